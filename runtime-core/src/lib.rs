@@ -1,1 +1,12 @@
-//! placeholder
+//! Translation, artifact images and the virtual machine of the wasmer runtime.
+//!
+//! The way of the data: wasm bytes are translated ([`translate`]) into jobs for a [`compiler`], whose outputs are linked
+//! into one position-independent artifact image, which is mapped and instantiated. See `ARCHITECTURE.md`.
+
+pub mod compiler;
+pub mod libcall;
+pub mod module;
+pub mod translate;
+pub mod trap;
+pub mod types;
+pub mod vm;

@@ -1,0 +1,237 @@
+//! The interface between the runtime and a compiler.
+//!
+//! A [`Compiler`] hands out one [`Worker`] per thread; a worker turns [`Batch`]es of validated function bodies into machine
+//! code in an [`Output`]. Output is position-independent up to its relocations, which are resolved when the image is
+//! linked (`image::link`), and deterministic: same input, same bytes, whatever the thread count.
+
+use std::borrow::Cow;
+
+use crate::module::ModuleInfo;
+use crate::translate::func::FuncInput;
+use crate::trap::TrapCode;
+use crate::types::*;
+
+/// Who compiled: part of every cache key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BackendId {
+    /// `cranelift`, `llvm` or `singlepass`.
+    pub name: &'static str,
+    /// Version of the code generator and of our use of it.
+    pub version: Cow<'static, str>,
+    /// The private wasm-call convention: the upper bits of type ids. Never 15, which means the host.
+    pub abi: Abi,
+}
+
+/// A private calling convention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Abi {
+    /// Cranelift's `tail` convention.
+    Cranelift = 0,
+    /// Singlepass' own convention.
+    Singlepass = 1,
+    /// LLVM's `tailcc`.
+    Llvm = 2,
+    /// No wasm entry at all: a host function.
+    Host = 15,
+}
+
+impl Abi {
+    /// The type id of a function of this convention and canonical type.
+    pub const fn type_id(self, canonical: CanonicalId) -> u32 {
+        canonical.0 | (self as u32) << crate::vm::layout::TYPE_ID_ABI_SHIFT
+    }
+}
+
+/// Collects everything that can change a compiler's output.
+#[derive(Clone, Debug, Default)]
+pub struct KeyHasher {
+    bytes: Vec<u8>,
+}
+
+impl KeyHasher {
+    /// Adds a named setting; names and values are length-prefixed, so different settings never collide.
+    pub fn setting(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        for part in [name.as_bytes(), value.as_ref()] {
+            self.bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            self.bytes.extend_from_slice(part);
+        }
+    }
+
+    /// What was added, for hashing.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Turns validated WebAssembly functions into machine code. Shared by all threads.
+pub trait Compiler: Send + Sync {
+    /// Name, version and convention.
+    fn id(&self) -> BackendId;
+    /// Every setting that can change the bytes, CPU features included.
+    fn fingerprint(&self, key: &mut KeyHasher);
+    /// How many function bodies (in bytes of wasm) make a batch; 1 means every function is one.
+    fn batch_bytes(&self) -> usize;
+    /// Per-thread state.
+    fn worker(&self) -> Box<dyn Worker + '_>;
+}
+
+/// One thread's compiler. Reuses its allocations from function to function.
+pub trait Worker {
+    /// Compiles the functions of a batch, in order, appending to `output`.
+    fn functions(&mut self, batch: &Batch<'_>, output: &mut Output) -> Result<(), CompileError>;
+    /// Compiles a trampoline, appending to `output`.
+    fn trampoline(
+        &mut self,
+        module: &ModuleInfo,
+        trampoline: &Trampoline,
+        output: &mut Output,
+    ) -> Result<(), CompileError>;
+}
+
+/// Functions to compile together.
+pub struct Batch<'a> {
+    /// Everything about the module but its code.
+    pub module: &'a ModuleInfo,
+    /// The functions, in index order. A worker validates each while translating it.
+    pub functions: &'a mut dyn Iterator<Item = FuncInput<'a>>,
+}
+
+/// A trampoline between array call and wasm call: one per function type and direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trampoline {
+    /// Convention: array call (`extern "C" fn(callee: *const VMFuncRef, values: *mut RawValue) -> bool`). Loads the arguments from `values`, calls
+    /// the callee's wasm entry with the callee's vmctx, stores the results to `values`, returns true. It is entered on a
+    /// wasm stack, by the entry stub, and preserves what C says a callee preserves only as far as the entry stub needs: nothing.
+    /// A frame pointer is kept.
+    ArrayToWasm(TypeIdx),
+    /// Convention: wasm call, with a `VMImportContext` as its vmctx. Stores the arguments to a buffer of `max(params, results)` 16-byte values,
+    /// loads the callee from [`crate::vm::layout::VMIMPORT_CALLEE`], calls its array-call entry, and loads the results. The returned
+    /// bool is always true here: a callee that fails leaves through the exit stub instead of returning. A frame pointer is kept.
+    WasmToArray(TypeIdx),
+}
+
+/// What a symbol of an output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Symbol {
+    /// A function of the module.
+    Function(DefinedFuncIdx),
+    /// A trampoline.
+    Trampoline(Trampoline),
+    /// Read-only data or code private to this output, numbered by the worker.
+    Local(u32),
+}
+
+/// A piece of text and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// What it is.
+    pub symbol: Symbol,
+    /// Where it starts in [`Output::text`].
+    pub offset: u32,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+/// How a relocation changes the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelocKind {
+    /// 32 bits at the place: target + addend − place.
+    X64Pc32,
+    /// The 26-bit word offset of an aarch64 `b` or `bl`: target + addend − place.
+    Aarch64Call26,
+}
+
+/// A reference from the text to a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reloc {
+    /// The place, in [`Output::text`].
+    pub offset: u32,
+    /// How the place is written.
+    pub kind: RelocKind,
+    /// What it refers to; may be in another output of the same module, unless local.
+    pub target: Symbol,
+    /// Added to the target's address.
+    pub addend: i32,
+}
+
+/// An instruction that can trap by a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapSite {
+    /// Its offset in [`Output::text`].
+    pub offset: u32,
+    /// Why.
+    pub code: TrapCode,
+}
+
+/// Where a range of text comes from: it reaches to the next entry's offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeLocation {
+    /// Offset in [`Output::text`].
+    pub offset: u32,
+    /// Offset of the operator in the module's bytes. `NO_WASM_OFFSET` for code without one (prologues, trampolines).
+    pub wasm_offset: u32,
+}
+
+/// A [`CodeLocation`] that stands for no operator.
+pub const NO_WASM_OFFSET: u32 = u32::MAX;
+
+/// What a worker makes of batches. All vectors are in ascending order of their offsets.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// Machine code and read-only data; its alignment requirement is [`Output::ALIGN`].
+    pub text: Vec<u8>,
+    /// Functions, trampolines, data.
+    pub definitions: Vec<Definition>,
+    /// Unresolved references.
+    pub relocs: Vec<Reloc>,
+    /// Faulting instructions.
+    pub traps: Vec<TrapSite>,
+    /// Only return addresses of calls and trapping instructions need to be found in it.
+    pub locations: Vec<CodeLocation>,
+}
+
+impl Output {
+    /// Alignment of an output's text when outputs are put together, in bytes.
+    pub const ALIGN: usize = 64;
+}
+
+/// Why a module could not be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The module breaks a rule of the specification.
+    #[error("{message} (at offset {offset:#x})")]
+    Invalid {
+        /// What the validator says.
+        message: String,
+        /// Where, in the module's bytes.
+        offset: u64,
+    },
+    /// The module is valid and needs something that this build or backend refuses.
+    #[error("{what} is not supported by {by} (at offset {offset:#x})")]
+    Unsupported {
+        /// The operator or construct.
+        what: String,
+        /// Who refuses.
+        by: &'static str,
+        /// Where, in the module's bytes.
+        offset: u64,
+    },
+    /// A limit of the implementation was exceeded.
+    #[error("implementation limit: {0}")]
+    Limit(String),
+    /// A bug: ours or a code generator's.
+    #[error("internal error of the {by} compiler: {message}")]
+    Internal {
+        /// Which compiler.
+        by: &'static str,
+        /// What it says.
+        message: String,
+    },
+}
+
+impl From<wasmparser::BinaryReaderError> for CompileError {
+    fn from(error: wasmparser::BinaryReaderError) -> Self {
+        Self::Invalid { message: error.message().to_owned(), offset: error.offset() }
+    }
+}

@@ -1,0 +1,125 @@
+//! The table of libcalls: rare operators that compiled code leaves to the host.
+//!
+//! Compiled code loads the entry from the table that the vmctx points to
+//! ([`crate::vm::layout::VMCTX_LIBCALLS`]) and calls it by the system's C convention: the vmctx first, then the
+//! immediates, then the operands, at most six integer arguments in all, so that the stub that switches to the host's
+//! stack never has to move stack arguments. A libcall that traps does not return.
+
+use crate::types::Ty;
+
+macro_rules! libcalls {
+    ($($(#[$doc:meta])* $name:ident, $symbol:literal, $immediates:literal, [$($param:ident)*], [$($result:ident)?];)*) => {
+        /// A libcall. The number is its position in the table of entries.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Libcall {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Libcall {
+            /// Every libcall, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name in disassembly and backtraces.
+            pub const fn symbol(self) -> &'static str {
+                match self { $(Self::$name => $symbol,)* }
+            }
+
+            /// 64-bit immediates between the vmctx and the operands.
+            pub const fn immediates(self) -> usize {
+                match self { $(Self::$name => $immediates,)* }
+            }
+
+            /// Operand types. An `i32` operand given for an `I64` parameter is zero-extended.
+            pub const fn params(self) -> &'static [Ty] {
+                match self { $(Self::$name => &[$(Ty::$param),*],)* }
+            }
+
+            /// The result type.
+            pub const fn result(self) -> Option<Ty> {
+                match self { $(Self::$name => libcalls!(@result $($result)?),)* }
+            }
+        }
+    };
+    (@result) => { None };
+    (@result $result:ident) => { Some(Ty::$result) };
+}
+
+libcalls! {
+    /// `memory.grow`: immediate memory; delta in pages; the old size in pages, or -1 (as 64 bits).
+    MemoryGrow, "memory_grow", 1, [I64], [I64];
+    /// `memory.copy`: immediates destination memory, source memory; destination, source, length.
+    MemoryCopy, "memory_copy", 2, [I64 I64 I64], [];
+    /// `memory.fill`: immediate memory; destination, byte, length.
+    MemoryFill, "memory_fill", 1, [I64 I32 I64], [];
+    /// `memory.init`: immediates data segment, memory; destination, source, length.
+    MemoryInit, "memory_init", 2, [I64 I32 I32], [];
+    /// `data.drop`: immediate data segment.
+    DataDrop, "data_drop", 1, [], [];
+    /// `table.get`: immediate table; index.
+    TableGet, "table_get", 1, [I64], [Ref];
+    /// `table.set`: immediate table; index, value.
+    TableSet, "table_set", 1, [I64 Ref], [];
+    /// `table.size`: immediate table; the size in elements.
+    TableSize, "table_size", 1, [], [I64];
+    /// `table.grow`: immediate table; initial value, delta; the old size, or -1 (as 64 bits).
+    TableGrow, "table_grow", 1, [Ref I64], [I64];
+    /// `table.fill`: immediate table; start, value, length.
+    TableFill, "table_fill", 1, [I64 Ref I64], [];
+    /// `table.copy`: immediates destination table, source table; destination, source, length.
+    TableCopy, "table_copy", 2, [I64 I64 I64], [];
+    /// `table.init`: immediates element segment, table; destination, source, length.
+    TableInit, "table_init", 2, [I64 I32 I32], [];
+    /// `elem.drop`: immediate element segment.
+    ElemDrop, "elem_drop", 1, [], [];
+    /// `ref.func`: immediate function; a pointer to its `VMFuncRef`.
+    RefFunc, "ref_func", 1, [], [Ref];
+    /// The slow path of `call_indirect`, taken when the element is null, not filled in yet, or of another canonical
+    /// type id: immediates table, module type index; index (already within bounds). Returns a function reference
+    /// callable by the calling backend's convention, or traps.
+    CallIndirectSlow, "call_indirect_slow", 2, [I64], [Ref];
+    /// The slow path of `call_ref`, taken when the reference's ABI is not the calling backend's: immediate module type
+    /// index; the reference, not null. Returns one that is.
+    CallRefSlow, "call_ref_slow", 1, [Ref], [Ref];
+    /// `memory.atomic.notify`: immediate [`atomic_place`]; index, count; waiters woken.
+    AtomicNotify, "atomic_notify", 1, [I64 I32], [I32];
+    /// `memory.atomic.wait32`: immediate [`atomic_place`]; index, expected value, timeout in ns.
+    AtomicWait32, "atomic_wait32", 1, [I64 I32 I64], [I32];
+    /// `memory.atomic.wait64`: immediate [`atomic_place`]; index, expected value, timeout in ns.
+    AtomicWait64, "atomic_wait64", 1, [I64 I64 I64], [I32];
+    /// Raise the trap whose number is the immediate. For backends without an inline trap instruction at hand.
+    RaiseTrap, "raise_trap", 1, [], [];
+}
+
+impl Libcall {
+    /// The byte offset of the entry in the table.
+    pub const fn table_offset(self) -> i32 {
+        self as i32 * 8
+    }
+}
+
+/// Memory and static offset of an atomic wait or notify in one immediate: the memory's index in the low 16 bits. Offsets
+/// beyond the largest possible memory are replaced by one that is beyond it and aligned, so they trap alike.
+pub const fn atomic_place(memory: u32, offset: u64) -> u64 {
+    const OFFSET_MAX: u64 = (1 << 48) - 16;
+    let offset = if offset > OFFSET_MAX { OFFSET_MAX + (offset & 7) } else { offset };
+    (memory & 0xffff) as u64 | offset << 16
+}
+
+/// The memory's index and the static offset of an [`atomic_place`].
+pub const fn split_atomic_place(place: u64) -> (u32, u64) {
+    ((place & 0xffff) as u32, place >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_fit_the_integer_registers() {
+        for call in Libcall::ALL {
+            assert!(1 + call.immediates() + call.params().len() <= 6, "{}", call.symbol());
+            assert!(call.params().iter().all(|ty| ty.is_int_class()), "{}", call.symbol());
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What is known of a module when its functions are compiled: everything but the code.
+
+use std::ops::Range;
+
+use crate::translate::codegen::{GlobalRef, MemoryRef, TableRef};
+use crate::translate::ops::Const;
+use crate::types::*;
+use crate::vm::layout::{VMCounts, VMOffsets};
+
+/// A translated module, without the code. Index spaces have imports first, as in the specification.
+#[derive(Clone, Debug, Default)]
+pub struct ModuleInfo {
+    /// The type section; [`HeapType::Concrete`] in here are positions of this vector.
+    pub types: Vec<TypeDef>,
+    /// Imports, in order.
+    pub imports: Vec<Import>,
+    /// Exports, in order; names are unique.
+    pub exports: Vec<Export>,
+    /// The type of every function.
+    pub functions: Vec<TypeIdx>,
+    /// How many of them are imported.
+    pub imported_functions: u32,
+    /// Every table.
+    pub tables: Vec<TableType>,
+    /// How many of them are imported.
+    pub imported_tables: u32,
+    /// Initial value of the elements of each defined table, if not null.
+    pub table_inits: Vec<Option<ConstExpr>>,
+    /// Every memory.
+    pub memories: Vec<MemoryType>,
+    /// How many of them are imported.
+    pub imported_memories: u32,
+    /// Every global.
+    pub globals: Vec<GlobalType>,
+    /// How many of them are imported.
+    pub imported_globals: u32,
+    /// Initial value of each defined global.
+    pub global_inits: Vec<ConstExpr>,
+    /// Types of the tags.
+    pub tags: Vec<TypeIdx>,
+    /// How many of them are imported.
+    pub imported_tags: u32,
+    /// The start function.
+    pub start: Option<FuncIdx>,
+    /// Element segments.
+    pub elements: Vec<ElementSegment>,
+    /// Data segments.
+    pub data: Vec<DataSegment>,
+    /// Functions that can become references (`ref.func`, element segments, exports, globals): sorted, unique.
+    pub escaping: Vec<FuncIdx>,
+    /// The name section's module name.
+    pub name: Option<String>,
+    /// The name section's function names, sorted by index.
+    pub function_names: Vec<(FuncIdx, String)>,
+    /// Where the bodies are in the module's bytes, by defined function.
+    pub bodies: Vec<Range<usize>>,
+    /// Offset of the code section's first body: wasm offsets in DWARF count from the section's content.
+    pub code_section_offset: usize,
+    /// Custom sections that tools may want later, by name and range: `.debug_*`, `producers`, `target_features`.
+    pub custom_sections: Vec<(String, Range<usize>)>,
+}
+
+/// An entry of the type section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypeDef {
+    /// A function type.
+    Func(FuncType),
+}
+
+/// An import.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// Module name.
+    pub module: String,
+    /// Field name.
+    pub name: String,
+    /// What is imported; its place in the index space is its rank among imports of the same kind.
+    pub ty: ImportType,
+}
+
+/// What is imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportType {
+    /// A function of this type.
+    Func(TypeIdx),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+    /// A tag.
+    Tag(TypeIdx),
+}
+
+/// An export.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// What is exported.
+    pub entity: Entity,
+}
+
+/// A member of an index space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entity {
+    /// A function.
+    Func(FuncIdx),
+    /// A table.
+    Table(TableIdx),
+    /// A memory.
+    Memory(MemoryIdx),
+    /// A global.
+    Global(GlobalIdx),
+    /// A tag.
+    Tag(TagIdx),
+}
+
+/// A constant expression (specification, section 3.4.13), validated: a little stack program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConstExpr(pub Box<[ConstOp]>);
+
+/// An operator of a constant expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstOp {
+    /// Push a constant.
+    Const(Const),
+    /// Push a global's value.
+    GlobalGet(GlobalIdx),
+    /// Push a function reference.
+    RefFunc(FuncIdx),
+    /// Extended constants: pop two, push the result. Only `Add`, `Sub` and `Mul` occur.
+    Add(Width),
+    /// See [`ConstOp::Add`].
+    Sub(Width),
+    /// See [`ConstOp::Add`].
+    Mul(Width),
+}
+
+/// An element segment.
+#[derive(Clone, Debug)]
+pub struct ElementSegment {
+    /// When it is used.
+    pub mode: ElementMode,
+    /// The type of its elements.
+    pub ty: RefType,
+    /// Its elements.
+    pub items: ElementItems,
+}
+
+/// When an element segment is used.
+#[derive(Clone, Debug)]
+pub enum ElementMode {
+    /// By `table.init`.
+    Passive,
+    /// At instantiation.
+    Active {
+        /// The table.
+        table: TableIdx,
+        /// Where in it.
+        offset: ConstExpr,
+    },
+    /// Never: it only declares references.
+    Declared,
+}
+
+/// The elements of a segment.
+#[derive(Clone, Debug)]
+pub enum ElementItems {
+    /// Functions by index: the usual case.
+    Functions(Vec<FuncIdx>),
+    /// Constant expressions.
+    Expressions(Vec<ConstExpr>),
+}
+
+/// A data segment.
+#[derive(Clone, Debug)]
+pub struct DataSegment {
+    /// The memory and the offset of an active segment; none for a passive one.
+    pub active: Option<(MemoryIdx, ConstExpr)>,
+    /// Its bytes, in the module's bytes.
+    pub range: Range<usize>,
+}
+
+impl ModuleInfo {
+    /// The number of defined functions.
+    pub fn defined_functions(&self) -> usize {
+        self.functions.len() - self.imported_functions as usize
+    }
+
+    /// The place of a defined function in the index space.
+    pub fn func_index(&self, defined: DefinedFuncIdx) -> FuncIdx {
+        FuncIdx(self.imported_functions + defined.0)
+    }
+
+    /// The defined function at a place of the index space, or none for an import.
+    pub fn defined_func(&self, index: FuncIdx) -> Option<DefinedFuncIdx> {
+        index.0.checked_sub(self.imported_functions).map(DefinedFuncIdx)
+    }
+
+    /// The function type at a type index.
+    pub fn func_type(&self, index: TypeIdx) -> &FuncType {
+        let TypeDef::Func(ty) = &self.types[index.index()];
+        ty
+    }
+
+    /// The name of a function: from the name section, or none.
+    pub fn function_name(&self, index: FuncIdx) -> Option<&str> {
+        let position = self.function_names.binary_search_by_key(&index, |(index, _)| *index).ok()?;
+        Some(&self.function_names[position].1)
+    }
+
+    /// The counts that determine the vmctx.
+    pub fn counts(&self) -> VMCounts {
+        VMCounts {
+            memories: self.memories.len() as u32,
+            imported_globals: self.imported_globals,
+            globals: self.globals.len() as u32,
+            imported_tables: self.imported_tables,
+            tables: self.tables.len() as u32,
+            imported_functions: self.imported_functions,
+        }
+    }
+
+    /// The layout of the vmctx.
+    pub fn offsets(&self) -> VMOffsets {
+        VMOffsets::new(self.counts())
+    }
+
+    /// A memory as code generators see it.
+    pub fn memory_ref(&self, offsets: &VMOffsets, index: MemoryIdx) -> MemoryRef {
+        let ty = &self.memories[index.index()];
+        let base_offset = offsets.memory(index);
+        MemoryRef {
+            index,
+            base_offset,
+            definition_offset: base_offset + 8,
+            width: ty.index,
+            page_size_log2: ty.page_size_log2,
+        }
+    }
+
+    /// A global as code generators see it.
+    pub fn global_ref(&self, offsets: &VMOffsets, index: GlobalIdx) -> GlobalRef {
+        let ty = &self.globals[index.index()];
+        GlobalRef { index, location: offsets.global(index), ty: ty.content.ty(), mutable: ty.mutable }
+    }
+
+    /// A table as code generators see it.
+    pub fn table_ref(&self, offsets: &VMOffsets, index: TableIdx) -> TableRef {
+        let ty = &self.tables[index.index()];
+        let fixed = ty.limits.max == Some(ty.limits.min);
+        TableRef { index, location: offsets.table(index), width: ty.index, fixed, min: ty.limits.min }
+    }
+}

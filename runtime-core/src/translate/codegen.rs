@@ -1,0 +1,420 @@
+//! What a backend implements: the target of the one operator translator.
+//!
+//! The translator ([`crate::translate::func`]) validates, tracks reachability, resolves indices, decides bounds
+//! checks, names traps, and calls these methods. The contract:
+//!
+//! * **R1** Operands are the top of the operand stack, in push order, and are consumed by the call. A backend that
+//!   keeps its own operand stack uses `Value = ()` and pops.
+//! * **R2** A result is pushed before the next call.
+//! * **R3** Nothing is called in dead code, except [`FuncCodegen::else_`] and [`FuncCodegen::end`] of frames that were
+//!   opened in live code. After a call that ends the flow (`br`, `br_table`, `return_`, `return_call`, `trap`) whatever the
+//!   backend still has on its operand stack above the innermost frame's base is dead.
+//! * **R4** [`Access`] states the bounds check; a backend never decides it.
+//! * **R5** A trap carries its code and the wasm offset of the last [`FuncCodegen::set_offset`].
+//! * **R6** The output depends only on the job and the compiler's fingerprint.
+
+use crate::compiler::CompileError;
+use crate::libcall::Libcall;
+use crate::translate::ops::*;
+use crate::trap::TrapCode;
+use crate::types::*;
+
+/// What every method returns: errors are limits of the backend, never properties of a valid module's semantics.
+pub type Result<T> = std::result::Result<T, CompileError>;
+
+/// Where an instance keeps something that can be its own or imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Location {
+    /// In the vmctx itself, at this byte offset.
+    Inline(i32),
+    /// Behind the pointer at this byte offset of the vmctx.
+    Indirect(i32),
+}
+
+/// A linear memory, as an access needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryRef {
+    /// Which memory (alias regions are per memory).
+    pub index: MemoryIdx,
+    /// Offset in the vmctx of the memory's base address: constant for the life of the instance.
+    pub base_offset: i32,
+    /// Offset in the vmctx of the pointer to the memory's `VMMemory`, whose first word (at
+    /// [`crate::vm::layout::VMMEMORY_LEN`]) is the current length in bytes.
+    pub definition_offset: i32,
+    /// The width of an address operand.
+    pub width: Width,
+    /// Logarithm of the page size in bytes.
+    pub page_size_log2: u8,
+}
+
+/// Whether and how an access is checked against the memory's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bounds {
+    /// The guard region catches every address that a 32-bit index and the static offset can make: emit the access
+    /// alone, marked as trapping with [`TrapCode::MemoryOutOfBounds`].
+    Elided,
+    /// Trap with [`TrapCode::MemoryOutOfBounds`] unless `index + end_offset` (no wrap-around) is at most the current length in bytes.
+    Explicit {
+        /// Static offset plus bytes accessed.
+        end_offset: u64,
+    },
+    /// The static offset alone leaves the address space: trap always.
+    AlwaysTraps,
+}
+
+/// One memory access: address operand plus static offset, and its check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Access {
+    /// The memory.
+    pub memory: MemoryRef,
+    /// Static offset in bytes. With [`Bounds::Elided`] below 2^31.
+    pub offset: u64,
+    /// The check.
+    pub bounds: Bounds,
+    /// For atomic accesses: trap with [`TrapCode::UnalignedAtomic`] unless index + offset is a multiple of this
+    /// many bytes. Checked before the bounds.
+    pub aligned_to: Option<u8>,
+}
+
+/// A global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalRef {
+    /// Which global (alias regions are per global).
+    pub index: GlobalIdx,
+    /// Where its value (16 bytes) is.
+    pub location: Location,
+    /// The representation of its value.
+    pub ty: Ty,
+    /// Whether it may be written.
+    pub mutable: bool,
+}
+
+/// A table, as `call_indirect` needs it. Other accesses are libcalls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TableRef {
+    /// Which table.
+    pub index: TableIdx,
+    /// Where its `VMTable` is: base address at `VMTABLE_BASE`, current length in elements at `VMTABLE_LEN`
+    /// (both 64 bits), 8 bytes an element.
+    pub location: Location,
+    /// The width of an index operand.
+    pub width: Width,
+    /// Whether length and base never change (minimum equals maximum).
+    pub fixed: bool,
+    /// Initial length in elements; the length for ever if `fixed`.
+    pub min: u64,
+}
+
+/// Whom a call calls. Operand order on the stack: arguments, then the index or reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Callee<V> {
+    /// A function of this module: a relocation, same vmctx.
+    Direct(DefinedFuncIdx),
+    /// An imported function: wasm entry and vmctx stand in the vmctx at `offset` and `offset + 8`.
+    Import {
+        /// Which import, for symbol names.
+        index: FuncIdx,
+        /// Offset of the pair in the vmctx.
+        offset: i32,
+    },
+    /// Through a table. In order: trap [`TrapCode::UndefinedElement`] unless index < length; load the element; if it is
+    /// null, or its type id (at [`crate::vm::layout::VMFUNCREF_TYPE_ID`]) is not the one that the vmctx's type id array holds for
+    /// `type_index`, take [`Libcall::CallIndirectSlow`] (cold), which returns the element to call.
+    Indirect {
+        /// The table.
+        table: TableRef,
+        /// The expected type.
+        type_index: TypeIdx,
+        /// The index operand.
+        index: V,
+    },
+    /// `call_ref`: trap [`TrapCode::NullFunctionReference`] on null (may be by a fault of the next load); if the
+    /// ABI part of the type id is not this backend's, take [`Libcall::CallRefSlow`] (cold).
+    Ref {
+        /// The static type.
+        type_index: TypeIdx,
+        /// The reference operand.
+        reference: V,
+    },
+}
+
+/// Parameter and result representations of a block.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockSig<'a> {
+    /// What the block takes from the operand stack.
+    pub params: &'a [Ty],
+    /// What it leaves.
+    pub results: &'a [Ty],
+}
+
+/// A code generator for one function at a time. Statically dispatched.
+///
+/// `frames` arguments are the backend halves of the open control frames that were entered in live code; index 0 is the function
+/// body. Branch depths are already turned into indices of that slice.
+pub trait FuncCodegen: Sized {
+    /// An operand. `()` for a backend that keeps its own operand stack.
+    type Value: Copy + std::fmt::Debug;
+    /// The backend half of a control frame.
+    type Frame;
+
+    /// Start of the function. `locals` are the representations of all locals, parameters first; those that are not
+    /// parameters start as zero or null. Returns the frame of the body, to which branches are returns.
+    fn begin(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Self::Frame>;
+    /// The wasm offset (in the module) of the operator that follows.
+    fn set_offset(&mut self, offset: u32);
+
+    // Constants, locals, globals, references.
+    /// A constant.
+    fn constant(&mut self, value: Const) -> Result<Self::Value>;
+    /// `local.get`.
+    fn local_get(&mut self, local: LocalIdx) -> Result<Self::Value>;
+    /// `local.set`.
+    fn local_set(&mut self, local: LocalIdx, value: Self::Value) -> Result<()>;
+    /// `local.tee`: the result is the value.
+    fn local_tee(&mut self, local: LocalIdx, value: Self::Value) -> Result<Self::Value>;
+    /// `global.get`.
+    fn global_get(&mut self, global: &GlobalRef) -> Result<Self::Value>;
+    /// `global.set`.
+    fn global_set(&mut self, global: &GlobalRef, value: Self::Value) -> Result<()>;
+    /// `ref.is_null`: an `i32`.
+    fn ref_is_null(&mut self, reference: Self::Value) -> Result<Self::Value>;
+    /// `ref.as_non_null`: traps with [`TrapCode::NullReference`].
+    fn ref_as_non_null(&mut self, reference: Self::Value) -> Result<Self::Value>;
+    /// `drop`.
+    fn drop_value(&mut self, value: Self::Value) -> Result<()>;
+    /// `select`: `if_true` when `condition` is not zero.
+    fn select(
+        &mut self,
+        ty: Ty,
+        if_true: Self::Value,
+        if_false: Self::Value,
+        condition: Self::Value,
+    ) -> Result<Self::Value>;
+
+    // Scalar numerics (specification, section 4.3).
+    /// Integer operator with one operand.
+    fn int_unary(&mut self, op: IntUnary, width: Width, value: Self::Value) -> Result<Self::Value>;
+    /// Integer operator with two operands.
+    fn int_binary(&mut self, op: IntBinary, width: Width, lhs: Self::Value, rhs: Self::Value) -> Result<Self::Value>;
+    /// Integer comparison: an `i32`.
+    fn int_compare(&mut self, op: IntCompare, width: Width, lhs: Self::Value, rhs: Self::Value) -> Result<Self::Value>;
+    /// `eqz`: an `i32`.
+    fn int_eqz(&mut self, width: Width, value: Self::Value) -> Result<Self::Value>;
+    /// Wide arithmetic; `operands` has four entries for additions and two for multiplications. Low half first.
+    fn wide(&mut self, op: WideOp, operands: &[Self::Value]) -> Result<(Self::Value, Self::Value)>;
+    /// Floating point operator with one operand.
+    fn float_unary(&mut self, op: FloatUnary, width: Width, value: Self::Value) -> Result<Self::Value>;
+    /// Floating point operator with two operands.
+    fn float_binary(
+        &mut self,
+        op: FloatBinary,
+        width: Width,
+        lhs: Self::Value,
+        rhs: Self::Value,
+    ) -> Result<Self::Value>;
+    /// Floating point comparison: an `i32`.
+    fn float_compare(
+        &mut self,
+        op: FloatCompare,
+        width: Width,
+        lhs: Self::Value,
+        rhs: Self::Value,
+    ) -> Result<Self::Value>;
+    /// Conversion.
+    fn convert(&mut self, op: Convert, value: Self::Value) -> Result<Self::Value>;
+
+    // Memory. The address operand is of the memory's width.
+    /// A load.
+    fn load(&mut self, access: &Access, op: Load, index: Self::Value) -> Result<Self::Value>;
+    /// A store.
+    fn store(&mut self, access: &Access, op: Store, index: Self::Value, value: Self::Value) -> Result<()>;
+    /// `memory.size`, in pages, of the memory's width.
+    fn memory_size(&mut self, memory: &MemoryRef) -> Result<Self::Value>;
+    /// `atomic.load`, sequentially consistent.
+    fn atomic_load(&mut self, access: &Access, width: AtomicWidth, index: Self::Value) -> Result<Self::Value>;
+    /// `atomic.store`, sequentially consistent.
+    fn atomic_store(
+        &mut self,
+        access: &Access,
+        width: AtomicWidth,
+        index: Self::Value,
+        value: Self::Value,
+    ) -> Result<()>;
+    /// `atomic.rmw`: the old value.
+    fn atomic_rmw(
+        &mut self,
+        access: &Access,
+        op: AtomicRmw,
+        width: AtomicWidth,
+        index: Self::Value,
+        value: Self::Value,
+    ) -> Result<Self::Value>;
+    /// `atomic.rmw.cmpxchg`: the old value. `expected` is compared in full, so a narrow access with high bits set never matches.
+    fn atomic_cmpxchg(
+        &mut self,
+        access: &Access,
+        width: AtomicWidth,
+        index: Self::Value,
+        expected: Self::Value,
+        replacement: Self::Value,
+    ) -> Result<Self::Value>;
+    /// `atomic.fence`.
+    fn atomic_fence(&mut self) -> Result<()>;
+
+    // Calls.
+    /// A call; pushes its results onto `results` in order.
+    fn call(
+        &mut self,
+        callee: Callee<Self::Value>,
+        signature: &Signature,
+        args: &[Self::Value],
+        results: &mut Vec<Self::Value>,
+    ) -> Result<()>;
+    /// A tail call: the frame of this function is gone before the callee runs.
+    fn return_call(&mut self, callee: Callee<Self::Value>, signature: &Signature, args: &[Self::Value]) -> Result<()>;
+    /// A libcall. `operand_types` are the operands' own types: an `i32` for an `I64` parameter is zero-extended.
+    /// A result is of the libcall's type; where `narrow` is set an `I64` result is wrapped to an `i32`.
+    fn libcall(
+        &mut self,
+        call: Libcall,
+        immediates: &[u64],
+        operand_types: &[Ty],
+        operands: &[Self::Value],
+        narrow: bool,
+    ) -> Result<Option<Self::Value>>;
+
+    // Control.
+    /// Trap always (`unreachable`); ends the flow.
+    fn trap(&mut self, code: TrapCode) -> Result<()>;
+    /// `block`. Its parameters stay where they are.
+    fn block(&mut self, sig: BlockSig<'_>, params: &[Self::Value]) -> Result<Self::Frame>;
+    /// `loop`. `params` are replaced by the values at the loop header.
+    fn loop_(&mut self, sig: BlockSig<'_>, params: &mut [Self::Value]) -> Result<Self::Frame>;
+    /// `if`: the condition was on top of the parameters. `params` stay where they are for the first arm.
+    fn if_(&mut self, sig: BlockSig<'_>, params: &[Self::Value], condition: Self::Value) -> Result<Self::Frame>;
+    /// `else` (also called before the `end` of an `if` without one). `fallthrough` are the first arm's results if its
+    /// end is reachable. `params` are the values that `if_` was given; afterwards they are on the operand stack again.
+    fn else_(
+        &mut self,
+        frame: &mut Self::Frame,
+        fallthrough: Option<&[Self::Value]>,
+        params: &mut [Self::Value],
+    ) -> Result<()>;
+    /// `end`. `fallthrough` are the results if the end is reachable by falling through; `branched` says whether
+    /// a branch targets it. If either, `results` get the frame's results; if neither, the code that follows is dead.
+    /// For a loop, `branched` is always false (branches go to its header). For frame 0 branches return, so that only `fallthrough` matters to
+    /// the caller, who then calls [`FuncCodegen::return_`].
+    fn end(
+        &mut self,
+        frame: Self::Frame,
+        fallthrough: Option<&[Self::Value]>,
+        branched: bool,
+        results: &mut Vec<Self::Value>,
+    ) -> Result<()>;
+    /// `br`; ends the flow. The operands are the target's label types.
+    fn br(&mut self, frame: &mut Self::Frame, args: &[Self::Value]) -> Result<()>;
+    /// `br_if`: `args` stay on the operand stack when it is not taken.
+    fn br_if(&mut self, frame: &mut Self::Frame, args: &[Self::Value], condition: Self::Value) -> Result<()>;
+    /// `br_on_null`: when null, branch with `args`; otherwise `args` and the reference stay.
+    fn br_on_null(
+        &mut self,
+        frame: &mut Self::Frame,
+        args: &[Self::Value],
+        reference: Self::Value,
+    ) -> Result<Self::Value>;
+    /// `br_on_non_null`: when not null, branch with `args`, whose last is the reference; otherwise `args` without it stay.
+    fn br_on_non_null(&mut self, frame: &mut Self::Frame, args: &[Self::Value]) -> Result<()>;
+    /// `br_table`: `targets` and `default` are indices into `frames`; ends the flow. The index was on top of `args`.
+    fn br_table(
+        &mut self,
+        frames: &mut [Self::Frame],
+        targets: &[u32],
+        default: u32,
+        args: &[Self::Value],
+        index: Self::Value,
+    ) -> Result<()>;
+    /// `return`, also of the values that fall off the end; ends the flow.
+    fn return_(&mut self, values: &[Self::Value]) -> Result<()>;
+    /// End of the function: everything was emitted.
+    fn finish(&mut self) -> Result<()>;
+
+    // Vectors (specification, sections 4.3.5 and 4.4.3).
+    /// Vector operator with one operand.
+    fn simd_unary(&mut self, op: SimdUnary, value: Self::Value) -> Result<Self::Value>;
+    /// Vector operator with two operands.
+    fn simd_binary(&mut self, op: SimdBinary, lhs: Self::Value, rhs: Self::Value) -> Result<Self::Value>;
+    /// Vector operator with three operands.
+    fn simd_ternary(&mut self, op: SimdTernary, a: Self::Value, b: Self::Value, c: Self::Value) -> Result<Self::Value>;
+    /// Lane-wise shift by an `i32`.
+    fn simd_shift(
+        &mut self,
+        op: SimdShift,
+        shape: IntShape,
+        value: Self::Value,
+        count: Self::Value,
+    ) -> Result<Self::Value>;
+    /// Lane-wise integer comparison.
+    fn simd_int_compare(
+        &mut self,
+        op: IntCompare,
+        shape: IntShape,
+        lhs: Self::Value,
+        rhs: Self::Value,
+    ) -> Result<Self::Value>;
+    /// Lane-wise floating point operator with one operand.
+    fn simd_float_unary(&mut self, op: FloatUnary, width: Width, value: Self::Value) -> Result<Self::Value>;
+    /// Lane-wise floating point operator with two operands.
+    fn simd_float_binary(
+        &mut self,
+        op: SimdFloatBinary,
+        width: Width,
+        lhs: Self::Value,
+        rhs: Self::Value,
+    ) -> Result<Self::Value>;
+    /// Lane-wise floating point comparison.
+    fn simd_float_compare(
+        &mut self,
+        op: FloatCompare,
+        width: Width,
+        lhs: Self::Value,
+        rhs: Self::Value,
+    ) -> Result<Self::Value>;
+    /// Reduction to an `i32`.
+    fn simd_test(&mut self, op: SimdTest, value: Self::Value) -> Result<Self::Value>;
+    /// Lane-wise conversion.
+    fn simd_convert(&mut self, op: SimdConvert, value: Self::Value) -> Result<Self::Value>;
+    /// `splat`.
+    fn simd_splat(&mut self, shape: Shape, value: Self::Value) -> Result<Self::Value>;
+    /// `extract_lane`; `signed` matters for 8 and 16-bit lanes.
+    fn simd_extract_lane(&mut self, shape: Shape, lane: u8, signed: bool, value: Self::Value) -> Result<Self::Value>;
+    /// `replace_lane`.
+    fn simd_replace_lane(
+        &mut self,
+        shape: Shape,
+        lane: u8,
+        vector: Self::Value,
+        value: Self::Value,
+    ) -> Result<Self::Value>;
+    /// `i8x16.shuffle`.
+    fn simd_shuffle(&mut self, lanes: [u8; 16], lhs: Self::Value, rhs: Self::Value) -> Result<Self::Value>;
+    /// Extending, splatting and zero-filling loads.
+    fn simd_load(&mut self, access: &Access, op: SimdLoad, index: Self::Value) -> Result<Self::Value>;
+    /// `v128.loadN_lane`.
+    fn simd_load_lane(
+        &mut self,
+        access: &Access,
+        bytes: u8,
+        lane: u8,
+        index: Self::Value,
+        vector: Self::Value,
+    ) -> Result<Self::Value>;
+    /// `v128.storeN_lane`.
+    fn simd_store_lane(
+        &mut self,
+        access: &Access,
+        bytes: u8,
+        lane: u8,
+        index: Self::Value,
+        vector: Self::Value,
+    ) -> Result<()>;
+}

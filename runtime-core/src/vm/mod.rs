@@ -1,0 +1,4 @@
+//! The virtual machine: memory, tables, stacks, traps.
+
+pub mod layout;
+pub mod vmcontext;
