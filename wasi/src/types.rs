@@ -151,13 +151,16 @@ flags! {
     }
 }
 
+/// `O_DSYNC`. The constant in rustix stands for the stronger `O_SYNC` on Linux.
+const HOST_DSYNC: OFlags = OFlags::from_bits_retain(libc::O_DSYNC as u32);
+
 impl FdFlags {
     /// The host's flags for `open`. Linux gives `O_RSYNC` the meaning of `O_SYNC`.
     pub(crate) fn to_host(self) -> OFlags {
         let mut host = OFlags::empty();
         for (flag, bits) in [
             (FdFlags::APPEND, OFlags::APPEND),
-            (FdFlags::DSYNC, OFlags::DSYNC),
+            (FdFlags::DSYNC, HOST_DSYNC),
             (FdFlags::NONBLOCK, OFlags::NONBLOCK),
             (FdFlags::RSYNC, OFlags::SYNC),
             (FdFlags::SYNC, OFlags::SYNC),
@@ -180,7 +183,7 @@ impl FdFlags {
         }
         if host.contains(OFlags::SYNC) {
             flags = flags.union(FdFlags::SYNC);
-        } else if host.contains(OFlags::DSYNC) {
+        } else if host.contains(HOST_DSYNC) {
             flags = flags.union(FdFlags::DSYNC);
         }
         flags
