@@ -1,6 +1,7 @@
 //! `path_open`: from a path to a descriptor, with no more rights than the directory passes on.
 
 use std::fs::File;
+use std::io::IsTerminal;
 
 use rustix::fs::OFlags;
 
@@ -130,7 +131,7 @@ fn describe(file: File, parent: &Descriptor, request: &Request) -> WasiResult<De
     let file_type = file_type_of(&rustix::fs::fstat(&file)?);
     let sensible = match file_type {
         FileType::Directory => Rights::DIRECTORY,
-        FileType::CharacterDevice => Rights::TERMINAL,
+        FileType::CharacterDevice if file.is_terminal() => Rights::TERMINAL,
         _ => Rights::REGULAR_FILE,
     };
     let object = match file_type {
