@@ -57,6 +57,8 @@ fn write_subscriptions(guest: &mut Guest, subs: &[Sub]) {
         match *sub {
             Sub::Clock { id, timeout, flags } => {
                 mem.write_u8(at + 8, 0).unwrap();
+                // The older snapshot has an identifier here, which must not be taken for the clock.
+                mem.write_u64(at + 16, 99).unwrap();
                 mem.write_u32(at + clock, id).unwrap();
                 mem.write_u64(at + clock + 8, timeout).unwrap();
                 mem.write_u16(at + clock + 24, flags).unwrap();
