@@ -1,6 +1,6 @@
 //! Vectored input and output between the host's descriptors and raw guest buffers.
 //!
-//! These five calls go to the C library because rustix takes Rust slices, and the guest's buffers may overlap each other
+//! These calls go to the C library because rustix takes Rust slices, and the guest's buffers may overlap each other
 //! or change under our hands, which slices must not. Everything else in this crate goes through rustix.
 
 use std::os::fd::{AsRawFd, BorrowedFd};

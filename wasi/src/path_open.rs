@@ -1,9 +1,10 @@
 //! `path_open`: from a path to a descriptor, with no more rights than the directory passes on.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::IsTerminal;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
@@ -83,8 +84,13 @@ impl WasiCtx {
         if must_exist {
             flags -= OFlags::CREATE | OFlags::EXCL;
         }
+        let mut path = Cow::from(&request.path);
+        if flags.contains(OFlags::DIRECTORY) && request.follow {
+            // Says the same, but so that the fallback for kernels without `openat2` follows a link here.
+            path.to_mut().push(b'/');
+        }
         let options = resolve::options(read, write, request.follow, flags);
-        match resolve::open(&self.interrupt, dir, &request.path, &options) {
+        match resolve::open(&self.interrupt, dir, &path, &options) {
             Err(WasiError::Errno(Errno::Noent)) if must_exist => Err(Errno::Rofs.into()),
             Ok(_) if must_exist && request.open.contains(OpenFlags::EXCL) => {
                 Err(Errno::Exist.into())
@@ -135,7 +141,10 @@ fn describe(file: File, parent: &Descriptor, request: &Request) -> WasiResult<De
         _ => Rights::REGULAR_FILE,
     };
     let object = match file_type {
-        FileType::Directory => Object::Dir(Directory { file, cursor: None }),
+        FileType::Directory => Object::Dir(Directory {
+            file: readable_dir(file)?,
+            cursor: None,
+        }),
         _ => Object::File(HostFile {
             fd: file.into(),
             file_type,
@@ -149,4 +158,13 @@ fn describe(file: File, parent: &Descriptor, request: &Request) -> WasiResult<De
         preopen: None,
         read_only: parent.read_only,
     })
+}
+
+/// The fallback for kernels without `openat2` may open a directory for looking up names only. It is to be listed, too.
+fn readable_dir(file: File) -> WasiResult<File> {
+    if !rustix::fs::fcntl_getfl(&file)?.contains(OFlags::PATH) {
+        return Ok(file);
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(&file, ".", flags, Mode::empty())?.into())
 }
