@@ -266,7 +266,7 @@ fn compile_error(error: CodegenError, symbol: Symbol) -> CompileError {
 
 impl Worker for CraneliftWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
-        while let Some(input) = batch.functions.next() {
+        for input in &mut *batch.functions {
             let index = input.index;
             self.translate(batch.module, input)?;
             self.compile(Symbol::Function(index), output)?;
