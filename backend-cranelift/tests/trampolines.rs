@@ -9,6 +9,7 @@ use wasmer_backend_cranelift::Cranelift;
 use wasmer_runtime_core::compiler::{Compiler, Output, Symbol, Trampoline};
 use wasmer_runtime_core::module::{ModuleInfo, TypeDef};
 use wasmer_runtime_core::types::{FuncType, TypeIdx, ValType};
+use wasmer_runtime_core::vm::layout::{RAW_VALUE_BYTES, VMFUNCREF_VMCTX};
 use wasmer_runtime_core::vm::vmcontext::{RawValue, VMContextHeader, VMFuncRef, VMImportContext};
 
 const KINDS: [ValType; 6] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::EXTERNREF];
@@ -44,18 +45,32 @@ fn map(output: &Output) -> Mmap {
     map.make_exec().expect("executable memory")
 }
 
-/// What the host function does: adds one to each argument's low 32 bits, in place.
 const VALUES_MAX: usize = 64;
 
+/// Adds one to the low 32 bits of each value, whose number the test puts in the callee's vmctx field. Like an entry of
+/// another backend it preserves no register.
+#[unsafe(naked)]
 unsafe extern "C" fn host(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
-    // SAFETY: the test passes a count of values in the callee's vmctx field, and a buffer that long.
-    unsafe {
-        let count = (*callee).vmctx as usize;
-        for position in 0..count {
-            (*values.add(position)).f32 += 1;
-        }
-    }
-    true
+    std::arch::naked_asm!(
+        "mov rcx, [rdi + {vmctx}]",
+        "test rcx, rcx",
+        "jz 3f",
+        "2:",
+        "add dword ptr [rsi], 1",
+        "add rsi, {stride}",
+        "dec rcx",
+        "jnz 2b",
+        "3:",
+        "mov rbx, -1",
+        "mov r12, -1",
+        "mov r13, -1",
+        "mov r14, -1",
+        "mov r15, -1",
+        "mov eax, 1",
+        "ret",
+        vmctx = const VMFUNCREF_VMCTX,
+        stride = const RAW_VALUE_BYTES,
+    )
 }
 
 /// A value whose upper parts tell where it came from.
