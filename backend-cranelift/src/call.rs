@@ -15,7 +15,8 @@ use wasmer_runtime_core::vm::layout::{
     VMTABLE_BASE, VMTABLE_LEN,
 };
 
-use crate::codegen::{Codegen, Region, clif_type, wasm_signature};
+use crate::codegen::{Codegen, clif_type, wasm_signature};
+use crate::memory::Region;
 
 /// What a call instruction needs.
 enum Entry {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, BlockArg, Endianness, FuncRef, Function, InstBuilder, MemFlagsData,
     SigRef, Signature as ClifSignature, SourceLoc, TrapCode as ClifTrap, Type, Value, types,
@@ -19,6 +20,7 @@ use wasmer_runtime_core::types::*;
 
 use crate::compiler::Target;
 use crate::control::Frame;
+use crate::memory::Region;
 use crate::{call, control, convert, float, int, memory, simd};
 
 /// The type in which vectors cross block, call and local boundaries; in between they have the type of their last operator.
@@ -50,60 +52,11 @@ pub(crate) const fn clif_trap(code: TrapCode) -> ClifTrap {
     ClifTrap::unwrap_user(code as u8)
 }
 
-/// Disjoint parts of memory, for Cranelift's alias analysis. Imported entities of a kind share one region, because two imports can
-/// be the same thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Region {
-    /// Fields of contexts and function references that never change.
-    Constant,
-    /// The contents of a memory.
-    Memory(MemoryIdx),
-    /// The current length of a memory.
-    MemoryLength(MemoryIdx),
-    /// A global.
-    Global(GlobalIdx),
-    /// Base and length of a table.
-    Table(TableIdx),
-    /// The elements of a table.
-    TableElements(TableIdx),
-}
-
-/// Cranelift numbers a function's memory flags with 16 bits, so regions of one kind are limited to this many;
-/// beyond, entities share regions, which is merely less precise.
-const REGIONS_PER_KIND: u32 = 1 << 12;
-
-impl Region {
-    fn number(self, module: &ModuleInfo) -> u32 {
-        let (kind, index, imported) = match self {
-            Self::Constant => return 0,
-            Self::Memory(index) => (1, index.0, module.imported_memories),
-            Self::MemoryLength(index) => (2, index.0, module.imported_memories),
-            Self::Global(index) => (3, index.0, module.imported_globals),
-            Self::Table(index) => (4, index.0, module.imported_tables),
-            Self::TableElements(index) => (5, index.0, module.imported_tables),
-        };
-        let place = match index.checked_sub(imported) {
-            None => 0,
-            Some(defined) => 1 + defined % REGIONS_PER_KIND,
-        };
-        kind << 16 | place
-    }
-
-    const fn description(self) -> &'static str {
-        match self {
-            Self::Constant => "constant",
-            Self::Memory(_) => "memory",
-            Self::MemoryLength(_) => "memory length",
-            Self::Global(_) => "global",
-            Self::Table(_) => "table",
-            Self::TableElements(_) => "table elements",
-        }
-    }
-}
-
 /// Allocations that a worker reuses from function to function.
 #[derive(Default)]
 pub(crate) struct Scratch {
+    /// Constants of the vmctx that the current function uses, by offset.
+    pub(crate) constants: HashMap<i32, Value>,
     /// Functions that the current one calls.
     pub(crate) functions: HashMap<DefinedFuncIdx, FuncRef>,
     /// Wasm call signatures that the current function uses.
@@ -118,6 +71,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     fn clear(&mut self) {
+        self.constants.clear();
         self.functions.clear();
         self.signatures.clear();
         self.libcalls.clear();
@@ -131,6 +85,7 @@ pub(crate) struct Codegen<'a> {
     pub(crate) target: Target,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) vmctx: Value,
+    entry: Block,
     /// The block that returns its parameters, once something branches to the function body's label.
     pub(crate) exit: Option<Block>,
 }
@@ -146,7 +101,7 @@ impl<'a> Codegen<'a> {
     ) -> Self {
         scratch.clear();
         let builder = FunctionBuilder::new(func, context);
-        Self { builder, module, target, scratch, vmctx: Value::from_u32(0), exit: None }
+        Self { builder, module, target, scratch, vmctx: Value::from_u32(0), entry: Block::from_u32(0), exit: None }
     }
 
     /// Completes the IR after [`FuncCodegen::finish`].
@@ -210,11 +165,17 @@ impl<'a> Codegen<'a> {
             .with_alias_region(Some(region))
     }
 
-    /// Loads a pointer from the vmctx that is constant as long as the instance lives.
+    /// A pointer in the vmctx that is constant as long as the instance lives. There is one load of each, at the start of
+    /// the function; Cranelift moves it to where it is needed.
     pub(crate) fn load_constant(&mut self, offset: i32) -> Value {
+        if let Some(value) = self.scratch.constants.get(&offset) {
+            return *value;
+        }
         let flags = self.trusted(Region::Constant).with_readonly().with_can_move();
-        let vmctx = self.vmctx;
-        self.ins().load(types::I64, flags, vmctx, offset)
+        let mut cursor = FuncCursor::new(self.builder.func).at_first_insertion_point(self.entry);
+        let value = cursor.ins().load(types::I64, flags, self.vmctx, offset);
+        self.scratch.constants.insert(offset, value);
+        value
     }
 
     /// The base address and the displacement of something in or behind the vmctx.
@@ -300,6 +261,8 @@ impl FuncCodegen for Codegen<'_> {
         self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
         self.builder.seal_block(entry);
+        self.builder.ensure_inserted_block();
+        self.entry = entry;
         self.vmctx = self.builder.block_params(entry)[0];
         self.declare_locals(entry, signature.params.len(), locals);
         Ok(Frame::body())

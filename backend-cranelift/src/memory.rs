@@ -1,15 +1,69 @@
-//! Loads, stores and atomic accesses of linear memories.
+//! Loads, stores and atomic accesses of linear memories, and what Cranelift is told about aliases.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Type, Value, types};
+use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef};
 use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load, Store};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::Width;
+use wasmer_runtime_core::types::{GlobalIdx, MemoryIdx, TableIdx, Width};
 use wasmer_runtime_core::vm::layout::VMMEMORY_LEN;
 
-use crate::codegen::{Codegen, Region, V128, clif_trap};
+use crate::codegen::{Codegen, V128, clif_trap};
 use crate::int::int_type;
+
+/// Disjoint parts of memory, for Cranelift's alias analysis. Imported entities of a kind share one region, because two imports can
+/// be the same thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Region {
+    /// Fields of contexts and function references that never change.
+    Constant,
+    /// The contents of a memory.
+    Memory(MemoryIdx),
+    /// The current length of a memory.
+    MemoryLength(MemoryIdx),
+    /// A global.
+    Global(GlobalIdx),
+    /// Base and length of a table.
+    Table(TableIdx),
+    /// The elements of a table.
+    TableElements(TableIdx),
+}
+
+/// Cranelift numbers a function's memory flags with 16 bits, so regions of one kind are limited to this many;
+/// beyond, entities share regions, which is merely less precise.
+const REGIONS_PER_KIND: u32 = 1 << 12;
+
+impl Region {
+    /// The number that identifies it within a function.
+    pub(crate) fn number(self, module: &ModuleInfo) -> u32 {
+        let (kind, index, imported) = match self {
+            Self::Constant => return 0,
+            Self::Memory(index) => (1, index.0, module.imported_memories),
+            Self::MemoryLength(index) => (2, index.0, module.imported_memories),
+            Self::Global(index) => (3, index.0, module.imported_globals),
+            Self::Table(index) => (4, index.0, module.imported_tables),
+            Self::TableElements(index) => (5, index.0, module.imported_tables),
+        };
+        let place = match index.checked_sub(imported) {
+            None => 0,
+            Some(defined) => 1 + defined % REGIONS_PER_KIND,
+        };
+        kind << 16 | place
+    }
+
+    /// For printed IR.
+    pub(crate) const fn description(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Memory(_) => "memory",
+            Self::MemoryLength(_) => "memory length",
+            Self::Global(_) => "global",
+            Self::Table(_) => "table",
+            Self::TableElements(_) => "table elements",
+        }
+    }
+}
 
 /// The integer type of a number of bytes.
 pub(crate) fn bytes_type(bytes: u8) -> Type {
