@@ -10,7 +10,7 @@ use wasmer_runtime_core::compiler::{Compiler, Output, Symbol, Trampoline};
 use wasmer_runtime_core::module::{ModuleInfo, TypeDef};
 use wasmer_runtime_core::types::{FuncType, TypeIdx, ValType};
 use wasmer_runtime_core::vm::layout::{RAW_VALUE_BYTES, VMFUNCREF_VMCTX};
-use wasmer_runtime_core::vm::vmcontext::{RawValue, VMContextHeader, VMFuncRef, VMImportContext};
+use wasmer_runtime_core::vm::vmcontext::{ArrayCall, RawValue, VMContextHeader, VMFuncRef, VMImportContext};
 
 const KINDS: [ValType; 6] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::EXTERNREF];
 
@@ -110,7 +110,7 @@ fn round_trip(params: usize, results: usize) {
     let header = VMContextHeader { libcalls: ptr::null(), store: ptr::null_mut() };
     let context = VMImportContext { header, callee: &raw const callee };
     // SAFETY: the trampoline was compiled with this signature.
-    let array_call = unsafe { std::mem::transmute(entry(Trampoline::ArrayToWasm(TypeIdx(0)))) };
+    let array_call = unsafe { std::mem::transmute::<*const u8, ArrayCall>(entry(Trampoline::ArrayToWasm(TypeIdx(0)))) };
     let reference = VMFuncRef {
         array_call,
         wasm_call: entry(Trampoline::WasmToArray(TypeIdx(0))).cast::<c_void>(),
