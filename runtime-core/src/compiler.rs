@@ -79,7 +79,7 @@ pub trait Compiler: Send + Sync {
 /// One thread's compiler. Reuses its allocations from function to function.
 pub trait Worker {
     /// Compiles the functions of a batch, in order, appending to `output`.
-    fn functions(&mut self, batch: &Batch<'_>, output: &mut Output) -> Result<(), CompileError>;
+    fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError>;
     /// Compiles a trampoline, appending to `output`.
     fn trampoline(
         &mut self,
