@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
+use crate::types::CanonicalId;
 use crate::vm::layout::*;
 
 /// A value in an array call's buffer: 16 bytes, little-endian, the unused upper part unspecified.
@@ -111,6 +112,13 @@ pub struct VMStoreContext {
     pub exit_fp: *const c_void,
     /// Return address into that frame's code.
     pub exit_pc: *const c_void,
+    /// The store that this belongs to.
+    pub owner: *mut crate::vm::store::StoreVm,
+}
+
+/// The canonical type in a type id.
+pub const fn canonical_of(type_id: u32) -> CanonicalId {
+    CanonicalId(type_id & ((1 << TYPE_ID_ABI_SHIFT) - 1))
 }
 
 /// A trap or host error is recorded: unwind to the entry.

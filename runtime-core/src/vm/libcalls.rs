@@ -1,0 +1,257 @@
+//! The libcalls: what compiled code leaves to the host. Called by the stubs of [`crate::vm::arch`], on the host's stack.
+//!
+//! A libcall that traps records it and returns anything: the stub sees the record and leaves wasm.
+
+use std::ptr::NonNull;
+
+use crate::compiler::Abi;
+use crate::libcall::split_atomic_place;
+use crate::trap::TrapCode;
+use crate::types::*;
+use crate::vm::instance::Instance;
+use crate::vm::memory::Memory;
+use crate::vm::store::{StoreVm, Unwind};
+use crate::vm::table::Table;
+use crate::vm::vmcontext::*;
+use crate::vm::wait;
+
+/// The caller of a libcall.
+struct Caller(NonNull<VMContext>);
+
+impl Caller {
+    /// # Safety
+    /// `vmctx` is the vmctx of an instance whose code called the libcall.
+    unsafe fn new(vmctx: *mut VMContext) -> Self {
+        // SAFETY: a vmctx is not null.
+        Self(unsafe { NonNull::new_unchecked(vmctx) })
+    }
+
+    fn instance(&self) -> &Instance {
+        // SAFETY: the vmctx points to its instance, which lives as long as the store.
+        unsafe { &*self.0.as_ref().instance.cast() }
+    }
+
+    fn store(&self) -> &mut StoreVm {
+        // SAFETY: the store is suspended in the call that entered wasm; nothing else uses it until the libcall returns, and no libcall holds
+        // two of these references.
+        unsafe { &mut *self.instance().store().as_ptr() }
+    }
+
+    fn memory(&self, index: u64) -> &Memory {
+        self.instance().memory(MemoryIdx(index as u32))
+    }
+
+    fn table(&self, index: u64) -> &mut Table {
+        // SAFETY: a table lives as long as the store, and no libcall holds two references to one table.
+        unsafe { &mut *self.instance().table(TableIdx(index as u32)).as_ptr() }
+    }
+
+    /// The value of a result, or a recorded trap.
+    fn finish<T: Default>(&self, result: Result<T, TrapCode>) -> T {
+        result.unwrap_or_else(|code| {
+            self.store().record_unwind(Unwind::Trap(code));
+            T::default()
+        })
+    }
+}
+
+const OUT_OF_BOUNDS: TrapCode = TrapCode::MemoryOutOfBounds;
+
+macro_rules! libcalls {
+    ($($(#[$doc:meta])* fn $name:ident($caller:ident $(, $arg:ident: $ty:ty)*) $(-> $result:ty)? $body:block)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Safety
+            /// Called by a libcall stub, with the vmctx of the calling instance and operands of validated code.
+            pub unsafe extern "C" fn $name(vmctx: *mut VMContext $(, $arg: $ty)*) $(-> $result)? {
+                // SAFETY: the caller's promise.
+                let $caller = unsafe { Caller::new(vmctx) };
+                $body
+            }
+        )*
+    };
+}
+
+libcalls! {
+    /// `memory.grow`.
+    fn memory_grow(caller, memory: u64, delta: u64) -> u64 {
+        caller.memory(memory).grow(delta).unwrap_or(u64::MAX)
+    }
+
+    /// `memory.copy`.
+    fn memory_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
+        let copy = || {
+            let source = caller.memory(from).range(source, len)?;
+            let destination = caller.memory(to).range(destination, len)?;
+            // SAFETY: both ranges are inside their memories; they may overlap.
+            unsafe { source.copy_to(destination, len as usize) };
+            Some(())
+        };
+        caller.finish(copy().ok_or(OUT_OF_BOUNDS));
+    }
+
+    /// `memory.fill`.
+    fn memory_fill(caller, memory: u64, destination: u64, byte: u32, len: u64) {
+        let fill = || {
+            let destination = caller.memory(memory).range(destination, len)?;
+            // SAFETY: the range is inside the memory.
+            unsafe { destination.write_bytes(byte as u8, len as usize) };
+            Some(())
+        };
+        caller.finish(fill().ok_or(OUT_OF_BOUNDS));
+    }
+
+    /// `memory.init`.
+    fn memory_init(caller, segment: u64, memory: u64, destination: u64, source: u32, len: u32) {
+        let (memory, segment) = (MemoryIdx(memory as u32), DataIdx(segment as u32));
+        caller.finish(caller.instance().memory_init(memory, segment, destination, source.into(), len.into()));
+    }
+
+    /// `data.drop`.
+    fn data_drop(caller, segment: u64) {
+        caller.instance().drop_data(DataIdx(segment as u32));
+    }
+
+    /// `table.get`.
+    fn table_get(caller, table: u64, index: u64) -> u64 {
+        caller.finish(caller.table(table).get(index))
+    }
+
+    /// `table.set`.
+    fn table_set(caller, table: u64, index: u64, value: u64) {
+        caller.finish(caller.table(table).set(index, value));
+    }
+
+    /// `table.size`.
+    fn table_size(caller, table: u64) -> u64 {
+        caller.table(table).len()
+    }
+
+    /// `table.grow`.
+    fn table_grow(caller, table: u64, value: u64, delta: u64) -> u64 {
+        caller.table(table).grow(delta, value).unwrap_or(u64::MAX)
+    }
+
+    /// `table.fill`.
+    fn table_fill(caller, table: u64, start: u64, value: u64, len: u64) {
+        caller.finish(caller.table(table).fill(start, value, len));
+    }
+
+    /// `table.copy`.
+    fn table_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
+        let (to_ref, from_ref) = (caller.table(to) as *mut Table, caller.table(from) as *mut Table);
+        let result = if to_ref == from_ref {
+            caller.table(to).copy_within(destination, source, len)
+        } else {
+            caller.table(to).copy_from(destination, caller.table(from), source, len)
+        };
+        caller.finish(result);
+    }
+
+    /// `table.init`.
+    fn table_init(caller, segment: u64, table: u64, destination: u64, source: u32, len: u32) {
+        let (table, segment) = (TableIdx(table as u32), ElemIdx(segment as u32));
+        caller.finish(caller.instance().table_init(table, segment, destination, source.into(), len.into()));
+    }
+
+    /// `elem.drop`.
+    fn elem_drop(caller, segment: u64) {
+        caller.instance().drop_element(ElemIdx(segment as u32));
+    }
+
+    /// `ref.func`.
+    fn ref_func(caller, function: u64) -> u64 {
+        caller.instance().func_ref(FuncIdx(function as u32)).as_ptr() as u64
+    }
+
+    /// The slow path of `call_indirect`.
+    fn call_indirect_slow(caller, table: u64, type_index: u64, index: u64) -> u64 {
+        caller.finish(call_indirect(&caller, table, TypeIdx(type_index as u32), index))
+    }
+
+    /// The slow path of `call_ref`.
+    fn call_ref_slow(caller, type_index: u64, reference: u64) -> u64 {
+        let result = match NonNull::new(reference as *mut VMFuncRef) {
+            Some(callee) => Ok(adapt(&caller, callee, TypeIdx(type_index as u32))),
+            None => Err(TrapCode::NullFunctionReference),
+        };
+        caller.finish(result)
+    }
+
+    /// `memory.atomic.notify`.
+    fn atomic_notify(caller, place: u64, index: u64, count: u32) -> u32 {
+        let notify = || {
+            let address = atomic_address(&caller, place, index, 4)?;
+            Ok(wait::notify(address as usize, count))
+        };
+        caller.finish(notify())
+    }
+
+    /// `memory.atomic.wait32`.
+    fn atomic_wait32(caller, place: u64, index: u64, expected: u32, timeout: i64) -> u32 {
+        let wait = || {
+            let address = waitable_address(&caller, place, index, 4)?;
+            // SAFETY: the address is inside the memory and aligned.
+            let is_expected = || unsafe { std::sync::atomic::AtomicU32::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
+            Ok(wait::wait(address as usize, is_expected, timeout, || caller.store().interrupt_handle().is_interrupted()))
+        };
+        caller.finish(wait())
+    }
+
+    /// `memory.atomic.wait64`.
+    fn atomic_wait64(caller, place: u64, index: u64, expected: u64, timeout: i64) -> u32 {
+        let wait = || {
+            let address = waitable_address(&caller, place, index, 8)?;
+            // SAFETY: the address is inside the memory and aligned.
+            let is_expected = || unsafe { std::sync::atomic::AtomicU64::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
+            Ok(wait::wait(address as usize, is_expected, timeout, || caller.store().interrupt_handle().is_interrupted()))
+        };
+        caller.finish(wait())
+    }
+
+    /// Raises a trap by number.
+    fn raise_trap(caller, number: u64) {
+        let code = u8::try_from(number).ok().and_then(TrapCode::from_number).unwrap_or(TrapCode::Unreachable);
+        caller.finish::<()>(Err(code));
+    }
+}
+
+fn call_indirect(caller: &Caller, table: u64, ty: TypeIdx, index: u64) -> Result<u64, TrapCode> {
+    let element = caller.table(table).get(index)?;
+    let callee = NonNull::new(element as *mut VMFuncRef).ok_or(TrapCode::UninitializedElement)?;
+    let code = caller.instance().code();
+    // SAFETY: elements of a function table are references that live as long as the store.
+    let type_id = unsafe { callee.as_ref() }.type_id;
+    if type_id == code.type_ids[ty.index()] {
+        return Ok(element);
+    }
+    if canonical_of(type_id) != code.canonical[ty.index()] {
+        return Err(TrapCode::IndirectCallTypeMismatch);
+    }
+    Ok(adapt(caller, callee, ty))
+}
+
+/// The same function, callable by the calling module's convention.
+fn adapt(caller: &Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> u64 {
+    let code = caller.instance().code();
+    let abi: Abi = code.abi();
+    let wasm_call = code.image.wasm_to_array(ty).cast();
+    caller.store().adapt(callee, abi, wasm_call).as_ptr() as u64
+}
+
+/// The address of an atomic operand of `bytes` bytes: aligned and inside the memory.
+fn atomic_address(caller: &Caller, place: u64, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
+    let (memory, offset) = split_atomic_place(place);
+    let address = index.checked_add(offset).ok_or(OUT_OF_BOUNDS)?;
+    if !address.is_multiple_of(bytes) {
+        return Err(TrapCode::UnalignedAtomic);
+    }
+    caller.memory(memory.into()).range(address, bytes).ok_or(OUT_OF_BOUNDS)
+}
+
+fn waitable_address(caller: &Caller, place: u64, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
+    let address = atomic_address(caller, place, index, bytes)?;
+    let (memory, _) = split_atomic_place(place);
+    if caller.memory(memory.into()).ty().shared { Ok(address) } else { Err(TrapCode::ExpectedSharedMemory) }
+}

@@ -1,0 +1,173 @@
+//! Linear memories.
+//!
+//! The base never moves: all address space that a memory can grow into is reserved at once. A 32-bit memory reserves 4 GiB and a guard
+//! region, so that compiled code needs no bounds checks; other memories are checked explicitly.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::types::{MemoryType, Width};
+use crate::vm::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES, MEMORY64_RESERVATION_BYTES};
+use crate::vm::mmap::{PAGE_BYTES, Reservation, round_up};
+use crate::vm::vmcontext::VMMemory;
+
+/// A part of a memory's initial contents that stands in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryExtent {
+    /// Where it starts in the memory, in bytes; page-aligned.
+    pub guest_offset: u64,
+    /// Where it starts in the file, in bytes; page-aligned.
+    pub file_offset: u64,
+    /// Its length in bytes; whole pages.
+    pub len: u64,
+}
+
+/// A linear memory. Shared ones are used by several stores at once.
+#[derive(Debug)]
+pub struct Memory {
+    vm: VMMemory,
+    ty: MemoryType,
+    /// Size in bytes that it may not grow beyond: by its type, the reservation, or the embedder's limit.
+    bytes_max: usize,
+    /// Held while growing.
+    growth: Mutex<()>,
+    reservation: Reservation,
+}
+
+// SAFETY: the length is atomic and changes under the lock; the bytes are the guest's, who orders its own accesses.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// A memory of the type's initial size, all zero. `limit_bytes` is the embedder's.
+    pub fn new(ty: &MemoryType, limit_bytes: Option<u64>) -> io::Result<Self> {
+        let too_large = || io::Error::new(io::ErrorKind::OutOfMemory, "the memory's initial size is beyond the limit");
+        let bytes = |pages: u64| pages.checked_mul(1 << ty.page_size_log2);
+        let initial = bytes(ty.limits.min).ok_or_else(too_large)?;
+        let declared = ty.limits.max.and_then(bytes).unwrap_or(u64::MAX);
+        let ceiling = match ty.index {
+            Width::W32 => MEMORY32_RESERVATION_BYTES,
+            Width::W64 => MEMORY64_RESERVATION_BYTES.max(initial),
+        };
+        let bytes_max = declared.min(ceiling).min(limit_bytes.unwrap_or(u64::MAX));
+        if initial > bytes_max {
+            return Err(too_large());
+        }
+        let reserved = match ty.index {
+            Width::W32 if ty.page_size_log2 == 16 => MEMORY32_RESERVATION_BYTES + MEMORY_GUARD_BYTES,
+            Width::W32 | Width::W64 => bytes_max.max(1),
+        };
+        let (initial, bytes_max) = (usize::try_from(initial), usize::try_from(bytes_max));
+        let (Ok(initial), Ok(bytes_max), Ok(reserved)) = (initial, bytes_max, usize::try_from(reserved)) else {
+            return Err(too_large());
+        };
+        let reservation = Reservation::new(reserved)?;
+        reservation.commit(0..round_up(initial).ok_or_else(too_large)?)?;
+        let vm = VMMemory { len: AtomicUsize::new(initial), base: reservation.base() };
+        Ok(Self { vm, ty: *ty, bytes_max, growth: Mutex::new(()), reservation })
+    }
+
+    /// Maps initial contents copy-on-write. Only before the memory is used, and inside its initial size.
+    pub fn map_image(&self, file: BorrowedFd<'_>, extents: impl Iterator<Item = MemoryExtent>) -> io::Result<()> {
+        let committed = round_up(self.len_bytes()).unwrap_or(0) as u64;
+        for extent in extents {
+            let end = extent.guest_offset.checked_add(extent.len).filter(|end| *end <= committed);
+            let end = end.ok_or(io::ErrorKind::InvalidData)?;
+            self.reservation.map_file(extent.guest_offset as usize..end as usize, file, extent.file_offset)?;
+        }
+        Ok(())
+    }
+
+    /// The type.
+    pub fn ty(&self) -> &MemoryType {
+        &self.ty
+    }
+
+    /// First byte: constant.
+    pub fn base(&self) -> *mut u8 {
+        self.vm.base
+    }
+
+    /// Current length in bytes: never shrinks.
+    pub fn len_bytes(&self) -> usize {
+        self.vm.len.load(Ordering::Acquire)
+    }
+
+    /// Current length in pages.
+    pub fn pages(&self) -> u64 {
+        (self.len_bytes() >> self.ty.page_size_log2) as u64
+    }
+
+    /// What compiled code points to.
+    pub fn vm(&self) -> *const VMMemory {
+        &self.vm
+    }
+
+    /// Grows by `delta` pages and returns the old size in pages; none beyond the limits or when the host has no memory left.
+    pub fn grow(&self, delta: u64) -> Option<u64> {
+        let _lock = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.len_bytes();
+        let delta = usize::try_from(delta.checked_mul(1 << self.ty.page_size_log2)?).ok()?;
+        let new = old.checked_add(delta).filter(|new| *new <= self.bytes_max)?;
+        let (committed, needed) = (round_up(old)?, round_up(new)?);
+        debug_assert!(committed.is_multiple_of(PAGE_BYTES));
+        self.reservation.commit(committed..needed).ok()?;
+        self.vm.len.store(new, Ordering::Release);
+        Some((old >> self.ty.page_size_log2) as u64)
+    }
+
+    /// The address of `len` bytes at `offset`, if they are inside the memory.
+    pub fn range(&self, offset: u64, len: u64) -> Option<*mut u8> {
+        let end = offset.checked_add(len)?;
+        if end > self.len_bytes() as u64 {
+            return None;
+        }
+        // SAFETY: the offset is inside the memory, or just behind it.
+        Some(unsafe { self.vm.base.add(offset as usize) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Limits;
+
+    fn memory(min: u64, max: Option<u64>) -> MemoryType {
+        MemoryType { limits: Limits { min, max }, index: Width::W32, shared: false, page_size_log2: 16 }
+    }
+
+    #[test]
+    fn memories_grow_up_to_their_limits() {
+        let memory = Memory::new(&memory(1, Some(3)), None).unwrap();
+        assert_eq!(memory.grow(1), Some(1));
+        assert_eq!(memory.grow(2), None);
+        assert_eq!(memory.grow(1), Some(2));
+        assert_eq!(memory.grow(0), Some(3));
+        assert_eq!(memory.len_bytes(), 3 << 16);
+        assert!(memory.range(3 << 16, 0).is_some() && memory.range(3 << 16, 1).is_none());
+        assert!(memory.range(u64::MAX, 2).is_none());
+    }
+
+    #[test]
+    fn the_embedders_limit_counts() {
+        assert!(Memory::new(&memory(2, None), Some(1 << 16)).is_err());
+        assert_eq!(Memory::new(&memory(1, None), Some(1 << 16)).unwrap().grow(1), None);
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        let ty = MemoryType { index: Width::W64, ..memory(u64::MAX >> 16, None) };
+        assert!(Memory::new(&ty, None).is_err());
+    }
+
+    #[test]
+    fn pages_of_one_byte() {
+        let ty = MemoryType { page_size_log2: 0, ..memory(5, Some(5000)) };
+        let memory = Memory::new(&ty, None).unwrap();
+        assert_eq!((memory.len_bytes(), memory.grow(4990)), (5, Some(5)));
+        assert_eq!(memory.grow(6), None);
+    }
+}

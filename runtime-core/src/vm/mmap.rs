@@ -1,0 +1,87 @@
+//! Reservations of address space: linear memories and stacks.
+
+use std::io;
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::ptr::NonNull;
+
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+
+/// Bytes of a page of the host. Larger pages of other systems are multiples of what the image format aligns to.
+pub const PAGE_BYTES: usize = 4096;
+
+/// Rounds up to whole pages; none on overflow.
+pub fn round_up(bytes: usize) -> Option<usize> {
+    Some(bytes.checked_add(PAGE_BYTES - 1)? & !(PAGE_BYTES - 1))
+}
+
+/// Reserved address space: nothing in it can be accessed until committed. Unmapped on drop.
+#[derive(Debug)]
+pub struct Reservation {
+    base: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: the reservation owns its pages; what may be done with them concurrently is for its users to order.
+unsafe impl Send for Reservation {}
+// SAFETY: as above.
+unsafe impl Sync for Reservation {}
+
+impl Reservation {
+    /// Reserves whole pages.
+    pub fn new(bytes: usize) -> io::Result<Self> {
+        let bytes = round_up(bytes).filter(|bytes| *bytes > 0).ok_or(io::ErrorKind::InvalidInput)?;
+        // SAFETY: a new anonymous mapping touches no existing one.
+        let base =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)? };
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { base, bytes })
+    }
+
+    /// First byte.
+    pub fn base(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+
+    /// Length in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Makes pages readable and writable. Pages not touched before are zero.
+    pub fn commit(&self, range: Range<usize>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let address = self.check(&range)?;
+        // SAFETY: the pages are inside this reservation.
+        Ok(unsafe { mprotect(address.cast(), range.len(), MprotectFlags::READ | MprotectFlags::WRITE)? })
+    }
+
+    /// Replaces pages by a private copy-on-write view of a file, readable and writable. `offset` is page-aligned.
+    pub fn map_file(&self, range: Range<usize>, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let address = self.check(&range)?;
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the pages are inside this reservation, which nobody else maps into.
+        unsafe { mmap(address.cast(), range.len(), protection, MapFlags::PRIVATE | MapFlags::FIXED, file, offset)? };
+        Ok(())
+    }
+
+    fn check(&self, range: &Range<usize>) -> io::Result<*mut u8> {
+        if range.end > self.bytes || range.start > range.end || !range.start.is_multiple_of(PAGE_BYTES) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: the offset is inside the reservation.
+        Ok(unsafe { self.base.as_ptr().add(range.start) })
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // SAFETY: the reservation is exactly this mapping, and its owner has no more use for it. It cannot fail for a whole mapping.
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.bytes) };
+    }
+}

@@ -1,0 +1,221 @@
+//! Signal handlers: faults in compiled code become traps, and interrupts reach running code.
+//!
+//! A signal is ours if the thread was on a wasm stack (or its guard region) with an activation, and its program counter is in
+//! registered code. Every other one goes to the handler that was there before.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
+use std::sync::Once;
+use std::sync::atomic::Ordering;
+
+use crate::trap::TrapCode;
+use crate::vm::arch::SignalContext;
+use crate::vm::code_registry;
+use crate::vm::stack::StackBounds;
+use crate::vm::vmcontext::{STOP_INTERRUPT, VMStoreContext};
+
+/// The signal that interrupts running code. Its default action is to do nothing.
+pub const INTERRUPT_SIGNAL: c_int = libc::SIGURG;
+
+/// What compiled code raises.
+const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+
+/// Size in bytes that a thread's signal stack has at least.
+const SIGNAL_STACK_BYTES: usize = 64 << 10;
+
+/// A fault or interrupt in compiled code.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// Why.
+    pub code: TrapCode,
+    /// Program counter.
+    pub pc: usize,
+    /// Frame pointer.
+    pub fp: usize,
+}
+
+/// A call from the host into wasm that has not returned yet. The innermost one of each thread is known to the handler.
+#[derive(Debug)]
+pub struct Activation {
+    /// The one outside it on this thread.
+    pub prev: *const Activation,
+    /// The store that it runs in.
+    pub store: *mut VMStoreContext,
+    /// The stack that it runs on.
+    pub stack: StackBounds,
+    /// Set by the handler.
+    pub fault: Cell<Option<Fault>>,
+}
+
+thread_local! {
+    /// The innermost activation. Has no destructor and is initialised statically, so a handler may read it.
+    static CURRENT: Cell<*const Activation> = const { Cell::new(std::ptr::null()) };
+    static SIGNAL_STACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The innermost activation of this thread, or null.
+pub fn current() -> *const Activation {
+    CURRENT.get()
+}
+
+/// Replaces the innermost activation of this thread.
+pub fn set_current(activation: *const Activation) {
+    CURRENT.set(activation);
+}
+
+/// Prepares the process and this thread to run wasm.
+#[inline]
+pub fn prepare_thread() {
+    if !SIGNAL_STACK.get() {
+        install_handlers();
+        provide_signal_stack();
+        SIGNAL_STACK.set(true);
+    }
+}
+
+struct Previous([MaybeUninit<libc::sigaction>; FAULTS.len() + 1]);
+
+static mut PREVIOUS: Previous = Previous([const { MaybeUninit::uninit() }; FAULTS.len() + 1]);
+
+fn install_handlers() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        for (slot, signal) in FAULTS.into_iter().chain([INTERRUPT_SIGNAL]).enumerate() {
+            let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
+                if signal == INTERRUPT_SIGNAL { on_interrupt } else { on_fault };
+            // SAFETY: zero is valid for every field; the handlers have the signature that SA_SIGINFO asks for; `PREVIOUS` is written
+            // once, before a handler of ours can read it (sigaction stores the old action before the new one takes effect).
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = handler as usize;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                if signal != INTERRUPT_SIGNAL {
+                    // A fault inside the handler is a bug, and must not find the handler's signal blocked.
+                    action.sa_flags |= libc::SA_NODEFER;
+                }
+                libc::sigemptyset(&mut action.sa_mask);
+                let previous = (&raw mut PREVIOUS.0[slot]).cast::<libc::sigaction>();
+                let result = libc::sigaction(signal, &action, previous);
+                assert_eq!(result, 0, "sigaction refuses no valid signal");
+            }
+        }
+    });
+}
+
+/// Wasm stacks can be exhausted when a signal arrives, so handlers need a stack of their own.
+fn provide_signal_stack() {
+    // SAFETY: both calls get valid pointers; the memory is leaked on purpose when a thread ends: it must outlive every handler.
+    unsafe {
+        let mut old: libc::stack_t = std::mem::zeroed();
+        libc::sigaltstack(std::ptr::null(), &mut old);
+        if old.ss_flags & libc::SS_DISABLE == 0 && old.ss_size >= SIGNAL_STACK_BYTES / 8 {
+            return;
+        }
+        let stack = SignalStack::new();
+        let new = libc::stack_t { ss_sp: stack.memory.as_ptr().cast_mut().cast(), ss_flags: 0, ss_size: stack.memory.len() };
+        libc::sigaltstack(&new, std::ptr::null_mut());
+        OWN_SIGNAL_STACK.with(|own| own.set(Some(stack)));
+    }
+}
+
+thread_local! {
+    static OWN_SIGNAL_STACK: Cell<Option<SignalStack>> = const { Cell::new(None) };
+}
+
+/// A signal stack of a thread that had none; taken out of use when the thread ends.
+struct SignalStack {
+    memory: Box<[u8]>,
+}
+
+impl SignalStack {
+    fn new() -> Self {
+        Self { memory: vec![0; SIGNAL_STACK_BYTES].into_boxed_slice() }
+    }
+}
+
+impl Drop for SignalStack {
+    fn drop(&mut self) {
+        // SAFETY: disables the stack before its memory goes; no wasm runs any more on a thread whose locals are dropped.
+        unsafe {
+            let off = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+            libc::sigaltstack(&off, std::ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes valid pointers.
+    let handled = unsafe { handle_fault((*info).si_addr() as usize, signal, &mut SignalContext::new(context)) };
+    if !handled {
+        // SAFETY: as above.
+        unsafe { pass_on(signal, info, context) };
+    }
+}
+
+/// # Safety
+/// Called by a signal handler on the thread that was interrupted.
+unsafe fn handle_fault(address: usize, signal: c_int, context: &mut SignalContext<'_>) -> bool {
+    // SAFETY: the innermost activation is on this thread's host stack, which is suspended below the handler.
+    let Some(activation) = (unsafe { CURRENT.get().as_ref() }) else { return false };
+    if !activation.stack.contains(context.sp()) {
+        return false;
+    }
+    let is_memory_fault = matches!(signal, libc::SIGSEGV | libc::SIGBUS);
+    let code = if is_memory_fault && activation.stack.guards(address) {
+        TrapCode::StackOverflow
+    } else {
+        match code_registry::trap_at(context.pc()) {
+            Some(Some(code)) => code,
+            Some(None) | None => return false,
+        }
+    };
+    leave(activation, code, context);
+    true
+}
+
+extern "C" fn on_interrupt(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes a valid context; see `handle_fault` for the activation.
+    unsafe {
+        let mut frame = SignalContext::new(context);
+        match CURRENT.get().as_ref() {
+            Some(activation) => {
+                let asked = (*activation.store).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0;
+                if asked && activation.stack.contains(frame.sp()) && code_registry::trap_at(frame.pc()).is_some() {
+                    leave(activation, TrapCode::Interrupted, &mut frame);
+                }
+            }
+            None => pass_on(signal, info, context),
+        }
+    }
+}
+
+fn leave(activation: &Activation, code: TrapCode, context: &mut SignalContext<'_>) {
+    activation.fault.set(Some(Fault { code, pc: context.pc(), fp: context.fp() }));
+    context.resume_at_unwind(activation.store);
+}
+
+/// Hands a signal to whoever handled it before.
+///
+/// # Safety
+/// The arguments are those of a signal handler that runs now.
+unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let slot = FAULTS.iter().position(|fault| *fault == signal).unwrap_or(FAULTS.len());
+    // SAFETY: the slot was written when the handler was installed; a handler with SA_SIGINFO takes three arguments, another one.
+    unsafe {
+        let previous = &*(&raw const PREVIOUS.0[slot]).cast::<libc::sigaction>();
+        if previous.sa_flags & libc::SA_SIGINFO != 0 {
+            let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
+                std::mem::transmute(previous.sa_sigaction);
+            handler(signal, info, context);
+        } else if previous.sa_sigaction == libc::SIG_DFL {
+            if signal != INTERRUPT_SIGNAL {
+                // The instruction faults again when this handler returns, now with the default action.
+                libc::sigaction(signal, previous, std::ptr::null_mut());
+            }
+        } else if previous.sa_sigaction != libc::SIG_IGN {
+            let handler: extern "C" fn(c_int) = std::mem::transmute(previous.sa_sigaction);
+            handler(signal);
+        }
+    }
+}

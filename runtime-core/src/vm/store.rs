@@ -1,0 +1,321 @@
+//! The virtual machine's side of a store: entering wasm, and everything that can end a call.
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::collections::HashMap;
+use std::error::Error;
+use std::ffi::c_void;
+use std::ptr::{NonNull, null, null_mut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::compiler::Abi;
+use crate::trap::TrapCode;
+use crate::vm::arch;
+use crate::vm::backtrace::walk;
+use crate::vm::host::VMHostContext;
+use crate::vm::signals::{Activation, INTERRUPT_SIGNAL, current, prepare_thread, set_current};
+use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, thread_stack};
+use crate::vm::vmcontext::*;
+
+/// Why a call did not return normally.
+#[derive(Debug)]
+pub enum Unwind {
+    /// The guest trapped.
+    Trap(TrapCode),
+    /// A host function failed.
+    Error(Box<dyn Error + Send + Sync>),
+    /// A host function panicked.
+    Panic(Box<dyn Any + Send>),
+}
+
+/// A failed call: why, and the guest's program counters, innermost first. The first is the instruction itself if `at_instruction`,
+/// otherwise a return address like the others.
+#[derive(Debug)]
+pub struct Failure {
+    /// Why.
+    pub unwind: Unwind,
+    /// Program counters.
+    pub pcs: Vec<usize>,
+    /// Whether the first program counter is the faulting instruction.
+    pub at_instruction: bool,
+}
+
+impl From<Unwind> for Failure {
+    fn from(unwind: Unwind) -> Self {
+        Self { unwind, pcs: Vec::new(), at_instruction: false }
+    }
+}
+
+/// What a store's instances may use.
+#[derive(Clone, Copy, Debug)]
+pub struct VmLimits {
+    /// Size in bytes that one memory may not grow beyond.
+    pub memory_bytes_max: u64,
+    /// Length in elements that one table may not grow beyond.
+    pub table_elements_max: u64,
+}
+
+/// What other threads may use of a store: kept alive by interrupt handles.
+struct Shared {
+    context: UnsafeCell<VMStoreContext>,
+    /// The thread that runs wasm of this store, or 0.
+    thread: AtomicI32,
+}
+
+// SAFETY: other threads only use `context.stop` and `thread`, which are atomic.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+/// A store's virtual machine. Boxed: compiled code points into it.
+pub struct StoreVm {
+    shared: Arc<Shared>,
+    stack_bytes: usize,
+    pending: Option<Unwind>,
+    /// Function references of other conventions, by the reference and the convention that they were made callable by.
+    adapters: HashMap<(usize, Abi), NonNull<VMFuncRef>>,
+    adapter_storage: Vec<Box<Adapter>>,
+    /// Limits of memories and tables.
+    pub limits: VmLimits,
+}
+
+/// A function reference that is callable by another convention than its own.
+#[repr(C)]
+struct Adapter {
+    context: VMImportContext,
+    func_ref: VMFuncRef,
+}
+
+impl StoreVm {
+    /// A store whose wasm runs on stacks of this size.
+    pub fn new(stack_bytes: usize, limits: VmLimits) -> Box<Self> {
+        let context = VMStoreContext {
+            stop: AtomicU32::new(0),
+            host_sp: null_mut(),
+            wasm_sp: null_mut(),
+            exit_fp: null(),
+            exit_pc: null(),
+            owner: null_mut(),
+        };
+        let shared = Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicI32::new(0) });
+        let mut store = Box::new(Self {
+            shared,
+            stack_bytes,
+            pending: None,
+            adapters: HashMap::new(),
+            adapter_storage: Vec::new(),
+            limits,
+        });
+        // SAFETY: nobody else knows the context yet.
+        unsafe { (*store.context()).owner = &mut *store };
+        store
+    }
+
+    /// What compiled code points to.
+    pub fn context(&self) -> *mut VMStoreContext {
+        self.shared.context.get()
+    }
+
+    /// A handle for other threads.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(Arc::clone(&self.shared))
+    }
+
+    /// Forgets an interrupt.
+    pub fn clear_interrupt(&mut self) {
+        self.stop().fetch_and(!STOP_INTERRUPT, Ordering::AcqRel);
+    }
+
+    fn stop(&self) -> &AtomicU32 {
+        // SAFETY: the context lives as long as `shared`, and `stop` is atomic.
+        unsafe { &(*self.shared.context.get()).stop }
+    }
+
+    /// Records why the guest must stop: tested by the stubs when the host returns.
+    pub fn record_unwind(&mut self, unwind: Unwind) {
+        self.pending = Some(unwind);
+        self.stop().fetch_or(STOP_TRAP, Ordering::AcqRel);
+    }
+
+    fn take_pending(&mut self) -> Option<Unwind> {
+        self.stop().fetch_and(!STOP_TRAP, Ordering::AcqRel);
+        self.pending.take()
+    }
+
+    /// Calls a function by array call.
+    ///
+    /// # Safety
+    /// `callee` belongs to this store, whose instances are alive; `values` holds its arguments and has room for its results.
+    #[inline]
+    pub unsafe fn call(&mut self, callee: NonNull<VMFuncRef>, values: &mut [RawValue]) -> Result<(), Failure> {
+        if self.stop().load(Ordering::Acquire) & STOP_INTERRUPT != 0 {
+            return Err(Unwind::Trap(TrapCode::Interrupted).into());
+        }
+        // SAFETY: the reference is valid by the caller's promise.
+        let func_ref = unsafe { callee.as_ref() };
+        if func_ref.array_call as usize == arch::exit_host as *const () as usize {
+            // SAFETY: the vmctx of a host function is its context.
+            return unsafe { self.call_host(func_ref.vmctx.cast(), values) };
+        }
+        prepare_thread();
+        let prev = current();
+        let (stack, top) = self.stack(prev)?;
+        let activation = Activation { prev, store: self.context(), stack, fault: Default::default() };
+        // SAFETY: this thread is the only one that uses the store, so nothing changes the context but the stubs below.
+        let outer = unsafe { SavedContext::of(self.context()) };
+        if prev.is_null() {
+            self.shared.thread.store(thread_id(), Ordering::Release);
+        }
+        set_current(&activation);
+        // SAFETY: the stack's free part starts at `top`; the rest is the caller's promise.
+        let returned =
+            unsafe { arch::enter(self.context(), callee.as_ptr(), values.as_mut_ptr(), top, func_ref.array_call) };
+        set_current(prev);
+        if prev.is_null() {
+            self.shared.thread.store(0, Ordering::Release);
+        }
+        let result = if returned { Ok(()) } else { Err(self.failure(&activation)) };
+        // SAFETY: as above.
+        unsafe { outer.restore(self.context()) };
+        result
+    }
+
+    /// Calls a host function from the host: no stack is switched.
+    ///
+    /// # Safety
+    /// As for `call`.
+    unsafe fn call_host(&mut self, context: *mut VMHostContext, values: &mut [RawValue]) -> Result<(), Failure> {
+        // SAFETY: the caller's promise.
+        let returned = unsafe { ((*context).func)(context, values.as_mut_ptr()) };
+        match self.take_pending() {
+            Some(unwind) => Err(unwind.into()),
+            None if returned => Ok(()),
+            None => Err(Unwind::Trap(TrapCode::Interrupted).into()),
+        }
+    }
+
+    /// The stack to enter on, and where its free part ends.
+    fn stack(&self, prev: *const Activation) -> Result<(StackBounds, *mut u8), Failure> {
+        // SAFETY: outer activations are on this thread's host stack, and their stores are alive as long as they run.
+        let Some(outer) = (unsafe { prev.as_ref() }) else {
+            let bounds = thread_stack(self.stack_bytes).map_err(|error| Unwind::Error(Box::new(error)))?;
+            return Ok((bounds, bounds.high as *mut u8));
+        };
+        // SAFETY: as above; the outer activation has left wasm, so its stack pointer is recorded.
+        let top = (unsafe { (*outer.store).wasm_sp } as usize).wrapping_sub(64) & !15;
+        if !outer.stack.usable().contains(&top) || top - outer.stack.low < NESTED_ROOM_BYTES {
+            return Err(Unwind::Trap(TrapCode::StackOverflow).into());
+        }
+        Ok((outer.stack, top as *mut u8))
+    }
+
+    /// Why an activation ended, with the guest's frames: its stack is still as it was.
+    #[cold]
+    fn failure(&mut self, activation: &Activation) -> Failure {
+        let mut pcs = Vec::new();
+        let pending = self.take_pending();
+        // SAFETY: the context is this thread's.
+        let context = unsafe { &*self.context() };
+        let fault = activation.fault.get();
+        let (unwind, pc, fp) = match fault {
+            Some(fault) => (Unwind::Trap(fault.code), fault.pc, fault.fp),
+            None => {
+                let unwind = pending.unwrap_or(Unwind::Trap(TrapCode::Interrupted));
+                (unwind, context.exit_pc as usize, context.exit_fp as usize)
+            }
+        };
+        walk(pc, fp, &activation.stack, &mut pcs);
+        Failure { unwind, pcs, at_instruction: fault.is_some() }
+    }
+
+    /// A reference to the same function that is callable by convention `abi` with the wasm-to-array trampoline `wasm_call`.
+    pub fn adapt(&mut self, callee: NonNull<VMFuncRef>, abi: Abi, wasm_call: *const c_void) -> NonNull<VMFuncRef> {
+        let key = (callee.as_ptr() as usize, abi);
+        if let Some(adapter) = self.adapters.get(&key) {
+            return *adapter;
+        }
+        // SAFETY: function references of a store live as long as the store.
+        let type_id = abi.type_id(canonical_of(unsafe { callee.as_ref() }.type_id));
+        let header = VMContextHeader { libcalls: arch::libcall_table(), store: self.context() };
+        let context = VMImportContext { header, callee: callee.as_ptr() };
+        let func_ref = VMFuncRef { array_call: arch::forward, wasm_call, vmctx: null_mut(), type_id };
+        let mut adapter = Box::new(Adapter { context, func_ref });
+        adapter.func_ref.vmctx = (&raw mut adapter.context).cast();
+        let reference = NonNull::from(&adapter.func_ref);
+        self.adapter_storage.push(adapter);
+        self.adapters.insert(key, reference);
+        reference
+    }
+}
+
+/// The fields of a store context that an activation changes.
+struct SavedContext {
+    host_sp: *mut c_void,
+    wasm_sp: *mut c_void,
+    exit_fp: *const c_void,
+    exit_pc: *const c_void,
+}
+
+impl SavedContext {
+    /// # Safety
+    /// The context is valid and used by this thread only.
+    unsafe fn of(context: *mut VMStoreContext) -> Self {
+        // SAFETY: the caller's promise.
+        let VMStoreContext { host_sp, wasm_sp, exit_fp, exit_pc, .. } = unsafe { &*context };
+        Self { host_sp: *host_sp, wasm_sp: *wasm_sp, exit_fp: *exit_fp, exit_pc: *exit_pc }
+    }
+
+    /// # Safety
+    /// As for `of`.
+    unsafe fn restore(self, context: *mut VMStoreContext) {
+        // SAFETY: the caller's promise.
+        let context = unsafe { &mut *context };
+        context.host_sp = self.host_sp;
+        context.wasm_sp = self.wasm_sp;
+        context.exit_fp = self.exit_fp;
+        context.exit_pc = self.exit_pc;
+    }
+}
+
+/// The kernel's number of this thread.
+fn thread_id() -> i32 {
+    thread_local! {
+        static ID: i32 = rustix::thread::gettid().as_raw_nonzero().get();
+    }
+    ID.with(|id| *id)
+}
+
+/// Stops a store's guest from another thread.
+#[derive(Clone)]
+pub struct InterruptHandle(Arc<Shared>);
+
+/// How often, and how long, a running thread is signalled: an interrupt can arrive in the few instructions of a stub between its test
+/// and compiled code, where nothing notices it.
+const SIGNALS: u32 = 50;
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(1);
+
+impl InterruptHandle {
+    /// Whether an interrupt was asked for.
+    pub fn is_interrupted(&self) -> bool {
+        // SAFETY: the context lives as long as the handle; `stop` is atomic.
+        unsafe { (*self.0.context.get()).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0 }
+    }
+
+    /// Makes the guest trap as soon as it runs compiled code. Waits up to 50 ms for a running one to stop.
+    pub fn interrupt(&self) {
+        // SAFETY: as above.
+        unsafe { (*self.0.context.get()).stop.fetch_or(STOP_INTERRUPT, Ordering::AcqRel) };
+        for _ in 0..SIGNALS {
+            let thread = self.0.thread.load(Ordering::Acquire);
+            if thread == 0 || !self.is_interrupted() {
+                return;
+            }
+            // SAFETY: signals a thread of this process. If it has ended meanwhile, the call fails; if the number was given to another
+            // thread, that one ignores the signal.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, INTERRUPT_SIGNAL) };
+            std::thread::sleep(SIGNAL_INTERVAL);
+        }
+    }
+}
