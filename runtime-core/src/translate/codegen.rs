@@ -301,9 +301,12 @@ pub trait FuncCodegen: Sized {
         params: &mut [Self::Value],
     ) -> Result<()>;
     /// `end`. `fallthrough` are the results if the end is reachable by falling through; `branched` says whether
-    /// a branch targets it. If either, `results` get the frame's results; if neither, the code that follows is dead.
-    /// For a loop, `branched` is always false (branches go to its header). For frame 0 branches return, so that only `fallthrough` matters to
-    /// the caller, who then calls [`FuncCodegen::return_`].
+    /// a branch targets it, or the first arm of an `if` fell through to it in [`FuncCodegen::else_`]. If either, `results`
+    /// get the frame's results; if neither, the code that follows is dead. For a loop, `branched` is always false
+    /// (branches go to its header).
+    ///
+    /// For frame 0 branches return by themselves, whenever the backend emits that: `results` get `fallthrough`, if there is
+    /// one, and the translator calls [`FuncCodegen::return_`] with them; then, in any case, [`FuncCodegen::finish`].
     fn end(
         &mut self,
         frame: Self::Frame,
