@@ -9,208 +9,75 @@ use crate::translate::ops::{AtomicRmw, AtomicWidth};
 use crate::types::*;
 
 /// What an atomic operator does in live code. See [`crate::translate::operators`].
+#[rustfmt::skip]
 macro_rules! atomic_operator {
-    ($t:ident MemoryAtomicNotify $memarg:ident) => {
-        $t.atomic_libcall(Libcall::AtomicNotify, &$memarg)
-    };
-    ($t:ident MemoryAtomicWait32 $memarg:ident) => {
-        $t.atomic_libcall(Libcall::AtomicWait32, &$memarg)
-    };
-    ($t:ident MemoryAtomicWait64 $memarg:ident) => {
-        $t.atomic_libcall(Libcall::AtomicWait64, &$memarg)
-    };
-    ($t:ident AtomicFence $ordering:ident) => {
-        $t.codegen.atomic_fence()
-    };
-    ($t:ident I32AtomicLoad $memarg:ident) => {
-        $t.atomic_load(AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicLoad $memarg:ident) => {
-        $t.atomic_load(AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicLoad8U $memarg:ident) => {
-        $t.atomic_load(AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicLoad16U $memarg:ident) => {
-        $t.atomic_load(AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicLoad8U $memarg:ident) => {
-        $t.atomic_load(AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicLoad16U $memarg:ident) => {
-        $t.atomic_load(AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicLoad32U $memarg:ident) => {
-        $t.atomic_load(AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicStore $memarg:ident) => {
-        $t.atomic_store(AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicStore $memarg:ident) => {
-        $t.atomic_store(AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicStore8 $memarg:ident) => {
-        $t.atomic_store(AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicStore16 $memarg:ident) => {
-        $t.atomic_store(AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicStore8 $memarg:ident) => {
-        $t.atomic_store(AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicStore16 $memarg:ident) => {
-        $t.atomic_store(AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicStore32 $memarg:ident) => {
-        $t.atomic_store(AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmwAdd $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmwAdd $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw8AddU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw16AddU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw8AddU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw16AddU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw32AddU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmwSub $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmwSub $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw8SubU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw16SubU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw8SubU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw16SubU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw32SubU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmwAnd $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmwAnd $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw8AndU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw16AndU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw8AndU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw16AndU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw32AndU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmwOr $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmwOr $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw8OrU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw16OrU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw8OrU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw16OrU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw32OrU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmwXor $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmwXor $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw8XorU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw16XorU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw8XorU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw16XorU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw32XorU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmwXchg $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmwXchg $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw8XchgU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw16XchgU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw8XchgU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw16XchgU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw32XchgU $memarg:ident) => {
-        $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmwCmpxchg $memarg:ident) => {
-        $t.atomic_cmpxchg(AtomicWidth { bytes: 4, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmwCmpxchg $memarg:ident) => {
-        $t.atomic_cmpxchg(AtomicWidth { bytes: 8, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw8CmpxchgU $memarg:ident) => {
-        $t.atomic_cmpxchg(AtomicWidth { bytes: 1, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I32AtomicRmw16CmpxchgU $memarg:ident) => {
-        $t.atomic_cmpxchg(AtomicWidth { bytes: 2, value: Width::W32 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw8CmpxchgU $memarg:ident) => {
-        $t.atomic_cmpxchg(AtomicWidth { bytes: 1, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw16CmpxchgU $memarg:ident) => {
-        $t.atomic_cmpxchg(AtomicWidth { bytes: 2, value: Width::W64 }, &$memarg)
-    };
-    ($t:ident I64AtomicRmw32CmpxchgU $memarg:ident) => {
-        $t.atomic_cmpxchg(AtomicWidth { bytes: 4, value: Width::W64 }, &$memarg)
-    };
+    ($t:ident MemoryAtomicNotify $m:ident) => { $t.atomic_libcall(Libcall::AtomicNotify, &$m) };
+    ($t:ident MemoryAtomicWait32 $m:ident) => { $t.atomic_libcall(Libcall::AtomicWait32, &$m) };
+    ($t:ident MemoryAtomicWait64 $m:ident) => { $t.atomic_libcall(Libcall::AtomicWait64, &$m) };
+    ($t:ident AtomicFence $ordering:ident) => { $t.codegen.atomic_fence() };
+    ($t:ident I32AtomicLoad $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicLoad $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicLoad8U $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicLoad16U $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicLoad8U $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicLoad16U $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicLoad32U $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 4, value: W64 }, &$m) };
+    ($t:ident I32AtomicStore $m:ident) => { $t.atomic_store(AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicStore $m:ident) => { $t.atomic_store(AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicStore8 $m:ident) => { $t.atomic_store(AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicStore16 $m:ident) => { $t.atomic_store(AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicStore8 $m:ident) => { $t.atomic_store(AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicStore16 $m:ident) => { $t.atomic_store(AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicStore32 $m:ident) => { $t.atomic_store(AtomicWidth { bytes: 4, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmwAdd $m:ident) => { $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmwAdd $m:ident) => { $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmw8AddU $m:ident) => { $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicRmw16AddU $m:ident) => { $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmw8AddU $m:ident) => { $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw16AddU $m:ident) => { $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw32AddU $m:ident) => { $t.atomic_rmw(AtomicRmw::Add, AtomicWidth { bytes: 4, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmwSub $m:ident) => { $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmwSub $m:ident) => { $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmw8SubU $m:ident) => { $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicRmw16SubU $m:ident) => { $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmw8SubU $m:ident) => { $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw16SubU $m:ident) => { $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw32SubU $m:ident) => { $t.atomic_rmw(AtomicRmw::Sub, AtomicWidth { bytes: 4, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmwAnd $m:ident) => { $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmwAnd $m:ident) => { $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmw8AndU $m:ident) => { $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicRmw16AndU $m:ident) => { $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmw8AndU $m:ident) => { $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw16AndU $m:ident) => { $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw32AndU $m:ident) => { $t.atomic_rmw(AtomicRmw::And, AtomicWidth { bytes: 4, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmwOr $m:ident) => { $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmwOr $m:ident) => { $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmw8OrU $m:ident) => { $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicRmw16OrU $m:ident) => { $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmw8OrU $m:ident) => { $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw16OrU $m:ident) => { $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw32OrU $m:ident) => { $t.atomic_rmw(AtomicRmw::Or, AtomicWidth { bytes: 4, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmwXor $m:ident) => { $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmwXor $m:ident) => { $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmw8XorU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicRmw16XorU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmw8XorU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw16XorU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw32XorU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xor, AtomicWidth { bytes: 4, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmwXchg $m:ident) => { $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmwXchg $m:ident) => { $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmw8XchgU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicRmw16XchgU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmw8XchgU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw16XchgU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw32XchgU $m:ident) => { $t.atomic_rmw(AtomicRmw::Xchg, AtomicWidth { bytes: 4, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmwCmpxchg $m:ident) => { $t.atomic_cmpxchg(AtomicWidth { bytes: 4, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmwCmpxchg $m:ident) => { $t.atomic_cmpxchg(AtomicWidth { bytes: 8, value: W64 }, &$m) };
+    ($t:ident I32AtomicRmw8CmpxchgU $m:ident) => { $t.atomic_cmpxchg(AtomicWidth { bytes: 1, value: W32 }, &$m) };
+    ($t:ident I32AtomicRmw16CmpxchgU $m:ident) => { $t.atomic_cmpxchg(AtomicWidth { bytes: 2, value: W32 }, &$m) };
+    ($t:ident I64AtomicRmw8CmpxchgU $m:ident) => { $t.atomic_cmpxchg(AtomicWidth { bytes: 1, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw16CmpxchgU $m:ident) => { $t.atomic_cmpxchg(AtomicWidth { bytes: 2, value: W64 }, &$m) };
+    ($t:ident I64AtomicRmw32CmpxchgU $m:ident) => { $t.atomic_cmpxchg(AtomicWidth { bytes: 4, value: W64 }, &$m) };
 }
 
 pub(super) use atomic_operator;

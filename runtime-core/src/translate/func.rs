@@ -17,10 +17,12 @@ use crate::translate::control::Control;
 use crate::translate::convert;
 use crate::translate::error::{internal, invalid, unsupported_operator};
 use crate::translate::operators::{dead_operator, operator};
+use crate::translate::ops::IntShape::{I8x16, I16x8, I32x4, I64x2};
 use crate::translate::ops::*;
 use crate::translate::simd::simd_operator;
 use crate::trap::TrapCode;
-use crate::types::{DefinedFuncIdx, LocalIdx, Ty, TypeIdx, Width};
+use crate::types::Width::{W32, W64};
+use crate::types::{DefinedFuncIdx, LocalIdx, Ty, TypeIdx};
 
 /// A function body to translate, and what its validation needs.
 pub struct FuncInput<'a> {

@@ -84,6 +84,16 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         emit(self.codegen, value)
     }
 
+    pub(super) fn global_get(&mut self, global: u32) -> Result<()> {
+        let global = &self.module.resolved.globals[global as usize];
+        self.nullary(|c| c.global_get(global))
+    }
+
+    pub(super) fn global_set(&mut self, global: u32) -> Result<()> {
+        let global = &self.module.resolved.globals[global as usize];
+        self.consume(|c, value| c.global_set(global, value))
+    }
+
     /// `select`, whose type the validator knows when the operator has none.
     pub(super) fn select(&mut self, ty: Option<Ty>) -> Result<()> {
         let ty = match ty {
