@@ -158,7 +158,7 @@ pub trait FuncCodegen: Sized {
     type Frame;
 
     /// Start of the function. `locals` are the representations of all locals, parameters first; those that are not
-    /// parameters start as zero or null. Returns the frame of the body, to which branches are returns.
+    /// parameters start as zero or null. Returns the frame of the body, whose label types are the function's results.
     fn begin(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Self::Frame>;
     /// The wasm offset (in the module) of the operator that follows.
     fn set_offset(&mut self, offset: u32);
@@ -305,8 +305,8 @@ pub trait FuncCodegen: Sized {
     /// get the frame's results; if neither, the code that follows is dead. For a loop, `branched` is always false
     /// (branches go to its header).
     ///
-    /// For frame 0 branches return by themselves, whenever the backend emits that: `results` get `fallthrough`, if there is
-    /// one, and the translator calls [`FuncCodegen::return_`] with them; then, in any case, [`FuncCodegen::finish`].
+    /// Frame 0 is a block like any other: branches to it carry the function's results to its end. The translator calls `end`
+    /// for it, then, if the end is reachable either way, [`FuncCodegen::return_`] with `results`, then [`FuncCodegen::finish`].
     fn end(
         &mut self,
         frame: Self::Frame,

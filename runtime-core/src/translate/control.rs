@@ -139,12 +139,13 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     /// `else` of a frame that was opened in live code.
     pub(super) fn else_(&mut self) -> Result<()> {
-        let control = self.stacks.control.last_mut().ok_or_else(no_frame)?;
+        let stacks = &mut self.stacks;
+        let control = stacks.control.last_mut().ok_or_else(no_frame)?;
         control.kind = Kind::Else;
+        // The first arm's end jumps to the frame's end.
+        control.branched |= self.reachable;
         let Control { sig, base, .. } = *control;
         let types = sig.types(self.module);
-        self.stacks.control.last_mut().ok_or_else(no_frame)?.branched |= self.reachable;
-        let stacks = &mut self.stacks;
         let results = stacks.values.len().saturating_sub(types.results.len());
         let fallthrough = self.reachable.then(|| &stacks.values[results..]);
         let params = stacks.if_params.len() - types.params.len();
@@ -179,20 +180,16 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let fallthrough = self.reachable.then(|| &stacks.values[results..]);
         self.codegen.end(frame, fallthrough, branched, &mut stacks.results)?;
         stacks.values.truncate(base);
-        if kind == Kind::Body {
-            // Branches to the body have returned by themselves.
-            if self.reachable {
-                self.codegen.return_(&stacks.results)?;
-            }
-            self.reachable = false;
-            return Ok(());
-        }
         self.reachable |= branched;
         if self.reachable {
-            debug_assert_eq!(stacks.results.len(), count, "`end` owes the frame's results");
             stacks.values.append(&mut stacks.results);
+            debug_assert_eq!(stacks.values.len(), base + count, "`end` owes the frame's results");
         }
         stacks.results.clear();
+        if kind == Kind::Body && self.reachable {
+            self.codegen.return_(&stacks.values)?;
+            self.reachable = false;
+        }
         Ok(())
     }
 
