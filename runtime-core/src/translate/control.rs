@@ -256,6 +256,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         }
         let default = self.target(table.default());
         let args = self.label_arity(default)?;
+        self.charge(args * self.stacks.targets.len())?;
         let args = self.top(args);
         let stacks = &mut self.stacks;
         self.codegen.br_table(&mut stacks.frames, &stacks.targets, default as u32, &stacks.values[args..], index)?;

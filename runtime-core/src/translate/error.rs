@@ -26,7 +26,7 @@ pub(super) fn unsupported(what: String, offset: u64) -> CompileError {
 /// An operator that the translation refuses; `visit` is the name of its visiting method.
 #[cold]
 pub(super) fn unsupported_operator(visit: &str, offset: u64) -> CompileError {
-    unsupported(format!("operator `{}`", visit.trim_start_matches("visit_")), offset)
+    unsupported(format!("operator `{}`", visit.strip_prefix("visit_").unwrap_or(visit)), offset)
 }
 
 /// The translation contradicts the validator.

@@ -8,8 +8,9 @@ use crate::translate::ops::WideOp;
 use crate::types::*;
 
 /// The most operands that blocks, branches and calls of one function may move. Compilers copy them, so without a
-/// limit a short body with long signatures costs any amount of time and memory. Real code stays below its length in bytes.
-const TRAFFIC_MAX: usize = 1 << 26;
+/// limit a short body with long signatures costs any amount of time and memory. Real code moves fewer operands than it has
+/// bytes, and bodies are limited to half as many bytes.
+const TRAFFIC_MAX: usize = 1 << 24;
 
 impl<C: FuncCodegen> Visitor<'_, C> {
     #[inline]

@@ -464,22 +464,20 @@ fn a_large_br_table_is_not_quadratic() {
 #[test]
 fn moved_operands_are_limited() {
     let params = "i32 ".repeat(1000);
-
-    let ends = "end ".repeat(20_000);
+    let ends = "end ".repeat(4_000);
     let constants = "i32.const 0 ".repeat(1000);
     let drops = "drop ".repeat(1000);
     let wasm = binary(&format!(
         "(module (type $t (func (param {params}) (result {params}))) (func {constants} {} {ends} {drops}))",
-        "block (type $t) ".repeat(20_000)
+        "block (type $t) ".repeat(4_000)
     ));
-
     let small = check_both(&wasm, default_features());
     assert!(small.is_ok());
-    let calls = "call 0 ".repeat(40_000);
+    let calls = "call 0 ".repeat(10_000);
     let wasm = binary(&format!(
         "(module (func (param {params}) (result {params}) unreachable) (func {constants} {calls} {drops}))"
     ));
-    let error = translate_last(&wasm).expect_err("80 million operands");
+    let error = translate_last(&wasm).expect_err("20 million operands");
     assert!(matches!(error, CompileError::Limit(_)), "{error}");
 }
 

@@ -95,6 +95,14 @@ fn segments_keep_their_bytes_and_elements() {
 }
 
 #[test]
+fn bodies_can_be_translated_on_any_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<crate::translate::func::FuncInput<'static>>();
+    fn is_sync<T: Sync>() {}
+    is_sync::<ModuleInfo>();
+}
+
+#[test]
 fn offsets_name_places_in_the_module() {
     let text = "(module (func nop) (func))";
     let wasm = binary(text);
