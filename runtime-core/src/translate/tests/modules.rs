@@ -1,0 +1,230 @@
+//! What sections become.
+
+use wasmparser::WasmFeatures;
+
+use super::binary;
+use crate::compiler::CompileError;
+use crate::module::*;
+use crate::translate::module::{default_features, translate_module, validate};
+use crate::translate::ops::Const;
+use crate::types::*;
+
+fn info(text: &str) -> ModuleInfo {
+    translate_module(&binary(text), default_features()).expect("the test is valid").info
+}
+
+fn constant(value: i32) -> ConstExpr {
+    ConstExpr(Box::new([ConstOp::Const(Const::I32(value))]))
+}
+
+#[test]
+fn index_spaces_have_imports_first() {
+    let info = info(
+        r#"(module $top
+            (import "a" "f" (func $f (param i64)))
+            (import "a" "g" (global $g i32))
+            (import "a" "t" (table 3 7 funcref))
+            (import "b" "m" (memory 1 2 shared))
+            (memory i64 4)
+            (table i64 5 externref)
+            (global $h (mut f64) (f64.const 1))
+            (func $start)
+            (func $other (export "x") (result i32) i32.const 0)
+            (start $start))"#,
+    );
+    assert_eq!(info.name.as_deref(), Some("top"));
+    assert_eq!((info.imported_functions, info.functions.len()), (1, 3));
+    assert_eq!((info.imported_globals, info.globals.len(), info.global_inits.len()), (1, 2, 1));
+    assert_eq!((info.imported_tables, info.tables.len(), info.table_inits.len()), (1, 2, 1));
+    assert_eq!((info.imported_memories, info.memories.len()), (1, 2));
+    assert_eq!(info.imports[3].module, "b");
+    let shared =
+        MemoryType { limits: Limits { min: 1, max: Some(2) }, index: Width::W32, shared: true, page_size_log2: 16 };
+    assert_eq!(info.imports[3].ty, ImportType::Memory(shared));
+    assert_eq!(info.memories[1].index, Width::W64);
+    assert_eq!(info.tables[1].element, RefType::EXTERNREF);
+    assert_eq!(info.start, Some(FuncIdx(1)));
+    assert_eq!(info.escaping, [FuncIdx(1), FuncIdx(2)]);
+    assert_eq!(info.function_name(FuncIdx(0)), Some("f"));
+    assert_eq!(info.function_name(FuncIdx(2)), Some("other"));
+    assert_eq!(info.exports[0].entity, Entity::Func(FuncIdx(2)));
+    assert_eq!(info.bodies.len(), 2);
+    assert_eq!(info.resolved.signatures.len(), info.types.len());
+    assert_eq!(info.resolved.globals[1].ty, Ty::F64);
+    assert_eq!(info.resolved.memories[1].width, Width::W64);
+    assert_eq!(info.resolved.tables[1].min, 5);
+}
+
+#[test]
+fn segments_keep_their_bytes_and_elements() {
+    let text = r#"(module
+        (import "a" "g" (global i32))
+        (memory 1)
+        (table 8 funcref)
+        (func) (func) (func)
+        (data (i32.const 5) "hello")
+        (data "passive")
+        (data (offset global.get 0 i32.const 2 i32.mul) "")
+        (elem (i32.const 1) func 2 0)
+        (elem funcref (ref.func 1) (ref.func 1))
+        (elem funcref (ref.func 0) (ref.null func))
+        (elem declare func 0))"#;
+    let wasm = binary(text);
+    let info = info(text);
+    assert_eq!(&wasm[info.data[0].range.clone()], b"hello");
+    assert_eq!(info.data[0].active, Some((MemoryIdx(0), constant(5))));
+    assert_eq!(&wasm[info.data[1].range.clone()], b"passive");
+    assert!(info.data[1].active.is_none());
+    let product = [ConstOp::GlobalGet(GlobalIdx(0)), ConstOp::Const(Const::I32(2)), ConstOp::Mul(Width::W32)];
+    assert_eq!(info.data[2].active, Some((MemoryIdx(0), ConstExpr(Box::new(product)))));
+    assert!(info.data[2].range.is_empty());
+    let functions = |position: usize| match &info.elements[position].items {
+        ElementItems::Functions(functions) => functions.clone(),
+        ElementItems::Expressions(_) => panic!("not functions"),
+    };
+    assert_eq!(functions(0), [FuncIdx(2), FuncIdx(0)]);
+    assert!(
+        matches!(&info.elements[0].mode, ElementMode::Active { table: TableIdx(0), offset } if *offset == constant(1))
+    );
+    // Expressions that are functions all are functions.
+    assert_eq!(functions(1), [FuncIdx(1), FuncIdx(1)]);
+    assert_eq!(info.elements[1].ty, RefType::FUNCREF);
+    assert!(matches!(&info.elements[2].items, ElementItems::Expressions(items) if items.len() == 2));
+    assert!(matches!(info.elements[3].mode, ElementMode::Declared));
+    assert_eq!(info.escaping, [FuncIdx(0), FuncIdx(1), FuncIdx(2)]);
+}
+
+#[test]
+fn bodies_can_be_translated_on_any_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<crate::translate::func::FuncInput<'static>>();
+    fn is_sync<T: Sync>() {}
+    is_sync::<ModuleInfo>();
+}
+
+#[test]
+fn offsets_name_places_in_the_module() {
+    let text = "(module (func nop) (func))";
+    let wasm = binary(text);
+    let info = info(text);
+    // Two bodies follow the section's content, which starts with their number.
+    assert_eq!(wasm[info.code_section_offset], 2);
+    assert_eq!(&wasm[info.bodies[0].clone()], &[0, 1, 11]);
+    assert_eq!(&wasm[info.bodies[1].clone()], &[0, 11]);
+}
+
+#[test]
+fn page_sizes() {
+    let wasm = binary("(module (memory 7 (pagesize 1)) (memory 1))");
+    let error = translate_module(&wasm, default_features()).err().expect("switched off");
+    assert!(matches!(error, CompileError::Unsupported { .. }), "{error}");
+    let features = default_features() | WasmFeatures::CUSTOM_PAGE_SIZES;
+    let info = translate_module(&wasm, features).expect("valid").info;
+    assert_eq!([info.memories[0].page_size_log2, info.memories[1].page_size_log2], [0, 16]);
+    assert_eq!(info.resolved.memories[0].page_size_log2, 0);
+}
+
+/// A module of one function, followed by a custom section.
+fn with_custom(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut wasm = binary("(module (func) (func))");
+    wasm.push(0);
+    wasm.push((1 + name.len() + content.len()) as u8);
+    wasm.push(name.len() as u8);
+    wasm.extend_from_slice(name.as_bytes());
+    wasm.extend_from_slice(content);
+    wasm
+}
+
+#[test]
+fn broken_name_sections_cost_names_only() {
+    // Subsection 1, function names: index 0 "a", then one that is cut short, out of order, or out of range.
+    for broken in
+        [&[1, 6, 2, 0, 1, b'a', 1, 9][..], &[1, 7, 2, 0, 1, b'a', 0, 1, b'b'], &[1, 7, 2, 0, 1, b'a', 9, 1, b'b']]
+    {
+        let wasm = with_custom("name", broken);
+        let info = translate_module(&wasm, default_features()).expect("names do not matter").info;
+        assert_eq!(info.function_names, [(FuncIdx(0), "a".to_owned())], "{broken:?}");
+        validate(&wasm, default_features()).expect("names do not matter");
+    }
+    // A count that nothing follows.
+    let wasm = with_custom("name", &[1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+    assert!(translate_module(&wasm, default_features()).expect("valid").info.function_names.is_empty());
+}
+
+#[test]
+fn custom_sections_for_tools_are_found() {
+    let wasm = with_custom(".debug_info", b"dwarf");
+    let info = translate_module(&wasm, default_features()).expect("valid").info;
+    let (name, range) = &info.custom_sections[0];
+    assert_eq!((name.as_str(), &wasm[range.clone()]), (".debug_info", &b"dwarf"[..]));
+    let wasm = with_custom("other", b"");
+    assert!(translate_module(&wasm, default_features()).expect("valid").info.custom_sections.is_empty());
+}
+
+#[test]
+fn what_is_refused_is_named() {
+    let refused = |wasm: &[u8], features| match translate_module(wasm, features).err() {
+        Some(CompileError::Unsupported { what, .. }) => what,
+        other => panic!("not refused: {other:?}"),
+    };
+    assert_eq!(refused(b"\0asm\x0d\0\x01\0", default_features()), "a component");
+    let gc = default_features() | WasmFeatures::GC;
+    assert_eq!(refused(&binary("(module (type (struct)))"), gc), "a struct type");
+    assert_eq!(refused(&binary("(module (type (array i8)))"), gc), "an array type");
+    assert_eq!(refused(&binary("(module (type (sub (func))))"), gc), "a type with supertypes or subtypes");
+    assert!(refused(&binary("(module (type (struct)))"), default_features()).starts_with("the `gc` proposal"));
+}
+
+#[test]
+fn recursion_groups_of_functions_are_kept() {
+    let wasm =
+        binary("(module (type (func)) (rec (type $a (func (param (ref $b)))) (type $b (func (param (ref $a))))))");
+    let info = translate_module(&wasm, default_features() | WasmFeatures::GC).expect("valid").info;
+    assert_eq!(info.rec_groups, [TypeIdx(1)..TypeIdx(3)]);
+    let TypeDef::Func(ty) = &info.types[1];
+    assert_eq!(ty.to_string(), "[(ref 2)] -> []");
+}
+
+#[test]
+fn damaged_modules_are_errors() {
+    let wasm = binary(
+        r#"(module (import "a" "b" (func)) (memory 1) (table 1 funcref) (global i32 (i32.const 1))
+            (func (export "f") (param i32) (result i32) local.get 0) (elem (i32.const 0) 0) (data (i32.const 0) "abc"))"#,
+    );
+    validate(&wasm, default_features()).expect("valid");
+    for len in 0..wasm.len() {
+        // A module may end between sections; it must not do anything but succeed or fail then.
+        let _ = validate(&wasm[..len], default_features());
+        let _ = super::check_both(&wasm[..len], default_features());
+    }
+    for position in 0..wasm.len() {
+        for bit in 0..8 {
+            let mut damaged = wasm.clone();
+            damaged[position] ^= 1 << bit;
+            let valid = validate(&damaged, default_features()).is_ok();
+            assert_eq!(super::check_both(&damaged, default_features()).is_ok(), valid, "bit {bit} of byte {position}");
+        }
+    }
+}
+
+#[test]
+fn declared_counts_are_not_believed() {
+    // A type, import, function, element or data section that announces 2^32 - 1 items.
+    for section in [1_u8, 2, 3, 4, 5, 6, 7, 9, 10, 11] {
+        let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+        wasm.extend([section, 5, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+        let error = translate_module(&wasm, default_features()).err();
+        assert!(matches!(error, Some(CompileError::Invalid { .. })), "section {section}: {error:?}");
+    }
+}
+
+#[test]
+fn too_many_locals_are_an_error() {
+    let mut body = vec![1, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x7f, 0x0b];
+    body.insert(0, body.len() as u8);
+    let mut wasm = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0".to_vec();
+    wasm.extend([10, 1 + body.len() as u8, 1]);
+    wasm.extend(&body);
+    let error = super::check_both(&wasm, default_features()).expect_err("4 billion locals");
+    assert!(matches!(&error, CompileError::Invalid { message, .. } if message.contains("too many locals")), "{error}");
+}
