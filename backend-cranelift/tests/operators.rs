@@ -21,10 +21,7 @@ const PLAIN: &[(&str, &str)] = &[
         "i64.add i64.sub i64.mul i64.div_s i64.div_u i64.rem_s i64.rem_u i64.and i64.or i64.xor i64.shl i64.shr_s
          i64.shr_u i64.rotl i64.rotr",
     ),
-    (
-        "i64 i64 -> i32",
-        "i64.eq i64.ne i64.lt_s i64.lt_u i64.gt_s i64.gt_u i64.le_s i64.le_u i64.ge_s i64.ge_u",
-    ),
+    ("i64 i64 -> i32", "i64.eq i64.ne i64.lt_s i64.lt_u i64.gt_s i64.gt_u i64.le_s i64.le_u i64.ge_s i64.ge_u"),
     ("i64 i64 -> i64 i64", "i64.mul_wide_s i64.mul_wide_u"),
     ("i64 i64 i64 i64 -> i64 i64", "i64.add128 i64.sub128"),
     ("f32 -> f32", "f32.abs f32.neg f32.ceil f32.floor f32.trunc f32.nearest f32.sqrt"),
@@ -117,10 +114,7 @@ const PLAIN: &[(&str, &str)] = &[
         "v128.load v128.load8x8_s v128.load8x8_u v128.load16x4_s v128.load16x4_u v128.load32x2_s v128.load32x2_u
          v128.load8_splat v128.load16_splat v128.load32_splat v128.load64_splat v128.load32_zero v128.load64_zero",
     ),
-    (
-        "i32 i32 ->",
-        "i32.store i32.store8 i32.store16 i32.atomic.store i32.atomic.store8 i32.atomic.store16",
-    ),
+    ("i32 i32 ->", "i32.store i32.store8 i32.store16 i32.atomic.store i32.atomic.store8 i32.atomic.store16"),
     (
         "i32 i64 ->",
         "i64.store i64.store8 i64.store16 i64.store32 i64.atomic.store i64.atomic.store8 i64.atomic.store16
@@ -145,10 +139,7 @@ const PLAIN: &[(&str, &str)] = &[
          i64.atomic.rmw32.xor_u i64.atomic.rmw.xchg i64.atomic.rmw8.xchg_u i64.atomic.rmw16.xchg_u
          i64.atomic.rmw32.xchg_u",
     ),
-    (
-        "i32 i32 i32 -> i32",
-        "i32.atomic.rmw.cmpxchg i32.atomic.rmw8.cmpxchg_u i32.atomic.rmw16.cmpxchg_u",
-    ),
+    ("i32 i32 i32 -> i32", "i32.atomic.rmw.cmpxchg i32.atomic.rmw8.cmpxchg_u i32.atomic.rmw16.cmpxchg_u"),
     (
         "i32 i64 i64 -> i64",
         "i64.atomic.rmw.cmpxchg i64.atomic.rmw8.cmpxchg_u i64.atomic.rmw16.cmpxchg_u i64.atomic.rmw32.cmpxchg_u",
