@@ -103,6 +103,10 @@ impl Builder {
         let mut isa = cranelift_native::builder_with_options(infer).map_err(setting_error)?;
         if let Cpu::Named(name) = &self.cpu {
             isa.enable(name).map_err(|error| setting_error(format!("cpu `{name}`: {error}")))?;
+            // Cranelift's presets name AVX2 without AVX, which is what decides about the encodings.
+            if matches!(name.as_str(), "x86-64-v3" | "x86-64-v4") {
+                isa.enable("has_avx").map_err(setting_error)?;
+            }
         }
         let isa = isa.finish(flags).map_err(setting_error)?;
         let target = Target::of(&*isa)?;
@@ -163,7 +167,7 @@ impl Target {
         if x86 && !(has("has_ssse3") && has("has_sse41")) {
             return Err(setting_error("the processor lacks SSE4.1, which is the least that this compiler works with"));
         }
-        Ok(Self { x86, fma: !x86 || has("has_fma") })
+        Ok(Self { x86, fma: !x86 || (has("has_avx") && has("has_fma")) })
     }
 }
 

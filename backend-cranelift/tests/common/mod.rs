@@ -1,0 +1,41 @@
+//! From text to machine code, without the virtual machine.
+#![allow(dead_code, reason = "no test needs all of it")]
+
+use wasmer_backend_cranelift::Cranelift;
+use wasmer_runtime_core::compiler::{Batch, Compiler, Output, Trampoline};
+use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::translate::module::{default_features, translate_module};
+use wasmer_runtime_core::types::TypeIdx;
+
+/// A module's bytes.
+pub(crate) fn module(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("the text is a module")
+}
+
+/// Compiles every function of a module for this machine.
+pub(crate) fn compile(wasm: &[u8]) -> Output {
+    compile_with(&Cranelift::new().expect("this machine is supported"), wasm)
+}
+
+/// Compiles every function of a module.
+pub(crate) fn compile_with(compiler: &Cranelift, wasm: &[u8]) -> Output {
+    let translation = translate_module(wasm, default_features()).expect("the module is valid");
+    let mut output = Output::default();
+    let mut functions = translation.functions.into_iter();
+    let mut batch = Batch { module: &translation.info, functions: &mut functions };
+    compiler.worker().functions(&mut batch, &mut output).expect("the functions compile");
+    output
+}
+
+/// Compiles every function of a module, and an entry for every type.
+pub(crate) fn compile_all(wasm: &[u8]) -> (ModuleInfo, Output) {
+    let compiler = Cranelift::new().expect("this machine is supported");
+    let mut output = compile_with(&compiler, wasm);
+    let info = translate_module(wasm, default_features()).expect("the module is valid").info;
+    let mut worker = compiler.worker();
+    for ty in 0..info.types.len() {
+        let trampoline = Trampoline::ArrayToWasm(TypeIdx::from_index(ty));
+        worker.trampoline(&info, &trampoline, &mut output).expect("trampolines compile");
+    }
+    (info, output)
+}
