@@ -50,7 +50,7 @@ impl LlvmCompiler {
         Ok(Self { cpu, features: features.join(",") })
     }
 
-    fn machine(&self) -> Result<TargetMachine, CompileError> {
+    pub(crate) fn machine(&self) -> Result<TargetMachine, CompileError> {
         let triple = TargetTriple::create(TRIPLE);
         let target = Target::from_triple(&triple).map_err(|message| internal(message.to_string_lossy()))?;
         target

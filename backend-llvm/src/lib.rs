@@ -17,6 +17,8 @@ mod passes;
 mod runtime;
 mod simd;
 mod simd_lanes;
+#[cfg(test)]
+mod tests;
 mod trampoline;
 
 pub use compiler::LlvmCompiler;
