@@ -61,8 +61,6 @@ pub(crate) struct Current<'ctx> {
     pub(crate) function: FunctionValue<'ctx>,
     pub(crate) abi: FuncAbi<'ctx>,
     pub(crate) vmctx: PointerValue<'ctx>,
-    /// Where the caller wants results that do not fit registers.
-    pub(crate) results: Option<PointerValue<'ctx>>,
     /// The block of stack slots, which ends in a jump to the code.
     entry: BasicBlock<'ctx>,
     locals: Vec<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)>,
@@ -180,7 +178,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
     pub(crate) fn start(&mut self, index: DefinedFuncIdx, offset: u32) {
         let function = self.function(index);
         let name = function_symbol(index);
-        self.open(function, &name, offset, FuncAbi::placeholder(function.get_type()));
+        self.open(function, &name, offset, FuncAbi::foreign(function.get_type()));
     }
 
     /// Makes `function` the one at hand, with an entry block and the builder at its end.
@@ -205,7 +203,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.b.position_at_end(entry);
         let vmctx = function.get_nth_param(0).expect("every function has a vmctx").into_pointer_value();
         let buffers = HashMap::new();
-        self.current = Some(Current { function, abi, vmctx, results: None, entry, locals: Vec::new(), scope, buffers });
+        self.current = Some(Current { function, abi, vmctx, entry, locals: Vec::new(), scope, buffers });
         self.set_offset(offset);
     }
 
@@ -245,27 +243,19 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
 
     fn begin_body(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame<'ctx>> {
         let abi = self.abi(signature);
-        let function = self.f().function;
-        let first_param = abi.first_param();
-        let results = abi.in_memory.then(|| function.get_nth_param(1)).flatten().map(V::into_pointer_value);
+        let current = self.current.as_mut().ok_or_else(|| internal("no function is open"))?;
+        current.abi = abi;
         let mut slots = Vec::with_capacity(locals.len());
         for &ty in locals {
             let ty = self.t.of(ty);
             slots.push((self.b.build_alloca(ty, "").built()?, ty));
         }
+        let args = self.incoming(signature)?;
         for (position, &(slot, ty)) in slots.iter().enumerate() {
-            let initial = if position < signature.params.len() {
-                function
-                    .get_nth_param(first_param + position as u32)
-                    .ok_or_else(|| internal("a parameter is missing"))?
-            } else {
-                ty.const_zero()
-            };
+            let initial = args.get(position).copied().unwrap_or_else(|| ty.const_zero());
             self.b.build_store(slot, initial).built()?;
         }
         let current = self.current.as_mut().ok_or_else(|| internal("no function is open"))?;
-        current.abi = abi;
-        current.results = results;
         current.locals = slots;
         let body = self.new_block();
         self.b.build_unconditional_branch(body).built()?;

@@ -92,20 +92,27 @@ type Body = dyn Fn(&mut Codegen<'_, '_>) -> Result<()>;
 
 /// Compiles function 0 from calls of the code generator, and its trampoline.
 fn compile(info: &ModuleInfo, locals: &[Ty], body: &Body) -> Output {
+    compile_all(info, locals, &[body])
+}
+
+/// Compiles functions from calls of the code generator, and the trampoline of the first.
+fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body]) -> Output {
     let compiler = LlvmCompiler::new().expect("this CPU is new enough");
     let mut output = Output::default();
     let machine = compiler.machine().expect("LLVM knows this machine");
     let ctx = Context::create();
     let mut codegen = Codegen::new(&ctx, info, &machine);
     codegen.module.set_inline_assembly(crate::runtime::RUNTIME);
-    codegen.start(DefinedFuncIdx(0), 100);
-    let signature = info.func_type(TypeIdx(0)).signature();
-    let mut all: Vec<_> = signature.params.to_vec();
-    all.extend_from_slice(locals);
-    let frame = codegen.begin(&signature, &all).expect("begin");
-    body(&mut codegen).expect("the body compiles");
-    codegen.end(frame, None, false, &mut Vec::new()).expect("end");
-    codegen.finish().expect("finish");
+    for (index, body) in bodies.iter().enumerate() {
+        codegen.start(DefinedFuncIdx(index as u32), 100);
+        let signature = info.func_type(info.functions[index]).signature();
+        let mut all: Vec<_> = signature.params.to_vec();
+        all.extend_from_slice(locals);
+        let frame = codegen.begin(&signature, &all).expect("begin");
+        body(&mut codegen).expect("the body compiles");
+        codegen.end(frame, None, false, &mut Vec::new()).expect("end");
+        codegen.finish().expect("finish");
+    }
     let object = codegen.compile(&machine, 0).expect("LLVM compiles it");
     object::append(object.as_slice(), Contents::Functions, &mut output).expect("the object is as expected");
     compiler
@@ -177,6 +184,76 @@ fn many_results_go_through_memory() {
     // SAFETY: the function stores `i64`s.
     let got: Vec<_> = values.iter().map(|value| unsafe { value.i64 }).collect();
     assert_eq!(got, [1000, 1001, 1002, 1003, 1004, 1005, 1006]);
+}
+
+#[test]
+fn tail_calls_pass_many_arguments() {
+    // f(n, a1, …, a19) = n == 0 ? a1 - a19 : f(n - 1, a2, …, a19, a1): run long enough to overflow a stack that grows.
+    const PARAMS: u32 = 20;
+    const STEPS: i64 = 19 * 100_000 + 1;
+    let info = info(&[ValType::I64; PARAMS as usize], &[ValType::I64]);
+    let signature = info.func_type(TypeIdx(0)).signature();
+    let rotate = move |c: &mut Codegen<'_, '_>| {
+        let n = c.local_get(LocalIdx(0))?;
+        let done = c.int_eqz(Width::W64, n)?;
+        let sig = BlockSig { params: &[], results: &[] };
+        let mut frame = c.if_(sig, &[], done)?;
+        let first = c.local_get(LocalIdx(1))?;
+        let last = c.local_get(LocalIdx(PARAMS - 1))?;
+        let difference = c.int_binary(IntBinary::Sub, Width::W64, first, last)?;
+        c.return_(&[difference])?;
+        c.else_(&mut frame, None, &mut [])?;
+        let mut results = Vec::new();
+        c.end(frame, Some(&[]), false, &mut results)?;
+        let one = c.constant(Const::I64(1))?;
+        let mut args = vec![c.int_binary(IntBinary::Sub, Width::W64, n, one)?];
+        for param in 2..PARAMS {
+            args.push(c.local_get(LocalIdx(param))?);
+        }
+        args.push(c.local_get(LocalIdx(1))?);
+        c.return_call(Callee::Direct(DefinedFuncIdx(0)), &signature, &args)
+    };
+    let linked = Linked::new(compile(&info, &[], &rotate));
+    let mut values: Vec<_> = (0..PARAMS as i64).map(|i64| RawValue { i64: i64 * i64 }).collect();
+    values[0] = RawValue { i64: STEPS };
+    let mut store = vec![0u128; 3 + 1000];
+    let mut vmctx = [0; 8];
+    vmctx[1] = store.as_mut_ptr() as u64;
+    assert!(linked.call(&mut vmctx, &mut values));
+    // SAFETY: the function stores an `i64`.
+    assert_eq!(unsafe { values[0].i64 }, 2 * 2 - 1);
+}
+
+#[test]
+fn calls_pass_many_arguments_and_results() {
+    // g returns its arguments in reverse; f calls it with all of its own, of mixed types.
+    let types: Vec<_> = (0..24).map(|n| if n % 3 == 0 { ValType::F64 } else { ValType::I64 }).collect();
+    let mut info = info(&types, &[ValType::I64; 16]);
+    info.functions.push(TypeIdx(0));
+    let ints: Vec<u32> = (0..24).filter(|n| n % 3 != 0).collect();
+    let signature = info.func_type(TypeIdx(0)).signature();
+    let reverse = move |c: &mut Codegen<'_, '_>| {
+        let mut results = Vec::new();
+        for &param in ints.iter().rev() {
+            results.push(c.local_get(LocalIdx(param))?);
+        }
+        c.return_(&results)
+    };
+    let forward = move |c: &mut Codegen<'_, '_>| {
+        let mut args = Vec::new();
+        for param in 0..24 {
+            args.push(c.local_get(LocalIdx(param))?);
+        }
+        let mut results = Vec::new();
+        c.call(Callee::Direct(DefinedFuncIdx(1)), &signature, &args, &mut results)?;
+        c.return_(&results)
+    };
+    let linked = Linked::new(compile_all(&info, &[], &[&forward, &reverse]));
+    let mut values: Vec<_> = (0..24).map(|i64| RawValue { i64 }).collect();
+    assert!(linked.call(&mut [0; 8], &mut values));
+    // SAFETY: the function stores `i64`s.
+    let got: Vec<_> = values[..16].iter().map(|value| unsafe { value.i64 }).collect();
+    assert_eq!(got, [23, 22, 20, 19, 17, 16, 14, 13, 11, 10, 8, 7, 5, 4, 2, 1]);
 }
 
 /// Whether the machine code of a function with this body contains a load that nothing uses.
@@ -374,7 +451,7 @@ fn block_copies_are_right() {
             std::mem::transmute::<*mut u8, Set>(linked.base.add(locals[2])),
         )
     };
-    let source: Vec<u8> = (0..8192u32).map(|n| (n * 31 >> 3) as u8).collect();
+    let source: Vec<u8> = (0..8192u32).map(|n| ((n * 31) >> 3) as u8).collect();
     for n in (0..200).chain([255, 1000, 2047, 2048, 2049, 4000]) {
         for (to, from) in [(0, 100), (100, 0), (7, 3), (3, 7), (0, 4096), (4096, 0), (33, 0), (0, 33)] {
             let mut expected = source.clone();

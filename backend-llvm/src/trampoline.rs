@@ -44,7 +44,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     /// `fn(callee, values) -> bool`: arguments out of the buffer, call, results into the buffer.
     fn array_to_wasm(&mut self, signature: &Signature) -> Result<()> {
         let types = params([self.t.ptr.into(), self.t.ptr.into()]);
-        let abi = FuncAbi::placeholder(self.t.i8.fn_type(&types, false));
+        let abi = FuncAbi::foreign(self.t.i8.fn_type(&types, false));
         let function = self.define(abi, 0);
         let callee = self.f().vmctx;
         let values = function.get_nth_param(1).map(V::into_pointer_value).unwrap_or(callee);
@@ -52,13 +52,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.load_values(values, &signature.params, &mut args)?;
         let entry = self.load_constant_ptr(callee, VMFUNCREF_WASM_CALL)?;
         let vmctx = self.load_constant_ptr(callee, VMFUNCREF_VMCTX)?;
-        // A buffer of results has the layout of an array call's.
-        let buffer = self.abi(signature).in_memory.then_some(values);
         let mut results = Vec::with_capacity(signature.results.len());
-        self.call_entry(entry, vmctx, signature, &args, buffer, &mut results)?;
-        if buffer.is_none() {
-            self.store_values(values, &results)?;
-        }
+        self.call_entry(entry, vmctx, signature, &args, &mut results)?;
+        self.store_values(values, &results)?;
         self.b.build_return(Some(&self.t.i8.const_int(1, false))).built()?;
         self.finish_trampoline();
         Ok(())
@@ -67,12 +63,10 @@ impl<'ctx> Codegen<'ctx, '_> {
     /// A wasm function that stores its arguments, makes an array call and loads the results.
     fn wasm_to_array(&mut self, signature: &Signature) -> Result<()> {
         let abi = self.abi(signature);
-        let function = self.define(abi, TAILCC);
+        self.define(abi, TAILCC);
         let size = signature.params.len().max(signature.results.len()).max(1) as u32;
         let buffer = self.buffer(size)?;
-        let first = abi.first_param();
-        let args: Vec<_> =
-            (0..signature.params.len() as u32).filter_map(|n| function.get_nth_param(first + n)).collect();
+        let args = self.incoming(signature)?;
         self.store_values(buffer, &args)?;
         let import = self.f().vmctx;
         let callee = self.load_constant_ptr(import, VMIMPORT_CALLEE)?;
@@ -80,10 +74,6 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.array_call(entry.into(), callee.into(), buffer.into())?;
         let mut results = Vec::with_capacity(signature.results.len());
         self.load_values(buffer, &signature.results, &mut results)?;
-        let place = abi.in_memory.then(|| function.get_nth_param(1)).flatten().map(V::into_pointer_value);
-        if let Some(current) = &mut self.current {
-            current.results = place;
-        }
         self.emit_return(&results)?;
         self.finish_trampoline();
         Ok(())

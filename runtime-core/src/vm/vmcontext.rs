@@ -111,6 +111,9 @@ pub struct VMStoreContext {
     pub exit_fp: *const c_void,
     /// Return address into that frame's code.
     pub exit_pc: *const c_void,
+    /// Arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere:
+    /// the caller's frame is gone when the callee reads them.
+    pub tail_args: [RawValue; TAIL_ARGS_MAX],
 }
 
 /// A trap or host error is recorded: unwind to the entry.
@@ -132,6 +135,7 @@ const _: () = {
     assert!(offset_of!(VMMemory, len) == VMMEMORY_LEN as usize);
     assert!(offset_of!(VMTable, base) == VMTABLE_BASE as usize);
     assert!(offset_of!(VMTable, len) == VMTABLE_LEN as usize);
+    assert!(offset_of!(VMStoreContext, tail_args) == VMSTORE_TAIL_ARGS as usize);
     assert!(size_of::<VMTable>() == VMTABLE_BYTES as usize);
     assert!(size_of::<RawValue>() == RAW_VALUE_BYTES as usize);
 };
