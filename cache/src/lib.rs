@@ -1,1 +1,19 @@
-//! placeholder
+//! The store of compiled artifacts: keys, files, and what makes a warm start cheap.
+//!
+//! The store sees bytes and keys, never a compiler. A hit costs a handful of system calls: the module is recognised by
+//! its identity ([`identity`]) without being read, the artifact is opened by the name that its key ([`key`]) gives it, and
+//! nothing is written. Everything that goes wrong with the store costs the caching, never the run.
+
+pub mod error;
+pub mod identity;
+pub mod key;
+pub mod lock;
+pub mod maintain;
+pub mod record;
+pub mod store;
+
+pub use error::CacheError;
+pub use identity::{FileIdentity, Trust};
+pub use key::{ArtifactKey, ContentHash};
+pub use maintain::{Entry, Stats, VerifyReport};
+pub use store::{Cache, CacheConfig, Durability, Found, Outcome};

@@ -1,1 +1,54 @@
-//! placeholder
+//! The `wasmer` command: arguments in, exit status out. The binary is a thin shell around [`main`].
+
+mod args;
+mod backends;
+mod cache;
+mod compile;
+mod complete;
+mod exit;
+mod features;
+mod inspect;
+mod load;
+mod output;
+mod run;
+mod validate;
+mod wast;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Runs the command with these arguments, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args::with_default_command(arguments.into_iter().collect())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are data, everything else is a message; clap knows which stream is whose.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::SUCCESS });
+        }
+    };
+    match execute(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(exit::FAILURE)
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Compile(args) => compile::compile(&args),
+        Command::Validate(args) => validate::validate(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Wast(args) => wast::wast(&args),
+        Command::Cache(args) => cache::cache(&args),
+        Command::Backends => backends::backends(),
+        Command::Completions(args) => complete::completions(&args),
+    }
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `wasmer` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wasmer_cli::main(std::env::args_os())
+}

@@ -1,0 +1,224 @@
+//! Calls of functions and of libcalls.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    AbiParam, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, Signature as ClifSignature, UserExternalName,
+    Value, types,
+};
+use cranelift_codegen::isa::CallConv;
+use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::translate::codegen::{Callee, TableRef};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx};
+use wasmer_runtime_core::vm::layout::{
+    TYPE_ID_ABI_SHIFT, VMCTX_LIBCALLS, VMCTX_TYPE_IDS, VMFUNCREF_TYPE_ID, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL,
+    VMTABLE_BASE, VMTABLE_LEN,
+};
+
+use crate::codegen::{Codegen, clif_type, wasm_signature};
+use crate::memory::Region;
+
+/// What a call instruction needs.
+enum Entry {
+    Direct(FuncRef),
+    Pointer { sig: SigRef, code: Value },
+}
+
+pub(crate) fn call(
+    cg: &mut Codegen<'_>,
+    callee: Callee<Value>,
+    signature: &Signature,
+    args: &[Value],
+    results: &mut Vec<Value>,
+) {
+    let (entry, vmctx) = resolve(cg, callee, signature);
+    let args = gather(cg, vmctx, args);
+    let inst = match entry {
+        Entry::Direct(function) => cg.ins().call(function, &args),
+        Entry::Pointer { sig, code } => cg.ins().call_indirect(sig, code, &args),
+    };
+    results.extend(cg.builder.inst_results(inst));
+    cg.scratch.call_args = args;
+}
+
+pub(crate) fn return_call(cg: &mut Codegen<'_>, callee: Callee<Value>, signature: &Signature, args: &[Value]) {
+    let (entry, vmctx) = resolve(cg, callee, signature);
+    let args = gather(cg, vmctx, args);
+    match entry {
+        Entry::Direct(function) => cg.ins().return_call(function, &args),
+        Entry::Pointer { sig, code } => cg.ins().return_call_indirect(sig, code, &args),
+    };
+    cg.scratch.call_args = args;
+}
+
+/// The arguments behind the callee's vmctx, in the scratch vector, which goes back afterwards.
+fn gather(cg: &mut Codegen<'_>, vmctx: Value, args: &[Value]) -> Vec<Value> {
+    let mut gathered = std::mem::take(&mut cg.scratch.call_args);
+    gathered.clear();
+    gathered.push(vmctx);
+    for &arg in args {
+        gathered.push(cg.canonical(arg));
+    }
+    gathered
+}
+
+/// The entry of a callee and the vmctx to pass.
+fn resolve(cg: &mut Codegen<'_>, callee: Callee<Value>, signature: &Signature) -> (Entry, Value) {
+    let reference = match callee {
+        Callee::Direct(index) => return (Entry::Direct(function(cg, index, signature)), cg.vmctx),
+        Callee::Import { index: _, offset } => {
+            let sig = wasm_sig(cg, signature);
+            let code = cg.load_constant(offset);
+            let vmctx = cg.load_constant(offset + 8);
+            return (Entry::Pointer { sig, code }, vmctx);
+        }
+        Callee::Indirect { table, type_index, index } => indirect(cg, &table, type_index, index),
+        Callee::Ref { type_index, reference } => typed_reference(cg, type_index, reference),
+    };
+    let sig = wasm_sig(cg, signature);
+    let flags = cg.trusted(Region::Constant).with_readonly();
+    let code = cg.ins().load(types::I64, flags, reference, VMFUNCREF_WASM_CALL);
+    let vmctx = cg.ins().load(types::I64, flags, reference, VMFUNCREF_VMCTX);
+    (Entry::Pointer { sig, code }, vmctx)
+}
+
+/// The declaration of a function of this module.
+fn function(cg: &mut Codegen<'_>, index: DefinedFuncIdx, signature: &Signature) -> FuncRef {
+    if let Some(function) = cg.scratch.functions.get(&index) {
+        return *function;
+    }
+    let signature = wasm_sig(cg, signature);
+    let name = UserExternalName { namespace: 0, index: index.0 };
+    let name = ExternalName::User(cg.builder.func.declare_imported_user_function(name));
+    let function = cg.builder.import_function(ExtFuncData { name, signature, colocated: true, patchable: false });
+    cg.scratch.functions.insert(index, function);
+    function
+}
+
+/// The declaration of a wasm call signature.
+fn wasm_sig(cg: &mut Codegen<'_>, signature: &Signature) -> SigRef {
+    if let Some(sig) = cg.scratch.signatures.get(signature) {
+        return *sig;
+    }
+    let sig = cg.builder.import_signature(wasm_signature(signature));
+    cg.scratch.signatures.insert(signature.clone(), sig);
+    sig
+}
+
+/// The function reference that a `call_indirect` calls.
+fn indirect(cg: &mut Codegen<'_>, table: &TableRef, type_index: TypeIdx, index: Value) -> Value {
+    let index = cg.index64(table.width, index);
+    let element = table_element(cg, table, index);
+    let compare = cg.builder.create_block();
+    let slow = cg.builder.create_block();
+    let found = cg.builder.create_block();
+    let callee = cg.builder.append_block_param(found, types::I64);
+    cg.builder.set_cold_block(slow);
+
+    // Null: an empty element, or one that has not been filled in yet.
+    cg.ins().brif(element, compare, [], slow, []);
+    cg.builder.switch_to_block(compare);
+    cg.builder.seal_block(compare);
+    let flags = cg.trusted(Region::Constant).with_readonly();
+    let actual = cg.ins().load(types::I32, flags, element, VMFUNCREF_TYPE_ID);
+    let type_ids = cg.load_constant(VMCTX_TYPE_IDS);
+    let expected = cg.ins().load(types::I32, flags.with_can_move(), type_ids, type_index.0 as i32 * 4);
+    let same = cg.ins().icmp(IntCC::Equal, actual, expected);
+    cg.ins().brif(same, found, &[element.into()], slow, []);
+
+    cg.builder.switch_to_block(slow);
+    cg.builder.seal_block(slow);
+    let immediates = [u64::from(table.index.0), u64::from(type_index.0)];
+    let resolved = libcall(cg, Libcall::CallIndirectSlow, &immediates, &[Ty::I64], &[index]);
+    let resolved = resolved.expect("the libcall returns a reference");
+    cg.ins().jump(found, &[resolved.into()]);
+    cg.builder.switch_to_block(found);
+    cg.builder.seal_block(found);
+    callee
+}
+
+/// The element of a table, null if it is null or has not been filled in. An index beyond the end turns the address
+/// into null, also when the processor only guesses; the load faults and so traps.
+fn table_element(cg: &mut Codegen<'_>, table: &TableRef, index: Value) -> Value {
+    let (at, offset) = cg.locate(table.location);
+    let mut flags = cg.trusted(Region::Table(table.index));
+    let len = if table.fixed {
+        flags = flags.with_readonly().with_can_move();
+        cg.ins().iconst(types::I64, table.min as i64)
+    } else {
+        cg.ins().load(types::I64, flags, at, offset + VMTABLE_LEN)
+    };
+    let base = cg.ins().load(types::I64, flags, at, offset + VMTABLE_BASE);
+    let beyond = cg.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
+    let scaled = cg.ins().ishl_imm_u(index, 3);
+    let address = cg.ins().iadd(base, scaled);
+    let null = cg.ins().iconst(types::I64, 0);
+    let address = cg.ins().select_spectre_guard(beyond, null, address);
+    let flags = cg.faulting(Region::TableElements(table.index), TrapCode::UndefinedElement).with_aligned();
+    cg.ins().load(types::I64, flags, address, 0)
+}
+
+/// A function reference callable by this backend's convention, from a `call_ref`'s operand.
+fn typed_reference(cg: &mut Codegen<'_>, type_index: TypeIdx, reference: Value) -> Value {
+    let slow = cg.builder.create_block();
+    let found = cg.builder.create_block();
+    let callee = cg.builder.append_block_param(found, types::I64);
+    cg.builder.set_cold_block(slow);
+    // Null faults here, within the first page.
+    let flags = cg.faulting(Region::Constant, TrapCode::NullFunctionReference).with_readonly();
+    let id = cg.ins().load(types::I32, flags, reference, VMFUNCREF_TYPE_ID);
+    // Our ABI's number is zero, so ids of our functions are the small ones.
+    let ours = cg.ins().icmp_imm_u(IntCC::UnsignedLessThan, id, 1 << TYPE_ID_ABI_SHIFT);
+    cg.ins().brif(ours, found, &[reference.into()], slow, []);
+
+    cg.builder.switch_to_block(slow);
+    cg.builder.seal_block(slow);
+    let immediates = [u64::from(type_index.0)];
+    let resolved = libcall(cg, Libcall::CallRefSlow, &immediates, &[Ty::Ref], &[reference]);
+    let resolved = resolved.expect("the libcall returns a reference");
+    cg.ins().jump(found, &[resolved.into()]);
+    cg.builder.switch_to_block(found);
+    cg.builder.seal_block(found);
+    callee
+}
+
+/// A call through the libcall table: the vmctx, the immediates, then the operands.
+pub(crate) fn libcall(
+    cg: &mut Codegen<'_>,
+    call: Libcall,
+    immediates: &[u64],
+    operand_types: &[Ty],
+    operands: &[Value],
+) -> Option<Value> {
+    let sig = libcall_sig(cg, call);
+    let table = cg.load_constant(VMCTX_LIBCALLS);
+    let flags = cg.trusted(Region::Constant).with_readonly().with_can_move();
+    let code = cg.ins().load(types::I64, flags, table, call.table_offset());
+    let mut args = std::mem::take(&mut cg.scratch.call_args);
+    args.clear();
+    args.push(cg.vmctx);
+    for &immediate in immediates {
+        args.push(cg.ins().iconst(types::I64, immediate as i64));
+    }
+    for ((&param, &ty), &operand) in call.params().iter().zip(operand_types).zip(operands) {
+        let widen = param == Ty::I64 && ty == Ty::I32;
+        args.push(if widen { cg.ins().uextend(types::I64, operand) } else { operand });
+    }
+    let inst = cg.ins().call_indirect(sig, code, &args);
+    cg.scratch.call_args = args;
+    cg.builder.inst_results(inst).first().copied()
+}
+
+/// The declaration of a libcall's signature.
+fn libcall_sig(cg: &mut Codegen<'_>, call: Libcall) -> SigRef {
+    if let Some(sig) = cg.scratch.libcalls.get(&call) {
+        return *sig;
+    }
+    let mut signature = ClifSignature::new(CallConv::SystemV);
+    signature.params.extend((0..=call.immediates()).map(|_| AbiParam::new(types::I64)));
+    signature.params.extend(call.params().iter().map(|ty| AbiParam::new(clif_type(*ty))));
+    signature.returns.extend(call.result().map(|ty| AbiParam::new(clif_type(ty))));
+    let sig = cg.builder.import_signature(signature);
+    cg.scratch.libcalls.insert(call, sig);
+    sig
+}

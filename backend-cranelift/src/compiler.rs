@@ -1,0 +1,287 @@
+//! The compiler's settings, its identity, and its per-thread worker.
+
+use std::borrow::Cow;
+
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::UserFuncName;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CodegenError, Context};
+use cranelift_frontend::FunctionBuilderContext;
+use wasmer_runtime_core::compiler::{
+    Abi, BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Symbol, Trampoline, Worker,
+};
+use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
+
+use crate::codegen::{Codegen, Scratch};
+use crate::{emit, trampoline};
+
+/// The name in identities and messages.
+pub(crate) const NAME: &str = "cranelift";
+
+/// Counts our own changes to the emitted code: part of every cache key.
+const REVISION: u32 = 1;
+
+/// How much Cranelift's middle end does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OptLevel {
+    /// No optimisation.
+    None,
+    /// Optimise for speed.
+    #[default]
+    Speed,
+    /// Optimise for speed and size.
+    SpeedAndSize,
+}
+
+/// Which register allocator is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Regalloc {
+    /// Live-range splitting with backtracking: the better code.
+    #[default]
+    Backtracking,
+    /// One pass: compiles a quarter faster, runs much slower.
+    SinglePass,
+}
+
+/// The processor that code is made for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cpu {
+    /// This machine's, with everything it has.
+    #[default]
+    Host,
+    /// A level or model known to Cranelift by name, for example `x86-64-v2`.
+    Named(String),
+}
+
+/// Settings of a [`Cranelift`].
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    opt_level: OptLevel,
+    regalloc: Regalloc,
+    cpu: Cpu,
+    canonical_nans: bool,
+    verify: Option<bool>,
+}
+
+impl Builder {
+    /// How much to optimise; for speed unless said otherwise.
+    pub fn opt_level(mut self, level: OptLevel) -> Self {
+        self.opt_level = level;
+        self
+    }
+
+    /// The register allocator.
+    pub fn regalloc(mut self, regalloc: Regalloc) -> Self {
+        self.regalloc = regalloc;
+        self
+    }
+
+    /// The processor; the host's unless said otherwise.
+    pub fn cpu(mut self, cpu: Cpu) -> Self {
+        self.cpu = cpu;
+        self
+    }
+
+    /// Whether every NaN that an operator makes is the canonical one, so that results do not depend on the machine.
+    pub fn canonical_nans(mut self, canonical: bool) -> Self {
+        self.canonical_nans = canonical;
+        self
+    }
+
+    /// Whether Cranelift verifies its IR; in debug builds only, unless said otherwise. Never changes the code.
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = Some(verify);
+        self
+    }
+
+    /// The compiler, or why this machine or setting will not do.
+    pub fn build(self) -> Result<Cranelift, CompileError> {
+        let flags = self.flags().map_err(setting_error)?;
+        let infer = self.cpu == Cpu::Host;
+        let mut isa = cranelift_native::builder_with_options(infer).map_err(setting_error)?;
+        if let Cpu::Named(name) = &self.cpu {
+            isa.enable(name).map_err(|error| setting_error(format!("cpu `{name}`: {error}")))?;
+        }
+        let isa = isa.finish(flags).map_err(setting_error)?;
+        let target = Target::of(&*isa)?;
+        Ok(Cranelift { isa, target })
+    }
+
+    fn flags(&self) -> settings::SetResult<settings::Flags> {
+        let mut flags = settings::builder();
+        let opt_level = match self.opt_level {
+            OptLevel::None => "none",
+            OptLevel::Speed => "speed",
+            OptLevel::SpeedAndSize => "speed_and_size",
+        };
+        let regalloc = match self.regalloc {
+            Regalloc::Backtracking => "backtracking",
+            Regalloc::SinglePass => "single_pass",
+        };
+        let verify = self.verify.unwrap_or(cfg!(debug_assertions));
+        flags.set("opt_level", opt_level)?;
+        flags.set("regalloc_algorithm", regalloc)?;
+        for (name, value) in [
+            ("enable_alias_analysis", true),
+            ("enable_llvm_abi_extensions", false),
+            // Results beyond the registers go to an area that the caller provides.
+            ("enable_multi_ret_implicit_sret", true),
+            ("enable_nan_canonicalization", self.canonical_nans),
+            ("enable_probestack", true),
+            ("enable_verifier", verify),
+            ("is_pic", false),
+            // Backtraces and traps walk the frame pointers; no unwinder is involved.
+            ("preserve_frame_pointers", true),
+            ("unwind_info", false),
+        ] {
+            flags.set(name, if value { "true" } else { "false" })?;
+        }
+        flags.set("probestack_strategy", "inline")?;
+        Ok(settings::Flags::new(flags))
+    }
+}
+
+fn setting_error(error: impl std::fmt::Display) -> CompileError {
+    CompileError::Limit(format!("{NAME}: {error}"))
+}
+
+/// What the code generator asks about the target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// Whether x86-64's own vector operators may be used.
+    pub(crate) x86: bool,
+    /// Whether a fused multiply-add is one instruction.
+    pub(crate) fma: bool,
+}
+
+impl Target {
+    fn of(isa: &dyn TargetIsa) -> Result<Self, CompileError> {
+        let has = |name: &str| isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool().unwrap_or(false));
+        let x86 = isa.name() == "x64";
+        if x86 && !(has("has_ssse3") && has("has_sse41")) {
+            return Err(setting_error("the processor lacks SSE4.1, which is the least that this compiler works with"));
+        }
+        Ok(Self { x86, fma: !x86 || has("has_fma") })
+    }
+}
+
+/// The compiler. Immutable; any number of threads may take workers from it.
+pub struct Cranelift {
+    isa: OwnedTargetIsa,
+    target: Target,
+}
+
+impl Cranelift {
+    /// The default settings, for this machine.
+    pub fn new() -> Result<Self, CompileError> {
+        Self::builder().build()
+    }
+
+    /// Settings to change.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+impl Compiler for Cranelift {
+    fn id(&self) -> BackendId {
+        let version = Cow::Owned(format!("{}+{REVISION}", cranelift_codegen::VERSION));
+        BackendId { name: NAME, version, abi: Abi::Cranelift }
+    }
+
+    fn fingerprint(&self, key: &mut KeyHasher) {
+        key.setting("triple", self.isa.triple().to_string());
+        for flag in self.isa.flags().iter().chain(self.isa.isa_flags()) {
+            // Verification finds bugs; it never changes the code.
+            if flag.name != "enable_verifier" {
+                key.setting(flag.name, flag.value_string());
+            }
+        }
+    }
+
+    fn batch_bytes(&self) -> usize {
+        1
+    }
+
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(CraneliftWorker {
+            compiler: self,
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            scratch: Scratch::default(),
+        })
+    }
+}
+
+/// One thread's compiler.
+struct CraneliftWorker<'c> {
+    compiler: &'c Cranelift,
+    context: Context,
+    builder: FunctionBuilderContext,
+    scratch: Scratch,
+}
+
+impl CraneliftWorker<'_> {
+    /// Writes the IR of a function into the context.
+    fn translate(&mut self, module: &ModuleInfo, input: FuncInput<'_>) -> Result<(), CompileError> {
+        self.context.clear();
+        let Context { func, .. } = &mut self.context;
+        func.name = UserFuncName::user(0, input.index.0);
+        let target = self.compiler.target;
+        let mut codegen = Codegen::new(func, &mut self.builder, module, target, &mut self.scratch);
+        match FuncTranslator::new().translate(module, input, &mut codegen) {
+            Ok(()) => {
+                codegen.finalize(self.compiler.isa.frontend_config());
+                Ok(())
+            }
+            Err(error) => {
+                // What the unfinished function left in it must not meet the next one.
+                self.builder = FunctionBuilderContext::new();
+                Err(error)
+            }
+        }
+    }
+
+    /// Compiles the function in the context and appends it to `output`.
+    fn compile(&mut self, symbol: Symbol, output: &mut Output) -> Result<(), CompileError> {
+        let isa = &*self.compiler.isa;
+        if let Err(error) = self.context.compile(isa, &mut ControlPlane::default()) {
+            let error = error.inner;
+            return Err(compile_error(error, symbol));
+        }
+        emit::append(&self.context, symbol, output)
+    }
+}
+
+fn compile_error(error: CodegenError, symbol: Symbol) -> CompileError {
+    match error {
+        CodegenError::ImplLimitExceeded | CodegenError::CodeTooLarge => {
+            CompileError::Limit(format!("{symbol:?} is too large for the {NAME} compiler"))
+        }
+        error => CompileError::Internal { by: NAME, message: format!("{symbol:?}: {error}") },
+    }
+}
+
+impl Worker for CraneliftWorker<'_> {
+    fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
+        for input in &mut *batch.functions {
+            let index = input.index;
+            self.translate(batch.module, input)?;
+            self.compile(Symbol::Function(index), output)?;
+        }
+        Ok(())
+    }
+
+    fn trampoline(
+        &mut self,
+        module: &ModuleInfo,
+        trampoline: &Trampoline,
+        output: &mut Output,
+    ) -> Result<(), CompileError> {
+        self.context.clear();
+        trampoline::build(module, *trampoline, &*self.compiler.isa, &mut self.context.func, &mut self.builder);
+        self.compile(Symbol::Trampoline(*trampoline), output)
+    }
+}

@@ -1,0 +1,271 @@
+//! Structured control: frames become blocks, whose parameters are the operands that branches carry.
+
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
+use wasmer_runtime_core::translate::codegen::BlockSig;
+use wasmer_runtime_core::types::Ty;
+
+use crate::codegen::{Codegen, clif_type};
+
+/// The most targets of one Cranelift jump table.
+const JUMP_TABLE_TARGETS_MAX: usize = 65_520;
+
+/// The backend half of a control frame.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    kind: FrameKind,
+    /// Whether anything jumps to the label.
+    used: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum FrameKind {
+    /// The function body: branches return.
+    Body,
+    /// Branches go to the block behind the end.
+    Block { end: Block },
+    /// Branches go to the header; the end is reached by falling through only.
+    Loop { header: Block },
+    /// The first arm of an `if`.
+    If { otherwise: Block, end: Block },
+}
+
+impl Frame {
+    /// The frame of the function body.
+    pub(crate) const fn body() -> Self {
+        Self { kind: FrameKind::Body, used: false }
+    }
+}
+
+/// The block that a branch to `frame` goes to.
+fn label(cg: &mut Codegen<'_>, frame: &mut Frame) -> Block {
+    frame.used = true;
+    match frame.kind {
+        FrameKind::Block { end } | FrameKind::If { end, .. } => end,
+        FrameKind::Loop { header } => header,
+        FrameKind::Body => exit(cg),
+    }
+}
+
+/// The block that returns its parameters.
+fn exit(cg: &mut Codegen<'_>) -> Block {
+    if let Some(exit) = cg.exit {
+        return exit;
+    }
+    let exit = cg.builder.create_block();
+    cg.builder.append_block_params_for_function_returns(exit);
+    cg.exit = Some(exit);
+    exit
+}
+
+/// A block with parameters of these types.
+fn block_with(cg: &mut Codegen<'_>, params: &[Ty]) -> Block {
+    let block = cg.builder.create_block();
+    for ty in params {
+        cg.builder.append_block_param(block, clif_type(*ty));
+    }
+    block
+}
+
+/// Calls `emit` with values in the form of block arguments.
+fn with_block_args<R>(
+    cg: &mut Codegen<'_>,
+    values: &[Value],
+    emit: impl FnOnce(&mut Codegen<'_>, &[BlockArg]) -> R,
+) -> R {
+    let mut args = std::mem::take(&mut cg.scratch.block_args);
+    args.clear();
+    for &value in values {
+        args.push(BlockArg::Value(cg.canonical(value)));
+    }
+    let result = emit(cg, &args);
+    cg.scratch.block_args = args;
+    result
+}
+
+fn jump(cg: &mut Codegen<'_>, block: Block, values: &[Value]) {
+    with_block_args(cg, values, |cg, args| {
+        cg.ins().jump(block, args);
+    });
+}
+
+/// Goes on in `block`, to which all jumps are known.
+fn continue_in(cg: &mut Codegen<'_>, block: Block) {
+    cg.builder.switch_to_block(block);
+    cg.builder.seal_block(block);
+}
+
+pub(crate) fn block(cg: &mut Codegen<'_>, sig: BlockSig<'_>) -> Frame {
+    let end = block_with(cg, sig.results);
+    Frame { kind: FrameKind::Block { end }, used: false }
+}
+
+pub(crate) fn loop_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, params: &mut [Value]) -> Frame {
+    let header = block_with(cg, sig.params);
+    jump(cg, header, params);
+    cg.builder.switch_to_block(header);
+    params.copy_from_slice(cg.builder.block_params(header));
+    Frame { kind: FrameKind::Loop { header }, used: false }
+}
+
+pub(crate) fn if_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, condition: Value) -> Frame {
+    let condition = cg.condition(condition);
+    let then = cg.builder.create_block();
+    let otherwise = cg.builder.create_block();
+    let end = block_with(cg, sig.results);
+    cg.ins().brif(condition, then, [], otherwise, []);
+    cg.builder.seal_block(otherwise);
+    continue_in(cg, then);
+    Frame { kind: FrameKind::If { otherwise, end }, used: false }
+}
+
+pub(crate) fn else_(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Option<&[Value]>) {
+    let FrameKind::If { otherwise, end } = frame.kind else {
+        unreachable!("the validator lets `else` follow `if` only");
+    };
+    if let Some(results) = fallthrough {
+        frame.used = true;
+        jump(cg, end, results);
+    }
+    frame.kind = FrameKind::Block { end };
+    cg.builder.switch_to_block(otherwise);
+}
+
+pub(crate) fn end(cg: &mut Codegen<'_>, frame: Frame, fallthrough: Option<&[Value]>, results: &mut Vec<Value>) {
+    let end = match frame.kind {
+        FrameKind::Body => {
+            results.extend(fallthrough.into_iter().flatten());
+            return;
+        }
+        FrameKind::Loop { header } => {
+            cg.builder.seal_block(header);
+            results.extend(fallthrough.into_iter().flatten());
+            return;
+        }
+        FrameKind::Block { end } | FrameKind::If { end, .. } => end,
+    };
+    match fallthrough {
+        Some(values) if !frame.used => {
+            // Nothing else comes here: no block is needed.
+            results.extend(values);
+            return;
+        }
+        Some(values) => jump(cg, end, values),
+        None if !frame.used => return,
+        None => {}
+    }
+    continue_in(cg, end);
+    results.extend(cg.builder.block_params(end));
+}
+
+pub(crate) fn br(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value]) {
+    if let FrameKind::Body = frame.kind {
+        return return_(cg, args);
+    }
+    let target = label(cg, frame);
+    jump(cg, target, args);
+}
+
+/// Branches when `condition` is not zero.
+pub(crate) fn br_if(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], condition: Value) {
+    let condition = cg.condition(condition);
+    let target = label(cg, frame);
+    let next = cg.builder.create_block();
+    with_block_args(cg, args, |cg, args| {
+        cg.ins().brif(condition, target, args, next, []);
+    });
+    continue_in(cg, next);
+}
+
+/// Branches when `condition` is zero.
+pub(crate) fn br_if_not(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], condition: Value) {
+    let target = label(cg, frame);
+    let next = cg.builder.create_block();
+    with_block_args(cg, args, |cg, args| {
+        cg.ins().brif(condition, next, [], target, args);
+    });
+    continue_in(cg, next);
+}
+
+pub(crate) fn br_table(
+    cg: &mut Codegen<'_>,
+    frames: &mut [Frame],
+    targets: &[u32],
+    default: u32,
+    args: &[Value],
+    mut index: Value,
+) {
+    let mut stubs = Stubs::default();
+    let mut chunks = targets.chunks(JUMP_TABLE_TARGETS_MAX).peekable();
+    loop {
+        let chunk = chunks.next().unwrap_or_default();
+        let is_last = chunks.peek().is_none();
+        // The default of a table that is not the last is the next one.
+        let (beyond, after) = if is_last {
+            (stubs.block(cg, frames, default, !args.is_empty()), None)
+        } else {
+            let after = cg.builder.create_block();
+            (after, Some(after))
+        };
+        let mut entries = Vec::with_capacity(chunk.len());
+        for &target in chunk {
+            let block = stubs.block(cg, frames, target, !args.is_empty());
+            entries.push(cg.builder.func.dfg.block_call(block, &[]));
+        }
+        let beyond = cg.builder.func.dfg.block_call(beyond, &[]);
+        let table = cg.builder.create_jump_table(JumpTableData::new(beyond, &entries));
+        cg.ins().br_table(index, table);
+        let Some(after) = after else { break };
+        continue_in(cg, after);
+        index = cg.ins().iadd_imm_s(index, -(chunk.len() as i64));
+    }
+    stubs.finish(cg, args);
+}
+
+/// Blocks between a table and targets with operands: one for each target, so that entries carry no arguments.
+#[derive(Default)]
+struct Stubs(Vec<(Block, Block)>);
+
+impl Stubs {
+    /// The block that a table entry for the frame at `position` goes to.
+    fn block(&mut self, cg: &mut Codegen<'_>, frames: &mut [Frame], position: u32, has_args: bool) -> Block {
+        let target = label(cg, &mut frames[position as usize]);
+        if !has_args {
+            return target;
+        }
+        if let Some((_, stub)) = self.0.iter().find(|(known, _)| *known == target) {
+            return *stub;
+        }
+        let stub = cg.builder.create_block();
+        self.0.push((target, stub));
+        stub
+    }
+
+    /// Fills the blocks, after the last table.
+    fn finish(self, cg: &mut Codegen<'_>, args: &[Value]) {
+        for (target, stub) in self.0 {
+            continue_in(cg, stub);
+            jump(cg, target, args);
+        }
+    }
+}
+
+pub(crate) fn return_(cg: &mut Codegen<'_>, values: &[Value]) {
+    let mut args = std::mem::take(&mut cg.scratch.call_args);
+    args.clear();
+    for &value in values {
+        args.push(cg.canonical(value));
+    }
+    cg.ins().return_(&args);
+    cg.scratch.call_args = args;
+}
+
+/// Fills the block that branches to the function body go to.
+pub(crate) fn finish(cg: &mut Codegen<'_>) {
+    let Some(exit) = cg.exit.take() else { return };
+    continue_in(cg, exit);
+    let mut results = std::mem::take(&mut cg.scratch.call_args);
+    results.clear();
+    results.extend(cg.builder.block_params(exit));
+    cg.ins().return_(&results);
+    cg.scratch.call_args = results;
+}

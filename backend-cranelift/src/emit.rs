@@ -1,0 +1,113 @@
+//! From Cranelift's compiled code to the runtime's [`Output`].
+
+use cranelift_codegen::binemit::Reloc as CraneliftReloc;
+use cranelift_codegen::ir::{ExternalName, Function, TrapCode as CraneliftTrap};
+use cranelift_codegen::{Context, Final, FinalizedMachReloc, FinalizedRelocTarget, MachBufferFinalized};
+use wasmer_runtime_core::compiler::{
+    CodeLocation, CompileError, Definition, NO_WASM_OFFSET, Output, Reloc, RelocKind, Symbol, TrapSite,
+};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::DefinedFuncIdx;
+
+use crate::compiler::NAME;
+
+/// Functions start at multiples of this, as on every x86-64 system.
+const FUNCTION_ALIGN: usize = 16;
+
+/// What stands between functions: a trap, should anything ever jump there.
+const PADDING: u8 = 0xcc;
+
+/// Appends the function that `context` compiled.
+pub(crate) fn append(context: &Context, symbol: Symbol, output: &mut Output) -> Result<(), CompileError> {
+    let Some(code) = context.compiled_code() else {
+        return Err(internal(symbol, "nothing was compiled"));
+    };
+    let buffer = &code.buffer;
+    let align = FUNCTION_ALIGN.max(buffer.alignment as usize);
+    debug_assert!(align <= Output::ALIGN);
+    output.text.resize(output.text.len().next_multiple_of(align), PADDING);
+    let start = output.text.len();
+    if start + buffer.data().len() > i32::MAX as usize {
+        return Err(CompileError::Limit("more than 2 GiB of machine code".into()));
+    }
+    let start = start as u32;
+    output.text.extend_from_slice(buffer.data());
+    output.definitions.push(Definition { symbol, offset: start, len: buffer.total_size() });
+    for reloc in buffer.relocs() {
+        output.relocs.push(relocation(reloc, symbol, &context.func, start)?);
+    }
+    for trap in buffer.traps() {
+        let code = trap_code(trap.code).ok_or_else(|| internal(symbol, "a trap without a known code"))?;
+        output.traps.push(TrapSite { offset: start + trap.offset, code });
+    }
+    locations(buffer, start, &mut output.locations);
+    Ok(())
+}
+
+fn internal(symbol: Symbol, message: &str) -> CompileError {
+    CompileError::Internal { by: NAME, message: format!("{symbol:?}: {message}") }
+}
+
+fn relocation(reloc: &FinalizedMachReloc, symbol: Symbol, func: &Function, start: u32) -> Result<Reloc, CompileError> {
+    let target = match &reloc.target {
+        FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+            Symbol::Function(DefinedFuncIdx(func.params.user_named_funcs()[*name].index))
+        }
+        // Everything that machine instructions do not do goes through our own libcall table.
+        target => {
+            let target = target.display(Some(&func.params));
+            return Err(internal(symbol, &format!("a reference to `{target}`, which nothing provides")));
+        }
+    };
+    let kind = match reloc.kind {
+        CraneliftReloc::X86PCRel4 | CraneliftReloc::X86CallPCRel4 => RelocKind::X64Pc32,
+        CraneliftReloc::Arm64Call => RelocKind::Aarch64Call26,
+        kind => return Err(internal(symbol, &format!("a relocation of kind `{kind}`"))),
+    };
+    let addend = i32::try_from(reloc.addend).map_err(|_| internal(symbol, "a relocation with a huge addend"))?;
+    Ok(Reloc { offset: start + reloc.offset, kind, target, addend })
+}
+
+/// Our code for Cranelift's: user codes carry our numbers, the reserved ones come from instructions that Cranelift
+/// guards itself.
+fn trap_code(code: CraneliftTrap) -> Option<TrapCode> {
+    match code {
+        CraneliftTrap::STACK_OVERFLOW => Some(TrapCode::StackOverflow),
+        CraneliftTrap::HEAP_OUT_OF_BOUNDS => Some(TrapCode::MemoryOutOfBounds),
+        CraneliftTrap::INTEGER_OVERFLOW => Some(TrapCode::IntegerOverflow),
+        CraneliftTrap::INTEGER_DIVISION_BY_ZERO => Some(TrapCode::IntegerDivideByZero),
+        CraneliftTrap::BAD_CONVERSION_TO_INTEGER => Some(TrapCode::InvalidConversionToInteger),
+        code => TrapCode::from_number(code.as_raw().get()),
+    }
+}
+
+/// Writes the locations of trapping instructions and of the last byte of calls: nothing else is ever looked up.
+fn locations(buffer: &MachBufferFinalized<Final>, start: u32, locations: &mut Vec<CodeLocation>) {
+    let mut ranges = buffer.get_srclocs_sorted().iter().peekable();
+    let mut traps = buffer.traps().iter().map(|trap| trap.offset).peekable();
+    let mut calls = buffer.call_sites().map(|call| call.ret_addr - 1).peekable();
+    let mut last = None;
+    loop {
+        let point = match (traps.peek().copied(), calls.peek().copied()) {
+            (None, None) => break,
+            (Some(trap), call) if call.is_none_or(|call| trap <= call) => {
+                traps.next();
+                trap
+            }
+            (_, Some(call)) => {
+                calls.next();
+                call
+            }
+            (Some(_), None) => unreachable!("the first guard covers a missing call"),
+        };
+        while ranges.next_if(|range| range.end <= point).is_some() {}
+        let wasm_offset = match ranges.peek() {
+            Some(range) if range.start <= point && !range.loc.is_default() => range.loc.bits(),
+            _ => NO_WASM_OFFSET,
+        };
+        if last != Some(wasm_offset) {
+            locations.push(CodeLocation { offset: start + point, wasm_offset });
+            last = Some(wasm_offset);
+        }
+    }
+}

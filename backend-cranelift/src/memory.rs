@@ -1,0 +1,279 @@
+//! Loads, stores and atomic accesses of linear memories, and what Cranelift is told about aliases.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Type, Value, types};
+use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef};
+use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load, Store};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{GlobalIdx, MemoryIdx, TableIdx, Width};
+use wasmer_runtime_core::vm::layout::VMMEMORY_LEN;
+
+use crate::codegen::{Codegen, V128, clif_trap};
+use crate::int::int_type;
+
+/// Disjoint parts of memory, for Cranelift's alias analysis. Imported entities of a kind share one region, because two imports can
+/// be the same thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Region {
+    /// Fields of contexts and function references that never change.
+    Constant,
+    /// The contents of a memory.
+    Memory(MemoryIdx),
+    /// The current length of a memory.
+    MemoryLength(MemoryIdx),
+    /// A global.
+    Global(GlobalIdx),
+    /// Base and length of a table.
+    Table(TableIdx),
+    /// The elements of a table.
+    TableElements(TableIdx),
+}
+
+/// Cranelift numbers a function's memory flags with 16 bits, so regions of one kind are limited to this many;
+/// beyond, entities share regions, which is merely less precise.
+const REGIONS_PER_KIND: u32 = 1 << 12;
+
+impl Region {
+    /// The number that identifies it within a function.
+    pub(crate) fn number(self, module: &ModuleInfo) -> u32 {
+        let (kind, index, imported) = match self {
+            Self::Constant => return 0,
+            Self::Memory(index) => (1, index.0, module.imported_memories),
+            Self::MemoryLength(index) => (2, index.0, module.imported_memories),
+            Self::Global(index) => (3, index.0, module.imported_globals),
+            Self::Table(index) => (4, index.0, module.imported_tables),
+            Self::TableElements(index) => (5, index.0, module.imported_tables),
+        };
+        let place = match index.checked_sub(imported) {
+            None => 0,
+            Some(defined) => 1 + defined % REGIONS_PER_KIND,
+        };
+        kind << 16 | place
+    }
+
+    /// For printed IR.
+    pub(crate) const fn description(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Memory(_) => "memory",
+            Self::MemoryLength(_) => "memory length",
+            Self::Global(_) => "global",
+            Self::Table(_) => "table",
+            Self::TableElements(_) => "table elements",
+        }
+    }
+}
+
+/// The integer type of a number of bytes.
+pub(crate) fn bytes_type(bytes: u8) -> Type {
+    match bytes {
+        1 => types::I8,
+        2 => types::I16,
+        4 => types::I32,
+        8 => types::I64,
+        _ => unreachable!("no operator accesses an integer of {bytes} bytes"),
+    }
+}
+
+/// An address that has been checked as far as the access demands.
+pub(crate) struct Place {
+    pub(crate) address: Value,
+    pub(crate) offset: i32,
+    pub(crate) flags: MemFlagsData,
+}
+
+/// Checks an access and computes its address.
+pub(crate) fn place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> Place {
+    let memory = &access.memory;
+    let flags = cg.faulting(Region::Memory(memory.index), TrapCode::MemoryOutOfBounds);
+    let index = cg.index64(memory.width, index);
+    if let Some(bytes) = access.aligned_to {
+        check_alignment(cg, index, access.offset, bytes);
+    }
+    let base = cg.load_constant(memory.base_offset);
+    match access.bounds {
+        Bounds::Elided => {
+            let address = cg.ins().iadd(base, index);
+            let offset = i32::try_from(access.offset).expect("offsets of unchecked accesses are below 2^31");
+            Place { address, offset, flags }
+        }
+        Bounds::Explicit { end_offset } => {
+            let outside = outside(cg, memory, index, end_offset);
+            let address = cg.ins().iadd(base, index);
+            let address = match access.offset {
+                0 => address,
+                offset => cg.ins().iadd_imm_u(address, offset as i64),
+            };
+            // Outside, also when the processor only guesses, the address is null, which faults and so traps.
+            let null = cg.ins().iconst(types::I64, 0);
+            let address = cg.ins().select_spectre_guard(outside, null, address);
+            Place { address, offset: 0, flags }
+        }
+        Bounds::AlwaysTraps => {
+            let always = cg.ins().iconst(types::I8, 1);
+            cg.ins().trapnz(always, clif_trap(TrapCode::MemoryOutOfBounds));
+            Place { address: base, offset: 0, flags }
+        }
+    }
+}
+
+/// Whether `index + end_offset`, computed without wrapping around, is beyond the end of the memory.
+fn outside(cg: &mut Codegen<'_>, memory: &MemoryRef, index: Value, end_offset: u64) -> Value {
+    let len = length(cg, memory);
+    let end_offset_value = cg.ins().iconst(types::I64, end_offset as i64);
+    let end = if memory.width == Width::W32 && end_offset < 1 << 63 {
+        cg.ins().iadd(index, end_offset_value)
+    } else {
+        cg.ins().uadd_overflow_trap(index, end_offset_value, clif_trap(TrapCode::MemoryOutOfBounds))
+    };
+    cg.ins().icmp(IntCC::UnsignedGreaterThan, end, len)
+}
+
+/// Only the low bits matter, so the sum may wrap around.
+fn check_alignment(cg: &mut Codegen<'_>, index: Value, offset: u64, bytes: u8) {
+    if bytes <= 1 {
+        return;
+    }
+    let mask = i64::from(bytes) - 1;
+    let address = match offset as i64 & mask {
+        0 => index,
+        offset => cg.ins().iadd_imm_u(index, offset),
+    };
+    let misalignment = cg.ins().band_imm_u(address, mask);
+    cg.ins().trapnz(misalignment, clif_trap(TrapCode::UnalignedAtomic));
+}
+
+/// The current length of a memory in bytes.
+fn length(cg: &mut Codegen<'_>, memory: &MemoryRef) -> Value {
+    let definition = cg.load_constant(memory.definition_offset);
+    let flags = cg.trusted(Region::MemoryLength(memory.index));
+    cg.ins().load(types::I64, flags, definition, VMMEMORY_LEN)
+}
+
+pub(crate) fn size(cg: &mut Codegen<'_>, memory: &MemoryRef) -> Value {
+    let len = length(cg, memory);
+    let pages = cg.ins().ushr_imm_u(len, i64::from(memory.page_size_log2));
+    match memory.width {
+        Width::W32 => cg.ins().ireduce(types::I32, pages),
+        Width::W64 => pages,
+    }
+}
+
+pub(crate) fn load(cg: &mut Codegen<'_>, access: &Access, op: Load, index: Value) -> Value {
+    let Place { address, offset, flags } = place(cg, access, index);
+    let ins = cg.ins();
+    match op {
+        Load::I32 => ins.load(types::I32, flags, address, offset),
+        Load::I64 => ins.load(types::I64, flags, address, offset),
+        Load::F32 => ins.load(types::F32, flags, address, offset),
+        Load::F64 => ins.load(types::F64, flags, address, offset),
+        Load::V128 => ins.load(V128, flags, address, offset),
+        Load::Int8 { to, signed: true } => ins.sload8(int_type(to), flags, address, offset),
+        Load::Int8 { to, signed: false } => ins.uload8(int_type(to), flags, address, offset),
+        Load::Int16 { to, signed: true } => ins.sload16(int_type(to), flags, address, offset),
+        Load::Int16 { to, signed: false } => ins.uload16(int_type(to), flags, address, offset),
+        Load::Int32 { signed: true } => ins.sload32(flags, address, offset),
+        Load::Int32 { signed: false } => ins.uload32(flags, address, offset),
+    }
+}
+
+pub(crate) fn store(cg: &mut Codegen<'_>, access: &Access, op: Store, index: Value, value: Value) {
+    let Place { address, offset, flags } = place(cg, access, index);
+    match op {
+        Store::I32 | Store::I64 | Store::F32 | Store::F64 => {
+            cg.ins().store(flags, value, address, offset);
+        }
+        Store::V128 => {
+            // One type, so that a later load of the place finds the stored value.
+            let value = cg.canonical(value);
+            cg.ins().store(flags, value, address, offset);
+        }
+        Store::Int8 { from: _ } => {
+            cg.ins().istore8(flags, value, address, offset);
+        }
+        Store::Int16 { from: _ } => {
+            cg.ins().istore16(flags, value, address, offset);
+        }
+        Store::Int32 => {
+            cg.ins().istore32(flags, value, address, offset);
+        }
+    }
+}
+
+/// The address of an atomic access: its instructions take no displacement.
+fn atomic_place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> (Value, MemFlagsData) {
+    let Place { address, offset, flags } = place(cg, access, index);
+    match offset {
+        0 => (address, flags),
+        offset => (cg.ins().iadd_imm_s(address, i64::from(offset)), flags),
+    }
+}
+
+/// A value of the operand's width as one of the access' width.
+fn narrow(cg: &mut Codegen<'_>, width: AtomicWidth, value: Value) -> Value {
+    let ty = bytes_type(width.bytes);
+    if ty == int_type(width.value) { value } else { cg.ins().ireduce(ty, value) }
+}
+
+/// A value of the access' width as one of the operand's width.
+fn widen(cg: &mut Codegen<'_>, width: AtomicWidth, value: Value) -> Value {
+    let ty = int_type(width.value);
+    if bytes_type(width.bytes) == ty { value } else { cg.ins().uextend(ty, value) }
+}
+
+pub(crate) fn atomic_load(cg: &mut Codegen<'_>, access: &Access, width: AtomicWidth, index: Value) -> Value {
+    let (address, flags) = atomic_place(cg, access, index);
+    let value = cg.ins().atomic_load(bytes_type(width.bytes), flags, address);
+    widen(cg, width, value)
+}
+
+pub(crate) fn atomic_store(cg: &mut Codegen<'_>, access: &Access, width: AtomicWidth, index: Value, value: Value) {
+    let (address, flags) = atomic_place(cg, access, index);
+    let value = narrow(cg, width, value);
+    cg.ins().atomic_store(flags, value, address);
+}
+
+pub(crate) fn atomic_rmw(
+    cg: &mut Codegen<'_>,
+    access: &Access,
+    op: AtomicRmw,
+    width: AtomicWidth,
+    index: Value,
+    value: Value,
+) -> Value {
+    let op = match op {
+        AtomicRmw::Add => AtomicRmwOp::Add,
+        AtomicRmw::Sub => AtomicRmwOp::Sub,
+        AtomicRmw::And => AtomicRmwOp::And,
+        AtomicRmw::Or => AtomicRmwOp::Or,
+        AtomicRmw::Xor => AtomicRmwOp::Xor,
+        AtomicRmw::Xchg => AtomicRmwOp::Xchg,
+    };
+    let (address, flags) = atomic_place(cg, access, index);
+    let value = narrow(cg, width, value);
+    let old = cg.ins().atomic_rmw(bytes_type(width.bytes), flags, op, address, value);
+    widen(cg, width, old)
+}
+
+/// A narrow access compares the zero-extended old value with all of `expected`. Where high bits of `expected` are set,
+/// that fails whatever the memory holds: then the narrow comparison, if it succeeds, stores what is there already.
+pub(crate) fn atomic_cmpxchg(
+    cg: &mut Codegen<'_>,
+    access: &Access,
+    width: AtomicWidth,
+    index: Value,
+    expected: Value,
+    replacement: Value,
+) -> Value {
+    let (address, flags) = atomic_place(cg, access, index);
+    let mut replacement = narrow(cg, width, replacement);
+    let narrow_expected = narrow(cg, width, expected);
+    if bytes_type(width.bytes) != int_type(width.value) {
+        let extended = widen(cg, width, narrow_expected);
+        let possible = cg.ins().icmp(IntCC::Equal, extended, expected);
+        replacement = cg.ins().select(possible, replacement, narrow_expected);
+    }
+    let old = cg.ins().atomic_cas(flags, address, narrow_expected, replacement);
+    widen(cg, width, old)
+}

@@ -1,0 +1,30 @@
+//! What can go wrong with the store itself.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the store cannot be used, or why an artifact could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// No place for the store is known.
+    #[error("there is no place for the cache: neither `WASMER_CACHE_DIR`, `XDG_CACHE_HOME` nor `HOME` is set")]
+    NoPlace,
+    /// The folder exists and must not be trusted.
+    #[error("the cache folder `{}` is not used: {reason}", .path.display())]
+    Untrusted {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An operation of the system failed.
+    #[error("{what} in the cache folder `{}`: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}

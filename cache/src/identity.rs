@@ -1,0 +1,111 @@
+//! Recognising a file without reading it.
+//!
+//! A user cannot set a file's change time, so the same device, inode, size, modification time and change time mean the
+//! same bytes — unless the file was changed again within the clock's granularity after it was hashed. Hence git's
+//! *racily clean* rule: a record is only made when the file's change time is clearly older than the moment of hashing.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{FsWord, Stat};
+
+/// Coarsest clock tick of the file systems in [`TRUSTED_FILE_SYSTEMS`], with a margin.
+const CLOCK_GRANULARITY: Duration = Duration::from_millis(20);
+
+/// File systems (`f_type` of `statfs`) that keep nanosecond change times themselves. Network and user-space ones are
+/// missing on purpose: their times come from elsewhere, or from a cache.
+const TRUSTED_FILE_SYSTEMS: &[(FsWord, &str)] = &[
+    (0xef53, "ext4"),
+    (0x5846_5342, "xfs"),
+    (0x9123_683e, "btrfs"),
+    (0x0102_1994, "tmpfs"),
+    (0x794c_7630, "overlayfs"),
+    (0x2fc1_2fc1, "zfs"),
+    (0xf2f5_2010, "f2fs"),
+    (0xca45_1a4e, "bcachefs"),
+];
+
+/// Whether files may be recognised by identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// By device, inode, size and times.
+    #[default]
+    Stat,
+    /// Never: always hash the bytes.
+    Hash,
+}
+
+/// What recognises a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Length in bytes.
+    pub size: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub modified_ns: i128,
+    /// Change time in nanoseconds since 1970.
+    pub changed_ns: i128,
+}
+
+impl FileIdentity {
+    /// The identity of an open file.
+    pub fn of(file: impl AsFd) -> io::Result<Self> {
+        Ok(Self::from_stat(&rustix::fs::fstat(file)?))
+    }
+
+    /// The identity in the result of `stat`.
+    #[allow(clippy::unnecessary_cast, reason = "the field types differ between architectures")]
+    pub fn from_stat(stat: &Stat) -> Self {
+        let nanoseconds = |seconds: i64, rest: u64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as u64,
+            modified_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            changed_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+        }
+    }
+
+    /// Whether the change time is so much older than `now` that any later change would show.
+    pub fn is_settled(&self, now: SystemTime) -> bool {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as i128);
+        self.changed_ns + (CLOCK_GRANULARITY.as_nanos() as i128) < now
+    }
+}
+
+/// Whether the file system of an open file keeps times that identify contents.
+pub fn keeps_exact_times(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|stat| {
+        TRUSTED_FILE_SYSTEMS.iter().any(|(number, _)| *number as u64 & 0xffff_ffff == stat.f_type as u64 & 0xffff_ffff)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn fresh_files_are_not_settled() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"x").unwrap();
+        let identity = FileIdentity::of(&file).unwrap();
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_nanos(identity.changed_ns as u64);
+        assert!(!identity.is_settled(changed));
+        assert!(!identity.is_settled(changed + CLOCK_GRANULARITY));
+        assert!(identity.is_settled(changed + 2 * CLOCK_GRANULARITY));
+    }
+
+    #[test]
+    fn a_change_changes_the_identity() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let before = FileIdentity::of(file.as_file()).unwrap();
+        file.write_all(b"x").unwrap();
+        assert_ne!(before, FileIdentity::of(file.as_file()).unwrap());
+    }
+}

@@ -1,0 +1,128 @@
+//! Records of the store: a line of text kept as the target of a symbolic link.
+//!
+//! A link is read with one system call, replaced atomically by `rename`, and takes no data block. No record is ever
+//! followed as a link.
+
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::{AtFlags, readlinkat, renameat, symlinkat, unlinkat};
+
+use crate::identity::FileIdentity;
+use crate::key::ContentHash;
+
+/// That a file with this identity has these bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoRecord {
+    /// Which file.
+    pub identity: FileIdentity,
+    /// Its hash.
+    pub content: ContentHash,
+}
+
+/// That an artifact file with this identity passed its checksum, and when it was last used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UseRecord {
+    /// Which file.
+    pub identity: FileIdentity,
+    /// Days since 1970 of the last use.
+    pub day: u64,
+}
+
+impl MemoRecord {
+    /// The name of the record of a file.
+    pub fn name(identity: &FileIdentity) -> String {
+        format!("{:x}-{:x}", identity.device, identity.inode)
+    }
+
+    /// The text form.
+    pub fn encode(&self) -> String {
+        format!("{} {}", encode_identity(&self.identity), self.content)
+    }
+
+    /// Reads the text form; none if it is damaged.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        let (identity, rest) = decode_identity(text)?;
+        Some(Self { identity, content: ContentHash::from_hex(rest)? })
+    }
+}
+
+impl UseRecord {
+    /// The text form.
+    pub fn encode(&self) -> String {
+        format!("{} {}", encode_identity(&self.identity), self.day)
+    }
+
+    /// Reads the text form; none if it is damaged.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        let (identity, rest) = decode_identity(text)?;
+        Some(Self { identity, day: std::str::from_utf8(rest).ok()?.parse().ok()? })
+    }
+}
+
+fn encode_identity(identity: &FileIdentity) -> String {
+    let mut text = String::with_capacity(160);
+    let FileIdentity { device, inode, size, modified_ns, changed_ns } = identity;
+    write!(text, "{device:x} {inode:x} {size:x} {modified_ns} {changed_ns}").expect("strings grow");
+    text
+}
+
+fn decode_identity(text: &[u8]) -> Option<(FileIdentity, &[u8])> {
+    let mut parts = text.splitn(6, |byte| *byte == b' ');
+    let mut next = || std::str::from_utf8(parts.next()?).ok();
+    let identity = FileIdentity {
+        device: u64::from_str_radix(next()?, 16).ok()?,
+        inode: u64::from_str_radix(next()?, 16).ok()?,
+        size: u64::from_str_radix(next()?, 16).ok()?,
+        modified_ns: next()?.parse().ok()?,
+        changed_ns: next()?.parse().ok()?,
+    };
+    Some((identity, parts.next()?))
+}
+
+/// Reads a record; none if there is none.
+pub fn read(folder: BorrowedFd<'_>, name: &str) -> Option<Vec<u8>> {
+    let target = readlinkat(folder, name, Vec::with_capacity(256)).ok()?;
+    Some(target.into_bytes())
+}
+
+/// Writes a record, replacing an earlier one atomically.
+pub fn write(folder: BorrowedFd<'_>, name: &str, text: &str) -> io::Result<()> {
+    let temporary = format!(".{name}.{}", std::process::id());
+    let result = symlinkat(text, folder, &temporary).or_else(|_| {
+        unlinkat(folder, &temporary, AtFlags::empty())?;
+        symlinkat(text, folder, &temporary)
+    });
+    let result = result.and_then(|()| renameat(folder, &temporary, folder, name));
+    if result.is_err() {
+        // Best effort: what is left behind is a dangling link of a few bytes that `prune` removes.
+        let _ = unlinkat(folder, &temporary, AtFlags::empty());
+    }
+    Ok(result?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDENTITY: FileIdentity =
+        FileIdentity { device: 0xfe00, inode: 77, size: 3, modified_ns: -5, changed_ns: 1_700_000_000_000_000_001 };
+
+    #[test]
+    fn records_round_trip() {
+        let memo = MemoRecord { identity: IDENTITY, content: ContentHash::of(b"abc") };
+        assert_eq!(MemoRecord::decode(memo.encode().as_bytes()), Some(memo));
+        let used = UseRecord { identity: IDENTITY, day: 20_000 };
+        assert_eq!(UseRecord::decode(used.encode().as_bytes()), Some(used));
+    }
+
+    #[test]
+    fn damaged_records_are_none() {
+        let text = MemoRecord { identity: IDENTITY, content: ContentHash::of(b"abc") }.encode();
+        for len in 0..text.len() {
+            assert_eq!(MemoRecord::decode(&text.as_bytes()[..len]), None, "{len}");
+        }
+        assert_eq!(UseRecord::decode(b"1 2 3 4 5 x"), None);
+    }
+}

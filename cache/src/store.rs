@@ -1,0 +1,293 @@
+//! The folder of artifacts: opening it safely, finding, adding.
+//!
+//! Layout of the folder (0700, owned by the user, never reached through a link at its end):
+//!
+//! | path | what |
+//! |---|---|
+//! | `artifacts/KEY.wart` | artifact images, named by their keys |
+//! | `used/KEY` | [`UseRecord`]: that the file was verified, and when it was last used |
+//! | `memo/DEVICE-INODE` | [`MemoRecord`]: what a module file's hash is |
+//! | `locks/KEY` | held while the artifact is being made |
+//! | `artifacts/.KEY.PID` | an artifact being written |
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, mkdirat, open, openat, renameat, unlinkat};
+use rustix::io::Errno;
+
+use crate::error::CacheError;
+use crate::identity::{FileIdentity, Trust, keeps_exact_times};
+use crate::key::{ArtifactKey, ContentHash};
+use crate::lock::KeyLock;
+use crate::record::{self, MemoRecord, UseRecord};
+
+/// Default size budget in bytes.
+pub const BUDGET_BYTES_DEFAULT: u64 = 4 << 30;
+
+const PRIVATE: Mode = Mode::RWXU;
+const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::RDONLY);
+
+/// When written artifacts reach the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When the system likes: a power failure can cost artifacts, which are then noticed and compiled again.
+    #[default]
+    Lazy,
+    /// Before they get their name.
+    Sync,
+}
+
+/// Settings of a [`Cache`].
+#[derive(Clone, Debug)]
+pub struct CacheConfig {
+    /// The folder; made if missing.
+    pub dir: PathBuf,
+    /// Size of all artifacts in bytes above which the least recently used ones go.
+    pub budget_bytes: u64,
+    /// Whether module files are recognised by identity.
+    pub trust: Trust,
+    /// When artifacts reach the disk.
+    pub durability: Durability,
+}
+
+impl CacheConfig {
+    /// The defaults, for a folder.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            budget_bytes: BUDGET_BYTES_DEFAULT,
+            trust: Trust::default(),
+            durability: Durability::default(),
+        }
+    }
+
+    /// `WASMER_CACHE_DIR`, or `wasmer` in the user's cache folder.
+    pub fn default_dir() -> Result<PathBuf, CacheError> {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        variable("WASMER_CACHE_DIR")
+            .or_else(|| variable("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("wasmer")))
+            .or_else(|| variable("HOME").map(|path| path.join(".cache/wasmer")))
+            .ok_or(CacheError::NoPlace)
+    }
+}
+
+/// An artifact in the store.
+#[derive(Debug)]
+pub struct Found {
+    /// The file, open for reading.
+    pub file: File,
+    /// Whether this very file passed its checksums before. If not, they have to be verified ([`Cache::mark_verified`]).
+    pub verified: bool,
+}
+
+/// How a module was come by: what `--verbose` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// From the store.
+    Hit,
+    /// Compiled and stored.
+    Stored,
+    /// Compiled; it could not be stored.
+    NotStored,
+}
+
+/// The store.
+#[derive(Debug)]
+pub struct Cache {
+    pub(crate) config: CacheConfig,
+    pub(crate) artifacts: OwnedFd,
+    pub(crate) used: OwnedFd,
+    pub(crate) memo: OwnedFd,
+    pub(crate) locks: OwnedFd,
+}
+
+impl Cache {
+    /// Opens the store, making its folders if they are missing. Refuses a folder that others own, can write to, or that is a link.
+    pub fn open(config: CacheConfig) -> Result<Self, CacheError> {
+        let root = open_root(&config.dir)?;
+        let folder = |name| open_folder(&config.dir, root.as_fd(), name);
+        let (artifacts, used, memo, locks) = (folder("artifacts")?, folder("used")?, folder("memo")?, folder("locks")?);
+        Ok(Self { artifacts, used, memo, locks, config })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.config.dir
+    }
+
+    /// The path of an artifact, for messages.
+    pub fn artifact_path(&self, key: &ArtifactKey) -> PathBuf {
+        self.config.dir.join("artifacts").join(artifact_name(key))
+    }
+
+    /// The hash of a module file, if its identity is known. Reads nothing of the file.
+    pub fn recall(&self, identity: &FileIdentity) -> Option<ContentHash> {
+        if self.config.trust == Trust::Hash {
+            return None;
+        }
+        let text = record::read(self.memo.as_fd(), &MemoRecord::name(identity))?;
+        MemoRecord::decode(&text).filter(|memo| memo.identity == *identity).map(|memo| memo.content)
+    }
+
+    /// Remembers the hash of a module file. `before` is its identity before it was read, `hashed_from` the time then.
+    ///
+    /// Keeps nothing if the file could have changed unseen.
+    pub fn remember(&self, file: &File, before: &FileIdentity, content: &ContentHash) -> Result<(), CacheError> {
+        let unchanged = FileIdentity::of(file).is_ok_and(|after| after == *before);
+        if self.config.trust == Trust::Hash
+            || !unchanged
+            || !before.is_settled(SystemTime::now())
+            || !keeps_exact_times(file)
+        {
+            return Ok(());
+        }
+        let memo = MemoRecord { identity: *before, content: *content };
+        record::write(self.memo.as_fd(), &MemoRecord::name(before), &memo.encode())
+            .map_err(|source| self.io("could not write a record", source))
+    }
+
+    /// The artifact of a key, if the store has it. Writes nothing, except that the day of use is renewed once a day.
+    pub fn get(&self, key: &ArtifactKey) -> Option<Found> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = File::from(openat(&self.artifacts, artifact_name(key), flags, Mode::empty()).ok()?);
+        let identity = FileIdentity::of(&file).ok()?;
+        let used = record::read(self.used.as_fd(), &key.to_string()).and_then(|text| UseRecord::decode(&text));
+        let verified = used.is_some_and(|used| used.identity == identity);
+        if verified && used.is_some_and(|used| used.day != today()) {
+            // A store that cannot be written still serves hits.
+            let _ = self.mark_verified(key, &file);
+        }
+        Some(Found { file, verified })
+    }
+
+    /// Whether the store has an artifact for a key.
+    pub fn contains(&self, key: &ArtifactKey) -> bool {
+        rustix::fs::statat(&self.artifacts, artifact_name(key), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Records that an artifact file passed its checksums, and that it was used today.
+    pub fn mark_verified(&self, key: &ArtifactKey, file: &File) -> Result<(), CacheError> {
+        FileIdentity::of(file)
+            .and_then(|identity| {
+                let used = UseRecord { identity, day: today() };
+                record::write(self.used.as_fd(), &key.to_string(), &used.encode())
+            })
+            .map_err(|source| self.io("could not write a record", source))
+    }
+
+    /// Waits until no other process makes the artifact of this key, and keeps others waiting until dropped.
+    pub fn lock(&self, key: &ArtifactKey) -> Result<KeyLock<'_>, CacheError> {
+        KeyLock::acquire(self.locks.as_fd(), key.to_string()).map_err(|source| self.io("could not take a lock", source))
+    }
+
+    /// Adds an artifact and returns its file, open for reading. The file appears under its name whole or not at all.
+    pub fn put(&self, key: &ArtifactKey, image: &[u8]) -> Result<File, CacheError> {
+        let temporary = format!(".{key}.{}", std::process::id());
+        let written = self.write_artifact(key, &temporary, image);
+        if written.is_err() {
+            // Best effort: `prune` removes what is left behind.
+            let _ = unlinkat(&self.artifacts, &temporary, AtFlags::empty());
+        }
+        let file = written.map_err(|source| self.io("could not store an artifact", source))?;
+        self.mark_verified(key, &file)?;
+        self.evict(Some(key))?;
+        Ok(file)
+    }
+
+    fn write_artifact(&self, key: &ArtifactKey, temporary: &str, image: &[u8]) -> io::Result<File> {
+        let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mut writer = File::from(openat(&self.artifacts, temporary, flags, Mode::RUSR | Mode::WUSR)?);
+        writer.write_all(image)?;
+        if self.config.durability == Durability::Sync {
+            writer.sync_all()?;
+        }
+        drop(writer);
+        renameat(&self.artifacts, temporary, &self.artifacts, artifact_name(key))?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        Ok(File::from(openat(&self.artifacts, artifact_name(key), flags, Mode::empty())?))
+    }
+
+    /// Removes an artifact, for instance a damaged one. Processes that have it mapped keep it.
+    pub fn remove(&self, key: &ArtifactKey) -> Result<(), CacheError> {
+        // The record goes first: an artifact without one is verified before use, a record without an artifact is nothing.
+        for (folder, name) in [(self.used.as_fd(), key.to_string()), (self.artifacts.as_fd(), artifact_name(key))] {
+            match unlinkat(folder, &name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(self.io("could not remove an artifact", error.into())),
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn io(&self, what: &'static str, source: io::Error) -> CacheError {
+        CacheError::Io { what, path: self.config.dir.clone(), source }
+    }
+}
+
+/// Days since 1970.
+pub(crate) fn today() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400)
+}
+
+/// The file name of an artifact.
+pub(crate) fn artifact_name(key: &ArtifactKey) -> String {
+    format!("{key}.wart")
+}
+
+fn open_root(dir: &Path) -> Result<OwnedFd, CacheError> {
+    let io = |what| move |source: Errno| CacheError::Io { what, path: dir.to_owned(), source: source.into() };
+    let root = match open(dir, FOLDER, Mode::empty()) {
+        Err(Errno::NOENT) => {
+            make_root(dir)?;
+            open(dir, FOLDER, Mode::empty())
+        }
+        result => result,
+    };
+    let root = match root {
+        Err(Errno::LOOP | Errno::NOTDIR) => {
+            return Err(CacheError::Untrusted { path: dir.to_owned(), reason: "it is a link or not a folder" });
+        }
+        result => result.map_err(io("could not open the folder"))?,
+    };
+    let stat = fstat(&root).map_err(io("could not examine the folder"))?;
+    let reason = if stat.st_uid != rustix::process::geteuid().as_raw() {
+        "it belongs to another user"
+    } else if stat.st_mode & 0o077 != 0 {
+        "others may enter it (its mode must be 0700)"
+    } else {
+        return Ok(root);
+    };
+    Err(CacheError::Untrusted { path: dir.to_owned(), reason })
+}
+
+/// Makes the folder private from the start; its parents get the user's default mode.
+fn make_root(dir: &Path) -> Result<(), CacheError> {
+    let io = |source: io::Error| CacheError::Io { what: "could not make the folder", path: dir.to_owned(), source };
+    if let Some(parent) = dir.parent() {
+        std::fs::create_dir_all(parent).map_err(io)?;
+    }
+    match rustix::fs::mkdir(dir, PRIVATE) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(io(error.into())),
+    }
+}
+
+fn open_folder(dir: &Path, root: BorrowedFd<'_>, name: &'static str) -> Result<OwnedFd, CacheError> {
+    let result = match openat(root, name, FOLDER, Mode::empty()) {
+        Err(Errno::NOENT) => match mkdirat(root, name, PRIVATE) {
+            Ok(()) | Err(Errno::EXIST) => openat(root, name, FOLDER, Mode::empty()),
+            Err(error) => Err(error),
+        },
+        result => result,
+    };
+    result.map_err(|error| match error {
+        Errno::LOOP | Errno::NOTDIR => {
+            CacheError::Untrusted { path: dir.join(name), reason: "it is a link or not a folder" }
+        }
+        error => CacheError::Io { what: "could not open a folder", path: dir.join(name), source: error.into() },
+    })
+}

@@ -1,0 +1,295 @@
+//! The command line, as clap sees it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs WebAssembly programs, compiling each of them once.
+#[derive(Debug, Parser)]
+#[command(name = "wasmer", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  wasmer app.wasm --flag-of-the-guest       run a program (short for `wasmer run`)
+  wasmer run --dir . app.wasm input.txt     let it see the current folder
+  wasmer run --backend singlepass app.wasm  choose a compiler
+  wasmer run --invoke add sum.wat 1 2       call a function
+  wasmer compile app.wasm -o app.wart       compile ahead of time")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program, or call a function of a module.
+    Run(RunArgs),
+    /// Compile a module to an artifact.
+    Compile(CompileArgs),
+    /// Check that a module is valid.
+    Validate(ValidateArgs),
+    /// Show what is in a module.
+    Inspect(InspectArgs),
+    /// Run scripts of the specification's test suite.
+    Wast(WastArgs),
+    /// Look after the cache.
+    Cache(CacheArgs),
+    /// List the compilers of this build and the features of this processor.
+    Backends,
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+}
+
+/// Which compiler.
+#[derive(Debug, Args)]
+pub(crate) struct BackendArgs {
+    /// Compiler: singlepass, cranelift or llvm; `auto` takes the default.
+    #[arg(long, value_name = "BACKEND", default_value = "auto")]
+    pub(crate) backend: String,
+}
+
+/// Which features of WebAssembly.
+#[derive(Debug, Args)]
+pub(crate) struct FeatureArgs {
+    /// Allow a feature of WebAssembly that is off by default (may be repeated; see `wasmer backends`).
+    #[arg(long, value_name = "FEATURE")]
+    pub(crate) enable: Vec<String>,
+    /// Forbid a feature of WebAssembly (may be repeated).
+    #[arg(long, value_name = "FEATURE")]
+    pub(crate) disable: Vec<String>,
+}
+
+/// Where artifacts are kept.
+#[derive(Debug, Args)]
+pub(crate) struct CacheOptions {
+    /// Neither use nor fill the cache.
+    #[arg(long)]
+    pub(crate) disable_cache: bool,
+    /// Folder of the cache (default: WASMER_CACHE_DIR, or `wasmer` in the user's cache folder).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// How module files are recognised: by their identity on disk, or by hashing them every time.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = TrustArg::Stat)]
+    pub(crate) cache_trust: TrustArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TrustArg {
+    Stat,
+    Hash,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Module to run: binary or text format, or `-` for standard input.
+    #[arg(value_name = "MODULE")]
+    pub(crate) module: PathBuf,
+    /// Arguments of the program, or of the function of `--invoke`.
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) cache: CacheOptions,
+    #[command(flatten)]
+    pub(crate) features: FeatureArgs,
+    /// Call an exported function instead of running the program, and print its results.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) invoke: Option<String>,
+    /// Let the program use a folder: HOST, HOST::GUEST, either with `:ro` for reading only (may be repeated).
+    #[arg(long, value_name = "HOST[::GUEST][:ro]")]
+    pub(crate) dir: Vec<OsString>,
+    /// Give the program an environment variable: NAME=VALUE, or NAME for the value here (may be repeated).
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Read environment variables from a file of NAME=VALUE lines (may be repeated).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Vec<PathBuf>,
+    /// Let the program accept connections on a listening socket at this address (may be repeated).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) tcplisten: Vec<String>,
+    /// End the program after this time, for instance 500ms, 10s or 2m.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Largest size of a memory, for instance 64MiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) max_memory: Option<u64>,
+    /// Size of the program's stack, for instance 8MiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) stack_size: Option<u64>,
+    /// Accept an artifact (.wart) as the module. Its machine code runs without being checked: only use artifacts you trust.
+    #[arg(long)]
+    pub(crate) allow_precompiled: bool,
+    /// Say on standard error where the program came from and how long each phase took.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompileArgs {
+    /// Module to compile: binary or text format, or `-` for standard input.
+    #[arg(value_name = "MODULE")]
+    pub(crate) module: PathBuf,
+    /// Artifact to write (default: the module's name with the ending `.wart`).
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Threads that compile (default: all processors).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) features: FeatureArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// Module to check: binary or text format, or `-` for standard input.
+    #[arg(value_name = "MODULE")]
+    pub(crate) module: PathBuf,
+    #[command(flatten)]
+    pub(crate) features: FeatureArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Module to show: binary or text format, or `-` for standard input.
+    #[arg(value_name = "MODULE")]
+    pub(crate) module: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WastArgs {
+    /// Scripts, or folders of scripts.
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) features: FeatureArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+    /// Folder of the cache (default: WASMER_CACHE_DIR, or `wasmer` in the user's cache folder).
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Print the folder.
+    Dir,
+    /// List the artifacts: key, size in bytes, days since their last use.
+    List,
+    /// Print figures.
+    Stats,
+    /// Check every artifact and remove the damaged ones.
+    Verify,
+    /// Remove what no run needs, and artifacts not used for some days.
+    Prune {
+        /// Also remove artifacts that were not used for this many days.
+        #[arg(long, value_name = "DAYS")]
+        days: Option<u64>,
+    },
+    /// Remove everything.
+    Clean,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// The commands, and what clap handles itself. Any other first word is a module to run.
+const FIRST_WORDS: &[&str] = &[
+    "run", "compile", "validate", "inspect", "wast", "cache", "backends", "completions", "help", "--help", "-h", "--version",
+    "-V",
+];
+
+/// `wasmer app.wasm …` means `wasmer run app.wasm …`: the command `run` is put in unless the first word is a command, and a word
+/// is a module only if it looks like a path, so that a mistyped command is not taken for a file.
+pub(crate) fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let Some(first) = arguments.get(1) else { return arguments };
+    let text = first.to_string_lossy();
+    let is_known = FIRST_WORDS.contains(&&*text);
+    let is_option = text.starts_with('-') && text != "-";
+    let is_module = text == "-" || text.contains(['.', '/']) || std::path::Path::new(first).is_file();
+    if !is_known && (is_module || is_option) {
+        arguments.insert(1, "run".into());
+    }
+    arguments
+}
+
+/// A number with a unit of bytes: `65536`, `64KiB`, `8MiB`, `1GiB`; `k`, `m` and `g` mean the same.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    const UNITS: &[(&str, u32)] = &[
+        ("kib", 10), ("mib", 20), ("gib", 30), ("k", 10), ("m", 20), ("g", 30), ("b", 0), ("", 0),
+    ];
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let shift = UNITS.iter().find(|(unit, _)| *unit == &lower[digits.len()..]).map(|(_, shift)| *shift);
+    let value = digits.trim().parse::<u64>().ok();
+    shift
+        .zip(value)
+        .and_then(|(shift, value)| value.checked_mul(1 << shift))
+        .ok_or_else(|| format!("`{text}` is not a size; write for instance 65536, 64KiB, 8MiB or 1GiB"))
+}
+
+/// A number with a unit of time: `500ms`, `10s`, `2m`, `1h`; seconds without one. Fractions are allowed.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    const UNITS: &[(&str, f64)] = &[("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)];
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = UNITS.iter().find(|(unit, _)| *unit == &text[digits.len()..]).map(|(_, seconds)| *seconds);
+    let value = digits.parse::<f64>().ok();
+    unit.zip(value)
+        .and_then(|(unit, value)| Duration::try_from_secs_f64(unit * value).ok())
+        .ok_or_else(|| format!("`{text}` is not a time; write for instance 500ms, 10s or 2m"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_is_the_default_command() {
+        assert_eq!(with_default_command(words("wasmer app.wasm -x")), words("wasmer run app.wasm -x"));
+        assert_eq!(with_default_command(words("wasmer --dir . app.wasm")), words("wasmer run --dir . app.wasm"));
+        assert_eq!(with_default_command(words("wasmer cache dir")), words("wasmer cache dir"));
+        assert_eq!(with_default_command(words("wasmer complie")), words("wasmer complie"));
+    }
+
+    #[test]
+    fn everything_after_the_module_is_the_guests() {
+        let cli = Cli::try_parse_from(words("wasmer run --verbose app.wasm --verbose --dir x -- -y")).unwrap();
+        let Command::Run(run) = cli.command else { panic!("not `run`") };
+        assert!(run.dir.is_empty());
+        assert_eq!(run.args, words("--verbose --dir x -- -y"));
+    }
+
+    #[test]
+    fn sizes_and_times() {
+        assert_eq!(parse_size("64KiB"), Ok(65536));
+        assert_eq!(parse_size("1g"), Ok(1 << 30));
+        assert_eq!(parse_size("7"), Ok(7));
+        assert!(parse_size("").is_err() && parse_size("x").is_err() && parse_size("99999999999GiB").is_err());
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert!(parse_duration("-1s").is_err() && parse_duration("s").is_err() && parse_duration("1e99h").is_err());
+    }
+}

@@ -1,0 +1,45 @@
+//! `wasmer backends`.
+
+use std::process::ExitCode;
+
+use wasmer_runtime::Backend;
+
+use crate::features::FEATURES;
+
+/// Lists compilers and features of WebAssembly, and what the processor has.
+pub(crate) fn backends() -> anyhow::Result<ExitCode> {
+    println!("backends:");
+    for backend in Backend::ALL {
+        let state = match backend.compiler() {
+            Ok(_) if Some(backend) == Backend::default_backend() => "built in, the default".to_owned(),
+            Ok(_) => "built in".to_owned(),
+            Err(_) if !backend.is_built() => format!("not built in; build with `--features {backend}`"),
+            Err(error) => error.to_string(),
+        };
+        println!("  {:11} {} ({state})", backend.name(), backend.description());
+    }
+    println!("features of WebAssembly (`--enable`, `--disable`):");
+    let on = wasmer_runtime::default_features();
+    for (name, feature) in FEATURES {
+        println!("  {name:24} {}", if on.contains(*feature) { "on" } else { "off" });
+    }
+    println!("processor: {}", std::env::consts::ARCH);
+    println!("  {}", cpu_features().join(" "));
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn cpu_features() -> Vec<&'static str> {
+    macro_rules! detected {
+        ($($name:tt)*) => { [$(($name, std::arch::is_x86_feature_detected!($name))),*] };
+    }
+    detected!["sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "lzcnt" "bmi1" "bmi2" "avx" "avx2" "fma" "avx512f"]
+        .into_iter()
+        .filter_map(|(name, has)| has.then_some(name))
+        .collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn cpu_features() -> Vec<&'static str> {
+    Vec::new()
+}

@@ -1,0 +1,63 @@
+//! `wasmer cache`.
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use wasmer_runtime::Image;
+use wasmer_runtime::cache::{Cache, CacheConfig};
+
+use crate::args::{CacheArgs, CacheCommand, TrustArg};
+use crate::exit;
+use crate::load::open_cache;
+
+/// Looks after the cache.
+pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
+    if matches!(args.command, CacheCommand::Dir) {
+        let dir = match &args.cache_dir {
+            Some(dir) => dir.clone(),
+            None => CacheConfig::default_dir()?,
+        };
+        println!("{}", dir.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cache = open_cache(args.cache_dir.as_deref(), TrustArg::Stat)?;
+    match args.command {
+        CacheCommand::Dir => {}
+        CacheCommand::List => list(&cache)?,
+        CacheCommand::Stats => stats(&cache)?,
+        CacheCommand::Verify => return verify(&cache),
+        CacheCommand::Prune { days } => println!("{} bytes freed", cache.prune(days)?),
+        CacheCommand::Clean => println!("{} bytes freed", cache.clean()?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(cache: &Cache) -> anyhow::Result<()> {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400;
+    for entry in cache.entries()? {
+        let age = if entry.day == 0 { "never used".to_owned() } else { format!("{} days", today.saturating_sub(entry.day)) };
+        println!("{}\t{}\t{age}", entry.key, entry.bytes);
+    }
+    Ok(())
+}
+
+fn stats(cache: &Cache) -> anyhow::Result<()> {
+    let stats = cache.stats()?;
+    println!("folder: {}", cache.dir().display());
+    println!("artifacts: {}", stats.artifacts);
+    println!("bytes: {}", stats.bytes);
+    println!("budget in bytes: {}", stats.budget_bytes);
+    println!("modules known by identity: {}", stats.memos);
+    Ok(())
+}
+
+fn verify(cache: &Cache) -> anyhow::Result<ExitCode> {
+    let report = cache.verify(|key, file| {
+        Image::from_file(file, Some(&key.0)).and_then(|image| image.verify_code()).map_err(|error| error.to_string())
+    })?;
+    for (key, reason) in &report.damaged {
+        println!("{key}: removed: {reason}");
+    }
+    println!("{} sound, {} damaged", report.sound, report.damaged.len());
+    Ok(ExitCode::from(if report.damaged.is_empty() { exit::SUCCESS } else { exit::FAILURE }))
+}

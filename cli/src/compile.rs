@@ -1,0 +1,42 @@
+//! `wasmer compile`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use wasmer_runtime::Engine;
+use wasmer_runtime::cache::{ArtifactKey, ContentHash};
+
+use crate::args::CompileArgs;
+use crate::load::{ARTIFACT_ENDING, config, read_module};
+
+/// Compiles a module to an artifact, which appears whole or not at all.
+pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None if args.module.as_os_str() == "-" => PathBuf::from(format!("module.{ARTIFACT_ENDING}")),
+        None => args.module.with_extension(ARTIFACT_ENDING),
+    };
+    let mut config = config(&args.backend, &args.features)?;
+    if let Some(threads) = args.threads {
+        config = config.threads(threads);
+    }
+    let engine = Engine::new(config)?;
+    let wasm = read_module(&args.module)?;
+    let key = ArtifactKey::new(&ContentHash::of(&wasm), &engine.key_material()?);
+    let image =
+        engine.compile(&wasm, key.0, None).with_context(|| format!("could not compile `{}`", args.module.display()))?;
+    write(&output, image.as_bytes()).with_context(|| format!("could not write `{}`", output.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", std::process::id()));
+    let result = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
+    if result.is_err() {
+        // Best effort: the error that is reported is the first one.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    result
+}

@@ -1,0 +1,12 @@
+//! Exit statuses. A guest's own status (`proc_exit`) is passed on as it is.
+
+/// Everything worked.
+pub(crate) const SUCCESS: u8 = 0;
+/// The command failed: a bad module, a missing file, failed assertions.
+pub(crate) const FAILURE: u8 = 1;
+/// The command line is wrong.
+pub(crate) const USAGE: u8 = 2;
+/// The guest ran longer than `--timeout` allows: the status that `timeout` of the core utilities uses.
+pub(crate) const TIMEOUT: u8 = 124;
+/// The guest trapped: 128 + SIGABRT, what a shell shows for a native program that aborts.
+pub(crate) const TRAP: u8 = 134;

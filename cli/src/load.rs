@@ -1,0 +1,167 @@
+//! From a path on the command line to a compiled module.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wasmer_runtime::cache::{Cache, CacheConfig, Trust};
+use wasmer_runtime::cached::{CachedLoader, Outcome, Report};
+use wasmer_runtime::{Backend, Engine, EngineConfig, Error, Image, Module};
+
+use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg};
+use crate::output;
+
+/// First bytes of a binary module.
+const WASM_MAGIC: &[u8] = b"\0asm";
+/// Ending of artifact files.
+pub(crate) const ARTIFACT_ENDING: &str = "wart";
+/// Compiles shorter than this show no progress.
+const PROGRESS_DELAY: Duration = Duration::from_millis(500);
+
+/// The backend that the user asked for.
+pub(crate) fn backend(args: &BackendArgs) -> anyhow::Result<Backend> {
+    if args.backend == "auto" {
+        return Backend::default_backend()
+            .context("this build contains no backend\nhint: build with `--features cranelift`");
+    }
+    Ok(args.backend.parse::<Backend>()?)
+}
+
+/// Settings of an engine from the command line.
+pub(crate) fn config(backend: &BackendArgs, features: &FeatureArgs) -> anyhow::Result<EngineConfig> {
+    Ok(self::backend(backend)?.config()?.features(crate::features::features(features)?))
+}
+
+/// Opens the cache where the user wants it.
+pub(crate) fn open_cache(dir: Option<&Path>, trust: TrustArg) -> anyhow::Result<Cache> {
+    let dir = match dir {
+        Some(dir) => dir.to_owned(),
+        None => CacheConfig::default_dir()?,
+    };
+    let trust = match trust {
+        TrustArg::Stat => Trust::Stat,
+        TrustArg::Hash => Trust::Hash,
+    };
+    Ok(Cache::open(CacheConfig { trust, ..CacheConfig::new(dir) })?)
+}
+
+/// Reads a module in binary or text format; `-` is standard input.
+pub(crate) fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).context("could not read standard input")?;
+    } else {
+        File::open(path)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .with_context(|| format!("could not read `{}`", path.display()))?;
+    }
+    Ok(to_binary(bytes, path)?)
+}
+
+/// The binary format of what was read from `path`.
+fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
+    if bytes.starts_with(WASM_MAGIC) {
+        return Ok(bytes);
+    }
+    if bytes.is_empty() || std::str::from_utf8(&bytes).is_err() {
+        let message = format!("`{}` is neither a WebAssembly module nor its text format", path.display());
+        return Err(Error::Link(message));
+    }
+    match wat::Parser::new().parse_bytes(Some(path), &bytes) {
+        Ok(binary) => Ok(binary.into_owned()),
+        Err(error) => Err(Error::Link(error.to_string())),
+    }
+}
+
+/// Loads a module through the cache, unless the user forbids it or the cache cannot be used.
+pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose: bool) -> anyhow::Result<Module> {
+    let refused = || format!("could not load `{}`", path.display());
+    if options.disable_cache {
+        let wasm = read_module(path)?;
+        let bar = progress_bar();
+        let module = Module::with_progress(engine, &wasm, Some(&|done, total| tick(&bar, done, total)));
+        bar.finish_and_clear();
+        return module.with_context(refused);
+    }
+    let cache = match open_cache(options.cache_dir.as_deref(), options.cache_trust) {
+        Ok(cache) => cache,
+        Err(error) => {
+            output::warning(&format!("{error:#}; running without a cache"));
+            return Ok(Module::new(engine, &read_module(path)?).with_context(refused)?);
+        }
+    };
+    let bar = progress_bar();
+    let progress = |done, total| tick(&bar, done, total);
+    let loader = CachedLoader::new(engine, &cache).progress(&progress);
+    let loaded = if path == Path::new("-") {
+        loader.load_bytes(&read_module(path)?)
+    } else {
+        loader.load_file(path, &|bytes| to_binary(bytes, path))
+    };
+    bar.finish_and_clear();
+    let (module, report) = loaded.with_context(refused)?;
+    for warning in &report.warnings {
+        output::warning(warning);
+    }
+    if verbose {
+        describe(path, &report);
+    }
+    Ok(module)
+}
+
+/// Loads an artifact that the user vouches for.
+pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyhow::Result<Module> {
+    if !allowed {
+        bail!(
+            "`{}` is a precompiled artifact, whose machine code would run unchecked\n\
+             hint: if you trust where it comes from, pass `--allow-precompiled`",
+            path.display()
+        );
+    }
+    let refused = || format!("could not load `{}`", path.display());
+    let file = File::open(path).with_context(refused)?;
+    let image = Image::from_file(file, None).with_context(refused)?;
+    // SAFETY: the user vouches for the artifact by `--allow-precompiled`.
+    unsafe { Module::from_image(engine, image) }.with_context(refused)
+}
+
+fn describe(path: &Path, report: &Report) {
+    let how = match report.outcome {
+        Outcome::Hit if report.recognised => "cache hit (recognised by its identity on disk)",
+        Outcome::Hit => "cache hit (recognised by its hash)",
+        Outcome::Stored => "cache miss: compiled and stored",
+        Outcome::NotStored => "cache miss: compiled, not stored",
+    };
+    output::note(&format!("{}: {how}", path.display()));
+    let phases = [
+        ("read", report.read),
+        ("hash", report.hash),
+        ("compile", report.compile),
+        ("save", report.save),
+        ("load", report.load),
+    ];
+    for (name, time) in phases.into_iter().filter(|(_, time)| !time.is_zero()) {
+        output::note(&format!("  {name:8} {:9.3} ms", time.as_secs_f64() * 1e3));
+    }
+}
+
+/// A bar on standard error that appears only if that is a terminal, and only after [`PROGRESS_DELAY`].
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    bar.set_style(
+        ProgressStyle::with_template("compiling {bar:30} {pos}/{len} functions")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar
+}
+
+fn tick(bar: &ProgressBar, done: usize, total: usize) {
+    if bar.is_hidden() && bar.elapsed() > PROGRESS_DELAY {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    bar.set_length(total as u64);
+    bar.set_position(done as u64);
+}

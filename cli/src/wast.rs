@@ -1,0 +1,60 @@
+//! `wasmer wast`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use wasmer_runtime::Engine;
+use wasmer_runtime::wast::{Report, run};
+
+use crate::args::WastArgs;
+use crate::exit;
+use crate::load::config;
+
+/// Runs scripts, prints a line per directive that fails, and last the number of assertions.
+pub(crate) fn wast(args: &WastArgs) -> anyhow::Result<ExitCode> {
+    let engine = Engine::new(config(&args.backend, &args.features)?)?;
+    let mut files = Vec::new();
+    for path in &args.paths {
+        collect(path, &mut files)?;
+    }
+    let mut total = Report::default();
+    let mut broken = 0;
+    for file in &files {
+        let text = std::fs::read_to_string(file).with_context(|| format!("could not read `{}`", file.display()))?;
+        match run(&engine, &text) {
+            Ok(report) => {
+                for failure in &report.failures {
+                    println!("{}:{}: {}: {}", file.display(), failure.line, failure.kind.name(), failure.message);
+                }
+                total.merge(report);
+            }
+            Err(error) => {
+                broken += 1;
+                println!("{}: the script cannot be parsed: {error}", file.display());
+            }
+        }
+    }
+    println!("{total}");
+    let failed = broken > 0 || !total.failures.is_empty();
+    Ok(ExitCode::from(if failed { exit::FAILURE } else { exit::SUCCESS }))
+}
+
+/// A script, or every script below a folder, in the order of their names.
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let unreadable = || format!("could not read `{}`", path.display());
+    if !std::fs::metadata(path).with_context(unreadable)?.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let mut entries = std::fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
+        .with_context(unreadable)?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() || entry.extension().is_some_and(|ending| ending == "wast") {
+            collect(&entry, files)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The engine: a compiler and the settings that modules and stores share.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use wasmparser::WasmFeatures;
+
+use crate::api::error::{Error, Result};
+use crate::compile::{CompileOptions, compile_image};
+use crate::compiler::{BackendId, Compiler, KeyHasher};
+use crate::image::{FORMAT_VERSION, ImageBytes};
+use crate::translate::module::default_features;
+
+/// Default size of a wasm stack in bytes.
+pub const STACK_BYTES_DEFAULT: usize = 1 << 20;
+/// Smallest size of a wasm stack in bytes.
+pub const STACK_BYTES_MIN: usize = 64 << 10;
+/// Largest size of a wasm stack in bytes.
+pub const STACK_BYTES_MAX: usize = 1 << 30;
+
+/// Settings of an [`Engine`].
+#[derive(Clone)]
+pub struct EngineConfig {
+    compiler: Option<Arc<dyn Compiler>>,
+    features: WasmFeatures,
+    threads: usize,
+    stack_bytes: usize,
+}
+
+impl EngineConfig {
+    /// An engine without a compiler: it runs artifacts, and compiles nothing.
+    pub fn headless() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self { compiler: None, features: default_features(), threads, stack_bytes: STACK_BYTES_DEFAULT }
+    }
+
+    /// An engine that compiles with `compiler`.
+    pub fn new(compiler: impl Compiler + 'static) -> Self {
+        Self { compiler: Some(Arc::new(compiler)), ..Self::headless() }
+    }
+
+    /// An engine that compiles with a shared compiler.
+    pub fn with_compiler(compiler: Arc<dyn Compiler>) -> Self {
+        Self { compiler: Some(compiler), ..Self::headless() }
+    }
+
+    /// Which WebAssembly features modules may use.
+    pub fn features(mut self, features: WasmFeatures) -> Self {
+        self.features = features;
+        self
+    }
+
+    /// How many threads compile one module; at least one.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Size of the stack that wasm code runs on, in bytes, between [`STACK_BYTES_MIN`] and [`STACK_BYTES_MAX`].
+    pub fn stack_bytes(mut self, bytes: usize) -> Self {
+        self.stack_bytes = bytes;
+        self
+    }
+}
+
+/// A compiler with its settings. Cheap to clone, shared by all threads.
+#[derive(Clone)]
+pub struct Engine(Arc<EngineConfig>);
+
+impl Engine {
+    /// Makes an engine.
+    pub fn new(config: EngineConfig) -> Result<Self> {
+        if !(STACK_BYTES_MIN..=STACK_BYTES_MAX).contains(&config.stack_bytes) {
+            return Err(Error::Resource(format!(
+                "a wasm stack of {} bytes is not between {STACK_BYTES_MIN} and {STACK_BYTES_MAX}",
+                config.stack_bytes
+            )));
+        }
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// Which compiler this engine has.
+    pub fn backend(&self) -> Option<BackendId> {
+        self.0.compiler.as_ref().map(|compiler| compiler.id())
+    }
+
+    /// The features that modules may use.
+    pub fn features(&self) -> WasmFeatures {
+        self.0.features
+    }
+
+    /// Size of a wasm stack in bytes.
+    pub fn stack_bytes(&self) -> usize {
+        self.0.stack_bytes
+    }
+
+    /// Everything but the module that determines an artifact's bytes: the rest of a cache key.
+    pub fn key_material(&self) -> Result<KeyHasher> {
+        let compiler = self.compiler()?;
+        let id = compiler.id();
+        let mut key = KeyHasher::default();
+        key.setting("image format", FORMAT_VERSION.to_le_bytes());
+        key.setting("runtime version", env!("CARGO_PKG_VERSION"));
+        key.setting("architecture", std::env::consts::ARCH);
+        key.setting("system", std::env::consts::OS);
+        key.setting("backend", id.name);
+        key.setting("backend version", id.version.as_bytes());
+        key.setting("wasm features", self.0.features.bits().to_le_bytes());
+        compiler.fingerprint(&mut key);
+        Ok(key)
+    }
+
+    /// Compiles a module to the bytes of an artifact image. `key` is stored in its header; `progress` is told (done, total) functions.
+    pub fn compile(
+        &self,
+        wasm: &[u8],
+        key: [u8; 32],
+        progress: Option<&(dyn Fn(usize, usize) + Sync)>,
+    ) -> Result<ImageBytes> {
+        let options = CompileOptions { features: self.0.features, threads: self.0.threads, key };
+        Ok(compile_image(wasm, &**self.compiler()?, &options, progress)?)
+    }
+
+    /// Whether `wasm` is a valid module under this engine's features.
+    pub fn validate(&self, wasm: &[u8]) -> Result<()> {
+        Ok(crate::translate::module::validate(wasm, self.0.features)?)
+    }
+
+    fn compiler(&self) -> Result<&Arc<dyn Compiler>> {
+        self.0.compiler.as_ref().ok_or_else(|| {
+            Error::Resource("this engine has no compiler; it can only load artifacts".to_owned())
+        })
+    }
+}

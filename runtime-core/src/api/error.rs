@@ -1,0 +1,175 @@
+//! Failures in the public interface: the user's input or host (*error*) and the guest (*trap*).
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::compiler::CompileError;
+use crate::image::ImageError;
+use crate::trap::TrapCode;
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Anything that can go wrong in the public interface.
+#[derive(Debug)]
+pub enum Error {
+    /// The module could not be validated or compiled.
+    Compile(CompileError),
+    /// An artifact could not be loaded.
+    Image(ImageError),
+    /// Imports do not fit, or an entity does not exist.
+    Link(String),
+    /// Values or types that do not fit together, or handles of another store.
+    Type(String),
+    /// The host has no memory, address space or other resource left, or a limit forbids it.
+    Resource(String),
+    /// The guest trapped.
+    Trap(Box<Trap>),
+    /// A host function failed; see [`Error::host`] and [`Error::downcast_host`].
+    Host(Box<HostFailure>),
+}
+
+/// A failure of a host function, and where the guest called it.
+#[derive(Debug)]
+pub struct HostFailure {
+    /// What the host function returned.
+    pub error: Box<dyn StdError + Send + Sync>,
+    /// The guest's frames.
+    pub backtrace: Backtrace,
+}
+
+/// A trap: why, and where.
+#[derive(Debug)]
+pub struct Trap {
+    /// Why.
+    pub code: TrapCode,
+    /// The guest's frames, innermost first.
+    pub backtrace: Backtrace,
+}
+
+/// The guest's frames, innermost first.
+#[derive(Clone, Debug, Default)]
+pub struct Backtrace {
+    /// The frames.
+    pub frames: Vec<Frame>,
+}
+
+/// One frame of a backtrace.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The module's name, if it has one.
+    pub module: Option<String>,
+    /// Index of the function in its module.
+    pub function: u32,
+    /// The function's name, if the name section has one.
+    pub name: Option<String>,
+    /// Offset of the operator in the module's bytes, if known.
+    pub wasm_offset: Option<u32>,
+}
+
+impl Error {
+    /// A host function's failure.
+    pub fn host(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Host(Box::new(HostFailure { error: error.into(), backtrace: Backtrace::default() }))
+    }
+
+    /// The trap, if this is one.
+    pub fn as_trap(&self) -> Option<&Trap> {
+        match self {
+            Self::Trap(trap) => Some(trap),
+            _ => None,
+        }
+    }
+
+    /// The host function's failure, if it is of type `E`.
+    pub fn downcast_host<E: StdError + 'static>(&self) -> Option<&E> {
+        match self {
+            Self::Host(failure) => failure.error.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// The guest's frames, for traps and failures of host functions.
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        match self {
+            Self::Trap(trap) => Some(&trap.backtrace),
+            Self::Host(failure) => Some(&failure.backtrace),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compile(error) => error.fmt(f),
+            Self::Image(error) => error.fmt(f),
+            Self::Link(message) | Self::Type(message) | Self::Resource(message) => f.write_str(message),
+            Self::Trap(trap) => trap.fmt(f),
+            Self::Host(failure) => failure.error.fmt(f),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Compile(error) => error.source(),
+            Self::Image(error) => error.source(),
+            Self::Host(failure) => failure.error.source(),
+            Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Trap(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wasm trap: {}", self.code)
+    }
+}
+
+impl fmt::Display for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, frame) in self.frames.iter().enumerate() {
+            if position > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{position:4}: {frame}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(module) = &self.module {
+            write!(f, "{module}!")?;
+        }
+        match &self.name {
+            Some(name) => f.write_str(name)?,
+            None => write!(f, "func[{}]", self.function)?,
+        }
+        match self.wasm_offset {
+            Some(offset) => write!(f, " @ {offset:#x}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<CompileError> for Error {
+    fn from(error: CompileError) -> Self {
+        Self::Compile(error)
+    }
+}
+
+impl From<ImageError> for Error {
+    fn from(error: ImageError) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<TrapCode> for Error {
+    fn from(code: TrapCode) -> Self {
+        Self::Trap(Box::new(Trap { code, backtrace: Backtrace::default() }))
+    }
+}

@@ -1,0 +1,377 @@
+//! Functions: handles, calls, and host functions made of closures.
+
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::api::error::{Error, HostFailure, Result};
+use crate::api::externs::{Extern, Memory};
+use crate::api::instance::Instance;
+use crate::api::store::{AsStore, AsStoreMut, StoreId, StoreInner, StoreOpaque};
+use crate::api::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
+use crate::compiler::Abi;
+use crate::types::*;
+use crate::vm::host::VMHostContext;
+use crate::vm::vmcontext::{RawValue, VMFuncRef};
+
+/// A function of a store: a small copyable handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Func {
+    store: StoreId,
+    func_ref: NonNull<VMFuncRef>,
+}
+
+// SAFETY: the pointer is only followed together with a borrow of the store that it belongs to, which is checked.
+unsafe impl Send for Func {}
+// SAFETY: as above.
+unsafe impl Sync for Func {}
+
+impl Func {
+    /// A host function from a closure whose types Rust knows. Its first parameter may be a [`Caller`].
+    pub fn wrap<T: 'static, Params, Results>(
+        store: &mut impl AsStoreMut<Data = T>,
+        func: impl IntoHostFunc<T, Params, Results>,
+    ) -> Self {
+        store.store_inner_mut().host_func(&Arc::new(func.into_host_func()))
+    }
+
+    /// A host function of a type known only at run time.
+    pub fn new<T: 'static>(
+        store: &mut impl AsStoreMut<Data = T>,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        store.store_inner_mut().host_func(&Arc::new(HostFunc::dynamic(ty, func)))
+    }
+
+    /// The function's type; concrete references in it are canonical ids.
+    pub fn ty(&self, store: &impl AsStore) -> Result<FuncType> {
+        Ok(crate::vm::types_registry::lookup(self.canonical_id(store.store_inner())?))
+    }
+
+    /// Calls the function with values checked against its type. `results` must have as many entries as the type.
+    pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val], results: &mut [Val]) -> Result<()> {
+        let store = store.store_inner_mut();
+        let ty = self.ty_in(store)?;
+        check_arguments(&ty, params, results, store)?;
+        let mut values = vec![RawValue::ZERO; params.len().max(results.len())];
+        for (raw, param) in values.iter_mut().zip(params) {
+            *raw = param.to_raw(store)?;
+        }
+        let func_ref = self.func_ref(store)?;
+        // SAFETY: the function belongs to this store; the buffer has room for, and holds, what the type says.
+        unsafe { store.call(func_ref, &mut values) }?;
+        for ((result, raw), ty) in results.iter_mut().zip(&values).zip(&ty.results) {
+            // SAFETY: the callee wrote values of its result types.
+            *result = unsafe { Val::from_raw(raw, *ty, store) };
+        }
+        Ok(())
+    }
+
+    /// The same function with types that Rust knows: checked here once, not at every call.
+    pub fn typed<P: WasmTyList, R: WasmTyList>(&self, store: &impl AsStore) -> Result<TypedFunc<P, R>> {
+        let ty = self.ty(store)?;
+        if *ty.params != *P::types() || *ty.results != *R::types() {
+            let asked = FuncType::new(P::types(), R::types());
+            return Err(Error::Type(format!("the function has type {ty}, not {asked}")));
+        }
+        Ok(TypedFunc { func: *self, types: PhantomData })
+    }
+
+    pub(crate) fn from_parts(store: StoreId, func_ref: NonNull<VMFuncRef>) -> Self {
+        Self { store, func_ref }
+    }
+
+    /// The function that a raw reference of this store stands for.
+    ///
+    /// # Safety
+    /// `raw` is null or a function reference of this store.
+    pub(crate) unsafe fn from_raw(raw: *const VMFuncRef, store: &StoreOpaque) -> Option<Self> {
+        NonNull::new(raw.cast_mut()).map(|func_ref| Self { store: store.id(), func_ref })
+    }
+
+    /// The raw reference, if the function belongs to this store.
+    pub(crate) fn func_ref(&self, store: &StoreOpaque) -> Result<NonNull<VMFuncRef>> {
+        store.check(self.store, "function")?;
+        Ok(self.func_ref)
+    }
+
+    pub(crate) fn canonical_id(&self, store: &StoreOpaque) -> Result<CanonicalId> {
+        // SAFETY: a function reference of a store lives as long as the store.
+        let type_id = unsafe { self.func_ref(store)?.as_ref() }.type_id;
+        Ok(crate::vm::vmcontext::canonical_of(type_id))
+    }
+
+    fn ty_in(&self, store: &StoreOpaque) -> Result<FuncType> {
+        Ok(crate::vm::types_registry::lookup(self.canonical_id(store)?))
+    }
+}
+
+fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &StoreOpaque) -> Result<()> {
+    if params.len() != ty.params.len() || results.len() != ty.results.len() {
+        return Err(Error::Type(format!(
+            "a function of type {ty} was called with {} arguments for {} results",
+            params.len(),
+            results.len()
+        )));
+    }
+    for (position, (param, expected)) in params.iter().zip(&ty.params).enumerate() {
+        if !param.matches(*expected, store) {
+            return Err(Error::Type(format!("argument {position} is {param:?}, not a value of type {expected}")));
+        }
+    }
+    Ok(())
+}
+
+/// A function whose type Rust knows.
+pub struct TypedFunc<P, R> {
+    func: Func,
+    types: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+/// Values that fit this many entries need no allocation in a typed call.
+const INLINE_VALUES: usize = 12;
+
+impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
+    /// Calls the function.
+    #[inline]
+    pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
+        const { assert!(P::COUNT <= INLINE_VALUES && R::COUNT <= INLINE_VALUES) };
+        let store = store.store_inner_mut();
+        let func_ref = self.func.func_ref(store)?;
+        let mut values = [RawValue::ZERO; INLINE_VALUES];
+        let values = &mut values[..if P::COUNT > R::COUNT { P::COUNT } else { R::COUNT }];
+        params.store(values, store)?;
+        // SAFETY: the types were checked when the handle was made; the buffer has room for the longer list.
+        unsafe {
+            store.call(func_ref, values)?;
+            Ok(R::load(values, store))
+        }
+    }
+
+    /// The untyped handle.
+    pub fn func(&self) -> Func {
+        self.func
+    }
+}
+
+/// Who calls a host function: the store, and the instance that imported the function.
+pub struct Caller<'a, T> {
+    pub(crate) store: &'a mut StoreInner<T>,
+    pub(crate) instance: Option<Instance>,
+}
+
+impl<T: 'static> Caller<'_, T> {
+    /// The store's data.
+    pub fn data(&self) -> &T {
+        self.store.data()
+    }
+
+    /// The store's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.store.data_mut()
+    }
+
+    /// The instance that imported the function; none when the host calls it.
+    pub fn instance(&self) -> Option<Instance> {
+        self.instance
+    }
+
+    /// An export of the instance that imported the function.
+    pub fn export(&mut self, name: &str) -> Option<Extern> {
+        self.instance?.export(self, name)
+    }
+
+    /// The memory that the instance exports as `memory`.
+    pub fn memory(&mut self) -> Option<Memory> {
+        self.instance?.default_memory(self.store)
+    }
+}
+
+impl<T: 'static> AsStore for Caller<'_, T> {
+    type Data = T;
+
+    fn store_inner(&self) -> &StoreInner<T> {
+        self.store
+    }
+}
+
+impl<T: 'static> AsStoreMut for Caller<'_, T> {
+    fn store_inner_mut(&mut self) -> &mut StoreInner<T> {
+        self.store
+    }
+}
+
+type HostCall<T> = dyn Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync;
+
+/// A host function that is not bound to a store yet.
+pub struct HostFunc<T> {
+    pub(crate) ty: FuncType,
+    call: Box<HostCall<T>>,
+}
+
+impl<T: 'static> HostFunc<T> {
+    /// On the array call's buffer.
+    pub(crate) fn raw(
+        ty: FuncType,
+        call: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { ty, call: Box::new(call) }
+    }
+
+    /// On checked values.
+    pub(crate) fn dynamic(
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let types = ty.clone();
+        Self::raw(ty, move |caller, values| {
+            let store: *mut StoreInner<T> = caller.store;
+            // SAFETY: parameters were written by the caller as its type says. The store outlives the call; the closure below
+            // has the only other use of it, and has ended when the results are written.
+            let params: Vec<Val> =
+                values.iter().zip(&types.params).map(|(raw, ty)| unsafe { Val::from_raw(raw, *ty, &*store) }).collect();
+            let mut results: Vec<Val> =
+                types.results.iter().map(|ty| Val::default_for(*ty).unwrap_or(Val::FuncRef(None))).collect();
+            func(caller, &params, &mut results)?;
+            // SAFETY: see above.
+            let store = unsafe { &mut *store };
+            for ((raw, result), ty) in values.iter_mut().zip(&results).zip(&types.results) {
+                if !result.matches(*ty, store) {
+                    return Err(Error::Type(format!("a host function returned {result:?} for a result of type {ty}")));
+                }
+                *raw = result.to_raw(store)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn values_len(&self) -> usize {
+        self.ty.params.len().max(self.ty.results.len())
+    }
+}
+
+/// A host function in a store: what the `vmctx` of its function reference points to.
+#[repr(C)]
+pub(crate) struct HostRecord<T> {
+    /// First, so that a pointer to it is one to the record.
+    context: VMHostContext,
+    func: Arc<HostFunc<T>>,
+    store: *mut StoreInner<T>,
+    instance: Option<Instance>,
+}
+
+impl<T: 'static> HostRecord<T> {
+    /// A record at a stable address, bound to an instance or to none.
+    pub(crate) fn new(store: &mut StoreInner<T>, func: &Arc<HostFunc<T>>, instance: Option<Instance>) -> Box<Self> {
+        let type_id = Abi::Host.type_id(crate::vm::types_registry::intern(&func.ty));
+        let context = VMHostContext::new(store.vm_context(), host_entry::<T>, type_id);
+        let mut record = Box::new(Self { context, func: Arc::clone(func), store, instance });
+        record.context.link();
+        record
+    }
+
+    pub(crate) fn func_ref(&self) -> NonNull<VMFuncRef> {
+        NonNull::from(&self.context.func_ref)
+    }
+
+    pub(crate) fn func(&self) -> &Arc<HostFunc<T>> {
+        &self.func
+    }
+}
+
+/// Where the exit stub calls a host function: on the host's stack.
+///
+/// # Safety
+/// `context` is the first field of a `HostRecord<T>`, `values` has the entries that its type needs, and the store
+/// that it belongs to is the one that is running.
+unsafe extern "C" fn host_entry<T: 'static>(context: *mut VMHostContext, values: *mut RawValue) -> bool {
+    // SAFETY: the caller's promise. The store is borrowed by the call that entered wasm, which is suspended until this one returns.
+    let (record, store) = unsafe {
+        let record = &*context.cast::<HostRecord<T>>();
+        (record, &mut *record.store)
+    };
+    // SAFETY: array call: the buffer has an entry for each parameter and result.
+    let values = unsafe { std::slice::from_raw_parts_mut(values, record.func.values_len()) };
+    let call = AssertUnwindSafe(|| (record.func.call)(Caller { store, instance: record.instance }, values));
+    let unwind = match catch_unwind(call) {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => crate::vm::Unwind::Error(Box::new(error)),
+        Err(payload) => crate::vm::Unwind::Panic(payload),
+    };
+    // SAFETY: the store outlives the call, and the borrow above has ended.
+    unsafe { (*record.store).record_unwind(unwind) };
+    false
+}
+
+/// Closures that can become host functions.
+pub trait IntoHostFunc<T, Params, Results>: Send + Sync + 'static {
+    /// The host function.
+    fn into_host_func(self) -> HostFunc<T>;
+}
+
+macro_rules! into_host_func {
+    ($(($count:literal $($name:ident $position:tt)*))*) => {
+        $(
+            impl<T: 'static, F, R, $($name),*> IntoHostFunc<T, ($($name,)*), R> for F
+            where
+                F: Fn($($name),*) -> R + Send + Sync + 'static,
+                R: HostResult,
+                $($name: WasmTy,)*
+            {
+                fn into_host_func(self) -> HostFunc<T> {
+                    host_func::<T, ($($name,)*), R>(move |_caller, _params| self($(_params.$position),*))
+                }
+            }
+
+            impl<T: 'static, F, R, $($name),*> IntoHostFunc<T, (Caller<'_, T>, $($name,)*), R> for F
+            where
+                F: Fn(Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
+                R: HostResult,
+                $($name: WasmTy,)*
+            {
+                fn into_host_func(self) -> HostFunc<T> {
+                    host_func::<T, ($($name,)*), R>(move |caller, _params| self(caller, $(_params.$position),*))
+                }
+            }
+        )*
+    };
+}
+
+for_each_arity!(into_host_func);
+
+fn host_func<T: 'static, P: WasmTyList, R: HostResult>(
+    func: impl Fn(Caller<'_, T>, P) -> R + Send + Sync + 'static,
+) -> HostFunc<T> {
+    let ty = FuncType::new(P::types(), R::Results::types());
+    HostFunc::raw(ty, move |caller, values| {
+        let store: *mut StoreInner<T> = caller.store;
+        // SAFETY: the caller wrote values of the parameter types. The closure's use of the store has ended when the results are written.
+        unsafe {
+            let params = P::load(values, &*store);
+            func(caller, params).into_results()?.store(values, &mut *store)
+        }
+    })
+}
+
+/// What a failed call means for the embedder.
+pub(crate) fn host_error(error: Error, backtrace: crate::api::error::Backtrace) -> Error {
+    match error {
+        Error::Host(failure) if failure.backtrace.frames.is_empty() => {
+            Error::Host(Box::new(HostFailure { error: failure.error, backtrace }))
+        }
+        Error::Trap(trap) if trap.backtrace.frames.is_empty() => {
+            Error::Trap(Box::new(crate::api::error::Trap { code: trap.code, backtrace }))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,24 @@
+//! The public interface: engines, modules, stores, instances, and what they export.
+
+pub mod backtrace;
+pub mod engine;
+pub mod error;
+pub mod externs;
+pub mod func;
+pub mod instance;
+pub mod limits;
+pub mod linker;
+pub mod module;
+pub mod store;
+pub mod value;
+
+pub use engine::{Engine, EngineConfig};
+pub use error::{Backtrace, Error, Frame, HostFailure, Result, Trap};
+pub use externs::{Extern, Global, Memory, SharedMemory, Table};
+pub use func::{Caller, Func, IntoHostFunc, TypedFunc};
+pub use instance::Instance;
+pub use limits::StoreLimits;
+pub use linker::Linker;
+pub use module::{ExportInfo, ImportInfo, Module};
+pub use store::{AsStore, AsStoreMut, InterruptHandle, Store};
+pub use value::{ExternRef, HostResult, Val, WasmTy, WasmTyList};

@@ -1,0 +1,281 @@
+//! A compiled module: a mapped artifact image, ready to be instantiated any number of times.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmparser::WasmFeatures;
+
+use crate::api::engine::Engine;
+use crate::api::error::{Error, Result};
+use crate::compile::Progress;
+use crate::image::Image;
+use crate::module::{Entity, ImportType, ModuleInfo};
+use crate::translate::module::translate_module;
+use crate::types::*;
+use crate::vm::code_registry::{CodeInfo, Registration};
+use crate::vm::types_registry;
+
+/// A compiled module. Cheap to clone, shared by all threads; its code is unmapped when the last clone and the last
+/// instance are gone.
+#[derive(Clone)]
+pub struct Module(pub(crate) Arc<ModuleInner>);
+
+pub(crate) struct ModuleInner {
+    /// Removed from the registry before the image is unmapped: fields drop in order.
+    _registration: Registration,
+    pub(crate) image: Arc<Image>,
+    pub(crate) engine: Engine,
+    /// Canonical ids by module type index.
+    pub(crate) canonical: Box<[CanonicalId]>,
+    /// The same with the module's ABI: what compiled code compares.
+    pub(crate) type_ids: Box<[u32]>,
+}
+
+/// An import of a module.
+#[derive(Clone, Debug)]
+pub struct ImportInfo {
+    /// Module name.
+    pub module: String,
+    /// Field name.
+    pub name: String,
+    /// What is imported.
+    pub ty: ExternType,
+}
+
+/// An export of a module.
+#[derive(Clone, Debug)]
+pub struct ExportInfo {
+    /// Its name.
+    pub name: String,
+    /// What is exported.
+    pub ty: ExternType,
+}
+
+impl Module {
+    /// Validates and compiles a module in the binary format.
+    pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Self> {
+        Self::with_progress(engine, wasm, None)
+    }
+
+    /// As [`Module::new`]; `progress` is told (done, total) functions.
+    pub fn with_progress(engine: &Engine, wasm: &[u8], progress: Option<Progress<'_>>) -> Result<Self> {
+        // Nobody looks for an image in memory by a key.
+        let bytes = engine.compile(wasm, [0; 32], progress)?;
+        // SAFETY: the image was just made by this engine's compiler for this machine.
+        unsafe { Self::from_image(engine, Image::from_bytes(bytes.as_bytes())?) }
+    }
+
+    /// A module from an artifact image.
+    ///
+    /// # Safety
+    /// The image holds machine code that runs with the rights of the process: it must come from this project's compilers, for
+    /// a processor with this one's features.
+    pub unsafe fn from_image(engine: &Engine, image: Image) -> Result<Self> {
+        let image = Arc::new(image);
+        let abi = image.abi();
+        let mut canonical = Vec::with_capacity(image.types_len());
+        for index in 0..image.types_len() {
+            let ty = canonical_type(&image.func_type(TypeIdx::from_index(index)), &canonical);
+            canonical.push(types_registry::intern(&ty));
+        }
+        let type_ids = canonical.iter().map(|id| abi.type_id(*id)).collect();
+        let registration = Registration::new(image.code_range(), Arc::new(CodeOf(Arc::clone(&image))));
+        Ok(Self(Arc::new(ModuleInner {
+            _registration: registration,
+            image,
+            engine: engine.clone(),
+            canonical: canonical.into(),
+            type_ids,
+        })))
+    }
+
+    /// The engine it was made for.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The module's name, from its name section.
+    pub fn name(&self) -> Option<&str> {
+        self.0.image.module_name()
+    }
+
+    /// Whether the module has a start function.
+    pub fn has_start(&self) -> bool {
+        self.0.image.start().is_some()
+    }
+
+    /// What the module imports, in order.
+    pub fn imports(&self) -> impl Iterator<Item = ImportInfo> + '_ {
+        self.0.image.imports().map(|import| ImportInfo {
+            module: import.module.to_owned(),
+            name: import.name.to_owned(),
+            ty: self.0.import_type(import.ty),
+        })
+    }
+
+    /// What the module exports, in order.
+    pub fn exports(&self) -> impl Iterator<Item = ExportInfo> + '_ {
+        self.0.image.exports().map(|export| ExportInfo {
+            name: export.name.to_owned(),
+            ty: self.0.entity_type(export.entity),
+        })
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl ModuleInner {
+    /// A function type whose concrete references are canonical ids.
+    fn func_type(&self, index: TypeIdx) -> FuncType {
+        canonical_type(&self.image.func_type(index), &self.canonical)
+    }
+
+    pub(crate) fn import_type(&self, ty: ImportType) -> ExternType {
+        match ty {
+            ImportType::Func(index) => ExternType::Func(self.func_type(index)),
+            ImportType::Tag(index) => ExternType::Tag(self.func_type(index)),
+            ImportType::Table(ty) => ExternType::Table(self.table_type(ty)),
+            ImportType::Memory(ty) => ExternType::Memory(ty),
+            ImportType::Global(ty) => ExternType::Global(self.global_type(ty)),
+        }
+    }
+
+    pub(crate) fn entity_type(&self, entity: Entity) -> ExternType {
+        match entity {
+            Entity::Func(index) => ExternType::Func(self.func_type(self.image.function_type_index(index))),
+            Entity::Tag(index) => ExternType::Tag(self.func_type(self.image.tag_type(index))),
+            Entity::Table(index) => ExternType::Table(self.table_type(self.image.table_type(index))),
+            Entity::Memory(index) => ExternType::Memory(self.image.memory_type(index)),
+            Entity::Global(index) => ExternType::Global(self.global_type(self.image.global_type(index))),
+        }
+    }
+
+    pub(crate) fn table_type(&self, ty: TableType) -> TableType {
+        TableType { element: canonical_ref(ty.element, &self.canonical), ..ty }
+    }
+
+    pub(crate) fn global_type(&self, ty: GlobalType) -> GlobalType {
+        GlobalType { content: canonical_val(ty.content, &self.canonical), ..ty }
+    }
+}
+
+fn canonical_ref(ty: RefType, canonical: &[CanonicalId]) -> RefType {
+    match ty.heap {
+        HeapType::Concrete(index) => RefType { heap: HeapType::Concrete(canonical[index as usize].0), ..ty },
+        _ => ty,
+    }
+}
+
+fn canonical_val(ty: ValType, canonical: &[CanonicalId]) -> ValType {
+    match ty {
+        ValType::Ref(reference) => ValType::Ref(canonical_ref(reference, canonical)),
+        other => other,
+    }
+}
+
+/// Types refer only to types before them, so `canonical` holds what is needed.
+fn canonical_type(ty: &FuncType, canonical: &[CanonicalId]) -> FuncType {
+    FuncType::new(
+        ty.params.iter().map(|ty| canonical_val(*ty, canonical)),
+        ty.results.iter().map(|ty| canonical_val(*ty, canonical)),
+    )
+}
+
+/// What the signal handler and backtraces ask of a module's code.
+struct CodeOf(Arc<Image>);
+
+impl CodeInfo for CodeOf {
+    fn trap_at(&self, offset: u32) -> Option<crate::trap::TrapCode> {
+        self.0.trap_at(offset)
+    }
+
+    fn function_at(&self, offset: u32) -> Option<(FuncIdx, Option<String>)> {
+        let defined = self.0.function_at(offset)?;
+        let index = FuncIdx(self.0.counts().imported_functions + defined.0);
+        Some((index, self.0.function_name(index).map(str::to_owned)))
+    }
+
+    fn wasm_offset_at(&self, offset: u32) -> Option<u32> {
+        self.0.wasm_offset_at(offset)
+    }
+
+    fn module_name(&self) -> Option<String> {
+        self.0.module_name().map(str::to_owned)
+    }
+}
+
+/// What is in a module, without compiling it.
+#[derive(Clone, Debug)]
+pub struct ModuleSummary {
+    /// The module's name, from its name section.
+    pub name: Option<String>,
+    /// What it imports.
+    pub imports: Vec<ImportInfo>,
+    /// What it exports.
+    pub exports: Vec<ExportInfo>,
+    /// Functions it defines.
+    pub defined_functions: usize,
+    /// Functions it imports.
+    pub imported_functions: usize,
+    /// Bytes of its functions' bodies.
+    pub code_bytes: usize,
+    /// Data segments.
+    pub data_segments: usize,
+    /// Bytes in them.
+    pub data_bytes: usize,
+}
+
+impl ModuleSummary {
+    /// Validates everything but the bodies of `wasm` and describes it.
+    pub fn of(wasm: &[u8], features: WasmFeatures) -> Result<Self> {
+        let info = translate_module(wasm, features)?.info;
+        let imports = info.imports.iter().map(|import| ImportInfo {
+            module: import.module.clone(),
+            name: import.name.clone(),
+            ty: info_import_type(&info, import.ty),
+        });
+        let exports = info.exports.iter().map(|export| ExportInfo {
+            name: export.name.clone(),
+            ty: info_entity_type(&info, export.entity),
+        });
+        Ok(Self {
+            name: info.name.clone(),
+            imports: imports.collect(),
+            exports: exports.collect(),
+            defined_functions: info.defined_functions(),
+            imported_functions: info.imported_functions as usize,
+            code_bytes: info.bodies.iter().map(|body| body.len()).sum(),
+            data_segments: info.data.len(),
+            data_bytes: info.data.iter().map(|segment| segment.range.len()).sum(),
+        })
+    }
+}
+
+fn info_import_type(info: &ModuleInfo, ty: ImportType) -> ExternType {
+    match ty {
+        ImportType::Func(index) => ExternType::Func(info.func_type(index).clone()),
+        ImportType::Tag(index) => ExternType::Tag(info.func_type(index).clone()),
+        ImportType::Table(ty) => ExternType::Table(ty),
+        ImportType::Memory(ty) => ExternType::Memory(ty),
+        ImportType::Global(ty) => ExternType::Global(ty),
+    }
+}
+
+fn info_entity_type(info: &ModuleInfo, entity: Entity) -> ExternType {
+    match entity {
+        Entity::Func(index) => ExternType::Func(info.func_type(info.functions[index.index()]).clone()),
+        Entity::Tag(index) => ExternType::Tag(info.func_type(info.tags[index.index()]).clone()),
+        Entity::Table(index) => ExternType::Table(info.tables[index.index()]),
+        Entity::Memory(index) => ExternType::Memory(info.memories[index.index()]),
+        Entity::Global(index) => ExternType::Global(info.globals[index.index()]),
+    }
+}
+
+/// Why two types do not link, in the words of the specification's tests.
+pub(crate) fn incompatible(module: &str, name: &str, expected: &str, found: &str) -> Error {
+    Error::Link(format!("incompatible import type for `{module}.{name}`: expected {expected}, found {found}"))
+}

@@ -1,0 +1,165 @@
+//! The backends, by name.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use wasmer_runtime_core::api::{Engine, EngineConfig, Error, Result};
+use wasmer_runtime_core::compiler::Compiler;
+
+/// A compiler that this project has, whether or not this build contains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// Compiles in one linear pass; for untrusted code and first runs.
+    Singlepass,
+    /// Balanced.
+    Cranelift,
+    /// Makes the fastest code.
+    Llvm,
+}
+
+/// Why a backend cannot be had.
+#[derive(Debug)]
+pub enum BackendError {
+    /// No backend has this name.
+    Unknown(String),
+    /// This build does not contain it.
+    NotBuilt(Backend),
+    /// The compiler refuses this machine.
+    Refused(Backend, String),
+}
+
+impl Backend {
+    /// Every backend, from the fastest compiler to the fastest code.
+    pub const ALL: [Self; 3] = [Self::Singlepass, Self::Cranelift, Self::Llvm];
+
+    /// The name on the command line and in keys.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Singlepass => "singlepass",
+            Self::Cranelift => "cranelift",
+            Self::Llvm => "llvm",
+        }
+    }
+
+    /// One line on what it is for.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Singlepass => "compiles in one linear pass; for untrusted code and first runs",
+            Self::Cranelift => "balances compile time and speed",
+            Self::Llvm => "compiles slowly, runs fastest",
+        }
+    }
+
+    /// Whether this build contains it.
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::Singlepass => cfg!(feature = "singlepass"),
+            Self::Cranelift => cfg!(feature = "cranelift"),
+            Self::Llvm => cfg!(feature = "llvm"),
+        }
+    }
+
+    /// The backends that this build contains.
+    pub fn built() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|backend| backend.is_built())
+    }
+
+    /// The backend that is used when none is named: Cranelift, or else what there is.
+    pub fn default_backend() -> Option<Self> {
+        [Self::Cranelift, Self::Singlepass, Self::Llvm].into_iter().find(|backend| backend.is_built())
+    }
+
+    /// The compiler, for this machine's processor.
+    pub fn compiler(self) -> Result<Arc<dyn Compiler>, BackendError> {
+        match self {
+            #[cfg(feature = "singlepass")]
+            Self::Singlepass => match wasmer_backend_singlepass::Singlepass::new() {
+                Ok(compiler) => Ok(Arc::new(compiler)),
+                Err(error) => Err(BackendError::Refused(self, error.to_string())),
+            },
+            #[cfg(feature = "cranelift")]
+            Self::Cranelift => match wasmer_backend_cranelift::Cranelift::new() {
+                Ok(compiler) => Ok(Arc::new(compiler)),
+                Err(error) => Err(BackendError::Refused(self, error.to_string())),
+            },
+            #[cfg(feature = "llvm")]
+            Self::Llvm => match wasmer_backend_llvm::Llvm::new() {
+                Ok(compiler) => Ok(Arc::new(compiler)),
+                Err(error) => Err(BackendError::Refused(self, error.to_string())),
+            },
+            #[allow(unreachable_patterns, reason = "reachable unless every backend is built")]
+            _ => Err(BackendError::NotBuilt(self)),
+        }
+    }
+
+    /// Settings of an engine with this backend.
+    pub fn config(self) -> Result<EngineConfig, BackendError> {
+        Ok(EngineConfig::with_compiler(self.compiler()?))
+    }
+}
+
+/// An engine with the default backend and default settings.
+pub fn default_engine() -> Result<Engine> {
+    let backend = Backend::default_backend()
+        .ok_or_else(|| Error::Resource("this build contains no backend; enable a cargo feature".to_owned()))?;
+    Engine::new(backend.config()?)
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Backend {
+    type Err = BackendError;
+
+    fn from_str(name: &str) -> Result<Self, BackendError> {
+        Self::ALL
+            .into_iter()
+            .find(|backend| backend.name() == name)
+            .ok_or_else(|| BackendError::Unknown(name.to_owned()))
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => write!(f, "unknown backend `{name}`")?,
+            Self::NotBuilt(backend) => write!(f, "the backend `{backend}` is not part of this build")?,
+            Self::Refused(backend, reason) => return write!(f, "the backend `{backend}` cannot run here: {reason}"),
+        }
+        let built: Vec<_> = Backend::built().map(|backend| format!("`{backend}`")).collect();
+        write!(f, "; this build has {}", if built.is_empty() { "none".to_owned() } else { built.join(", ") })?;
+        if let Self::NotBuilt(backend) = self {
+            write!(f, "\nhint: build with `--features {backend}` to get it")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BackendError {}
+
+impl From<BackendError> for Error {
+    fn from(error: BackendError) -> Self {
+        Self::Resource(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_and_errors_list_what_there_is() {
+        for backend in Backend::ALL {
+            assert_eq!(backend.name().parse::<Backend>().unwrap(), backend);
+        }
+        let message = "gcc".parse::<Backend>().unwrap_err().to_string();
+        assert!(message.contains("unknown backend `gcc`"), "{message}");
+        for backend in Backend::built() {
+            assert!(message.contains(backend.name()), "{message}");
+        }
+    }
+}

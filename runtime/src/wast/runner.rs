@@ -1,0 +1,308 @@
+//! The interpreter of scripts.
+
+use std::collections::HashMap;
+use std::thread::{Scope, ScopedJoinHandle};
+
+use wasmer_runtime_core::api::{Engine, Error, Extern, Instance, Linker, Memory, Module, SharedMemory, Store, Val};
+use wasmer_runtime_core::compiler::CompileError;
+use wast::token::{Id, Span};
+use wast::{QuoteWat, QuoteWatTest, WastDirective, WastExecute, WastInvoke, WastThread, Wat};
+
+use super::{Kind, Miss, Report, spectest, values};
+
+type Outcome<T = ()> = Result<T, Miss>;
+
+/// Runs the directives of a script whose text is `text`.
+pub(super) fn run(engine: &Engine, text: &str, directives: Vec<WastDirective<'_>>) -> Report {
+    std::thread::scope(|scope| {
+        let mut runner = Runner::new(engine, text, scope);
+        runner.run(directives);
+        runner.report
+    })
+}
+
+/// A module as later directives know it.
+#[derive(Clone)]
+enum Named {
+    Instance(Instance),
+    /// What a thread may use of a module that another thread owns.
+    Exports(Vec<(String, Extern)>),
+}
+
+struct Runner<'scope, 'env> {
+    engine: &'env Engine,
+    text: &'env str,
+    scope: &'scope Scope<'scope, 'env>,
+    store: Store<()>,
+    linker: Linker<()>,
+    definitions: HashMap<String, Module>,
+    last_definition: Option<Module>,
+    instances: HashMap<String, Named>,
+    current: Option<Named>,
+    threads: HashMap<String, ScopedJoinHandle<'scope, Report>>,
+    report: Report,
+}
+
+impl<'scope, 'env> Runner<'scope, 'env> {
+    fn new(engine: &'env Engine, text: &'env str, scope: &'scope Scope<'scope, 'env>) -> Self {
+        let mut store = Store::new(engine, ());
+        let mut linker = Linker::new();
+        linker.allow_shadowing(true);
+        let mut report = Report::default();
+        if let Err(error) = spectest::define(&mut linker, &mut store) {
+            report.record(Kind::Action, 0, Err(format!("could not make the module `spectest`: {error}").into()));
+        }
+        Self {
+            engine,
+            text,
+            scope,
+            store,
+            linker,
+            definitions: HashMap::new(),
+            last_definition: None,
+            instances: HashMap::new(),
+            current: None,
+            threads: HashMap::new(),
+            report,
+        }
+    }
+
+    fn run(&mut self, directives: Vec<WastDirective<'env>>) {
+        for directive in directives {
+            let line = self.line(directive.span());
+            let (kind, outcome) = self.directive(directive);
+            self.report.record(kind, line, outcome);
+        }
+    }
+
+    fn line(&self, span: Span) -> usize {
+        span.linecol_in(self.text).0 + 1
+    }
+
+    fn directive(&mut self, directive: WastDirective<'env>) -> (Kind, Outcome) {
+        match directive {
+            WastDirective::Module(module) => (Kind::Action, self.module(module)),
+            WastDirective::ModuleDefinition(module) => (Kind::Action, self.definition(module)),
+            WastDirective::ModuleInstance { instance, module, .. } => {
+                (Kind::Action, self.module_instance(instance, module))
+            }
+            WastDirective::Register { name, module, .. } => (Kind::Action, self.register(name, module)),
+            WastDirective::Invoke(invoke) => (Kind::Action, self.invoke(&invoke).and_then(finished).map(|_| ())),
+            WastDirective::Thread(thread) => (Kind::Action, self.thread(thread)),
+            WastDirective::Wait { thread, .. } => (Kind::Action, self.wait(thread)),
+            WastDirective::AssertReturn { exec, results, .. } => {
+                let found = self.execute(exec).and_then(finished);
+                (Kind::Return, found.and_then(|found| values::compare(&found, &results)))
+            }
+            WastDirective::AssertTrap { exec, message, .. } => {
+                (Kind::Trap, self.execute(exec).and_then(|result| trapped(result, message)))
+            }
+            WastDirective::AssertExhaustion { call, message, .. } => {
+                (Kind::Exhaustion, self.invoke(&call).and_then(|result| trapped(result, message)))
+            }
+            WastDirective::AssertException { exec, .. } => {
+                (Kind::Exception, self.execute(exec).and_then(|result| trapped(result, "unhandled exception")))
+            }
+            WastDirective::AssertInvalid { module, .. } => (Kind::Invalid, self.invalid(module)),
+            WastDirective::AssertMalformed { module, .. } => (Kind::Malformed, self.malformed(module)),
+            WastDirective::AssertUnlinkable { module, message, .. } => (Kind::Unlinkable, self.unlinkable(module, message)),
+            WastDirective::AssertInvalidCustom { .. }
+            | WastDirective::AssertMalformedCustom { .. }
+            | WastDirective::AssertSuspension { .. } => (Kind::Other, Err(Miss::Skipped)),
+        }
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Outcome<Module> {
+        Module::new(self.engine, bytes).map_err(|error| format!("the module was refused: {error}").into())
+    }
+
+    fn module(&mut self, mut module: QuoteWat<'_>) -> Outcome {
+        let name = module.name();
+        // A module that fails must not leave its predecessor as the target of later directives.
+        self.current = None;
+        let bytes = module.encode().map_err(|error| error.to_string())?;
+        let module = self.compile(&bytes)?;
+        self.instantiate(&module, name)
+    }
+
+    fn instantiate(&mut self, module: &Module, name: Option<Id<'_>>) -> Outcome {
+        let instance = self
+            .linker
+            .instantiate(&mut self.store, module)
+            .map_err(|error| format!("could not instantiate the module: {error}"))?;
+        if let Some(name) = name {
+            self.instances.insert(name.name().to_owned(), Named::Instance(instance));
+        }
+        self.current = Some(Named::Instance(instance));
+        Ok(())
+    }
+
+    fn definition(&mut self, mut module: QuoteWat<'_>) -> Outcome {
+        let name = module.name();
+        let bytes = module.encode().map_err(|error| error.to_string())?;
+        let module = self.compile(&bytes)?;
+        if let Some(name) = name {
+            self.definitions.insert(name.name().to_owned(), module.clone());
+        }
+        self.last_definition = Some(module);
+        Ok(())
+    }
+
+    fn module_instance(&mut self, instance: Option<Id<'_>>, module: Option<Id<'_>>) -> Outcome {
+        let definition = match module {
+            Some(id) => self.definitions.get(id.name()).cloned(),
+            None => self.last_definition.clone(),
+        };
+        let module = definition.ok_or("no such module definition")?;
+        self.instantiate(&module, instance)
+    }
+
+    fn named(&self, id: Option<Id<'_>>) -> Outcome<Named> {
+        match id {
+            Some(id) => self.instances.get(id.name()).cloned().ok_or_else(|| format!("no module `{}`", id.name()).into()),
+            None => self.current.clone().ok_or_else(|| "no module".into()),
+        }
+    }
+
+    fn exports(&mut self, named: Named) -> Vec<(String, Extern)> {
+        match named {
+            Named::Instance(instance) => instance.exports(&mut self.store),
+            Named::Exports(exports) => exports,
+        }
+    }
+
+    fn register(&mut self, name: &str, id: Option<Id<'_>>) -> Outcome {
+        let named = self.named(id)?;
+        for (field, entity) in self.exports(named) {
+            self.linker.define(name, &field, entity).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn export(&mut self, id: Option<Id<'_>>, name: &str) -> Outcome<Extern> {
+        let found = match self.named(id)? {
+            Named::Instance(instance) => instance.export(&mut self.store, name),
+            Named::Exports(exports) => exports.into_iter().find(|(field, _)| field == name).map(|(_, entity)| entity),
+        };
+        found.ok_or_else(|| format!("no export `{name}`").into())
+    }
+
+    fn execute(&mut self, exec: WastExecute<'_>) -> Outcome<Result<Vec<Val>, Error>> {
+        match exec {
+            WastExecute::Invoke(invoke) => self.invoke(&invoke),
+            WastExecute::Get { module, global, .. } => match self.export(module, global)? {
+                Extern::Global(global) => Ok(global.get(&mut self.store).map(|value| vec![value])),
+                _ => Err(format!("the export `{global}` is not a global").into()),
+            },
+            WastExecute::Wat(mut module) => {
+                let bytes = module.encode().map_err(|error| error.to_string())?;
+                let module = self.compile(&bytes)?;
+                Ok(self.linker.instantiate(&mut self.store, &module).map(|_| Vec::new()))
+            }
+        }
+    }
+
+    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Outcome<Result<Vec<Val>, Error>> {
+        let Extern::Func(func) = self.export(invoke.module, invoke.name)? else {
+            return Err(format!("the export `{}` is not a function", invoke.name).into());
+        };
+        let args = invoke.args.iter().map(values::argument).collect::<Outcome<Vec<_>>>()?;
+        let ty = func.ty(&self.store).map_err(|error| error.to_string())?;
+        let mut results = vec![Val::I32(0); ty.results.len()];
+        Ok(func.call(&mut self.store, &args, &mut results).map(|()| results))
+    }
+
+    fn invalid(&mut self, mut module: QuoteWat<'_>) -> Outcome {
+        let bytes = module.encode().map_err(|error| format!("the text was refused before validation: {error}"))?;
+        self.refused(&bytes)
+    }
+
+    fn malformed(&mut self, mut module: QuoteWat<'_>) -> Outcome {
+        let bytes = match module.to_test() {
+            Ok(QuoteWatTest::Binary(bytes)) => bytes,
+            Ok(QuoteWatTest::Text(text)) => match parse_text(&text) {
+                Ok(bytes) => bytes,
+                Err(_) => return Ok(()),
+            },
+            Err(_) => return Ok(()),
+        };
+        self.refused(&bytes)
+    }
+
+    /// The module must be refused because it is wrong, not because something is not supported.
+    fn refused(&self, bytes: &[u8]) -> Outcome {
+        match self.engine.validate(bytes) {
+            Ok(()) => Err("the module was accepted".into()),
+            Err(Error::Compile(CompileError::Invalid { .. })) => Ok(()),
+            Err(error) => Err(format!("the module was refused for another reason: {error}").into()),
+        }
+    }
+
+    fn unlinkable(&mut self, mut module: Wat<'_>, expected: &str) -> Outcome {
+        let bytes = module.encode().map_err(|error| error.to_string())?;
+        let module = self.compile(&bytes)?;
+        match self.linker.instantiate(&mut self.store, &module) {
+            Ok(_) => Err("the module was linked".into()),
+            Err(Error::Link(message)) if message.starts_with(expected) => Ok(()),
+            Err(error) => Err(format!("expected `{expected}`, got: {error}").into()),
+        }
+    }
+
+    fn thread(&mut self, thread: WastThread<'env>) -> Outcome {
+        let mut shared: Vec<(String, SharedMemory)> = Vec::new();
+        if let Some(id) = thread.shared_module {
+            let named = self.named(Some(id))?;
+            for (name, entity) in self.exports(named) {
+                if let Extern::Memory(memory) = entity
+                    && let Some(memory) = memory.to_shared(&self.store).map_err(|error| error.to_string())?
+                {
+                    shared.push((name, memory));
+                }
+            }
+        }
+        let (engine, text, scope) = (self.engine, self.text, self.scope);
+        let shared_name = thread.shared_module.map(|id| id.name().to_owned());
+        let directives = thread.directives;
+        let handle = scope.spawn(move || {
+            let mut runner = Runner::new(engine, text, scope);
+            let exports = shared
+                .iter()
+                .map(|(name, memory)| (name.clone(), Extern::Memory(Memory::from_shared(&mut runner.store, memory))))
+                .collect();
+            if let Some(name) = shared_name {
+                runner.instances.insert(name, Named::Exports(exports));
+            }
+            runner.run(directives);
+            runner.report
+        });
+        self.threads.insert(thread.name.name().to_owned(), handle);
+        Ok(())
+    }
+
+    fn wait(&mut self, thread: Id<'_>) -> Outcome {
+        let handle = self.threads.remove(thread.name()).ok_or("no such thread")?;
+        let report = handle.join().map_err(|_| "the thread panicked")?;
+        self.report.merge(report);
+        Ok(())
+    }
+}
+
+fn parse_text(text: &str) -> Result<Vec<u8>, wast::Error> {
+    let mut lexer = wast::lexer::Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer)?;
+    wast::parser::parse::<Wat<'_>>(&buffer)?.encode()
+}
+
+fn finished(result: Result<Vec<Val>, Error>) -> Outcome<Vec<Val>> {
+    result.map_err(|error| format!("unexpected failure: {error}").into())
+}
+
+/// The message of the specification may name the place as well ("uninitialized element 7"), or be a part of ours.
+fn trapped(result: Result<Vec<Val>, Error>, expected: &str) -> Outcome {
+    match result {
+        Ok(values) => Err(format!("expected the trap `{expected}`, got {values:?}").into()),
+        Err(Error::Trap(trap)) if expected.starts_with(trap.code.message()) => Ok(()),
+        Err(error) => Err(format!("expected the trap `{expected}`, got: {error}").into()),
+    }
+}

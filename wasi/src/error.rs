@@ -1,0 +1,68 @@
+//! How a WASI call can end other than with success.
+
+use std::io;
+
+use crate::errno::Errno;
+
+/// Why a WASI function did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WasiError {
+    /// An ordinary failure: the guest gets the code and goes on.
+    Errno(Errno),
+    /// The guest asked to end with this exit code; it must not run any further.
+    Exit(i32),
+    /// The host asked to stop the guest while it was blocked in a call.
+    Interrupted,
+}
+
+/// The result of a WASI function.
+pub type WasiResult<T = ()> = Result<T, WasiError>;
+
+/// Why a guest must stop: the part of [`WasiError`] that is no business of the guest's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// `proc_exit`, or a fatal `proc_raise`.
+    Exit(i32),
+    /// The host's interrupt callback said so.
+    Interrupted,
+}
+
+impl From<Errno> for WasiError {
+    fn from(errno: Errno) -> WasiError {
+        WasiError::Errno(errno)
+    }
+}
+
+impl From<rustix::io::Errno> for WasiError {
+    fn from(host: rustix::io::Errno) -> WasiError {
+        WasiError::Errno(host.into())
+    }
+}
+
+impl From<io::Error> for WasiError {
+    fn from(error: io::Error) -> WasiError {
+        WasiError::Errno(error.into())
+    }
+}
+
+impl std::fmt::Display for WasiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            WasiError::Errno(errno) => errno.fmt(f),
+            WasiError::Exit(code) => write!(f, "exit with code {code}"),
+            WasiError::Interrupted => f.write_str("interrupted by the host"),
+        }
+    }
+}
+
+impl std::error::Error for WasiError {}
+
+/// Turns a result into what the wasm function returns: an error code, or a reason to stop.
+pub(crate) fn to_raw(result: WasiResult) -> Result<u32, Halt> {
+    match result {
+        Ok(()) => Ok(u32::from(Errno::Success.code())),
+        Err(WasiError::Errno(errno)) => Ok(u32::from(errno.code())),
+        Err(WasiError::Exit(code)) => Err(Halt::Exit(code)),
+        Err(WasiError::Interrupted) => Err(Halt::Interrupted),
+    }
+}

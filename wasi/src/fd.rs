@@ -1,0 +1,311 @@
+//! `fd_*`: input, output, position, and the numbers of descriptors.
+
+use std::os::fd::AsFd;
+
+use rustix::fs::SeekFrom;
+
+use crate::ctx::WasiCtx;
+use crate::errno::Errno;
+use crate::error::WasiResult;
+use crate::host_io::{self, Position};
+use crate::memory::{GuestMemory, IoBuffers};
+use crate::poll::{Direction, ready_now};
+use crate::rights::Rights;
+use crate::table::{HostFile, Object};
+use crate::types::{FdFlags, Snapshot};
+
+/// What an offset counts from (witx `whence`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whence {
+    Start,
+    Current,
+    End,
+}
+
+impl Whence {
+    /// The two snapshots number these differently.
+    fn from_guest(whence: u32, snapshot: Snapshot) -> Result<Whence, Errno> {
+        let order = match snapshot {
+            Snapshot::Preview1 => [Whence::Start, Whence::Current, Whence::End],
+            Snapshot::Unstable => [Whence::Current, Whence::End, Whence::Start],
+        };
+        order.get(whence as usize).copied().ok_or(Errno::Inval)
+    }
+}
+
+/// A 32-bit pointer and length that describe an array of buffers in guest memory.
+#[derive(Clone, Copy)]
+struct IoVecs {
+    ptr: u32,
+    count: u32,
+}
+
+impl WasiCtx {
+    /// Reads at the current position.
+    pub fn fd_read(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        iovs: u32,
+        iovs_len: u32,
+        nread: u32,
+    ) -> WasiResult {
+        let iovs = IoVecs {
+            ptr: iovs,
+            count: iovs_len,
+        };
+        self.read(mem, fd, iovs, Position::Current, nread)
+    }
+
+    /// Reads at an offset, without moving the current position.
+    pub fn fd_pread(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        iovs: u32,
+        iovs_len: u32,
+        offset: u64,
+        nread: u32,
+    ) -> WasiResult {
+        let iovs = IoVecs {
+            ptr: iovs,
+            count: iovs_len,
+        };
+        self.read(mem, fd, iovs, Position::At(offset), nread)
+    }
+
+    /// Writes at the current position.
+    pub fn fd_write(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        iovs: u32,
+        iovs_len: u32,
+        nwritten: u32,
+    ) -> WasiResult {
+        let iovs = IoVecs {
+            ptr: iovs,
+            count: iovs_len,
+        };
+        self.write(mem, fd, iovs, Position::Current, nwritten)
+    }
+
+    /// Writes at an offset, without moving the current position.
+    pub fn fd_pwrite(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        iovs: u32,
+        iovs_len: u32,
+        offset: u64,
+        nwritten: u32,
+    ) -> WasiResult {
+        let iovs = IoVecs {
+            ptr: iovs,
+            count: iovs_len,
+        };
+        self.write(mem, fd, iovs, Position::At(offset), nwritten)
+    }
+
+    fn read(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        iovs: IoVecs,
+        at: Position,
+        count_out: u32,
+    ) -> WasiResult {
+        let descriptor = self.table.get_mut(fd)?;
+        descriptor.require(rights_for(Rights::FD_READ, at))?;
+        // Before any byte is consumed, so that a bad pointer loses nothing.
+        mem.check(count_out, 4)?;
+        let buffers = mem.io_buffers(iovs.ptr, iovs.count)?;
+        let count = match &mut descriptor.object {
+            Object::Dir(_) => return Err(Errno::Isdir.into()),
+            Object::Listener(_) => return Err(Errno::Notconn.into()),
+            Object::Writer(_) => return Err(Errno::Badf.into()),
+            _ if buffers.is_empty() => 0,
+            Object::File(file) => {
+                check_would_block(file, Direction::Read)?;
+                let fd = &file.fd;
+                self.interrupt
+                    .retry(|| host_io::read(fd.as_fd(), &buffers, at))?
+            }
+            Object::Stream(fd) => self
+                .interrupt
+                .retry(|| host_io::read(fd.as_fd(), &buffers, at))?,
+            Object::Reader(source) => {
+                check_sequential(at)?;
+                self.interrupt
+                    .retry_io(|| buffers.fill(|out| source.read(out)))?
+            }
+        };
+        write_count(mem, count_out, count)
+    }
+
+    fn write(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        iovs: IoVecs,
+        at: Position,
+        count_out: u32,
+    ) -> WasiResult {
+        let descriptor = self.table.get_mut(fd)?;
+        descriptor.require(rights_for(Rights::FD_WRITE, at))?;
+        mem.check(count_out, 4)?;
+        let buffers = mem.io_buffers(iovs.ptr, iovs.count)?;
+        let count = match &mut descriptor.object {
+            Object::Dir(_) => return Err(Errno::Isdir.into()),
+            Object::Listener(_) => return Err(Errno::Notconn.into()),
+            Object::Reader(_) => return Err(Errno::Badf.into()),
+            _ if buffers.is_empty() => 0,
+            Object::File(file) => {
+                check_would_block(file, Direction::Write)?;
+                let fd = &file.fd;
+                self.interrupt
+                    .retry(|| host_io::write(fd.as_fd(), &buffers, at))?
+            }
+            Object::Stream(fd) => self.interrupt.retry(|| write_stream(fd, &buffers, at))?,
+            Object::Writer(sink) => {
+                check_sequential(at)?;
+                self.interrupt
+                    .retry_io(|| buffers.drain(|bytes| sink.write(bytes)))?
+            }
+        };
+        write_count(mem, count_out, count)
+    }
+
+    /// Moves the position and writes the new one.
+    pub fn fd_seek(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        offset: i64,
+        whence: u32,
+        newoffset: u32,
+    ) -> WasiResult {
+        let whence = Whence::from_guest(whence, Snapshot::Preview1)?;
+        self.seek(mem, fd, offset, whence, newoffset)
+    }
+
+    /// `fd_seek` of the older snapshot.
+    pub fn fd_seek_unstable(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        offset: i64,
+        whence: u32,
+        newoffset: u32,
+    ) -> WasiResult {
+        let whence = Whence::from_guest(whence, Snapshot::Unstable)?;
+        self.seek(mem, fd, offset, whence, newoffset)
+    }
+
+    /// Writes the position.
+    pub fn fd_tell(&mut self, mem: &GuestMemory<'_>, fd: u32, offset: u32) -> WasiResult {
+        self.seek(mem, fd, 0, Whence::Current, offset)
+    }
+
+    fn seek(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        offset: i64,
+        whence: Whence,
+        out: u32,
+    ) -> WasiResult {
+        let descriptor = self.table.get(fd)?;
+        // The right to seek includes the one to tell; a move by nothing only tells.
+        let tells = offset == 0 && whence == Whence::Current;
+        if !(tells && descriptor.rights.contains(Rights::FD_TELL)) {
+            descriptor.require(Rights::FD_SEEK)?;
+        }
+        mem.check(out, 8)?;
+        let target = match whence {
+            Whence::Start => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Inval)?),
+            Whence::Current => SeekFrom::Current(offset),
+            Whence::End => SeekFrom::End(offset),
+        };
+        let position = match &descriptor.object {
+            Object::File(file) => rustix::fs::seek(&file.fd, target)?,
+            Object::Dir(_) => return Err(Errno::Isdir.into()),
+            Object::Stream(_) | Object::Listener(_) | Object::Reader(_) | Object::Writer(_) => {
+                return Err(Errno::Spipe.into());
+            }
+        };
+        Ok(mem.write_u64(out, position)?)
+    }
+
+    /// Closes a descriptor. A preopened directory may be closed like any other.
+    pub fn fd_close(&mut self, _mem: &GuestMemory<'_>, fd: u32) -> WasiResult {
+        let mut closed = self.table.remove(fd)?;
+        if let Object::Writer(sink) = &mut closed.object {
+            sink.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the descriptor `from` the number `to` and closes what had that number.
+    pub fn fd_renumber(&mut self, _mem: &GuestMemory<'_>, from: u32, to: u32) -> WasiResult {
+        Ok(self.table.renumber(from, to)?)
+    }
+
+    /// Waits until content and attributes are on the device.
+    pub fn fd_sync(&mut self, _mem: &GuestMemory<'_>, fd: u32) -> WasiResult {
+        let host = self.host_fd(fd, Rights::FD_SYNC)?;
+        self.interrupt.retry(|| rustix::fs::fsync(host))
+    }
+
+    /// Waits until the content is on the device.
+    pub fn fd_datasync(&mut self, _mem: &GuestMemory<'_>, fd: u32) -> WasiResult {
+        let host = self.host_fd(fd, Rights::FD_DATASYNC)?;
+        self.interrupt.retry(|| rustix::fs::fdatasync(host))
+    }
+}
+
+/// The right to use an offset comes with the right to seek (witx `rights`, `fd_read` and `fd_write`).
+fn rights_for(direction: Rights, at: Position) -> Rights {
+    match at {
+        Position::Current => direction,
+        Position::At(_) => direction.union(Rights::FD_SEEK),
+    }
+}
+
+fn check_sequential(at: Position) -> Result<(), Errno> {
+    match at {
+        Position::Current => Ok(()),
+        Position::At(_) => Err(Errno::Spipe),
+    }
+}
+
+/// Emulates `O_NONBLOCK` on the host's standard streams, where setting it would affect other processes.
+fn check_would_block(file: &HostFile, direction: Direction) -> WasiResult {
+    match file.shared_flags {
+        Some(flags) if flags.contains(FdFlags::NONBLOCK) => {
+            if ready_now(&file.fd, direction)? {
+                Ok(())
+            } else {
+                Err(Errno::Again.into())
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_stream(
+    fd: &std::os::fd::OwnedFd,
+    buffers: &IoBuffers<'_>,
+    at: Position,
+) -> rustix::io::Result<usize> {
+    match at {
+        Position::Current => host_io::send(fd.as_fd(), buffers),
+        Position::At(_) => Err(rustix::io::Errno::SPIPE),
+    }
+}
+
+/// The count fits: the kernel transfers at most 2^31 bytes at a time, and so does [`IoBuffers`].
+fn write_count(mem: &GuestMemory<'_>, out: u32, count: usize) -> WasiResult {
+    let count = u32::try_from(count).map_err(|_| Errno::Overflow)?;
+    Ok(mem.write_u32(out, count)?)
+}

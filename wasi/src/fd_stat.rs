@@ -1,0 +1,299 @@
+//! `fd_fdstat_*`, `fd_filestat_*`, `fd_prestat_*`, `fd_advise`, `fd_allocate`: attributes of descriptors and files.
+
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{Advice, FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+
+use crate::clock::timespec;
+use crate::ctx::WasiCtx;
+use crate::errno::Errno;
+use crate::error::WasiResult;
+use crate::memory::GuestMemory;
+use crate::rights::Rights;
+use crate::table::{Descriptor, Object};
+use crate::types::{FdFlags, FileStat, Snapshot, TimeFlags};
+
+/// Advice on access patterns by number (witx `advice`).
+const ADVICE: [Advice; 6] = [
+    Advice::Normal,
+    Advice::Sequential,
+    Advice::Random,
+    Advice::WillNeed,
+    Advice::DontNeed,
+    Advice::NoReuse,
+];
+
+/// Size of the witx record `fdstat`.
+const FDSTAT_BYTES: usize = 24;
+
+/// Flags that an open file keeps for good: the host cannot change them.
+const FIXED_FLAGS: FdFlags = FdFlags::DSYNC.union(FdFlags::RSYNC).union(FdFlags::SYNC);
+
+impl WasiCtx {
+    /// Writes type, flags and rights of a descriptor.
+    pub fn fd_fdstat_get(&mut self, mem: &GuestMemory<'_>, fd: u32, out: u32) -> WasiResult {
+        let descriptor = self.table.get(fd)?;
+        let mut record = [0; FDSTAT_BYTES];
+        record[0] = descriptor.file_type() as u8;
+        record[2..4].copy_from_slice(&flags_of(descriptor)?.bits().to_le_bytes());
+        record[8..16].copy_from_slice(&descriptor.rights.bits().to_le_bytes());
+        record[16..24].copy_from_slice(&descriptor.inheriting.bits().to_le_bytes());
+        Ok(mem.write_bytes(out, &record)?)
+    }
+
+    /// Sets the flags of a descriptor. As `fcntl(F_SETFL)` does, this changes appending and blocking; flags for
+    /// synchronous writing can be named if they are set already, but not added.
+    pub fn fd_fdstat_set_flags(
+        &mut self,
+        _mem: &GuestMemory<'_>,
+        fd: u32,
+        flags: u32,
+    ) -> WasiResult {
+        let descriptor = self.table.get_mut(fd)?;
+        descriptor.require(Rights::FD_FDSTAT_SET_FLAGS)?;
+        let flags = FdFlags::from_guest(flags)?;
+        let added = flags.bits() & FIXED_FLAGS.bits() & !flags_of(descriptor)?.bits();
+        if added != 0 {
+            return Err(Errno::Notsup.into());
+        }
+        match &mut descriptor.object {
+            Object::File(file) => match &mut file.shared_flags {
+                Some(_) if flags.contains(FdFlags::APPEND) => Err(Errno::Notsup.into()),
+                Some(shared) => {
+                    *shared = flags;
+                    Ok(())
+                }
+                None => set_host_flags(file.fd.as_fd(), flags),
+            },
+            Object::Stream(fd) | Object::Listener(fd) => set_host_flags(fd.as_fd(), flags),
+            // Nothing to append to, and nothing that blocks.
+            Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => {
+                if flags == FdFlags::default() || flags == FdFlags::NONBLOCK {
+                    Ok(())
+                } else {
+                    Err(Errno::Notsup.into())
+                }
+            }
+        }
+    }
+
+    /// Gives up rights. New ones cannot be had.
+    pub fn fd_fdstat_set_rights(
+        &mut self,
+        _mem: &GuestMemory<'_>,
+        fd: u32,
+        rights: u64,
+        inheriting: u64,
+    ) -> WasiResult {
+        let descriptor = self.table.get_mut(fd)?;
+        let (rights, inheriting) = (Rights::from_bits(rights), Rights::from_bits(inheriting));
+        if !descriptor.rights.contains(rights) || !descriptor.inheriting.contains(inheriting) {
+            return Err(Errno::Notcapable.into());
+        }
+        descriptor.rights = rights;
+        descriptor.inheriting = inheriting;
+        Ok(())
+    }
+
+    /// Writes the attributes of an open file.
+    pub fn fd_filestat_get(&mut self, mem: &GuestMemory<'_>, fd: u32, out: u32) -> WasiResult {
+        self.file_stat(mem, fd, out, Snapshot::Preview1)
+    }
+
+    /// `fd_filestat_get` of the older snapshot.
+    pub fn fd_filestat_get_unstable(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        out: u32,
+    ) -> WasiResult {
+        self.file_stat(mem, fd, out, Snapshot::Unstable)
+    }
+
+    fn file_stat(
+        &self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        out: u32,
+        snapshot: Snapshot,
+    ) -> WasiResult {
+        let descriptor = self.descriptor(fd, Rights::FD_FILESTAT_GET)?;
+        let stat = match descriptor.host_fd() {
+            Some(host) => FileStat::from(&rustix::fs::fstat(host)?),
+            None => FileStat::of_type(descriptor.file_type()),
+        };
+        Ok(stat.write(mem, out, snapshot)?)
+    }
+
+    /// Sets the size of an open file; what is added reads as zeroes.
+    pub fn fd_filestat_set_size(
+        &mut self,
+        _mem: &GuestMemory<'_>,
+        fd: u32,
+        size: u64,
+    ) -> WasiResult {
+        let descriptor = self.table.get(fd)?;
+        descriptor.require_change(Rights::FD_FILESTAT_SET_SIZE)?;
+        let host = descriptor.host_fd().ok_or(Errno::Inval)?;
+        check_file_range(size, 0)?;
+        self.interrupt.retry(|| rustix::fs::ftruncate(host, size))
+    }
+
+    /// Sets the timestamps of an open file.
+    pub fn fd_filestat_set_times(
+        &mut self,
+        _mem: &GuestMemory<'_>,
+        fd: u32,
+        accessed_ns: u64,
+        modified_ns: u64,
+        flags: u32,
+    ) -> WasiResult {
+        let descriptor = self.table.get(fd)?;
+        descriptor.require_change(Rights::FD_FILESTAT_SET_TIMES)?;
+        let times = timestamps(accessed_ns, modified_ns, flags)?;
+        let host = descriptor.host_fd().ok_or(Errno::Notsup)?;
+        Ok(rustix::fs::futimens(host, &times)?)
+    }
+
+    /// Tells the host how a part of a file will be used.
+    pub fn fd_advise(
+        &mut self,
+        _mem: &GuestMemory<'_>,
+        fd: u32,
+        offset: u64,
+        len: u64,
+        advice: u32,
+    ) -> WasiResult {
+        let host = self.host_fd(fd, Rights::FD_ADVISE)?;
+        let advice = *ADVICE.get(advice as usize).ok_or(Errno::Inval)?;
+        check_file_range(offset, len)?;
+        // A length of 0 means up to the end.
+        Ok(rustix::fs::fadvise(
+            host,
+            offset,
+            NonZeroU64::new(len),
+            advice,
+        )?)
+    }
+
+    /// Makes sure that a part of a file has space on the device; the file grows if it has to.
+    pub fn fd_allocate(
+        &mut self,
+        _mem: &GuestMemory<'_>,
+        fd: u32,
+        offset: u64,
+        len: u64,
+    ) -> WasiResult {
+        let descriptor = self.table.get(fd)?;
+        descriptor.require_change(Rights::FD_ALLOCATE)?;
+        let host = descriptor.host_fd().ok_or(Errno::Notsup)?;
+        check_file_range(offset, len)?;
+        self.interrupt
+            .retry(|| rustix::fs::fallocate(host, FallocateFlags::empty(), offset, len))
+    }
+
+    /// Writes what kind of preopened resource a descriptor is: the tag 0, a directory, and the length of its name.
+    /// Guests stop looking at the first number for which this fails with "bad file descriptor".
+    pub fn fd_prestat_get(&mut self, mem: &GuestMemory<'_>, fd: u32, out: u32) -> WasiResult {
+        let len = self.preopen_name(fd)?.len() as u32;
+        mem.check(out, 8)?;
+        mem.write_u32(out, 0)?;
+        Ok(mem.write_u32(out + 4, len)?)
+    }
+
+    /// Writes the name of a preopened directory, without a NUL.
+    pub fn fd_prestat_dir_name(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        path: u32,
+        path_len: u32,
+    ) -> WasiResult {
+        let name = self.preopen_name(fd)?;
+        if (path_len as usize) < name.len() {
+            return Err(Errno::Nametoolong.into());
+        }
+        Ok(mem.write_bytes(path, name)?)
+    }
+
+    fn preopen_name(&self, fd: u32) -> Result<&[u8], Errno> {
+        self.table.get(fd)?.preopen.as_deref().ok_or(Errno::Badf)
+    }
+}
+
+/// The flags that the guest sees. Those of a directory are of no interest; the host sets some of its own.
+fn flags_of(descriptor: &Descriptor) -> WasiResult<FdFlags> {
+    let host = match &descriptor.object {
+        Object::File(file) => match file.shared_flags {
+            Some(flags) => return Ok(flags),
+            None => &file.fd,
+        },
+        Object::Stream(fd) | Object::Listener(fd) => fd,
+        Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => return Ok(FdFlags::default()),
+    };
+    Ok(FdFlags::from_host(rustix::fs::fcntl_getfl(host)?))
+}
+
+fn set_host_flags(fd: BorrowedFd<'_>, flags: FdFlags) -> WasiResult {
+    let changeable = OFlags::APPEND | OFlags::NONBLOCK;
+    let current = rustix::fs::fcntl_getfl(fd)?;
+    let wanted = (current - changeable) | (flags.to_host() & changeable);
+    Ok(rustix::fs::fcntl_setfl(fd, wanted)?)
+}
+
+/// File offsets are signed on the host; what is beyond has no meaning there.
+fn check_file_range(offset: u64, len: u64) -> Result<(), Errno> {
+    match offset.checked_add(len) {
+        Some(end) if i64::try_from(end).is_ok() => Ok(()),
+        _ => Err(Errno::Inval),
+    }
+}
+
+/// What to set the two timestamps to (witx `fstflags`); a time and "now" together make no sense.
+pub(crate) fn timestamps(
+    accessed_ns: u64,
+    modified_ns: u64,
+    flags: u32,
+) -> Result<Timestamps, Errno> {
+    let flags = TimeFlags::from_guest(flags)?;
+    let choose = |given: TimeFlags, now: TimeFlags, ns: u64| {
+        let special = |nanoseconds| Timespec {
+            tv_sec: 0,
+            tv_nsec: nanoseconds,
+        };
+        match (flags.contains(given), flags.contains(now)) {
+            (true, true) => Err(Errno::Inval),
+            (true, false) => Ok(timespec(ns)),
+            (false, true) => Ok(special(UTIME_NOW)),
+            (false, false) => Ok(special(UTIME_OMIT)),
+        }
+    };
+    Ok(Timestamps {
+        last_access: choose(TimeFlags::ATIM, TimeFlags::ATIM_NOW, accessed_ns)?,
+        last_modification: choose(TimeFlags::MTIM, TimeFlags::MTIM_NOW, modified_ns)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_now_exclude_each_other() {
+        for flags in [3, 12, 15, 7, 16] {
+            assert_eq!(timestamps(0, 0, flags).err(), Some(Errno::Inval), "{flags}");
+        }
+        let times = timestamps(5, u64::MAX, 4).unwrap();
+        assert_eq!(times.last_access.tv_nsec, UTIME_OMIT);
+        assert_eq!(times.last_modification.tv_sec, 18_446_744_073);
+        assert_eq!(times.last_modification.tv_nsec, 709_551_615);
+    }
+
+    #[test]
+    fn file_ranges_are_signed() {
+        assert_eq!(check_file_range(0, i64::MAX as u64), Ok(()));
+        assert_eq!(check_file_range(1, i64::MAX as u64), Err(Errno::Inval));
+        assert_eq!(check_file_range(u64::MAX, 1), Err(Errno::Inval));
+    }
+}

@@ -1,0 +1,368 @@
+//! A checked view of the guest's linear memory.
+//!
+//! The guest chooses every pointer and every length, and another guest thread may write to the same bytes at any time.
+//! So this view never hands out a Rust reference into guest memory: it copies in and out through raw pointers, and gives
+//! the kernel raw buffers for input and output. Overlapping buffers, which a guest may well pass, are then harmless.
+
+use std::marker::PhantomData;
+use std::ptr;
+
+use crate::errno::Errno;
+
+/// Buffers per system call: the kernel's limit (`IOV_MAX`) on Linux. A guest that passes more gets a short transfer.
+pub(crate) const IO_BUFFERS_MAX: usize = 1024;
+
+/// Buffers that need no heap allocation. Nearly all guests pass one or two.
+const INLINE_BUFFERS: usize = 8;
+
+/// Size of one `iovec` or `ciovec` in guest memory: a 32-bit pointer and a 32-bit length.
+const IOVEC_BYTES: u32 = 8;
+
+/// A view of one linear memory, valid for one call into the host.
+#[derive(Debug)]
+pub struct GuestMemory<'a> {
+    base: *mut u8,
+    len: usize,
+    lifetime: PhantomData<&'a mut [u8]>,
+}
+
+macro_rules! integers {
+    ($($read:ident, $write:ident: $ty:ty;)*) => {$(
+        #[doc = concat!("Reads a little-endian `", stringify!($ty), "` at `ptr`, which need not be aligned.")]
+        pub fn $read(&self, ptr: u32) -> Result<$ty, Errno> {
+            let mut bytes = [0; size_of::<$ty>()];
+            self.read_bytes(ptr, &mut bytes)?;
+            Ok(<$ty>::from_le_bytes(bytes))
+        }
+
+        #[doc = concat!("Writes a little-endian `", stringify!($ty), "` at `ptr`, which need not be aligned.")]
+        pub fn $write(&self, ptr: u32, value: $ty) -> Result<(), Errno> {
+            self.write_bytes(ptr, &value.to_le_bytes())
+        }
+    )*};
+}
+
+impl<'a> GuestMemory<'a> {
+    /// Wraps `len` bytes at `base`.
+    ///
+    /// # Safety
+    ///
+    /// For the whole lifetime `'a` the bytes must stay mapped, readable and writable, and no Rust reference to any of
+    /// them may be used. Other guest threads may access them.
+    pub unsafe fn new(base: *mut u8, len: usize) -> GuestMemory<'a> {
+        GuestMemory {
+            base,
+            len,
+            lifetime: PhantomData,
+        }
+    }
+
+    /// Wraps a byte slice; for tests and for interpreters that lend their memory as a slice.
+    pub fn from_slice(bytes: &'a mut [u8]) -> GuestMemory<'a> {
+        GuestMemory {
+            base: bytes.as_mut_ptr(),
+            len: bytes.len(),
+            lifetime: PhantomData,
+        }
+    }
+
+    /// Size in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the memory has no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Fails with [`Errno::Fault`] unless `len` bytes at `ptr` lie inside the memory. An empty range must still not
+    /// start beyond the end.
+    pub fn check(&self, ptr: u32, len: u32) -> Result<(), Errno> {
+        self.pointer(ptr, len as usize).map(drop)
+    }
+
+    /// Like [`GuestMemory::check`] for an array of `count` items; the product cannot overflow.
+    pub fn check_array(&self, ptr: u32, count: u32, item_bytes: u32) -> Result<(), Errno> {
+        let bytes = u64::from(count) * u64::from(item_bytes);
+        let bytes = usize::try_from(bytes).map_err(|_| Errno::Fault)?;
+        self.pointer(ptr, bytes).map(drop)
+    }
+
+    fn pointer(&self, ptr: u32, len: usize) -> Result<*mut u8, Errno> {
+        let start = ptr as usize;
+        match start.checked_add(len) {
+            // SAFETY: `start <= end <= self.len`, so the offset stays inside the memory that `new` was promised.
+            Some(end) if end <= self.len => Ok(unsafe { self.base.add(start) }),
+            _ => Err(Errno::Fault),
+        }
+    }
+
+    /// Copies guest bytes at `ptr` into `out`.
+    pub fn read_bytes(&self, ptr: u32, out: &mut [u8]) -> Result<(), Errno> {
+        let source = self.pointer(ptr, out.len())?;
+        // SAFETY: `pointer` checked the source range; `out` is a host buffer, which `new` promised not to be part of
+        // the memory.
+        unsafe { ptr::copy_nonoverlapping(source, out.as_mut_ptr(), out.len()) };
+        Ok(())
+    }
+
+    /// Copies `bytes` to the guest at `ptr`.
+    pub fn write_bytes(&self, ptr: u32, bytes: &[u8]) -> Result<(), Errno> {
+        let target = self.pointer(ptr, bytes.len())?;
+        // SAFETY: as in `read_bytes`, the other way round.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) };
+        Ok(())
+    }
+
+    /// Copies `len` guest bytes to a new vector. Fails with [`Errno::Nametoolong`] above `max`, before anything is
+    /// allocated: the guest must not choose the size of host allocations.
+    pub fn read_vec(&self, ptr: u32, len: u32, max: usize) -> Result<Vec<u8>, Errno> {
+        self.check(ptr, len)?;
+        if len as usize > max {
+            return Err(Errno::Nametoolong);
+        }
+        let mut bytes = vec![0; len as usize];
+        self.read_bytes(ptr, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    integers! {
+        read_u8, write_u8: u8;
+        read_u16, write_u16: u16;
+        read_u32, write_u32: u32;
+        read_u64, write_u64: u64;
+    }
+
+    /// Reads an array of `count` `iovec`s at `iovs`.
+    ///
+    /// The whole array must be inside the memory, and so must every buffer that is used. Empty buffers are skipped, so
+    /// that a transfer of zero bytes keeps its meaning (end of file), and at most [`IO_BUFFERS_MAX`] are returned.
+    pub(crate) fn io_buffers(&self, iovs: u32, count: u32) -> Result<IoBuffers<'_>, Errno> {
+        self.check_array(iovs, count, IOVEC_BYTES)?;
+        let mut buffers = IoBuffers::new();
+        for index in 0..count {
+            // Cannot overflow: the array was checked to lie inside the 32-bit memory.
+            let entry = iovs + index * IOVEC_BYTES;
+            let len = self.read_u32(entry + 4)?;
+            if len == 0 {
+                continue;
+            }
+            let ptr = self.pointer(self.read_u32(entry)?, len as usize)?;
+            buffers.push(libc::iovec {
+                iov_base: ptr.cast(),
+                iov_len: len as usize,
+            });
+            if buffers.len == IO_BUFFERS_MAX {
+                break;
+            }
+        }
+        Ok(buffers)
+    }
+}
+
+/// A list of non-empty, checked guest buffers, ready for a vectored system call. They may overlap.
+pub(crate) struct IoBuffers<'m> {
+    inline: [libc::iovec; INLINE_BUFFERS],
+    /// Holds all buffers as soon as there are more than fit in `inline`.
+    spilled: Vec<libc::iovec>,
+    len: usize,
+    memory: PhantomData<&'m GuestMemory<'m>>,
+}
+
+impl IoBuffers<'_> {
+    fn new() -> Self {
+        let empty = libc::iovec {
+            iov_base: ptr::null_mut(),
+            iov_len: 0,
+        };
+        IoBuffers {
+            inline: [empty; INLINE_BUFFERS],
+            spilled: Vec::new(),
+            len: 0,
+            memory: PhantomData,
+        }
+    }
+
+    fn push(&mut self, buffer: libc::iovec) {
+        if self.len < INLINE_BUFFERS {
+            self.inline[self.len] = buffer;
+        } else {
+            if self.spilled.is_empty() {
+                self.spilled.extend_from_slice(&self.inline);
+            }
+            self.spilled.push(buffer);
+        }
+        self.len += 1;
+    }
+
+    /// The buffers, for the kernel. At most [`IO_BUFFERS_MAX`], so the length fits every C integer type.
+    pub(crate) fn raw(&self) -> &[libc::iovec] {
+        if self.spilled.is_empty() {
+            &self.inline[..self.len]
+        } else {
+            &self.spilled
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Fills the buffers in order from a host source, through a bounce buffer. `source` returns how much of its argument
+    /// it filled; anything less than all of it ends the transfer.
+    pub(crate) fn fill(
+        &self,
+        mut source: impl FnMut(&mut [u8]) -> std::io::Result<usize>,
+    ) -> std::io::Result<usize> {
+        let mut total = 0;
+        self.for_each_piece(|target, len| {
+            let mut bounce = [0; BOUNCE_BYTES];
+            let got = match source(&mut bounce[..len]) {
+                Ok(got) => got.min(len),
+                // What has been transferred counts; the error comes back at the next call.
+                Err(_) if total > 0 => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            // SAFETY: `target` points to at least `len >= got` checked guest bytes; `bounce` is a host buffer.
+            unsafe { ptr::copy_nonoverlapping(bounce.as_ptr(), target, got) };
+            total += got;
+            Ok(got == len)
+        })?;
+        Ok(total)
+    }
+
+    /// Hands the content of the buffers in order to a host sink, through a bounce buffer.
+    pub(crate) fn drain(
+        &self,
+        mut sink: impl FnMut(&[u8]) -> std::io::Result<usize>,
+    ) -> std::io::Result<usize> {
+        let mut total = 0;
+        self.for_each_piece(|source, len| {
+            let mut bounce = [0; BOUNCE_BYTES];
+            // SAFETY: `source` points to at least `len` checked guest bytes; `bounce` is a host buffer of that size.
+            unsafe { ptr::copy_nonoverlapping(source, bounce.as_mut_ptr(), len) };
+            let put = match sink(&bounce[..len]) {
+                Ok(put) => put.min(len),
+                Err(_) if total > 0 => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            total += put;
+            Ok(put == len)
+        })?;
+        Ok(total)
+    }
+
+    /// Calls `each` with pieces of at most [`BOUNCE_BYTES`] until it returns `false` or [`TRANSFER_MAX`] is reached.
+    fn for_each_piece(
+        &self,
+        mut each: impl FnMut(*mut u8, usize) -> std::io::Result<bool>,
+    ) -> std::io::Result<()> {
+        let mut budget = TRANSFER_MAX;
+        for buffer in self.raw() {
+            let mut done = 0;
+            while done < buffer.iov_len {
+                let len = (buffer.iov_len - done).min(BOUNCE_BYTES).min(budget);
+                if len == 0 {
+                    return Ok(());
+                }
+                // SAFETY: `done < iov_len`, so the pointer stays inside the checked buffer.
+                let piece = unsafe { buffer.iov_base.cast::<u8>().add(done) };
+                if !each(piece, len)? {
+                    return Ok(());
+                }
+                done += len;
+                budget -= len;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Size of the host buffer between guest memory and a Rust reader or writer.
+const BOUNCE_BYTES: usize = 4096;
+
+/// The most bytes that one call transfers: what Linux does, and it keeps the count inside the guest's 32 bits.
+const TRANSFER_MAX: usize = 0x7fff_f000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_exact() {
+        let mut bytes = vec![0; 16];
+        let mem = GuestMemory::from_slice(&mut bytes);
+        assert_eq!(mem.check(0, 16), Ok(()));
+        assert_eq!(mem.check(16, 0), Ok(()));
+        assert_eq!(mem.check(17, 0), Err(Errno::Fault));
+        assert_eq!(mem.check(9, 8), Err(Errno::Fault));
+        assert_eq!(mem.check(u32::MAX, u32::MAX), Err(Errno::Fault));
+        assert_eq!(mem.check_array(0, u32::MAX, 48), Err(Errno::Fault));
+        assert_eq!(mem.write_u64(9, 1), Err(Errno::Fault));
+    }
+
+    #[test]
+    fn integers_are_little_endian_and_unaligned() {
+        let mut bytes = vec![0; 16];
+        let mem = GuestMemory::from_slice(&mut bytes);
+        mem.write_u32(3, 0x0102_0304).unwrap();
+        assert_eq!(mem.read_u8(3), Ok(4));
+        assert_eq!(mem.read_u32(3), Ok(0x0102_0304));
+        mem.write_u64(8, u64::MAX - 1).unwrap();
+        assert_eq!(mem.read_u64(8), Ok(u64::MAX - 1));
+        assert_eq!(mem.read_u16(8), Ok(0xfffe));
+    }
+
+    #[test]
+    fn vectors_are_bounded_before_allocation() {
+        let mut bytes = vec![7; 64];
+        let mem = GuestMemory::from_slice(&mut bytes);
+        assert_eq!(mem.read_vec(0, 4, 8), Ok(vec![7; 4]));
+        assert_eq!(mem.read_vec(0, 9, 8), Err(Errno::Nametoolong));
+        assert_eq!(mem.read_vec(0, u32::MAX, 8), Err(Errno::Fault));
+    }
+
+    #[test]
+    fn io_buffers_skip_empty_and_stop_at_the_limit() {
+        let mut bytes = vec![0; 65536];
+        let mem = GuestMemory::from_slice(&mut bytes);
+        let count = 2000;
+        for index in 0..count {
+            mem.write_u32(index * 8, 60000).unwrap();
+            mem.write_u32(index * 8 + 4, index % 2).unwrap();
+        }
+        let buffers = mem.io_buffers(0, count).unwrap();
+        assert_eq!(buffers.raw().len(), 1000);
+        assert!(mem.io_buffers(65529, 1).is_err());
+        assert!(mem.io_buffers(0, 0x2000_0000).is_err());
+        mem.write_u32(4, 6000).unwrap();
+        assert_eq!(mem.io_buffers(0, 1).err(), Some(Errno::Fault));
+    }
+
+    #[test]
+    fn fill_and_drain_cross_buffer_borders() {
+        let mut bytes = vec![0; 20000];
+        let mem = GuestMemory::from_slice(&mut bytes);
+        for (index, (ptr, len)) in [(100, 5000), (10000, 3), (12000, 100)].iter().enumerate() {
+            mem.write_u32(index as u32 * 8, *ptr).unwrap();
+            mem.write_u32(index as u32 * 8 + 4, *len).unwrap();
+        }
+        let mut next = 0_u32;
+        let filled = mem.io_buffers(0, 3).unwrap().fill(|out| {
+            for byte in out.iter_mut() {
+                *byte = next as u8;
+                next += 1;
+            }
+            Ok(out.len())
+        });
+        assert_eq!(filled.unwrap(), 5103);
+        let mut seen = Vec::new();
+        let drained = mem.io_buffers(0, 3).unwrap().drain(|piece| {
+            seen.extend_from_slice(piece);
+            Ok(piece.len())
+        });
+        assert_eq!(drained.unwrap(), 5103);
+        assert!(seen.iter().enumerate().all(|(at, byte)| *byte == at as u8));
+    }
+}

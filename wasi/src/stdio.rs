@@ -1,0 +1,197 @@
+//! Where the guest's standard input comes from, and where its output goes.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::fstat;
+
+use crate::rights::Rights;
+use crate::table::{Descriptor, HostFile, Object};
+use crate::types::{FdFlags, FileType, file_type_of};
+
+/// The guest's standard input.
+#[derive(Default)]
+pub enum Stdin {
+    /// At its end from the start.
+    #[default]
+    Null,
+    /// The standard input of this process.
+    Inherit,
+    /// A descriptor of the host: a file, a pipe, a terminal.
+    Fd(OwnedFd),
+    /// Anything that can be read. It should not block: the guest cannot be interrupted while it does.
+    Reader(Box<dyn Read + Send>),
+}
+
+/// The guest's standard output or standard error.
+#[derive(Default)]
+pub enum Stdout {
+    /// Takes everything and keeps nothing.
+    #[default]
+    Null,
+    /// The stream of the same name of this process.
+    Inherit,
+    /// A descriptor of the host: a file, a pipe, a terminal.
+    Fd(OwnedFd),
+    /// Anything that can be written, for instance an [`OutputBuffer`].
+    Writer(Box<dyn Write + Send>),
+}
+
+impl Stdin {
+    /// Input from bytes in memory.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Stdin {
+        Stdin::Reader(Box::new(io::Cursor::new(bytes.into())))
+    }
+
+    pub(crate) fn into_descriptor(self) -> io::Result<Descriptor> {
+        match self {
+            Stdin::Null => Ok(reader(Box::new(io::empty()))),
+            Stdin::Inherit => {
+                host_stream(io::stdin().as_fd().try_clone_to_owned()?, Rights::FD_READ)
+            }
+            Stdin::Fd(fd) => host_stream(fd, Rights::FD_READ),
+            Stdin::Reader(source) => Ok(reader(source)),
+        }
+    }
+}
+
+impl Stdout {
+    /// Output into a buffer that the caller keeps a handle of.
+    pub fn buffer(buffer: &OutputBuffer) -> Stdout {
+        Stdout::Writer(Box::new(buffer.clone()))
+    }
+
+    /// `inherited` is the stream that [`Stdout::Inherit`] means here.
+    pub(crate) fn into_descriptor(self, inherited: &dyn AsFd) -> io::Result<Descriptor> {
+        match self {
+            Stdout::Null => Ok(writer(Box::new(io::sink()))),
+            Stdout::Inherit => {
+                host_stream(inherited.as_fd().try_clone_to_owned()?, Rights::FD_WRITE)
+            }
+            Stdout::Fd(fd) => host_stream(fd, Rights::FD_WRITE),
+            Stdout::Writer(sink) => Ok(writer(sink)),
+        }
+    }
+}
+
+/// Rights of a stream besides the one to read or write.
+const STREAM: Rights = Rights::FD_FDSTAT_SET_FLAGS
+    .union(Rights::FD_FILESTAT_GET)
+    .union(Rights::POLL_FD_READWRITE);
+
+fn reader(source: Box<dyn Read + Send>) -> Descriptor {
+    stream(Object::Reader(source), STREAM.union(Rights::FD_READ))
+}
+
+fn writer(sink: Box<dyn Write + Send>) -> Descriptor {
+    stream(Object::Writer(sink), STREAM.union(Rights::FD_WRITE))
+}
+
+fn host_stream(fd: OwnedFd, direction: Rights) -> io::Result<Descriptor> {
+    let file_type = file_type_of(&fstat(&fd)?);
+    let mut rights = STREAM.union(direction);
+    let positioned = match file_type {
+        FileType::RegularFile | FileType::BlockDevice => true,
+        // A device that is no terminal keeps the right to seek; see `Rights::TERMINAL`.
+        FileType::CharacterDevice => !fd.is_terminal(),
+        _ => false,
+    };
+    if positioned {
+        rights = rights
+            .union(Rights::FD_SEEK)
+            .union(Rights::FD_TELL)
+            .union(Rights::FD_ADVISE)
+            .union(Rights::FD_SYNC)
+            .union(Rights::FD_DATASYNC);
+    }
+    let file = HostFile {
+        fd,
+        file_type,
+        shared_flags: Some(FdFlags::default()),
+    };
+    Ok(stream(Object::File(file), rights))
+}
+
+fn stream(object: Object, rights: Rights) -> Descriptor {
+    Descriptor {
+        object,
+        rights,
+        inheriting: Rights::NONE,
+        preopen: None,
+        read_only: false,
+    }
+}
+
+/// A growing buffer that a guest writes to and the host reads; clones share the content.
+#[derive(Clone, Debug, Default)]
+pub struct OutputBuffer {
+    content: Arc<Mutex<Vec<u8>>>,
+    bytes_max: Option<usize>,
+}
+
+impl OutputBuffer {
+    /// An empty buffer without a limit. For an untrusted guest, use [`OutputBuffer::with_limit`].
+    pub fn new() -> OutputBuffer {
+        OutputBuffer::default()
+    }
+
+    /// An empty buffer that refuses ("no space") what goes beyond `bytes_max`.
+    pub fn with_limit(bytes_max: usize) -> OutputBuffer {
+        OutputBuffer {
+            bytes_max: Some(bytes_max),
+            ..OutputBuffer::default()
+        }
+    }
+
+    /// A copy of what has been written so far.
+    pub fn contents(&self) -> Vec<u8> {
+        self.lock().clone()
+    }
+
+    /// Takes out what has been written so far.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        // A panic elsewhere cannot leave a byte vector in a bad state.
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for OutputBuffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut content = self.lock();
+        let room = match self.bytes_max {
+            Some(max) => max.saturating_sub(content.len()),
+            None => usize::MAX,
+        };
+        let len = bytes.len().min(room);
+        if len == 0 && !bytes.is_empty() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        content.extend_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limited_buffer_refuses_the_rest() {
+        let mut buffer = OutputBuffer::with_limit(5);
+        assert_eq!(buffer.write(b"abc").unwrap(), 3);
+        assert_eq!(buffer.write(b"def").unwrap(), 2);
+        assert!(buffer.write(b"g").is_err());
+        assert_eq!(buffer.contents(), b"abcde");
+        assert_eq!(buffer.take(), b"abcde");
+        assert_eq!(buffer.contents(), b"");
+    }
+}
