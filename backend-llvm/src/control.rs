@@ -21,7 +21,6 @@ pub(crate) struct Frame<'ctx> {
 }
 
 enum Kind<'ctx> {
-    Body,
     Block,
     Loop,
     /// An `if` whose second arm, at this block, has not begun.
@@ -43,7 +42,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     }
 
     pub(crate) fn body_frame(&mut self, signature: &Signature) -> Result<Frame<'ctx>> {
-        self.frame(&signature.results, Kind::Body)
+        self.frame(&signature.results, Kind::Block)
     }
 
     pub(crate) fn open_block(&mut self, sig: BlockSig<'_>) -> Result<Frame<'ctx>> {
@@ -88,10 +87,6 @@ impl<'ctx> Codegen<'ctx, '_> {
     ) -> Result<()> {
         match frame.kind {
             Kind::Loop => results.extend_from_slice(fallthrough.unwrap_or_default()),
-            Kind::Body => {
-                results.extend_from_slice(fallthrough.unwrap_or_default());
-                self.close_body(&frame)?;
-            }
             Kind::Block if !frame.reached => {
                 remove(frame.target)?;
                 results.extend_from_slice(fallthrough.unwrap_or_default());
@@ -105,19 +100,6 @@ impl<'ctx> Codegen<'ctx, '_> {
             }
             Kind::If(_) => return Err(internal("`if` without `else`")),
         }
-        Ok(())
-    }
-
-    /// Branches to the body's frame return.
-    fn close_body(&mut self, frame: &Frame<'ctx>) -> Result<()> {
-        if !frame.reached {
-            return remove(frame.target);
-        }
-        let here = self.block_here()?;
-        self.b.position_at_end(frame.target);
-        let values: Vec<_> = frame.phis.iter().map(|phi| phi.as_basic_value()).collect();
-        self.emit_return(&values)?;
-        self.b.position_at_end(here);
         Ok(())
     }
 

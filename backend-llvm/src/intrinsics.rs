@@ -19,7 +19,7 @@ use wasmer_runtime_core::translate::ops::IntShape;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{GlobalIdx, MemoryIdx, Ty, Width};
 
-use crate::codegen::Codegen;
+use crate::codegen::{Codegen, V};
 
 /// The section that trap sites are recorded in, see [`Codegen::trap_here`].
 pub(crate) const TRAP_SECTION: &str = ".wasmtraps";
@@ -207,6 +207,36 @@ impl<'ctx> Codegen<'ctx, '_> {
         to: impl BasicType<'ctx>,
     ) -> Result<BasicValueEnum<'ctx>> {
         self.cast(InstructionOpcode::BitCast, value, to)
+    }
+
+    /// The constant lanes of `ty` with the bits of a constant `v128`, if it is one. The builder, which knows nothing of
+    /// byte order, would leave an expression that hides them.
+    pub(crate) fn constant_lanes(&self, value: V<'ctx>, ty: VectorType<'ctx>) -> Result<Option<V<'ctx>>> {
+        let BasicValueEnum::VectorValue(vector) = value else { return Ok(None) };
+        if vector.get_type() != self.t.v128 || !vector.is_const() {
+            return Ok(None);
+        }
+        let half = |lane| match vector.is_constant_data_vector() {
+            true => vector.get_element_as_constant(lane).into_int_value().get_zero_extended_constant(),
+            false => vector.is_null().then_some(0),
+        };
+        let (Some(low), Some(high)) = (half(0), half(1)) else { return Ok(None) };
+        let bits = low as u128 | (high as u128) << 64;
+        let count = ty.get_size();
+        let width = 128 / count;
+        let lane = |lane: u32| {
+            let mask = u64::MAX >> (64 - width);
+            self.t.int_bits(width).const_int((bits >> (lane * width)) as u64 & mask, false)
+        };
+        if let BasicTypeEnum::FloatType(float) = ty.get_element_type() {
+            let mut lanes = Vec::with_capacity(count as usize);
+            for position in 0..count {
+                lanes.push(self.bitcast(lane(position), float)?.into_float_value());
+            }
+            return Ok(Some(VectorType::const_vector(&lanes).into()));
+        }
+        let lanes: Vec<_> = (0..count).map(lane).collect();
+        Ok(Some(VectorType::const_vector(&lanes).into()))
     }
 
     /// Integer comparison; a boolean or a vector of booleans.

@@ -195,9 +195,12 @@ fn first_use<'ctx>(value: V<'ctx>) -> Option<inkwell::values::BasicValueUse<'ctx
 fn is_constant(value: BasicValueEnum<'_>, constant: f64) -> bool {
     match value {
         V::FloatValue(value) => value.get_constant().is_some_and(|(value, _)| value.to_bits() == constant.to_bits()),
-        V::VectorValue(vector) if vector.is_const() => {
+        V::VectorValue(vector) if vector.is_constant_data_vector() => {
             (0..vector.get_type().get_size()).any(|lane| is_constant(vector.get_element_as_constant(lane), constant))
         }
+        V::VectorValue(vector) if vector.is_null() => constant.to_bits() == 0,
+        // Lanes of a kind that cannot be looked into.
+        V::VectorValue(vector) => vector.is_const(),
         _ => false,
     }
 }

@@ -5,6 +5,7 @@
 
 use inkwell::FloatPredicate;
 use inkwell::IntPredicate;
+use inkwell::types::VectorType;
 use inkwell::values::InstructionOpcode as Op;
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::translate::ops::*;
@@ -26,11 +27,18 @@ pub(crate) fn narrower(shape: IntShape) -> IntShape {
 impl<'ctx> Codegen<'ctx, '_> {
     /// A `v128` as lanes of `shape`.
     pub(crate) fn lanes(&self, shape: IntShape, value: V<'ctx>) -> Result<V<'ctx>> {
-        self.bitcast(value, self.t.lanes(shape))
+        self.lanes_of(self.t.lanes(shape), value)
     }
 
     pub(crate) fn float_lanes(&self, width: Width, value: V<'ctx>) -> Result<V<'ctx>> {
-        self.bitcast(value, self.t.float_lanes(width))
+        self.lanes_of(self.t.float_lanes(width), value)
+    }
+
+    fn lanes_of(&self, ty: VectorType<'ctx>, value: V<'ctx>) -> Result<V<'ctx>> {
+        match self.constant_lanes(value, ty)? {
+            Some(lanes) => Ok(lanes),
+            None => self.bitcast(value, ty),
+        }
     }
 
     /// Lanes of any kind as a `v128`.
