@@ -1,9 +1,8 @@
-//! Calls: our convention (vmctx first, results in registers as far as LLVM returns them there, else through a pointer),
-//! callees of all kinds, tail calls, libcalls.
+//! Calls: callees of all kinds, tail calls, libcalls. The convention is in [`crate::abi`].
 
 use inkwell::IntPredicate;
 use inkwell::attributes::AttributeLoc;
-use inkwell::types::{BasicType, BasicTypeEnum, FunctionType};
+use inkwell::types::{BasicType, BasicTypeEnum};
 use inkwell::values::{
     AggregateValueEnum, BasicMetadataValueEnum, CallSiteValue, InstructionOpcode as Op, LLVMTailCallKind, PointerValue,
     StructValue,
@@ -12,130 +11,24 @@ use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{Callee, Location, Result, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{Signature, Ty, TypeIdx, Width};
+use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
 use wasmer_runtime_core::vm::layout::*;
 
-use crate::codegen::{Codegen, TAILCC, V};
+use crate::abi::{Fixed, FuncAbi, VALUE_BYTES};
+use crate::codegen::{Codegen, V};
 use crate::intrinsics::{AliasClass, Built, internal, params, value_of};
-
-/// Integer results that x86-64 returns in registers.
-const INT_RESULTS_MAX: usize = 3;
-/// Floating point and vector results that x86-64 returns in registers, in any mixture.
-const VECTOR_RESULTS_MAX: usize = 2;
-/// Integer arguments that x86-64 takes in registers, pointers of ours included.
-const INT_ARGS_MAX: usize = 6;
-/// Floating point and vector arguments that x86-64 takes in registers.
-const VECTOR_ARGS_MAX: usize = 8;
-/// Bytes between values in a buffer.
-const VALUE_BYTES: i64 = 16;
-
-/// A wasm function type as an LLVM function type: vmctx, pointer to a buffer for the results if they do not fit
-/// registers, pointer to a buffer with the arguments that do not, and the arguments that do.
-///
-/// Nothing is ever passed on the stack: LLVM 22 drops stack arguments of `musttail` calls
-/// (llvm/llvm-project#199224), has trouble with several of different sizes in one function (#109279), and moves the return
-/// address away from the frame pointer, where a backtrace looks for it.
-#[derive(Clone)]
-pub(crate) struct FuncAbi<'ctx> {
-    pub(crate) ty: FunctionType<'ctx>,
-    /// Whether all results go through a buffer.
-    pub(crate) results_in_memory: bool,
-    /// How many arguments go through a buffer.
-    pub(crate) args_in_memory: u32,
-    /// Where each argument goes.
-    args: Vec<ArgPlace>,
-}
-
-/// Where an argument goes.
-#[derive(Clone, Copy)]
-enum ArgPlace {
-    /// To this parameter of the LLVM function.
-    Register(u32),
-    /// To this place of the buffer of arguments.
-    Memory(u32),
-}
-
-impl<'ctx> FuncAbi<'ctx> {
-    /// Of a function that is not called by our convention.
-    pub(crate) fn foreign(ty: FunctionType<'ctx>) -> Self {
-        Self { ty, results_in_memory: false, args_in_memory: 0, args: Vec::new() }
-    }
-}
 
 /// Where a call goes.
 enum Target<'ctx> {
     /// A function of the module.
-    Function(inkwell::values::FunctionValue<'ctx>),
+    Function(DefinedFuncIdx),
     /// A wasm entry.
     Entry(PointerValue<'ctx>),
 }
 
 impl<'ctx> Codegen<'ctx, '_> {
-    /// Our convention for a function type.
-    pub(crate) fn abi(&self, signature: &Signature) -> FuncAbi<'ctx> {
-        let ints = |types: &[Ty]| types.iter().filter(|ty| ty.is_int_class()).count();
-        let (int_results, int_args) = (ints(&signature.results), ints(&signature.params));
-        let results_in_memory =
-            int_results > INT_RESULTS_MAX || signature.results.len() - int_results > VECTOR_RESULTS_MAX;
-        let mut ints_left = INT_ARGS_MAX - 1 - results_in_memory as usize;
-        let mut vectors_left = VECTOR_ARGS_MAX;
-        let some_in_memory = int_args > ints_left || signature.params.len() - int_args > vectors_left;
-        ints_left -= some_in_memory as usize;
-        let mut types: Vec<BasicTypeEnum<'ctx>> =
-            vec![self.t.ptr.into(); 1 + results_in_memory as usize + some_in_memory as usize];
-        let mut args_in_memory = 0;
-        let mut args = Vec::with_capacity(signature.params.len());
-        for &ty in &signature.params {
-            let left = if ty.is_int_class() { &mut ints_left } else { &mut vectors_left };
-            if *left > 0 {
-                *left -= 1;
-                args.push(ArgPlace::Register(types.len() as u32));
-                types.push(self.t.of(ty));
-            } else {
-                args.push(ArgPlace::Memory(args_in_memory));
-                args_in_memory += 1;
-            }
-        }
-        let types = params(types);
-        let ty = match &*signature.results {
-            _ if results_in_memory => self.ctx.void_type().fn_type(&types, false),
-            [] => self.ctx.void_type().fn_type(&types, false),
-            &[result] => self.t.of(result).fn_type(&types, false),
-            results => {
-                let fields: Vec<_> = results.iter().map(|&ty| self.t.of(ty)).collect();
-                self.ctx.struct_type(&fields, false).fn_type(&types, false)
-            }
-        };
-        FuncAbi { ty, results_in_memory, args_in_memory, args }
-    }
-
-    /// The arguments that the function at hand was called with.
-    pub(crate) fn incoming(&mut self, signature: &Signature) -> Result<Vec<V<'ctx>>> {
-        let function = self.f().function;
-        let abi = self.f().abi.clone();
-        let param = |position| function.get_nth_param(position).ok_or_else(|| internal("a parameter is missing"));
-        let mut args = Vec::with_capacity(abi.args.len());
-        for (&place, &ty) in abi.args.iter().zip(&signature.params) {
-            args.push(match place {
-                ArgPlace::Register(position) => param(position)?,
-                ArgPlace::Memory(slot) => {
-                    let buffer = param(1 + abi.results_in_memory as u32)?.into_pointer_value();
-                    let place = self.at(buffer, slot as i64 * VALUE_BYTES)?;
-                    self.load_from(self.t.of(ty), place, AliasClass::Buffer, 8)?
-                }
-            });
-        }
-        Ok(args)
-    }
-
-    /// The buffer that the caller wants results in, if they do not fit registers.
-    pub(crate) fn incoming_results(&self) -> Option<PointerValue<'ctx>> {
-        let current = self.f();
-        current.abi.results_in_memory.then(|| current.function.get_nth_param(1)).flatten().map(V::into_pointer_value)
-    }
-
     pub(crate) fn emit_return(&mut self, values: &[V<'ctx>]) -> Result<()> {
-        if let Some(results) = self.incoming_results() {
+        if let Some(results) = self.incoming_results()? {
             self.store_values(results, values)?;
             return self.b.build_return(None).built().map(drop);
         }
@@ -210,7 +103,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             0 => None,
             count => Some(self.buffer(count)?),
         };
-        let call = self.invoke(target, &abi, vmctx, results_place, args_place, args)?;
+        let call = self.invoke(target, &abi, Fixed { vmctx, results: results_place, args: args_place }, args)?;
         // A recursion without end must exhaust the stack.
         call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
         self.call_results(call, signature, results_place, results)
@@ -221,29 +114,17 @@ impl<'ctx> Codegen<'ctx, '_> {
         &mut self,
         target: Target<'ctx>,
         abi: &FuncAbi<'ctx>,
-        vmctx: PointerValue<'ctx>,
-        results_place: Option<PointerValue<'ctx>>,
-        args_place: Option<PointerValue<'ctx>>,
+        fixed: Fixed<'ctx>,
         args: &[V<'ctx>],
     ) -> Result<CallSiteValue<'ctx>> {
-        let mut all: Vec<BasicMetadataValueEnum<'ctx>> = vec![vmctx.into()];
-        all.extend(results_place.map(BasicMetadataValueEnum::from));
-        all.extend(args_place.map(BasicMetadataValueEnum::from));
-        for (&place, &arg) in abi.args.iter().zip(args) {
-            match place {
-                ArgPlace::Register(_) => all.push(arg.into()),
-                ArgPlace::Memory(slot) => {
-                    let buffer = args_place.ok_or_else(|| internal("arguments without a buffer"))?;
-                    let place = self.at(buffer, slot as i64 * VALUE_BYTES)?;
-                    self.store_to(place, arg, AliasClass::Buffer, 8)?;
-                }
-            }
-        }
+        let all = self.outgoing(abi, fixed, args)?;
         let call = match target {
-            Target::Function(function) => self.b.build_direct_call(function, &all, "").built()?,
+            Target::Function(index) => {
+                let function = self.function(index);
+                self.b.build_direct_call(function, &all, "").built()?
+            }
             Target::Entry(entry) => self.b.build_indirect_call(abi.ty, entry, &all, "").built()?,
         };
-        call.set_call_convention(TAILCC);
         call.add_attribute(AttributeLoc::Function, self.nounwind);
         Ok(call)
     }
@@ -281,7 +162,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let (target, vmctx) = self.resolve(callee)?;
         let abi = self.abi(signature);
         // The callee has our result types, so it needs a buffer if we were given one.
-        let results_place = self.incoming_results();
+        let results_place = self.incoming_results()?;
         // Our frame is gone when the callee reads its arguments, which it does before anything else: the store has room
         // for those of one call.
         let args_place = match abi.args_in_memory {
@@ -292,7 +173,15 @@ impl<'ctx> Codegen<'ctx, '_> {
                 Some(self.at(store, VMSTORE_TAIL_ARGS as i64)?)
             }
         };
-        let call = self.invoke(target, &abi, vmctx, results_place, args_place, args)?;
+        let fixed = Fixed { vmctx, results: results_place, args: args_place };
+        let all = self.outgoing_uniform(&abi, fixed, args)?;
+        let ty = self.uniform(&abi);
+        let entry = match target {
+            Target::Function(index) => self.uniform_function(index, ty).as_global_value().as_pointer_value(),
+            Target::Entry(entry) => entry,
+        };
+        let call = self.b.build_indirect_call(ty, entry, &all, "").built()?;
+        call.add_attribute(AttributeLoc::Function, self.nounwind);
         call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindMustTail);
         match call.try_as_basic_value().basic() {
             Some(value) => self.b.build_return(Some(&value)).built()?,
@@ -305,7 +194,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     fn resolve(&mut self, callee: Callee<V<'ctx>>) -> Result<(Target<'ctx>, PointerValue<'ctx>)> {
         let vmctx = self.f().vmctx;
         match callee {
-            Callee::Direct(index) => Ok((Target::Function(self.function(index)), vmctx)),
+            Callee::Direct(index) => Ok((Target::Function(index), vmctx)),
             Callee::Import { index: _, offset } => {
                 let entry = self.load_constant_ptr(vmctx, offset)?;
                 let callee_vmctx = self.load_constant_ptr(vmctx, offset + 8)?;

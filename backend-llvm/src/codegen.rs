@@ -13,7 +13,7 @@ use inkwell::debug_info::{
 };
 use inkwell::module::{FlagBehavior, Module};
 use inkwell::targets::TargetMachine;
-use inkwell::types::BasicTypeEnum;
+use inkwell::types::{BasicTypeEnum, FunctionType};
 use inkwell::values::{BasicValueEnum, FunctionValue, MetadataValue, PointerValue};
 use inkwell::{GlobalVisibility, IntPredicate};
 use wasmer_runtime_core::libcall::Libcall;
@@ -23,12 +23,9 @@ use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
-use crate::call::FuncAbi;
+use crate::abi::FuncAbi;
 use crate::control::Frame;
 use crate::intrinsics::{AliasClass, Built, Caches, Kinds, Types, enum_attribute, internal};
-
-/// LLVM's number of the `tailcc` convention.
-pub(crate) const TAILCC: u32 = 18;
 
 /// An SSA value.
 pub(crate) type V<'ctx> = BasicValueEnum<'ctx>;
@@ -49,7 +46,7 @@ pub(crate) struct Codegen<'ctx, 'm> {
     attributes: Vec<Attribute>,
     /// Size of the whole vmctx: all of it may be read at any time.
     vmctx_bytes: u32,
-    declared: HashMap<DefinedFuncIdx, FunctionValue<'ctx>>,
+    declared: HashMap<(DefinedFuncIdx, Role), FunctionValue<'ctx>>,
     debug: DebugInfo<'ctx>,
     // The function at hand.
     pub(crate) offset: u32,
@@ -60,6 +57,8 @@ pub(crate) struct Codegen<'ctx, 'm> {
 pub(crate) struct Current<'ctx> {
     pub(crate) function: FunctionValue<'ctx>,
     pub(crate) abi: FuncAbi<'ctx>,
+    /// Whether it has the uniform prototype, see [`crate::abi`].
+    pub(crate) is_uniform: bool,
     pub(crate) vmctx: PointerValue<'ctx>,
     /// The block of stack slots, which ends in a jump to the code.
     entry: BasicBlock<'ctx>,
@@ -109,9 +108,31 @@ pub(crate) fn offset_of_line(line: u64) -> Option<u32> {
     u32::try_from(line).ok()?.checked_sub(LINE_OF_OFFSET_ZERO)
 }
 
-/// The symbol of a function.
-pub(crate) fn function_symbol(index: DefinedFuncIdx) -> String {
-    format!("f{}", index.0)
+/// What an LLVM symbol of a wasm function is for. All of a function's symbols mean the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Role {
+    /// Calls, and the definition unless the function makes tail calls: of the natural prototype.
+    Natural,
+    /// The definition of a function that makes tail calls: of the uniform prototype.
+    Uniform,
+    /// Tail calls of a function that does not make any itself: of the uniform prototype.
+    TailCallee,
+}
+
+impl Role {
+    const ALL: [(Self, &str); 3] = [(Self::Natural, "f"), (Self::Uniform, "u"), (Self::TailCallee, "t")];
+
+    /// The symbol of a function in this role.
+    fn symbol(self, index: DefinedFuncIdx) -> String {
+        let prefix = Self::ALL.iter().find(|(role, _)| *role == self).map_or("", |(_, prefix)| prefix);
+        format!("{prefix}{}", index.0)
+    }
+
+    /// The function that a symbol is for.
+    pub(crate) fn function_of(symbol: &str) -> Option<DefinedFuncIdx> {
+        let digits = Self::ALL.iter().find_map(|(_, prefix)| symbol.strip_prefix(prefix))?;
+        Some(DefinedFuncIdx(digits.parse().ok()?))
+    }
 }
 
 impl<'ctx, 'm> Codegen<'ctx, 'm> {
@@ -153,15 +174,24 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         }
     }
 
-    /// A function of the module, in this LLVM module or not.
+    /// A function of the module, in this LLVM module or not, for calls that are not tail calls.
     pub(crate) fn function(&mut self, index: DefinedFuncIdx) -> FunctionValue<'ctx> {
-        if let Some(&function) = self.declared.get(&index) {
-            return function;
-        }
         let ty = self.info.functions[self.info.func_index(index).index()];
         let abi = self.abi(&self.info.func_type(ty).signature());
-        let function = self.module.add_function(&function_symbol(index), abi.ty, None);
-        function.set_call_conventions(TAILCC);
+        self.declare(index, Role::Natural, abi.ty)
+    }
+
+    /// A function of the module, in this LLVM module or not, for tail calls.
+    pub(crate) fn uniform_function(&mut self, index: DefinedFuncIdx, ty: FunctionType<'ctx>) -> FunctionValue<'ctx> {
+        let role = if self.declared.contains_key(&(index, Role::Uniform)) { Role::Uniform } else { Role::TailCallee };
+        self.declare(index, role, ty)
+    }
+
+    fn declare(&mut self, index: DefinedFuncIdx, role: Role, ty: FunctionType<'ctx>) -> FunctionValue<'ctx> {
+        if let Some(&function) = self.declared.get(&(index, role)) {
+            return function;
+        }
+        let function = self.module.add_function(&role.symbol(index), ty, None);
         function.as_global_value().set_visibility(GlobalVisibility::Hidden);
         self.attribute(function);
         function.add_attribute(AttributeLoc::Param(0), enum_attribute(self.ctx, "nonnull"));
@@ -170,15 +200,21 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             self.ctx
                 .create_enum_attribute(Attribute::get_named_enum_kind_id("dereferenceable"), self.vmctx_bytes as u64),
         );
-        self.declared.insert(index, function);
+        self.declared.insert((index, role), function);
         function
     }
 
     /// Starts a function; [`FuncCodegen::begin`] follows.
-    pub(crate) fn start(&mut self, index: DefinedFuncIdx, offset: u32) {
-        let function = self.function(index);
-        let name = function_symbol(index);
-        self.open(function, &name, offset, FuncAbi::foreign(function.get_type()));
+    pub(crate) fn start(&mut self, index: DefinedFuncIdx, offset: u32, makes_tail_calls: bool) {
+        let role = if makes_tail_calls { Role::Uniform } else { Role::Natural };
+        let ty = self.info.functions[self.info.func_index(index).index()];
+        let abi = self.abi(&self.info.func_type(ty).signature());
+        let ty = if makes_tail_calls { self.uniform(&abi) } else { abi.ty };
+        let function = self.declare(index, role, ty);
+        self.open(function, &role.symbol(index), offset, abi);
+        if let Some(current) = &mut self.current {
+            current.is_uniform = makes_tail_calls;
+        }
     }
 
     /// Makes `function` the one at hand, with an entry block and the builder at its end.
@@ -203,7 +239,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.b.position_at_end(entry);
         let vmctx = function.get_nth_param(0).expect("every function has a vmctx").into_pointer_value();
         let buffers = HashMap::new();
-        self.current = Some(Current { function, abi, vmctx, entry, locals: Vec::new(), scope, buffers });
+        self.current =
+            Some(Current { function, abi, is_uniform: false, vmctx, entry, locals: Vec::new(), scope, buffers });
         self.set_offset(offset);
     }
 
@@ -242,9 +279,6 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
     }
 
     fn begin_body(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame<'ctx>> {
-        let abi = self.abi(signature);
-        let current = self.current.as_mut().ok_or_else(|| internal("no function is open"))?;
-        current.abi = abi;
         let mut slots = Vec::with_capacity(locals.len());
         for &ty in locals {
             let ty = self.t.of(ty);

@@ -7,6 +7,7 @@ use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, Targe
 use wasmer_runtime_core::compiler::*;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::FuncTranslator;
+use wasmparser::{FunctionBody, Operator};
 
 use crate::codegen::Codegen;
 use crate::intrinsics::internal;
@@ -112,7 +113,7 @@ impl Worker for LlvmWorker<'_> {
             let range = input.body.range();
             largest = largest.max(range.end - range.start);
             count += 1;
-            codegen.start(input.index, range.start as u32);
+            codegen.start(input.index, range.start as u32, makes_tail_calls(&input.body));
             translator.translate(batch.module, input, &mut codegen)?;
         }
         if count == 0 {
@@ -135,4 +136,17 @@ impl Worker for LlvmWorker<'_> {
         let object = codegen.compile(machine, 0)?;
         object::append(object.as_slice(), Contents::Trampoline(*trampoline), output)
     }
+}
+
+/// Whether a body may have a tail call. What cannot be read is left to the translation to report.
+fn makes_tail_calls(body: &FunctionBody<'_>) -> bool {
+    let Ok(mut reader) = body.get_operators_reader() else { return true };
+    while !reader.eof() {
+        match reader.read() {
+            Ok(Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. })
+            | Err(_) => return true,
+            Ok(_) => {}
+        }
+    }
+    false
 }

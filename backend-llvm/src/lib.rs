@@ -3,6 +3,7 @@
 //! Without the cargo feature `llvm` the crate is empty, so that a machine without LLVM builds the rest.
 #![cfg(feature = "llvm")]
 
+mod abi;
 mod call;
 mod codegen;
 mod compiler;

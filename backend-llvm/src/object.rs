@@ -13,9 +13,8 @@ use wasmer_runtime_core::compiler::{
     CodeLocation, CompileError, Definition, NO_WASM_OFFSET, Output, Reloc, RelocKind, Symbol, Trampoline, TrapSite,
 };
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::DefinedFuncIdx;
 
-use crate::codegen::offset_of_line;
+use crate::codegen::{Role, offset_of_line};
 use crate::intrinsics::{TRAP_ENTRY_BYTES, TRAP_SECTION, internal};
 use crate::trampoline::TRAMPOLINE_SYMBOL;
 
@@ -119,7 +118,7 @@ impl<'a, 'data> Reader<'a, 'data> {
     fn symbol(&self, name: &str) -> Option<Symbol> {
         match self.contents {
             Contents::Trampoline(trampoline) if name == TRAMPOLINE_SYMBOL => Some(Symbol::Trampoline(trampoline)),
-            _ => Some(Symbol::Function(DefinedFuncIdx(name.strip_prefix('f')?.parse().ok()?))),
+            _ => Role::function_of(name).map(Symbol::Function),
         }
     }
 

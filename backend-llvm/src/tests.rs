@@ -92,11 +92,11 @@ type Body = dyn Fn(&mut Codegen<'_, '_>) -> Result<()>;
 
 /// Compiles function 0 from calls of the code generator, and its trampoline.
 fn compile(info: &ModuleInfo, locals: &[Ty], body: &Body) -> Output {
-    compile_all(info, locals, &[body])
+    compile_all(info, locals, &[body], false)
 }
 
 /// Compiles functions from calls of the code generator, and the trampoline of the first.
-fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body]) -> Output {
+fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body], tail_calls: bool) -> Output {
     let compiler = LlvmCompiler::new().expect("this CPU is new enough");
     let mut output = Output::default();
     let machine = compiler.machine().expect("LLVM knows this machine");
@@ -104,7 +104,7 @@ fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body]) -> Output {
     let mut codegen = Codegen::new(&ctx, info, &machine);
     codegen.module.set_inline_assembly(crate::runtime::RUNTIME);
     for (index, body) in bodies.iter().enumerate() {
-        codegen.start(DefinedFuncIdx(index as u32), 100);
+        codegen.start(DefinedFuncIdx(index as u32), 100, tail_calls);
         let signature = info.func_type(info.functions[index]).signature();
         let mut all: Vec<_> = signature.params.to_vec();
         all.extend_from_slice(locals);
@@ -213,7 +213,7 @@ fn tail_calls_pass_many_arguments() {
         args.push(c.local_get(LocalIdx(1))?);
         c.return_call(Callee::Direct(DefinedFuncIdx(0)), &signature, &args)
     };
-    let linked = Linked::new(compile(&info, &[], &rotate));
+    let linked = Linked::new(compile_all(&info, &[], &[&rotate], true));
     let mut values: Vec<_> = (0..PARAMS as i64).map(|i64| RawValue { i64: i64 * i64 }).collect();
     values[0] = RawValue { i64: STEPS };
     let mut store = vec![0u128; 3 + 1000];
@@ -248,7 +248,7 @@ fn calls_pass_many_arguments_and_results() {
         c.call(Callee::Direct(DefinedFuncIdx(1)), &signature, &args, &mut results)?;
         c.return_(&results)
     };
-    let linked = Linked::new(compile_all(&info, &[], &[&forward, &reverse]));
+    let linked = Linked::new(compile_all(&info, &[], &[&forward, &reverse], false));
     let mut values: Vec<_> = (0..24).map(|i64| RawValue { i64 }).collect();
     assert!(linked.call(&mut [0; 8], &mut values));
     // SAFETY: the function stores `i64`s.

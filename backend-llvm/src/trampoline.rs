@@ -7,8 +7,8 @@ use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::types::{Signature, TypeIdx};
 use wasmer_runtime_core::vm::layout::*;
 
-use crate::call::FuncAbi;
-use crate::codegen::{Codegen, TAILCC, V};
+use crate::abi::FuncAbi;
+use crate::codegen::{Codegen, V};
 use crate::intrinsics::{Built, params};
 
 /// The symbol of the only trampoline of an LLVM module.
@@ -32,9 +32,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.info.func_type(ty).signature()
     }
 
-    fn define(&mut self, abi: FuncAbi<'ctx>, convention: u32) -> FunctionValue<'ctx> {
+    fn define(&mut self, abi: FuncAbi<'ctx>) -> FunctionValue<'ctx> {
         let function = self.module.add_function(TRAMPOLINE_SYMBOL, abi.ty, None);
-        function.set_call_conventions(convention);
         function.as_global_value().set_visibility(GlobalVisibility::Hidden);
         self.attribute(function);
         self.open(function, TRAMPOLINE_SYMBOL, u32::MAX, abi);
@@ -45,7 +44,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     fn array_to_wasm(&mut self, signature: &Signature) -> Result<()> {
         let types = params([self.t.ptr.into(), self.t.ptr.into()]);
         let abi = FuncAbi::foreign(self.t.i8.fn_type(&types, false));
-        let function = self.define(abi, 0);
+        let function = self.define(abi);
         let callee = self.f().vmctx;
         let values = function.get_nth_param(1).map(V::into_pointer_value).unwrap_or(callee);
         let mut args = Vec::with_capacity(signature.params.len());
@@ -63,7 +62,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     /// A wasm function that stores its arguments, makes an array call and loads the results.
     fn wasm_to_array(&mut self, signature: &Signature) -> Result<()> {
         let abi = self.abi(signature);
-        self.define(abi, TAILCC);
+        self.define(abi);
         let size = signature.params.len().max(signature.results.len()).max(1) as u32;
         let buffer = self.buffer(size)?;
         let args = self.incoming(signature)?;
