@@ -256,9 +256,8 @@ fn calls_pass_many_arguments_and_results() {
     assert_eq!(got, [23, 22, 20, 19, 17, 16, 14, 13, 11, 10, 8, 7, 5, 4, 2, 1]);
 }
 
-/// Whether the machine code of a function with this body contains a load that nothing uses.
-#[test]
-fn a_dead_load_stays() {
+/// `[i32] -> []`, with a memory, and an access to it.
+fn info_with_memory() -> (ModuleInfo, Access) {
     let mut info = info(&[ValType::I32], &[]);
     info.memories.push(MemoryType {
         limits: Limits { min: 1, max: None },
@@ -267,7 +266,18 @@ fn a_dead_load_stays() {
         page_size_log2: 16,
     });
     let memory = info.memory_ref(&info.offsets(), MemoryIdx(0));
-    let access = Access { memory, offset: 16, bounds: Bounds::Elided, aligned_to: None };
+    (info, Access { memory, offset: 16, bounds: Bounds::Elided, aligned_to: None })
+}
+
+/// The length of function 0, in bytes of machine code.
+fn len(output: &Output) -> Option<u32> {
+    let symbol = Symbol::Function(DefinedFuncIdx(0));
+    output.definitions.iter().find(|definition| definition.symbol == symbol).map(|definition| definition.len)
+}
+
+#[test]
+fn a_dead_load_stays() {
+    let (info, access) = info_with_memory();
     let with_load = compile(&info, &[], &move |c| {
         let index = c.local_get(LocalIdx(0))?;
         let value = c.load(&access, Load::I32, index)?;
@@ -277,11 +287,48 @@ fn a_dead_load_stays() {
         c.return_(&[])
     });
     let empty = compile(&info, &[], &|c| c.return_(&[]));
-    let len = |output: &Output| {
-        let symbol = Symbol::Function(DefinedFuncIdx(0));
-        output.definitions.iter().find(|definition| definition.symbol == symbol).map(|definition| definition.len)
-    };
     assert!(len(&with_load) > len(&empty));
+}
+
+#[test]
+fn a_load_behind_an_ignored_result_or_argument_stays() {
+    let (mut info, access) = info_with_memory();
+    info.types.push(TypeDef::Func(FuncType::new([ValType::I32], [ValType::I32])));
+    info.functions.push(TypeIdx(1));
+    let signature = info.func_type(TypeIdx(1)).signature();
+    let empty = compile(&info, &[], &|c| c.return_(&[]));
+    let callers: [(&Body, &Body); 2] = [
+        // f(x) { g(x); }, g(x) = load x
+        (
+            &|c| {
+                let index = c.local_get(LocalIdx(0))?;
+                c.call(Callee::Direct(DefinedFuncIdx(1)), &signature, &[index], &mut Vec::new())?;
+                c.return_(&[])
+            },
+            &move |c| {
+                let index = c.local_get(LocalIdx(0))?;
+                let value = c.load(&access, Load::I32, index)?;
+                c.return_(&[value])
+            },
+        ),
+        // f(x) { g(load x); }, g(x) = 0
+        (
+            &|c| {
+                let index = c.local_get(LocalIdx(0))?;
+                let value = c.load(&access, Load::I32, index)?;
+                c.call(Callee::Direct(DefinedFuncIdx(1)), &signature, &[value], &mut Vec::new())?;
+                c.return_(&[])
+            },
+            &|c| {
+                let zero = c.constant(Const::I32(0))?;
+                c.return_(&[zero])
+            },
+        ),
+    ];
+    for (caller, callee) in callers {
+        let output = compile_all(&info, &[], &[caller, callee], false);
+        assert!(len(&output) > len(&empty));
+    }
 }
 
 #[test]
