@@ -12,6 +12,8 @@ use crate::vm::layout::{VMCounts, VMOffsets};
 pub struct ModuleInfo {
     /// The type section; [`HeapType::Concrete`] in here are positions of this vector.
     pub types: Vec<TypeDef>,
+    /// Recursion groups of any other size than one, nearly always none: types of different groups are different types.
+    pub rec_groups: Vec<Range<TypeIdx>>,
     /// Imports, in order.
     pub imports: Vec<Import>,
     /// Exports, in order; names are unique.
@@ -46,7 +48,8 @@ pub struct ModuleInfo {
     pub elements: Vec<ElementSegment>,
     /// Data segments.
     pub data: Vec<DataSegment>,
-    /// Functions that can become references (`ref.func`, element segments, exports, globals): sorted, unique.
+    /// Functions that can become references (`ref.func`, element segments, exports, globals), and the start function,
+    /// which the host calls: sorted, unique.
     pub escaping: Vec<FuncIdx>,
     /// The name section's module name.
     pub name: Option<String>,
@@ -54,10 +57,39 @@ pub struct ModuleInfo {
     pub function_names: Vec<(FuncIdx, String)>,
     /// Where the bodies are in the module's bytes, by defined function.
     pub bodies: Vec<Range<usize>>,
-    /// Offset of the code section's first body: wasm offsets in DWARF count from the section's content.
+    /// Offset of the code section's content (the number of bodies), from which code addresses in DWARF count.
     pub code_section_offset: usize,
     /// Custom sections that tools may want later, by name and range: `.debug_*`, `producers`, `target_features`.
     pub custom_sections: Vec<(String, Range<usize>)>,
+    /// What [`ModuleInfo::resolve`] derived from the fields above.
+    pub resolved: Resolved,
+}
+
+/// What code generation needs of a module again and again, computed once: see [`ModuleInfo::resolve`].
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The layout of the vmctx.
+    pub offsets: VMOffsets,
+    /// The representation of every type.
+    pub signatures: Vec<Signature>,
+    /// Every memory.
+    pub memories: Vec<MemoryRef>,
+    /// Every global.
+    pub globals: Vec<GlobalRef>,
+    /// Every table.
+    pub tables: Vec<TableRef>,
+}
+
+impl Default for Resolved {
+    fn default() -> Self {
+        Self {
+            offsets: VMOffsets::new(VMCounts::default()),
+            signatures: Vec::new(),
+            memories: Vec::new(),
+            globals: Vec::new(),
+            tables: Vec::new(),
+        }
+    }
 }
 
 /// An entry of the type section.
@@ -184,6 +216,19 @@ pub struct DataSegment {
 }
 
 impl ModuleInfo {
+    /// Fills [`ModuleInfo::resolved`]. The module translation does it; whoever puts a module together by other means has
+    /// to call it before functions are translated.
+    pub fn resolve(&mut self) {
+        let offsets = self.offsets();
+        self.resolved = Resolved {
+            offsets,
+            signatures: self.types.iter().map(|TypeDef::Func(ty)| ty.signature()).collect(),
+            memories: (0..self.memories.len()).map(|i| self.memory_ref(&offsets, MemoryIdx::from_index(i))).collect(),
+            globals: (0..self.globals.len()).map(|i| self.global_ref(&offsets, GlobalIdx::from_index(i))).collect(),
+            tables: (0..self.tables.len()).map(|i| self.table_ref(&offsets, TableIdx::from_index(i))).collect(),
+        };
+    }
+
     /// The number of defined functions.
     pub fn defined_functions(&self) -> usize {
         self.functions.len() - self.imported_functions as usize

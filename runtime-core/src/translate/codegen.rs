@@ -158,7 +158,7 @@ pub trait FuncCodegen: Sized {
     type Frame;
 
     /// Start of the function. `locals` are the representations of all locals, parameters first; those that are not
-    /// parameters start as zero or null. Returns the frame of the body, to which branches are returns.
+    /// parameters start as zero or null. Returns the frame of the body, whose label types are the function's results.
     fn begin(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Self::Frame>;
     /// The wasm offset (in the module) of the operator that follows.
     fn set_offset(&mut self, offset: u32);
@@ -301,9 +301,12 @@ pub trait FuncCodegen: Sized {
         params: &mut [Self::Value],
     ) -> Result<()>;
     /// `end`. `fallthrough` are the results if the end is reachable by falling through; `branched` says whether
-    /// a branch targets it. If either, `results` get the frame's results; if neither, the code that follows is dead.
-    /// For a loop, `branched` is always false (branches go to its header). For frame 0 branches return, so that only `fallthrough` matters to
-    /// the caller, who then calls [`FuncCodegen::return_`].
+    /// a branch targets it, or the first arm of an `if` fell through to it in [`FuncCodegen::else_`]. If either, `results`
+    /// get the frame's results; if neither, the code that follows is dead. For a loop, `branched` is always false
+    /// (branches go to its header).
+    ///
+    /// Frame 0 is a block like any other: branches to it carry the function's results to its end. The translator calls `end`
+    /// for it, then, if the end is reachable either way, [`FuncCodegen::return_`] with `results`, then [`FuncCodegen::finish`].
     fn end(
         &mut self,
         frame: Self::Frame,

@@ -1,401 +1,284 @@
-//! Control operators, calls, locals and references: `block` to `return`, `call*`, `local.*`, `global.*`, `select`.
+//! Structured control (specification, section 4.4.8): which code is live, and what branches carry.
 
-use wasmparser::{BlockType, BrTable, HeapType, ValType};
+use wasmparser::{BlockType, BrTable};
 
-use crate::libcall::Libcall;
-use crate::translate::codegen::{Callee, FuncCodegen, Result};
-use crate::translate::func::{BlockTypes, State};
-use crate::translate::ops::Const;
-use crate::trap::TrapCode;
+use crate::module::ModuleInfo;
+use crate::translate::codegen::{BlockSig, FuncCodegen, Result};
+use crate::translate::convert;
+use crate::translate::error::{internal, invalid};
+use crate::translate::func::Visitor;
 use crate::types::*;
 
 /// The translator's half of a control frame.
-pub(super) struct ControlFrame<V> {
-    kind: Kind<V>,
-    types: BlockTypes,
-    /// Height of the operand stack below the frame's parameters.
-    height: usize,
-    /// Whether a branch targets the frame's end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Control {
+    kind: Kind,
+    sig: Sig,
+    /// Height of the operand stack below the parameters.
+    base: usize,
+    /// Whether a branch targets the end.
     branched: bool,
 }
 
-/// What a frame is.
-enum Kind<V> {
-    /// The body of the function or a `block`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Body,
     Block,
-    /// A `loop`: branches go to its start.
     Loop,
-    /// The first arm of an `if`, with the parameters for the second.
-    If { params: Box<[V]> },
-    /// The second arm.
+    /// An `if` before its `else`.
+    If,
     Else,
-    /// A frame opened in dead code: it only counts.
-    Dead,
 }
 
-impl<V> ControlFrame<V> {
+/// Where the types of a block are found.
+#[derive(Clone, Copy, Debug)]
+enum Sig {
+    Empty,
+    Result(Ty),
+    Type(TypeIdx),
+    /// The function's body: its parameters are locals.
+    Body(TypeIdx),
+}
+
+impl Sig {
+    fn new(ty: BlockType) -> Self {
+        match ty {
+            BlockType::Empty => Self::Empty,
+            BlockType::Type(ty) => Self::Result(convert::ty(ty)),
+            BlockType::FuncType(index) => Self::Type(TypeIdx(index)),
+        }
+    }
+
+    fn types(self, module: &ModuleInfo) -> BlockSig<'_> {
+        match self {
+            Self::Empty => BlockSig { params: &[], results: &[] },
+            Self::Result(ty) => BlockSig { params: &[], results: single(ty) },
+            Self::Type(index) => {
+                let signature = &module.resolved.signatures[index.index()];
+                BlockSig { params: &signature.params, results: &signature.results }
+            }
+            Self::Body(index) => BlockSig { params: &[], results: &module.resolved.signatures[index.index()].results },
+        }
+    }
+}
+
+/// A list of one type.
+const fn single(ty: Ty) -> &'static [Ty] {
+    match ty {
+        Ty::I32 => &[Ty::I32],
+        Ty::I64 => &[Ty::I64],
+        Ty::F32 => &[Ty::F32],
+        Ty::F64 => &[Ty::F64],
+        Ty::V128 => &[Ty::V128],
+        Ty::Ref => &[Ty::Ref],
+    }
+}
+
+impl Control {
     /// The frame of a function's body.
-    pub(super) fn body(signature: &Signature) -> Self {
-        let types = BlockTypes { params: Box::default(), results: signature.results.clone() };
-        Self { kind: Kind::Block, types, height: 0, branched: false }
-    }
-
-    /// What a branch to the frame takes from the operand stack.
-    fn label(&self) -> &[Ty] {
-        match self.kind {
-            Kind::Loop => &self.types.params,
-            _ => &self.types.results,
-        }
+    pub(super) const fn body(ty: TypeIdx) -> Self {
+        Self { kind: Kind::Body, sig: Sig::Body(ty), base: 0, branched: false }
     }
 }
 
-impl<C: FuncCodegen> State<'_, C> {
-    pub(super) fn visit_nop(&mut self) -> Result<()> {
+impl<C: FuncCodegen> Visitor<'_, C> {
+    /// Opens a frame whose parameters are on top of the operand stack.
+    fn open(&mut self, kind: Kind, sig: Sig, base: usize, frame: C::Frame) {
+        self.stacks.control.push(Control { kind, sig, base, branched: false });
+        self.stacks.frames.push(frame);
+    }
+
+    /// The types of a block that is about to open, and the position of its parameters.
+    fn block_operands(&mut self, sig: Sig) -> Result<usize> {
+        let types = sig.types(self.module);
+        self.charge(types.params.len() + types.results.len())?;
+        Ok(self.top(types.params.len()))
+    }
+
+    pub(super) fn block(&mut self, ty: BlockType) -> Result<()> {
+        let sig = Sig::new(ty);
+        let base = self.block_operands(sig)?;
+        let frame = self.codegen.block(sig.types(self.module), &self.stacks.values[base..])?;
+        self.open(Kind::Block, sig, base, frame);
         Ok(())
     }
 
-    pub(super) fn visit_unreachable(&mut self) -> Result<()> {
-        self.codegen.trap(TrapCode::Unreachable)?;
-        self.dead()
-    }
-
-    /// What follows cannot be reached.
-    fn dead(&mut self) -> Result<()> {
-        self.live = false;
-        let height = self.buffers.control.last().map_or(0, |frame| frame.height);
-        self.buffers.values.truncate(height);
+    pub(super) fn loop_(&mut self, ty: BlockType) -> Result<()> {
+        let sig = Sig::new(ty);
+        let base = self.block_operands(sig)?;
+        let frame = self.codegen.loop_(sig.types(self.module), &mut self.stacks.values[base..])?;
+        self.open(Kind::Loop, sig, base, frame);
         Ok(())
     }
 
-    pub(super) fn visit_block(&mut self, ty: BlockType) -> Result<()> {
-        if !self.live {
-            return self.open_dead();
-        }
-        let types = BlockTypes::new(self.module, ty)?;
-        let height = self.height_below(types.params.len());
-        let frame = self.codegen.block(types.sig(), &self.buffers.values[height..])?;
-        self.open(frame, Kind::Block, types, height)
-    }
-
-    pub(super) fn visit_loop(&mut self, ty: BlockType) -> Result<()> {
-        if !self.live {
-            return self.open_dead();
-        }
-        let types = BlockTypes::new(self.module, ty)?;
-        let height = self.height_below(types.params.len());
-        let frame = self.codegen.loop_(types.sig(), &mut self.buffers.values[height..])?;
-        self.open(frame, Kind::Loop, types, height)
-    }
-
-    pub(super) fn visit_if(&mut self, ty: BlockType) -> Result<()> {
-        if !self.live {
-            return self.open_dead();
-        }
-        let types = BlockTypes::new(self.module, ty)?;
+    pub(super) fn if_(&mut self, ty: BlockType) -> Result<()> {
+        let sig = Sig::new(ty);
         let condition = self.pop();
-        let height = self.height_below(types.params.len());
-        let params = &self.buffers.values[height..];
-        let frame = self.codegen.if_(types.sig(), params, condition)?;
-        let params = params.into();
-        self.open(frame, Kind::If { params }, types, height)
-    }
-
-    fn open(&mut self, frame: C::Frame, kind: Kind<C::Value>, types: BlockTypes, height: usize) -> Result<()> {
-        self.buffers.frames.push(frame);
-        self.buffers.control.push(ControlFrame { kind, types, height, branched: false });
+        let base = self.block_operands(sig)?;
+        let params = &self.stacks.values[base..];
+        let frame = self.codegen.if_(sig.types(self.module), params, condition)?;
+        self.stacks.if_params.extend_from_slice(params);
+        self.open(Kind::If, sig, base, frame);
         Ok(())
     }
 
-    fn open_dead(&mut self) -> Result<()> {
-        let types = BlockTypes { params: Box::default(), results: Box::default() };
-        let height = self.buffers.values.len();
-        self.buffers.control.push(ControlFrame { kind: Kind::Dead, types, height, branched: false });
+    /// A frame was opened in dead code: nothing in it is live.
+    pub(super) fn open_dead(&mut self) -> Result<()> {
+        self.dead_depth += 1;
         Ok(())
     }
 
-    pub(super) fn visit_else(&mut self) -> Result<()> {
-        let control = self.buffers.control.last_mut().expect("`else` has a frame");
-        let Kind::If { params } = std::mem::replace(&mut control.kind, Kind::Else) else {
-            // The `if` was dead, and so is its `else`.
-            control.kind = Kind::Dead;
-            return Ok(());
-        };
-        self.else_arm(params)
-    }
-
-    /// Ends the first arm of the innermost `if` and starts the second with the same parameters.
-    fn else_arm(&mut self, mut params: Box<[C::Value]>) -> Result<()> {
-        let control = self.buffers.control.last_mut().expect("`else` has a frame");
-        let height = control.height;
-        let frame = self.buffers.frames.last_mut().expect("a live `if` has the backend's frame");
-        let fallthrough = self.live.then(|| &self.buffers.values[height..]);
-        // The end can now be reached from the first arm.
-        control.branched |= self.live;
-        self.codegen.else_(frame, fallthrough, &mut params)?;
-        self.buffers.values.truncate(height);
-        self.buffers.values.extend_from_slice(&params);
-        self.live = true;
-        Ok(())
-    }
-
-    pub(super) fn visit_end(&mut self) -> Result<()> {
-        if let Some(control) = self.buffers.control.last_mut()
-            && let Kind::If { params } = &mut control.kind
-        {
-            let params = std::mem::take(params);
-            control.kind = Kind::Else;
-            // An `if` without `else` passes its parameters on as results.
-            self.codegen.set_offset(self.offset as u32);
-            self.else_arm(params)?;
-        }
-        let control = self.buffers.control.pop().expect("`end` has a frame");
-        if matches!(control.kind, Kind::Dead) {
+    /// `else` where the first arm's end is dead.
+    pub(super) fn else_dead(&mut self) -> Result<()> {
+        if self.dead_depth > 0 {
             return Ok(());
         }
         self.codegen.set_offset(self.offset as u32);
-        let frame = self.buffers.frames.pop().expect("a live frame has the backend's half");
-        self.buffers.results.clear();
-        let fallthrough = self.live.then(|| &self.buffers.values[control.height..]);
-        self.codegen.end(frame, fallthrough, control.branched, &mut self.buffers.results)?;
-        self.buffers.values.truncate(control.height);
-        if self.live || control.branched {
-            self.live = true;
-            self.buffers.values.extend_from_slice(&self.buffers.results);
+        self.else_()
+    }
+
+    /// `else` of a frame that was opened in live code.
+    pub(super) fn else_(&mut self) -> Result<()> {
+        let stacks = &mut self.stacks;
+        let control = stacks.control.last_mut().ok_or_else(no_frame)?;
+        control.kind = Kind::Else;
+        // The first arm's end jumps to the frame's end.
+        control.branched |= self.reachable;
+        let Control { sig, base, .. } = *control;
+        let types = sig.types(self.module);
+        let results = stacks.values.len().saturating_sub(types.results.len());
+        let fallthrough = self.reachable.then(|| &stacks.values[results..]);
+        let params = stacks.if_params.len() - types.params.len();
+        let frame = stacks.frames.last_mut().ok_or_else(no_frame)?;
+        self.codegen.else_(frame, fallthrough, &mut stacks.if_params[params..])?;
+        stacks.values.truncate(base);
+        stacks.values.extend(stacks.if_params.drain(params..));
+        self.reachable = true;
+        Ok(())
+    }
+
+    /// `end` where the code before it is dead.
+    pub(super) fn end_dead(&mut self) -> Result<()> {
+        if self.dead_depth > 0 {
+            self.dead_depth -= 1;
+            return Ok(());
         }
-        if self.buffers.control.is_empty() && self.live {
-            self.codegen.return_(&self.buffers.values)?;
-            self.live = false;
+        self.codegen.set_offset(self.offset as u32);
+        self.end()
+    }
+
+    /// `end` of a frame that was opened in live code.
+    pub(super) fn end(&mut self) -> Result<()> {
+        if self.stacks.control.last().is_some_and(|control| control.kind == Kind::If) {
+            self.else_()?;
+        }
+        let stacks = &mut self.stacks;
+        let Control { kind, sig, base, branched } = stacks.control.pop().ok_or_else(no_frame)?;
+        let frame = stacks.frames.pop().ok_or_else(no_frame)?;
+        let count = sig.types(self.module).results.len();
+        let results = stacks.values.len().saturating_sub(count);
+        let fallthrough = self.reachable.then(|| &stacks.values[results..]);
+        self.codegen.end(frame, fallthrough, branched, &mut stacks.results)?;
+        stacks.values.truncate(base);
+        self.reachable |= branched;
+        if self.reachable {
+            stacks.values.append(&mut stacks.results);
+            debug_assert_eq!(stacks.values.len(), base + count, "`end` owes the frame's results");
+        }
+        stacks.results.clear();
+        if kind == Kind::Body && self.reachable {
+            self.codegen.return_(&stacks.values)?;
+            self.reachable = false;
         }
         Ok(())
     }
 
-    /// The control frame at a branch depth, and the position of its backend half.
-    fn target(&mut self, depth: u32) -> (&mut ControlFrame<C::Value>, usize) {
-        // Frames of dead code are innermost, so a live branch crosses none: both stacks have the same height.
-        let position = self.buffers.control.len() - 1 - depth as usize;
-        (&mut self.buffers.control[position], position)
+    /// The index of the frame that a branch of depth `depth` targets; marks it as targeted.
+    fn target(&mut self, depth: u32) -> usize {
+        let index = self.stacks.control.len() - 1 - depth as usize;
+        let control = &mut self.stacks.control[index];
+        control.branched |= control.kind != Kind::Loop;
+        index
     }
 
-    /// Marks the target as reached and returns its backend half's position and its arity.
-    fn branch(&mut self, depth: u32) -> (usize, usize) {
-        let (control, position) = self.target(depth);
-        if !matches!(control.kind, Kind::Loop) {
-            control.branched = true;
-        }
-        (position, control.label().len())
+    /// How many operands a branch to the frame at `index` carries.
+    fn label_arity(&mut self, index: usize) -> Result<usize> {
+        let control = &self.stacks.control[index];
+        let types = control.sig.types(self.module);
+        let arity = if control.kind == Kind::Loop { types.params.len() } else { types.results.len() };
+        self.charge(arity)?;
+        Ok(arity)
     }
 
-    pub(super) fn visit_br(&mut self, depth: u32) -> Result<()> {
-        let (position, arity) = self.branch(depth);
-        let height = self.height_below(arity);
-        self.codegen.br(&mut self.buffers.frames[position], &self.buffers.values[height..])?;
-        self.dead()
+    pub(super) fn br(&mut self, depth: u32) -> Result<()> {
+        let target = self.target(depth);
+        let args = self.label_arity(target)?;
+        let args = self.top(args);
+        self.codegen.br(&mut self.stacks.frames[target], &self.stacks.values[args..])?;
+        self.reachable = false;
+        Ok(())
     }
 
-    pub(super) fn visit_br_if(&mut self, depth: u32) -> Result<()> {
+    pub(super) fn br_if(&mut self, depth: u32) -> Result<()> {
         let condition = self.pop();
-        let (position, arity) = self.branch(depth);
-        let height = self.height_below(arity);
-        self.codegen.br_if(&mut self.buffers.frames[position], &self.buffers.values[height..], condition)
+        let target = self.target(depth);
+        let args = self.label_arity(target)?;
+        let args = self.top(args);
+        self.codegen.br_if(&mut self.stacks.frames[target], &self.stacks.values[args..], condition)
     }
 
-    pub(super) fn visit_br_on_null(&mut self, depth: u32) -> Result<()> {
+    pub(super) fn br_on_null(&mut self, depth: u32) -> Result<()> {
         let reference = self.pop();
-        let (position, arity) = self.branch(depth);
-        let height = self.height_below(arity);
-        let frame = &mut self.buffers.frames[position];
-        let reference = self.codegen.br_on_null(frame, &self.buffers.values[height..], reference)?;
+        let target = self.target(depth);
+        let args = self.label_arity(target)?;
+        let args = self.top(args);
+        let frame = &mut self.stacks.frames[target];
+        let reference = self.codegen.br_on_null(frame, &self.stacks.values[args..], reference)?;
         self.push(reference);
         Ok(())
     }
 
-    pub(super) fn visit_br_on_non_null(&mut self, depth: u32) -> Result<()> {
-        let (position, arity) = self.branch(depth);
-        let height = self.height_below(arity);
-        self.codegen.br_on_non_null(&mut self.buffers.frames[position], &self.buffers.values[height..])?;
+    pub(super) fn br_on_non_null(&mut self, depth: u32) -> Result<()> {
+        let target = self.target(depth);
+        let args = self.label_arity(target)?;
+        let args = self.top(args);
+        self.codegen.br_on_non_null(&mut self.stacks.frames[target], &self.stacks.values[args..])?;
         self.pop();
         Ok(())
     }
 
-    pub(super) fn visit_br_table(&mut self, table: BrTable<'_>) -> Result<()> {
+    pub(super) fn br_table(&mut self, table: &BrTable<'_>) -> Result<()> {
         let index = self.pop();
-        let mut targets = std::mem::take(&mut self.buffers.targets);
-        targets.clear();
+        self.stacks.targets.clear();
         for depth in table.targets() {
-            targets.push(self.branch(depth?).0 as u32);
+            let target = self.target(depth.map_err(invalid)?);
+            self.stacks.targets.push(target as u32);
         }
-        let (default, arity) = self.branch(table.default());
-        let height = self.height_below(arity);
-        let args = &self.buffers.values[height..];
-        self.codegen.br_table(&mut self.buffers.frames, &targets, default as u32, args, index)?;
-        self.buffers.targets = targets;
-        self.dead()
-    }
-
-    pub(super) fn visit_return(&mut self) -> Result<()> {
-        let height = self.height_below(self.signature.results.len());
-        self.codegen.return_(&self.buffers.values[height..])?;
-        self.dead()
-    }
-
-    // Calls.
-
-    fn direct_callee(&self, function: u32) -> (Callee<C::Value>, TypeIdx) {
-        let index = FuncIdx(function);
-        let callee = match self.module.defined_func(index) {
-            Some(defined) => Callee::Direct(defined),
-            None => Callee::Import { index, offset: self.offsets.imported_function(index) },
-        };
-        (callee, self.module.functions[index.index()])
-    }
-
-    fn indirect_callee(&mut self, type_index: u32, table: u32) -> Callee<C::Value> {
-        let index = self.pop();
-        let table = self.module.table_ref(&self.offsets, TableIdx(table));
-        Callee::Indirect { table, type_index: TypeIdx(type_index), index }
-    }
-
-    fn ref_callee(&mut self, type_index: u32) -> Callee<C::Value> {
-        Callee::Ref { type_index: TypeIdx(type_index), reference: self.pop() }
-    }
-
-    fn call(&mut self, callee: Callee<C::Value>, type_index: u32) -> Result<()> {
-        let signature = self.type_signature(type_index);
-        let height = self.height_below(signature.params.len());
-        self.buffers.results.clear();
-        self.codegen.call(callee, &signature, &self.buffers.values[height..], &mut self.buffers.results)?;
-        self.buffers.values.truncate(height);
-        self.buffers.values.extend_from_slice(&self.buffers.results);
+        let default = self.target(table.default());
+        let args = self.label_arity(default)?;
+        let args = self.top(args);
+        let stacks = &mut self.stacks;
+        self.codegen.br_table(&mut stacks.frames, &stacks.targets, default as u32, &stacks.values[args..], index)?;
+        self.reachable = false;
         Ok(())
     }
 
-    fn return_call(&mut self, callee: Callee<C::Value>, type_index: u32) -> Result<()> {
-        let signature = self.type_signature(type_index);
-        let height = self.height_below(signature.params.len());
-        self.codegen.return_call(callee, &signature, &self.buffers.values[height..])?;
-        self.dead()
-    }
-
-    pub(super) fn visit_call(&mut self, function: u32) -> Result<()> {
-        let (callee, ty) = self.direct_callee(function);
-        self.call(callee, ty.0)
-    }
-
-    pub(super) fn visit_call_indirect(&mut self, type_index: u32, table: u32) -> Result<()> {
-        let callee = self.indirect_callee(type_index, table);
-        self.call(callee, type_index)
-    }
-
-    pub(super) fn visit_call_ref(&mut self, type_index: u32) -> Result<()> {
-        let callee = self.ref_callee(type_index);
-        self.call(callee, type_index)
-    }
-
-    pub(super) fn visit_return_call(&mut self, function: u32) -> Result<()> {
-        let (callee, ty) = self.direct_callee(function);
-        self.return_call(callee, ty.0)
-    }
-
-    pub(super) fn visit_return_call_indirect(&mut self, type_index: u32, table: u32) -> Result<()> {
-        let callee = self.indirect_callee(type_index, table);
-        self.return_call(callee, type_index)
-    }
-
-    pub(super) fn visit_return_call_ref(&mut self, type_index: u32) -> Result<()> {
-        let callee = self.ref_callee(type_index);
-        self.return_call(callee, type_index)
-    }
-
-    // Locals, globals, parametric operators, references.
-
-    pub(super) fn visit_local_get(&mut self, local: u32) -> Result<()> {
-        let value = self.codegen.local_get(LocalIdx(local))?;
-        self.push(value);
+    pub(super) fn return_(&mut self) -> Result<()> {
+        let results = self.label_arity(0)?;
+        let results = self.top(results);
+        self.codegen.return_(&self.stacks.values[results..])?;
+        self.reachable = false;
         Ok(())
     }
 
-    pub(super) fn visit_local_set(&mut self, local: u32) -> Result<()> {
-        let value = self.pop();
-        self.codegen.local_set(LocalIdx(local), value)
-    }
-
-    pub(super) fn visit_local_tee(&mut self, local: u32) -> Result<()> {
-        let value = self.pop();
-        let value = self.codegen.local_tee(LocalIdx(local), value)?;
-        self.push(value);
+    pub(super) fn trap(&mut self, code: crate::trap::TrapCode) -> Result<()> {
+        self.codegen.trap(code)?;
+        self.reachable = false;
         Ok(())
     }
+}
 
-    pub(super) fn visit_global_get(&mut self, global: u32) -> Result<()> {
-        let global = self.module.global_ref(&self.offsets, GlobalIdx(global));
-        let value = self.codegen.global_get(&global)?;
-        self.push(value);
-        Ok(())
-    }
-
-    pub(super) fn visit_global_set(&mut self, global: u32) -> Result<()> {
-        let global = self.module.global_ref(&self.offsets, GlobalIdx(global));
-        let value = self.pop();
-        self.codegen.global_set(&global, value)
-    }
-
-    pub(super) fn visit_drop(&mut self) -> Result<()> {
-        let value = self.pop();
-        self.codegen.drop_value(value)
-    }
-
-    pub(super) fn visit_select(&mut self) -> Result<()> {
-        let condition = self.pop();
-        let if_false = self.pop();
-        let if_true = self.pop();
-        let value = self.codegen.select(self.result_ty(), if_true, if_false, condition)?;
-        self.push(value);
-        Ok(())
-    }
-
-    pub(super) fn visit_typed_select(&mut self, _ty: ValType) -> Result<()> {
-        self.visit_select()
-    }
-
-    /// The validator accepts exactly one type so far.
-    pub(super) fn visit_typed_select_multi(&mut self, types: Vec<ValType>) -> Result<()> {
-        if types.len() == 1 { self.visit_select() } else { self.refuse("select with several results") }
-    }
-
-    pub(super) fn visit_ref_null(&mut self, _ty: HeapType) -> Result<()> {
-        self.constant(Const::Null)
-    }
-
-    pub(super) fn visit_ref_is_null(&mut self) -> Result<()> {
-        let reference = self.pop();
-        let value = self.codegen.ref_is_null(reference)?;
-        self.push(value);
-        Ok(())
-    }
-
-    pub(super) fn visit_ref_as_non_null(&mut self) -> Result<()> {
-        let reference = self.pop();
-        let value = self.codegen.ref_as_non_null(reference)?;
-        self.push(value);
-        Ok(())
-    }
-
-    pub(super) fn visit_ref_func(&mut self, function: u32) -> Result<()> {
-        self.libcall(Libcall::RefFunc, &[u64::from(function)], &[], false)
-    }
-
-    pub(super) fn constant(&mut self, value: Const) -> Result<()> {
-        let value = self.codegen.constant(value)?;
-        self.push(value);
-        Ok(())
-    }
-
-    /// A libcall whose operands, of the types `operands`, are on the operand stack.
-    pub(super) fn libcall(&mut self, call: Libcall, immediates: &[u64], operands: &[Ty], narrow: bool) -> Result<()> {
-        let height = self.height_below(operands.len());
-        let result = self.codegen.libcall(call, immediates, operands, &self.buffers.values[height..], narrow)?;
-        self.buffers.values.truncate(height);
-        self.buffers.values.extend(result);
-        Ok(())
-    }
+#[cold]
+fn no_frame() -> crate::compiler::CompileError {
+    internal("`end` or `else` without a frame")
 }

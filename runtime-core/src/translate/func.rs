@@ -1,286 +1,248 @@
 //! The one operator translator: validates a function body and drives a [`FuncCodegen`].
 //!
-//! Each operator is first validated, then — in live code — handed to the inherent method of [`State`] that has the
-//! operator's name. Those methods are made from tables, one file per family: [`super::numeric`], [`super::simd`],
-//! [`super::memory`], [`super::control`]; operators that are refused stand in [`super::refused`]. An operator that a new
-//! wasmparser adds has no such method, and does not compile.
+//! Every operator is visited once: the visiting method validates it, and if it is reachable, passes it on to its entry in
+//! the tables of [`crate::translate::operators`], [`crate::translate::atomic`] and [`crate::translate::simd`].
 
 use wasmparser::{
-    BinaryReader, FrameKind, FrameStack, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody,
-    ValidatorResources, VisitOperator, VisitSimdOperator,
+    FrameKind, FrameStack, FuncValidator, FuncValidatorAllocations, ValType, ValidatorResources, VisitOperator,
+    VisitSimdOperator,
 };
 
 use crate::compiler::CompileError;
+use crate::libcall::Libcall;
 use crate::module::ModuleInfo;
-use crate::translate::codegen::{BlockSig, FuncCodegen, Result};
-use crate::translate::control::ControlFrame;
-use crate::translate::module::val_type;
-use crate::types::*;
-use crate::vm::layout::VMOffsets;
+use crate::translate::atomic::atomic_operator;
+use crate::translate::codegen::FuncCodegen;
+use crate::translate::control::Control;
+use crate::translate::convert;
+use crate::translate::error::{internal, invalid, unsupported_operator};
+use crate::translate::operators::{dead_operator, operator};
+use crate::translate::ops::IntShape::{I8x16, I16x8, I32x4, I64x2};
+use crate::translate::ops::*;
+use crate::translate::simd::simd_operator;
+use crate::trap::TrapCode;
+use crate::types::Width::{W32, W64};
+use crate::types::{DefinedFuncIdx, LocalIdx, Ty, TypeIdx};
 
 /// A function body to translate, and what its validation needs.
 pub struct FuncInput<'a> {
     /// Which function.
     pub index: DefinedFuncIdx,
     /// Its body.
-    pub body: FunctionBody<'a>,
+    pub body: wasmparser::FunctionBody<'a>,
     /// Validation resources of the module.
-    pub validate: FuncToValidate<ValidatorResources>,
+    pub validate: wasmparser::FuncToValidate<ValidatorResources>,
 }
 
 /// Reusable state of the translation; one per worker.
 pub struct FuncTranslator<C: FuncCodegen> {
+    stacks: Stacks<C>,
     allocations: FuncValidatorAllocations,
-    buffers: Buffers<C>,
 }
 
-/// Vectors that are reused from function to function.
-pub(super) struct Buffers<C: FuncCodegen> {
-    /// The operand stack.
+/// The vectors of a function's translation, kept from function to function.
+pub(super) struct Stacks<C: FuncCodegen> {
+    /// The operand stack. In dead code its contents mean nothing.
     pub(super) values: Vec<C::Value>,
-    /// Control frames, those of dead code included.
-    pub(super) control: Vec<ControlFrame<C::Value>>,
-    /// The backend's halves of the frames that were opened in live code.
+    /// The control frames opened in live code, the function's body first.
+    pub(super) control: Vec<Control>,
+    /// The backend halves of `control`.
     pub(super) frames: Vec<C::Frame>,
-    /// Results of calls and blocks on their way to the operand stack.
+    /// Parameters of the open `if`s without `else` so far, outermost first.
+    pub(super) if_params: Vec<C::Value>,
+    /// Results of a call or block on their way to the operand stack.
     pub(super) results: Vec<C::Value>,
     /// Targets of a `br_table`.
     pub(super) targets: Vec<u32>,
+    /// Representations of the locals.
     locals: Vec<Ty>,
 }
 
-impl<C: FuncCodegen> Default for Buffers<C> {
-    fn default() -> Self {
+impl<C: FuncCodegen> Stacks<C> {
+    const fn new() -> Self {
         Self {
             values: Vec::new(),
             control: Vec::new(),
             frames: Vec::new(),
+            if_params: Vec::new(),
             results: Vec::new(),
             targets: Vec::new(),
             locals: Vec::new(),
         }
     }
-}
 
-impl<C: FuncCodegen> Buffers<C> {
     fn clear(&mut self) {
         self.values.clear();
         self.control.clear();
         self.frames.clear();
+        self.if_params.clear();
         self.results.clear();
         self.targets.clear();
         self.locals.clear();
     }
 }
 
-impl<C: FuncCodegen> Default for FuncTranslator<C> {
-    fn default() -> Self {
-        Self { allocations: FuncValidatorAllocations::default(), buffers: Buffers::default() }
-    }
-}
-
 impl<C: FuncCodegen> FuncTranslator<C> {
     /// An empty translator.
     pub fn new() -> Self {
-        Self::default()
+        Self { stacks: Stacks::new(), allocations: FuncValidatorAllocations::default() }
     }
 
     /// Validates `input` and translates it into calls of `codegen`, from `begin` to `finish`.
-    pub fn translate(&mut self, module: &ModuleInfo, input: FuncInput<'_>, codegen: &mut C) -> Result<()> {
-        self.buffers.clear();
-        let features = input.validate.features;
-        let mut state = State {
-            module,
-            offsets: module.offsets(),
-            signature: module.func_type(module.functions[module.func_index(input.index).index()]).signature(),
-            validator: input.validate.into_validator(std::mem::take(&mut self.allocations)),
-            codegen,
-            buffers: &mut self.buffers,
-            live: true,
-            offset: 0,
-        };
-        let mut reader = input.body.get_binary_reader();
-        state.begin(&mut reader)?;
-        reader.set_features(features);
-        while !reader.eof() {
-            state.offset = reader.original_position();
-            reader.visit_operator(&mut Visitor(&mut state))??;
+    ///
+    /// `module` is the one that the input came with. After an error, what `codegen` has emitted is incomplete.
+    pub fn translate(
+        &mut self,
+        module: &ModuleInfo,
+        input: FuncInput<'_>,
+        codegen: &mut C,
+    ) -> Result<(), CompileError> {
+        if module.resolved.signatures.len() != module.types.len() {
+            return Err(internal("the module was not resolved"));
         }
-        reader.finish_expression(&Visitor(&mut state))?;
-        state.codegen.finish()?;
-        self.allocations = state.validator.into_allocations();
+        let type_index = module.functions[module.func_index(input.index).index()];
+        let mut stacks = std::mem::replace(&mut self.stacks, Stacks::new());
+        stacks.clear();
+        let mut visitor = Visitor {
+            module,
+            codegen,
+            validator: input.validate.into_validator(std::mem::take(&mut self.allocations)),
+            stacks,
+            offset: 0,
+            reachable: true,
+            dead_depth: 0,
+            traffic: 0,
+        };
+        visitor.body(&input.body, type_index)?;
+        self.stacks = visitor.stacks;
+        self.allocations = visitor.validator.into_allocations();
         Ok(())
+    }
+}
+
+impl<C: FuncCodegen> Default for FuncTranslator<C> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 /// The translation of one function.
-pub(super) struct State<'s, C: FuncCodegen> {
-    pub(super) module: &'s ModuleInfo,
-    pub(super) offsets: VMOffsets,
-    pub(super) signature: Signature,
+pub(super) struct Visitor<'t, C: FuncCodegen> {
+    pub(super) module: &'t ModuleInfo,
+    pub(super) codegen: &'t mut C,
     pub(super) validator: FuncValidator<ValidatorResources>,
-    pub(super) codegen: &'s mut C,
-    pub(super) buffers: &'s mut Buffers<C>,
-    /// Whether the next operator can be reached.
-    pub(super) live: bool,
-    /// The operator's offset in the module's bytes.
+    pub(super) stacks: Stacks<C>,
+    /// Offset of the operator being visited.
     pub(super) offset: u64,
+    /// Whether the operator being visited can be reached.
+    pub(super) reachable: bool,
+    /// How many control frames are open that were opened in dead code.
+    pub(super) dead_depth: u32,
+    /// Operands that blocks, branches and calls have moved so far.
+    pub(super) traffic: usize,
 }
 
-impl<C: FuncCodegen> State<'_, C> {
-    /// Reads the locals and opens the frame of the body.
-    fn begin(&mut self, reader: &mut BinaryReader<'_>) -> Result<()> {
-        self.buffers.locals.extend_from_slice(&self.signature.params);
-        for _ in 0..reader.read_var_u32()? {
+impl<C: FuncCodegen> Visitor<'_, C> {
+    fn body(&mut self, body: &wasmparser::FunctionBody<'_>, ty: TypeIdx) -> Result<(), CompileError> {
+        let signature = &self.module.resolved.signatures[ty.index()];
+        let mut reader = body.get_binary_reader();
+        reader.set_features(*self.validator.features());
+        self.stacks.locals.extend_from_slice(&signature.params);
+        for _ in 0..reader.read_var_u32().map_err(invalid)? {
             let offset = reader.original_position();
-            let count: u32 = reader.read()?;
-            let ty = reader.read()?;
-            // Refuses more than the limit of locals before any room is made for them.
-            self.validator.define_locals(offset, count, ty)?;
-            let ty = val_type(&ty)?.ty();
-            self.buffers.locals.extend(std::iter::repeat_n(ty, count as usize));
+            let count = reader.read_var_u32().map_err(invalid)?;
+            let ty = reader.read::<ValType>().map_err(invalid)?;
+            // Refuses to go beyond 50,000 locals.
+            self.validator.define_locals(offset, count, ty).map_err(invalid)?;
+            self.stacks.locals.extend(std::iter::repeat_n(convert::ty(ty), count as usize));
         }
         self.codegen.set_offset(reader.original_position() as u32);
-        let frame = self.codegen.begin(&self.signature, &self.buffers.locals)?;
-        self.buffers.frames.push(frame);
-        self.buffers.control.push(ControlFrame::body(&self.signature));
-        Ok(())
-    }
-
-    pub(super) fn pop(&mut self) -> C::Value {
-        self.buffers.values.pop().expect("validated operators find their operands")
-    }
-
-    pub(super) fn push(&mut self, value: C::Value) {
-        self.buffers.values.push(value);
-    }
-
-    /// The operand stack's height below its `count` topmost operands.
-    pub(super) fn height_below(&self, count: usize) -> usize {
-        self.buffers.values.len() - count
-    }
-
-    /// The type on top of the validator's stack, which is the result of the operator that was just validated.
-    pub(super) fn result_ty(&self) -> Ty {
-        match self.validator.get_operand_type(0) {
-            Some(Some(wasmparser::ValType::I64)) => Ty::I64,
-            Some(Some(wasmparser::ValType::F32)) => Ty::F32,
-            Some(Some(wasmparser::ValType::F64)) => Ty::F64,
-            Some(Some(wasmparser::ValType::V128)) => Ty::V128,
-            Some(Some(wasmparser::ValType::Ref(_))) => Ty::Ref,
-            // In live code the type is known; what is left is `i32`.
-            Some(Some(wasmparser::ValType::I32) | None) | None => Ty::I32,
+        let frame = self.codegen.begin(signature, &self.stacks.locals)?;
+        self.stacks.frames.push(frame);
+        self.stacks.control.push(Control::body(ty));
+        while !reader.eof() {
+            self.offset = reader.original_position();
+            reader.visit_operator(self).map_err(invalid)??;
         }
-    }
-
-    /// The representation of a function type.
-    pub(super) fn type_signature(&self, index: u32) -> Signature {
-        self.module.func_type(TypeIdx(index)).signature()
-    }
-
-    /// That an operator is valid and still refused.
-    pub(super) fn refuse(&self, operator: &str) -> Result<()> {
-        Err(CompileError::Unsupported {
-            what: format!("the operator `{operator}`"),
-            by: "the translator",
-            offset: self.offset,
-        })
+        reader.finish_expression(self).map_err(invalid)?;
+        self.codegen.finish()
     }
 }
 
-/// Representations of a block type.
-pub(super) struct BlockTypes {
-    pub(super) params: Box<[Ty]>,
-    pub(super) results: Box<[Ty]>,
-}
-
-impl BlockTypes {
-    pub(super) fn new(module: &ModuleInfo, ty: wasmparser::BlockType) -> Result<Self> {
-        Ok(match ty {
-            // An empty boxed slice does not allocate.
-            wasmparser::BlockType::Empty => Self { params: Box::default(), results: Box::default() },
-            wasmparser::BlockType::Type(ty) => {
-                Self { params: Box::default(), results: Box::new([val_type(&ty)?.ty()]) }
-            }
-            wasmparser::BlockType::FuncType(index) => {
-                let Signature { params, results } = module.func_type(TypeIdx(index)).signature();
-                Self { params, results }
-            }
-        })
-    }
-
-    pub(super) fn sig(&self) -> BlockSig<'_> {
-        BlockSig { params: &self.params, results: &self.results }
-    }
-}
-
-/// What wasmparser's reader calls.
-struct Visitor<'v, 's, C: FuncCodegen>(&'v mut State<'s, C>);
-
-impl<C: FuncCodegen> FrameStack for Visitor<'_, '_, C> {
+impl<C: FuncCodegen> FrameStack for Visitor<'_, C> {
+    #[inline]
     fn current_frame(&self) -> Option<FrameKind> {
-        Some(self.0.validator.get_control_frame(0)?.kind)
+        self.validator.get_control_frame(0).map(|frame| frame.kind)
     }
 }
 
-/// Control operators are followed in dead code too, because they open and close frames.
-macro_rules! if_reachable {
-    ($live:expr, visit_block, $call:expr) => {
-        $call
+/// Defines the visiting methods: one arm per proposal, so that neither a new operator nor a new proposal of wasmparser goes
+/// unnoticed. Operators of supported proposals must have an entry in a table; the others are refused by name.
+macro_rules! visit {
+    ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
+        $(visit! { @$proposal $op [$($($arg: $argty),*)?] $visit })*
     };
-    ($live:expr, visit_loop, $call:expr) => {
-        $call
-    };
-    ($live:expr, visit_if, $call:expr) => {
-        $call
-    };
-    ($live:expr, visit_else, $call:expr) => {
-        $call
-    };
-    ($live:expr, visit_end, $call:expr) => {
-        $call
-    };
-    ($live:expr, $visit:ident, $call:expr) => {
-        if $live { $call } else { Ok(()) }
-    };
-}
-
-macro_rules! validate_then_translate {
-    ($visitor:ident $(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
-        $(
-            #[inline]
-            fn $visit(&mut self $($(, $arg: $argty)*)?) -> Self::Output {
-                let state = &mut *self.0;
-                state.validator.$visitor(state.offset).$visit($($($arg.clone()),*)?)?;
-                if_reachable!(state.live, $visit, {
-                    state.codegen.set_offset(state.offset as u32);
-                    state.$visit($($($arg),*)?)
-                })
+    (@mvp $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@sign_extension $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@saturating_float_to_int $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@bulk_memory $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@reference_types $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@tail_call $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@function_references $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@wide_arithmetic $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@threads $($rest:tt)*) => { visit! { atomic_operator: $($rest)* } };
+    (@simd $($rest:tt)*) => { visit! { simd_operator: $($rest)* } };
+    (@relaxed_simd $($rest:tt)*) => { visit! { simd_operator: $($rest)* } };
+    (@exceptions $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@legacy_exceptions $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@gc $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@custom_descriptors $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@stack_switching $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@memory_control $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@shared_everything_threads $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@acquire_release_atomics $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (simd_operator: $op:ident [$($arg:ident: $argty:ty),*] $visit:ident) => {
+        fn $visit(&mut self $(, $arg: $argty)*) -> Self::Output {
+            self.validator.simd_visitor(self.offset).$visit($($arg),*).map_err(invalid)?;
+            if self.reachable {
+                self.codegen.set_offset(self.offset as u32);
+                simd_operator!(self $op $($arg)*)
+            } else {
+                Ok(())
             }
-        )*
+        }
+    };
+    ($table:ident: $op:ident [$($arg:ident: $argty:ty),*] $visit:ident) => {
+        fn $visit(&mut self $(, $arg: $argty)*) -> Self::Output {
+            self.validator.visitor(self.offset).$visit($($arg.clone()),*).map_err(invalid)?;
+            if self.reachable {
+                self.codegen.set_offset(self.offset as u32);
+                $table!(self $op $($arg)*)
+            } else {
+                dead_operator!(self $op)
+            }
+        }
+    };
+    (refuse $op:ident [$($arg:ident: $argty:ty),*] $visit:ident) => {
+        #[cold]
+        fn $visit(&mut self $(, $arg: $argty)*) -> Self::Output {
+            self.validator.visitor(self.offset).$visit($($arg),*).map_err(invalid)?;
+            Err(unsupported_operator(stringify!($visit), self.offset))
+        }
     };
 }
 
-macro_rules! scalar_operators {
-    ($($all:tt)*) => { validate_then_translate! { visitor $($all)* } };
-}
-
-macro_rules! simd_operators {
-    ($($all:tt)*) => { validate_then_translate! { simd_visitor $($all)* } };
-}
-
-#[allow(clippy::clone_on_copy, reason = "some arguments are not `Copy`, and the macro does not know which")]
-impl<'a, C: FuncCodegen> VisitOperator<'a> for Visitor<'_, '_, C> {
-    type Output = Result<()>;
+#[allow(clippy::clone_on_copy, reason = "most immediates are `Copy`, the tables of branch targets are not")]
+impl<'a, C: FuncCodegen> VisitOperator<'a> for Visitor<'_, C> {
+    type Output = Result<(), CompileError>;
 
     fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = Self::Output>> {
         Some(self)
     }
 
-    wasmparser::for_each_visit_operator!(scalar_operators);
+    wasmparser::for_each_visit_operator!(visit);
 }
 
-#[allow(clippy::clone_on_copy, reason = "some arguments are not `Copy`, and the macro does not know which")]
-impl<'a, C: FuncCodegen> VisitSimdOperator<'a> for Visitor<'_, '_, C> {
-    wasmparser::for_each_visit_simd_operator!(simd_operators);
+impl<'a, C: FuncCodegen> VisitSimdOperator<'a> for Visitor<'_, C> {
+    wasmparser::for_each_visit_simd_operator!(visit);
 }

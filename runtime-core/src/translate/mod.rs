@@ -1,11 +1,21 @@
 //! From wasm bytes to calls of a code generator.
 
 pub mod codegen;
-mod control;
 pub mod func;
-mod memory;
 pub mod module;
-mod numeric;
 pub mod ops;
-mod refused;
+
+mod atomic;
+mod call;
+mod const_expr;
+mod control;
+mod convert;
+mod error;
+mod memory;
+mod names;
+mod operators;
 mod simd;
+mod stack;
+mod table;
+#[cfg(test)]
+mod tests;

@@ -1,231 +1,264 @@
-//! Module translation: every section but the code becomes a [`ModuleInfo`], every body a [`FuncInput`].
+//! A module's sections as a [`ModuleInfo`] and function bodies to translate.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use wasmparser::{
-    ExternalKind, FuncToValidate, Imports, Name, NameSectionReader, Operator, Parser, Payload, TypeRef, ValidPayload,
-    Validator, ValidatorResources, WasmFeatures,
+    BinaryReader, CompositeInnerType, DataKind, ElementKind, ExternalKind, FromReader, Imports, Parser, Payload,
+    SectionLimited, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
 use crate::compiler::CompileError;
 use crate::module::*;
+use crate::translate::const_expr::const_expr;
+use crate::translate::convert;
+use crate::translate::error::{invalid, unsupported};
 use crate::translate::func::FuncInput;
-use crate::translate::ops::Const;
+use crate::translate::names;
 use crate::types::*;
 
-/// Memories that one module may have: keeps every vmctx offset small.
-const MEMORIES_MAX: usize = 100;
-/// Globals, tables and imported functions together that one module may have, for the same reason.
-const CONTEXT_ENTRIES_MAX: usize = 10_000_000;
+type Result<T> = std::result::Result<T, CompileError>;
 
-/// A translated module.
+/// A module whose sections are validated and whose function bodies are still to be.
 pub struct Translation<'a> {
     /// Everything but the code.
     pub info: ModuleInfo,
-    /// The bodies, in index order.
+    /// The function bodies, in index order.
     pub functions: Vec<FuncInput<'a>>,
 }
 
-/// WebAssembly 3.0 without exceptions and garbage collection, with threads and wide arithmetic.
+/// What is accepted when nothing else is said: WebAssembly 3.0 without exceptions and garbage collection, plus
+/// wide arithmetic.
 pub fn default_features() -> WasmFeatures {
-    WasmFeatures::WASM3
-        .union(WasmFeatures::THREADS)
-        .union(WasmFeatures::WIDE_ARITHMETIC)
-        .difference(WasmFeatures::GC)
-        .difference(WasmFeatures::EXCEPTIONS)
-        .difference(WasmFeatures::LEGACY_EXCEPTIONS)
+    WasmFeatures::WASM2
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::FUNCTION_REFERENCES
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::RELAXED_SIMD
+        | WasmFeatures::THREADS
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::WIDE_ARITHMETIC
 }
 
-/// Translates a module in the binary format: validates everything but the bodies, which their translation validates.
-pub fn translate_module(wasm: &[u8], features: WasmFeatures) -> Result<Translation<'_>, CompileError> {
-    let mut translator = ModuleTranslator {
-        validator: Validator::new_with_features(features),
-        translation: Translation { info: ModuleInfo::default(), functions: Vec::new() },
-        escaping: BTreeSet::new(),
-    };
-    for payload in Parser::new(0).parse_all(wasm) {
-        translator.payload(payload?)?;
+/// Validates everything of a binary module but the function bodies, and collects it.
+///
+/// Time and memory are proportional to the length of `wasm`: counts that the module declares are only believed
+/// as far as items follow.
+pub fn translate_module<'a>(wasm: &'a [u8], features: WasmFeatures) -> Result<Translation<'a>> {
+    let mut reader = ModuleReader::new(features);
+    each_payload(wasm, features, |valid, payload| reader.payload(valid, payload))?;
+    Ok(reader.finish())
+}
+
+/// Validates a binary module completely, function bodies included. Says nothing about what compilers support.
+pub fn validate(wasm: &[u8], features: WasmFeatures) -> Result<()> {
+    let mut allocations = wasmparser::FuncValidatorAllocations::default();
+    each_payload(wasm, features, |valid, _| {
+        if let ValidPayload::Func(function, body) = valid {
+            let mut validator = function.into_validator(std::mem::take(&mut allocations));
+            validator.validate(&body).map_err(invalid)?;
+            allocations = validator.into_allocations();
+        }
+        Ok(())
+    })
+}
+
+/// Parses and validates `wasm`, handing every payload to `visit`.
+fn each_payload<'a>(
+    wasm: &'a [u8],
+    features: WasmFeatures,
+    mut visit: impl FnMut(ValidPayload<'a>, Payload<'a>) -> Result<()>,
+) -> Result<()> {
+    // Offsets are 32 bits wide from here on, and the highest one stands for "none".
+    if wasm.len() >= u32::MAX as usize {
+        return Err(CompileError::Limit("a module of 4 GiB or more".into()));
     }
-    Ok(translator.finish())
-}
-
-/// Validates a whole module, bodies included.
-pub fn validate(wasm: &[u8], features: WasmFeatures) -> Result<(), CompileError> {
-    let mut allocations = Default::default();
-    for input in translate_module(wasm, features)?.functions {
-        let mut validator = input.validate.into_validator(allocations);
-        validator.validate(&input.body)?;
-        allocations = validator.into_allocations();
+    if wasm.get(..4) == Some(b"\0asm") && wasm.get(6..8) == Some(&[1, 0]) {
+        return Err(unsupported("a component".into(), 4));
+    }
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    for payload in parser.parse_all(wasm) {
+        let payload = payload.map_err(invalid)?;
+        let valid = validator.payload(&payload).map_err(invalid)?;
+        visit(valid, payload)?;
     }
     Ok(())
 }
 
-struct ModuleTranslator<'a> {
-    validator: Validator,
-    translation: Translation<'a>,
-    escaping: BTreeSet<FuncIdx>,
+/// Calls `each` with the items of a section and their offsets.
+fn each<'a, T: FromReader<'a>>(
+    section: SectionLimited<'a, T>,
+    mut each: impl FnMut(u64, T) -> Result<()>,
+) -> Result<()> {
+    for item in section.into_iter_with_offsets() {
+        let (offset, item) = item.map_err(invalid)?;
+        each(offset, item)?;
+    }
+    Ok(())
 }
 
-impl<'a> ModuleTranslator<'a> {
-    fn payload(&mut self, payload: Payload<'a>) -> Result<(), CompileError> {
-        if let ValidPayload::Func(validate, body) = self.validator.payload(&payload)? {
-            self.body(validate, body);
+fn range(range: Range<u64>) -> Range<usize> {
+    range.start as usize..range.end as usize
+}
+
+/// Collects a module from its payloads.
+struct ModuleReader<'a> {
+    info: ModuleInfo,
+    functions: Vec<FuncInput<'a>>,
+    names: Option<BinaryReader<'a>>,
+    features: WasmFeatures,
+}
+
+impl<'a> ModuleReader<'a> {
+    fn new(features: WasmFeatures) -> Self {
+        Self { info: ModuleInfo::default(), functions: Vec::new(), names: None, features }
+    }
+
+    fn payload(&mut self, valid: ValidPayload<'a>, payload: Payload<'a>) -> Result<()> {
+        if let ValidPayload::Func(function, body) = valid {
+            let index = DefinedFuncIdx::from_index(self.functions.len());
+            self.info.bodies.push(range(body.range()));
+            self.functions.push(FuncInput { index, body, validate: function });
             return Ok(());
         }
+        let info = &mut self.info;
         match payload {
-            Payload::Version { encoding: wasmparser::Encoding::Component, range, .. } => {
-                return Err(unsupported("a component (only core modules are)", range.start));
-            }
-            Payload::TypeSection(section) => self.types(section)?,
-            Payload::ImportSection(section) => self.imports(section)?,
-            Payload::FunctionSection(section) => {
-                for ty in section {
-                    self.translation.info.functions.push(TypeIdx(ty?));
-                }
-            }
-            Payload::TableSection(section) => self.tables(section)?,
-            Payload::MemorySection(section) => {
-                for ty in section {
-                    self.translation.info.memories.push(memory_type(&ty?));
-                }
-                self.check_limits()?;
-            }
-            Payload::TagSection(section) => {
-                for ty in section {
-                    self.translation.info.tags.push(TypeIdx(ty?.func_type_idx));
-                }
-            }
-            Payload::GlobalSection(section) => {
-                for global in section {
-                    let global = global?;
-                    let ty = global_type(&global.ty)?;
-                    self.translation.info.globals.push(ty);
-                    let init = self.const_expr(&global.init_expr)?;
-                    self.translation.info.global_inits.push(init);
-                }
-                self.check_limits()?;
-            }
-            Payload::ExportSection(section) => self.exports(section)?,
+            Payload::TypeSection(section) => self.types(section),
+            Payload::ImportSection(section) => self.imports(section),
+            Payload::FunctionSection(section) => each(section, |_, ty| {
+                info.functions.push(TypeIdx(ty));
+                Ok(())
+            }),
+            Payload::TableSection(section) => self.tables(section),
+            Payload::MemorySection(section) => each(section, |offset, ty| {
+                info.memories.push(convert::memory_type(&ty, offset)?);
+                Ok(())
+            }),
+            Payload::TagSection(section) => each(section, |_, tag| {
+                info.tags.push(TypeIdx(tag.func_type_idx));
+                Ok(())
+            }),
+            Payload::GlobalSection(section) => each(section, |offset, global| {
+                info.globals.push(convert::global_type(&global.ty, offset)?);
+                info.global_inits.push(const_expr(&global.init_expr, &mut info.escaping)?);
+                Ok(())
+            }),
+            Payload::ExportSection(section) => self.exports(section),
             Payload::StartSection { func, .. } => {
-                self.escaping.insert(FuncIdx(func));
-                self.translation.info.start = Some(FuncIdx(func));
+                info.start = Some(FuncIdx(func));
+                info.escaping.push(FuncIdx(func));
+                Ok(())
             }
-            Payload::ElementSection(section) => self.elements(section)?,
-            Payload::DataSection(section) => self.data(section)?,
-            Payload::CodeSectionStart { unchecked_range: range, .. } => {
-                self.translation.info.code_section_offset = offset(range.start)?;
+            Payload::ElementSection(section) => self.elements(section),
+            Payload::CodeSectionStart { unchecked_range, .. } => {
+                info.code_section_offset = unchecked_range.start as usize;
+                Ok(())
             }
+            Payload::DataSection(section) => self.data(section),
             Payload::CustomSection(section) => {
-                if let wasmparser::KnownCustom::Name(names) = section.as_known() {
-                    self.names(names);
-                }
-                let range = byte_range(section.data_range())?;
-                self.translation.info.custom_sections.push((section.name().to_owned(), range));
+                self.custom(&section);
+                Ok(())
             }
-            // Validated above; nothing in them is needed (`DataCount`), or the validator has refused them.
-            _ => {}
+            Payload::Version { .. }
+            | Payload::DataCountSection { .. }
+            | Payload::CodeSectionEntry(_)
+            | Payload::End(_) => Ok(()),
+            // The payload enum is open. The validator refuses unknown sections.
+            _ => Err(unsupported("a section of an unknown kind".into(), 0)),
         }
-        Ok(())
     }
 
-    fn body(&mut self, validate: FuncToValidate<ValidatorResources>, body: wasmparser::FunctionBody<'a>) {
-        let range = body.range();
-        self.translation.info.bodies.push(range.start as usize..range.end as usize);
-        let index = DefinedFuncIdx::from_index(self.translation.functions.len());
-        self.translation.functions.push(FuncInput { index, body, validate });
-    }
-
-    fn types(&mut self, section: wasmparser::TypeSectionReader<'a>) -> Result<(), CompileError> {
-        for group in section.into_iter_with_offsets() {
-            let (offset, group) = group?;
-            for ty in group.into_types() {
-                let wasmparser::CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
-                    return Err(unsupported("a type of garbage collection", offset));
-                };
-                let params = ty.params().iter().map(val_type).collect::<Result<Box<[_]>, _>>()?;
-                let results = ty.results().iter().map(val_type).collect::<Result<Box<[_]>, _>>()?;
-                self.translation.info.types.push(TypeDef::Func(FuncType { params, results }));
-            }
-        }
-        Ok(())
-    }
-
-    fn imports(&mut self, section: wasmparser::ImportSectionReader<'a>) -> Result<(), CompileError> {
-        for imports in section {
-            match imports? {
-                Imports::Single(_, import) => self.import(import.module, import.name, &import.ty)?,
-                Imports::Compact1 { module, items } => {
-                    for item in items {
-                        let item = item?;
-                        self.import(module, item.name, &item.ty)?;
-                    }
+    fn types(&mut self, section: wasmparser::TypeSectionReader<'a>) -> Result<()> {
+        let info = &mut self.info;
+        each(section, |_, group| {
+            let first = info.types.len() as u32;
+            let explicit = group.is_explicit_rec_group();
+            for (offset, ty) in group.into_types_and_offsets() {
+                let refuse = |what: &str| Err(unsupported(what.into(), offset));
+                if !ty.is_final || !ty.supertype_idxs.is_empty() {
+                    return refuse("a type with supertypes or subtypes");
                 }
-                Imports::Compact2 { module, ty, names } => {
-                    for name in names {
-                        self.import(module, name?, &ty)?;
-                    }
+                let composite = &ty.composite_type;
+                if composite.shared || composite.descriptor_idx.is_some() || composite.describes_idx.is_some() {
+                    return refuse("a shared or described type");
+                }
+                match &composite.inner {
+                    CompositeInnerType::Func(ty) => info.types.push(TypeDef::Func(convert::func_type(ty, offset)?)),
+                    CompositeInnerType::Array(_) => return refuse("an array type"),
+                    CompositeInnerType::Struct(_) => return refuse("a struct type"),
+                    CompositeInnerType::Cont(_) => return refuse("a continuation type"),
                 }
             }
-        }
-        self.check_limits()
+            if explicit && info.types.len() as u32 != first + 1 {
+                info.rec_groups.push(TypeIdx(first)..TypeIdx(info.types.len() as u32));
+            }
+            Ok(())
+        })
     }
 
-    fn import(&mut self, module: &str, name: &str, ty: &TypeRef) -> Result<(), CompileError> {
-        let info = &mut self.translation.info;
-        let ty = match ty {
-            TypeRef::Func(index) | TypeRef::FuncExact(index) => {
-                info.functions.push(TypeIdx(*index));
-                info.imported_functions += 1;
-                ImportType::Func(TypeIdx(*index))
-            }
-            TypeRef::Table(ty) => {
-                let ty = table_type(ty)?;
-                info.tables.push(ty);
-                info.imported_tables += 1;
-                ImportType::Table(ty)
-            }
-            TypeRef::Memory(ty) => {
-                let ty = memory_type(ty);
-                info.memories.push(ty);
-                info.imported_memories += 1;
-                ImportType::Memory(ty)
-            }
-            TypeRef::Global(ty) => {
-                let ty = global_type(ty)?;
-                info.globals.push(ty);
-                info.imported_globals += 1;
-                ImportType::Global(ty)
-            }
-            TypeRef::Tag(ty) => {
-                info.tags.push(TypeIdx(ty.func_type_idx));
-                info.imported_tags += 1;
-                ImportType::Tag(TypeIdx(ty.func_type_idx))
-            }
-        };
-        info.imports.push(Import { module: module.to_owned(), name: name.to_owned(), ty });
-        Ok(())
-    }
-
-    fn tables(&mut self, section: wasmparser::TableSectionReader<'a>) -> Result<(), CompileError> {
-        for table in section {
-            let table = table?;
-            let init = match &table.init {
-                wasmparser::TableInit::RefNull => None,
-                wasmparser::TableInit::Expr(expr) => Some(self.const_expr(expr)?),
+    fn imports(&mut self, section: wasmparser::ImportSectionReader<'a>) -> Result<()> {
+        let info = &mut self.info;
+        each(section, |offset, imports| {
+            // The compact forms would multiply one module name by any number of imports.
+            let Imports::Single(_, import) = imports else {
+                return Err(unsupported("the compact import encoding".into(), offset));
             };
-            self.translation.info.tables.push(table_type(&table.ty)?);
-            self.translation.info.table_inits.push(init);
-        }
-        self.check_limits()
+            let ty = match import.ty {
+                TypeRef::Func(ty) => {
+                    info.functions.push(TypeIdx(ty));
+                    info.imported_functions += 1;
+                    ImportType::Func(TypeIdx(ty))
+                }
+                TypeRef::Table(ty) => {
+                    let ty = convert::table_type(&ty, offset)?;
+                    info.tables.push(ty);
+                    info.imported_tables += 1;
+                    ImportType::Table(ty)
+                }
+                TypeRef::Memory(ty) => {
+                    let ty = convert::memory_type(&ty, offset)?;
+                    info.memories.push(ty);
+                    info.imported_memories += 1;
+                    ImportType::Memory(ty)
+                }
+                TypeRef::Global(ty) => {
+                    let ty = convert::global_type(&ty, offset)?;
+                    info.globals.push(ty);
+                    info.imported_globals += 1;
+                    ImportType::Global(ty)
+                }
+                TypeRef::Tag(ty) => {
+                    info.tags.push(TypeIdx(ty.func_type_idx));
+                    info.imported_tags += 1;
+                    ImportType::Tag(TypeIdx(ty.func_type_idx))
+                }
+                TypeRef::FuncExact(_) => return Err(unsupported("an import of an exact function type".into(), offset)),
+            };
+            info.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), ty });
+            Ok(())
+        })
     }
 
-    fn exports(&mut self, section: wasmparser::ExportSectionReader<'a>) -> Result<(), CompileError> {
-        for export in section {
-            let export = export?;
+    fn tables(&mut self, section: wasmparser::TableSectionReader<'a>) -> Result<()> {
+        let info = &mut self.info;
+        each(section, |offset, table| {
+            info.tables.push(convert::table_type(&table.ty, offset)?);
+            info.table_inits.push(match &table.init {
+                TableInit::RefNull => None,
+                TableInit::Expr(expr) => Some(const_expr(expr, &mut info.escaping)?),
+            });
+            Ok(())
+        })
+    }
+
+    fn exports(&mut self, section: wasmparser::ExportSectionReader<'a>) -> Result<()> {
+        let info = &mut self.info;
+        each(section, |_, export| {
             let entity = match export.kind {
                 ExternalKind::Func | ExternalKind::FuncExact => {
-                    self.escaping.insert(FuncIdx(export.index));
+                    info.escaping.push(FuncIdx(export.index));
                     Entity::Func(FuncIdx(export.index))
                 }
                 ExternalKind::Table => Entity::Table(TableIdx(export.index)),
@@ -233,206 +266,100 @@ impl<'a> ModuleTranslator<'a> {
                 ExternalKind::Global => Entity::Global(GlobalIdx(export.index)),
                 ExternalKind::Tag => Entity::Tag(TagIdx(export.index)),
             };
-            self.translation.info.exports.push(Export { name: export.name.to_owned(), entity });
-        }
-        Ok(())
+            info.exports.push(Export { name: export.name.to_owned(), entity });
+            Ok(())
+        })
     }
 
-    fn elements(&mut self, section: wasmparser::ElementSectionReader<'a>) -> Result<(), CompileError> {
-        for segment in section {
-            let segment = segment?;
-            let mode = match &segment.kind {
-                wasmparser::ElementKind::Passive => ElementMode::Passive,
-                wasmparser::ElementKind::Declared => ElementMode::Declared,
-                wasmparser::ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
+    fn elements(&mut self, section: wasmparser::ElementSectionReader<'a>) -> Result<()> {
+        let info = &mut self.info;
+        each(section, |offset, element| {
+            let mode = match &element.kind {
+                ElementKind::Passive => ElementMode::Passive,
+                ElementKind::Declared => ElementMode::Declared,
+                ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
                     table: TableIdx(table_index.unwrap_or(0)),
-                    offset: self.const_expr(offset_expr)?,
+                    offset: const_expr(offset_expr, &mut info.escaping)?,
                 },
             };
-            let (ty, items) = match segment.items {
-                wasmparser::ElementItems::Functions(functions) => {
-                    let functions: Vec<_> =
-                        functions.into_iter().map(|index| index.map(FuncIdx)).collect::<Result<_, _>>()?;
-                    self.escaping.extend(&functions);
-                    (RefType::FUNCREF, ElementItems::Functions(functions))
-                }
-                wasmparser::ElementItems::Expressions(ty, expressions) => {
-                    let expressions: Vec<_> = expressions
-                        .into_iter()
-                        .map(|expr| self.const_expr(&expr?))
-                        .collect::<Result<_, CompileError>>()?;
-                    (ref_type(&ty)?, ElementItems::Expressions(expressions))
+            let (ty, items) = element_items(element.items, offset, &mut info.escaping)?;
+            info.elements.push(ElementSegment { mode, ty, items });
+            Ok(())
+        })
+    }
+
+    fn data(&mut self, section: wasmparser::DataSectionReader<'a>) -> Result<()> {
+        let info = &mut self.info;
+        each(section, |_, data| {
+            let active = match &data.kind {
+                DataKind::Passive => None,
+                DataKind::Active { memory_index, offset_expr } => {
+                    Some((MemoryIdx(*memory_index), const_expr(offset_expr, &mut info.escaping)?))
                 }
             };
-            self.translation.info.elements.push(ElementSegment { mode, ty, items });
-        }
-        Ok(())
+            // The range of the item includes its header; the bytes stand at its end.
+            let end = data.range.end as usize;
+            info.data.push(DataSegment { active, range: end - data.data.len()..end });
+            Ok(())
+        })
     }
 
-    fn data(&mut self, section: wasmparser::DataSectionReader<'a>) -> Result<(), CompileError> {
-        for segment in section {
-            let segment = segment?;
-            let active = match &segment.kind {
-                wasmparser::DataKind::Passive => None,
-                wasmparser::DataKind::Active { memory_index, offset_expr } => {
-                    Some((MemoryIdx(*memory_index), self.const_expr(offset_expr)?))
-                }
-            };
-            let end = offset(segment.range.end)?;
-            let range = end - segment.data.len()..end;
-            self.translation.info.data.push(DataSegment { active, range });
+    fn custom(&mut self, section: &wasmparser::CustomSectionReader<'a>) {
+        let name = section.name();
+        if name == "name" {
+            let reader = || BinaryReader::new_features(section.data(), section.data_offset(), self.features);
+            self.names.get_or_insert_with(reader);
+        } else if name.starts_with(".debug_") || matches!(name, "producers" | "target_features") {
+            self.info.custom_sections.push((name.to_owned(), range(section.data_range())));
         }
-        Ok(())
-    }
-
-    fn const_expr(&mut self, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, CompileError> {
-        let mut ops = Vec::with_capacity(1);
-        let mut reader = expr.get_operators_reader();
-        while !reader.eof() {
-            let (operator, offset) = reader.read_with_offset()?;
-            ops.push(match operator {
-                Operator::I32Const { value } => ConstOp::Const(Const::I32(value)),
-                Operator::I64Const { value } => ConstOp::Const(Const::I64(value)),
-                Operator::F32Const { value } => ConstOp::Const(Const::F32(value.bits())),
-                Operator::F64Const { value } => ConstOp::Const(Const::F64(value.bits())),
-                Operator::V128Const { value } => ConstOp::Const(Const::V128(u128::from_le_bytes(*value.bytes()))),
-                Operator::RefNull { .. } => ConstOp::Const(Const::Null),
-                Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIdx(global_index)),
-                Operator::RefFunc { function_index } => {
-                    self.escaping.insert(FuncIdx(function_index));
-                    ConstOp::RefFunc(FuncIdx(function_index))
-                }
-                Operator::I32Add => ConstOp::Add(Width::W32),
-                Operator::I64Add => ConstOp::Add(Width::W64),
-                Operator::I32Sub => ConstOp::Sub(Width::W32),
-                Operator::I64Sub => ConstOp::Sub(Width::W64),
-                Operator::I32Mul => ConstOp::Mul(Width::W32),
-                Operator::I64Mul => ConstOp::Mul(Width::W64),
-                Operator::End => break,
-                other => return Err(unsupported(&format!("{other:?} in a constant expression"), offset)),
-            });
-        }
-        Ok(ConstExpr(ops.into()))
-    }
-
-    /// A broken name section costs the names behind the damage, never the module (appendix 7.4.1 of the specification).
-    fn names(&mut self, section: NameSectionReader<'_>) {
-        let info = &mut self.translation.info;
-        for name in section {
-            match name {
-                Ok(Name::Module { name, .. }) => info.name = Some(name.to_owned()),
-                Ok(Name::Function(functions)) => {
-                    for naming in functions {
-                        let Ok(naming) = naming else { break };
-                        info.function_names.push((FuncIdx(naming.index), naming.name.to_owned()));
-                    }
-                }
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
-    }
-
-    fn check_limits(&self) -> Result<(), CompileError> {
-        let info = &self.translation.info;
-        if info.memories.len() > MEMORIES_MAX {
-            return Err(CompileError::Limit(format!("{} memories, more than {MEMORIES_MAX}", info.memories.len())));
-        }
-        let entries = info.globals.len() + info.tables.len() + info.imported_functions as usize;
-        if entries > CONTEXT_ENTRIES_MAX {
-            return Err(CompileError::Limit(format!(
-                "{entries} globals, tables and imported functions, more than {CONTEXT_ENTRIES_MAX}"
-            )));
-        }
-        Ok(())
     }
 
     fn finish(mut self) -> Translation<'a> {
-        let info = &mut self.translation.info;
-        info.escaping = self.escaping.into_iter().collect();
-        let functions = info.functions.len() as u32;
-        info.function_names.retain(|(index, _)| index.0 < functions);
-        info.function_names.sort_by_key(|(index, _)| *index);
-        info.function_names.dedup_by_key(|(index, _)| *index);
-        self.translation
+        let info = &mut self.info;
+        info.escaping.sort_unstable();
+        info.escaping.dedup();
+        // Last, because a name section may stand anywhere and its indices are checked.
+        if let Some(section) = self.names {
+            names::read(info, section);
+        }
+        info.resolve();
+        Translation { info: self.info, functions: self.functions }
     }
 }
 
-fn unsupported(what: &str, offset: u64) -> CompileError {
-    CompileError::Unsupported { what: what.to_owned(), by: "the translator", offset }
-}
-
-/// Offsets of 64 bits exist for streams; a module in memory has offsets that fit.
-fn offset(offset: u64) -> Result<usize, CompileError> {
-    usize::try_from(offset).map_err(|_| CompileError::Limit(format!("offset {offset:#x} is beyond the address space")))
-}
-
-fn byte_range(range: Range<u64>) -> Result<Range<usize>, CompileError> {
-    Ok(offset(range.start)?..offset(range.end)?)
-}
-
-fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType, CompileError> {
-    use wasmparser::AbstractHeapType as Abstract;
-    Ok(match ty {
-        wasmparser::HeapType::Abstract { ty, .. } => match ty {
-            Abstract::Func => HeapType::Func,
-            Abstract::NoFunc => HeapType::NoFunc,
-            Abstract::Extern => HeapType::Extern,
-            Abstract::NoExtern => HeapType::NoExtern,
-            Abstract::Any => HeapType::Any,
-            Abstract::None => HeapType::None,
-            Abstract::Eq => HeapType::Eq,
-            Abstract::I31 => HeapType::I31,
-            Abstract::Struct => HeapType::Struct,
-            Abstract::Array => HeapType::Array,
-            Abstract::Exn => HeapType::Exn,
-            Abstract::NoExn => HeapType::NoExn,
-            Abstract::Cont | Abstract::NoCont => return Err(unsupported("a continuation type", 0)),
-        },
-        wasmparser::HeapType::Concrete(index) | wasmparser::HeapType::Exact(index) => match index.as_module_index() {
-            Some(index) => HeapType::Concrete(index),
-            None => return Err(unsupported("a type index outside the module", 0)),
-        },
-    })
-}
-
-fn ref_type(ty: &wasmparser::RefType) -> Result<RefType, CompileError> {
-    Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type())? })
-}
-
-/// The translated form of a value type.
-pub(super) fn val_type(ty: &wasmparser::ValType) -> Result<ValType, CompileError> {
-    Ok(match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
-    })
-}
-
-fn index_width(is_64: bool) -> Width {
-    if is_64 { Width::W64 } else { Width::W32 }
-}
-
-fn table_type(ty: &wasmparser::TableType) -> Result<TableType, CompileError> {
-    Ok(TableType {
-        element: ref_type(&ty.element_type)?,
-        limits: Limits { min: ty.initial, max: ty.maximum },
-        index: index_width(ty.table64),
-    })
-}
-
-fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType {
-        limits: Limits { min: ty.initial, max: ty.maximum },
-        index: index_width(ty.memory64),
-        shared: ty.shared,
-        page_size_log2: ty.page_size_log2.map_or(16, |log2| log2 as u8),
+/// The elements of a segment. Expressions that are all `ref.func` become the usual case, whose tables fill lazily.
+fn element_items(
+    items: wasmparser::ElementItems<'_>,
+    offset: u64,
+    escaping: &mut Vec<FuncIdx>,
+) -> Result<(RefType, ElementItems)> {
+    match items {
+        wasmparser::ElementItems::Functions(section) => {
+            let mut functions = Vec::new();
+            each(section, |_, index| {
+                functions.push(FuncIdx(index));
+                Ok(())
+            })?;
+            escaping.extend(&functions);
+            // By index, elements are never null.
+            Ok((RefType { nullable: false, heap: HeapType::Func }, ElementItems::Functions(functions)))
+        }
+        wasmparser::ElementItems::Expressions(ty, section) => {
+            let ty = convert::ref_type(ty, offset)?;
+            let mut expressions = Vec::new();
+            each(section, |_, expr| {
+                expressions.push(const_expr(&expr, escaping)?);
+                Ok(())
+            })?;
+            let function = |expr: &ConstExpr| match expr.0[..] {
+                [ConstOp::RefFunc(index)] => Some(index),
+                _ => None,
+            };
+            let items = match expressions.iter().map(function).collect::<Option<Vec<_>>>() {
+                Some(functions) => ElementItems::Functions(functions),
+                None => ElementItems::Expressions(expressions),
+            };
+            Ok((ty, items))
+        }
     }
-}
-
-fn global_type(ty: &wasmparser::GlobalType) -> Result<GlobalType, CompileError> {
-    Ok(GlobalType { content: val_type(&ty.content_type)?, mutable: ty.mutable })
 }

@@ -1,0 +1,94 @@
+//! Calls of functions and of the host (specification, section 4.4.10).
+
+use crate::libcall::Libcall;
+use crate::translate::codegen::{Callee, FuncCodegen, Result};
+use crate::translate::func::Visitor;
+use crate::types::*;
+
+impl<C: FuncCodegen> Visitor<'_, C> {
+    fn direct(&self, index: u32) -> (Callee<C::Value>, TypeIdx) {
+        let index = FuncIdx(index);
+        let callee = match self.module.defined_func(index) {
+            Some(defined) => Callee::Direct(defined),
+            None => Callee::Import { index, offset: self.module.resolved.offsets.imported_function(index) },
+        };
+        (callee, self.module.functions[index.index()])
+    }
+
+    fn indirect(&mut self, type_index: u32, table: u32) -> (Callee<C::Value>, TypeIdx) {
+        let index = self.pop();
+        let table = self.module.resolved.tables[table as usize];
+        let type_index = TypeIdx(type_index);
+        (Callee::Indirect { table, type_index, index }, type_index)
+    }
+
+    fn reference(&mut self, type_index: u32) -> (Callee<C::Value>, TypeIdx) {
+        let reference = self.pop();
+        let type_index = TypeIdx(type_index);
+        (Callee::Ref { type_index, reference }, type_index)
+    }
+
+    fn emit_call(&mut self, (callee, ty): (Callee<C::Value>, TypeIdx)) -> Result<()> {
+        let signature = &self.module.resolved.signatures[ty.index()];
+        self.charge(signature.params.len() + signature.results.len())?;
+        let args = self.top(signature.params.len());
+        let stacks = &mut self.stacks;
+        self.codegen.call(callee, signature, &stacks.values[args..], &mut stacks.results)?;
+        debug_assert_eq!(stacks.results.len(), signature.results.len(), "`call` owes the results");
+        stacks.values.truncate(args);
+        stacks.values.append(&mut stacks.results);
+        Ok(())
+    }
+
+    fn emit_return_call(&mut self, (callee, ty): (Callee<C::Value>, TypeIdx)) -> Result<()> {
+        let signature = &self.module.resolved.signatures[ty.index()];
+        self.charge(signature.params.len())?;
+        let args = self.top(signature.params.len());
+        self.codegen.return_call(callee, signature, &self.stacks.values[args..])?;
+        self.reachable = false;
+        Ok(())
+    }
+
+    pub(super) fn call(&mut self, function: u32) -> Result<()> {
+        let callee = self.direct(function);
+        self.emit_call(callee)
+    }
+
+    pub(super) fn call_indirect(&mut self, ty: u32, table: u32) -> Result<()> {
+        let callee = self.indirect(ty, table);
+        self.emit_call(callee)
+    }
+
+    pub(super) fn call_ref(&mut self, ty: u32) -> Result<()> {
+        let callee = self.reference(ty);
+        self.emit_call(callee)
+    }
+
+    pub(super) fn return_call(&mut self, function: u32) -> Result<()> {
+        let callee = self.direct(function);
+        self.emit_return_call(callee)
+    }
+
+    pub(super) fn return_call_indirect(&mut self, ty: u32, table: u32) -> Result<()> {
+        let callee = self.indirect(ty, table);
+        self.emit_return_call(callee)
+    }
+
+    pub(super) fn return_call_ref(&mut self, ty: u32) -> Result<()> {
+        let callee = self.reference(ty);
+        self.emit_return_call(callee)
+    }
+
+    /// A libcall with operands of these types. `narrow`: a 64-bit result is wrapped, because the operator's is 32 bits wide.
+    pub(super) fn libcall(&mut self, call: Libcall, immediates: &[u64], types: &[Ty], narrow: bool) -> Result<()> {
+        debug_assert_eq!(call.immediates(), immediates.len(), "{}", call.symbol());
+        debug_assert_eq!(call.params().len(), types.len(), "{}", call.symbol());
+        let operands = self.top(types.len());
+        let stacks = &mut self.stacks;
+        let result = self.codegen.libcall(call, immediates, types, &stacks.values[operands..], narrow)?;
+        debug_assert_eq!(call.result().is_some(), result.is_some(), "{}", call.symbol());
+        stacks.values.truncate(operands);
+        stacks.values.extend(result);
+        Ok(())
+    }
+}

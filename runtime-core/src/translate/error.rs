@@ -1,0 +1,36 @@
+//! How the validator's complaints and our own become [`CompileError`]s.
+
+use crate::compiler::CompileError;
+
+/// Who refuses what the translation does not know.
+const BY: &str = "this runtime";
+
+/// A complaint of the validator: invalid, or a proposal that is switched off.
+#[cold]
+pub(super) fn invalid(error: wasmparser::Error) -> CompileError {
+    match error.missing_wasm_feature() {
+        Some(features) => {
+            let names: Vec<_> = features.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-")).collect();
+            unsupported(format!("the `{}` proposal ({})", names.join("`, `"), error.message()), error.offset())
+        }
+        None => error.into(),
+    }
+}
+
+/// A valid construct that the translation refuses.
+#[cold]
+pub(super) fn unsupported(what: String, offset: u64) -> CompileError {
+    CompileError::Unsupported { what, by: BY, offset }
+}
+
+/// An operator that the translation refuses; `visit` is the name of its visiting method.
+#[cold]
+pub(super) fn unsupported_operator(visit: &str, offset: u64) -> CompileError {
+    unsupported(format!("operator `{}`", visit.trim_start_matches("visit_")), offset)
+}
+
+/// The translation contradicts the validator.
+#[cold]
+pub(super) fn internal(message: &str) -> CompileError {
+    CompileError::Internal { by: "translation", message: message.to_owned() }
+}
