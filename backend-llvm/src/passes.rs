@@ -16,7 +16,8 @@ use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{FileType, TargetMachine};
 use inkwell::values::{
-    BasicValue, BasicValueEnum, CallSiteValue, FunctionValue, InstructionOpcode as Op, InstructionValue, Operand,
+    BasicValue, BasicValueEnum, CallSiteValue, FunctionValue, InstructionOpcode as Op, InstructionValue,
+    LLVMTailCallKind, Operand,
 };
 use wasmer_runtime_core::translate::codegen::Result;
 
@@ -138,7 +139,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         }
         let Some(result) = call.try_as_basic_value().basic() else { return Ok(()) };
         let Some(next) = instruction.get_next_instruction() else { return Ok(()) };
-        if matches!(next.get_opcode(), Op::Return) {
+        // Nothing may stand between a tail call and its return, which uses the result anyway.
+        if call.get_tail_call_kind() == LLVMTailCallKind::LLVMTailCallKindMustTail {
             return Ok(());
         }
         self.b.position_before(&next);

@@ -88,15 +88,15 @@ fn info(params: &[ValType], results: &[ValType]) -> ModuleInfo {
     }
 }
 
-type Body = dyn Fn(&mut Codegen<'_, '_>) -> Result<()>;
+type Body<'a> = dyn Fn(&mut Codegen<'_, '_>) -> Result<()> + 'a;
 
 /// Compiles function 0 from calls of the code generator, and its trampoline.
-fn compile(info: &ModuleInfo, locals: &[Ty], body: &Body) -> Output {
+fn compile(info: &ModuleInfo, locals: &[Ty], body: &Body<'_>) -> Output {
     compile_all(info, locals, &[body], false)
 }
 
 /// Compiles functions from calls of the code generator, and the trampoline of the first.
-fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body], tail_calls: bool) -> Output {
+fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body<'_>], tail_calls: bool) -> Output {
     let compiler = LlvmCompiler::new().expect("this CPU is new enough");
     let mut output = Output::default();
     let machine = compiler.machine().expect("LLVM knows this machine");
@@ -297,7 +297,7 @@ fn a_load_behind_an_ignored_result_or_argument_stays() {
     info.functions.push(TypeIdx(1));
     let signature = info.func_type(TypeIdx(1)).signature();
     let empty = compile(&info, &[], &|c| c.return_(&[]));
-    let callers: [(&Body, &Body); 2] = [
+    let callers: [(&Body<'_>, &Body<'_>); 2] = [
         // f(x) { g(x); }, g(x) = load x
         (
             &|c| {
@@ -335,7 +335,7 @@ fn a_load_behind_an_ignored_result_or_argument_stays() {
 fn a_signalling_nan_becomes_quiet() {
     const SIGNALLING: u32 = 0x7fa0_0000;
     let info = info(&[ValType::F32], &[ValType::F32]);
-    let identities: [&Body; 6] = [
+    let identities: [&Body<'_>; 6] = [
         &|c| {
             let x = c.local_get(LocalIdx(0))?;
             let one = c.constant(Const::F32(1f32.to_bits()))?;
@@ -425,7 +425,7 @@ fn loops_and_tables_branch() {
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     let info = info(&[ValType::I32, ValType::I32], &[ValType::I32]);
-    let body: &Body = &|c| {
+    let body: &Body<'_> = &|c| {
         let lhs = c.local_get(LocalIdx(0))?;
         let rhs = c.local_get(LocalIdx(1))?;
         let rest = c.int_binary(IntBinary::RemS, Width::W32, lhs, rhs)?;
