@@ -37,6 +37,15 @@ pub enum Abi {
 }
 
 impl Abi {
+    /// What a memory fault (SIGSEGV or SIGBUS) at an instruction without an entry in the trap table means in code of
+    /// this backend. LLVM may move and copy accesses, so their places are not recorded.
+    pub const fn untabled_fault(self) -> Option<TrapCode> {
+        match self {
+            Self::Llvm => Some(TrapCode::MemoryOutOfBounds),
+            Self::Cranelift | Self::Singlepass | Self::Host => None,
+        }
+    }
+
     /// The type id of a function of this convention and canonical type.
     pub const fn type_id(self, canonical: CanonicalId) -> u32 {
         canonical.0 | (self as u32) << crate::vm::layout::TYPE_ID_ABI_SHIFT

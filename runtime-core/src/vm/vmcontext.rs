@@ -114,6 +114,9 @@ pub struct VMStoreContext {
     pub exit_pc: *const c_void,
     /// The store that this belongs to.
     pub owner: *mut crate::vm::store::StoreVm,
+    /// Arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere:
+    /// the caller's frame is gone when the callee reads them.
+    pub tail_args: [RawValue; TAIL_ARGS_MAX],
 }
 
 /// The canonical type in a type id.
@@ -140,6 +143,7 @@ const _: () = {
     assert!(offset_of!(VMMemory, len) == VMMEMORY_LEN as usize);
     assert!(offset_of!(VMTable, base) == VMTABLE_BASE as usize);
     assert!(offset_of!(VMTable, len) == VMTABLE_LEN as usize);
+    assert!(offset_of!(VMStoreContext, tail_args) == VMSTORE_TAIL_ARGS as usize);
     assert!(size_of::<VMTable>() == VMTABLE_BYTES as usize);
     assert!(size_of::<RawValue>() == RAW_VALUE_BYTES as usize);
 };

@@ -1,0 +1,355 @@
+//! Calls: callees of all kinds, tail calls, libcalls. The convention is in [`crate::abi`].
+
+use inkwell::IntPredicate;
+use inkwell::attributes::AttributeLoc;
+use inkwell::types::{BasicType, BasicTypeEnum};
+use inkwell::values::{
+    AggregateValueEnum, BasicMetadataValueEnum, CallSiteValue, InstructionOpcode as Op, LLVMTailCallKind, PointerValue,
+    StructValue,
+};
+use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::translate::codegen::{Callee, Location, Result, TableRef};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
+use wasmer_runtime_core::vm::layout::*;
+
+use crate::abi::{Fixed, FuncAbi, VALUE_BYTES};
+use crate::codegen::{Codegen, V};
+use crate::intrinsics::{AliasClass, Built, internal, params, value_of};
+
+/// Where a call goes.
+enum Target<'ctx> {
+    /// A function of the module.
+    Function(DefinedFuncIdx),
+    /// A wasm entry.
+    Entry(PointerValue<'ctx>),
+}
+
+impl<'ctx> Codegen<'ctx, '_> {
+    pub(crate) fn emit_return(&mut self, values: &[V<'ctx>]) -> Result<()> {
+        if let Some(results) = self.incoming_results()? {
+            self.store_values(results, values)?;
+            return self.b.build_return(None).built().map(drop);
+        }
+        match values {
+            [] => self.b.build_return(None).built()?,
+            [value] => self.b.build_return(Some(value)).built()?,
+            values => self.b.build_aggregate_return(values).built()?,
+        };
+        Ok(())
+    }
+
+    /// Stores values to a buffer, 16 bytes each.
+    pub(crate) fn store_values(&mut self, buffer: PointerValue<'ctx>, values: &[V<'ctx>]) -> Result<()> {
+        for (position, &value) in values.iter().enumerate() {
+            let place = self.at(buffer, position as i64 * VALUE_BYTES)?;
+            self.store_to(place, value, AliasClass::Buffer, 8)?;
+        }
+        Ok(())
+    }
+
+    /// Loads values from a buffer, 16 bytes each.
+    pub(crate) fn load_values(
+        &mut self,
+        buffer: PointerValue<'ctx>,
+        types: &[Ty],
+        values: &mut Vec<V<'ctx>>,
+    ) -> Result<()> {
+        for (position, &ty) in types.iter().enumerate() {
+            let place = self.at(buffer, position as i64 * VALUE_BYTES)?;
+            values.push(self.load_from(self.t.of(ty), place, AliasClass::Buffer, 8)?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn emit_call(
+        &mut self,
+        callee: Callee<V<'ctx>>,
+        signature: &Signature,
+        args: &[V<'ctx>],
+        results: &mut Vec<V<'ctx>>,
+    ) -> Result<()> {
+        let (target, vmctx) = self.resolve(callee)?;
+        self.call_target(target, vmctx, signature, args, results)
+    }
+
+    /// A call of a wasm entry that a pointer leads to, for trampolines.
+    pub(crate) fn call_entry(
+        &mut self,
+        entry: PointerValue<'ctx>,
+        vmctx: PointerValue<'ctx>,
+        signature: &Signature,
+        args: &[V<'ctx>],
+        results: &mut Vec<V<'ctx>>,
+    ) -> Result<()> {
+        self.call_target(Target::Entry(entry), vmctx, signature, args, results)
+    }
+
+    fn call_target(
+        &mut self,
+        target: Target<'ctx>,
+        vmctx: PointerValue<'ctx>,
+        signature: &Signature,
+        args: &[V<'ctx>],
+        results: &mut Vec<V<'ctx>>,
+    ) -> Result<()> {
+        let abi = self.abi(signature);
+        let results_place = match abi.results_in_memory {
+            true => Some(self.buffer(signature.results.len() as u32)?),
+            false => None,
+        };
+        let args_place = match abi.args_in_memory {
+            0 => None,
+            count => Some(self.buffer(count)?),
+        };
+        let call = self.invoke(target, &abi, Fixed { vmctx, results: results_place, args: args_place }, args)?;
+        // A recursion without end must exhaust the stack.
+        call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
+        self.call_results(call, signature, results_place, results)
+    }
+
+    /// A call in our convention.
+    fn invoke(
+        &mut self,
+        target: Target<'ctx>,
+        abi: &FuncAbi<'ctx>,
+        fixed: Fixed<'ctx>,
+        args: &[V<'ctx>],
+    ) -> Result<CallSiteValue<'ctx>> {
+        let all = self.outgoing(abi, fixed, args)?;
+        let call = match target {
+            Target::Function(index) => {
+                let function = self.function(index);
+                self.b.build_direct_call(function, &all, "").built()?
+            }
+            Target::Entry(entry) => self.b.build_indirect_call(abi.ty, entry, &all, "").built()?,
+        };
+        call.add_attribute(AttributeLoc::Function, self.nounwind);
+        Ok(call)
+    }
+
+    fn call_results(
+        &mut self,
+        call: CallSiteValue<'ctx>,
+        signature: &Signature,
+        buffer: Option<PointerValue<'ctx>>,
+        results: &mut Vec<V<'ctx>>,
+    ) -> Result<()> {
+        if let Some(buffer) = buffer {
+            return self.load_values(buffer, &signature.results, results);
+        }
+        match signature.results.len() {
+            0 => {}
+            1 => results.push(value_of(call)?),
+            count => {
+                let all: StructValue<'ctx> = value_of(call)?.into_struct_value();
+                for position in 0..count as u32 {
+                    let all = AggregateValueEnum::StructValue(all);
+                    results.push(self.b.build_extract_value(all, position, "").built()?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn emit_return_call(
+        &mut self,
+        callee: Callee<V<'ctx>>,
+        signature: &Signature,
+        args: &[V<'ctx>],
+    ) -> Result<()> {
+        let (target, vmctx) = self.resolve(callee)?;
+        let abi = self.abi(signature);
+        // The callee has our result types, so it needs a buffer if we were given one.
+        let results_place = self.incoming_results()?;
+        // Our frame is gone when the callee reads its arguments, which it does before anything else: the store has room
+        // for those of one call.
+        let args_place = match abi.args_in_memory {
+            0 => None,
+            _ => {
+                let own = self.f().vmctx;
+                let store = self.load_constant_ptr(own, VMCTX_STORE)?;
+                Some(self.at(store, VMSTORE_TAIL_ARGS as i64)?)
+            }
+        };
+        let fixed = Fixed { vmctx, results: results_place, args: args_place };
+        let all = self.outgoing_uniform(&abi, fixed, args)?;
+        let ty = self.uniform(&abi);
+        let entry = match target {
+            Target::Function(index) => self.uniform_function(index, ty).as_global_value().as_pointer_value(),
+            Target::Entry(entry) => entry,
+        };
+        let call = self.b.build_indirect_call(ty, entry, &all, "").built()?;
+        call.add_attribute(AttributeLoc::Function, self.nounwind);
+        call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindMustTail);
+        match call.try_as_basic_value().basic() {
+            Some(value) => self.b.build_return(Some(&value)).built()?,
+            None => self.b.build_return(None).built()?,
+        };
+        Ok(())
+    }
+
+    /// The target of a call and the vmctx to pass.
+    fn resolve(&mut self, callee: Callee<V<'ctx>>) -> Result<(Target<'ctx>, PointerValue<'ctx>)> {
+        let vmctx = self.f().vmctx;
+        match callee {
+            Callee::Direct(index) => Ok((Target::Function(index), vmctx)),
+            Callee::Import { index: _, offset } => {
+                let entry = self.load_constant_ptr(vmctx, offset)?;
+                let callee_vmctx = self.load_constant_ptr(vmctx, offset + 8)?;
+                Ok((Target::Entry(entry), callee_vmctx))
+            }
+            Callee::Indirect { table, type_index, index } => {
+                let reference = self.indirect(&table, type_index, index)?;
+                self.entry_of(reference)
+            }
+            Callee::Ref { type_index, reference } => {
+                let reference = self.callable(type_index, reference)?;
+                self.entry_of(reference)
+            }
+        }
+    }
+
+    /// Wasm entry and vmctx of a function reference of our convention.
+    fn entry_of(&mut self, reference: V<'ctx>) -> Result<(Target<'ctx>, PointerValue<'ctx>)> {
+        let place = self.pointer(reference)?;
+        let entry = self.load_constant_ptr(place, VMFUNCREF_WASM_CALL)?;
+        let vmctx = self.load_constant_ptr(place, VMFUNCREF_VMCTX)?;
+        Ok((Target::Entry(entry), vmctx))
+    }
+
+    fn pointer(&self, reference: V<'ctx>) -> Result<PointerValue<'ctx>> {
+        self.b.build_int_to_ptr(reference.into_int_value(), self.t.ptr, "").built()
+    }
+
+    fn type_id(&mut self, reference: V<'ctx>) -> Result<V<'ctx>> {
+        let place = self.pointer(reference)?;
+        self.load_constant(self.t.i32, place, VMFUNCREF_TYPE_ID, 4)
+    }
+
+    /// The function reference that `call_indirect` calls.
+    fn indirect(&mut self, table: &TableRef, type_index: TypeIdx, index: V<'ctx>) -> Result<V<'ctx>> {
+        let index = match table.width {
+            Width::W32 => self.cast(Op::ZExt, index, self.t.i64)?,
+            Width::W64 => index,
+        };
+        let element = self.element(table, index)?;
+        let null = self.icmp(IntPredicate::EQ, element, self.const_like(element, 0))?.into_int_value();
+        let slow = self.new_block();
+        let check = self.new_block();
+        let branch = self.b.build_conditional_branch(null, slow, check).built()?;
+        self.expect(branch, false)?;
+        self.b.position_at_end(check);
+        let actual = self.type_id(element)?;
+        let vmctx = self.f().vmctx;
+        let ids = self.load_constant_ptr(vmctx, VMCTX_TYPE_IDS)?;
+        let expected = self.load_constant(self.t.i32, ids, type_index.0 as i32 * 4, 4)?;
+        let same = self.icmp(IntPredicate::EQ, actual, expected)?.into_int_value();
+        let immediates = [table.index.0 as u64, type_index.0 as u64];
+        self.or_slow(same, slow, element, Libcall::CallIndirectSlow, &immediates, (Ty::I64, index))
+    }
+
+    /// Bounds check and load of a table's element.
+    fn element(&mut self, table: &TableRef, index: V<'ctx>) -> Result<V<'ctx>> {
+        let vmctx = self.f().vmctx;
+        let definition = match table.location {
+            Location::Inline(offset) => self.at(vmctx, offset as i64)?,
+            Location::Indirect(offset) => self.load_constant_ptr(vmctx, offset)?,
+        };
+        let len = if table.fixed {
+            self.const_i64(table.min).into()
+        } else {
+            let place = self.at(definition, VMTABLE_LEN as i64)?;
+            self.load_from(self.t.i64, place, AliasClass::Tables, 8)?
+        };
+        let outside = self.icmp(IntPredicate::UGE, index, len)?.into_int_value();
+        self.trap_if(outside, TrapCode::UndefinedElement)?;
+        let place = self.at(definition, VMTABLE_BASE as i64)?;
+        let base = self.load_from(self.t.ptr, place, AliasClass::Tables, 8)?;
+        if table.fixed {
+            self.invariant(base)?;
+        }
+        let offset = self.bin(Op::Shl, index, self.const_like(index, 3))?.into_int_value();
+        let place = self.at(base.into_pointer_value(), offset)?;
+        self.load_from(self.t.i64, place, AliasClass::Elements, 8)
+    }
+
+    /// A reference of our own convention for `call_ref`.
+    fn callable(&mut self, type_index: TypeIdx, reference: V<'ctx>) -> Result<V<'ctx>> {
+        let null = self.icmp(IntPredicate::EQ, reference, self.const_like(reference, 0))?.into_int_value();
+        self.trap_if(null, TrapCode::NullFunctionReference)?;
+        let id = self.type_id(reference)?;
+        let abi = self.bin(Op::LShr, id, self.const_like(id, TYPE_ID_ABI_SHIFT as u64))?;
+        let same = self.icmp(IntPredicate::EQ, abi, self.const_like(abi, Abi::Llvm as u64))?.into_int_value();
+        let slow = self.new_block();
+        let immediates = [type_index.0 as u64];
+        self.or_slow(same, slow, reference, Libcall::CallRefSlow, &immediates, (Ty::Ref, reference))
+    }
+
+    /// `fast` if `condition` holds, else (at `slow`) the result of a libcall.
+    fn or_slow(
+        &mut self,
+        condition: inkwell::values::IntValue<'ctx>,
+        slow: inkwell::basic_block::BasicBlock<'ctx>,
+        fast: V<'ctx>,
+        call: Libcall,
+        immediates: &[u64],
+        operand: (Ty, V<'ctx>),
+    ) -> Result<V<'ctx>> {
+        let from_fast = self.block_here()?;
+        let merge = self.new_block();
+        let branch = self.b.build_conditional_branch(condition, merge, slow).built()?;
+        self.expect(branch, true)?;
+        self.b.position_at_end(slow);
+        let found = self
+            .emit_libcall(call, immediates, &[operand.0], &[operand.1], false)?
+            .ok_or_else(|| internal("a slow path without a result"))?;
+        let from_slow = self.block_here()?;
+        self.b.build_unconditional_branch(merge).built()?;
+        self.b.position_at_end(merge);
+        let phi = self.b.build_phi(self.t.i64, "").built()?;
+        phi.add_incoming(&[(&fast, from_fast), (&found, from_slow)]);
+        Ok(phi.as_basic_value())
+    }
+
+    pub(crate) fn emit_libcall(
+        &mut self,
+        call: Libcall,
+        immediates: &[u64],
+        operand_types: &[Ty],
+        operands: &[V<'ctx>],
+        narrow: bool,
+    ) -> Result<Option<V<'ctx>>> {
+        let vmctx = self.f().vmctx;
+        let table = self.load_constant_ptr(vmctx, VMCTX_LIBCALLS)?;
+        let entry = self.load_constant_ptr(table, call.table_offset())?;
+        let mut args: Vec<BasicMetadataValueEnum<'ctx>> = vec![vmctx.into()];
+        let mut types: Vec<BasicTypeEnum<'ctx>> = vec![self.t.ptr.into()];
+        for &immediate in immediates {
+            args.push(self.const_i64(immediate).into());
+            types.push(self.t.i64.into());
+        }
+        for ((&param, &given), &operand) in call.params().iter().zip(operand_types).zip(operands) {
+            let operand = match (param, given) {
+                (Ty::I64, Ty::I32) => self.cast(Op::ZExt, operand, self.t.i64)?,
+                _ => operand,
+            };
+            args.push(operand.into());
+            types.push(self.t.of(param));
+        }
+        let types = params(types);
+        let ty = match call.result() {
+            Some(result) => self.t.of(result).fn_type(&types, false),
+            None => self.ctx.void_type().fn_type(&types, false),
+        };
+        let site = self.b.build_indirect_call(ty, entry, &args, "").built()?;
+        site.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
+        site.add_attribute(AttributeLoc::Function, self.nounwind);
+        if call.result().is_none() {
+            return Ok(None);
+        }
+        let result = value_of(site)?;
+        Ok(Some(if narrow { self.cast(Op::Trunc, result, self.t.i32)? } else { result }))
+    }
+}

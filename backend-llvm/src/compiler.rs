@@ -1,0 +1,152 @@
+//! The compiler and its workers: an LLVM context and module per batch, one target machine per thread.
+
+use std::borrow::Cow;
+
+use inkwell::context::Context;
+use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
+use wasmer_runtime_core::compiler::*;
+use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::translate::func::FuncTranslator;
+use wasmparser::{FunctionBody, Operator};
+
+use crate::codegen::Codegen;
+use crate::intrinsics::internal;
+use crate::object::{self, Contents};
+use crate::passes::{CODEGEN_LEVEL, LARGE_BODY_BYTES, PIPELINE_REVISION};
+use crate::runtime::RUNTIME;
+
+/// Bytes of wasm bodies that are compiled together: what bounds both inlining across functions and memory.
+const BATCH_BYTES: usize = 1 << 20;
+/// Version of LLVM and of what we make of it: part of every cache key.
+const VERSION: &str = concat!("22.1-", "1");
+/// What the code is for. Nothing of a system is used but the C convention.
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+/// What x86-64-v2 promises: the least that we generate code for, so that LLVM never calls a library for an operator.
+const FLOOR: [&str; 5] = ["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"];
+
+/// Compiles with LLVM: slowly, for code that runs like a C compiler's.
+#[derive(Clone, Debug)]
+pub struct LlvmCompiler {
+    cpu: String,
+    features: String,
+}
+
+impl LlvmCompiler {
+    /// A compiler for the CPU that it runs on. Fails if that is older than x86-64-v2.
+    pub fn new() -> Result<Self, CompileError> {
+        Target::initialize_x86(&InitializationConfig { disassembler: false, ..Default::default() });
+        let features = TargetMachine::get_host_cpu_features().to_string_lossy().into_owned();
+        let mut features: Vec<_> = features.split(',').filter(|feature| !feature.is_empty()).collect();
+        features.sort_unstable();
+        for name in FLOOR {
+            if !features.iter().any(|feature| feature.strip_prefix('+') == Some(name)) {
+                return Err(CompileError::Unsupported {
+                    what: format!("a CPU without `{name}`"),
+                    by: "llvm",
+                    offset: 0,
+                });
+            }
+        }
+        let cpu = TargetMachine::get_host_cpu_name().to_string_lossy().into_owned();
+        Ok(Self { cpu, features: features.join(",") })
+    }
+
+    pub(crate) fn machine(&self) -> Result<TargetMachine, CompileError> {
+        let triple = TargetTriple::create(TRIPLE);
+        let target = Target::from_triple(&triple).map_err(|message| internal(message.to_string_lossy()))?;
+        target
+            .create_target_machine(&triple, &self.cpu, &self.features, CODEGEN_LEVEL, RelocMode::PIC, CodeModel::Small)
+            .ok_or_else(|| internal("LLVM has no such target machine"))
+    }
+}
+
+impl Compiler for LlvmCompiler {
+    fn id(&self) -> BackendId {
+        BackendId { name: "llvm", version: Cow::Borrowed(VERSION), abi: Abi::Llvm }
+    }
+
+    fn fingerprint(&self, key: &mut KeyHasher) {
+        key.setting("llvm.cpu", &self.cpu);
+        key.setting("llvm.features", &self.features);
+        key.setting("llvm.level", format!("{CODEGEN_LEVEL:?}"));
+        key.setting("llvm.pipeline", PIPELINE_REVISION);
+        key.setting("llvm.batch", BATCH_BYTES.to_le_bytes());
+        key.setting("llvm.large", LARGE_BODY_BYTES.to_le_bytes());
+        let (major, minor, patch) = inkwell::support::get_llvm_version();
+        key.setting("llvm.version", format!("{major}.{minor}.{patch}"));
+    }
+
+    fn batch_bytes(&self) -> usize {
+        BATCH_BYTES
+    }
+
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(LlvmWorker { compiler: self, machine: None })
+    }
+}
+
+struct LlvmWorker<'a> {
+    compiler: &'a LlvmCompiler,
+    machine: Option<TargetMachine>,
+}
+
+impl LlvmWorker<'_> {
+    fn machine(&mut self) -> Result<&TargetMachine, CompileError> {
+        let machine = match self.machine.take() {
+            Some(machine) => machine,
+            None => self.compiler.machine()?,
+        };
+        Ok(self.machine.insert(machine))
+    }
+}
+
+impl Worker for LlvmWorker<'_> {
+    fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
+        let machine = self.machine()?;
+        let ctx = Context::create();
+        let mut codegen = Codegen::new(&ctx, batch.module, machine);
+        codegen.module.set_inline_assembly(RUNTIME);
+        let mut translator = FuncTranslator::new();
+        let mut largest = 0;
+        let mut count = 0;
+        for input in &mut *batch.functions {
+            let range = input.body.range();
+            largest = largest.max(range.end - range.start);
+            count += 1;
+            codegen.start(input.index, range.start as u32, makes_tail_calls(&input.body));
+            translator.translate(batch.module, input, &mut codegen)?;
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        let object = codegen.compile(machine, largest)?;
+        object::append(object.as_slice(), Contents::Functions, output)
+    }
+
+    fn trampoline(
+        &mut self,
+        module: &ModuleInfo,
+        trampoline: &Trampoline,
+        output: &mut Output,
+    ) -> Result<(), CompileError> {
+        let machine = self.machine()?;
+        let ctx = Context::create();
+        let mut codegen = Codegen::new(&ctx, module, machine);
+        codegen.trampoline(*trampoline)?;
+        let object = codegen.compile(machine, 0)?;
+        object::append(object.as_slice(), Contents::Trampoline(*trampoline), output)
+    }
+}
+
+/// Whether a body may have a tail call. What cannot be read is left to the translation to report.
+fn makes_tail_calls(body: &FunctionBody<'_>) -> bool {
+    let Ok(mut reader) = body.get_operators_reader() else { return true };
+    while !reader.eof() {
+        match reader.read() {
+            Ok(Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. })
+            | Err(_) => return true,
+            Ok(_) => {}
+        }
+    }
+    false
+}

@@ -1,0 +1,200 @@
+//! Structured control (specification, section 4.4.8): blocks with phis for what branches carry.
+
+use inkwell::IntPredicate;
+use inkwell::basic_block::BasicBlock;
+use inkwell::values::{IntValue, PhiValue};
+use wasmer_runtime_core::translate::codegen::{BlockSig, Result};
+use wasmer_runtime_core::types::{Signature, Ty};
+
+use crate::codegen::{Codegen, V};
+use crate::intrinsics::{Built, internal};
+
+/// The backend half of a control frame.
+pub(crate) struct Frame<'ctx> {
+    /// Where branches go: the header of a loop, the end of everything else.
+    target: BasicBlock<'ctx>,
+    /// What branches carry.
+    phis: Vec<PhiValue<'ctx>>,
+    /// Whether anything jumps to `target`.
+    reached: bool,
+    kind: Kind<'ctx>,
+}
+
+enum Kind<'ctx> {
+    Block,
+    Loop,
+    /// An `if` whose second arm, at this block, has not begun.
+    If(BasicBlock<'ctx>),
+}
+
+impl<'ctx> Codegen<'ctx, '_> {
+    /// A frame whose branches go to a new block with phis.
+    fn frame(&mut self, types: &[Ty], kind: Kind<'ctx>) -> Result<Frame<'ctx>> {
+        let here = self.block_here()?;
+        let target = self.new_block();
+        self.b.position_at_end(target);
+        let mut phis = Vec::with_capacity(types.len());
+        for &ty in types {
+            phis.push(self.b.build_phi(self.t.of(ty), "").built()?);
+        }
+        self.b.position_at_end(here);
+        Ok(Frame { target, phis, reached: false, kind })
+    }
+
+    pub(crate) fn body_frame(&mut self, signature: &Signature) -> Result<Frame<'ctx>> {
+        self.frame(&signature.results, Kind::Block)
+    }
+
+    pub(crate) fn open_block(&mut self, sig: BlockSig<'_>) -> Result<Frame<'ctx>> {
+        self.frame(sig.results, Kind::Block)
+    }
+
+    pub(crate) fn open_loop(&mut self, sig: BlockSig<'_>, params: &mut [V<'ctx>]) -> Result<Frame<'ctx>> {
+        let mut frame = self.frame(sig.params, Kind::Loop)?;
+        self.jump(&mut frame, params)?;
+        self.b.position_at_end(frame.target);
+        for (param, phi) in params.iter_mut().zip(&frame.phis) {
+            *param = phi.as_basic_value();
+        }
+        Ok(frame)
+    }
+
+    pub(crate) fn open_if(&mut self, sig: BlockSig<'_>, condition: V<'ctx>) -> Result<Frame<'ctx>> {
+        let condition = self.is_true(condition)?;
+        let first = self.new_block();
+        let second = self.new_block();
+        self.b.build_conditional_branch(condition, first, second).built()?;
+        self.b.position_at_end(first);
+        self.frame(sig.results, Kind::If(second))
+    }
+
+    pub(crate) fn switch_arm(&mut self, frame: &mut Frame<'ctx>, fallthrough: Option<&[V<'ctx>]>) -> Result<()> {
+        if let Some(values) = fallthrough {
+            self.jump(frame, values)?;
+        }
+        let Kind::If(second) = std::mem::replace(&mut frame.kind, Kind::Block) else {
+            return Err(internal("`else` without `if`"));
+        };
+        self.b.position_at_end(second);
+        Ok(())
+    }
+
+    pub(crate) fn close_frame(
+        &mut self,
+        mut frame: Frame<'ctx>,
+        fallthrough: Option<&[V<'ctx>]>,
+        results: &mut Vec<V<'ctx>>,
+    ) -> Result<()> {
+        match frame.kind {
+            Kind::Loop => results.extend_from_slice(fallthrough.unwrap_or_default()),
+            Kind::Block if !frame.reached => {
+                remove(frame.target)?;
+                results.extend_from_slice(fallthrough.unwrap_or_default());
+            }
+            Kind::Block => {
+                if let Some(values) = fallthrough {
+                    self.jump(&mut frame, values)?;
+                }
+                self.b.position_at_end(frame.target);
+                results.extend(frame.phis.iter().map(|phi| phi.as_basic_value()));
+            }
+            Kind::If(_) => return Err(internal("`if` without `else`")),
+        }
+        Ok(())
+    }
+
+    /// Ends the block with a jump to the frame's target.
+    fn jump(&mut self, frame: &mut Frame<'ctx>, values: &[V<'ctx>]) -> Result<()> {
+        self.edge(frame, values)?;
+        self.b.build_unconditional_branch(frame.target).built().map(drop)
+    }
+
+    /// Records one edge from this block to the frame's target.
+    fn edge(&mut self, frame: &mut Frame<'ctx>, values: &[V<'ctx>]) -> Result<()> {
+        let here = self.block_here()?;
+        frame.reached = true;
+        for (phi, value) in frame.phis.iter().zip(values) {
+            phi.add_incoming(&[(value, here)]);
+        }
+        Ok(())
+    }
+
+    /// Branches to the frame if `condition` holds; code goes on where it does not.
+    fn jump_if(&mut self, frame: &mut Frame<'ctx>, values: &[V<'ctx>], condition: IntValue<'ctx>) -> Result<()> {
+        let next = self.new_block();
+        self.edge(frame, values)?;
+        self.b.build_conditional_branch(condition, frame.target, next).built()?;
+        self.b.position_at_end(next);
+        Ok(())
+    }
+
+    pub(crate) fn emit_br(&mut self, frame: &mut Frame<'ctx>, args: &[V<'ctx>]) -> Result<()> {
+        self.jump(frame, args)
+    }
+
+    pub(crate) fn emit_br_if(&mut self, frame: &mut Frame<'ctx>, args: &[V<'ctx>], condition: V<'ctx>) -> Result<()> {
+        let condition = self.is_true(condition)?;
+        self.jump_if(frame, args, condition)
+    }
+
+    pub(crate) fn emit_br_on_null(
+        &mut self,
+        frame: &mut Frame<'ctx>,
+        args: &[V<'ctx>],
+        reference: V<'ctx>,
+    ) -> Result<V<'ctx>> {
+        let null = self.icmp(IntPredicate::EQ, reference, self.const_like(reference, 0))?;
+        self.jump_if(frame, args, null.into_int_value())?;
+        Ok(reference)
+    }
+
+    pub(crate) fn emit_br_on_non_null(&mut self, frame: &mut Frame<'ctx>, args: &[V<'ctx>]) -> Result<()> {
+        let &reference = args.last().ok_or_else(|| internal("`br_on_non_null` without a reference"))?;
+        let present = self.is_true(reference)?;
+        self.jump_if(frame, args, present)
+    }
+
+    pub(crate) fn emit_br_table(
+        &mut self,
+        frames: &mut [Frame<'ctx>],
+        targets: &[u32],
+        default: u32,
+        args: &[V<'ctx>],
+        index: V<'ctx>,
+    ) -> Result<()> {
+        // A phi wants an entry for every edge; with one block between per frame there is one edge.
+        let here = self.block_here()?;
+        let mut between = vec![None; frames.len()];
+        for &target in targets.iter().chain([&default]) {
+            if between[target as usize].is_some() {
+                continue;
+            }
+            let frame = &mut frames[target as usize];
+            if frame.phis.is_empty() {
+                frame.reached = true;
+                between[target as usize] = Some(frame.target);
+            } else {
+                let block = self.new_block();
+                self.b.position_at_end(block);
+                self.jump(frame, args)?;
+                between[target as usize] = Some(block);
+            }
+        }
+        self.b.position_at_end(here);
+        let block_of = |target: u32| between[target as usize].ok_or_else(|| internal("a target without a block"));
+        let mut cases = Vec::with_capacity(targets.len());
+        for (position, &target) in targets.iter().enumerate() {
+            if target != default {
+                cases.push((self.const_i32(position as i32), block_of(target)?));
+            }
+        }
+        self.b.build_switch(index.into_int_value(), block_of(default)?, &cases).built().map(drop)
+    }
+}
+
+/// Deletes a block that nothing jumps to.
+fn remove(block: BasicBlock<'_>) -> Result<()> {
+    // SAFETY: the block has no predecessor, and the only instructions that it can hold are phis, which nothing uses
+    // as long as no code stands behind them.
+    unsafe { block.delete() }.map_err(|()| internal("a block without a function"))
+}

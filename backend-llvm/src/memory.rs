@@ -1,0 +1,277 @@
+//! Linear memory: addresses and their checks, loads, stores, atomics.
+//!
+//! A load or store whose check is elided traps by a fault, which any instruction of ours may raise: a fault without an
+//! entry in the trap table is an access out of bounds (`Abi::untabled_fault`). LLVM knows nothing of that, and would
+//! delete a load that nobody uses. So guest loads are born volatile; [`crate::passes`] takes the mark away from
+//! all that are used.
+
+use inkwell::types::BasicTypeEnum;
+use inkwell::values::{InstructionOpcode as Op, PointerValue};
+use inkwell::{AtomicOrdering, AtomicRMWBinOp, IntPredicate};
+use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef, Result};
+use wasmer_runtime_core::translate::ops::*;
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{MemoryIdx, Width};
+use wasmer_runtime_core::vm::layout::VMMEMORY_LEN;
+
+use crate::codegen::{Codegen, V};
+use crate::intrinsics::{AliasClass, Built, instruction_of, internal};
+
+impl<'ctx> Codegen<'ctx, '_> {
+    fn memory_class(&self, memory: MemoryIdx) -> AliasClass {
+        if memory.0 < self.info.imported_memories { AliasClass::ImportedMemories } else { AliasClass::Memory(memory) }
+    }
+
+    /// The checked address of an access. If it always traps, code goes on in a block that nothing reaches.
+    pub(crate) fn address(&mut self, access: &Access, index: V<'ctx>) -> Result<PointerValue<'ctx>> {
+        if let Some(bytes) = access.aligned_to {
+            let place = self.bin(Op::Add, index, self.const_like(index, access.offset))?;
+            let low = self.bin(Op::And, place, self.const_like(index, bytes as u64 - 1))?;
+            let unaligned = self.is_true(low)?;
+            self.trap_if(unaligned, TrapCode::UnalignedAtomic)?;
+        }
+        let index = match access.memory.width {
+            Width::W32 => self.cast(Op::ZExt, index, self.t.i64)?,
+            Width::W64 => index,
+        };
+        match access.bounds {
+            Bounds::Elided => {}
+            Bounds::Explicit { end_offset } => self.check_bounds(&access.memory, end_offset, index)?,
+            Bounds::AlwaysTraps => {
+                self.trap_here(TrapCode::MemoryOutOfBounds)?;
+                let unreachable = self.new_block();
+                self.b.position_at_end(unreachable);
+            }
+        }
+        let vmctx = self.f().vmctx;
+        let base = self.load_constant_ptr(vmctx, access.memory.base_offset)?;
+        let place = self.at(base, index.into_int_value())?;
+        self.at(place, access.offset as i64)
+    }
+
+    fn check_bounds(&mut self, memory: &MemoryRef, end_offset: u64, index: V<'ctx>) -> Result<()> {
+        let len = self.memory_len(memory)?;
+        let end = self.const_like(len, end_offset);
+        let outside = match memory.width {
+            // The sum of a 32-bit index and an offset below 2^33 does not wrap; larger offsets always trap.
+            Width::W32 if end_offset < 1 << 34 => {
+                let past = self.bin(Op::Add, index, end)?;
+                self.icmp(IntPredicate::UGT, past, len)?
+            }
+            Width::W32 | Width::W64 => {
+                let never = self.icmp(IntPredicate::ULT, len, end)?;
+                let last = self.bin(Op::Sub, len, end)?;
+                let behind = self.icmp(IntPredicate::UGT, index, last)?;
+                self.bin(Op::Or, never, behind)?
+            }
+        };
+        self.trap_if(outside.into_int_value(), TrapCode::MemoryOutOfBounds)
+    }
+
+    /// The current length in bytes.
+    fn memory_len(&mut self, memory: &MemoryRef) -> Result<V<'ctx>> {
+        let vmctx = self.f().vmctx;
+        let definition = self.load_constant_ptr(vmctx, memory.definition_offset)?;
+        let place = self.at(definition, VMMEMORY_LEN as i64)?;
+        let len = self.load_from(self.t.i64, place, AliasClass::MemoryLength, 8)?;
+        if self.info.memories[memory.index.index()].shared {
+            instruction_of(len)?.set_atomic_ordering(AtomicOrdering::Monotonic).map_err(internal)?;
+        }
+        Ok(len)
+    }
+
+    pub(crate) fn emit_memory_size(&mut self, memory: &MemoryRef) -> Result<V<'ctx>> {
+        let len = self.memory_len(memory)?;
+        let pages = self.bin(Op::LShr, len, self.const_like(len, memory.page_size_log2 as u64))?;
+        match memory.width {
+            Width::W32 => self.cast(Op::Trunc, pages, self.t.i32),
+            Width::W64 => Ok(pages),
+        }
+    }
+
+    /// A plain load of `ty`, of alignment 1.
+    pub(crate) fn load_guest(&mut self, access: &Access, ty: BasicTypeEnum<'ctx>, index: V<'ctx>) -> Result<V<'ctx>> {
+        let address = self.address(access, index)?;
+        let value = self.load_from(ty, address, self.memory_class(access.memory.index), 1)?;
+        instruction_of(value)?.set_volatile(true).map_err(internal)?;
+        Ok(value)
+    }
+
+    /// A plain store, of alignment 1.
+    pub(crate) fn store_guest(&mut self, access: &Access, index: V<'ctx>, value: V<'ctx>) -> Result<()> {
+        let address = self.address(access, index)?;
+        self.store_to(address, value, self.memory_class(access.memory.index), 1)
+    }
+
+    pub(crate) fn emit_load(&mut self, access: &Access, op: Load, index: V<'ctx>) -> Result<V<'ctx>> {
+        let (bits, signed) = match op {
+            Load::I32 | Load::I64 | Load::F32 | Load::F64 | Load::V128 => {
+                return self.load_guest(access, self.t.of(op.ty()), index);
+            }
+            Load::Int8 { signed, .. } => (8, signed),
+            Load::Int16 { signed, .. } => (16, signed),
+            Load::Int32 { signed } => (32, signed),
+        };
+        let narrow = self.load_guest(access, self.t.int_bits(bits).into(), index)?;
+        self.cast(if signed { Op::SExt } else { Op::ZExt }, narrow, self.t.of(op.ty()))
+    }
+
+    pub(crate) fn emit_store(&mut self, access: &Access, op: Store, index: V<'ctx>, value: V<'ctx>) -> Result<()> {
+        let value = match op {
+            Store::I32 | Store::I64 | Store::F32 | Store::F64 | Store::V128 => value,
+            Store::Int8 { .. } => self.cast(Op::Trunc, value, self.t.i8)?,
+            Store::Int16 { .. } => self.cast(Op::Trunc, value, self.t.i16)?,
+            Store::Int32 => self.cast(Op::Trunc, value, self.t.i32)?,
+        };
+        self.store_guest(access, index, value)
+    }
+
+    /// The low bits of an operand, as an atomic access moves them.
+    fn narrow(&mut self, width: AtomicWidth, value: V<'ctx>) -> Result<V<'ctx>> {
+        let bits = width.bytes as u32 * 8;
+        if bits == width.value.bits() { Ok(value) } else { self.cast(Op::Trunc, value, self.t.int_bits(bits)) }
+    }
+
+    /// The zero-extended result of an atomic access.
+    fn widen(&mut self, width: AtomicWidth, value: V<'ctx>) -> Result<V<'ctx>> {
+        if width.bytes as u32 * 8 == width.value.bits() {
+            return Ok(value);
+        }
+        self.cast(Op::ZExt, value, self.t.int(width.value))
+    }
+
+    pub(crate) fn emit_atomic_load(&mut self, access: &Access, width: AtomicWidth, index: V<'ctx>) -> Result<V<'ctx>> {
+        let address = self.address(access, index)?;
+        let ty = self.t.int_bits(width.bytes as u32 * 8);
+        let class = self.memory_class(access.memory.index);
+        let value = self.load_from(ty, address, class, width.bytes as u32)?;
+        let instruction = instruction_of(value)?;
+        instruction.set_atomic_ordering(AtomicOrdering::SequentiallyConsistent).map_err(internal)?;
+        self.widen(width, value)
+    }
+
+    pub(crate) fn emit_atomic_store(
+        &mut self,
+        access: &Access,
+        width: AtomicWidth,
+        index: V<'ctx>,
+        value: V<'ctx>,
+    ) -> Result<()> {
+        let address = self.address(access, index)?;
+        let value = self.narrow(width, value)?;
+        let store = self.b.build_store(address, value).built()?;
+        store.set_alignment(width.bytes as u32).map_err(internal)?;
+        store.set_atomic_ordering(AtomicOrdering::SequentiallyConsistent).map_err(internal)?;
+        self.tag(store, self.memory_class(access.memory.index))
+    }
+
+    pub(crate) fn emit_atomic_rmw(
+        &mut self,
+        access: &Access,
+        op: AtomicRmw,
+        width: AtomicWidth,
+        index: V<'ctx>,
+        value: V<'ctx>,
+    ) -> Result<V<'ctx>> {
+        let address = self.address(access, index)?;
+        let value = self.narrow(width, value)?.into_int_value();
+        let op = match op {
+            AtomicRmw::Add => AtomicRMWBinOp::Add,
+            AtomicRmw::Sub => AtomicRMWBinOp::Sub,
+            AtomicRmw::And => AtomicRMWBinOp::And,
+            AtomicRmw::Or => AtomicRMWBinOp::Or,
+            AtomicRmw::Xor => AtomicRMWBinOp::Xor,
+            AtomicRmw::Xchg => AtomicRMWBinOp::Xchg,
+        };
+        let old: V<'ctx> =
+            self.b.build_atomicrmw(op, address, value, AtomicOrdering::SequentiallyConsistent).built()?.into();
+        self.tag(instruction_of(old)?, self.memory_class(access.memory.index))?;
+        self.widen(width, old)
+    }
+
+    pub(crate) fn emit_atomic_cmpxchg(
+        &mut self,
+        access: &Access,
+        width: AtomicWidth,
+        index: V<'ctx>,
+        expected: V<'ctx>,
+        replacement: V<'ctx>,
+    ) -> Result<V<'ctx>> {
+        let address = self.address(access, index)?;
+        let low = self.narrow(width, expected)?;
+        let new = self.narrow(width, replacement)?;
+        // An expected value with high bits set matches nothing, but the access is made: exchange what is
+        // there for itself. Equal operands do that: either they match and change nothing, or they do not match.
+        let new = if width.bytes as u32 * 8 == width.value.bits() {
+            new
+        } else {
+            let whole = self.widen(width, low)?;
+            let possible = self.icmp(IntPredicate::EQ, whole, expected)?;
+            self.select_value(possible, new, low)?
+        };
+        let order = AtomicOrdering::SequentiallyConsistent;
+        let pair = self.b.build_cmpxchg(address, low, new, order, order).built()?;
+        self.tag(instruction_of(pair.into())?, self.memory_class(access.memory.index))?;
+        let old = self.b.build_extract_value(pair, 0, "").built()?;
+        self.widen(width, old)
+    }
+
+    pub(crate) fn emit_atomic_fence(&mut self) -> Result<()> {
+        self.b.build_fence(AtomicOrdering::SequentiallyConsistent, false, "").built().map(drop)
+    }
+
+    // Vector accesses.
+    pub(crate) fn emit_simd_load(&mut self, access: &Access, op: SimdLoad, index: V<'ctx>) -> Result<V<'ctx>> {
+        match op {
+            SimdLoad::Extend { to, signed } => {
+                let wide = self.t.lanes(to);
+                let narrow = self.t.int_bits(to.lane_bits() / 2).vec_type(wide.get_size());
+                let lanes = self.load_guest(access, narrow.into(), index)?;
+                let lanes = self.cast(if signed { Op::SExt } else { Op::ZExt }, lanes, wide)?;
+                self.bitcast(lanes, self.t.v128)
+            }
+            SimdLoad::Splat { bytes } => {
+                let lane = self.load_guest(access, self.t.int_bits(bytes as u32 * 8).into(), index)?;
+                self.splat(lane)
+            }
+            SimdLoad::Zero { bytes } => {
+                let lane = self.load_guest(access, self.t.int_bits(bytes as u32 * 8).into(), index)?;
+                let zero = lane.get_type().into_int_type().vec_type(16 / bytes as u32).const_zero();
+                let lanes =
+                    self.b.build_insert_element(zero, lane.into_int_value(), self.t.i32.const_zero(), "").built()?;
+                self.bitcast(lanes, self.t.v128)
+            }
+        }
+    }
+
+    pub(crate) fn emit_simd_load_lane(
+        &mut self,
+        access: &Access,
+        bytes: u8,
+        lane: u8,
+        index: V<'ctx>,
+        vector: V<'ctx>,
+    ) -> Result<V<'ctx>> {
+        let ty = self.t.int_bits(bytes as u32 * 8);
+        let value = self.load_guest(access, ty.into(), index)?;
+        let lanes = self.bitcast(vector, ty.vec_type(16 / bytes as u32))?.into_vector_value();
+        let lane = self.const_i32(lane as i32);
+        let lanes = self.b.build_insert_element(lanes, value, lane, "").built()?;
+        self.bitcast(lanes, self.t.v128)
+    }
+
+    pub(crate) fn emit_simd_store_lane(
+        &mut self,
+        access: &Access,
+        bytes: u8,
+        lane: u8,
+        index: V<'ctx>,
+        vector: V<'ctx>,
+    ) -> Result<()> {
+        let ty = self.t.int_bits(bytes as u32 * 8);
+        let lanes = self.bitcast(vector, ty.vec_type(16 / bytes as u32))?.into_vector_value();
+        let lane = self.const_i32(lane as i32);
+        let value = self.b.build_extract_element(lanes, lane, "").built()?;
+        self.store_guest(access, index, value)
+    }
+}

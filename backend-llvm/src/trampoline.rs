@@ -1,0 +1,107 @@
+//! Trampolines between array call (C convention, values in a buffer) and our wasm call.
+
+use inkwell::values::{FunctionValue, InstructionOpcode as Op};
+use inkwell::{GlobalVisibility, InlineAsmDialect};
+use wasmer_runtime_core::compiler::Trampoline;
+use wasmer_runtime_core::translate::codegen::Result;
+use wasmer_runtime_core::types::{Signature, TypeIdx};
+use wasmer_runtime_core::vm::layout::*;
+
+use crate::abi::FuncAbi;
+use crate::codegen::{Codegen, V};
+use crate::intrinsics::{Built, params};
+
+/// The symbol of the only trampoline of an LLVM module.
+pub(crate) const TRAMPOLINE_SYMBOL: &str = "trampoline";
+
+/// What an array call may change: everything but the stack and frame pointers. The callee may be another backend's
+/// trampoline, and its code preserves no register.
+const ARRAY_CALL_CLOBBERS: &str = "~{rbx},~{rcx},~{rdx},~{r8},~{r9},~{r10},~{r11},~{r12},~{r13},~{r14},~{r15},\
+    ~{xmm0},~{xmm1},~{xmm2},~{xmm3},~{xmm4},~{xmm5},~{xmm6},~{xmm7},\
+    ~{xmm8},~{xmm9},~{xmm10},~{xmm11},~{xmm12},~{xmm13},~{xmm14},~{xmm15},~{memory},~{dirflag},~{fpsr},~{flags}";
+
+impl<'ctx> Codegen<'ctx, '_> {
+    pub(crate) fn trampoline(&mut self, trampoline: Trampoline) -> Result<()> {
+        match trampoline {
+            Trampoline::ArrayToWasm(ty) => self.array_to_wasm(&self.signature_of(ty)),
+            Trampoline::WasmToArray(ty) => self.wasm_to_array(&self.signature_of(ty)),
+        }
+    }
+
+    fn signature_of(&self, ty: TypeIdx) -> Signature {
+        self.info.func_type(ty).signature()
+    }
+
+    fn define(&mut self, abi: FuncAbi<'ctx>) -> FunctionValue<'ctx> {
+        let function = self.module.add_function(TRAMPOLINE_SYMBOL, abi.ty, None);
+        function.as_global_value().set_visibility(GlobalVisibility::Hidden);
+        self.attribute(function);
+        self.open(function, TRAMPOLINE_SYMBOL, u32::MAX, abi);
+        function
+    }
+
+    /// `fn(callee, values) -> bool`: arguments out of the buffer, call, results into the buffer.
+    fn array_to_wasm(&mut self, signature: &Signature) -> Result<()> {
+        let types = params([self.t.ptr.into(), self.t.ptr.into()]);
+        let abi = FuncAbi::foreign(self.t.i8.fn_type(&types, false));
+        let function = self.define(abi);
+        let callee = self.f().vmctx;
+        let values = function.get_nth_param(1).map(V::into_pointer_value).unwrap_or(callee);
+        let mut args = Vec::with_capacity(signature.params.len());
+        self.load_values(values, &signature.params, &mut args)?;
+        let entry = self.load_constant_ptr(callee, VMFUNCREF_WASM_CALL)?;
+        let vmctx = self.load_constant_ptr(callee, VMFUNCREF_VMCTX)?;
+        let mut results = Vec::with_capacity(signature.results.len());
+        self.call_entry(entry, vmctx, signature, &args, &mut results)?;
+        self.store_values(values, &results)?;
+        self.b.build_return(Some(&self.t.i8.const_int(1, false))).built()?;
+        self.finish_trampoline();
+        Ok(())
+    }
+
+    /// A wasm function that stores its arguments, makes an array call and loads the results.
+    fn wasm_to_array(&mut self, signature: &Signature) -> Result<()> {
+        let abi = self.abi(signature);
+        self.define(abi);
+        let size = signature.params.len().max(signature.results.len()).max(1) as u32;
+        let buffer = self.buffer(size)?;
+        let args = self.incoming(signature)?;
+        self.store_values(buffer, &args)?;
+        let import = self.f().vmctx;
+        let callee = self.load_constant_ptr(import, VMIMPORT_CALLEE)?;
+        let entry = self.load_constant_ptr(callee, VMFUNCREF_ARRAY_CALL)?;
+        self.array_call(entry.into(), callee.into(), buffer.into())?;
+        let mut results = Vec::with_capacity(signature.results.len());
+        self.load_values(buffer, &signature.results, &mut results)?;
+        self.emit_return(&results)?;
+        self.finish_trampoline();
+        Ok(())
+    }
+
+    /// Calls `entry(callee, buffer)` and trusts no register afterwards.
+    fn array_call(&mut self, entry: V<'ctx>, callee: V<'ctx>, buffer: V<'ctx>) -> Result<()> {
+        let word = self.t.i64;
+        let words = self.ctx.struct_type(&[word.into(); 3], false);
+        let ty = words.fn_type(&[word.into(); 3], false);
+        let asm = self.ctx.create_inline_asm(
+            ty,
+            "call *%rax".into(),
+            format!("={{rax}},={{rdi}},={{rsi}},0,1,2,{ARRAY_CALL_CLOBBERS}"),
+            true,
+            true,
+            Some(InlineAsmDialect::ATT),
+            false,
+        );
+        let mut operands = Vec::with_capacity(3);
+        for value in [entry, callee, buffer] {
+            operands.push(self.cast(Op::PtrToInt, value, word)?.into());
+        }
+        self.b.build_indirect_call(ty, asm, &operands, "").built()?;
+        Ok(())
+    }
+
+    fn finish_trampoline(&mut self) {
+        self.b.unset_current_debug_location();
+        self.current = None;
+    }
+}
