@@ -35,7 +35,8 @@ pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
 fn list(cache: &Cache) -> anyhow::Result<()> {
     let today = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400;
     for entry in cache.entries()? {
-        let age = if entry.day == 0 { "never used".to_owned() } else { format!("{} days", today.saturating_sub(entry.day)) };
+        let age =
+            if entry.day == 0 { "never used".to_owned() } else { format!("{} days", today.saturating_sub(entry.day)) };
         println!("{}\t{}\t{age}", entry.key, entry.bytes);
     }
     Ok(())
