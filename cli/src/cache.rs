@@ -54,7 +54,7 @@ fn stats(cache: &Cache) -> anyhow::Result<()> {
 
 fn verify(cache: &Cache) -> anyhow::Result<ExitCode> {
     let report = cache.verify(|key, file| {
-        Image::from_file(file, Some(&key.0)).and_then(|image| image.verify_code()).map_err(|error| error.to_string())
+        Image::from_file(file, Some(&key.0)).and_then(|image| image.verify()).map_err(|error| error.to_string())
     })?;
     for (key, reason) in &report.damaged {
         println!("{key}: removed: {reason}");

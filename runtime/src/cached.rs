@@ -136,7 +136,7 @@ impl<'a> CachedLoader<'a> {
         let seal = if found.verified { None } else { Some(found.file.try_clone()) };
         let image = Image::from_file(found.file, Some(&key.0))?;
         if let Some(file) = seal {
-            image.verify_code()?;
+            image.verify()?;
             if let Err(error) = file
                 .map_err(|error| error.to_string())
                 .and_then(|file| self.cache.mark_verified(key, &file).map_err(|error| error.to_string()))

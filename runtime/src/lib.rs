@@ -30,6 +30,7 @@ pub use backend::{Backend, BackendError, default_engine};
 pub use wasmer_runtime_core::api::*;
 pub use wasmer_runtime_core::compiler::{CompileError, Compiler};
 pub use wasmer_runtime_core::image::{Image, ImageError};
+pub use wasmer_runtime_core::translate::module::WasmFeatures;
 pub use wasmer_runtime_core::translate::module::default_features;
 pub use wasmer_runtime_core::trap::TrapCode;
 pub use wasmer_runtime_core::types::{

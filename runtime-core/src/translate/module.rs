@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+pub use wasmparser::WasmFeatures;
 use wasmparser::{
     BinaryReader, CompositeInnerType, DataKind, ElementKind, ExternalKind, FromReader, Imports, Parser, Payload,
-    SectionLimited, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
+    SectionLimited, TableInit, TypeRef, ValidPayload, Validator,
 };
 
 use crate::compiler::CompileError;

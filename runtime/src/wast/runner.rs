@@ -224,10 +224,12 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     fn malformed(&mut self, mut module: QuoteWat<'_>) -> Outcome {
         let bytes = match module.to_test() {
             Ok(QuoteWatTest::Binary(bytes)) => bytes,
-            Ok(QuoteWatTest::Text(text)) => match parse_text(&text) {
-                Ok(bytes) => bytes,
-                Err(_) => return Ok(()),
-            },
+            Ok(QuoteWatTest::Text(text)) => {
+                match std::str::from_utf8(&text).ok().and_then(|text| parse_text(text).ok()) {
+                    Some(bytes) => bytes,
+                    None => return Ok(()),
+                }
+            }
             Err(_) => return Ok(()),
         };
         self.refused(&bytes)
