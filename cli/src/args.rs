@@ -1,7 +1,7 @@
 //! The command line, as clap sees it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -82,12 +82,11 @@ pub(crate) enum TrustArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Module to run: binary or text format, or `-` for standard input.
-    #[arg(value_name = "MODULE")]
-    pub(crate) module: PathBuf,
-    /// Arguments of the program, or of the function of `--invoke`.
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<OsString>,
+    /// Module to run (binary or text format, or `-` for standard input), and the arguments of the program or of the function of
+    /// `--invoke`. Everything after the module belongs to the program.
+    // One argument for clap, because only the last one can take everything that follows.
+    #[arg(value_names = ["MODULE", "ARGS"], num_args = 1.., required = true, trailing_var_arg = true)]
+    command: Vec<OsString>,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
@@ -124,6 +123,22 @@ pub(crate) struct RunArgs {
     /// Say on standard error where the program came from and how long each phase took.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+impl RunArgs {
+    /// The module to run.
+    pub(crate) fn module(&self) -> &Path {
+        Path::new(&self.command[0])
+    }
+
+    /// What the program gets. A `--` right behind the module only separates.
+    pub(crate) fn program_args(&self) -> &[OsString] {
+        let args = &self.command[1..];
+        match args.first() {
+            Some(first) if first == "--" => &args[1..],
+            _ => args,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -289,7 +304,13 @@ mod tests {
         let cli = Cli::try_parse_from(words("wasmer run --verbose app.wasm --verbose --dir x -- -y")).unwrap();
         let Command::Run(run) = cli.command else { panic!("not `run`") };
         assert!(run.dir.is_empty());
-        assert_eq!(run.args, words("--verbose --dir x -- -y"));
+        assert_eq!(run.module(), Path::new("app.wasm"));
+        assert_eq!(run.program_args(), words("--verbose --dir x -- -y"));
+        for line in ["wasmer run app.wasm -- -y", "wasmer run -- app.wasm -y", "wasmer run app.wasm -y"] {
+            let Command::Run(run) = Cli::try_parse_from(words(line)).unwrap().command else { panic!("not `run`") };
+            assert_eq!((run.module(), run.program_args()), (Path::new("app.wasm"), &*words("-y")), "{line}");
+        }
+        assert!(Cli::try_parse_from(words("wasmer run --verbose")).is_err());
     }
 
     #[test]
