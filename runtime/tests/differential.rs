@@ -55,7 +55,8 @@ impl Behaviour {
 
 /// The same argument for everybody.
 fn argument(ty: ValType, random: &mut Random) -> Val {
-    let interesting = [0, 1, u64::MAX, 0x8000_0000, 0x7fff_ffff, 1 << 63, 0x7ff8_0000_0000_0000, 0x3ff0_0000_0000_0000, 100, 65_536];
+    let interesting =
+        [0, 1, u64::MAX, 0x8000_0000, 0x7fff_ffff, 1 << 63, 0x7ff8_0000_0000_0000, 0x3ff0_0000_0000_0000, 100, 65_536];
     let bits = if random.below(2) == 0 { interesting[random.below(interesting.len())] } else { random.next() };
     match ty {
         ValType::I32 => Val::I32(bits as i32),
@@ -164,7 +165,12 @@ fn wasmi_outcome(result: Result<Vec<Value>, wasmi::Error>) -> Outcome {
 /// What a module does in the interpreter.
 fn theirs(wasm: &[u8], seed: u64) -> Behaviour {
     let mut config = wasmi::Config::default();
-    config.wasm_multi_memory(true).wasm_memory64(true).wasm_wide_arithmetic(true).wasm_tail_call(true).wasm_extended_const(true);
+    config
+        .wasm_multi_memory(true)
+        .wasm_memory64(true)
+        .wasm_wide_arithmetic(true)
+        .wasm_tail_call(true)
+        .wasm_extended_const(true);
     let engine = wasmi::Engine::new(&config);
     let module = wasmi::Module::new(&engine, wasm).unwrap();
     let mut store = wasmi::Store::new(&engine, ());
@@ -185,7 +191,8 @@ fn theirs(wasm: &[u8], seed: u64) -> Behaviour {
         for _ in 0..CALLS {
             let params: Vec<_> = ty.params().iter().map(|ty| wasmi_argument(*ty, &mut random)).collect();
             let mut results = vec![wasmi::Val::I32(0); ty.results().len()];
-            let result = func.call(&mut store, &params, &mut results).map(|()| results.iter().map(wasmi_value).collect());
+            let result =
+                func.call(&mut store, &params, &mut results).map(|()| results.iter().map(wasmi_value).collect());
             behaviour.calls.push((name.clone(), wasmi_outcome(result)));
         }
     }

@@ -54,19 +54,38 @@ fn many_locals(count: usize) -> String {
     wat
 }
 
+/// One compilation, for engines with every stack size.
+fn at_stack_sizes(wat: &str, sizes: &[usize], check: impl Fn(&mut Store<()>, Instance)) {
+    let bytes = wasm(wat);
+    let per_size: Vec<_> = sizes.iter().map(|size| engines_with(|config| config.stack_bytes(*size))).collect();
+    for (position, (backend, engine)) in per_size[0].iter().enumerate() {
+        if *backend == Backend::Llvm && bytes.len() > LARGE_BYTES {
+            continue;
+        }
+        let image = engine.compile(&bytes, [0; 32], None).unwrap();
+        for engines in &per_size {
+            let engine = &engines[position].1;
+            // SAFETY: an engine of the same backend just made the image.
+            let module = unsafe { Module::from_image(engine, Image::from_bytes(image.as_bytes()).unwrap()) }.unwrap();
+            let mut store = Store::new(engine, ());
+            let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+            check(&mut store, instance);
+        }
+    }
+}
+
+/// Functions of more bytes than this take LLVM longer than a test should.
+const LARGE_BYTES: usize = 20_000;
+
 #[test]
 fn huge_frames_do_not_jump_over_the_guard() {
-    // 32 KB, and with 20,000 locals 160 KB a frame: more than the guard region has.
-    for locals in [4_000, 20_000] {
-        let wat = many_locals(locals);
-        for bytes in [64 << 10, 1 << 20, 16 << 20] {
-            for (_, engine) in engines_with(|config| config.stack_bytes(bytes)) {
-                let (mut store, instance) = instantiate(&engine, &wat);
-                let down = func::<_, i64, i64>(&mut store, instance, "down");
-                trap(&down.call(&mut store, 1), TrapCode::StackOverflow);
-                trap(&down.call(&mut store, 2), TrapCode::StackOverflow);
-            }
-        }
+    // 8 KB, 32 KB, and with 20,000 locals 160 KB a frame: more than the guard region has.
+    for locals in [1_000, 4_000, 20_000] {
+        at_stack_sizes(&many_locals(locals), &[64 << 10, 1 << 20, 16 << 20], |store, instance| {
+            let down = func::<_, i64, i64>(store, instance, "down");
+            trap(&down.call(store, 1), TrapCode::StackOverflow);
+            trap(&down.call(store, 2), TrapCode::StackOverflow);
+        });
     }
 }
 
@@ -88,14 +107,11 @@ fn long_parameter_and_result_lists_exhaust_the_stack_safely() {
                 (func $indirect (type $t) {gets} (call_indirect (type $t) (i32.const 0)))
                 (func (export \"run_indirect\") {consts} call $indirect {drops}))"
         );
-        for bytes in [64 << 10, 1 << 20] {
-            for (_, engine) in engines_with(|config| config.stack_bytes(bytes)) {
-                let (mut store, instance) = instantiate(&engine, &wat);
-                for name in ["run", "run_indirect"] {
-                    trap(&run(&mut store, instance, name), TrapCode::StackOverflow);
-                }
+        at_stack_sizes(&wat, &[64 << 10, 1 << 20], |store, instance| {
+            for name in ["run", "run_indirect"] {
+                trap(&run(store, instance, name), TrapCode::StackOverflow);
             }
-        }
+        });
     }
 }
 

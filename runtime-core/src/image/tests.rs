@@ -87,7 +87,7 @@ fn many_functions(count: usize) -> String {
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let wasm = wat::parse_str(many_functions(3000)).unwrap();
-    assert!(wasm.len() > 400_000, "several jobs: {} bytes", wasm.len());
+    assert!(wasm.len() > 300_000, "several jobs: {} bytes", wasm.len());
     let alone = compile_with(&wasm, 1);
     for threads in [1, 2, 3, 8, 64] {
         assert!(compile_with(&wasm, threads) == alone, "{threads} threads");
@@ -112,8 +112,8 @@ fn code_is_found_by_function_and_by_offset() {
         assert_eq!((image.function_at(offset), image.function_at(offset + 4)), (Some(function), Some(function)));
         assert_eq!((image.trap_at(offset), image.trap_at(offset + 4)), (None, Some(TrapCode::Unreachable)));
         let at = image.wasm_offset_at(offset + 4).unwrap() as usize;
-        let body = &image.code()[offset as usize + 4..][..5];
-        assert_eq!(body, &wasm[at..at + 5], "function {index}");
+        let body = &image.code()[offset as usize + 4..][..4];
+        assert_eq!(body, &wasm[at..at + 4], "function {index}");
     }
     assert_eq!(image.function_name(FuncIdx(7)), Some("f7"));
     assert_eq!(image.function_name(FuncIdx(500)), None);
@@ -173,6 +173,27 @@ fn damage_elsewhere_is_noticed_on_demand() {
 }
 
 #[test]
+fn damage_that_nobody_looked_for_gives_wrong_answers_and_no_panics() {
+    let wasm = wat::parse_str(many_functions(100)).unwrap();
+    let bytes = compile_with(&wasm, 1);
+    let header = Header::read(bytes.as_bytes(), None).unwrap();
+    for section in [Section::Places, Section::Traps, Section::Locations, Section::Names, Section::Data] {
+        for at in header.section(section).range().step_by(7) {
+            let mut damaged = bytes.as_bytes().to_vec();
+            damaged[at] = !damaged[at];
+            let image = Image::from_bytes(&damaged).unwrap();
+            for offset in (0..image.code().len() as u32).step_by(501).chain([u32::MAX]) {
+                let _ = (image.function_at(offset), image.trap_at(offset), image.wasm_offset_at(offset));
+            }
+            for function in (0..101).chain([u32::MAX]) {
+                let _ = image.function_name(FuncIdx(function));
+            }
+            assert!(image.function_ranges().count() <= 101);
+        }
+    }
+}
+
+#[test]
 fn sections_are_where_pages_can_be_mapped() {
     let bytes = compile(SMALL);
     let header = Header::read(bytes.as_bytes(), None).unwrap();
@@ -203,7 +224,10 @@ fn data_becomes_pages() {
     let wat = r#"(module (memory 3)
         (data (i32.const 4094) "abcd") (data (i32.const 4095) "X") (data (i32.const 100000) "far") (data "passive"))"#;
     let pages = memory(wat, 0);
-    assert_eq!(pages.iter().map(|(start, bytes)| (*start, bytes.len())).collect::<Vec<_>>(), [(0, 8192), (98304, 4096)]);
+    assert_eq!(
+        pages.iter().map(|(start, bytes)| (*start, bytes.len())).collect::<Vec<_>>(),
+        [(0, 8192), (98304, 4096)]
+    );
     assert_eq!(&pages[0].1[4093..4099], b"\0aXcd\0");
     assert_eq!(&pages[1].1[100_000 - 98_304..][..3], b"far");
     let image = image(wat);
@@ -217,14 +241,19 @@ fn data_becomes_pages() {
 fn pages_near_each_other_are_one_mapping() {
     let wat = "(module (memory 10) (data (i32.const 0) \"a\") (data (i32.const 16384) \"b\") (data (i32.const 400000) \"c\"))";
     let pages = memory(wat, 0);
-    assert_eq!(pages.iter().map(|(start, bytes)| (*start, bytes.len())).collect::<Vec<_>>(), [(0, 5 * 4096), (397_312, 4096)]);
+    assert_eq!(
+        pages.iter().map(|(start, bytes)| (*start, bytes.len())).collect::<Vec<_>>(),
+        [(0, 5 * 4096), (397_312, 4096)]
+    );
     assert_eq!(pages[0].1.iter().filter(|byte| **byte != 0).count(), 2);
 }
 
 #[test]
 fn zeros_are_no_pages() {
     let zeros = "\\00".repeat(10_000);
-    let wat = format!("(module (memory 10) (data (i32.const 4096) \"{zeros}\") (data (i32.const 65000) \"x\") (data (i32.const 65000) \"\\00\"))");
+    let wat = format!(
+        "(module (memory 10) (data (i32.const 4096) \"{zeros}\") (data (i32.const 65000) \"x\") (data (i32.const 65000) \"\\00\"))"
+    );
     let pages = memory(&wat, 0);
     assert_eq!(pages.iter().map(|(start, _)| *start).collect::<Vec<_>>(), [61440]);
     assert!(pages[0].1.iter().all(|byte| *byte == 0), "a later zero overwrites");
@@ -238,16 +267,36 @@ fn only_what_is_certain_is_folded() {
         (r#"(memory 1) (data (i32.const 0) "a") (data (i32.const 65536) "")"#, vec![], vec![]),
         (r#"(memory 1) (data (i32.const 0) "a") (data (i32.const 65537) "")"#, vec![], vec![1]),
         (r#"(import "m" "m" (memory 1)) (data (i32.const 0) "a")"#, vec![], vec![0]),
-        (r#"(import "m" "m" (memory 1)) (memory $n 1) (data (memory $n) (i32.const 0) "a") (data (i32.const 0) "b")"#, vec![], vec![1]),
-        (r#"(import "m" "g" (global i32)) (memory 1) (data (global.get 0) "a") (data (i32.const 9) "b")"#, vec![], vec![0, 1]),
+        (
+            r#"(import "m" "m" (memory 1)) (memory $n 1) (data (memory $n) (i32.const 0) "a") (data (i32.const 0) "b")"#,
+            vec![],
+            vec![1],
+        ),
+        (
+            r#"(import "m" "g" (global i32)) (memory 1) (data (global.get 0) "a") (data (i32.const 9) "b")"#,
+            vec![],
+            vec![0, 1],
+        ),
         (r#"(memory 1) (data (i32.const -1) "a")"#, vec![], vec![0]),
         (r#"(memory i64 1) (data (i64.const -1) "a")"#, vec![], vec![0]),
         (r#"(memory i64 1) (data (i64.const 65535) "a")"#, vec![], vec![]),
         // An element segment that may trap comes before all data.
-        (r#"(memory 1) (table 1 funcref) (func $f) (elem (i32.const 1) $f) (data (i32.const 0) "a")"#, vec![0], vec![0]),
-        (r#"(table 4 funcref) (func $f) (elem (i32.const 3) $f) (elem (i32.const 4) $f) (elem (i32.const 0) $f)"#, vec![1, 2], vec![]),
+        (
+            r#"(memory 1) (table 1 funcref) (func $f) (elem (i32.const 1) $f) (data (i32.const 0) "a")"#,
+            vec![0],
+            vec![0],
+        ),
+        (
+            r#"(table 4 funcref) (func $f) (elem (i32.const 3) $f) (elem (i32.const 4) $f) (elem (i32.const 0) $f)"#,
+            vec![1, 2],
+            vec![],
+        ),
         (r#"(table 4 externref) (elem (i32.const 0) externref (ref.null extern))"#, vec![], vec![]),
-        (r#"(import "m" "g" (global funcref)) (table 4 funcref) (elem (i32.const 0) funcref (global.get 0))"#, vec![0], vec![]),
+        (
+            r#"(import "m" "g" (global funcref)) (table 4 funcref) (elem (i32.const 0) funcref (global.get 0))"#,
+            vec![0],
+            vec![],
+        ),
         (r#"(table 4 funcref (ref.func $f)) (func $f) (elem (i32.const 0) $f)"#, vec![0], vec![]),
         (r#"(import "m" "t" (table 4 funcref)) (func $f) (elem (i32.const 0) $f)"#, vec![0], vec![]),
     ];
@@ -264,9 +313,15 @@ fn elements_become_a_table_image() {
             (elem (table $a) (i32.const 2) func $f $g $imported) (elem (table $a) (i32.const 3) funcref (ref.null func))
             (elem declare func $g) (elem funcref (ref.func $f)))"#,
     );
-    let elements = |table: u32| (0..6).map(|element| image.table_image_get(TableIdx(table), element).map(|f| f.0)).collect::<Vec<_>>();
+    let elements = |table: u32| {
+        (0..6).map(|element| image.table_image_get(TableIdx(table), element).map(|f| f.0)).collect::<Vec<_>>()
+    };
     assert_eq!(elements(1), [None, None, Some(1), None, Some(0), None]);
-    assert!(image.has_table_image(TableIdx(1)) && !image.has_table_image(TableIdx(2)) && !image.has_table_image(TableIdx(0)));
+    assert!(
+        image.has_table_image(TableIdx(1))
+            && !image.has_table_image(TableIdx(2))
+            && !image.has_table_image(TableIdx(0))
+    );
     assert_eq!(image.elements_consumed().map(|segment| segment.0).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(image.element_items_len(ElemIdx(3)), 1);
 }
@@ -274,7 +329,8 @@ fn elements_become_a_table_image() {
 #[test]
 fn little_input_makes_no_large_image() {
     // One byte each in a thousand places, one element at the end of a large table.
-    let mut wat = String::from("(module (memory 60000) (table 9000000 funcref) (func $f) (elem (i32.const 8999999) $f)\n");
+    let mut wat =
+        String::from("(module (memory 60000) (table 9000000 funcref) (func $f) (elem (i32.const 8999999) $f)\n");
     for place in 0..5000u64 {
         writeln!(wat, "(data (i32.const {}) \"x\")", place * 700_000 % (60_000 << 16)).unwrap();
     }
