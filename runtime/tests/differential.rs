@@ -158,6 +158,10 @@ fn wasmi_outcome(result: Result<Vec<Value>, wasmi::Error>) -> Outcome {
         Ok(values) => return Outcome::Values(values),
         Err(error) => error,
     };
+    // An active segment that does not fit is an error of its own.
+    if error.as_trap_code().is_none() && error.to_string().starts_with("out of bounds table access") {
+        return Outcome::Trap(TrapCode::TableOutOfBounds);
+    }
     Outcome::Trap(match error.as_trap_code() {
         Some(Theirs::UnreachableCodeReached) => TrapCode::Unreachable,
         Some(Theirs::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
