@@ -86,8 +86,6 @@ pub(crate) struct Codegen<'a> {
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) vmctx: Value,
     entry: Block,
-    /// The block that returns its parameters, once something branches to the function body's label.
-    pub(crate) exit: Option<Block>,
 }
 
 impl<'a> Codegen<'a> {
@@ -101,7 +99,7 @@ impl<'a> Codegen<'a> {
     ) -> Self {
         scratch.clear();
         let builder = FunctionBuilder::new(func, context);
-        Self { builder, module, target, scratch, vmctx: Value::from_u32(0), entry: Block::from_u32(0), exit: None }
+        Self { builder, module, target, scratch, vmctx: Value::from_u32(0), entry: Block::from_u32(0) }
     }
 
     /// Completes the IR after [`FuncCodegen::finish`].
@@ -265,7 +263,7 @@ impl FuncCodegen for Codegen<'_> {
         self.entry = entry;
         self.vmctx = self.builder.block_params(entry)[0];
         self.declare_locals(entry, signature.params.len(), locals);
-        Ok(Frame::body())
+        Ok(control::block(self, BlockSig { params: &[], results: &signature.results }))
     }
 
     fn set_offset(&mut self, offset: u32) {
@@ -512,7 +510,6 @@ impl FuncCodegen for Codegen<'_> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        control::finish(self);
         Ok(())
     }
 

@@ -19,8 +19,6 @@ pub(crate) struct Frame {
 
 #[derive(Clone, Copy, Debug)]
 enum FrameKind {
-    /// The function body: branches return.
-    Body,
     /// Branches go to the block behind the end.
     Block { end: Block },
     /// Branches go to the header; the end is reached by falling through only.
@@ -29,32 +27,13 @@ enum FrameKind {
     If { otherwise: Block, end: Block },
 }
 
-impl Frame {
-    /// The frame of the function body.
-    pub(crate) const fn body() -> Self {
-        Self { kind: FrameKind::Body, used: false }
-    }
-}
-
 /// The block that a branch to `frame` goes to.
-fn label(cg: &mut Codegen<'_>, frame: &mut Frame) -> Block {
+fn label(frame: &mut Frame) -> Block {
     frame.used = true;
     match frame.kind {
         FrameKind::Block { end } | FrameKind::If { end, .. } => end,
         FrameKind::Loop { header } => header,
-        FrameKind::Body => exit(cg),
     }
-}
-
-/// The block that returns its parameters.
-fn exit(cg: &mut Codegen<'_>) -> Block {
-    if let Some(exit) = cg.exit {
-        return exit;
-    }
-    let exit = cg.builder.create_block();
-    cg.builder.append_block_params_for_function_returns(exit);
-    cg.exit = Some(exit);
-    exit
 }
 
 /// A block with parameters of these types.
@@ -132,10 +111,6 @@ pub(crate) fn else_(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Option
 
 pub(crate) fn end(cg: &mut Codegen<'_>, frame: Frame, fallthrough: Option<&[Value]>, results: &mut Vec<Value>) {
     let end = match frame.kind {
-        FrameKind::Body => {
-            results.extend(fallthrough.into_iter().flatten());
-            return;
-        }
         FrameKind::Loop { header } => {
             cg.builder.seal_block(header);
             results.extend(fallthrough.into_iter().flatten());
@@ -158,17 +133,14 @@ pub(crate) fn end(cg: &mut Codegen<'_>, frame: Frame, fallthrough: Option<&[Valu
 }
 
 pub(crate) fn br(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value]) {
-    if let FrameKind::Body = frame.kind {
-        return return_(cg, args);
-    }
-    let target = label(cg, frame);
+    let target = label(frame);
     jump(cg, target, args);
 }
 
 /// Branches when `condition` is not zero.
 pub(crate) fn br_if(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], condition: Value) {
     let condition = cg.condition(condition);
-    let target = label(cg, frame);
+    let target = label(frame);
     let next = cg.builder.create_block();
     with_block_args(cg, args, |cg, args| {
         cg.ins().brif(condition, target, args, next, []);
@@ -178,7 +150,7 @@ pub(crate) fn br_if(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], con
 
 /// Branches when `condition` is zero.
 pub(crate) fn br_if_not(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], condition: Value) {
-    let target = label(cg, frame);
+    let target = label(frame);
     let next = cg.builder.create_block();
     with_block_args(cg, args, |cg, args| {
         cg.ins().brif(condition, next, [], target, args);
@@ -228,7 +200,7 @@ struct Stubs(Vec<(Block, Block)>);
 impl Stubs {
     /// The block that a table entry for the frame at `position` goes to.
     fn block(&mut self, cg: &mut Codegen<'_>, frames: &mut [Frame], position: u32, has_args: bool) -> Block {
-        let target = label(cg, &mut frames[position as usize]);
+        let target = label(&mut frames[position as usize]);
         if !has_args {
             return target;
         }
@@ -257,15 +229,4 @@ pub(crate) fn return_(cg: &mut Codegen<'_>, values: &[Value]) {
     }
     cg.ins().return_(&args);
     cg.scratch.call_args = args;
-}
-
-/// Fills the block that branches to the function body go to.
-pub(crate) fn finish(cg: &mut Codegen<'_>) {
-    let Some(exit) = cg.exit.take() else { return };
-    continue_in(cg, exit);
-    let mut results = std::mem::take(&mut cg.scratch.call_args);
-    results.clear();
-    results.extend(cg.builder.block_params(exit));
-    cg.ins().return_(&results);
-    cg.scratch.call_args = results;
 }

@@ -208,7 +208,18 @@ pub(crate) struct CompletionsArgs {
 
 /// The commands, and what clap handles itself. Any other first word is a module to run.
 const FIRST_WORDS: &[&str] = &[
-    "run", "compile", "validate", "inspect", "wast", "cache", "backends", "completions", "help", "--help", "-h", "--version",
+    "run",
+    "compile",
+    "validate",
+    "inspect",
+    "wast",
+    "cache",
+    "backends",
+    "completions",
+    "help",
+    "--help",
+    "-h",
+    "--version",
     "-V",
 ];
 
@@ -228,9 +239,8 @@ pub(crate) fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString
 
 /// A number with a unit of bytes: `65536`, `64KiB`, `8MiB`, `1GiB`; `k`, `m` and `g` mean the same.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
-    const UNITS: &[(&str, u32)] = &[
-        ("kib", 10), ("mib", 20), ("gib", 30), ("k", 10), ("m", 20), ("g", 30), ("b", 0), ("", 0),
-    ];
+    const UNITS: &[(&str, u32)] =
+        &[("kib", 10), ("mib", 20), ("gib", 30), ("k", 10), ("m", 20), ("g", 30), ("b", 0), ("", 0)];
     let lower = text.trim().to_ascii_lowercase();
     let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let shift = UNITS.iter().find(|(unit, _)| *unit == &lower[digits.len()..]).map(|(_, shift)| *shift);

@@ -35,7 +35,8 @@ pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
 fn list(cache: &Cache) -> anyhow::Result<()> {
     let today = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400;
     for entry in cache.entries()? {
-        let age = if entry.day == 0 { "never used".to_owned() } else { format!("{} days", today.saturating_sub(entry.day)) };
+        let age =
+            if entry.day == 0 { "never used".to_owned() } else { format!("{} days", today.saturating_sub(entry.day)) };
         println!("{}\t{}\t{age}", entry.key, entry.bytes);
     }
     Ok(())
@@ -53,7 +54,7 @@ fn stats(cache: &Cache) -> anyhow::Result<()> {
 
 fn verify(cache: &Cache) -> anyhow::Result<ExitCode> {
     let report = cache.verify(|key, file| {
-        Image::from_file(file, Some(&key.0)).and_then(|image| image.verify_code()).map_err(|error| error.to_string())
+        Image::from_file(file, Some(&key.0)).and_then(|image| image.verify()).map_err(|error| error.to_string())
     })?;
     for (key, reason) in &report.damaged {
         println!("{key}: removed: {reason}");

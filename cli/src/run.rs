@@ -83,10 +83,7 @@ fn execute(args: &RunArgs, module: &Module, store: &mut Store<WasiCtx>) -> anyho
 
 fn invoke(name: &str, args: &RunArgs, export: Option<Extern>, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
     let Some(Extern::Func(func)) = export else {
-        bail!(
-            "`{}` exports no function `{name}`\nhint: `wasmer inspect` shows which there are",
-            args.module.display()
-        );
+        bail!("`{}` exports no function `{name}`\nhint: `wasmer inspect` shows which there are", args.module.display());
     };
     let ty = func.ty(store)?;
     let params = arguments(name, &ty, args)?;
@@ -154,7 +151,8 @@ fn wasi(args: &RunArgs) -> anyhow::Result<WasiCtx> {
         builder = builder.dir_grant(DirGrant::parse(dir));
     }
     for address in &args.tcplisten {
-        let listener = std::net::TcpListener::bind(address).with_context(|| format!("could not listen on `{address}`"))?;
+        let listener =
+            std::net::TcpListener::bind(address).with_context(|| format!("could not listen on `{address}`"))?;
         builder = builder.listener(listener);
     }
     Ok(builder.build()?)

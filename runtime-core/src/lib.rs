@@ -3,7 +3,10 @@
 //! The way of the data: wasm bytes are translated ([`translate`]) into jobs for a [`compiler`], whose outputs are linked
 //! into one position-independent artifact image, which is mapped and instantiated. See `ARCHITECTURE.md`.
 
+pub mod api;
+pub mod compile;
 pub mod compiler;
+pub mod image;
 pub mod libcall;
 pub mod module;
 pub mod translate;

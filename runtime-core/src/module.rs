@@ -100,7 +100,7 @@ pub enum TypeDef {
 }
 
 /// An import.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Import {
     /// Module name.
     pub module: String,
@@ -111,7 +111,7 @@ pub struct Import {
 }
 
 /// What is imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum ImportType {
     /// A function of this type.
     Func(TypeIdx),
@@ -126,7 +126,7 @@ pub enum ImportType {
 }
 
 /// An export.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Export {
     /// Its name.
     pub name: String,
@@ -135,7 +135,7 @@ pub struct Export {
 }
 
 /// A member of an index space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum Entity {
     /// A function.
     Func(FuncIdx),
@@ -150,11 +150,11 @@ pub enum Entity {
 }
 
 /// A constant expression (specification, section 3.4.13), validated: a little stack program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct ConstExpr(pub Box<[ConstOp]>);
 
 /// An operator of a constant expression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum ConstOp {
     /// Push a constant.
     Const(Const),

@@ -8,6 +8,7 @@ macro_rules! index {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
         #[repr(transparent)]
         pub struct $name(pub u32);
 
@@ -67,7 +68,9 @@ index!(
 );
 
 /// The width of an integer or a floating point number, and of an index into a memory or table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
 pub enum Width {
     /// 32 bits.
     W32,
@@ -137,7 +140,7 @@ impl Ty {
 
 /// A heap type (specification, section 2.3.4). `Concrete` types are module type indices inside a module
 /// and canonical ids (see [`crate::types::CanonicalId`]) outside of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum HeapType {
     /// Any function.
     Func,
@@ -168,6 +171,17 @@ pub enum HeapType {
 }
 
 impl HeapType {
+    /// Whether everything of this type is of type `other`, as far as there are subtypes without garbage collection.
+    fn is_subtype_of(self, other: Self) -> bool {
+        self == other
+            || match self {
+                Self::NoFunc => other.is_func(),
+                Self::Concrete(_) => other == Self::Func,
+                Self::NoExtern => other == Self::Extern,
+                _ => false,
+            }
+    }
+
     /// Whether values of this type are function references (pointers to `VMFuncRef`), rather than host or heap values.
     /// `Concrete` counts as a function type until the collector's types come.
     pub const fn is_func(self) -> bool {
@@ -176,7 +190,7 @@ impl HeapType {
 }
 
 /// A reference type (specification, section 2.3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct RefType {
     /// Whether null is a value of the type.
     pub nullable: bool,
@@ -192,7 +206,7 @@ impl RefType {
 }
 
 /// A value type (specification, section 2.3.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum ValType {
     /// A 32-bit integer.
     I32,
@@ -213,6 +227,16 @@ impl ValType {
     pub const FUNCREF: Self = Self::Ref(RefType::FUNCREF);
     /// `externref`.
     pub const EXTERNREF: Self = Self::Ref(RefType::EXTERNREF);
+
+    /// Whether every value of this type is one of `other` (specification, section 3.3). Concrete types are canonical ids.
+    pub fn is_subtype_of(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Ref(this), Self::Ref(other)) => {
+                (other.nullable || !this.nullable) && this.heap.is_subtype_of(other.heap)
+            }
+            _ => self == other,
+        }
+    }
 
     /// The representation of values of this type.
     pub const fn ty(self) -> Ty {
@@ -273,7 +297,7 @@ impl fmt::Display for ValType {
 }
 
 /// A function type (specification, section 2.3.8).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct FuncType {
     /// Parameter types.
     pub params: Box<[ValType]>,
@@ -324,7 +348,7 @@ pub struct Signature {
 }
 
 /// Limits of a memory or table. The unit is pages for memories and elements for tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Limits {
     /// Initial size.
     pub min: u64,
@@ -333,7 +357,7 @@ pub struct Limits {
 }
 
 /// A table type (specification, section 2.3.11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct TableType {
     /// What the elements are.
     pub element: RefType,
@@ -344,7 +368,7 @@ pub struct TableType {
 }
 
 /// A memory type (specification, section 2.3.10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct MemoryType {
     /// Limits in pages.
     pub limits: Limits,
@@ -357,7 +381,7 @@ pub struct MemoryType {
 }
 
 /// A global type (specification, section 2.3.12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct GlobalType {
     /// The type of its value.
     pub content: ValType,

@@ -84,7 +84,7 @@ impl Backend {
                 Err(error) => Err(BackendError::Refused(self, error.to_string())),
             },
             #[cfg(feature = "llvm")]
-            Self::Llvm => match wasmer_backend_llvm::Llvm::new() {
+            Self::Llvm => match wasmer_backend_llvm::LlvmCompiler::new() {
                 Ok(compiler) => Ok(Arc::new(compiler)),
                 Err(error) => Err(BackendError::Refused(self, error.to_string())),
             },

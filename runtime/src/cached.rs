@@ -121,7 +121,9 @@ impl<'a> CachedLoader<'a> {
             Ok(module) => Some(module),
             Err(error) => {
                 let path = self.cache.artifact_path(key);
-                self.report.warnings.push(format!("the artifact `{}` is damaged, compiling again: {error}", path.display()));
+                self.report
+                    .warnings
+                    .push(format!("the artifact `{}` is damaged, compiling again: {error}", path.display()));
                 if let Err(error) = self.cache.remove(key) {
                     self.report.warnings.push(error.to_string());
                 }
@@ -134,10 +136,11 @@ impl<'a> CachedLoader<'a> {
         let seal = if found.verified { None } else { Some(found.file.try_clone()) };
         let image = Image::from_file(found.file, Some(&key.0))?;
         if let Some(file) = seal {
-            image.verify_code()?;
-            if let Err(error) = file.map_err(|error| error.to_string()).and_then(|file| {
-                self.cache.mark_verified(key, &file).map_err(|error| error.to_string())
-            }) {
+            image.verify()?;
+            if let Err(error) = file
+                .map_err(|error| error.to_string())
+                .and_then(|file| self.cache.mark_verified(key, &file).map_err(|error| error.to_string()))
+            {
                 self.report.warnings.push(error);
             }
         }

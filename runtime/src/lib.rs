@@ -30,8 +30,9 @@ pub use backend::{Backend, BackendError, default_engine};
 pub use wasmer_runtime_core::api::*;
 pub use wasmer_runtime_core::compiler::{CompileError, Compiler};
 pub use wasmer_runtime_core::image::{Image, ImageError};
-pub use wasmer_runtime_core::trap::TrapCode;
+pub use wasmer_runtime_core::translate::module::WasmFeatures;
 pub use wasmer_runtime_core::translate::module::default_features;
+pub use wasmer_runtime_core::trap::TrapCode;
 pub use wasmer_runtime_core::types::{
     ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType, Width,
 };

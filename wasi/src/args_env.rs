@@ -17,22 +17,12 @@ impl WasiCtx {
     }
 
     /// Writes the environment: pointers at `environ`, the strings `NAME=value` at `environ_buf`.
-    pub fn environ_get(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        environ: u32,
-        environ_buf: u32,
-    ) -> WasiResult {
+    pub fn environ_get(&mut self, mem: &GuestMemory<'_>, environ: u32, environ_buf: u32) -> WasiResult {
         write_strings(mem, &self.env, environ, environ_buf)
     }
 
     /// Writes the number of environment variables, and the size of all strings with their NULs.
-    pub fn environ_sizes_get(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        count: u32,
-        size: u32,
-    ) -> WasiResult {
+    pub fn environ_sizes_get(&mut self, mem: &GuestMemory<'_>, count: u32, size: u32) -> WasiResult {
         write_sizes(mem, &self.env, count, size)
     }
 }
@@ -44,23 +34,13 @@ fn sizes(strings: &[Vec<u8>]) -> Result<(u32, u32), Errno> {
     Ok((count, u32::try_from(bytes).map_err(|_| Errno::Overflow)?))
 }
 
-fn write_sizes(
-    mem: &GuestMemory<'_>,
-    strings: &[Vec<u8>],
-    count_out: u32,
-    size_out: u32,
-) -> WasiResult {
+fn write_sizes(mem: &GuestMemory<'_>, strings: &[Vec<u8>], count_out: u32, size_out: u32) -> WasiResult {
     let (count, bytes) = sizes(strings)?;
     mem.write_u32(count_out, count)?;
     Ok(mem.write_u32(size_out, bytes)?)
 }
 
-fn write_strings(
-    mem: &GuestMemory<'_>,
-    strings: &[Vec<u8>],
-    pointers: u32,
-    buffer: u32,
-) -> WasiResult {
+fn write_strings(mem: &GuestMemory<'_>, strings: &[Vec<u8>], pointers: u32, buffer: u32) -> WasiResult {
     let (count, bytes) = sizes(strings)?;
     mem.check_array(pointers, count, 4)?;
     mem.check(buffer, bytes)?;

@@ -25,9 +25,7 @@ pub enum BuildError {
         index: usize,
     },
     /// Not a name that can stand before `=`.
-    #[error(
-        "`{name}` is no valid name of an environment variable: it is empty or contains `=` or NUL"
-    )]
+    #[error("`{name}` is no valid name of an environment variable: it is empty or contains `=` or NUL")]
     EnvName {
         /// The name.
         name: String,
@@ -93,11 +91,7 @@ impl DirGrant {
             Some(at) => (&rest[..at], &rest[at + 2..]),
             None => (rest, rest),
         };
-        DirGrant {
-            host: OsStr::from_bytes(host).into(),
-            guest: OsStr::from_bytes(guest).into(),
-            read_only,
-        }
+        DirGrant { host: OsStr::from_bytes(host).into(), guest: OsStr::from_bytes(guest).into(), read_only }
     }
 }
 
@@ -130,8 +124,7 @@ impl WasiCtxBuilder {
 
     /// Adds arguments.
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
@@ -170,27 +163,17 @@ impl WasiCtxBuilder {
 
     /// Passes on the three standard streams of this process.
     pub fn inherit_stdio(self) -> Self {
-        self.stdin(Stdin::Inherit)
-            .stdout(Stdout::Inherit)
-            .stderr(Stdout::Inherit)
+        self.stdin(Stdin::Inherit).stdout(Stdout::Inherit).stderr(Stdout::Inherit)
     }
 
     /// Grants a directory of the host under a name for the guest.
     pub fn dir(self, host: impl AsRef<Path>, guest: impl AsRef<OsStr>) -> Self {
-        self.dir_grant(DirGrant {
-            host: host.as_ref().to_owned(),
-            guest: guest.as_ref().to_owned(),
-            read_only: false,
-        })
+        self.dir_grant(DirGrant { host: host.as_ref().to_owned(), guest: guest.as_ref().to_owned(), read_only: false })
     }
 
     /// Grants a directory of the host for reading only.
     pub fn read_only_dir(self, host: impl AsRef<Path>, guest: impl AsRef<OsStr>) -> Self {
-        self.dir_grant(DirGrant {
-            host: host.as_ref().to_owned(),
-            guest: guest.as_ref().to_owned(),
-            read_only: true,
-        })
+        self.dir_grant(DirGrant { host: host.as_ref().to_owned(), guest: guest.as_ref().to_owned(), read_only: true })
     }
 
     /// Grants a directory as described by [`DirGrant`].
@@ -250,10 +233,7 @@ impl WasiCtxBuilder {
 }
 
 fn insert(table: &mut FdTable, descriptor: Descriptor) -> Result<(), BuildError> {
-    table
-        .insert(descriptor)
-        .map(drop)
-        .map_err(|_| BuildError::TooMany)
+    table.insert(descriptor).map(drop).map_err(|_| BuildError::TooMany)
 }
 
 fn checked_args(args: Vec<OsString>) -> Result<Vec<Vec<u8>>, BuildError> {
@@ -297,20 +277,12 @@ fn preopened_dir(grant: DirGrant) -> Result<Descriptor, BuildError> {
     let file = rustix::fs::open(&grant.host, flags | OFlags::RDONLY, Mode::empty())
         // A directory that may be searched but not listed is still good for opening known names.
         .or_else(|error| match error {
-            rustix::io::Errno::ACCESS => {
-                rustix::fs::open(&grant.host, flags | OFlags::PATH, Mode::empty())
-            }
+            rustix::io::Errno::ACCESS => rustix::fs::open(&grant.host, flags | OFlags::PATH, Mode::empty()),
             other => Err(other),
         })
-        .map_err(|error| BuildError::OpenDir {
-            path: grant.host,
-            source: error.into(),
-        })?;
+        .map_err(|error| BuildError::OpenDir { path: grant.host, source: error.into() })?;
     Ok(Descriptor {
-        object: Object::Dir(Directory {
-            file: file.into(),
-            cursor: None,
-        }),
+        object: Object::Dir(Directory { file: file.into(), cursor: None }),
         rights: Rights::DIRECTORY,
         inheriting: Rights::INHERITED,
         preopen: Some(grant.guest.into_vec()),
@@ -333,11 +305,7 @@ mod tests {
     use super::*;
 
     fn grant(host: &str, guest: &str, read_only: bool) -> DirGrant {
-        DirGrant {
-            host: host.into(),
-            guest: guest.into(),
-            read_only,
-        }
+        DirGrant { host: host.into(), guest: guest.into(), read_only }
     }
 
     #[test]
@@ -354,10 +322,7 @@ mod tests {
     fn bad_strings_are_refused() {
         let build = |builder: WasiCtxBuilder| builder.build().map(drop).unwrap_err().to_string();
         let new = WasiCtxBuilder::new;
-        assert_eq!(
-            build(new().args(["a", "b\0"])),
-            "argument 1 contains a NUL byte"
-        );
+        assert_eq!(build(new().args(["a", "b\0"])), "argument 1 contains a NUL byte");
         assert!(build(new().env("A=B", "")).contains("`A=B`"));
         assert!(build(new().env("", "x")).contains("``"));
         assert!(build(new().env("A", "x\0")).contains("`A`"));
@@ -368,12 +333,7 @@ mod tests {
 
     #[test]
     fn the_last_value_of_a_variable_counts() {
-        let ctx = WasiCtxBuilder::new()
-            .env("A", "1")
-            .env("B", "2")
-            .env("A", "3")
-            .build()
-            .unwrap();
+        let ctx = WasiCtxBuilder::new().env("A", "1").env("B", "2").env("A", "3").build().unwrap();
         assert_eq!(ctx.env, [b"A=3".to_vec(), b"B=2".to_vec()]);
     }
 }

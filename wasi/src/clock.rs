@@ -82,10 +82,7 @@ fn nanoseconds(time: Timespec) -> u64 {
 
 /// Any 64-bit number of nanoseconds fits the host's type: it is less than 2^35 seconds.
 pub(crate) fn timespec(ns: u64) -> Timespec {
-    Timespec {
-        tv_sec: (ns / NS_PER_SECOND) as _,
-        tv_nsec: (ns % NS_PER_SECOND) as _,
-    }
+    Timespec { tv_sec: (ns / NS_PER_SECOND) as _, tv_nsec: (ns % NS_PER_SECOND) as _ }
 }
 
 impl WasiCtx {
@@ -97,13 +94,7 @@ impl WasiCtx {
     }
 
     /// Writes the time of a clock in nanoseconds. The precision is a hint that costs more to use than to ignore.
-    pub fn clock_time_get(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        id: u32,
-        _precision: u64,
-        out: u32,
-    ) -> WasiResult {
+    pub fn clock_time_get(&mut self, mem: &GuestMemory<'_>, id: u32, _precision: u64, out: u32) -> WasiResult {
         let clock = ClockId::from_guest(id)?;
         let now = self.clocks.now_ns(clock).ok_or(Errno::Inval)?;
         Ok(mem.write_u64(out, now)?)

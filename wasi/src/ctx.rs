@@ -33,10 +33,7 @@ impl Interrupt {
     }
 
     /// Runs a system call that may block. When a signal interrupts it, it is repeated, unless the host wants to stop.
-    pub(crate) fn retry<T>(
-        &self,
-        mut call: impl FnMut() -> rustix::io::Result<T>,
-    ) -> WasiResult<T> {
+    pub(crate) fn retry<T>(&self, mut call: impl FnMut() -> rustix::io::Result<T>) -> WasiResult<T> {
         loop {
             self.check()?;
             match call() {
@@ -47,10 +44,7 @@ impl Interrupt {
     }
 
     /// [`Interrupt::retry`] for calls that report `std::io::Error`.
-    pub(crate) fn retry_io<T>(
-        &self,
-        mut call: impl FnMut() -> std::io::Result<T>,
-    ) -> WasiResult<T> {
+    pub(crate) fn retry_io<T>(&self, mut call: impl FnMut() -> std::io::Result<T>) -> WasiResult<T> {
         loop {
             self.check()?;
             match call() {
@@ -89,9 +83,6 @@ impl WasiCtx {
 impl std::fmt::Debug for WasiCtx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The environment may hold secrets.
-        f.debug_struct("WasiCtx")
-            .field("args", &self.args.len())
-            .field("env", &self.env.len())
-            .finish_non_exhaustive()
+        f.debug_struct("WasiCtx").field("args", &self.args.len()).field("env", &self.env.len()).finish_non_exhaustive()
     }
 }

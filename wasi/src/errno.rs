@@ -135,10 +135,7 @@ impl std::fmt::Display for Errno {
 
 impl From<HostErrno> for Errno {
     fn from(host: HostErrno) -> Errno {
-        HOST_CODES
-            .iter()
-            .find(|(code, _)| *code == host)
-            .map_or(Errno::Io, |(_, errno)| *errno)
+        HOST_CODES.iter().find(|(code, _)| *code == host).map_or(Errno::Io, |(_, errno)| *errno)
     }
 }
 

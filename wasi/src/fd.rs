@@ -42,18 +42,8 @@ struct IoVecs {
 
 impl WasiCtx {
     /// Reads at the current position.
-    pub fn fd_read(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        iovs: u32,
-        iovs_len: u32,
-        nread: u32,
-    ) -> WasiResult {
-        let iovs = IoVecs {
-            ptr: iovs,
-            count: iovs_len,
-        };
+    pub fn fd_read(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: u32, iovs_len: u32, nread: u32) -> WasiResult {
+        let iovs = IoVecs { ptr: iovs, count: iovs_len };
         self.read(mem, fd, iovs, Position::Current, nread)
     }
 
@@ -67,26 +57,13 @@ impl WasiCtx {
         offset: u64,
         nread: u32,
     ) -> WasiResult {
-        let iovs = IoVecs {
-            ptr: iovs,
-            count: iovs_len,
-        };
+        let iovs = IoVecs { ptr: iovs, count: iovs_len };
         self.read(mem, fd, iovs, Position::At(offset), nread)
     }
 
     /// Writes at the current position.
-    pub fn fd_write(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        iovs: u32,
-        iovs_len: u32,
-        nwritten: u32,
-    ) -> WasiResult {
-        let iovs = IoVecs {
-            ptr: iovs,
-            count: iovs_len,
-        };
+    pub fn fd_write(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritten: u32) -> WasiResult {
+        let iovs = IoVecs { ptr: iovs, count: iovs_len };
         self.write(mem, fd, iovs, Position::Current, nwritten)
     }
 
@@ -100,21 +77,11 @@ impl WasiCtx {
         offset: u64,
         nwritten: u32,
     ) -> WasiResult {
-        let iovs = IoVecs {
-            ptr: iovs,
-            count: iovs_len,
-        };
+        let iovs = IoVecs { ptr: iovs, count: iovs_len };
         self.write(mem, fd, iovs, Position::At(offset), nwritten)
     }
 
-    fn read(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        iovs: IoVecs,
-        at: Position,
-        count_out: u32,
-    ) -> WasiResult {
+    fn read(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: IoVecs, at: Position, count_out: u32) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
         descriptor.require(rights_for(Rights::FD_READ, at))?;
         // Before any byte is consumed, so that a bad pointer loses nothing.
@@ -128,29 +95,18 @@ impl WasiCtx {
             Object::File(file) => {
                 check_would_block(file, Direction::Read)?;
                 let fd = &file.fd;
-                self.interrupt
-                    .retry(|| host_io::read(fd.as_fd(), &buffers, at))?
+                self.interrupt.retry(|| host_io::read(fd.as_fd(), &buffers, at))?
             }
-            Object::Stream(fd) => self
-                .interrupt
-                .retry(|| host_io::read(fd.as_fd(), &buffers, at))?,
+            Object::Stream(fd) => self.interrupt.retry(|| host_io::read(fd.as_fd(), &buffers, at))?,
             Object::Reader(source) => {
                 check_sequential(at)?;
-                self.interrupt
-                    .retry_io(|| buffers.fill(|out| source.read(out)))?
+                self.interrupt.retry_io(|| buffers.fill(|out| source.read(out)))?
             }
         };
         write_count(mem, count_out, count)
     }
 
-    fn write(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        iovs: IoVecs,
-        at: Position,
-        count_out: u32,
-    ) -> WasiResult {
+    fn write(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: IoVecs, at: Position, count_out: u32) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
         descriptor.require(rights_for(Rights::FD_WRITE, at))?;
         mem.check(count_out, 4)?;
@@ -163,28 +119,19 @@ impl WasiCtx {
             Object::File(file) => {
                 check_would_block(file, Direction::Write)?;
                 let fd = &file.fd;
-                self.interrupt
-                    .retry(|| host_io::write(fd.as_fd(), &buffers, at))?
+                self.interrupt.retry(|| host_io::write(fd.as_fd(), &buffers, at))?
             }
             Object::Stream(fd) => self.interrupt.retry(|| write_stream(fd, &buffers, at))?,
             Object::Writer(sink) => {
                 check_sequential(at)?;
-                self.interrupt
-                    .retry_io(|| buffers.drain(|bytes| sink.write(bytes)))?
+                self.interrupt.retry_io(|| buffers.drain(|bytes| sink.write(bytes)))?
             }
         };
         write_count(mem, count_out, count)
     }
 
     /// Moves the position and writes the new one.
-    pub fn fd_seek(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        offset: i64,
-        whence: u32,
-        newoffset: u32,
-    ) -> WasiResult {
+    pub fn fd_seek(&mut self, mem: &GuestMemory<'_>, fd: u32, offset: i64, whence: u32, newoffset: u32) -> WasiResult {
         let whence = Whence::from_guest(whence, Snapshot::Preview1)?;
         self.seek(mem, fd, offset, whence, newoffset)
     }
@@ -207,14 +154,7 @@ impl WasiCtx {
         self.seek(mem, fd, 0, Whence::Current, offset)
     }
 
-    fn seek(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        offset: i64,
-        whence: Whence,
-        out: u32,
-    ) -> WasiResult {
+    fn seek(&mut self, mem: &GuestMemory<'_>, fd: u32, offset: i64, whence: Whence, out: u32) -> WasiResult {
         let descriptor = self.table.get(fd)?;
         // The right to seek includes the one to tell; a move by nothing only tells.
         let tells = offset == 0 && whence == Whence::Current;
@@ -293,11 +233,7 @@ fn check_would_block(file: &HostFile, direction: Direction) -> WasiResult {
     }
 }
 
-fn write_stream(
-    fd: &std::os::fd::OwnedFd,
-    buffers: &IoBuffers<'_>,
-    at: Position,
-) -> rustix::io::Result<usize> {
+fn write_stream(fd: &std::os::fd::OwnedFd, buffers: &IoBuffers<'_>, at: Position) -> rustix::io::Result<usize> {
     match at {
         Position::Current => host_io::send(fd.as_fd(), buffers),
         Position::At(_) => Err(rustix::io::Errno::SPIPE),

@@ -61,11 +61,7 @@ impl WasiCtx {
             return Err(Errno::Notdir.into());
         };
         let mut cursor = dir.cursor.take().unwrap_or_default();
-        let mut listing = Listing {
-            mem,
-            at: buf,
-            room: buf_len as usize,
-        };
+        let mut listing = Listing { mem, at: buf, room: buf_len as usize };
         let result = list(dir, &mut cursor, cookie, &mut listing);
         dir.cursor = Some(cursor);
         result?;
@@ -92,12 +88,7 @@ impl Listing<'_> {
     }
 }
 
-fn list(
-    dir: &Directory,
-    cursor: &mut DirCursor,
-    cookie: u64,
-    listing: &mut Listing<'_>,
-) -> WasiResult {
+fn list(dir: &Directory, cursor: &mut DirCursor, cookie: u64, listing: &mut Listing<'_>) -> WasiResult {
     let mut index = cursor.locate(dir, cookie)?;
     while listing.room > 0 {
         if index == cursor.entries.len() {
@@ -184,6 +175,5 @@ impl DirCursor {
 
 /// Some file systems do not tell the types of entries.
 fn type_by_name(dir: &Directory, name: &[u8]) -> FileType {
-    rustix::fs::statat(&dir.file, name, AtFlags::SYMLINK_NOFOLLOW)
-        .map_or(FileType::Unknown, |stat| file_type_of(&stat))
+    rustix::fs::statat(&dir.file, name, AtFlags::SYMLINK_NOFOLLOW).map_or(FileType::Unknown, |stat| file_type_of(&stat))
 }

@@ -15,14 +15,8 @@ use crate::table::{Descriptor, Object};
 use crate::types::{FdFlags, FileStat, Snapshot, TimeFlags};
 
 /// Advice on access patterns by number (witx `advice`).
-const ADVICE: [Advice; 6] = [
-    Advice::Normal,
-    Advice::Sequential,
-    Advice::Random,
-    Advice::WillNeed,
-    Advice::DontNeed,
-    Advice::NoReuse,
-];
+const ADVICE: [Advice; 6] =
+    [Advice::Normal, Advice::Sequential, Advice::Random, Advice::WillNeed, Advice::DontNeed, Advice::NoReuse];
 
 /// Size of the witx record `fdstat`.
 const FDSTAT_BYTES: usize = 24;
@@ -44,12 +38,7 @@ impl WasiCtx {
 
     /// Sets the flags of a descriptor. As `fcntl(F_SETFL)` does, this changes appending and blocking; flags for
     /// synchronous writing can be named if they are set already, but not added.
-    pub fn fd_fdstat_set_flags(
-        &mut self,
-        _mem: &GuestMemory<'_>,
-        fd: u32,
-        flags: u32,
-    ) -> WasiResult {
+    pub fn fd_fdstat_set_flags(&mut self, _mem: &GuestMemory<'_>, fd: u32, flags: u32) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
         descriptor.require(Rights::FD_FDSTAT_SET_FLAGS)?;
         let flags = FdFlags::from_guest(flags)?;
@@ -102,22 +91,11 @@ impl WasiCtx {
     }
 
     /// `fd_filestat_get` of the older snapshot.
-    pub fn fd_filestat_get_unstable(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        out: u32,
-    ) -> WasiResult {
+    pub fn fd_filestat_get_unstable(&mut self, mem: &GuestMemory<'_>, fd: u32, out: u32) -> WasiResult {
         self.file_stat(mem, fd, out, Snapshot::Unstable)
     }
 
-    fn file_stat(
-        &self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        out: u32,
-        snapshot: Snapshot,
-    ) -> WasiResult {
+    fn file_stat(&self, mem: &GuestMemory<'_>, fd: u32, out: u32, snapshot: Snapshot) -> WasiResult {
         let descriptor = self.descriptor(fd, Rights::FD_FILESTAT_GET)?;
         let stat = match descriptor.host_fd() {
             Some(host) => FileStat::from(&rustix::fs::fstat(host)?),
@@ -127,12 +105,7 @@ impl WasiCtx {
     }
 
     /// Sets the size of an open file; what is added reads as zeroes.
-    pub fn fd_filestat_set_size(
-        &mut self,
-        _mem: &GuestMemory<'_>,
-        fd: u32,
-        size: u64,
-    ) -> WasiResult {
+    pub fn fd_filestat_set_size(&mut self, _mem: &GuestMemory<'_>, fd: u32, size: u64) -> WasiResult {
         let descriptor = self.table.get(fd)?;
         descriptor.require_change(Rights::FD_FILESTAT_SET_SIZE)?;
         let host = descriptor.host_fd().ok_or(Errno::Inval)?;
@@ -157,40 +130,21 @@ impl WasiCtx {
     }
 
     /// Tells the host how a part of a file will be used.
-    pub fn fd_advise(
-        &mut self,
-        _mem: &GuestMemory<'_>,
-        fd: u32,
-        offset: u64,
-        len: u64,
-        advice: u32,
-    ) -> WasiResult {
+    pub fn fd_advise(&mut self, _mem: &GuestMemory<'_>, fd: u32, offset: u64, len: u64, advice: u32) -> WasiResult {
         let host = self.host_fd(fd, Rights::FD_ADVISE)?;
         let advice = *ADVICE.get(advice as usize).ok_or(Errno::Inval)?;
         check_file_range(offset, len)?;
         // A length of 0 means up to the end.
-        Ok(rustix::fs::fadvise(
-            host,
-            offset,
-            NonZeroU64::new(len),
-            advice,
-        )?)
+        Ok(rustix::fs::fadvise(host, offset, NonZeroU64::new(len), advice)?)
     }
 
     /// Makes sure that a part of a file has space on the device; the file grows if it has to.
-    pub fn fd_allocate(
-        &mut self,
-        _mem: &GuestMemory<'_>,
-        fd: u32,
-        offset: u64,
-        len: u64,
-    ) -> WasiResult {
+    pub fn fd_allocate(&mut self, _mem: &GuestMemory<'_>, fd: u32, offset: u64, len: u64) -> WasiResult {
         let descriptor = self.table.get(fd)?;
         descriptor.require_change(Rights::FD_ALLOCATE)?;
         let host = descriptor.host_fd().ok_or(Errno::Notsup)?;
         check_file_range(offset, len)?;
-        self.interrupt
-            .retry(|| rustix::fs::fallocate(host, FallocateFlags::empty(), offset, len))
+        self.interrupt.retry(|| rustix::fs::fallocate(host, FallocateFlags::empty(), offset, len))
     }
 
     /// Writes what kind of preopened resource a descriptor is: the tag 0, a directory, and the length of its name.
@@ -203,13 +157,7 @@ impl WasiCtx {
     }
 
     /// Writes the name of a preopened directory, without a NUL.
-    pub fn fd_prestat_dir_name(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        path: u32,
-        path_len: u32,
-    ) -> WasiResult {
+    pub fn fd_prestat_dir_name(&mut self, mem: &GuestMemory<'_>, fd: u32, path: u32, path_len: u32) -> WasiResult {
         let name = self.preopen_name(fd)?;
         if (path_len as usize) < name.len() {
             return Err(Errno::Nametoolong.into());
@@ -251,17 +199,10 @@ fn check_file_range(offset: u64, len: u64) -> Result<(), Errno> {
 }
 
 /// What to set the two timestamps to (witx `fstflags`); a time and "now" together make no sense.
-pub(crate) fn timestamps(
-    accessed_ns: u64,
-    modified_ns: u64,
-    flags: u32,
-) -> Result<Timestamps, Errno> {
+pub(crate) fn timestamps(accessed_ns: u64, modified_ns: u64, flags: u32) -> Result<Timestamps, Errno> {
     let flags = TimeFlags::from_guest(flags)?;
     let choose = |given: TimeFlags, now: TimeFlags, ns: u64| {
-        let special = |nanoseconds| Timespec {
-            tv_sec: 0,
-            tv_nsec: nanoseconds,
-        };
+        let special = |nanoseconds| Timespec { tv_sec: 0, tv_nsec: nanoseconds };
         match (flags.contains(given), flags.contains(now)) {
             (true, true) => Err(Errno::Inval),
             (true, false) => Ok(timespec(ns)),

@@ -187,10 +187,7 @@ mod tests {
     use crate::WasiCtxBuilder;
 
     fn find(snapshot: Snapshot, name: &str) -> WasiFunction {
-        *functions(snapshot)
-            .iter()
-            .find(|function| function.name == name)
-            .unwrap()
+        *functions(snapshot).iter().find(|function| function.name == name).unwrap()
     }
 
     #[test]
@@ -201,16 +198,9 @@ mod tests {
         let unstable = functions(Snapshot::Unstable);
         assert_eq!(unstable.len(), 45);
         assert!(unstable.is_sorted_by(|a, b| a.name < b.name));
-        assert!(
-            unstable
-                .iter()
-                .all(|function| function.name != "sock_accept")
-        );
+        assert!(unstable.iter().all(|function| function.name != "sock_accept"));
         let without_result = preview1.iter().filter(|function| !function.has_result);
-        assert_eq!(
-            without_result.map(|f| f.name).collect::<Vec<_>>(),
-            ["proc_exit"]
-        );
+        assert_eq!(without_result.map(|f| f.name).collect::<Vec<_>>(), ["proc_exit"]);
     }
 
     #[test]
@@ -218,10 +208,7 @@ mod tests {
         use WasmType::{I32, I64};
         let params = |name| find(Snapshot::Preview1, name).params;
         assert_eq!(params("fd_seek"), [I32, I64, I32, I32]);
-        assert_eq!(
-            params("path_open"),
-            [I32, I32, I32, I32, I32, I64, I64, I32, I32]
-        );
+        assert_eq!(params("path_open"), [I32, I32, I32, I32, I32, I64, I64, I32, I32]);
         assert_eq!(params("sched_yield"), []);
     }
 
@@ -230,9 +217,7 @@ mod tests {
         let mut ctx = WasiCtxBuilder::new().arg("prog").build().unwrap();
         let mut bytes = vec![0; 64];
         let mem = GuestMemory::from_slice(&mut bytes);
-        let call = |ctx: &mut _, name, args: &[u64]| {
-            (find(Snapshot::Preview1, name).call)(ctx, &mem, args)
-        };
+        let call = |ctx: &mut _, name, args: &[u64]| (find(Snapshot::Preview1, name).call)(ctx, &mem, args);
         assert_eq!(call(&mut ctx, "args_sizes_get", &[0, 4]), Ok(0));
         assert_eq!(mem.read_u32(0), Ok(1));
         assert_eq!(mem.read_u32(4), Ok(5));

@@ -40,11 +40,7 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &IoBuffers<'_>, at: Position) ->
 }
 
 /// Writes from the guest's buffers.
-pub(crate) fn write(
-    fd: BorrowedFd<'_>,
-    buffers: &IoBuffers<'_>,
-    at: Position,
-) -> HostResult<usize> {
+pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &IoBuffers<'_>, at: Position) -> HostResult<usize> {
     let (fd, raw) = (fd.as_raw_fd(), buffers.raw());
     let (ptr, count) = (raw.as_ptr(), raw.len() as libc::c_int);
     check(match at {
@@ -66,18 +62,11 @@ pub(crate) struct Received {
 }
 
 /// Receives from a socket into the guest's buffers.
-pub(crate) fn receive(
-    fd: BorrowedFd<'_>,
-    buffers: &IoBuffers<'_>,
-    flags: libc::c_int,
-) -> HostResult<Received> {
+pub(crate) fn receive(fd: BorrowedFd<'_>, buffers: &IoBuffers<'_>, flags: libc::c_int) -> HostResult<Received> {
     let mut header = message_header(buffers);
     // SAFETY: `header` names no address and no control data, only the checked guest buffers, which outlive the call.
     let bytes = check(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) })?;
-    Ok(Received {
-        bytes,
-        truncated: header.msg_flags & libc::MSG_TRUNC != 0,
-    })
+    Ok(Received { bytes, truncated: header.msg_flags & libc::MSG_TRUNC != 0 })
 }
 
 /// Sends the guest's buffers to a socket. Never raises `SIGPIPE`, which would end the host process.
@@ -97,7 +86,6 @@ fn message_header(buffers: &IoBuffers<'_>) -> libc::msghdr {
 }
 
 fn check(result: libc::ssize_t) -> HostResult<usize> {
-    usize::try_from(result).map_err(|_| {
-        HostErrno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(HostErrno::IO)
-    })
+    usize::try_from(result)
+        .map_err(|_| HostErrno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(HostErrno::IO))
 }

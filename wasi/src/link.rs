@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wasmer_runtime_core::api::{AsStore, Caller, Error, Linker};
+use wasmer_runtime_core::api::{Caller, Error, Linker};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{FuncType, ValType};
 use wasmer_runtime_core::vm::vmcontext::RawValue;
@@ -69,7 +69,7 @@ fn call<T: 'static>(
         // SAFETY: the caller wrote parameters of these types.
         *argument = match ty {
             WasmType::I32 => u64::from(unsafe { raw.i32 } as u32),
-            WasmType::I64 => unsafe { raw.i64 } as u64,
+            WasmType::I64 => (unsafe { raw.i64 }) as u64,
         };
     }
     match (function.call)(context(caller.data_mut()), &guest, &arguments[..function.params.len()]) {

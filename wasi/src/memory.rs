@@ -50,20 +50,12 @@ impl<'a> GuestMemory<'a> {
     /// For the whole lifetime `'a` the bytes must stay mapped, readable and writable, and no Rust reference to any of
     /// them may be used. Other guest threads may access them.
     pub unsafe fn new(base: *mut u8, len: usize) -> GuestMemory<'a> {
-        GuestMemory {
-            base,
-            len,
-            lifetime: PhantomData,
-        }
+        GuestMemory { base, len, lifetime: PhantomData }
     }
 
     /// Wraps a byte slice; for tests and for interpreters that lend their memory as a slice.
     pub fn from_slice(bytes: &'a mut [u8]) -> GuestMemory<'a> {
-        GuestMemory {
-            base: bytes.as_mut_ptr(),
-            len: bytes.len(),
-            lifetime: PhantomData,
-        }
+        GuestMemory { base: bytes.as_mut_ptr(), len: bytes.len(), lifetime: PhantomData }
     }
 
     /// Size in bytes.
@@ -149,10 +141,7 @@ impl<'a> GuestMemory<'a> {
                 continue;
             }
             let ptr = self.pointer(self.read_u32(entry)?, len as usize)?;
-            buffers.push(libc::iovec {
-                iov_base: ptr.cast(),
-                iov_len: len as usize,
-            });
+            buffers.push(libc::iovec { iov_base: ptr.cast(), iov_len: len as usize });
             if buffers.len == IO_BUFFERS_MAX {
                 break;
             }
@@ -172,16 +161,8 @@ pub(crate) struct IoBuffers<'m> {
 
 impl IoBuffers<'_> {
     fn new() -> Self {
-        let empty = libc::iovec {
-            iov_base: ptr::null_mut(),
-            iov_len: 0,
-        };
-        IoBuffers {
-            inline: [empty; INLINE_BUFFERS],
-            spilled: Vec::new(),
-            len: 0,
-            memory: PhantomData,
-        }
+        let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        IoBuffers { inline: [empty; INLINE_BUFFERS], spilled: Vec::new(), len: 0, memory: PhantomData }
     }
 
     fn push(&mut self, buffer: libc::iovec) {
@@ -198,11 +179,7 @@ impl IoBuffers<'_> {
 
     /// The buffers, for the kernel. At most [`IO_BUFFERS_MAX`], so the length fits every C integer type.
     pub(crate) fn raw(&self) -> &[libc::iovec] {
-        if self.spilled.is_empty() {
-            &self.inline[..self.len]
-        } else {
-            &self.spilled
-        }
+        if self.spilled.is_empty() { &self.inline[..self.len] } else { &self.spilled }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -211,10 +188,7 @@ impl IoBuffers<'_> {
 
     /// Fills the buffers in order from a host source, through a bounce buffer. `source` returns how much of its argument
     /// it filled; anything less than all of it ends the transfer.
-    pub(crate) fn fill(
-        &self,
-        mut source: impl FnMut(&mut [u8]) -> std::io::Result<usize>,
-    ) -> std::io::Result<usize> {
+    pub(crate) fn fill(&self, mut source: impl FnMut(&mut [u8]) -> std::io::Result<usize>) -> std::io::Result<usize> {
         let mut total = 0;
         self.for_each_piece(|target, len| {
             let mut bounce = [0; BOUNCE_BYTES];
@@ -233,10 +207,7 @@ impl IoBuffers<'_> {
     }
 
     /// Hands the content of the buffers in order to a host sink, through a bounce buffer.
-    pub(crate) fn drain(
-        &self,
-        mut sink: impl FnMut(&[u8]) -> std::io::Result<usize>,
-    ) -> std::io::Result<usize> {
+    pub(crate) fn drain(&self, mut sink: impl FnMut(&[u8]) -> std::io::Result<usize>) -> std::io::Result<usize> {
         let mut total = 0;
         self.for_each_piece(|source, len| {
             let mut bounce = [0; BOUNCE_BYTES];
@@ -254,10 +225,7 @@ impl IoBuffers<'_> {
     }
 
     /// Calls `each` with pieces of at most [`BOUNCE_BYTES`] until it returns `false` or [`TRANSFER_MAX`] is reached.
-    fn for_each_piece(
-        &self,
-        mut each: impl FnMut(*mut u8, usize) -> std::io::Result<bool>,
-    ) -> std::io::Result<()> {
+    fn for_each_piece(&self, mut each: impl FnMut(*mut u8, usize) -> std::io::Result<bool>) -> std::io::Result<()> {
         let mut budget = TRANSFER_MAX;
         for buffer in self.raw() {
             let mut done = 0;

@@ -23,13 +23,7 @@ const LINK_BYTES_MAX: usize = 4096;
 
 impl WasiCtx {
     /// Creates a directory.
-    pub fn path_create_directory(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        path: u32,
-        path_len: u32,
-    ) -> WasiResult {
+    pub fn path_create_directory(&mut self, mem: &GuestMemory<'_>, fd: u32, path: u32, path_len: u32) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
         let dir = self.dir_to_change(fd, Rights::PATH_CREATE_DIRECTORY)?;
         let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
@@ -38,13 +32,7 @@ impl WasiCtx {
     }
 
     /// Removes an empty directory.
-    pub fn path_remove_directory(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        path: u32,
-        path_len: u32,
-    ) -> WasiResult {
+    pub fn path_remove_directory(&mut self, mem: &GuestMemory<'_>, fd: u32, path: u32, path_len: u32) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
         let dir = self.dir_to_change(fd, Rights::PATH_REMOVE_DIRECTORY)?;
         let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
@@ -53,13 +41,7 @@ impl WasiCtx {
     }
 
     /// Removes a name of something that is not a directory.
-    pub fn path_unlink_file(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        path: u32,
-        path_len: u32,
-    ) -> WasiResult {
+    pub fn path_unlink_file(&mut self, mem: &GuestMemory<'_>, fd: u32, path: u32, path_len: u32) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
         let dir = self.dir_to_change(fd, Rights::PATH_UNLINK_FILE)?;
         let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
@@ -117,10 +99,7 @@ impl WasiCtx {
     }
 
     /// Sets the timestamps of what a path leads to.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the WASI signature has that many"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the WASI signature has that many")]
     pub fn path_filestat_set_times(
         &mut self,
         mem: &GuestMemory<'_>,
@@ -140,10 +119,7 @@ impl WasiCtx {
     }
 
     /// Writes the target of a symbolic link, cut off at the end of the buffer.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the WASI signature has that many"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the WASI signature has that many")]
     pub fn path_readlink(
         &mut self,
         mem: &GuestMemory<'_>,
@@ -196,10 +172,7 @@ impl WasiCtx {
     }
 
     /// Gives a file another name. A symbolic link is linked itself, never followed.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the WASI signature has that many"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the WASI signature has that many")]
     pub fn path_link(
         &mut self,
         mem: &GuestMemory<'_>,
@@ -213,10 +186,8 @@ impl WasiCtx {
     ) -> WasiResult {
         let old_path = read_path(mem, old_path, old_path_len)?;
         let new_path = read_path(mem, new_path, new_path_len)?;
-        let (old_dir, new_dir) = self.dirs_to_change(
-            (old_fd, Rights::PATH_LINK_SOURCE),
-            (new_fd, Rights::PATH_LINK_TARGET),
-        )?;
+        let (old_dir, new_dir) =
+            self.dirs_to_change((old_fd, Rights::PATH_LINK_SOURCE), (new_fd, Rights::PATH_LINK_TARGET))?;
         if follows(old_lookup)? {
             return Err(Errno::Inval.into());
         }
@@ -226,20 +197,11 @@ impl WasiCtx {
         let new = Leaf::resolve(&self.interrupt, new_dir, &new_path)?;
         let new_name = new.name_or(Errno::Exist)?;
         check_new_name(&new, new_name)?;
-        Ok(rustix::fs::linkat(
-            old.dir(),
-            old_name,
-            new.dir(),
-            new_name,
-            AtFlags::empty(),
-        )?)
+        Ok(rustix::fs::linkat(old.dir(), old_name, new.dir(), new_name, AtFlags::empty())?)
     }
 
     /// Renames a file or directory, replacing what had the new name.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the WASI signature has that many"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the WASI signature has that many")]
     pub fn path_rename(
         &mut self,
         mem: &GuestMemory<'_>,
@@ -252,10 +214,8 @@ impl WasiCtx {
     ) -> WasiResult {
         let old_path = read_path(mem, old_path, old_path_len)?;
         let new_path = read_path(mem, new_path, new_path_len)?;
-        let (old_dir, new_dir) = self.dirs_to_change(
-            (old_fd, Rights::PATH_RENAME_SOURCE),
-            (new_fd, Rights::PATH_RENAME_TARGET),
-        )?;
+        let (old_dir, new_dir) =
+            self.dirs_to_change((old_fd, Rights::PATH_RENAME_SOURCE), (new_fd, Rights::PATH_RENAME_TARGET))?;
         let old = Leaf::resolve(&self.interrupt, old_dir, &old_path)?;
         let old_name = old.name_or(Errno::Busy)?;
         let new = Leaf::resolve(&self.interrupt, new_dir, &new_path)?;
@@ -264,12 +224,7 @@ impl WasiCtx {
         if (old.slash || new.slash) && old.file_type(old_name)? != FileType::Directory {
             return Err(Errno::Notdir.into());
         }
-        Ok(rustix::fs::renameat(
-            old.dir(),
-            old_name,
-            new.dir(),
-            new_name,
-        )?)
+        Ok(rustix::fs::renameat(old.dir(), old_name, new.dir(), new_name)?)
     }
 
     fn dir_to_ask(&self, fd: u32, rights: Rights) -> WasiResult<&File> {
@@ -280,8 +235,7 @@ impl WasiCtx {
     }
 
     fn dir_to_change(&self, fd: u32, rights: Rights) -> WasiResult<&File> {
-        self.descriptor_to_change(fd, rights)
-            .and_then(|descriptor| Ok(&descriptor.dir()?.file))
+        self.descriptor_to_change(fd, rights).and_then(|descriptor| Ok(&descriptor.dir()?.file))
     }
 
     fn descriptor_to_change(&self, fd: u32, rights: Rights) -> WasiResult<&Descriptor> {
@@ -324,13 +278,7 @@ fn check_new_name(leaf: &Leaf<'_>, name: &[u8]) -> Result<(), Errno> {
     }
 }
 
-fn set_times(
-    interrupt: &Interrupt,
-    dir: &File,
-    path: &[u8],
-    follow: bool,
-    times: &Timestamps,
-) -> WasiResult {
+fn set_times(interrupt: &Interrupt, dir: &File, path: &[u8], follow: bool, times: &Timestamps) -> WasiResult {
     if !follow {
         let leaf = Leaf::resolve(interrupt, dir, path)?;
         if let (resolve::LeafName::Name(name), false) = (leaf.name, leaf.slash) {

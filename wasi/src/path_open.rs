@@ -27,10 +27,7 @@ struct Request {
 
 impl WasiCtx {
     /// Opens a file or directory, creating or truncating it if asked to.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the WASI signature has that many"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the WASI signature has that many")]
     pub fn path_open(
         &mut self,
         mem: &GuestMemory<'_>,
@@ -92,9 +89,7 @@ impl WasiCtx {
         let options = resolve::options(read, write, request.follow, flags);
         match resolve::open(&self.interrupt, dir, &path, &options) {
             Err(WasiError::Errno(Errno::Noent)) if must_exist => Err(Errno::Rofs.into()),
-            Ok(_) if must_exist && request.open.contains(OpenFlags::EXCL) => {
-                Err(Errno::Exist.into())
-            }
+            Ok(_) if must_exist && request.open.contains(OpenFlags::EXCL) => Err(Errno::Exist.into()),
             result => result,
         }
     }
@@ -112,8 +107,7 @@ fn check_request(parent: &Descriptor, request: &Request) -> WasiResult {
         needed = needed.union(Rights::PATH_FILESTAT_SET_SIZE);
     }
     parent.require(needed)?;
-    let changes =
-        open.contains(OpenFlags::TRUNC) || request.rights.intersects(Rights::NEEDS_WRITE_ACCESS);
+    let changes = open.contains(OpenFlags::TRUNC) || request.rights.intersects(Rights::NEEDS_WRITE_ACCESS);
     if parent.read_only && changes {
         return Err(Errno::Rofs.into());
     }
@@ -123,9 +117,7 @@ fn check_request(parent: &Descriptor, request: &Request) -> WasiResult {
     if !parent.inheriting.contains(wanted) || !parent.inheriting.contains(passed_on) {
         return Err(Errno::Notcapable.into());
     }
-    let not_for_directories = OpenFlags::CREAT
-        .union(OpenFlags::EXCL)
-        .union(OpenFlags::TRUNC);
+    let not_for_directories = OpenFlags::CREAT.union(OpenFlags::EXCL).union(OpenFlags::TRUNC);
     if open.contains(OpenFlags::DIRECTORY) && open.intersects(not_for_directories) {
         return Err(Errno::Inval.into());
     }
@@ -141,15 +133,8 @@ fn describe(file: File, parent: &Descriptor, request: &Request) -> WasiResult<De
         _ => Rights::REGULAR_FILE,
     };
     let object = match file_type {
-        FileType::Directory => Object::Dir(Directory {
-            file: readable_dir(file)?,
-            cursor: None,
-        }),
-        _ => Object::File(HostFile {
-            fd: file.into(),
-            file_type,
-            shared_flags: None,
-        }),
+        FileType::Directory => Object::Dir(Directory { file: readable_dir(file)?, cursor: None }),
+        _ => Object::File(HostFile { fd: file.into(), file_type, shared_flags: None }),
     };
     Ok(Descriptor {
         object,

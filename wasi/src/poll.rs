@@ -62,18 +62,8 @@ struct Layout {
 impl Layout {
     const fn of(snapshot: Snapshot) -> Layout {
         match snapshot {
-            Snapshot::Preview1 => Layout {
-                size_bytes: 48,
-                clock_id: 16,
-                timeout: 24,
-                clock_flags: 40,
-            },
-            Snapshot::Unstable => Layout {
-                size_bytes: 56,
-                clock_id: 24,
-                timeout: 32,
-                clock_flags: 48,
-            },
+            Snapshot::Preview1 => Layout { size_bytes: 48, clock_id: 16, timeout: 24, clock_flags: 40 },
+            Snapshot::Unstable => Layout { size_bytes: 56, clock_id: 24, timeout: 32, clock_flags: 48 },
         }
     }
 }
@@ -159,12 +149,7 @@ impl WasiCtx {
         Ok(mem.write_u32(nevents, answers.len() as u32)?)
     }
 
-    fn subscription(
-        &self,
-        mem: &GuestMemory<'_>,
-        ptr: u32,
-        layout: &Layout,
-    ) -> Result<Subscription, Errno> {
+    fn subscription(&self, mem: &GuestMemory<'_>, ptr: u32, layout: &Layout) -> Result<Subscription, Errno> {
         let kind = mem.read_u8(ptr + 8)?;
         let target = match kind {
             0 => self.clock_target(mem, ptr, layout)?,
@@ -172,19 +157,10 @@ impl WasiCtx {
             2 => self.fd_target(mem.read_u32(ptr + 16)?, Direction::Write),
             _ => return Err(Errno::Inval),
         };
-        Ok(Subscription {
-            userdata: mem.read_u64(ptr)?,
-            kind,
-            target,
-        })
+        Ok(Subscription { userdata: mem.read_u64(ptr)?, kind, target })
     }
 
-    fn clock_target(
-        &self,
-        mem: &GuestMemory<'_>,
-        ptr: u32,
-        layout: &Layout,
-    ) -> Result<Target, Errno> {
+    fn clock_target(&self, mem: &GuestMemory<'_>, ptr: u32, layout: &Layout) -> Result<Target, Errno> {
         let clock = ClockId::from_guest(mem.read_u32(ptr + layout.clock_id)?);
         let timeout = mem.read_u64(ptr + layout.timeout)?;
         let flags = mem.read_u16(ptr + layout.clock_flags)?;
@@ -227,9 +203,7 @@ impl WasiCtx {
                     Direction::Write => 1,
                 },
             },
-            Object::File(_) | Object::Stream(_) | Object::Listener(_) => {
-                Target::Host { fd, direction }
-            }
+            Object::File(_) | Object::Stream(_) | Object::Listener(_) => Target::Host { fd, direction },
         }
     }
 
@@ -276,13 +250,7 @@ impl WasiCtx {
                     self.host_event(fd, direction, ready)
                 }
             };
-            events.push(Event {
-                userdata: subscription.userdata,
-                kind: subscription.kind,
-                error,
-                bytes,
-                flags,
-            });
+            events.push(Event { userdata: subscription.userdata, kind: subscription.kind, error, bytes, flags });
         }
         events
     }
@@ -302,11 +270,7 @@ impl WasiCtx {
                 .unwrap_or(1),
             Direction::Write => 1,
         };
-        let flags = if ready.contains(PollFlags::HUP) {
-            EVENT_HANGUP
-        } else {
-            0
-        };
+        let flags = if ready.contains(PollFlags::HUP) { EVENT_HANGUP } else { 0 };
         (Errno::Success, bytes, flags)
     }
 }

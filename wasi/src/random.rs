@@ -18,9 +18,7 @@ impl WasiCtx {
         let mut done = 0;
         while done < buf_len {
             let len = CHUNK_BYTES.min((buf_len - done) as usize);
-            let got = self
-                .interrupt
-                .retry(|| getrandom(&mut chunk[..len], GetRandomFlags::empty()))?;
+            let got = self.interrupt.retry(|| getrandom(&mut chunk[..len], GetRandomFlags::empty()))?;
             mem.write_bytes(buf + done, &chunk[..got])?;
             done += got as u32;
         }

@@ -73,11 +73,7 @@ fn split(path: &[u8]) -> Split<'_> {
             name: LeafName::Dot,
             slash,
         },
-        _ => Split {
-            parent,
-            name: LeafName::Name(name),
-            slash,
-        },
+        _ => Split { parent, name: LeafName::Name(name), slash },
     }
 }
 
@@ -97,28 +93,14 @@ enum Parent<'a> {
 
 impl<'a> Leaf<'a> {
     /// Opens the directory that holds the last component of `path`.
-    pub(crate) fn resolve(
-        interrupt: &Interrupt,
-        start: &'a File,
-        path: &'a [u8],
-    ) -> WasiResult<Leaf<'a>> {
-        let Split {
-            parent,
-            name,
-            slash,
-        } = split(path);
+    pub(crate) fn resolve(interrupt: &Interrupt, start: &'a File, path: &'a [u8]) -> WasiResult<Leaf<'a>> {
+        let Split { parent, name, slash } = split(path);
         let parent = if parent.is_empty() {
             Parent::Start(start)
         } else {
-            Parent::Opened(
-                interrupt.retry_io(|| cap_primitives::fs::open_dir(start, as_path(parent)))?,
-            )
+            Parent::Opened(interrupt.retry_io(|| cap_primitives::fs::open_dir(start, as_path(parent)))?)
         };
-        Ok(Leaf {
-            parent,
-            name,
-            slash,
-        })
+        Ok(Leaf { parent, name, slash })
     }
 
     /// The directory.
@@ -139,11 +121,7 @@ impl<'a> Leaf<'a> {
 
     /// The type of what has the name now, without following a symbolic link.
     pub(crate) fn file_type(&self, name: &[u8]) -> Result<FileType, Errno> {
-        Ok(file_type_of(&statat(
-            self.dir(),
-            name,
-            AtFlags::SYMLINK_NOFOLLOW,
-        )?))
+        Ok(file_type_of(&statat(self.dir(), name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 
     /// If the path ended in a slash, fails unless the name is one of a directory.
@@ -156,47 +134,25 @@ impl<'a> Leaf<'a> {
 }
 
 /// The attributes of what a path leads to.
-pub(crate) fn stat(
-    interrupt: &Interrupt,
-    start: &File,
-    path: &[u8],
-    follow: bool,
-) -> WasiResult<Stat> {
+pub(crate) fn stat(interrupt: &Interrupt, start: &File, path: &[u8], follow: bool) -> WasiResult<Stat> {
     // One component and no link to follow: one call instead of three.
-    if let Split {
-        parent: b"",
-        name: LeafName::Name(name),
-        slash: false,
-    } = split(path)
-    {
+    if let Split { parent: b"", name: LeafName::Name(name), slash: false } = split(path) {
         let stat = statat(start, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if !follow || file_type_of(&stat) != FileType::SymbolicLink {
             return Ok(stat);
         }
     }
-    Ok(rustix::fs::fstat(open_path_only(
-        interrupt, start, path, follow,
-    )?)?)
+    Ok(rustix::fs::fstat(open_path_only(interrupt, start, path, follow)?)?)
 }
 
 /// Opens a path for nothing but asking about it: no permission on the file is needed, and no device or pipe notices.
-pub(crate) fn open_path_only(
-    interrupt: &Interrupt,
-    start: &File,
-    path: &[u8],
-    follow: bool,
-) -> WasiResult<File> {
+pub(crate) fn open_path_only(interrupt: &Interrupt, start: &File, path: &[u8], follow: bool) -> WasiResult<File> {
     let options = options(true, false, follow, OFlags::PATH);
     open(interrupt, start, path, &options)
 }
 
 /// Opens a path inside `start`.
-pub(crate) fn open(
-    interrupt: &Interrupt,
-    start: &File,
-    path: &[u8],
-    options: &OpenOptions,
-) -> WasiResult<File> {
+pub(crate) fn open(interrupt: &Interrupt, start: &File, path: &[u8], options: &OpenOptions) -> WasiResult<File> {
     interrupt.retry_io(|| cap_primitives::fs::open(start, as_path(path), options))
 }
 
@@ -204,16 +160,9 @@ pub(crate) fn open(
 /// combinations that WASI does not.
 pub(crate) fn options(read: bool, write: bool, follow: bool, flags: OFlags) -> OpenOptions {
     let mut options = OpenOptions::new();
-    options
-        .read(read)
-        .write(write)
-        .custom_flags(flags.bits() as i32);
+    options.read(read).write(write).custom_flags(flags.bits() as i32);
     // Not among the custom flags: the fallback for old kernels looks at this field only.
-    options._cap_fs_ext_follow(if follow {
-        FollowSymlinks::Yes
-    } else {
-        FollowSymlinks::No
-    });
+    options._cap_fs_ext_follow(if follow { FollowSymlinks::Yes } else { FollowSymlinks::No });
     options
 }
 
@@ -227,11 +176,7 @@ mod tests {
             LeafName::Name(name) => std::str::from_utf8(name).unwrap(),
             LeafName::Dot => "",
         };
-        (
-            std::str::from_utf8(split.parent).unwrap(),
-            name,
-            split.slash,
-        )
+        (std::str::from_utf8(split.parent).unwrap(), name, split.slash)
     }
 
     #[test]

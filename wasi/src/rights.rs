@@ -120,9 +120,8 @@ impl Rights {
         .union(Rights::SOCK_ACCEPT);
 
     /// Rights that need the host file to be open for writing.
-    pub(crate) const NEEDS_WRITE_ACCESS: Rights = Rights::FD_WRITE
-        .union(Rights::FD_ALLOCATE)
-        .union(Rights::FD_FILESTAT_SET_SIZE);
+    pub(crate) const NEEDS_WRITE_ACCESS: Rights =
+        Rights::FD_WRITE.union(Rights::FD_ALLOCATE).union(Rights::FD_FILESTAT_SET_SIZE);
 
     /// The set with these bits; unknown ones are dropped.
     pub fn from_bits(bits: u64) -> Rights {

@@ -22,13 +22,7 @@ const RECV_DATA_TRUNCATED: u16 = 1;
 
 impl WasiCtx {
     /// Accepts a connection and writes its descriptor. Of the flags, only "do not block" makes sense.
-    pub fn sock_accept(
-        &mut self,
-        mem: &GuestMemory<'_>,
-        fd: u32,
-        flags: u32,
-        fd_out: u32,
-    ) -> WasiResult {
+    pub fn sock_accept(&mut self, mem: &GuestMemory<'_>, fd: u32, flags: u32, fd_out: u32) -> WasiResult {
         let descriptor = self.table.get(fd)?;
         let listener = match &descriptor.object {
             Object::Listener(listener) => listener,
@@ -46,9 +40,7 @@ impl WasiCtx {
         mem.check(fd_out, 4)?;
         // Before a connection is taken from the queue.
         self.table.check_room()?;
-        let accepted = self
-            .interrupt
-            .retry(|| rustix::net::accept_with(listener, host_flags))?;
+        let accepted = self.interrupt.retry(|| rustix::net::accept_with(listener, host_flags))?;
         let fd = self.table.insert(Descriptor {
             object: Object::Stream(accepted),
             rights: Rights::STREAM_SOCKET.intersection(inherited),
@@ -60,10 +52,7 @@ impl WasiCtx {
     }
 
     /// Receives a message.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the WASI signature has that many"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the WASI signature has that many")]
     pub fn sock_recv(
         &mut self,
         mem: &GuestMemory<'_>,
@@ -79,10 +68,7 @@ impl WasiCtx {
             return Err(Errno::Inval.into());
         }
         let mut flags = 0;
-        for (asked, host) in [
-            (RECV_PEEK, libc::MSG_PEEK),
-            (RECV_WAITALL, libc::MSG_WAITALL),
-        ] {
+        for (asked, host) in [(RECV_PEEK, libc::MSG_PEEK), (RECV_WAITALL, libc::MSG_WAITALL)] {
             if ri_flags & asked != 0 {
                 flags |= host;
             }
@@ -90,16 +76,10 @@ impl WasiCtx {
         mem.check(ro_datalen, 4)?;
         mem.check(ro_flags, 2)?;
         let buffers = mem.io_buffers(ri_data, ri_data_len)?;
-        let received = self
-            .interrupt
-            .retry(|| host_io::receive(socket.as_fd(), &buffers, flags))?;
+        let received = self.interrupt.retry(|| host_io::receive(socket.as_fd(), &buffers, flags))?;
         let bytes = u32::try_from(received.bytes).map_err(|_| Errno::Overflow)?;
         mem.write_u32(ro_datalen, bytes)?;
-        let truncated = if received.truncated {
-            RECV_DATA_TRUNCATED
-        } else {
-            0
-        };
+        let truncated = if received.truncated { RECV_DATA_TRUNCATED } else { 0 };
         Ok(mem.write_u16(ro_flags, truncated)?)
     }
 
@@ -119,9 +99,7 @@ impl WasiCtx {
         }
         mem.check(so_datalen, 4)?;
         let buffers = mem.io_buffers(si_data, si_data_len)?;
-        let sent = self
-            .interrupt
-            .retry(|| host_io::send(socket.as_fd(), &buffers))?;
+        let sent = self.interrupt.retry(|| host_io::send(socket.as_fd(), &buffers))?;
         let sent = u32::try_from(sent).map_err(|_| Errno::Overflow)?;
         Ok(mem.write_u32(so_datalen, sent)?)
     }
@@ -147,8 +125,6 @@ fn connected(descriptor: &Descriptor, rights: Rights) -> WasiResult<&std::os::fd
             Ok(socket)
         }
         Object::Listener(_) => Err(Errno::Notconn.into()),
-        Object::File(_) | Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => {
-            Err(Errno::Notsock.into())
-        }
+        Object::File(_) | Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => Err(Errno::Notsock.into()),
     }
 }

@@ -47,9 +47,7 @@ impl Stdin {
     pub(crate) fn into_descriptor(self) -> io::Result<Descriptor> {
         match self {
             Stdin::Null => Ok(reader(Box::new(io::empty()))),
-            Stdin::Inherit => {
-                host_stream(io::stdin().as_fd().try_clone_to_owned()?, Rights::FD_READ)
-            }
+            Stdin::Inherit => host_stream(io::stdin().as_fd().try_clone_to_owned()?, Rights::FD_READ),
             Stdin::Fd(fd) => host_stream(fd, Rights::FD_READ),
             Stdin::Reader(source) => Ok(reader(source)),
         }
@@ -66,9 +64,7 @@ impl Stdout {
     pub(crate) fn into_descriptor(self, inherited: &dyn AsFd) -> io::Result<Descriptor> {
         match self {
             Stdout::Null => Ok(writer(Box::new(io::sink()))),
-            Stdout::Inherit => {
-                host_stream(inherited.as_fd().try_clone_to_owned()?, Rights::FD_WRITE)
-            }
+            Stdout::Inherit => host_stream(inherited.as_fd().try_clone_to_owned()?, Rights::FD_WRITE),
             Stdout::Fd(fd) => host_stream(fd, Rights::FD_WRITE),
             Stdout::Writer(sink) => Ok(writer(sink)),
         }
@@ -76,9 +72,7 @@ impl Stdout {
 }
 
 /// Rights of a stream besides the one to read or write.
-const STREAM: Rights = Rights::FD_FDSTAT_SET_FLAGS
-    .union(Rights::FD_FILESTAT_GET)
-    .union(Rights::POLL_FD_READWRITE);
+const STREAM: Rights = Rights::FD_FDSTAT_SET_FLAGS.union(Rights::FD_FILESTAT_GET).union(Rights::POLL_FD_READWRITE);
 
 fn reader(source: Box<dyn Read + Send>) -> Descriptor {
     stream(Object::Reader(source), STREAM.union(Rights::FD_READ))
@@ -105,22 +99,12 @@ fn host_stream(fd: OwnedFd, direction: Rights) -> io::Result<Descriptor> {
             .union(Rights::FD_SYNC)
             .union(Rights::FD_DATASYNC);
     }
-    let file = HostFile {
-        fd,
-        file_type,
-        shared_flags: Some(FdFlags::default()),
-    };
+    let file = HostFile { fd, file_type, shared_flags: Some(FdFlags::default()) };
     Ok(stream(Object::File(file), rights))
 }
 
 fn stream(object: Object, rights: Rights) -> Descriptor {
-    Descriptor {
-        object,
-        rights,
-        inheriting: Rights::NONE,
-        preopen: None,
-        read_only: false,
-    }
+    Descriptor { object, rights, inheriting: Rights::NONE, preopen: None, read_only: false }
 }
 
 /// A growing buffer that a guest writes to and the host reads; clones share the content.
@@ -138,10 +122,7 @@ impl OutputBuffer {
 
     /// An empty buffer that refuses ("no space") what goes beyond `bytes_max`.
     pub fn with_limit(bytes_max: usize) -> OutputBuffer {
-        OutputBuffer {
-            bytes_max: Some(bytes_max),
-            ..OutputBuffer::default()
-        }
+        OutputBuffer { bytes_max: Some(bytes_max), ..OutputBuffer::default() }
     }
 
     /// A copy of what has been written so far.

@@ -74,11 +74,7 @@ impl Descriptor {
 
     /// Fails with [`Errno::Notcapable`] unless the descriptor has all of `rights`.
     pub(crate) fn require(&self, rights: Rights) -> Result<(), Errno> {
-        if self.rights.contains(rights) {
-            Ok(())
-        } else {
-            Err(Errno::Notcapable)
-        }
+        if self.rights.contains(rights) { Ok(()) } else { Err(Errno::Notcapable) }
     }
 
     /// Like [`Descriptor::require`], for an operation that changes something in the file system.
@@ -111,26 +107,16 @@ pub(crate) struct FdTable {
 
 impl FdTable {
     pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
-        self.slots
-            .get(fd as usize)
-            .and_then(Option::as_ref)
-            .ok_or(Errno::Badf)
+        self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::Badf)
     }
 
     pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
-        self.slots
-            .get_mut(fd as usize)
-            .and_then(Option::as_mut)
-            .ok_or(Errno::Badf)
+        self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::Badf)
     }
 
     /// Fails with [`Errno::Mfile`] when no further descriptor fits; to be asked before anything is created.
     pub(crate) fn check_room(&self) -> Result<(), Errno> {
-        if self.lowest_free() < DESCRIPTORS_MAX {
-            Ok(())
-        } else {
-            Err(Errno::Mfile)
-        }
+        if self.lowest_free() < DESCRIPTORS_MAX { Ok(()) } else { Err(Errno::Mfile) }
     }
 
     fn lowest_free(&self) -> usize {
@@ -153,11 +139,7 @@ impl FdTable {
     }
 
     pub(crate) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
-        let descriptor = self
-            .slots
-            .get_mut(fd as usize)
-            .and_then(Option::take)
-            .ok_or(Errno::Badf)?;
+        let descriptor = self.slots.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::Badf)?;
         self.first_free_hint = self.first_free_hint.min(fd as usize);
         Ok(descriptor)
     }

@@ -29,19 +29,14 @@ impl Snapshot {
 
     /// The snapshot that goes by this module name.
     pub fn from_module_name(name: &str) -> Option<Snapshot> {
-        Snapshot::ALL
-            .into_iter()
-            .find(|snapshot| snapshot.module_name() == name)
+        Snapshot::ALL.into_iter().find(|snapshot| snapshot.module_name() == name)
     }
 }
 
 /// What a descriptor refers to (witx `filetype`). There is no code for a pipe; it is `Unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-#[allow(
-    dead_code,
-    reason = "the table is complete, the code need not use every row"
-)]
+#[allow(dead_code, reason = "the table is complete, the code need not use every row")]
 pub(crate) enum FileType {
     Unknown = 0,
     BlockDevice = 1,
@@ -223,11 +218,7 @@ impl From<&Stat> for FileStat {
 impl FileStat {
     /// Attributes of something that is not a file of the host.
     pub(crate) fn of_type(file_type: FileType) -> FileStat {
-        FileStat {
-            file_type: file_type as u8,
-            links: 1,
-            ..FileStat::default()
-        }
+        FileStat { file_type: file_type as u8, links: 1, ..FileStat::default() }
     }
 
     /// Size of the record in guest memory.
@@ -239,12 +230,7 @@ impl FileStat {
     }
 
     /// Writes the record. The older snapshot has a 32-bit link count, which moves all that follows.
-    pub(crate) fn write(
-        &self,
-        mem: &GuestMemory<'_>,
-        ptr: u32,
-        snapshot: Snapshot,
-    ) -> Result<(), Errno> {
+    pub(crate) fn write(&self, mem: &GuestMemory<'_>, ptr: u32, snapshot: Snapshot) -> Result<(), Errno> {
         let mut record = [0; 64];
         record[0..8].copy_from_slice(&self.dev.to_le_bytes());
         record[8..16].copy_from_slice(&self.ino.to_le_bytes());
@@ -260,12 +246,7 @@ impl FileStat {
                 24
             }
         };
-        let fields = [
-            self.size,
-            self.accessed_ns,
-            self.modified_ns,
-            self.changed_ns,
-        ];
+        let fields = [self.size, self.accessed_ns, self.modified_ns, self.changed_ns];
         for (index, field) in fields.iter().enumerate() {
             let at = tail + index * 8;
             record[at..at + 8].copy_from_slice(&field.to_le_bytes());
@@ -277,17 +258,12 @@ impl FileStat {
 pub(crate) const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Nanoseconds since 1970. WASI cannot express times before; those become 0, and those beyond 2554 the maximum.
-#[allow(
-    clippy::useless_conversion,
-    reason = "the host's types depend on the architecture"
-)]
+#[allow(clippy::useless_conversion, reason = "the host's types depend on the architecture")]
 fn timestamp_ns(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u64>) -> u64 {
     let Ok(seconds) = seconds.try_into() else {
         return 0;
     };
-    seconds
-        .saturating_mul(NS_PER_SECOND)
-        .saturating_add(nanoseconds.try_into().unwrap_or(0))
+    seconds.saturating_mul(NS_PER_SECOND).saturating_add(nanoseconds.try_into().unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -297,10 +273,7 @@ mod tests {
     #[test]
     fn module_names_round_trip() {
         for snapshot in Snapshot::ALL {
-            assert_eq!(
-                Snapshot::from_module_name(snapshot.module_name()),
-                Some(snapshot)
-            );
+            assert_eq!(Snapshot::from_module_name(snapshot.module_name()), Some(snapshot));
         }
         assert_eq!(Snapshot::from_module_name("env"), None);
     }
@@ -332,16 +305,8 @@ mod tests {
 
     #[test]
     fn file_stat_layouts() {
-        let stat = FileStat {
-            dev: 1,
-            ino: 2,
-            file_type: 4,
-            links: 3,
-            size: 5,
-            accessed_ns: 6,
-            modified_ns: 7,
-            changed_ns: 8,
-        };
+        let stat =
+            FileStat { dev: 1, ino: 2, file_type: 4, links: 3, size: 5, accessed_ns: 6, modified_ns: 7, changed_ns: 8 };
         let mut bytes = vec![0xff; 64];
         let mem = GuestMemory::from_slice(&mut bytes);
         stat.write(&mem, 0, Snapshot::Preview1).unwrap();

@@ -11,9 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{BUFFER, DIR, Guest, OUT};
 use rustix::pipe::{PipeFlags, pipe_with};
-use wasmer_wasi::{
-    ClockId, Errno, Halt, HostClocks, Rights, Snapshot, Stdin, Stdout, WasiCtxBuilder,
-};
+use wasmer_wasi::{ClockId, Errno, Halt, HostClocks, Rights, Snapshot, Stdin, Stdout, WasiCtxBuilder};
 
 /// Where subscriptions and events are.
 const IN: u32 = 1024;
@@ -36,13 +34,7 @@ struct Event {
 }
 
 fn event(userdata: u64, kind: u8, bytes: u64) -> Event {
-    Event {
-        userdata,
-        error: 0,
-        kind,
-        bytes,
-        flags: 0,
-    }
+    Event { userdata, error: 0, kind, bytes, flags: 0 }
 }
 
 fn write_subscriptions(guest: &mut Guest, subs: &[Sub]) {
@@ -98,11 +90,7 @@ fn poll(guest: &mut Guest, subs: &[Sub]) -> Vec<Event> {
 const MS: u64 = 1_000_000;
 
 fn after(ms: u64) -> Sub {
-    Sub::Clock {
-        id: 1,
-        timeout: ms * MS,
-        flags: 0,
-    }
+    Sub::Clock { id: 1, timeout: ms * MS, flags: 0 }
 }
 
 fn pipe() -> (OwnedFd, OwnedFd) {
@@ -115,10 +103,7 @@ fn the_earliest_clock_rings_in_both_layouts() {
         let mut guest = Guest::new(WasiCtxBuilder::new());
         guest.snapshot = snapshot;
         let start = Instant::now();
-        let events = poll(
-            &mut guest,
-            &[after(60_000), after(20), after(u64::MAX / MS)],
-        );
+        let events = poll(&mut guest, &[after(60_000), after(20), after(u64::MAX / MS)]);
         assert_eq!(events, [event(101, 0, 0)], "{snapshot:?}");
         assert!(start.elapsed() >= Duration::from_millis(20));
         assert!(start.elapsed() < Duration::from_secs(30));
@@ -129,22 +114,12 @@ fn the_earliest_clock_rings_in_both_layouts() {
 fn absolute_times_may_lie_in_the_past() {
     let mut guest = Guest::new(WasiCtxBuilder::new());
     for id in [0, 1] {
-        let past = Sub::Clock {
-            id,
-            timeout: 5,
-            flags: 1,
-        };
+        let past = Sub::Clock { id, timeout: 5, flags: 1 };
         assert_eq!(poll(&mut guest, &[past]), [event(100, 0, 0)]);
-        guest
-            .call("clock_time_get", &[id.into(), 0, OUT.into()])
-            .unwrap();
+        guest.call("clock_time_get", &[id.into(), 0, OUT.into()]).unwrap();
         let timeout = guest.mem().read_u64(OUT).unwrap() + 10 * MS;
         let start = Instant::now();
-        let soon = Sub::Clock {
-            id,
-            timeout,
-            flags: 1,
-        };
+        let soon = Sub::Clock { id, timeout, flags: 1 };
         assert_eq!(poll(&mut guest, &[soon]), [event(100, 0, 0)]);
         assert!(start.elapsed() < Duration::from_secs(10));
     }
@@ -153,11 +128,7 @@ fn absolute_times_may_lie_in_the_past() {
 #[test]
 fn what_cannot_be_waited_for_is_an_event() {
     let (mut guest, _dir) = Guest::with_dir();
-    let clock = |id, flags| Sub::Clock {
-        id,
-        timeout: 0,
-        flags,
-    };
+    let clock = |id, flags| Sub::Clock { id, timeout: 0, flags };
     for (sub, error) in [
         (clock(9, 0), Errno::Inval),
         (clock(1, 2), Errno::Inval),
@@ -191,19 +162,9 @@ fn files_and_buffers_are_always_ready() {
 fn pipes_become_ready() {
     let (read, write) = pipe();
     let (full_read, full_write) = pipe();
-    let mut guest = Guest::new(
-        WasiCtxBuilder::new()
-            .stdin(Stdin::Fd(read))
-            .stdout(Stdout::Fd(full_write)),
-    );
-    assert_eq!(
-        poll(&mut guest, &[Sub::Read(0), after(5)]),
-        [event(101, 0, 0)]
-    );
-    assert_eq!(
-        poll(&mut guest, &[Sub::Read(0), Sub::Write(1)]),
-        [event(101, 2, 1)]
-    );
+    let mut guest = Guest::new(WasiCtxBuilder::new().stdin(Stdin::Fd(read)).stdout(Stdout::Fd(full_write)));
+    assert_eq!(poll(&mut guest, &[Sub::Read(0), after(5)]), [event(101, 0, 0)]);
+    assert_eq!(poll(&mut guest, &[Sub::Read(0), Sub::Write(1)]), [event(101, 2, 1)]);
     let mut write = std::fs::File::from(write);
     write.write_all(b"abc").unwrap();
     assert_eq!(poll(&mut guest, &[Sub::Read(0)]), [event(100, 1, 3)]);
@@ -251,11 +212,7 @@ fn clocks_can_be_replaced() {
     assert_eq!(guest.mem().read_u64(0), Ok(7));
     assert_eq!(guest.call("clock_res_get", &[4, 0]), Err(Errno::Inval));
     // Waiting ends although this clock stands still.
-    let wait = Sub::Clock {
-        id: 0,
-        timeout: 45,
-        flags: 1,
-    };
+    let wait = Sub::Clock { id: 0, timeout: 45, flags: 1 };
     assert_eq!(poll(&mut guest, &[wait]), [event(100, 0, 0)]);
 }
 
@@ -267,10 +224,7 @@ fn install_handler() {
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = ignore as *const () as usize;
-        assert_eq!(
-            libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()),
-            0
-        );
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
     }
 }
 
@@ -281,9 +235,7 @@ fn interrupted(block: fn(&mut Guest) -> Result<u32, Halt>) -> Result<u32, Halt> 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     let mut guest = Guest::new(
-        WasiCtxBuilder::new()
-            .stdin(Stdin::Fd(read))
-            .interrupt_check(Box::new(move || asked.load(Ordering::SeqCst))),
+        WasiCtxBuilder::new().stdin(Stdin::Fd(read)).interrupt_check(Box::new(move || asked.load(Ordering::SeqCst))),
     );
     let worker = thread::spawn(move || block(&mut guest));
     let id = std::os::unix::thread::JoinHandleExt::as_pthread_t(&worker);

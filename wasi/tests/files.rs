@@ -69,12 +69,8 @@ fn whence_is_numbered_differently_in_the_older_snapshot() {
 fn flags_of_open_files() {
     let (mut guest, dir) = Guest::with_dir();
     for flags in [0, 1, 2, 4, 5, 16, 21] {
-        let fd = guest
-            .open_with(DIR, "f", 0, OFLAGS_CREAT, (FILE, FILE), flags)
-            .unwrap();
-        guest
-            .call("fd_fdstat_get", &[fd.into(), OUT.into()])
-            .unwrap();
+        let fd = guest.open_with(DIR, "f", 0, OFLAGS_CREAT, (FILE, FILE), flags).unwrap();
+        guest.call("fd_fdstat_get", &[fd.into(), OUT.into()]).unwrap();
         assert_eq!(guest.mem().read_u8(OUT), Ok(4));
         assert_eq!(guest.mem().read_u16(OUT + 2), Ok(flags as u16));
         assert_eq!(guest.mem().read_u64(OUT + 8), Ok(FILE.bits()));
@@ -87,14 +83,8 @@ fn flags_of_open_files() {
     guest.seek(fd, 0, 0).unwrap();
     guest.write(fd, b"ONE").unwrap();
     assert_eq!(fs::read(dir.path().join("f")).unwrap(), b"ONEtwo");
-    assert_eq!(
-        guest.call("fd_fdstat_set_flags", &[fd.into(), 16]),
-        Err(Errno::Notsup)
-    );
-    assert_eq!(
-        guest.call("fd_fdstat_set_flags", &[fd.into(), 32]),
-        Err(Errno::Inval)
-    );
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[fd.into(), 16]), Err(Errno::Notsup));
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[fd.into(), 32]), Err(Errno::Inval));
 }
 
 #[test]
@@ -104,10 +94,7 @@ fn opening_with_all_sorts_of_flags() {
     fs::write(dir.path().join("f"), "").unwrap();
     let exclusive = OFLAGS_CREAT | OFLAGS_EXCL;
     assert_eq!(guest.open("f", exclusive, FILE), Err(Errno::Exist));
-    assert_eq!(
-        guest.open("f", OFLAGS_DIRECTORY, Rights::NONE),
-        Err(Errno::Notdir)
-    );
+    assert_eq!(guest.open("f", OFLAGS_DIRECTORY, Rights::NONE), Err(Errno::Notdir));
     assert_eq!(guest.open("f/", 0, Rights::NONE), Err(Errno::Notdir));
     assert_eq!(guest.open("d", 0, Rights::FD_WRITE), Err(Errno::Isdir));
     assert_eq!(guest.open("no", 0, FILE), Err(Errno::Noent));
@@ -115,28 +102,14 @@ fn opening_with_all_sorts_of_flags() {
     assert_eq!(guest.open("new", both, Rights::NONE), Err(Errno::Inval));
     assert_eq!(guest.open("f", 16, FILE), Err(Errno::Inval));
     // A directory keeps none of the rights of a file.
-    let fd = guest
-        .open("d", 0, Rights::FD_READ.union(Rights::FD_READDIR))
-        .unwrap();
-    guest
-        .call("fd_fdstat_get", &[fd.into(), OUT.into()])
-        .unwrap();
+    let fd = guest.open("d", 0, Rights::FD_READ.union(Rights::FD_READDIR)).unwrap();
+    guest.call("fd_fdstat_get", &[fd.into(), OUT.into()]).unwrap();
     assert_eq!(guest.mem().read_u64(OUT + 8), Ok(Rights::FD_READDIR.bits()));
     assert_eq!(guest.read(fd, 1), Err(Errno::Notcapable));
     // Unknown bits and rights of sockets are not held against a guest that asks for everything.
     let [ptr, len] = [1024, 1];
     guest.mem().write_bytes(1024, b"f").unwrap();
-    let args = [
-        DIR.into(),
-        0,
-        ptr,
-        len,
-        0,
-        u64::MAX,
-        u64::MAX,
-        0,
-        OUT.into(),
-    ];
+    let args = [DIR.into(), 0, ptr, len, 0, u64::MAX, u64::MAX, 0, OUT.into()];
     assert_eq!(guest.call("path_open", &args), Ok(()));
 }
 
@@ -157,18 +130,12 @@ fn sizes_and_allocation() {
     let fd = u64::from(fd);
     assert_eq!(guest.call("fd_filestat_set_size", &[fd, 100]), Ok(()));
     assert_eq!(fs::metadata(dir.path().join("f")).unwrap().len(), 100);
-    assert_eq!(
-        guest.call("fd_filestat_set_size", &[fd, u64::MAX]),
-        Err(Errno::Inval)
-    );
+    assert_eq!(guest.call("fd_filestat_set_size", &[fd, u64::MAX]), Err(Errno::Inval));
     assert_eq!(guest.call("fd_allocate", &[fd, 10, 190]), Ok(()));
     assert_eq!(fs::metadata(dir.path().join("f")).unwrap().len(), 200);
     assert_eq!(guest.call("fd_allocate", &[fd, 10, 20]), Ok(()));
     assert_eq!(fs::metadata(dir.path().join("f")).unwrap().len(), 200);
-    assert_eq!(
-        guest.call("fd_allocate", &[fd, u64::MAX, 2]),
-        Err(Errno::Inval)
-    );
+    assert_eq!(guest.call("fd_allocate", &[fd, u64::MAX, 2]), Err(Errno::Inval));
     assert_eq!(guest.call("fd_advise", &[fd, 0, 0, 5]), Ok(()));
     assert_eq!(guest.call("fd_advise", &[fd, 0, 0, 6]), Err(Errno::Inval));
     assert_eq!(guest.call("fd_sync", &[fd]), Ok(()));
@@ -190,20 +157,12 @@ fn extreme_timestamps() {
     assert_eq!((meta.atime(), meta.atime_nsec()), (5, 7));
     let fd = guest.open("f", 0, FILE).unwrap();
     let before_1970 = rustix::fs::Timestamps {
-        last_access: rustix::fs::Timespec {
-            tv_sec: -10,
-            tv_nsec: 0,
-        },
-        last_modification: rustix::fs::Timespec {
-            tv_sec: -10,
-            tv_nsec: 5,
-        },
+        last_access: rustix::fs::Timespec { tv_sec: -10, tv_nsec: 0 },
+        last_modification: rustix::fs::Timespec { tv_sec: -10, tv_nsec: 5 },
     };
     let host = fs::File::open(dir.path().join("f")).unwrap();
     rustix::fs::futimens(&host, &before_1970).unwrap();
-    guest
-        .call("fd_filestat_get", &[fd.into(), OUT.into()])
-        .unwrap();
+    guest.call("fd_filestat_get", &[fd.into(), OUT.into()]).unwrap();
     assert_eq!(guest.mem().read_u64(OUT + 48), Ok(0));
 }
 
@@ -213,17 +172,11 @@ fn times_of_a_link_and_of_its_target() {
     fs::write(dir.path().join("f"), "").unwrap();
     guest.symlink("f", "l").unwrap();
     guest.set_path_times(0, "l", 3_000_000_000).unwrap();
-    assert_eq!(
-        fs::symlink_metadata(dir.path().join("l")).unwrap().mtime(),
-        3
-    );
+    assert_eq!(fs::symlink_metadata(dir.path().join("l")).unwrap().mtime(), 3);
     assert_ne!(fs::metadata(dir.path().join("f")).unwrap().mtime(), 3);
     guest.set_path_times(1, "l", 4_000_000_000).unwrap();
     assert_eq!(fs::metadata(dir.path().join("f")).unwrap().mtime(), 4);
-    assert_eq!(
-        fs::symlink_metadata(dir.path().join("l")).unwrap().mtime(),
-        3
-    );
+    assert_eq!(fs::symlink_metadata(dir.path().join("l")).unwrap().mtime(), 3);
 }
 
 struct Entry {
@@ -293,14 +246,8 @@ fn cookies_stay_valid() {
     let (entries, _) = list(&mut guest, DIR, 60000, 0);
     for (index, entry) in entries.iter().enumerate().rev().step_by(7) {
         let (rest, _) = list(&mut guest, DIR, 60000, entry.next);
-        let want: Vec<_> = entries[index + 1..]
-            .iter()
-            .map(|entry| &entry.name)
-            .collect();
-        assert_eq!(
-            rest.iter().map(|entry| &entry.name).collect::<Vec<_>>(),
-            want
-        );
+        let want: Vec<_> = entries[index + 1..].iter().map(|entry| &entry.name).collect();
+        assert_eq!(rest.iter().map(|entry| &entry.name).collect::<Vec<_>>(), want);
     }
     // New entries appear when the listing starts over.
     fs::write(dir.path().join("late"), "").unwrap();
@@ -312,14 +259,7 @@ fn cookies_stay_valid() {
 fn made_up_cookies_do_no_harm() {
     let (mut guest, dir) = Guest::with_dir();
     fs::write(dir.path().join("file"), "").unwrap();
-    for cookie in [
-        1,
-        77,
-        u64::from(u32::MAX),
-        i64::MAX as u64,
-        1 << 63,
-        u64::MAX,
-    ] {
+    for cookie in [1, 77, u64::from(u32::MAX), i64::MAX as u64, 1 << 63, u64::MAX] {
         let args = [DIR.into(), BUFFER.into(), 4096, cookie, OUT.into()];
         match guest.call("fd_readdir", &args) {
             Ok(()) => assert!(guest.mem().read_u32(OUT).unwrap() < 4096),
@@ -337,10 +277,7 @@ fn entries_tell_type_and_inode() {
     guest.symlink("f", "l").unwrap();
     let (entries, _) = list(&mut guest, DIR, 4096, 0);
     for (name, file_type) in [("f", 4), ("d", 3), ("l", 7), (".", 3), ("..", 3)] {
-        let entry = entries
-            .iter()
-            .find(|entry| entry.name == name.as_bytes())
-            .unwrap();
+        let entry = entries.iter().find(|entry| entry.name == name.as_bytes()).unwrap();
         assert_eq!(entry.file_type, file_type, "{name}");
         let inode = match name {
             ".." => 0,
@@ -365,34 +302,16 @@ fn names_need_not_be_utf8() {
 fn trailing_slashes_of_new_names() {
     let (mut guest, dir) = Guest::with_dir();
     fs::write(dir.path().join("f"), "").unwrap();
-    assert_eq!(
-        guest.path_call("path_create_directory", DIR, "d///"),
-        Ok(())
-    );
-    assert_eq!(
-        guest.two_paths("path_rename", (DIR, "d/"), (DIR, "e/")),
-        Ok(())
-    );
+    assert_eq!(guest.path_call("path_create_directory", DIR, "d///"), Ok(()));
+    assert_eq!(guest.two_paths("path_rename", (DIR, "d/"), (DIR, "e/")), Ok(()));
     for (old, new) in [("f", "g/"), ("f/", "g"), ("f", "e/")] {
         let result = guest.two_paths("path_rename", (DIR, old), (DIR, new));
         assert_eq!(result, Err(Errno::Notdir), "{old} {new}");
     }
-    assert_eq!(
-        guest.two_paths("path_link", (DIR, "f"), (DIR, "g/")),
-        Err(Errno::Noent)
-    );
-    assert_eq!(
-        guest.two_paths("path_link", (DIR, "f/"), (DIR, "g")),
-        Err(Errno::Notdir)
-    );
-    assert_eq!(
-        guest.path_call("path_unlink_file", DIR, "f/"),
-        Err(Errno::Notdir)
-    );
-    assert_eq!(
-        guest.path_call("path_remove_directory", DIR, "f/"),
-        Err(Errno::Notdir)
-    );
+    assert_eq!(guest.two_paths("path_link", (DIR, "f"), (DIR, "g/")), Err(Errno::Noent));
+    assert_eq!(guest.two_paths("path_link", (DIR, "f/"), (DIR, "g")), Err(Errno::Notdir));
+    assert_eq!(guest.path_call("path_unlink_file", DIR, "f/"), Err(Errno::Notdir));
+    assert_eq!(guest.path_call("path_remove_directory", DIR, "f/"), Err(Errno::Notdir));
     assert_eq!(guest.path_call("path_remove_directory", DIR, "e/"), Ok(()));
 }
 
@@ -409,10 +328,7 @@ fn renumbering_descriptors() {
     // Onto the preopened directory: the number is a file then, and no directory is found there any more.
     assert_eq!(guest.call("fd_renumber", &[fd, DIR.into()]), Ok(()));
     assert_eq!(guest.read(DIR, 2).unwrap(), b"ta");
-    assert_eq!(
-        guest.call("fd_prestat_get", &[DIR.into(), 0]),
-        Err(Errno::Badf)
-    );
+    assert_eq!(guest.call("fd_prestat_get", &[DIR.into(), 0]), Err(Errno::Badf));
     assert_eq!(guest.open("f", 0, FILE), Err(Errno::Notdir));
     assert_eq!(guest.call("fd_close", &[fd]), Err(Errno::Badf));
 }
@@ -427,16 +343,10 @@ fn preopened_directories_have_names() {
         assert_eq!(guest.mem().read_u8(OUT), Ok(0));
         assert_eq!(guest.mem().read_u32(OUT + 4), Ok(name.len() as u32));
         let args = [fd, BUFFER.into(), name.len() as u64 - 1];
-        assert_eq!(
-            guest.call("fd_prestat_dir_name", &args),
-            Err(Errno::Nametoolong)
-        );
+        assert_eq!(guest.call("fd_prestat_dir_name", &args), Err(Errno::Nametoolong));
         let args = [fd, BUFFER.into(), 100];
         guest.call("fd_prestat_dir_name", &args).unwrap();
         assert_eq!(guest.bytes(BUFFER, name.len() as u32), name.as_bytes());
     }
-    assert_eq!(
-        guest.call("fd_prestat_get", &[5, OUT.into()]),
-        Err(Errno::Badf)
-    );
+    assert_eq!(guest.call("fd_prestat_get", &[5, OUT.into()]), Err(Errno::Badf));
 }

@@ -53,11 +53,7 @@ fn random_bytes_fill_the_whole_buffer() {
     let len = 100_000;
     guest.call("random_get", &[BUFFER.into(), len]).unwrap();
     let bytes = guest.bytes(BUFFER, len as u32);
-    assert!(
-        bytes
-            .chunks(64)
-            .all(|chunk| chunk.iter().any(|byte| *byte != 0))
-    );
+    assert!(bytes.chunks(64).all(|chunk| chunk.iter().any(|byte| *byte != 0)));
     assert_eq!(guest.mem().read_u64(BUFFER + len as u32), Ok(0));
     assert_eq!(guest.call("random_get", &[1 << 20, 0]), Ok(()));
 }
@@ -95,19 +91,7 @@ fn output_buffers_can_be_limited() {
 /// Every function with extreme arguments: any error code will do, but not a panic.
 #[test]
 fn extreme_arguments_do_not_panic() {
-    let values = [
-        0,
-        1,
-        3,
-        4,
-        7,
-        64,
-        0xffff,
-        0xf_fff8,
-        0x7fff_ffff,
-        0xffff_ffff,
-        u64::MAX,
-    ];
+    let values = [0, 1, 3, 4, 7, 64, 0xffff, 0xf_fff8, 0x7fff_ffff, 0xffff_ffff, u64::MAX];
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = || {
         state ^= state << 13;

@@ -53,9 +53,7 @@ fn a_connection_is_accepted_and_used() {
     drop(client);
     // A write to a closed connection is an error, not a signal that ends the host.
     assert_eq!(guest.write(fd, b"x"), Err(Errno::Pipe));
-    guest
-        .call("fd_fdstat_get", &[fd.into(), OUT.into()])
-        .unwrap();
+    guest.call("fd_fdstat_get", &[fd.into(), OUT.into()]).unwrap();
     assert_eq!(guest.mem().read_u8(OUT), Ok(6));
 }
 
@@ -73,12 +71,9 @@ fn sockets_that_do_not_block() {
 #[test]
 fn socket_functions_check_what_they_get() {
     let (mut guest, connect) = server();
-    for (fd, errno) in [
-        (99, Errno::Badf),
-        (0, Errno::Notsock),
-        (DIR.into(), Errno::Notsock),
-        (LISTENER, Errno::Notconn),
-    ] {
+    for (fd, errno) in
+        [(99, Errno::Badf), (0, Errno::Notsock), (DIR.into(), Errno::Notsock), (LISTENER, Errno::Notconn)]
+    {
         assert_eq!(guest.call("sock_shutdown", &[fd, 3]), Err(errno), "{fd}");
         let received = guest.call("sock_recv", &[fd, 0, 0, 0, 0, 8]);
         assert_eq!(received, Err(errno), "{fd}");
@@ -92,24 +87,12 @@ fn socket_functions_check_what_they_get() {
     assert_eq!(guest.call("sock_accept", &[fd, 0, 0]), Err(Errno::Inval));
     assert_eq!(guest.call("sock_shutdown", &[fd, 0]), Err(Errno::Inval));
     assert_eq!(guest.call("sock_shutdown", &[fd, 4]), Err(Errno::Inval));
-    assert_eq!(
-        guest.call("sock_recv", &[fd, 0, 0, 4, 0, 8]),
-        Err(Errno::Inval)
-    );
-    assert_eq!(
-        guest.call("sock_send", &[fd, 0, 0, 1, 0]),
-        Err(Errno::Inval)
-    );
-    assert_eq!(
-        guest.call("fd_prestat_get", &[LISTENER, 0]),
-        Err(Errno::Badf)
-    );
+    assert_eq!(guest.call("sock_recv", &[fd, 0, 0, 4, 0, 8]), Err(Errno::Inval));
+    assert_eq!(guest.call("sock_send", &[fd, 0, 0, 1, 0]), Err(Errno::Inval));
+    assert_eq!(guest.call("fd_prestat_get", &[LISTENER, 0]), Err(Errno::Badf));
     let rights = [fd, Rights::FD_READ.bits(), 0];
     assert_eq!(guest.call("fd_fdstat_set_rights", &rights), Ok(()));
-    assert_eq!(
-        guest.call("sock_shutdown", &[fd, 3]),
-        Err(Errno::Notcapable)
-    );
+    assert_eq!(guest.call("sock_shutdown", &[fd, 3]), Err(Errno::Notcapable));
 }
 
 #[test]
@@ -146,38 +129,20 @@ fn a_file_as_standard_output() {
     assert_eq!(guest.seek(1, 1, 0), Ok(1));
     assert_eq!(guest.write(1, b"E"), Ok(1));
     assert_eq!(std::fs::read(&path).unwrap(), b"hEllo");
-    assert_eq!(
-        guest.call("fd_fdstat_set_flags", &[1, 1]),
-        Err(Errno::Notsup)
-    );
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[1, 1]), Err(Errno::Notsup));
 }
 
 #[test]
 fn strings_reach_the_guest() {
-    let mut guest = Guest::new(
-        WasiCtxBuilder::new()
-            .args(["prog", "", "ä b"])
-            .env("PATH", "/bin=x")
-            .env("E", ""),
-    );
-    let lists: [(&str, &[&[u8]]); 2] = [
-        ("args", &[b"prog", b"", "ä b".as_bytes()]),
-        ("environ", &[b"PATH=/bin=x", b"E="]),
-    ];
+    let mut guest = Guest::new(WasiCtxBuilder::new().args(["prog", "", "ä b"]).env("PATH", "/bin=x").env("E", ""));
+    let lists: [(&str, &[&[u8]]); 2] =
+        [("args", &[b"prog", b"", "ä b".as_bytes()]), ("environ", &[b"PATH=/bin=x", b"E="])];
     for (kind, want) in lists {
         guest.call(&format!("{kind}_sizes_get"), &[0, 4]).unwrap();
-        let (count, size) = (
-            guest.mem().read_u32(0).unwrap(),
-            guest.mem().read_u32(4).unwrap(),
-        );
+        let (count, size) = (guest.mem().read_u32(0).unwrap(), guest.mem().read_u32(4).unwrap());
         assert_eq!(count as usize, want.len());
-        assert_eq!(
-            size as usize,
-            want.iter().map(|s| s.len() + 1).sum::<usize>()
-        );
-        guest
-            .call(&format!("{kind}_get"), &[64, BUFFER.into()])
-            .unwrap();
+        assert_eq!(size as usize, want.iter().map(|s| s.len() + 1).sum::<usize>());
+        guest.call(&format!("{kind}_get"), &[64, BUFFER.into()]).unwrap();
         for (index, want) in want.iter().enumerate() {
             let ptr = guest.mem().read_u32(64 + index as u32 * 4).unwrap();
             let mut want = want.to_vec();
@@ -195,10 +160,7 @@ fn ending_and_signals() {
     let mut guest = Guest::new(WasiCtxBuilder::new());
     assert_eq!(guest.call_raw("proc_exit", &[0]), Err(Halt::Exit(0)));
     let minus_one = u64::from(u32::MAX);
-    assert_eq!(
-        guest.call_raw("proc_exit", &[minus_one]),
-        Err(Halt::Exit(-1))
-    );
+    assert_eq!(guest.call_raw("proc_exit", &[minus_one]), Err(Halt::Exit(-1)));
     assert_eq!(guest.call_raw("proc_raise", &[6]), Err(Halt::Exit(134)));
     assert_eq!(guest.call("proc_raise", &[0]), Ok(()));
     assert_eq!(guest.call("proc_raise", &[16]), Ok(()));
@@ -219,9 +181,7 @@ fn devices_are_not_terminals() {
     let Ok(fd) = guest.open("null", OFLAGS_CREAT, Rights::REGULAR_FILE) else {
         return;
     };
-    guest
-        .call("fd_fdstat_get", &[fd.into(), OUT.into()])
-        .unwrap();
+    guest.call("fd_fdstat_get", &[fd.into(), OUT.into()]).unwrap();
     assert_eq!(guest.mem().read_u8(OUT), Ok(2));
     let rights = Rights::from_bits(guest.mem().read_u64(OUT + 8).unwrap());
     assert!(rights.contains(Rights::FD_SEEK.union(Rights::FD_TELL)));

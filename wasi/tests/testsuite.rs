@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use wasmer_wasi::{
-    GuestMemory, Halt, OutputBuffer, Snapshot, Stdout, WasiCtx, WasiCtxBuilder, WasiFunction,
-    WasmType, functions,
+    GuestMemory, Halt, OutputBuffer, Snapshot, Stdout, WasiCtx, WasiCtxBuilder, WasiFunction, WasmType, functions,
 };
 use wasmi::{Caller, Engine, Error, Extern, FuncType, Linker, Module, Store, Val, ValType};
 
@@ -23,11 +22,7 @@ fn wasi_testsuite() {
     for folder in ["rust", "c", "assemblyscript"] {
         for entry in fs::read_dir(Path::new(&root).join(folder)).unwrap() {
             let path = entry.unwrap().path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "wasm")
-                && path.to_string_lossy().contains(&only)
-            {
+            if path.extension().is_some_and(|extension| extension == "wasm") && path.to_string_lossy().contains(&only) {
                 programs.push(path);
             }
         }
@@ -63,16 +58,12 @@ impl Spec {
 
     fn strings(&self, key: &str) -> Vec<String> {
         let list = self.json[key].as_array().cloned().unwrap_or_default();
-        list.iter()
-            .map(|item| item.as_str().unwrap().to_owned())
-            .collect()
+        list.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
     }
 
     fn env(&self) -> Vec<(String, String)> {
         let map = self.json["env"].as_object().cloned().unwrap_or_default();
-        map.into_iter()
-            .map(|(name, value)| (name, value.as_str().unwrap().to_owned()))
-            .collect()
+        map.into_iter().map(|(name, value)| (name, value.as_str().unwrap().to_owned())).collect()
     }
 }
 

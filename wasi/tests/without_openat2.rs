@@ -15,29 +15,16 @@ use wasmer_wasi::{Errno, Rights, WasiCtxBuilder};
 
 /// Makes `openat2` fail as if it did not exist, for this thread.
 fn forbid_openat2() {
-    let statement = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter {
-        code: code as u16,
-        jt,
-        jf,
-        k,
-    };
+    let statement = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
     let missing = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
     // The number of the system call is the first field of what the filter sees.
     let mut filter = [
         statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        statement(
-            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-            0,
-            1,
-            libc::SYS_openat2 as u32,
-        ),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_openat2 as u32),
         statement(libc::BPF_RET | libc::BPF_K, 0, 0, missing),
         statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
-    let program = libc::sock_fprog {
-        len: filter.len() as u16,
-        filter: filter.as_mut_ptr(),
-    };
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: `program` describes a valid filter, which the kernel copies.
     let results = unsafe {
         [
@@ -66,26 +53,14 @@ fn the_fallback_confines_and_works_as_well() {
     forbid_openat2();
 
     let read = (Rights::FD_READ, Rights::NONE);
-    for path in [
-        "..",
-        "/",
-        "../secret",
-        "sub/../../secret",
-        "link-up",
-        "link-root",
-        "link-root/x",
-    ] {
+    for path in ["..", "/", "../secret", "sub/../../secret", "link-up", "link-root", "link-root/x"] {
         for oflags in [0, OFLAGS_CREAT, OFLAGS_DIRECTORY] {
             let result = guest.open_with(DIR, path, 1, oflags, read, 0);
             assert_eq!(result, Err(Errno::Notcapable), "{path} {oflags}");
         }
         let times = guest.set_path_times(1, path, 1);
         assert_eq!(times, Err(Errno::Notcapable), "{path}");
-        assert_eq!(
-            guest.stat_size(DIR, 1, path),
-            Err(Errno::Notcapable),
-            "{path}"
-        );
+        assert_eq!(guest.stat_size(DIR, 1, path), Err(Errno::Notcapable), "{path}");
     }
     for path in ["link-sub", "link-sub/", "sub/", "sub/.", "./sub/../sub"] {
         let fd = guest.open_dir(path, Rights::INHERITED).unwrap();

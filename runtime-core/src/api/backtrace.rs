@@ -1,19 +1,27 @@
 //! From program counters to frames a user understands.
 
 use crate::api::error::{Backtrace, Frame};
-use crate::vm::code_registry;
+use crate::types::FuncIdx;
+use crate::vm::{Failure, code_registry};
 
-/// The frames behind program counters, innermost first. The first is the instruction that stopped; the others are
-/// return addresses, which belong to the call before them.
-pub(crate) fn resolve(pcs: &[usize]) -> Backtrace {
-    let frames = pcs.iter().enumerate().filter_map(|(position, pc)| frame(*pc, position > 0)).collect();
+/// The frames of a failed call, innermost first. Return addresses belong to the call before them.
+pub(crate) fn resolve(failure: &Failure) -> Backtrace {
+    let is_return_address = |position| position > 0 || !failure.at_instruction;
+    let pcs = failure.pcs.iter().enumerate();
+    let frames = pcs.filter_map(|(position, pc)| frame(*pc, is_return_address(position))).collect();
     Backtrace { frames }
 }
 
 /// None for trampolines.
 fn frame(pc: usize, is_return_address: bool) -> Option<Frame> {
     let pc = if is_return_address { pc.checked_sub(1)? } else { pc };
-    let (code, offset) = code_registry::lookup(pc)?;
-    let (function, name) = code.function_at(offset)?;
-    Some(Frame { module: code.module_name(), function: function.0, name, wasm_offset: code.wasm_offset_at(offset) })
+    let (image, offset) = code_registry::lookup(pc)?;
+    let defined = image.function_at(offset)?;
+    let function = FuncIdx(image.counts().imported_functions + defined.0);
+    Some(Frame {
+        module: image.module_name().map(str::to_owned),
+        function: function.0,
+        name: image.function_name(function).map(str::to_owned),
+        wasm_offset: image.wasm_offset_at(offset),
+    })
 }

@@ -127,8 +127,9 @@ impl Engine {
     }
 
     fn compiler(&self) -> Result<&Arc<dyn Compiler>> {
-        self.0.compiler.as_ref().ok_or_else(|| {
-            Error::Resource("this engine has no compiler; it can only load artifacts".to_owned())
-        })
+        self.0
+            .compiler
+            .as_ref()
+            .ok_or_else(|| Error::Resource("this engine has no compiler; it can only load artifacts".to_owned()))
     }
 }

@@ -50,6 +50,16 @@ impl Extern {
         }
     }
 
+    /// What it is, in words.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Func(_) => "a function",
+            Self::Table(_) => "a table",
+            Self::Memory(_) => "a memory",
+            Self::Global(_) => "a global",
+        }
+    }
+
     /// The global, if it is one.
     pub fn global(self) -> Option<Global> {
         match self {
@@ -221,9 +231,11 @@ impl Table {
         let raw = unsafe { init.to_raw(store)?.reference };
         let limit = store.limits().table_elements_max;
         let table = VmTable::new(&ty, raw, limit).map_err(|error| Error::Resource(error.to_string()))?;
-        store.tables.push(Box::new(HostTable(table)));
-        let table = NonNull::from(&mut store.tables.last_mut().expect("it was just added").0);
-        Ok(Self { store: store.id(), table })
+        let mut table = Box::new(HostTable(table));
+        table.0.link(None);
+        let place = NonNull::from(&mut table.0);
+        store.tables.push(table);
+        Ok(Self { store: store.id(), table: place })
     }
 
     /// The table's type, with its current size as the minimum.
@@ -326,14 +338,19 @@ impl Global {
             return Err(Error::Type(format!("{value:?} is not a value of type {}", ty.content)));
         }
         let raw = value.to_raw(store)?;
-        store.globals.push(Box::new(HostGlobal(raw)));
-        let value = NonNull::from(&mut store.globals.last_mut().expect("it was just added").0);
+        let mut global = Box::new(HostGlobal(raw));
+        let value = NonNull::from(&mut global.0);
+        store.globals.push(global);
         Ok(Self { store: store.id(), ty, value })
     }
 
     /// The global's type; concrete references in it are canonical ids.
     pub fn ty(&self, store: &impl AsStore) -> Result<GlobalType> {
-        store.store_inner().check(self.store, "global")?;
+        self.ty_in(store.store_inner())
+    }
+
+    pub(crate) fn ty_in(&self, store: &StoreOpaque) -> Result<GlobalType> {
+        store.check(self.store, "global")?;
         Ok(self.ty)
     }
 

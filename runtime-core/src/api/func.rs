@@ -322,9 +322,9 @@ pub trait IntoHostFunc<T, Params, Results>: Send + Sync + 'static {
 macro_rules! into_host_func {
     ($(($count:literal $($name:ident $position:tt)*))*) => {
         $(
-            impl<T: 'static, F, R, $($name),*> IntoHostFunc<T, ($($name,)*), R> for F
+            impl<T: 'static, Closure, R, $($name),*> IntoHostFunc<T, ($($name,)*), R> for Closure
             where
-                F: Fn($($name),*) -> R + Send + Sync + 'static,
+                Closure: Fn($($name),*) -> R + Send + Sync + 'static,
                 R: HostResult,
                 $($name: WasmTy,)*
             {
@@ -333,9 +333,9 @@ macro_rules! into_host_func {
                 }
             }
 
-            impl<T: 'static, F, R, $($name),*> IntoHostFunc<T, (Caller<'_, T>, $($name,)*), R> for F
+            impl<T: 'static, Closure, R, $($name),*> IntoHostFunc<T, (Caller<'_, T>, $($name,)*), R> for Closure
             where
-                F: Fn(Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
+                Closure: Fn(Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
                 R: HostResult,
                 $($name: WasmTy,)*
             {

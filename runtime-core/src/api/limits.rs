@@ -14,6 +14,12 @@ pub struct StoreLimits {
 /// Elements of a table that are allowed by default.
 pub const TABLE_ELEMENTS_DEFAULT: u64 = 10_000_000;
 
+impl StoreLimits {
+    pub(crate) fn to_vm(self) -> crate::vm::VmLimits {
+        crate::vm::VmLimits { memory_bytes_max: self.memory_bytes_max, table_elements_max: self.table_elements_max }
+    }
+}
+
 impl Default for StoreLimits {
     fn default() -> Self {
         Self { memory_bytes_max: u64::MAX, table_elements_max: TABLE_ELEMENTS_DEFAULT, instances_max: 1_000_000 }

@@ -102,7 +102,12 @@ impl<T: 'static> Linker<T> {
     }
 
     /// Defines every export of an instance under the module name `module`.
-    pub fn instance(&mut self, store: &mut impl AsStoreMut<Data = T>, module: &str, instance: Instance) -> Result<&mut Self> {
+    pub fn instance(
+        &mut self,
+        store: &mut impl AsStoreMut<Data = T>,
+        module: &str,
+        instance: Instance,
+    ) -> Result<&mut Self> {
         for (name, entity) in instance.exports(store) {
             self.define(module, &name, entity)?;
         }

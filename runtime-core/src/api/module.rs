@@ -12,23 +12,16 @@ use crate::image::Image;
 use crate::module::{Entity, ImportType, ModuleInfo};
 use crate::translate::module::translate_module;
 use crate::types::*;
-use crate::vm::code_registry::{CodeInfo, Registration};
-use crate::vm::types_registry;
+use crate::vm::instance::ModuleCode;
 
 /// A compiled module. Cheap to clone, shared by all threads; its code is unmapped when the last clone and the last
 /// instance are gone.
 #[derive(Clone)]
-pub struct Module(pub(crate) Arc<ModuleInner>);
+pub struct Module(Arc<ModuleInner>);
 
-pub(crate) struct ModuleInner {
-    /// Removed from the registry before the image is unmapped: fields drop in order.
-    _registration: Registration,
-    pub(crate) image: Arc<Image>,
-    pub(crate) engine: Engine,
-    /// Canonical ids by module type index.
-    pub(crate) canonical: Box<[CanonicalId]>,
-    /// The same with the module's ABI: what compiled code compares.
-    pub(crate) type_ids: Box<[u32]>,
+struct ModuleInner {
+    code: Arc<ModuleCode>,
+    engine: Engine,
 }
 
 /// An import of a module.
@@ -71,22 +64,17 @@ impl Module {
     /// The image holds machine code that runs with the rights of the process: it must come from this project's compilers, for
     /// a processor with this one's features.
     pub unsafe fn from_image(engine: &Engine, image: Image) -> Result<Self> {
-        let image = Arc::new(image);
-        let abi = image.abi();
-        let mut canonical = Vec::with_capacity(image.types_len());
-        for index in 0..image.types_len() {
-            let ty = canonical_type(&image.func_type(TypeIdx::from_index(index)), &canonical);
-            canonical.push(types_registry::intern(&ty));
-        }
-        let type_ids = canonical.iter().map(|id| abi.type_id(*id)).collect();
-        let registration = Registration::new(image.code_range(), Arc::new(CodeOf(Arc::clone(&image))));
-        Ok(Self(Arc::new(ModuleInner {
-            _registration: registration,
-            image,
-            engine: engine.clone(),
-            canonical: canonical.into(),
-            type_ids,
-        })))
+        let code = Arc::new(ModuleCode::new(image));
+        Ok(Self(Arc::new(ModuleInner { code, engine: engine.clone() })))
+    }
+
+    pub(crate) fn code(&self) -> &Arc<ModuleCode> {
+        &self.0.code
+    }
+
+    /// How many imports the module has.
+    pub fn import_count(&self) -> usize {
+        self.0.code.image.imports_len()
     }
 
     /// The engine it was made for.
@@ -96,29 +84,30 @@ impl Module {
 
     /// The module's name, from its name section.
     pub fn name(&self) -> Option<&str> {
-        self.0.image.module_name()
+        self.0.code.image.module_name()
     }
 
     /// Whether the module has a start function.
     pub fn has_start(&self) -> bool {
-        self.0.image.start().is_some()
+        self.0.code.image.start().is_some()
     }
 
     /// What the module imports, in order.
     pub fn imports(&self) -> impl Iterator<Item = ImportInfo> + '_ {
-        self.0.image.imports().map(|import| ImportInfo {
+        self.0.code.image.imports().map(|import| ImportInfo {
             module: import.module.to_owned(),
             name: import.name.to_owned(),
-            ty: self.0.import_type(import.ty),
+            ty: self.0.code.import_type(import.ty),
         })
     }
 
     /// What the module exports, in order.
     pub fn exports(&self) -> impl Iterator<Item = ExportInfo> + '_ {
-        self.0.image.exports().map(|export| ExportInfo {
-            name: export.name.to_owned(),
-            ty: self.0.entity_type(export.entity),
-        })
+        self.0
+            .code
+            .image
+            .exports()
+            .map(|export| ExportInfo { name: export.name.to_owned(), ty: self.0.code.entity_type(export.entity) })
     }
 }
 
@@ -128,83 +117,25 @@ impl fmt::Debug for Module {
     }
 }
 
-impl ModuleInner {
-    /// A function type whose concrete references are canonical ids.
-    fn func_type(&self, index: TypeIdx) -> FuncType {
-        canonical_type(&self.image.func_type(index), &self.canonical)
-    }
-
-    pub(crate) fn import_type(&self, ty: ImportType) -> ExternType {
+impl ModuleCode {
+    fn import_type(&self, ty: ImportType) -> ExternType {
         match ty {
             ImportType::Func(index) => ExternType::Func(self.func_type(index)),
             ImportType::Tag(index) => ExternType::Tag(self.func_type(index)),
-            ImportType::Table(ty) => ExternType::Table(self.table_type(ty)),
+            ImportType::Table(ty) => ExternType::Table(self.canonical_table(ty)),
             ImportType::Memory(ty) => ExternType::Memory(ty),
-            ImportType::Global(ty) => ExternType::Global(self.global_type(ty)),
+            ImportType::Global(ty) => ExternType::Global(self.canonical_global(ty)),
         }
     }
 
-    pub(crate) fn entity_type(&self, entity: Entity) -> ExternType {
+    fn entity_type(&self, entity: Entity) -> ExternType {
         match entity {
             Entity::Func(index) => ExternType::Func(self.func_type(self.image.function_type_index(index))),
             Entity::Tag(index) => ExternType::Tag(self.func_type(self.image.tag_type(index))),
-            Entity::Table(index) => ExternType::Table(self.table_type(self.image.table_type(index))),
+            Entity::Table(index) => ExternType::Table(self.table_type(index)),
             Entity::Memory(index) => ExternType::Memory(self.image.memory_type(index)),
-            Entity::Global(index) => ExternType::Global(self.global_type(self.image.global_type(index))),
+            Entity::Global(index) => ExternType::Global(self.global_type(index)),
         }
-    }
-
-    pub(crate) fn table_type(&self, ty: TableType) -> TableType {
-        TableType { element: canonical_ref(ty.element, &self.canonical), ..ty }
-    }
-
-    pub(crate) fn global_type(&self, ty: GlobalType) -> GlobalType {
-        GlobalType { content: canonical_val(ty.content, &self.canonical), ..ty }
-    }
-}
-
-fn canonical_ref(ty: RefType, canonical: &[CanonicalId]) -> RefType {
-    match ty.heap {
-        HeapType::Concrete(index) => RefType { heap: HeapType::Concrete(canonical[index as usize].0), ..ty },
-        _ => ty,
-    }
-}
-
-fn canonical_val(ty: ValType, canonical: &[CanonicalId]) -> ValType {
-    match ty {
-        ValType::Ref(reference) => ValType::Ref(canonical_ref(reference, canonical)),
-        other => other,
-    }
-}
-
-/// Types refer only to types before them, so `canonical` holds what is needed.
-fn canonical_type(ty: &FuncType, canonical: &[CanonicalId]) -> FuncType {
-    FuncType::new(
-        ty.params.iter().map(|ty| canonical_val(*ty, canonical)),
-        ty.results.iter().map(|ty| canonical_val(*ty, canonical)),
-    )
-}
-
-/// What the signal handler and backtraces ask of a module's code.
-struct CodeOf(Arc<Image>);
-
-impl CodeInfo for CodeOf {
-    fn trap_at(&self, offset: u32) -> Option<crate::trap::TrapCode> {
-        self.0.trap_at(offset)
-    }
-
-    fn function_at(&self, offset: u32) -> Option<(FuncIdx, Option<String>)> {
-        let defined = self.0.function_at(offset)?;
-        let index = FuncIdx(self.0.counts().imported_functions + defined.0);
-        Some((index, self.0.function_name(index).map(str::to_owned)))
-    }
-
-    fn wasm_offset_at(&self, offset: u32) -> Option<u32> {
-        self.0.wasm_offset_at(offset)
-    }
-
-    fn module_name(&self) -> Option<String> {
-        self.0.module_name().map(str::to_owned)
     }
 }
 
@@ -238,10 +169,10 @@ impl ModuleSummary {
             name: import.name.clone(),
             ty: info_import_type(&info, import.ty),
         });
-        let exports = info.exports.iter().map(|export| ExportInfo {
-            name: export.name.clone(),
-            ty: info_entity_type(&info, export.entity),
-        });
+        let exports = info
+            .exports
+            .iter()
+            .map(|export| ExportInfo { name: export.name.clone(), ty: info_entity_type(&info, export.entity) });
         Ok(Self {
             name: info.name.clone(),
             imports: imports.collect(),

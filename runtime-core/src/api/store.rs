@@ -39,7 +39,8 @@ pub struct StoreInner<T> {
     opaque: StoreOpaque,
     /// Records of host functions are of this store's data type; kept until the end of the store.
     host_records: Vec<Box<HostRecord<T>>>,
-    /// Function references of host functions, so that a linker's function becomes one record per store.
+    /// Function references of host functions by the address of the function, which their records keep alive, so that a linker's
+    /// function becomes one record per store.
     host_funcs: HashMap<usize, NonNull<VMFuncRef>>,
     data: T,
 }
@@ -72,7 +73,7 @@ impl<T: 'static> Store<T> {
 
     /// An empty store whose instances may not use more than `limits` allow.
     pub fn with_limits(engine: &Engine, data: T, limits: StoreLimits) -> Self {
-        let vm = Box::new(vm::StoreVm::new(engine.stack_bytes(), limits.to_vm()));
+        let vm = vm::StoreVm::new(engine.stack_bytes(), limits.to_vm());
         let opaque = StoreOpaque {
             id: StoreId::fresh(),
             engine: engine.clone(),
@@ -165,7 +166,11 @@ impl<T: 'static> StoreInner<T> {
     ///
     /// # Safety
     /// `func_ref` is a host function of this store.
-    pub(crate) unsafe fn bind_host_func(&mut self, func_ref: NonNull<VMFuncRef>, instance: Instance) -> NonNull<VMFuncRef> {
+    pub(crate) unsafe fn bind_host_func(
+        &mut self,
+        func_ref: NonNull<VMFuncRef>,
+        instance: Instance,
+    ) -> NonNull<VMFuncRef> {
         // SAFETY: the vmctx of a host function is the record that this store made for it.
         let func = unsafe { Arc::clone((*func_ref.as_ref().vmctx.cast::<HostRecord<T>>()).func()) };
         self.add_host_record(&func, Some(instance))
@@ -239,7 +244,7 @@ impl StoreOpaque {
 
     #[cold]
     fn failure(&mut self, failure: vm::Failure) -> Error {
-        let backtrace = crate::api::backtrace::resolve(&failure.pcs);
+        let backtrace = crate::api::backtrace::resolve(&failure);
         match failure.unwind {
             vm::Unwind::Trap(code) => Error::Trap(Box::new(Trap { code, backtrace })),
             vm::Unwind::Error(error) => match error.downcast::<Error>() {

@@ -153,7 +153,9 @@ impl Val {
                 ValType::F32 => Self::F32(raw.f32),
                 ValType::F64 => Self::F64(raw.f64),
                 ValType::V128 => Self::V128(raw.v128),
-                ValType::Ref(reference) if reference.heap.is_func() => Self::FuncRef(Func::from_raw(raw.funcref, store)),
+                ValType::Ref(reference) if reference.heap.is_func() => {
+                    Self::FuncRef(Func::from_raw(raw.funcref, store))
+                }
                 ValType::Ref(_) => Self::ExternRef(store.extern_ref(raw.reference)),
             }
         }

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+pub use wasmparser::WasmFeatures;
 use wasmparser::{
     BinaryReader, CompositeInnerType, DataKind, ElementKind, ExternalKind, FromReader, Imports, Parser, Payload,
-    SectionLimited, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
+    SectionLimited, TableInit, TypeRef, ValidPayload, Validator,
 };
 
 use crate::compiler::CompileError;
@@ -74,7 +75,8 @@ fn each_payload<'a>(
         return Err(CompileError::Limit("a module of 4 GiB or more".into()));
     }
     if wasm.get(..4) == Some(b"\0asm") && wasm.get(6..8) == Some(&[1, 0]) {
-        return Err(unsupported("a component".into(), 4));
+        let message = "unknown binary version: this is a component, not a module".to_owned();
+        return Err(CompileError::Invalid { message, offset: 4 });
     }
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);

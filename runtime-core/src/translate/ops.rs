@@ -466,7 +466,7 @@ impl SimdLoad {
 }
 
 /// A constant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum Const {
     I32(i32),
     I64(i64),

@@ -7,24 +7,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::image::Image;
 use crate::trap::TrapCode;
-use crate::types::FuncIdx;
-
-/// What traps and backtraces need to know of a module's code. Offsets are from the start of its code.
-pub trait CodeInfo: Send + Sync {
-    /// Why the instruction at this offset traps, if it can. Called by the signal handler: must not allocate or lock.
-    fn trap_at(&self, offset: u32) -> Option<TrapCode>;
-    /// The function at this offset, and its name.
-    fn function_at(&self, offset: u32) -> Option<(FuncIdx, Option<String>)>;
-    /// The offset in the module's bytes of the operator at this offset.
-    fn wasm_offset_at(&self, offset: u32) -> Option<u32>;
-    /// The module's name.
-    fn module_name(&self) -> Option<String>;
-}
 
 struct Entry {
     start: usize,
-    info: Arc<dyn CodeInfo>,
+    image: Arc<Image>,
 }
 
 /// Entries by the last address of their code.
@@ -37,12 +25,12 @@ pub struct Registration {
 
 impl Registration {
     /// Registers code at these addresses. Empty code is never looked up.
-    pub fn new(range: Range<usize>, info: Arc<dyn CodeInfo>) -> Self {
+    pub fn new(range: Range<usize>, image: Arc<Image>) -> Self {
         if range.is_empty() {
             return Self { last: None };
         }
         let last = range.end - 1;
-        let entry = Entry { start: range.start, info };
+        let entry = Entry { start: range.start, image };
         REGISTRY.write().unwrap_or_else(PoisonError::into_inner).insert(last, entry);
         Self { last: Some(last) }
     }
@@ -66,11 +54,19 @@ fn find<R>(pc: usize, then: impl FnOnce(&Entry, u32) -> R) -> Option<R> {
 }
 
 /// The code that an address belongs to, and the offset in it.
-pub fn lookup(pc: usize) -> Option<(Arc<dyn CodeInfo>, u32)> {
-    find(pc, |entry, offset| (Arc::clone(&entry.info), offset))
+pub fn lookup(pc: usize) -> Option<(Arc<Image>, u32)> {
+    find(pc, |entry, offset| (Arc::clone(&entry.image), offset))
 }
 
-/// Whether an address is compiled code; if so, why the instruction there traps. For the signal handler.
-pub(crate) fn trap_at(pc: usize) -> Option<Option<TrapCode>> {
-    find(pc, |entry, offset| entry.info.trap_at(offset))
+/// Why the instruction at an address of compiled code traps; for the signal handler.
+pub(crate) fn trap_at(pc: usize, is_memory_fault: bool) -> Option<Option<TrapCode>> {
+    find(pc, |entry, offset| {
+        let untabled = entry.image.abi().untabled_fault().filter(|_| is_memory_fault);
+        entry.image.trap_at(offset).or(untabled)
+    })
+}
+
+/// Whether an address is compiled code; for the signal handler.
+pub(crate) fn is_code(pc: usize) -> bool {
+    find(pc, |_, _| ()).is_some()
 }

@@ -18,12 +18,13 @@ use crate::vm::layout::VMOffsets;
 use crate::vm::memory::Memory;
 use crate::vm::store::StoreVm;
 use crate::vm::table::Table;
+use crate::vm::types_registry;
 use crate::vm::vmcontext::*;
 
 /// A mapped image, ready for instances. Its code stays registered and mapped as long as anything holds it.
 pub struct ModuleCode {
     /// Removed from the registry before the image is unmapped: fields drop in order.
-    pub registration: Registration,
+    _registration: Registration,
     /// The image.
     pub image: Arc<Image>,
     /// Canonical ids by module type index.
@@ -33,9 +34,44 @@ pub struct ModuleCode {
 }
 
 impl ModuleCode {
+    /// Registers an image's code and types.
+    pub fn new(image: Image) -> Self {
+        let image = Arc::new(image);
+        let types = (0..image.types_len()).map(|index| image.func_type(TypeIdx::from_index(index)));
+        let canonical = types_registry::intern_all(types);
+        let type_ids = canonical.iter().map(|id| image.abi().type_id(*id)).collect();
+        let registration = Registration::new(image.code_range(), Arc::clone(&image));
+        Self { _registration: registration, image, canonical, type_ids }
+    }
+
     /// The convention of the module's code.
     pub fn abi(&self) -> Abi {
         self.image.abi()
+    }
+
+    /// A function type whose concrete references are canonical ids.
+    pub fn func_type(&self, index: TypeIdx) -> FuncType {
+        types_registry::lookup(self.canonical[index.index()])
+    }
+
+    /// A table's type, with canonical ids.
+    pub fn table_type(&self, index: TableIdx) -> TableType {
+        self.canonical_table(self.image.table_type(index))
+    }
+
+    /// A global's type, with canonical ids.
+    pub fn global_type(&self, index: GlobalIdx) -> GlobalType {
+        self.canonical_global(self.image.global_type(index))
+    }
+
+    /// A table type of the module, with canonical ids.
+    pub fn canonical_table(&self, ty: TableType) -> TableType {
+        TableType { element: types_registry::canonical_ref(ty.element, &self.canonical), ..ty }
+    }
+
+    /// A global type of the module, with canonical ids.
+    pub fn canonical_global(&self, ty: GlobalType) -> GlobalType {
+        GlobalType { content: types_registry::canonical_val(ty.content, &self.canonical), ..ty }
     }
 }
 
@@ -134,13 +170,17 @@ impl Instance {
     ///
     /// # Safety
     /// The imports fit the module's types and live as long as the store, and so does the store.
-    pub unsafe fn new(code: Arc<ModuleCode>, store: NonNull<StoreVm>, imports: Imports) -> Result<Box<Self>, InstanceError> {
+    pub unsafe fn new(
+        code: Arc<ModuleCode>,
+        store: NonNull<StoreVm>,
+        imports: Imports,
+    ) -> Result<Box<Self>, InstanceError> {
         let image = Arc::clone(&code.image);
         let offsets = VMOffsets::new(image.counts());
         // SAFETY: the store outlives the instance by the caller's promise.
         let limits = unsafe { store.as_ref() }.limits;
         let memories = Self::memories(&image, imports.memories, limits.memory_bytes_max)?;
-        let own_tables = Self::tables(&image, limits.table_elements_max)?;
+        let own_tables = Self::tables(&code, limits.table_elements_max)?;
         let vmctx = allocate_vmctx(&offsets);
         let mut instance = Box::new(Self {
             offsets,
@@ -179,11 +219,11 @@ impl Instance {
         Ok(memories)
     }
 
-    fn tables(image: &Image, limit: u64) -> Result<Vec<Box<Table>>, InstanceError> {
-        let counts = image.counts();
+    fn tables(code: &ModuleCode, limit: u64) -> Result<Vec<Box<Table>>, InstanceError> {
+        let counts = code.image.counts();
         (counts.imported_tables..counts.tables)
             .map(|index| {
-                let ty = image.table_type(TableIdx(index));
+                let ty = code.table_type(TableIdx(index));
                 let table = Table::new(&ty, 0, limit).map_err(|_| {
                     InstanceError::Resource(format!("could not make a table of {} elements", ty.limits.min))
                 })?;
@@ -441,7 +481,8 @@ impl Instance {
             return if same { imported.original } else { NonNull::from(&imported.func_ref) };
         }
         let image = &self.code.image;
-        let position = image.escaping_position(index).expect("the translation lists every function that can be referred to");
+        let position =
+            image.escaping_position(index).expect("the translation lists every function that can be referred to");
         let (place, filled) = self.func_refs.place(position);
         if !filled {
             let ty = image.function_type_index(index);
@@ -469,9 +510,17 @@ impl Instance {
     }
 
     /// `table.init`.
-    pub fn table_init(&self, table: TableIdx, segment: ElemIdx, destination: u64, source: u64, len: u64) -> Result<(), crate::trap::TrapCode> {
+    pub fn table_init(
+        &self,
+        table: TableIdx,
+        segment: ElemIdx,
+        destination: u64,
+        source: u64,
+        len: u64,
+    ) -> Result<(), crate::trap::TrapCode> {
         let image = &self.code.image;
-        let available = if self.dropped_elements[segment.index()].get() { 0 } else { image.element_items_len(segment) as u64 };
+        let available =
+            if self.dropped_elements[segment.index()].get() { 0 } else { image.element_items_len(segment) as u64 };
         if source.checked_add(len).is_none_or(|end| end > available) {
             return Err(crate::vm::table::OUT_OF_BOUNDS);
         }
@@ -485,7 +534,14 @@ impl Instance {
     }
 
     /// `memory.init`.
-    pub fn memory_init(&self, memory: MemoryIdx, segment: DataIdx, destination: u64, source: u64, len: u64) -> Result<(), crate::trap::TrapCode> {
+    pub fn memory_init(
+        &self,
+        memory: MemoryIdx,
+        segment: DataIdx,
+        destination: u64,
+        source: u64,
+        len: u64,
+    ) -> Result<(), crate::trap::TrapCode> {
         let out_of_bounds = crate::trap::TrapCode::MemoryOutOfBounds;
         let bytes = if self.dropped_data[segment.index()].get() { &[] } else { self.code.image.data_bytes(segment) };
         let end = source.checked_add(len).filter(|end| *end <= bytes.len() as u64).ok_or(out_of_bounds)?;

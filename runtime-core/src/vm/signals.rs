@@ -113,7 +113,8 @@ fn provide_signal_stack() {
             return;
         }
         let stack = SignalStack::new();
-        let new = libc::stack_t { ss_sp: stack.memory.as_ptr().cast_mut().cast(), ss_flags: 0, ss_size: stack.memory.len() };
+        let new =
+            libc::stack_t { ss_sp: stack.memory.as_ptr().cast_mut().cast(), ss_flags: 0, ss_size: stack.memory.len() };
         libc::sigaltstack(&new, std::ptr::null_mut());
         OWN_SIGNAL_STACK.with(|own| own.set(Some(stack)));
     }
@@ -165,9 +166,9 @@ unsafe fn handle_fault(address: usize, signal: c_int, context: &mut SignalContex
     let code = if is_memory_fault && activation.stack.guards(address) {
         TrapCode::StackOverflow
     } else {
-        match code_registry::trap_at(context.pc()) {
-            Some(Some(code)) => code,
-            Some(None) | None => return false,
+        match code_registry::trap_at(context.pc(), is_memory_fault).flatten() {
+            Some(code) => code,
+            None => return false,
         }
     };
     leave(activation, code, context);
@@ -181,7 +182,7 @@ extern "C" fn on_interrupt(signal: c_int, info: *mut libc::siginfo_t, context: *
         match CURRENT.get().as_ref() {
             Some(activation) => {
                 let asked = (*activation.store).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0;
-                if asked && activation.stack.contains(frame.sp()) && code_registry::trap_at(frame.pc()).is_some() {
+                if asked && activation.stack.contains(frame.sp()) && code_registry::is_code(frame.pc()) {
                     leave(activation, TrapCode::Interrupted, &mut frame);
                 }
             }

@@ -15,6 +15,7 @@ use crate::trap::TrapCode;
 use crate::vm::arch;
 use crate::vm::backtrace::walk;
 use crate::vm::host::VMHostContext;
+use crate::vm::layout::TAIL_ARGS_MAX;
 use crate::vm::signals::{Activation, INTERRUPT_SIGNAL, current, prepare_thread, set_current};
 use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, thread_stack};
 use crate::vm::vmcontext::*;
@@ -98,6 +99,7 @@ impl StoreVm {
             exit_fp: null(),
             exit_pc: null(),
             owner: null_mut(),
+            tail_args: [RawValue::ZERO; TAIL_ARGS_MAX],
         };
         let shared = Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicI32::new(0) });
         let mut store = Box::new(Self {

@@ -45,7 +45,14 @@ impl Table {
             elements.try_reserve_exact(len)?;
             elements.resize(len, init);
         }
-        Ok(Self { ty: *ty, elements, elements_max, lazy: None, own: VMTable { base: std::ptr::null_mut(), len: 0 }, vm: None })
+        Ok(Self {
+            ty: *ty,
+            elements,
+            elements_max,
+            lazy: None,
+            own: VMTable { base: std::ptr::null_mut(), len: 0 },
+            vm: None,
+        })
     }
 
     /// Names the place that compiled code reads: in a vmctx, or the table's own.

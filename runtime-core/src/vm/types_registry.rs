@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use crate::types::{CanonicalId, FuncType};
+use crate::types::{CanonicalId, FuncType, HeapType, RefType, ValType};
 use crate::vm::layout::TYPE_ID_ABI_SHIFT;
+
+/// Stands for the type itself in a function type that refers to itself, as long as its id is not known.
+const SELF: u32 = u32::MAX;
 
 #[derive(Default)]
 struct Types {
@@ -36,7 +39,46 @@ pub fn intern(ty: &FuncType) -> CanonicalId {
 /// The type with an id that [`intern`] gave.
 pub fn lookup(id: CanonicalId) -> FuncType {
     let types = TYPES.read().unwrap_or_else(PoisonError::into_inner);
-    types.as_ref().expect("an id was given").types[id.0 as usize].clone()
+    let ty = &types.as_ref().expect("an id was given").types[id.0 as usize];
+    map_concrete(ty, |index| if index == SELF { id.0 } else { index })
+}
+
+/// The canonical ids of a module's types, in order. Types refer only to themselves and to types before them.
+pub fn intern_all(types: impl Iterator<Item = FuncType>) -> Box<[CanonicalId]> {
+    let mut ids: Vec<CanonicalId> = Vec::with_capacity(types.size_hint().0);
+    for ty in types {
+        let canonical = map_concrete(&ty, |index| ids.get(index as usize).map_or(SELF, |id| id.0));
+        ids.push(intern(&canonical));
+    }
+    ids.into()
+}
+
+/// A module's value type with canonical ids.
+pub fn canonical_val(ty: ValType, ids: &[CanonicalId]) -> ValType {
+    match ty {
+        ValType::Ref(reference) => ValType::Ref(canonical_ref(reference, ids)),
+        number => number,
+    }
+}
+
+/// A module's reference type with canonical ids.
+pub fn canonical_ref(ty: RefType, ids: &[CanonicalId]) -> RefType {
+    map_ref(ty, |index| ids[index as usize].0)
+}
+
+fn map_ref(ty: RefType, map: impl Fn(u32) -> u32) -> RefType {
+    match ty.heap {
+        HeapType::Concrete(index) => RefType { heap: HeapType::Concrete(map(index)), ..ty },
+        _ => ty,
+    }
+}
+
+fn map_concrete(ty: &FuncType, map: impl Fn(u32) -> u32) -> FuncType {
+    let val = |ty: &ValType| match *ty {
+        ValType::Ref(reference) => ValType::Ref(map_ref(reference, &map)),
+        number => number,
+    };
+    FuncType::new(ty.params.iter().map(val), ty.results.iter().map(val))
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ pub struct VMImportContext {
 }
 
 /// A linear memory as compiled code sees it. Owned by the host; never moves.
+#[derive(Debug)]
 #[repr(C)]
 pub struct VMMemory {
     /// Current length in bytes.

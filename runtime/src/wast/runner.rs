@@ -105,7 +105,9 @@ impl<'scope, 'env> Runner<'scope, 'env> {
             }
             WastDirective::AssertInvalid { module, .. } => (Kind::Invalid, self.invalid(module)),
             WastDirective::AssertMalformed { module, .. } => (Kind::Malformed, self.malformed(module)),
-            WastDirective::AssertUnlinkable { module, message, .. } => (Kind::Unlinkable, self.unlinkable(module, message)),
+            WastDirective::AssertUnlinkable { module, message, .. } => {
+                (Kind::Unlinkable, self.unlinkable(module, message))
+            }
             WastDirective::AssertInvalidCustom { .. }
             | WastDirective::AssertMalformedCustom { .. }
             | WastDirective::AssertSuspension { .. } => (Kind::Other, Err(Miss::Skipped)),
@@ -159,7 +161,9 @@ impl<'scope, 'env> Runner<'scope, 'env> {
 
     fn named(&self, id: Option<Id<'_>>) -> Outcome<Named> {
         match id {
-            Some(id) => self.instances.get(id.name()).cloned().ok_or_else(|| format!("no module `{}`", id.name()).into()),
+            Some(id) => {
+                self.instances.get(id.name()).cloned().ok_or_else(|| format!("no module `{}`", id.name()).into())
+            }
             None => self.current.clone().ok_or_else(|| "no module".into()),
         }
     }
@@ -220,10 +224,12 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     fn malformed(&mut self, mut module: QuoteWat<'_>) -> Outcome {
         let bytes = match module.to_test() {
             Ok(QuoteWatTest::Binary(bytes)) => bytes,
-            Ok(QuoteWatTest::Text(text)) => match parse_text(&text) {
-                Ok(bytes) => bytes,
-                Err(_) => return Ok(()),
-            },
+            Ok(QuoteWatTest::Text(text)) => {
+                match std::str::from_utf8(&text).ok().and_then(|text| parse_text(text).ok()) {
+                    Some(bytes) => bytes,
+                    None => return Ok(()),
+                }
+            }
             Err(_) => return Ok(()),
         };
         self.refused(&bytes)

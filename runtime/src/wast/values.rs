@@ -16,9 +16,9 @@ pub(super) fn argument(arg: &WastArg<'_>) -> Result<Val, Miss> {
         WastArgCore::F64(value) => Val::F64(value.bits),
         WastArgCore::V128(value) => Val::V128(u128::from_le_bytes(value.to_le_bytes())),
         WastArgCore::RefNull(heap) if is_func(heap) => Val::FuncRef(None),
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, .. }) => {
-            Val::ExternRef(None)
-        }
+        WastArgCore::RefNull(HeapType::Abstract {
+            ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, ..
+        }) => Val::ExternRef(None),
         WastArgCore::RefExtern(number) => Val::ExternRef(Some(ExternRef::new(*number))),
         other => return Err(format!("the argument {other:?} needs garbage collection or exceptions").into()),
     })

@@ -28,11 +28,7 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(builder: WasiCtxBuilder) -> Guest {
-        Guest {
-            ctx: builder.build().unwrap(),
-            memory: vec![0; MEMORY_BYTES],
-            snapshot: Snapshot::Preview1,
-        }
+        Guest { ctx: builder.build().unwrap(), memory: vec![0; MEMORY_BYTES], snapshot: Snapshot::Preview1 }
     }
 
     /// A guest with one directory, which is also returned.
@@ -47,16 +43,9 @@ impl Guest {
     }
 
     pub(crate) fn call_raw(&mut self, name: &str, args: &[u64]) -> Result<u32, Halt> {
-        let function = functions(self.snapshot)
-            .iter()
-            .find(|function| function.name == name)
-            .unwrap();
+        let function = functions(self.snapshot).iter().find(|function| function.name == name).unwrap();
         assert_eq!(function.params.len(), args.len(), "{name}");
-        (function.call)(
-            &mut self.ctx,
-            &GuestMemory::from_slice(&mut self.memory),
-            args,
-        )
+        (function.call)(&mut self.ctx, &GuestMemory::from_slice(&mut self.memory), args)
     }
 
     pub(crate) fn call(&mut self, name: &str, args: &[u64]) -> Result<(), Errno> {
@@ -74,12 +63,7 @@ impl Guest {
     }
 
     /// Calls a function whose arguments are a descriptor and a path.
-    pub(crate) fn path_call(
-        &mut self,
-        name: &str,
-        fd: u32,
-        path: impl AsRef<[u8]>,
-    ) -> Result<(), Errno> {
+    pub(crate) fn path_call(&mut self, name: &str, fd: u32, path: impl AsRef<[u8]>) -> Result<(), Errno> {
         let [ptr, len] = self.string(0, path.as_ref());
         self.call(name, &[u64::from(fd), ptr, len])
     }
@@ -112,21 +96,12 @@ impl Guest {
     }
 
     /// Opens without following a link at the end.
-    pub(crate) fn open(
-        &mut self,
-        path: impl AsRef<[u8]>,
-        oflags: u32,
-        rights: Rights,
-    ) -> Result<u32, Errno> {
+    pub(crate) fn open(&mut self, path: impl AsRef<[u8]>, oflags: u32, rights: Rights) -> Result<u32, Errno> {
         self.open_with(DIR, path, 0, oflags, (rights, Rights::NONE), 0)
     }
 
     /// Opens a directory with all rights of one.
-    pub(crate) fn open_dir(
-        &mut self,
-        path: impl AsRef<[u8]>,
-        inheriting: Rights,
-    ) -> Result<u32, Errno> {
+    pub(crate) fn open_dir(&mut self, path: impl AsRef<[u8]>, inheriting: Rights) -> Result<u32, Errno> {
         let rights = (Rights::DIRECTORY, inheriting);
         self.open_with(DIR, path, 1, OFLAGS_DIRECTORY, rights, 0)
     }
@@ -141,10 +116,7 @@ impl Guest {
         let [new_ptr, new_len] = self.string(1, new.as_bytes());
         let (old_fd, new_fd) = (old_fd.into(), new_fd.into());
         match name {
-            "path_link" => self.call(
-                name,
-                &[old_fd, 0, old_ptr, old_len, new_fd, new_ptr, new_len],
-            ),
+            "path_link" => self.call(name, &[old_fd, 0, old_ptr, old_len, new_fd, new_ptr, new_len]),
             "path_rename" => self.call(name, &[old_fd, old_ptr, old_len, new_fd, new_ptr, new_len]),
             _ => panic!("{name} takes no two paths"),
         }
@@ -153,10 +125,7 @@ impl Guest {
     pub(crate) fn symlink(&mut self, target: &str, path: &str) -> Result<(), Errno> {
         let [target_ptr, target_len] = self.string(0, target.as_bytes());
         let [ptr, len] = self.string(1, path.as_bytes());
-        self.call(
-            "path_symlink",
-            &[target_ptr, target_len, DIR.into(), ptr, len],
-        )
+        self.call("path_symlink", &[target_ptr, target_len, DIR.into(), ptr, len])
     }
 
     /// Size of the file that a path leads to.
@@ -216,10 +185,7 @@ impl Guest {
     }
 
     pub(crate) fn seek(&mut self, fd: u32, offset: i64, whence: u32) -> Result<u64, Errno> {
-        self.call(
-            "fd_seek",
-            &[fd.into(), offset as u64, whence.into(), OUT.into()],
-        )?;
+        self.call("fd_seek", &[fd.into(), offset as u64, whence.into(), OUT.into()])?;
         Ok(self.mem().read_u64(OUT).unwrap())
     }
 }

@@ -1,0 +1,243 @@
+//! Instances: a module with its imports resolved, in a store.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::api::error::{Error, Result};
+use crate::api::externs::{Extern, Global, Memory, Table};
+use crate::api::func::{Func, TypedFunc};
+use crate::api::module::{Module, incompatible};
+use crate::api::store::{AsStore, AsStoreMut, StoreId, StoreInner, StoreOpaque};
+use crate::api::value::WasmTyList;
+use crate::compiler::Abi;
+use crate::module::Entity;
+use crate::types::*;
+use crate::vm::instance::{Imports, Instance as VmInstance, InstanceError};
+use crate::vm::types_registry;
+use crate::vm::vmcontext::{VMFuncRef, canonical_of};
+
+/// An instance of a store: a small copyable handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance {
+    store: StoreId,
+    /// Position in the store's list of instances.
+    position: usize,
+}
+
+/// What a store keeps of an instance.
+pub(crate) struct InstanceRecord {
+    /// Boxed and never moved: compiled code points to it.
+    vm: Box<VmInstance>,
+    module: Module,
+}
+
+impl Instance {
+    /// Instantiates a module (specification, section 4.5.4): checks that `imports`, in the order of the module's imports, fit; makes memories, tables and
+    /// globals; applies active segments; runs the start function.
+    ///
+    /// If a segment or the start function traps, what they wrote before to imported memories and tables stays.
+    pub fn new<T: 'static>(store: &mut impl AsStoreMut<Data = T>, module: &Module, imports: &[Extern]) -> Result<Self> {
+        let store = store.store_inner_mut();
+        if store.instances.len() >= store.limits().instances_max {
+            return Err(Error::Resource(format!("the store may hold {} instances", store.limits().instances_max)));
+        }
+        let instance = Self { store: store.id(), position: store.instances.len() };
+        let imports = instance.resolve(store, module, imports)?;
+        let vm_store = NonNull::from(store.vm());
+        // SAFETY: the imports were checked, and belong to the store, which keeps the instance.
+        let vm = unsafe { VmInstance::new(Arc::clone(module.code()), vm_store, imports) };
+        let vm = vm.map_err(|InstanceError::Resource(message)| Error::Resource(message))?;
+        store.instances.push(InstanceRecord { vm, module: module.clone() });
+        // A segment that traps may have put functions of the instance into tables before, so it stays in the store.
+        let vm = &mut store.instances[instance.position].vm;
+        vm.initialise()?;
+        if let Some(start) = module.code().image.start() {
+            let start = vm.func_ref(start);
+            // SAFETY: the function belongs to this store; a start function has neither parameters nor results.
+            unsafe { store.call(start, &mut [])? };
+        }
+        Ok(instance)
+    }
+
+    fn resolve<T: 'static>(self, store: &mut StoreInner<T>, module: &Module, imports: &[Extern]) -> Result<Imports> {
+        let expected = module.import_count();
+        if imports.len() != expected {
+            return Err(Error::Link(format!("the module has {expected} imports, not {}", imports.len())));
+        }
+        let mut resolved = Imports::default();
+        for (import, given) in module.imports().zip(imports) {
+            check_import(store, &import.module, &import.name, &import.ty, given)?;
+            match given {
+                Extern::Func(func) => resolved.functions.push(self.bind(store, func.func_ref(store)?)),
+                Extern::Table(table) => resolved.tables.push(table.raw(store)?),
+                Extern::Memory(memory) => resolved.memories.push(Arc::clone(memory.vm(store)?)),
+                Extern::Global(global) => resolved.globals.push(global.raw(store)?),
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// Host functions learn which instance calls them.
+    fn bind<T: 'static>(self, store: &mut StoreInner<T>, func_ref: NonNull<VMFuncRef>) -> NonNull<VMFuncRef> {
+        // SAFETY: function references of a store live as long as the store; `Abi::Host` marks its host functions.
+        unsafe {
+            let type_id = func_ref.as_ref().type_id;
+            let is_host = type_id == Abi::Host.type_id(canonical_of(type_id));
+            if is_host { store.bind_host_func(func_ref, self) } else { func_ref }
+        }
+    }
+
+    /// The module it was made from.
+    pub fn module<'a>(&self, store: &'a impl AsStore) -> &'a Module {
+        &self.record(store.store_inner()).module
+    }
+
+    /// The export of a name.
+    pub fn export(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Extern> {
+        let store = store.store_inner_mut();
+        let entity = self.record(store).module.code().image.export(name)?;
+        self.entity(store, entity)
+    }
+
+    /// All exports, in the module's order.
+    pub fn exports(&self, store: &mut impl AsStoreMut) -> Vec<(String, Extern)> {
+        let store = store.store_inner_mut();
+        let code = Arc::clone(self.record(store).module.code());
+        let exports = code.image.exports();
+        exports.filter_map(|export| Some((export.name.to_owned(), self.entity(store, export.entity)?))).collect()
+    }
+
+    /// The exported function of a name.
+    pub fn func(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Func> {
+        self.export(store, name)?.func()
+    }
+
+    /// The exported function of a name, with types that Rust knows.
+    pub fn typed_func<P: WasmTyList, R: WasmTyList>(
+        &self,
+        store: &mut impl AsStoreMut,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>> {
+        let func = self.func(store, name);
+        let func = func.ok_or_else(|| Error::Link(format!("the module exports no function `{name}`")))?;
+        func.typed(store).map_err(|error| Error::Type(format!("export `{name}`: {error}")))
+    }
+
+    /// The exported memory of a name.
+    pub fn memory(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Memory> {
+        self.export(store, name)?.memory()
+    }
+
+    /// The memory that is exported as `memory`, as most tools do.
+    pub(crate) fn default_memory(&self, store: &mut impl AsStoreMut) -> Option<Memory> {
+        self.memory(store, "memory")
+    }
+
+    fn entity(&self, store: &mut StoreOpaque, entity: Entity) -> Option<Extern> {
+        let id = store.id();
+        let record = self.record(store);
+        Some(match entity {
+            Entity::Func(index) => Func::from_parts(id, record.vm.exported_func(index)).into(),
+            Entity::Table(index) => Table::from_parts(id, record.vm.table(index)).into(),
+            Entity::Global(index) => {
+                let ty = record.module.code().global_type(index);
+                Global::from_parts(id, ty, record.vm.global(index)).into()
+            }
+            Entity::Memory(index) => {
+                let memory = Arc::clone(record.vm.memory(index));
+                Memory::add(store, memory).into()
+            }
+            // Refused when modules are translated.
+            Entity::Tag(_) => return None,
+        })
+    }
+
+    /// # Panics
+    /// If the instance belongs to another store.
+    fn record<'a>(&self, store: &'a StoreOpaque) -> &'a InstanceRecord {
+        assert!(store.id() == self.store, "an instance was used with another store than its own");
+        &store.instances[self.position]
+    }
+}
+
+/// Whether an import fits (specification, section 3.5).
+fn check_import(store: &StoreOpaque, module: &str, name: &str, expected: &ExternType, given: &Extern) -> Result<()> {
+    let mismatch = |expected: String, found: String| Err(incompatible(module, name, &expected, &found));
+    match (expected, given) {
+        (ExternType::Func(expected), Extern::Func(func)) => {
+            let found = func.canonical_id(store)?;
+            if types_registry::intern(expected) != found {
+                return mismatch(format!("function {expected}"), format!("function {}", types_registry::lookup(found)));
+            }
+        }
+        (ExternType::Table(expected), Extern::Table(table)) => {
+            // SAFETY: the table belongs to the store.
+            let table = unsafe { table.raw(store)?.as_ref() };
+            let found = table.ty();
+            let fits = expected.element == found.element && expected.index == found.index;
+            if !fits || !limits_fit(&expected.limits, &Limits { min: table.len(), max: found.limits.max }) {
+                return mismatch(describe_table(expected), describe_table(found));
+            }
+        }
+        (ExternType::Memory(expected), Extern::Memory(memory)) => {
+            let memory = memory.vm(store)?;
+            let found = memory.ty();
+            let key = |ty: &MemoryType| (ty.index, ty.shared, ty.page_size_log2);
+            let limits = Limits { min: memory.pages(), max: found.limits.max };
+            if key(expected) != key(found) || !limits_fit(&expected.limits, &limits) {
+                return mismatch(describe_memory(expected), describe_memory(&MemoryType { limits, ..*found }));
+            }
+        }
+        (ExternType::Global(expected), Extern::Global(global)) => {
+            let found = global.ty_in(store)?;
+            let fits = match expected.mutable {
+                true => found.content == expected.content,
+                false => found.content.is_subtype_of(expected.content),
+            };
+            if found.mutable != expected.mutable || !fits {
+                return mismatch(describe_global(expected), describe_global(&found));
+            }
+        }
+        (expected, given) => return mismatch(kind(expected).to_owned(), given.kind().to_owned()),
+    }
+    Ok(())
+}
+
+fn limits_fit(expected: &Limits, found: &Limits) -> bool {
+    let max_fits = match (expected.max, found.max) {
+        (None, _) => true,
+        (Some(expected), Some(found)) => found <= expected,
+        (Some(_), None) => false,
+    };
+    found.min >= expected.min && max_fits
+}
+
+fn kind(ty: &ExternType) -> &'static str {
+    match ty {
+        ExternType::Func(_) => "a function",
+        ExternType::Table(_) => "a table",
+        ExternType::Memory(_) => "a memory",
+        ExternType::Global(_) => "a global",
+        ExternType::Tag(_) => "a tag",
+    }
+}
+
+fn describe_limits(limits: &Limits) -> String {
+    match limits.max {
+        Some(max) => format!("{}..={max}", limits.min),
+        None => format!("{}..", limits.min),
+    }
+}
+
+fn describe_table(ty: &TableType) -> String {
+    format!("table of {} {} elements", describe_limits(&ty.limits), ty.element)
+}
+
+fn describe_memory(ty: &MemoryType) -> String {
+    let shared = if ty.shared { "shared " } else { "" };
+    format!("{shared}{}-bit memory of {} pages", ty.index.bits(), describe_limits(&ty.limits))
+}
+
+fn describe_global(ty: &GlobalType) -> String {
+    format!("{}global {}", if ty.mutable { "mutable " } else { "" }, ty.content)
+}

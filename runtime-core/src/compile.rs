@@ -1,0 +1,217 @@
+//! From wasm bytes to the bytes of an image: translation, compilation on several threads, linking.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use wasmparser::WasmFeatures;
+
+use crate::compiler::*;
+use crate::image::{self, ImageBytes};
+use crate::module::ModuleInfo;
+use crate::translate::func::FuncInput;
+use crate::translate::module::{Translation, translate_module};
+use crate::types::*;
+
+/// Told how many functions are compiled, of how many. Called by the compiling threads.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// What a compilation depends on besides the compiler and the module.
+#[derive(Clone, Copy, Debug)]
+pub struct CompileOptions {
+    /// Features that the module may use.
+    pub features: WasmFeatures,
+    /// How many threads compile; does not change the result.
+    pub threads: usize,
+    /// Stored in the image's header.
+    pub key: [u8; 32],
+}
+
+/// Bytes of function bodies that a thread takes at once, at least: what a thread makes of one piece of work is one output, and
+/// many small ones would cost more than the functions in them.
+const JOB_BYTES: usize = 32 << 10;
+
+/// Trampolines that a thread takes at once.
+const JOB_TRAMPOLINES: usize = 64;
+
+/// Validates and compiles a module.
+pub fn compile_image(
+    wasm: &[u8],
+    compiler: &dyn Compiler,
+    options: &CompileOptions,
+    progress: Option<Progress<'_>>,
+) -> Result<ImageBytes, CompileError> {
+    let Translation { info, functions } = translate_module(wasm, options.features)?;
+    let backend = compiler.id();
+    let shared = SharedTrampolines::new(&info);
+    let total = functions.len();
+    let mut jobs = function_jobs(functions, compiler.batch_bytes());
+    jobs.extend(shared.needed(&info).chunks(JOB_TRAMPOLINES).map(|chunk| Job::Trampolines(chunk.to_vec())));
+    let run = Run { info: &info, compiler, by: backend.name, progress, total, done: AtomicUsize::new(0) };
+    let outputs = run.all(jobs, options.threads)?;
+    let linked = image::link(&info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
+    image::build(&info, wasm, linked, &backend, options.key)
+}
+
+/// A piece of work for one thread.
+enum Job<'a> {
+    Functions(Vec<FuncInput<'a>>),
+    Trampolines(Vec<Trampoline>),
+}
+
+/// Cuts functions, in order, into pieces by the size of their bodies.
+fn function_jobs(functions: Vec<FuncInput<'_>>, batch_bytes: usize) -> Vec<Job<'_>> {
+    let bytes_max = batch_bytes.max(JOB_BYTES) as u64;
+    let (mut jobs, mut job, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for function in functions {
+        let range = function.body.range();
+        bytes += range.end - range.start;
+        job.push(function);
+        if bytes >= bytes_max {
+            jobs.push(Job::Functions(std::mem::take(&mut job)));
+            bytes = 0;
+        }
+    }
+    if !job.is_empty() {
+        jobs.push(Job::Functions(job));
+    }
+    jobs
+}
+
+/// Types of one representation share their trampolines: those of the first of them.
+struct SharedTrampolines {
+    first: Vec<TypeIdx>,
+}
+
+impl SharedTrampolines {
+    fn new(info: &ModuleInfo) -> Self {
+        let mut seen = HashMap::new();
+        let signatures = info.resolved.signatures.iter().enumerate();
+        let first = signatures.map(|(index, signature)| *seen.entry(signature).or_insert(TypeIdx::from_index(index)));
+        Self { first: first.collect() }
+    }
+
+    fn of(&self, trampoline: Trampoline) -> Trampoline {
+        match trampoline {
+            Trampoline::ArrayToWasm(ty) => Trampoline::ArrayToWasm(self.first[ty.index()]),
+            Trampoline::WasmToArray(ty) => Trampoline::WasmToArray(self.first[ty.index()]),
+        }
+    }
+
+    /// The trampolines that the image must have: into every type of a function that can become a reference, and out of every type.
+    fn needed(&self, info: &ModuleInfo) -> Vec<Trampoline> {
+        let types = (0..info.types.len()).map(|index| Trampoline::WasmToArray(TypeIdx::from_index(index)));
+        let escaping = info.escaping.iter().map(|function| Trampoline::ArrayToWasm(info.functions[function.index()]));
+        let mut seen = HashSet::new();
+        escaping
+            .chain(types)
+            .map(|trampoline| self.of(trampoline))
+            .filter(|trampoline| seen.insert(*trampoline))
+            .collect()
+    }
+}
+
+/// A compilation on its way.
+struct Run<'a> {
+    info: &'a ModuleInfo,
+    compiler: &'a dyn Compiler,
+    by: &'static str,
+    progress: Option<Progress<'a>>,
+    total: usize,
+    done: AtomicUsize,
+}
+
+/// A job and, later, what became of it.
+enum Slot<'a> {
+    Waiting(Job<'a>),
+    Taken,
+    Done(Output),
+    Failed(CompileError),
+}
+
+impl Run<'_> {
+    /// Does all jobs; outputs are in the order of the jobs. Of several failures the first job's is reported, whatever the threads do.
+    fn all(&self, jobs: Vec<Job<'_>>, threads: usize) -> Result<Vec<Output>, CompileError> {
+        let threads = threads.clamp(1, jobs.len().max(1));
+        let slots: Vec<Mutex<Slot<'_>>> = jobs.into_iter().map(|job| Mutex::new(Slot::Waiting(job))).collect();
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || self.work(&slots, &next, &failed);
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                // A machine that has no more threads compiles with those that it has.
+                if std::thread::Builder::new().name("wasmer-compile".to_owned()).spawn_scoped(scope, work).is_err() {
+                    break;
+                }
+            }
+            work();
+        });
+        let mut outputs = Vec::with_capacity(slots.len());
+        for slot in slots {
+            match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Slot::Done(output) => outputs.push(output),
+                Slot::Failed(error) => return Err(error),
+                // Jobs are taken in order, so one that nobody took comes after the failure.
+                Slot::Waiting(_) | Slot::Taken => return Err(self.internal("a job was lost")),
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn work(&self, slots: &[Mutex<Slot<'_>>], next: &AtomicUsize, failed: &AtomicBool) {
+        let mut worker = self.compiler.worker();
+        while !failed.load(Ordering::Relaxed) {
+            let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+            let job = std::mem::replace(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner), Slot::Taken);
+            let Slot::Waiting(job) = job else { continue };
+            let functions = match &job {
+                Job::Functions(functions) => functions.len(),
+                Job::Trampolines(_) => 0,
+            };
+            let result = catch_unwind(AssertUnwindSafe(|| self.job(&mut *worker, job)));
+            let outcome = match result {
+                Ok(Ok(output)) => Slot::Done(output),
+                Ok(Err(error)) => Slot::Failed(error),
+                Err(payload) => {
+                    // The worker's state is unknown now.
+                    worker = self.compiler.worker();
+                    Slot::Failed(self.internal(panic_message(&*payload)))
+                }
+            };
+            if matches!(outcome, Slot::Failed(_)) {
+                failed.store(true, Ordering::Relaxed);
+            }
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+            let done = self.done.fetch_add(functions, Ordering::Relaxed) + functions;
+            if let Some(progress) = self.progress {
+                progress(done, self.total);
+            }
+        }
+    }
+
+    fn job(&self, worker: &mut dyn Worker, job: Job<'_>) -> Result<Output, CompileError> {
+        let mut output = Output::default();
+        match job {
+            Job::Functions(functions) => {
+                let mut functions = functions.into_iter();
+                worker.functions(&mut Batch { module: self.info, functions: &mut functions }, &mut output)?;
+            }
+            Job::Trampolines(trampolines) => {
+                for trampoline in trampolines {
+                    worker.trampoline(self.info, &trampoline, &mut output)?;
+                }
+            }
+        }
+        Ok(output)
+    }
+
+    fn internal(&self, message: impl Into<String>) -> CompileError {
+        CompileError::Internal { by: self.by, message: message.into() }
+    }
+}
+
+fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("without a message"))
+}

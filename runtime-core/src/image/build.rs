@@ -1,0 +1,174 @@
+//! Writing an image.
+
+use rkyv::rancor;
+
+use crate::compiler::{BackendId, CompileError};
+use crate::image::ImageBytes;
+use crate::image::fold::{Folded, fold};
+use crate::image::header::{HEADER_BYTES, Header, Section, checksum};
+use crate::image::indices::IndicesBuilder;
+use crate::image::link::Linked;
+use crate::image::metadata::*;
+use crate::image::pairs;
+use crate::module::*;
+use crate::types::*;
+
+/// The image of a module whose code is linked.
+pub(crate) fn build(
+    info: &ModuleInfo,
+    wasm: &[u8],
+    linked: Linked,
+    backend: &BackendId,
+    key: [u8; 32],
+) -> Result<ImageBytes, CompileError> {
+    let folded = fold(info, wasm);
+    let mut indices = IndicesBuilder::default();
+    let mut data = Vec::new();
+    let metadata = metadata(info, wasm, &linked, &folded, backend, &mut indices, &mut data);
+    let metadata = rkyv::to_bytes::<rancor::Error>(&metadata)
+        .map_err(|error| CompileError::Internal { by: backend.name, message: format!("the metadata: {error}") })?;
+
+    let mut writer = Writer::new(Header::new(backend.abi, key), linked.code.len() + folded.pages.len());
+    writer.section(Section::Metadata, &metadata);
+    writer.section(Section::Indices, &indices.finish());
+    writer.section(Section::Code, &linked.code);
+    drop(linked.code);
+    writer.section(Section::Memory, &folded.pages);
+    writer.section(Section::Data, &data);
+    writer.section(Section::Places, &places(&linked.places));
+    writer.section(Section::Traps, &pairs::encode(linked.traps.into_iter()));
+    writer.section(Section::Locations, &pairs::encode(linked.locations.into_iter()));
+    writer.section(Section::Names, &names(&info.function_names));
+    Ok(writer.finish())
+}
+
+/// Puts sections one behind the other.
+struct Writer {
+    header: Header,
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    fn new(header: Header, large_bytes: usize) -> Self {
+        let mut bytes = Vec::with_capacity(large_bytes + large_bytes / 2 + HEADER_BYTES);
+        bytes.resize(HEADER_BYTES, 0);
+        Self { header, bytes }
+    }
+
+    fn section(&mut self, section: Section, bytes: &[u8]) {
+        let offset = self.bytes.len().next_multiple_of(section.align());
+        self.bytes.resize(offset, 0);
+        self.bytes.extend_from_slice(bytes);
+        let entry = &mut self.header.sections[section as usize];
+        entry.offset = offset as u64;
+        entry.len = bytes.len() as u64;
+        if section != Section::Metadata {
+            entry.checksum = checksum(bytes);
+        }
+    }
+
+    fn finish(mut self) -> ImageBytes {
+        self.header.len = self.bytes.len() as u64;
+        self.header.write(&mut self.bytes);
+        ImageBytes(self.bytes)
+    }
+}
+
+fn metadata(
+    info: &ModuleInfo,
+    wasm: &[u8],
+    linked: &Linked,
+    folded: &Folded,
+    backend: &BackendId,
+    indices: &mut IndicesBuilder,
+    data: &mut Vec<u8>,
+) -> Metadata {
+    let lists = Lists {
+        function_starts: indices.list(linked.functions.iter().copied()),
+        function_types: indices.list(info.functions.iter().map(|ty| ty.0)),
+        escaping: indices.list(info.escaping.iter().map(|function| function.0)),
+    };
+    Metadata {
+        backend: backend.name.to_owned(),
+        backend_version: backend.version.clone().into_owned(),
+        name: info.name.clone(),
+        types: info.types.iter().map(|TypeDef::Func(ty)| ty.clone()).collect(),
+        trampolines: linked.trampolines.clone(),
+        imports: info.imports.clone(),
+        exports: info.exports.clone(),
+        exports_by_name: by_name(&info.exports),
+        imported_functions: info.imported_functions,
+        imported_tables: info.imported_tables,
+        imported_memories: info.imported_memories,
+        imported_globals: info.imported_globals,
+        tables: info.tables.clone(),
+        memories: info.memories.clone(),
+        globals: info.globals.clone(),
+        tags: info.tags.clone(),
+        global_inits: info.global_inits.iter().map(|init| init.0.clone()).collect(),
+        table_inits: info.table_inits.iter().map(|init| init.as_ref().map(|init| init.0.clone())).collect(),
+        start: info.start,
+        table_images: folded.tables.iter().map(|table| indices.list(table.iter().copied())).collect(),
+        memory_images: folded.memories.clone(),
+        elements: elements(info, folded.elements, indices),
+        data: data_segments(info, wasm, folded.data, data),
+        names: info.function_names.len() as u32,
+        lists,
+    }
+}
+
+fn by_name(exports: &[Export]) -> Vec<u32> {
+    let mut positions: Vec<u32> = (0..exports.len() as u32).collect();
+    positions.sort_unstable_by_key(|position| &exports[*position as usize].name);
+    positions
+}
+
+fn elements(info: &ModuleInfo, folded: usize, indices: &mut IndicesBuilder) -> Vec<Elements> {
+    let segment = |(position, segment): (usize, &ElementSegment)| {
+        let state = match &segment.mode {
+            ElementMode::Passive => State::Passive,
+            ElementMode::Declared => State::Consumed,
+            ElementMode::Active { .. } if position < folded => State::Consumed,
+            ElementMode::Active { table, offset } => State::Apply(*table, offset.0.clone()),
+        };
+        let items = match &segment.items {
+            _ if state == State::Consumed => Items::Functions(indices.list([])),
+            ElementItems::Functions(functions) => Items::Functions(indices.list(functions.iter().map(|item| item.0))),
+            ElementItems::Expressions(items) => Items::Expressions(items.iter().map(|item| item.0.clone()).collect()),
+        };
+        Elements { items, state }
+    };
+    info.elements.iter().enumerate().map(segment).collect()
+}
+
+fn data_segments(info: &ModuleInfo, wasm: &[u8], folded: usize, data: &mut Vec<u8>) -> Vec<Data> {
+    let segment = |(position, segment): (usize, &DataSegment)| {
+        let state = match &segment.active {
+            None => State::Passive,
+            Some(_) if position < folded => State::Consumed,
+            Some((memory, offset)) => State::Apply(*memory, offset.0.clone()),
+        };
+        let bytes = if state == State::Consumed { &[] } else { &wasm[segment.range.clone()] };
+        let offset = data.len() as u32;
+        data.extend_from_slice(bytes);
+        Data { offset, len: bytes.len() as u32, state }
+    };
+    info.data.iter().enumerate().map(segment).collect()
+}
+
+fn places(places: &[(u32, u32)]) -> Vec<u8> {
+    places.iter().flat_map(|(start, function)| (u64::from(*function) << 32 | u64::from(*start)).to_le_bytes()).collect()
+}
+
+/// Per name: function (u32) and end of the name in the text (u32); then the text.
+fn names(names: &[(FuncIdx, String)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut end = 0;
+    for (function, name) in names {
+        end += name.len() as u32;
+        bytes.extend_from_slice(&function.0.to_le_bytes());
+        bytes.extend_from_slice(&end.to_le_bytes());
+    }
+    bytes.extend(names.iter().flat_map(|(_, name)| name.bytes()));
+    bytes
+}

@@ -1,0 +1,172 @@
+//! Folding: active segments whose effect is known when a module is compiled become part of the image.
+//!
+//! Segments are applied in order, elements before data, until one traps, and what was written before a trap stays visible through imported
+//! tables and memories. So only segments before the first one that is not certain to succeed are folded.
+
+use std::collections::BTreeMap;
+
+use crate::image::header::PAGE_ALIGN;
+use crate::image::indices::NONE;
+use crate::image::metadata::Extent;
+use crate::module::*;
+use crate::translate::ops::Const;
+
+type Page = [u8; PAGE_ALIGN];
+
+/// What was folded.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    /// How many element segments, in order, passive ones between them included.
+    pub(super) elements: usize,
+    /// How many data segments.
+    pub(super) data: usize,
+    /// By defined table: functions, or [`NONE`] for null.
+    pub(super) tables: Vec<Vec<u32>>,
+    /// By defined memory.
+    pub(super) memories: Vec<Vec<Extent>>,
+    /// What the extents refer to.
+    pub(super) pages: Vec<u8>,
+}
+
+/// A table image is at most this many elements, or [`IMAGE_RATIO`] times the items that the module lists: a hostile module must not
+/// make much of little.
+const TABLE_IMAGE_FREE: u64 = 1 << 16;
+/// A memory's image has at most this many pages more than [`IMAGE_RATIO`] times what its data fills.
+const PAGES_FREE: usize = 1024;
+const IMAGE_RATIO: usize = 4;
+
+/// Runs of pages are joined over holes of at most this many pages: a page of zeros in the file costs less than a mapping.
+const HOLE_PAGES: u64 = 8;
+
+pub(super) fn fold(info: &ModuleInfo, wasm: &[u8]) -> Folded {
+    let mut folded = Folded::default();
+    folded.elements = fold_elements(info, &mut folded.tables);
+    // A segment that may trap keeps all data from being written.
+    let mut pages = vec![BTreeMap::new(); info.memories.len() - info.imported_memories as usize];
+    if folded.elements == info.elements.len() {
+        folded.data = fold_data(info, wasm, &mut pages);
+    }
+    folded.memories = pages.into_iter().map(|pages| lay_out(pages, &mut folded.pages)).collect();
+    folded
+}
+
+/// Folds element segments into `tables` and returns how many.
+fn fold_elements(info: &ModuleInfo, tables: &mut Vec<Vec<u32>>) -> usize {
+    let listed: usize = info.elements.iter().map(|segment| segment.items.len()).sum();
+    let length_max = TABLE_IMAGE_FREE.max(listed.saturating_mul(IMAGE_RATIO) as u64);
+    tables.resize(info.tables.len() - info.imported_tables as usize, Vec::new());
+    let fold = |segment: &ElementSegment| -> Option<()> {
+        let ElementMode::Active { table, offset } = &segment.mode else { return Some(()) };
+        let defined = table.0.checked_sub(info.imported_tables)? as usize;
+        let start = constant_offset(offset)?;
+        let end = start.checked_add(segment.items.len() as u64)?;
+        let fits = end <= info.tables[table.index()].limits.min && end <= length_max;
+        if !fits || info.table_inits[defined].is_some() {
+            return None;
+        }
+        let items = segment.items.functions()?;
+        let image = &mut tables[defined];
+        image.resize(image.len().max(end as usize), NONE);
+        image[start as usize..end as usize].copy_from_slice(&items);
+        Some(())
+    };
+    let folded = info.elements.iter().map(fold).position(|done| done.is_none());
+    folded.unwrap_or(info.elements.len())
+}
+
+/// Folds data segments into `pages`, by defined memory, and returns how many.
+fn fold_data(info: &ModuleInfo, wasm: &[u8], pages: &mut [BTreeMap<u64, Box<Page>>]) -> usize {
+    let listed: usize = info.data.iter().map(|segment| segment.range.len()).sum();
+    let mut pages_left = PAGES_FREE + IMAGE_RATIO * listed.div_ceil(PAGE_ALIGN);
+    let fold = |segment: &DataSegment| -> Option<()> {
+        let Some((memory, offset)) = &segment.active else { return Some(()) };
+        let defined = memory.0.checked_sub(info.imported_memories)? as usize;
+        let ty = &info.memories[memory.index()];
+        let start = constant_offset(offset)?;
+        let end = start.checked_add(segment.range.len() as u64)?;
+        if u128::from(end) > u128::from(ty.limits.min) << ty.page_size_log2 {
+            return None;
+        }
+        let needed = (end.div_ceil(PAGE_ALIGN as u64) - start / PAGE_ALIGN as u64) as usize;
+        pages_left = pages_left.checked_sub(needed)?;
+        write(&mut pages[defined], start, &wasm[segment.range.clone()]);
+        Some(())
+    };
+    let folded = info.data.iter().map(fold).position(|done| done.is_none());
+    folded.unwrap_or(info.data.len())
+}
+
+/// Writes bytes to pages. Zeros make no new page.
+fn write(pages: &mut BTreeMap<u64, Box<Page>>, mut start: u64, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let at = start as usize % PAGE_ALIGN;
+        let (now, later) = bytes.split_at(bytes.len().min(PAGE_ALIGN - at));
+        let number = start / PAGE_ALIGN as u64;
+        if pages.contains_key(&number) || now.iter().any(|byte| *byte != 0) {
+            let page = pages.entry(number).or_insert_with(|| Box::new([0; PAGE_ALIGN]));
+            page[at..at + now.len()].copy_from_slice(now);
+        }
+        start += now.len() as u64;
+        bytes = later;
+    }
+}
+
+/// Appends a memory's pages to `image` and says where they went.
+fn lay_out(pages: BTreeMap<u64, Box<Page>>, image: &mut Vec<u8>) -> Vec<Extent> {
+    let mut extents: Vec<Extent> = Vec::new();
+    for (number, page) in pages {
+        match extents.last_mut() {
+            Some(last) if number - (last.guest_page + u64::from(last.pages)) <= HOLE_PAGES => {
+                let hole = number - (last.guest_page + u64::from(last.pages));
+                image.resize(image.len() + hole as usize * PAGE_ALIGN, 0);
+                last.pages += hole as u32 + 1;
+            }
+            _ => {
+                let image_page = (image.len() / PAGE_ALIGN) as u32;
+                extents.push(Extent { guest_page: number, image_page, pages: 1 });
+            }
+        }
+        image.extend_from_slice(&*page);
+    }
+    extents
+}
+
+/// The unsigned value of an offset that is a plain constant.
+fn constant_offset(expr: &ConstExpr) -> Option<u64> {
+    match *expr.0 {
+        [ConstOp::Const(Const::I32(value))] => Some(u64::from(value as u32)),
+        [ConstOp::Const(Const::I64(value))] => Some(value as u64),
+        _ => None,
+    }
+}
+
+impl ElementItems {
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Functions(functions) => functions.len(),
+            Self::Expressions(expressions) => expressions.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements as function indices, [`NONE`] for null; none if one depends on more than that.
+    fn functions(&self) -> Option<Vec<u32>> {
+        match self {
+            Self::Functions(functions) => Some(functions.iter().map(|function| function.0).collect()),
+            Self::Expressions(expressions) => expressions.iter().map(|expr| constant_item(expr)).collect(),
+        }
+    }
+}
+
+fn constant_item(expr: &ConstExpr) -> Option<u32> {
+    match *expr.0 {
+        [ConstOp::RefFunc(function)] => Some(function.0),
+        [ConstOp::Const(Const::Null)] => Some(NONE),
+        _ => None,
+    }
+}

@@ -1,0 +1,193 @@
+//! The header of an image: what it is, whose it is, where its sections are.
+
+use std::ops::Range;
+
+use twox_hash::XxHash3_64;
+
+use crate::compiler::Abi;
+use crate::image::ImageError;
+
+/// Version of the format. Part of every cache key: images of other versions are never looked at.
+pub const FORMAT_VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
+
+/// Bytes that the header takes; the metadata starts behind it.
+pub(super) const HEADER_BYTES: usize = 320;
+
+/// Where pages start. A multiple of the page size of every supported system.
+pub(super) const PAGE_ALIGN: usize = 4096;
+
+const VERSION_AT: usize = 8;
+const ABI_AT: usize = 12;
+const LENGTH_AT: usize = 16;
+const KEY_AT: usize = 24;
+const CHECKSUM_AT: usize = 56;
+const SECTIONS_AT: usize = 64;
+const SECTION_BYTES: usize = 24;
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident, $align:expr;)*) => {
+        /// A section, in the order of the file: what a start touches comes first.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Section {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Section {
+            pub(super) const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Alignment of its start in the file, in bytes.
+            pub(super) const fn align(self) -> usize {
+                match self { $(Self::$name => $align,)* }
+            }
+        }
+    };
+}
+
+sections! {
+    /// [`crate::image::metadata::Metadata`], by rkyv.
+    Metadata, 16;
+    /// Arrays of 32-bit numbers, see [`crate::image::metadata::Lists`].
+    Indices, 16;
+    /// Machine code and its read-only data.
+    Code, PAGE_ALIGN;
+    /// Initial contents of memories, in pages.
+    Memory, PAGE_ALIGN;
+    /// Bytes of the data segments that are needed at run time.
+    Data, 16;
+    /// Start and function of every piece of code.
+    Places, 16;
+    /// [`crate::image::pairs`]: offset of an instruction, trap code.
+    Traps, 16;
+    /// [`crate::image::pairs`]: offset of code, offset in the module's bytes.
+    Locations, 16;
+    /// Function names.
+    Names, 16;
+}
+
+const SECTIONS: usize = Section::ALL.len();
+
+const _: () = assert!(SECTIONS_AT + SECTIONS * SECTION_BYTES <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
+
+/// Checksum of bytes: finds damage, not malice.
+pub(super) fn checksum(bytes: &[u8]) -> u64 {
+    XxHash3_64::oneshot(bytes)
+}
+
+/// Where a section is, and what its checksum is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SectionEntry {
+    pub(super) offset: u64,
+    pub(super) len: u64,
+    /// Of all sections but the metadata, which the header's checksum covers.
+    pub(super) checksum: u64,
+}
+
+impl SectionEntry {
+    pub(super) fn range(&self) -> Range<usize> {
+        self.offset as usize..(self.offset + self.len) as usize
+    }
+}
+
+/// A header's fields.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub(super) abi: Abi,
+    pub(super) key: [u8; 32],
+    /// Length of the whole file in bytes.
+    pub(super) len: u64,
+    pub(super) sections: [SectionEntry; SECTIONS],
+}
+
+impl Header {
+    pub(super) fn new(abi: Abi, key: [u8; 32]) -> Self {
+        Self { abi, key, len: 0, sections: [SectionEntry::default(); SECTIONS] }
+    }
+
+    pub(super) fn section(&self, section: Section) -> &SectionEntry {
+        &self.sections[section as usize]
+    }
+
+    /// Writes the header to the start of an image, last of all: it contains a checksum of the metadata.
+    pub(super) fn write(&self, image: &mut [u8]) {
+        let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &MAGIC);
+        put(VERSION_AT, &FORMAT_VERSION.to_le_bytes());
+        put(ABI_AT, &(self.abi as u32).to_le_bytes());
+        put(LENGTH_AT, &self.len.to_le_bytes());
+        put(KEY_AT, &self.key);
+        for (index, entry) in self.sections.iter().enumerate() {
+            let at = SECTIONS_AT + index * SECTION_BYTES;
+            put(at, &entry.offset.to_le_bytes());
+            put(at + 8, &entry.len.to_le_bytes());
+            put(at + 16, &entry.checksum.to_le_bytes());
+        }
+        let checksum = self.checksum(image);
+        image[CHECKSUM_AT..CHECKSUM_AT + 8].copy_from_slice(&checksum.to_le_bytes());
+    }
+
+    /// Of the header, without its checksum, and the metadata.
+    fn checksum(&self, image: &[u8]) -> u64 {
+        let parts = [
+            checksum(&image[..CHECKSUM_AT]),
+            checksum(&image[SECTIONS_AT..HEADER_BYTES]),
+            checksum(&image[self.section(Section::Metadata).range()]),
+        ];
+        checksum(parts.map(u64::to_le_bytes).as_flattened())
+    }
+
+    /// Reads and checks the header of an image, of which at least the first [`HEADER_BYTES`] and the metadata are looked at.
+    pub(super) fn read(image: &[u8], key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
+        if image.get(..MAGIC.len()) != Some(&MAGIC) {
+            return Err(ImageError::Magic);
+        }
+        if image.len() < HEADER_BYTES {
+            return Err(ImageError::Damaged("its header is cut off"));
+        }
+        let version = read_u32(image, VERSION_AT);
+        if version != FORMAT_VERSION {
+            return Err(ImageError::Version { found: version });
+        }
+        let len = read_u64(image, LENGTH_AT);
+        if len != image.len() as u64 {
+            return Err(ImageError::Length { expected: len, found: image.len() as u64 });
+        }
+        let abi = match read_u32(image, ABI_AT) {
+            0 => Abi::Cranelift,
+            1 => Abi::Singlepass,
+            2 => Abi::Llvm,
+            _ => return Err(ImageError::Damaged("it names no calling convention")),
+        };
+        let mut header = Self::new(abi, image[KEY_AT..KEY_AT + 32].try_into().expect("32 bytes"));
+        header.len = len;
+        let mut end = HEADER_BYTES as u64;
+        for (section, entry) in Section::ALL.iter().zip(&mut header.sections) {
+            let at = SECTIONS_AT + *section as usize * SECTION_BYTES;
+            let [offset, bytes, checksum] = [0, 8, 16].map(|field| read_u64(image, at + field));
+            *entry = SectionEntry { offset, len: bytes, checksum };
+            if offset < end || !offset.is_multiple_of(section.align() as u64) {
+                return Err(ImageError::Damaged("its sections are out of place"));
+            }
+            end = offset
+                .checked_add(bytes)
+                .filter(|end| *end <= len)
+                .ok_or(ImageError::Damaged("a section leaves it"))?;
+        }
+        if read_u64(image, CHECKSUM_AT) != header.checksum(image) {
+            return Err(ImageError::Damaged("the checksum of its header does not fit"));
+        }
+        if key.is_some_and(|key| *key != header.key) {
+            return Err(ImageError::Key);
+        }
+        Ok(header)
+    }
+}
+
+fn read_u32(image: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(image[at..at + 4].try_into().expect("4 bytes"))
+}
+
+fn read_u64(image: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(image[at..at + 8].try_into().expect("8 bytes"))
+}

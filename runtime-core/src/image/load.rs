@@ -1,0 +1,468 @@
+//! Mapping an image and reading it in place.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::NonNull;
+
+use rkyv::rancor;
+use rkyv::string::ArchivedString;
+
+use crate::compiler::Abi;
+use crate::image::ImageError;
+use crate::image::header::{Header, PAGE_ALIGN, Section, checksum};
+use crate::image::indices::{ArchivedList, NONE, Numbers};
+use crate::image::metadata::*;
+use crate::image::pairs::Pairs;
+use crate::module::{ArchivedConstOp, ConstOp, Entity, ImportType};
+use crate::trap::TrapCode;
+use crate::types::*;
+use crate::vm::layout::VMCounts;
+use crate::vm::mapping::{Code, View, memory_file};
+use crate::vm::memory::MemoryExtent;
+
+/// A mapped image.
+#[derive(Debug)]
+pub struct Image {
+    header: Header,
+    /// Inside `view`; checked when it was mapped.
+    metadata: NonNull<ArchivedMetadata>,
+    view: View,
+    code: Code,
+    file: File,
+}
+
+// SAFETY: an image is read only; the pointer is into its own view.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
+/// An import, in the image.
+#[derive(Clone, Copy, Debug)]
+pub struct ImportRef<'a> {
+    /// Module name.
+    pub module: &'a str,
+    /// Field name.
+    pub name: &'a str,
+    /// What is imported.
+    pub ty: ImportType,
+}
+
+/// An export, in the image.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportRef<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What is exported.
+    pub entity: Entity,
+}
+
+/// The value of something archived that is small.
+fn native<T>(archived: &T::Archived) -> T
+where
+    T: rkyv::Archive,
+    T::Archived: rkyv::Deserialize<T, rancor::Strategy<(), rancor::Panic>>,
+{
+    let Ok(value) = rkyv::api::deserialize_using::<T, _, rancor::Panic>(archived, &mut ());
+    value
+}
+
+impl Image {
+    /// Maps an image file. With a `key`, it has to be the image of that key.
+    ///
+    /// Header and metadata are checked. Code and the tables beside it are not read: see [`Image::verify`].
+    pub fn from_file(file: File, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        if len == 0 {
+            return Err(ImageError::Magic);
+        }
+        let view = View::new(&file, 0, len)?;
+        let header = Header::read(&view, key)?;
+        let metadata =
+            rkyv::access::<ArchivedMetadata, rancor::Error>(&view[header.section(Section::Metadata).range()])
+                .map_err(|_| ImageError::Damaged("its metadata is malformed"))?;
+        let metadata = NonNull::from(metadata);
+        let code = header.section(Section::Code);
+        let code = Code::new(&file, code.offset, code.len as usize)?;
+        let image = Self { header, metadata, view, code, file };
+        image.check()?;
+        Ok(image)
+    }
+
+    /// Maps bytes that stand in no file, through a file in memory.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
+        Self::from_file(memory_file(bytes)?, None)
+    }
+
+    /// Checks what later accesses rely on.
+    fn check(&self) -> Result<(), ImageError> {
+        let meta = self.meta();
+        let consistent = meta.trampolines.len() == meta.types.len()
+            && meta.imported_tables.to_native() as usize + meta.table_images.len() == meta.tables.len()
+            && meta.table_inits.len() == meta.table_images.len()
+            && meta.imported_memories.to_native() as usize + meta.memory_images.len() == meta.memories.len()
+            && meta.imported_globals.to_native() as usize + meta.global_inits.len() == meta.globals.len()
+            && meta.exports_by_name.len() == meta.exports.len()
+            && meta.exports_by_name.iter().all(|position| (position.to_native() as usize) < meta.exports.len())
+            && meta.imported_functions.to_native() as usize + self.list(&meta.lists.function_starts).len()
+                == self.functions_len();
+        if consistent { Ok(()) } else { Err(ImageError::Damaged("its metadata contradicts itself")) }
+    }
+
+    /// Reads everything and compares checksums: for images whose file nobody has vouched for.
+    pub fn verify(&self) -> Result<(), ImageError> {
+        for section in Section::ALL.iter().filter(|section| **section != Section::Metadata) {
+            if checksum(self.section(*section)) != self.header.section(*section).checksum {
+                return Err(ImageError::Damaged("a checksum does not fit"));
+            }
+        }
+        Ok(())
+    }
+
+    fn meta(&self) -> &ArchivedMetadata {
+        // SAFETY: points into the view, which lives as long and never changes, and was checked there.
+        unsafe { self.metadata.as_ref() }
+    }
+
+    fn section(&self, section: Section) -> &[u8] {
+        &self.view[self.header.section(section).range()]
+    }
+
+    fn list(&self, list: &ArchivedList) -> Numbers<'_> {
+        Numbers::new(self.section(Section::Indices), list)
+    }
+
+    /// The key that the image was made under.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.header.key
+    }
+
+    /// The calling convention of the code.
+    pub fn abi(&self) -> Abi {
+        self.header.abi
+    }
+
+    /// Name of the backend that made it.
+    pub fn backend(&self) -> &str {
+        &self.meta().backend
+    }
+
+    /// Version of the backend that made it.
+    pub fn backend_version(&self) -> &str {
+        &self.meta().backend_version
+    }
+
+    /// Length of the whole image in bytes.
+    pub fn len_bytes(&self) -> u64 {
+        self.header.len
+    }
+
+    /// Whether the code could not be mapped from the file and was copied.
+    pub fn code_copied(&self) -> bool {
+        self.code.is_copied()
+    }
+
+    /// The file, for mapping initial memories.
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Code.
+impl Image {
+    /// The machine code, at the addresses where it runs.
+    pub fn code(&self) -> &[u8] {
+        &self.code
+    }
+
+    /// Addresses of the code.
+    pub fn code_range(&self) -> Range<usize> {
+        let range = self.code.as_ptr_range();
+        range.start as usize..range.end as usize
+    }
+
+    /// The entry of a function, in the backend's convention.
+    pub fn function_entry(&self, index: DefinedFuncIdx) -> *const u8 {
+        self.entry(self.list(&self.meta().lists.function_starts).get(index.index()))
+    }
+
+    /// The entry of the trampoline that serves a type from array call to the backend's convention. Types of functions that can become
+    /// references have one.
+    pub fn array_to_wasm(&self, ty: TypeIdx) -> *const u8 {
+        self.entry(Some(self.meta().trampolines[ty.index()][0].to_native()))
+    }
+
+    /// The entry of the trampoline that serves a type from the backend's convention to array call.
+    pub fn wasm_to_array(&self, ty: TypeIdx) -> *const u8 {
+        self.entry(Some(self.meta().trampolines[ty.index()][1].to_native()))
+    }
+
+    fn entry(&self, offset: Option<u32>) -> *const u8 {
+        let offset = offset.filter(|offset| (*offset as usize) < self.code.len());
+        // An image without it was not made by `build`, or changed on disk after its checksums were compared.
+        &raw const self.code[offset.expect("the image has code for everything that can be called") as usize]
+    }
+
+    /// Why the instruction at this offset of the code traps, if it can.
+    pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
+        let number = Pairs::new(self.section(Section::Traps)).get(offset)?;
+        TrapCode::from_number(u8::try_from(number).ok()?)
+    }
+
+    /// The offset in the module's bytes of the operator whose code is at this offset.
+    pub fn wasm_offset_at(&self, offset: u32) -> Option<u32> {
+        let (_, wasm_offset) = Pairs::new(self.section(Section::Locations)).floor(offset)?;
+        Some(wasm_offset).filter(|offset| *offset != crate::compiler::NO_WASM_OFFSET)
+    }
+
+    /// The function whose code is at this offset; none for trampolines and data.
+    pub fn function_at(&self, offset: u32) -> Option<DefinedFuncIdx> {
+        let (places, _) = self.section(Section::Places).as_chunks::<8>();
+        let start = |place: &[u8; 8]| u64::from_le_bytes(*place) as u32;
+        let position = places.partition_point(|place| start(place) <= offset).checked_sub(1)?;
+        let function = (u64::from_le_bytes(places[position]) >> 32) as u32;
+        Some(DefinedFuncIdx(function)).filter(|function| function.0 != NONE)
+    }
+
+    /// Offset in the code and length of every function, in the order of the code.
+    pub fn function_ranges(&self) -> impl Iterator<Item = (DefinedFuncIdx, Range<u32>)> + '_ {
+        let (places, _) = self.section(Section::Places).as_chunks::<8>();
+        let starts = places.iter().map(|place| u64::from_le_bytes(*place) as u32);
+        let ends = starts.clone().skip(1).chain([self.code.len() as u32]);
+        let functions = places.iter().map(|place| (u64::from_le_bytes(*place) >> 32) as u32);
+        let ranges = functions.zip(starts.zip(ends)).filter(|(function, _)| *function != NONE);
+        ranges.map(|(function, (start, end))| (DefinedFuncIdx(function), start..end))
+    }
+}
+
+/// Names.
+impl Image {
+    /// The name section's module name.
+    pub fn module_name(&self) -> Option<&str> {
+        self.meta().name.as_ref().map(ArchivedString::as_str)
+    }
+
+    /// The name section's name of a function.
+    pub fn function_name(&self, index: FuncIdx) -> Option<&str> {
+        let section = self.section(Section::Names);
+        let (heads, text) = section.split_at_checked(self.meta().names.to_native() as usize * 8)?;
+        let (heads, _) = heads.as_chunks::<8>();
+        let head = |position: usize| u64::from_le_bytes(heads[position]);
+        let position = heads.binary_search_by_key(&index.0, |head| u64::from_le_bytes(*head) as u32).ok()?;
+        let start = position.checked_sub(1).map_or(0, |before| head(before) >> 32);
+        let name = text.get(start as usize..(head(position) >> 32) as usize)?;
+        std::str::from_utf8(name).ok()
+    }
+}
+
+/// The module's types and index spaces.
+impl Image {
+    /// The counts that determine the vmctx.
+    pub fn counts(&self) -> VMCounts {
+        let meta = self.meta();
+        VMCounts {
+            memories: meta.memories.len() as u32,
+            imported_globals: meta.imported_globals.to_native(),
+            globals: meta.globals.len() as u32,
+            imported_tables: meta.imported_tables.to_native(),
+            tables: meta.tables.len() as u32,
+            imported_functions: meta.imported_functions.to_native(),
+        }
+    }
+
+    /// How many types there are.
+    pub fn types_len(&self) -> usize {
+        self.meta().types.len()
+    }
+
+    /// A type.
+    pub fn func_type(&self, index: TypeIdx) -> FuncType {
+        native(&self.meta().types[index.index()])
+    }
+
+    /// How many functions there are, imports included.
+    pub fn functions_len(&self) -> usize {
+        self.list(&self.meta().lists.function_types).len()
+    }
+
+    /// The type of a function.
+    pub fn function_type_index(&self, index: FuncIdx) -> TypeIdx {
+        TypeIdx(self.list(&self.meta().lists.function_types).get(index.index()).expect("the function exists"))
+    }
+
+    /// The type of a table.
+    pub fn table_type(&self, index: TableIdx) -> TableType {
+        native(&self.meta().tables[index.index()])
+    }
+
+    /// The type of a memory.
+    pub fn memory_type(&self, index: MemoryIdx) -> MemoryType {
+        native(&self.meta().memories[index.index()])
+    }
+
+    /// The type of a global.
+    pub fn global_type(&self, index: GlobalIdx) -> GlobalType {
+        native(&self.meta().globals[index.index()])
+    }
+
+    /// The type of a tag.
+    pub fn tag_type(&self, index: TagIdx) -> TypeIdx {
+        native(&self.meta().tags[index.index()])
+    }
+
+    /// The start function.
+    pub fn start(&self) -> Option<FuncIdx> {
+        native(&self.meta().start)
+    }
+
+    /// How many imports there are.
+    pub fn imports_len(&self) -> usize {
+        self.meta().imports.len()
+    }
+
+    /// The imports, in order.
+    pub fn imports(&self) -> impl Iterator<Item = ImportRef<'_>> {
+        let imports = self.meta().imports.iter();
+        imports.map(|import| ImportRef { module: &import.module, name: &import.name, ty: native(&import.ty) })
+    }
+
+    /// The exports, in order.
+    pub fn exports(&self) -> impl Iterator<Item = ExportRef<'_>> {
+        self.meta().exports.iter().map(|export| ExportRef { name: &export.name, entity: native(&export.entity) })
+    }
+
+    /// The export of a name.
+    pub fn export(&self, name: &str) -> Option<Entity> {
+        let meta = self.meta();
+        let export = |position: &rkyv::rend::u32_le| &meta.exports[position.to_native() as usize];
+        let position =
+            meta.exports_by_name.binary_search_by(|position| export(position).name.as_str().cmp(name)).ok()?;
+        Some(native(&export(&meta.exports_by_name[position]).entity))
+    }
+}
+
+fn ops(archived: &[ArchivedConstOp]) -> impl Iterator<Item = ConstOp> + '_ {
+    archived.iter().map(native)
+}
+
+/// What an instance starts with.
+impl Image {
+    /// The initial value of the defined global at this position.
+    pub fn global_init(&self, position: usize) -> impl Iterator<Item = ConstOp> + '_ {
+        ops(&self.meta().global_inits[position])
+    }
+
+    /// The initial value of the elements of the defined table at this position, if not null.
+    pub fn table_init(&self, position: usize) -> Option<impl Iterator<Item = ConstOp> + '_> {
+        self.meta().table_inits[position].as_ref().map(|init| ops(init))
+    }
+
+    /// How many element segments there are.
+    pub fn elements_len(&self) -> usize {
+        self.meta().elements.len()
+    }
+
+    /// How many elements a segment has; none if it is consumed.
+    pub fn element_items_len(&self, index: ElemIdx) -> usize {
+        match &self.meta().elements[index.index()].items {
+            ArchivedItems::Functions(list) => list.len.to_native() as usize,
+            ArchivedItems::Expressions(items) => items.len(),
+        }
+    }
+
+    /// An element of a segment.
+    pub fn element_item(&self, index: ElemIdx, position: usize) -> impl Iterator<Item = ConstOp> + '_ {
+        let (function, expression) = match &self.meta().elements[index.index()].items {
+            ArchivedItems::Functions(list) => (self.list(list).get(position), None),
+            ArchivedItems::Expressions(items) => (None, Some(ops(&items[position]))),
+        };
+        function.map(|function| ConstOp::RefFunc(FuncIdx(function))).into_iter().chain(expression.into_iter().flatten())
+    }
+
+    /// The element segments that are still to be applied: their tables and offsets.
+    pub fn elements_to_apply(&self) -> impl Iterator<Item = (ElemIdx, TableIdx, impl Iterator<Item = ConstOp> + '_)> {
+        self.meta().elements.iter().enumerate().filter_map(|(index, segment)| match &segment.state {
+            ArchivedState::Apply(table, offset) => Some((ElemIdx(index as u32), native(table), ops(offset))),
+            ArchivedState::Passive | ArchivedState::Consumed => None,
+        })
+    }
+
+    /// The element segments that are dropped from the start.
+    pub fn elements_consumed(&self) -> impl Iterator<Item = ElemIdx> {
+        let states = self.meta().elements.iter().enumerate();
+        states
+            .filter(|(_, segment)| matches!(segment.state, ArchivedState::Consumed))
+            .map(|(index, _)| ElemIdx(index as u32))
+    }
+
+    /// How many data segments there are.
+    pub fn data_len(&self) -> usize {
+        self.meta().data.len()
+    }
+
+    /// The bytes of a data segment; none if it is consumed.
+    pub fn data_bytes(&self, index: DataIdx) -> &[u8] {
+        let segment = &self.meta().data[index.index()];
+        let (offset, len) = (segment.offset.to_native() as usize, segment.len.to_native() as usize);
+        self.section(Section::Data).get(offset..).and_then(|bytes| bytes.get(..len)).unwrap_or_default()
+    }
+
+    /// The data segments that are still to be applied: their memories and offsets.
+    pub fn data_to_apply(&self) -> impl Iterator<Item = (DataIdx, MemoryIdx, impl Iterator<Item = ConstOp> + '_)> {
+        self.meta().data.iter().enumerate().filter_map(|(index, segment)| match &segment.state {
+            ArchivedState::Apply(memory, offset) => Some((DataIdx(index as u32), native(memory), ops(offset))),
+            ArchivedState::Passive | ArchivedState::Consumed => None,
+        })
+    }
+
+    /// The data segments that are dropped from the start.
+    pub fn data_consumed(&self) -> impl Iterator<Item = DataIdx> {
+        let states = self.meta().data.iter().enumerate();
+        states
+            .filter(|(_, segment)| matches!(segment.state, ArchivedState::Consumed))
+            .map(|(index, _)| DataIdx(index as u32))
+    }
+
+    /// The initial contents of a defined memory, as parts of the file.
+    pub fn memory_image(&self, index: MemoryIdx) -> impl Iterator<Item = MemoryExtent> {
+        let section = *self.header.section(Section::Memory);
+        let meta = self.meta();
+        let position = index.index() - meta.imported_memories.to_native() as usize;
+        meta.memory_images[position].iter().map(move |extent| {
+            let len = u64::from(extent.pages.to_native()) * PAGE_ALIGN as u64;
+            let start = u64::from(extent.image_page.to_native()) * PAGE_ALIGN as u64;
+            // A part outside of the section becomes empty.
+            let len = len.min(section.len.saturating_sub(start));
+            let guest_offset = extent.guest_page.to_native().saturating_mul(PAGE_ALIGN as u64);
+            MemoryExtent { guest_offset, file_offset: section.offset + start, len }
+        })
+    }
+
+    /// Whether elements of a defined table stand in the image.
+    pub fn has_table_image(&self, index: TableIdx) -> bool {
+        self.table_image(index).is_some_and(|list| list.len > 0)
+    }
+
+    /// The function that the image puts at an element of a defined table.
+    pub fn table_image_get(&self, index: TableIdx, element: u64) -> Option<FuncIdx> {
+        let list = self.table_image(index)?;
+        self.list(list).get(usize::try_from(element).ok()?).map(FuncIdx)
+    }
+
+    fn table_image(&self, index: TableIdx) -> Option<&ArchivedList> {
+        let meta = self.meta();
+        let position = index.0.checked_sub(meta.imported_tables.to_native())?;
+        meta.table_images.get(position as usize)
+    }
+
+    /// How many functions can become references.
+    pub fn escaping_len(&self) -> usize {
+        self.list(&self.meta().lists.escaping).len()
+    }
+
+    /// The rank of a function among those that can become references.
+    pub fn escaping_position(&self, index: FuncIdx) -> Option<usize> {
+        self.list(&self.meta().lists.escaping).position(index.0)
+    }
+}

@@ -1,0 +1,62 @@
+//! Artifact images: one position-independent file with everything that a module needs to run.
+//!
+//! Compiling always produces the bytes of an image ([`ImageBytes`]), running always maps one ([`Image`]); a fresh module and a cached
+//! one are the same thing. The format is described byte by byte in `docs/image-format.md`.
+
+mod build;
+mod fold;
+mod header;
+mod indices;
+mod link;
+mod load;
+mod metadata;
+mod pairs;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use build::build;
+pub use header::FORMAT_VERSION;
+pub(crate) use link::link;
+pub use load::{ExportRef, Image, ImportRef};
+
+/// The bytes of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageBytes(Vec<u8>);
+
+impl ImageBytes {
+    /// The bytes, as they go to a file.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Why a file is not an image that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// It could not be read or mapped.
+    #[error("could not map the artifact: {0}")]
+    Io(#[from] std::io::Error),
+    /// It does not start like an image.
+    #[error("not a compiled artifact of this program")]
+    Magic,
+    /// It was made by another version.
+    #[error("the artifact has format version {found}, not {FORMAT_VERSION}: compile the module again")]
+    Version {
+        /// The version that it names.
+        found: u32,
+    },
+    /// It is another module's, or was made with other settings.
+    #[error("the artifact is another one than its name says")]
+    Key,
+    /// It was cut off, or extended.
+    #[error("the artifact is {found} bytes long and says {expected}")]
+    Length {
+        /// What its header says.
+        expected: u64,
+        /// What it has.
+        found: u64,
+    },
+    /// Its bytes were changed.
+    #[error("the artifact is damaged: {0}")]
+    Damaged(&'static str),
+}

@@ -1,0 +1,170 @@
+//! Compact sorted tables from code offsets to numbers: traps and locations.
+//!
+//! About two bytes an entry, read in place without allocating, so that the signal handler can use them. Entries come in blocks of
+//! [`BLOCK_ENTRIES`]; an index of fixed-size block heads is searched by bisection, then one block is decoded.
+//!
+//! Layout, all numbers little-endian: number of blocks (u32); per block the first key (u32) and the offset of its bytes behind the
+//! index (u32); then the blocks. An entry of a block is the distance to the key before it, doubled, plus one if its value differs from the value before
+//! it (LEB128), then in that case the signed difference of the values (zigzag LEB128). In each block the key starts at its first key and
+//! the value at zero.
+
+/// Entries of a block.
+const BLOCK_ENTRIES: usize = 64;
+const HEAD_BYTES: usize = 8;
+
+/// Encodes entries with ascending keys.
+pub(super) fn encode(entries: impl Iterator<Item = (u32, u32)>) -> Vec<u8> {
+    let (mut heads, mut body) = (Vec::new(), Vec::new());
+    let (mut key, mut value) = (0, 0);
+    for (position, (next_key, next_value)) in entries.enumerate() {
+        if position % BLOCK_ENTRIES == 0 {
+            heads.extend_from_slice(&next_key.to_le_bytes());
+            heads.extend_from_slice(&(body.len() as u32).to_le_bytes());
+            (key, value) = (next_key, 0);
+        }
+        let changed = next_value != value;
+        write_varint(&mut body, u64::from(next_key.wrapping_sub(key)) << 1 | u64::from(changed));
+        if changed {
+            let difference = i64::from(next_value) - i64::from(value);
+            write_varint(&mut body, (difference << 1 ^ difference >> 63) as u64);
+        }
+        (key, value) = (next_key, next_value);
+    }
+    let blocks = (heads.len() / HEAD_BYTES) as u32;
+    let mut bytes = Vec::with_capacity(4 + heads.len() + body.len());
+    bytes.extend_from_slice(&blocks.to_le_bytes());
+    bytes.extend_from_slice(&heads);
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+fn write_varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+/// An encoded table. Bytes that no encoder made give wrong answers, nothing worse.
+#[derive(Clone, Copy)]
+pub(super) struct Pairs<'a> {
+    heads: &'a [u8],
+    body: &'a [u8],
+}
+
+impl<'a> Pairs<'a> {
+    /// The table in these bytes; an empty one if they are too short to be one.
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        let parts = bytes.split_first_chunk().and_then(|(blocks, rest)| {
+            let heads = (u32::from_le_bytes(*blocks) as usize).checked_mul(HEAD_BYTES)?;
+            rest.split_at_checked(heads)
+        });
+        let (heads, body) = parts.unwrap_or_default();
+        Self { heads, body }
+    }
+
+    /// The value of exactly this key.
+    pub(super) fn get(self, key: u32) -> Option<u32> {
+        self.floor(key).filter(|(found, _)| *found == key).map(|(_, value)| value)
+    }
+
+    /// The last entry whose key is at most `key`.
+    pub(super) fn floor(self, key: u32) -> Option<(u32, u32)> {
+        let block = self.block_of(key)?;
+        let (first, start) = self.head(block)?;
+        let end = self.head(block + 1).map_or(self.body.len(), |(_, start)| start as usize);
+        let mut bytes = self.body.get(start as usize..end)?;
+        let (mut current, mut value, mut found) = (first, 0u32, None);
+        while let Some(word) = read_varint(&mut bytes) {
+            current = current.wrapping_add((word >> 1) as u32);
+            if current > key {
+                break;
+            }
+            if word & 1 != 0 {
+                let difference = read_varint(&mut bytes)?;
+                let difference = (difference >> 1) as i64 ^ -((difference & 1) as i64);
+                value = value.wrapping_add(difference as u32);
+            }
+            found = Some((current, value));
+        }
+        found
+    }
+
+    /// The last block whose first key is at most `key`.
+    fn block_of(self, key: u32) -> Option<usize> {
+        let (mut low, mut high) = (0, self.heads.len() / HEAD_BYTES);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.head(middle)?.0 <= key { low = middle + 1 } else { high = middle }
+        }
+        low.checked_sub(1)
+    }
+
+    fn head(self, block: usize) -> Option<(u32, u32)> {
+        let bytes: &[u8; HEAD_BYTES] = self.heads.get(block * HEAD_BYTES..)?.first_chunk()?;
+        let word = u64::from_le_bytes(*bytes);
+        Some((word as u32, (word >> 32) as u32))
+    }
+}
+
+fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries() -> Vec<(u32, u32)> {
+        (0..1000u32).map(|i| (i * i + 5, if i % 3 == 0 { u32::MAX - i } else { i / 7 })).collect()
+    }
+
+    #[test]
+    fn every_entry_is_found() {
+        let entries = entries();
+        let bytes = encode(entries.iter().copied());
+        let table = Pairs::new(&bytes);
+        for window in entries.windows(2) {
+            let [(key, value), (next, _)] = window else { unreachable!() };
+            assert_eq!(table.get(*key), Some(*value));
+            assert_eq!(table.floor(next - 1), Some((*key, *value)));
+            assert_eq!(table.get(next - 1).is_some(), next - 1 == *key);
+        }
+        assert_eq!(table.floor(4), None);
+        assert_eq!(table.floor(u32::MAX), entries.last().copied());
+    }
+
+    #[test]
+    fn an_empty_table_has_no_entries() {
+        assert_eq!(Pairs::new(&encode(std::iter::empty())).floor(7), None);
+        assert_eq!(Pairs::new(&[]).floor(7), None);
+    }
+
+    #[test]
+    fn damage_does_no_harm() {
+        let bytes = encode(entries().into_iter());
+        for position in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 0xff;
+            let table = Pairs::new(&damaged);
+            let _ = (table.get(1000), table.floor(u32::MAX), table.floor(0));
+            let _ = Pairs::new(&bytes[..position]).floor(500_000);
+        }
+    }
+
+    #[test]
+    fn a_typical_trap_table_is_small() {
+        let bytes = encode((0..10_000).map(|i| (i * 23, 2)));
+        assert!(bytes.len() < 12_000, "{} bytes", bytes.len());
+    }
+}
