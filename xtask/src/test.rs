@@ -53,6 +53,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let start = Instant::now();
     let mut plan = Plan::new(root, &options.backend);
     let mut failed = Vec::new();
+    if plan.backends.contains(&Backend::Llvm) && perform("llvm", || find_llvm(&mut plan)).is_err() {
+        failed.push("llvm");
+    }
     for (name, step) in
         STEPS.iter().filter(|(name, _)| options.step.is_empty() || options.step.iter().any(|step| step == name))
     {
@@ -102,35 +105,23 @@ struct Plan {
     root: PathBuf,
     backends: Vec<Backend>,
     llvm: Option<PathBuf>,
-    /// Features and packages, as arguments of cargo.
-    selection: Vec<String>,
     left_out: Vec<String>,
 }
 
 impl Plan {
     fn new(root: &Path, chosen: &[Backend]) -> Self {
         let mut left_out = Vec::new();
-        let mut backends = if chosen.is_empty() { Backend::ALL.to_vec() } else { chosen.to_vec() };
-        let mut prefix = None;
-        if backends.contains(&Backend::Llvm) {
-            match llvm::find_or_install() {
-                Ok(found) => prefix = Some(found),
-                Err(error) => {
-                    left_out.push(format!("the LLVM backend, because {error:#}"));
-                    backends.retain(|backend| *backend != Backend::Llvm);
-                }
-            }
-        }
         if !root.join("../shared/spec").exists() && std::env::var_os("WASM_SPEC_DIR").is_none() {
             left_out.push("specification tests beyond those of the registry (WASM_SPEC_DIR is not set)".to_owned());
         }
-        Self { root: root.to_owned(), selection: selection(&backends), backends, llvm: prefix, left_out }
+        let backends = if chosen.is_empty() { Backend::ALL.to_vec() } else { chosen.to_vec() };
+        Self { root: root.to_owned(), backends, llvm: None, left_out }
     }
 
     /// A cargo command on the chosen packages and features.
     fn cargo(&self, command: &[&str]) -> Command {
         let mut cargo = self.bare_cargo();
-        cargo.args(command).arg("--locked").args(&self.selection);
+        cargo.args(command).arg("--locked").args(selection(&self.backends));
         cargo
     }
 
@@ -170,6 +161,22 @@ fn selection(backends: &[Backend]) -> Vec<String> {
     }
     arguments.push(format!("--features={}", features.join(",")));
     arguments
+}
+
+/// Without LLVM the rest is tested.
+fn find_llvm(plan: &mut Plan) -> Result<String> {
+    match llvm::find_or_install() {
+        Ok(prefix) => {
+            let remark = prefix.display().to_string();
+            plan.llvm = Some(prefix);
+            Ok(remark)
+        }
+        Err(error) => {
+            plan.backends.retain(|backend| *backend != Backend::Llvm);
+            plan.leave_out(format!("the LLVM backend, because {error:#}"))?;
+            Ok("not found".to_owned())
+        }
+    }
 }
 
 fn format(plan: &mut Plan) -> Result<String> {

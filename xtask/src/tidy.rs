@@ -64,7 +64,7 @@ pub(crate) fn run(root: &Path) -> Result<Report> {
     for file in source::files(root)? {
         report.check(&file);
     }
-    if report.errors.is_empty() { Ok(report) } else { bail!("{report}") }
+    if report.errors.is_empty() { Ok(report) } else { bail!("the tree is not tidy\n{report}") }
 }
 
 impl Report {
