@@ -158,7 +158,7 @@ impl ElementItems {
     fn functions(&self) -> Option<Vec<u32>> {
         match self {
             Self::Functions(functions) => Some(functions.iter().map(|function| function.0).collect()),
-            Self::Expressions(expressions) => expressions.iter().map(|expr| constant_item(expr)).collect(),
+            Self::Expressions(expressions) => expressions.iter().map(constant_item).collect(),
         }
     }
 }
