@@ -138,7 +138,7 @@ mod examples {
     fn wc_counts_its_input() {
         let wc = || Run::new(&[], &repository("examples/wc.wat"), &[]);
         assert_eq!(wc().stdout(), "0 0 0\n");
-        assert_eq!(wc().input("one two\n\tthree \n\nfour").stdout(), "3 4 20\n");
+        assert_eq!(wc().input("one two\n\tthree \n\nfour").stdout(), "3 4 21\n");
         // More than one buffer, in words that lie across its end.
         assert_eq!(wc().input(&"abcdef ".repeat(50_000)).stdout(), "0 50000 350000\n");
     }
@@ -293,9 +293,9 @@ select name from fruit where price < 1 order by price desc;
     #[test]
     fn an_error_is_its_exit_code() {
         let Some(path) = program("sqlite") else { return };
-        let outcome = Run::new(&[], &path, &[":memory:", "select * from nothing"]).outcome();
+        let outcome = Run::new(&[], &path, &[":memory:", "select * from nowhere"]).outcome();
         assert_eq!(outcome.code, Some(1));
-        assert_eq!(outcome.stderr, "error: no such table: nothing\n");
+        assert_eq!(outcome.stderr, "error: no such table: nowhere\n");
     }
 }
 
