@@ -99,8 +99,8 @@ fn invoke(name: &str, args: &RunArgs, export: Option<Extern>, store: &mut Store<
 }
 
 fn arguments(name: &str, ty: &FuncType, args: &RunArgs) -> anyhow::Result<Vec<Val>> {
-    if args.program_args().len() != ty.params.len() {
-        bail!("`{name}` has type {ty}: it takes {} arguments, not {}", ty.params.len(), args.program_args().len());
+    if args.args().len() != ty.params.len() {
+        bail!("`{name}` has type {ty}: it takes {} arguments, not {}", ty.params.len(), args.args().len());
     }
     let parse = |(text, ty): (&std::ffi::OsString, &ValType)| {
         let text = text.to_str().with_context(|| format!("the argument {text:?} is not UTF-8"))?;
@@ -114,7 +114,7 @@ fn arguments(name: &str, ty: &FuncType, args: &RunArgs) -> anyhow::Result<Vec<Va
         };
         value.with_context(|| format!("`{text}` is not a value of type {ty}"))
     };
-    args.program_args().iter().zip(&ty.params).map(parse).collect()
+    args.args().iter().zip(&ty.params).map(parse).collect()
 }
 
 fn describe(value: &Val) -> String {
@@ -134,7 +134,7 @@ fn describe(value: &Val) -> String {
 fn wasi(args: &RunArgs) -> anyhow::Result<WasiCtx> {
     let mut builder = WasiCtxBuilder::new().inherit_stdio().arg(program_name(args.module()));
     if args.invoke.is_none() {
-        builder = builder.args(args.program_args());
+        builder = builder.args(args.args());
     }
     for file in &args.env_file {
         for (name, value) in env_file(file)? {
