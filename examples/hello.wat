@@ -9,8 +9,8 @@
 
   (memory (export "memory") 1)
   ;; At 0 one buffer: its address and its length. At 8 the number of bytes written.
-  (data (i32.const 0) "\10\00\00\00\13\00\00\00")
-  (data (i32.const 16) "Hello, WebAssembly\n")
+  (data (i32.const 0) "\10\00\00\00\0d\00\00\00")
+  (data (i32.const 16) "hello, world\n")
 
   (func (export "_start")
     (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))

@@ -83,9 +83,10 @@ pub(crate) enum TrustArg {
 #[derive(Debug, Args)]
 #[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...")]
 pub(crate) struct RunArgs {
-    /// Module to run (binary or text format, or `-` for standard input), and the arguments of the program, or of the function of
-    /// `--invoke`. One list for clap, so that nothing after the module can be taken for an option of ours.
-    #[arg(value_name = "MODULE [ARGS]", required = true, trailing_var_arg = true)]
+    /// Module to run (binary or text format, or `-` for standard input); all that follows is for the program, or for the function
+    /// of `--invoke`.
+    // One list for clap, so that nothing after the module can be taken for an option of ours.
+    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true)]
     program: Vec<OsString>,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,

@@ -119,7 +119,7 @@ mod examples {
 
     #[test]
     fn hello() {
-        assert_eq!(Run::new(&[], &repository("examples/hello.wat"), &[]).stdout(), "Hello, WebAssembly\n");
+        assert_eq!(Run::new(&[], &repository("examples/hello.wat"), &[]).stdout(), "hello, world\n");
     }
 
     #[test]

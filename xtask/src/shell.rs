@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +11,12 @@ use anyhow::{Context, Result, bail};
 /// The cargo that started this program, so that nested calls use the same toolchain.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The folder in which cargo keeps what it fetches.
+pub(crate) fn cargo_home() -> Result<PathBuf> {
+    let own = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    own.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is neither CARGO_HOME nor a home folder")
 }
 
 /// Runs to the end. What the program printed comes back in the order in which it was printed; when it fails, as the error.

@@ -15,7 +15,7 @@ pub(crate) struct Workshop {
     /// The root of the repository.
     root: PathBuf,
     /// The folder of the programs; what they are made from lies in folders below.
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 impl Workshop {
@@ -31,7 +31,8 @@ impl Workshop {
                 fs::copy(packages.join(file), path).with_context(|| format!("cannot copy `{file}` of `{package}`"))?;
                 Ok(())
             }
-            Origin::C(source) => self.compile(source, path),
+            Origin::C(source) => self.compile_c(source, path),
+            Origin::Rust(source) => self.compile_rust(source, path),
         }
     }
 
@@ -79,18 +80,33 @@ impl Workshop {
         Ok(own)
     }
 
-    fn compile(&self, program: &CProgram, path: &Path) -> Result<()> {
-        let compiler = self.wheel("ziglang")?;
-        let sources = self.crate_folder(program.package)?.join(program.folder);
-        let mut zig = Command::new(self.python()?);
-        zig.env("PYTHONPATH", compiler).env("ZIG_GLOBAL_CACHE_DIR", self.folder.join("zig"));
+    fn compile_c(&self, program: &CProgram, path: &Path) -> Result<()> {
         // The sources are named relative to their folder, so that no path of this machine gets into the module.
-        zig.env("ZIG_LOCAL_CACHE_DIR", self.folder.join("zig")).current_dir(&sources);
-        zig.args(["-m", "ziglang", "cc", "-target", "wasm32-wasi", "-O2", "-DNDEBUG", "-Wl,--strip-all", "-I."]);
-        zig.args(program.flags);
-        zig.args(program.own.map(|own| self.root.join("xtask/programs").join(own)));
+        let mut zig = self.c_compiler()?;
+        zig.current_dir(self.crate_folder(program.package)?.join(program.folder));
+        zig.args(["-Wl,--strip-all", "-I."]).args(program.flags);
+        zig.args(program.own.map(|own| self.own_source(own)));
         zig.args(program.sources).arg("-o").arg(path);
         shell::run(&mut zig).map(drop)
+    }
+
+    /// Compiles a source of ours to an object.
+    pub(super) fn compile_object(&self, source: &str, path: &Path) -> Result<()> {
+        let mut zig = self.c_compiler()?;
+        shell::run(zig.arg("-c").arg(self.own_source(source)).arg("-o").arg(path)).map(drop)
+    }
+
+    fn c_compiler(&self) -> Result<Command> {
+        let compiler = self.wheel("ziglang")?;
+        let mut zig = Command::new(self.python()?);
+        zig.env("PYTHONPATH", compiler);
+        zig.env("ZIG_GLOBAL_CACHE_DIR", self.folder.join("zig")).env("ZIG_LOCAL_CACHE_DIR", self.folder.join("zig"));
+        zig.args(["-m", "ziglang", "cc", "-target", "wasm32-wasi", "-O2", "-DNDEBUG"]);
+        Ok(zig)
+    }
+
+    fn own_source(&self, name: &str) -> PathBuf {
+        self.root.join("xtask/programs").join(name)
     }
 
     /// The folder of the sources of a Rust package, fetched by cargo through a package that only names them.

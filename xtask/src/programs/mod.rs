@@ -2,6 +2,7 @@
 //! are fetched, into `target/programs/`, by the package's name and version, and checked against a hash.
 
 mod build;
+mod rust;
 mod table;
 
 use std::fs;
@@ -38,10 +39,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         let path = folder(root).join(format!("{}.wasm", program.name));
         let result = if options.check { check(program, &path) } else { obtain(root, program) };
         match result.and_then(|()| Ok(fs::metadata(&path)?.len())) {
-            Ok(bytes) => println!("{:8} {:9} KiB  {}  {}", program.name, bytes / 1024, program.about, path.display()),
+            Ok(bytes) => println!("{:10} {:9} KiB  {}  {}", program.name, bytes / 1024, program.about, path.display()),
             Err(error) => {
                 failures += 1;
-                println!("{:8}       missing  {}", program.name, program.about);
+                println!("{:10}       missing  {}", program.name, program.about);
                 eprintln!("error: {error:#}");
             }
         }
@@ -106,7 +107,10 @@ mod tests {
                 Origin::C(source) => {
                     assert!(CRATES.iter().any(|(name, _)| *name == source.package), "{}", source.package)
                 }
+                Origin::Rust(source) => assert!(source.version.split('.').count() == 3, "{}", source.package),
             }
+            // What is not fetched or compiled by a pinned compiler cannot have a hash.
+            assert_eq!(program.sha256.is_none(), matches!(program.origin, Origin::Rust(_)), "{}", program.name);
             assert!(program.sha256.is_none_or(|hash| hash.len() == 64));
         }
         assert!(WHEELS.iter().all(|(_, _, hash)| hash.len() == 64));

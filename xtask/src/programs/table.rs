@@ -16,6 +16,8 @@ pub(crate) enum Origin {
     Wheel { package: &'static str, file: &'static str },
     /// C sources, compiled by the package `ziglang`.
     C(CProgram),
+    /// A program of a Rust package, compiled with Debian's compiler.
+    Rust(RustProgram),
 }
 
 /// Sources in a Rust package that carries a C library, and a file of ours beside them.
@@ -28,6 +30,14 @@ pub(crate) struct CProgram {
     /// A source in `xtask/programs/`.
     pub(crate) own: Option<&'static str>,
     pub(crate) flags: &'static [&'static str],
+}
+
+/// A Rust package with a program of the same name.
+pub(crate) struct RustProgram {
+    pub(crate) package: &'static str,
+    pub(crate) version: &'static str,
+    /// Separated by commas; the defaults are off.
+    pub(crate) features: &'static str,
 }
 
 /// Python packages: name, version, SHA-256 of the archive.
@@ -101,5 +111,15 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ],
         }),
         sha256: Some("307331a27a3640dc90744924e5eefdc6b644c60896a8c8ce565acf31689bf876"),
+    },
+    Program {
+        name: "wasm-tools",
+        about: "wasm-tools 1.263, a Rust program",
+        origin: Origin::Rust(RustProgram {
+            package: "wasm-tools",
+            version: "1.263.0",
+            features: "validate,print,parse,strip",
+        }),
+        sha256: None,
     },
 ];
