@@ -339,3 +339,39 @@ console.log(JSON.stringify({ first, arguments: scriptArgs.slice(1) }));
         assert!(outcome.stderr.contains("Error: broken") || outcome.stdout.contains("Error: broken"), "{outcome:?}");
     }
 }
+
+/// A large program in Rust, which works on WebAssembly itself.
+mod wasm_tools {
+    use super::*;
+
+    fn granting(folder: &Path, name: &str) -> String {
+        format!("--dir={}::{name}:ro", folder.display())
+    }
+
+    #[test]
+    fn assembles_a_program_that_runs() {
+        let Some(path) = program("wasm-tools") else { return };
+        let (folder, examples) = (Folder::new(&[]), granting(&repository("examples"), "/examples"));
+        let options = [folder.option.as_str(), &examples];
+        Run::new(&options, &path, &["parse", "/examples/wc.wat", "-o", "/w/wc.wasm"]).stdout();
+        let made = folder.host.path().join("wc.wasm");
+        assert!(fs::read(&made).expect("the module").starts_with(b"\0asm"));
+        assert_eq!(Run::new(&[], &made, &[]).input("a b\nc\n").stdout(), "2 3 6\n");
+    }
+
+    #[test]
+    fn validates_a_large_module() {
+        let Some((path, _)) = program("wasm-tools").zip(program("python")) else { return };
+        let folder = path.parent().expect("a folder");
+        Run::new(&[&granting(folder, "/programs")], &path, &["validate", "/programs/python.wasm"]).stdout();
+    }
+
+    #[test]
+    fn explains_what_is_wrong_with_a_module() {
+        let Some(path) = program("wasm-tools") else { return };
+        let folder = Folder::new(&[("bad.wat", "(module (func (result i32) i64.const 1))")]);
+        let outcome = Run::new(&[&folder.option], &path, &["validate", "/w/bad.wat"]).outcome();
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains("type mismatch: expected i32, found i64"), "{outcome:?}");
+    }
+}
