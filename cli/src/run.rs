@@ -1,5 +1,6 @@
 //! `wasmer run`.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -37,7 +38,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(bytes) = args.max_memory {
         limits.memory_bytes_max = bytes;
     }
-    let mut store = Store::with_limits(&engine, wasi(args)?, limits);
+    // The process ends with the program; the system is quicker at cleaning up than we are.
+    let module = ManuallyDrop::new(module);
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args)?, limits));
     let interrupted = store.interrupt_handle();
     store.data_mut().set_interrupt_check(Some(Box::new(move || interrupted.is_interrupted())));
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
