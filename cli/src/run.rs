@@ -47,8 +47,12 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
     let started = Instant::now();
     let result = execute(args, &module, &mut store);
+    let took = started.elapsed().as_secs_f64() * 1e3;
     if args.verbose {
-        output::note(&format!("  {:8} {:9.3} ms", "run", started.elapsed().as_secs_f64() * 1e3));
+        output::note(&format!("  {:8} {took:9.3} ms", "run"));
+    }
+    if let Some(path) = &args.timings {
+        std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))?;
     }
     let timed_out = timer.is_some_and(Timer::stop);
     match result {
