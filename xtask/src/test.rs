@@ -51,7 +51,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         bail!("there is no step `{name}`\nhint: there are {}", known.join(", "));
     }
     let start = Instant::now();
-    let mut plan = Plan::new(root, &options.backend);
+    let mut plan = Plan::new(root, &options.backend)?;
     let mut failed = Vec::new();
     if plan.backends.contains(&Backend::Llvm) && perform("llvm", || find_llvm(&mut plan)).is_err() {
         failed.push("llvm");
@@ -109,13 +109,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(root: &Path, chosen: &[Backend]) -> Self {
+    fn new(root: &Path, chosen: &[Backend]) -> Result<Self> {
         let mut left_out = Vec::new();
         if !root.join("../shared/spec").exists() && std::env::var_os("WASM_SPEC_DIR").is_none() {
             left_out.push("specification tests beyond those of the registry (WASM_SPEC_DIR is not set)".to_owned());
         }
-        let backends = if chosen.is_empty() { Backend::ALL.to_vec() } else { chosen.to_vec() };
-        Self { root: root.to_owned(), backends, llvm: None, left_out }
+        let backends = if chosen.is_empty() { built_backends(root)? } else { chosen.to_vec() };
+        Ok(Self { root: root.to_owned(), backends, llvm: None, left_out })
     }
 
     /// A cargo command on the chosen packages and features.
@@ -144,6 +144,17 @@ impl Plan {
     }
 }
 
+/// The backends that the command has by default, and LLVM, which it has on demand.
+fn built_backends(root: &Path) -> Result<Vec<Backend>> {
+    let manifest: toml::Table = std::fs::read_to_string(root.join("cli/Cargo.toml"))?.parse()?;
+    let defaults = manifest.get("features").and_then(|features| features.get("default")?.as_array());
+    let defaults = defaults.ok_or_else(|| anyhow!("cli/Cargo.toml has no default features"))?;
+    let is_built = |backend: &Backend| {
+        *backend == Backend::Llvm || defaults.iter().any(|feature| feature.as_str() == Some(backend.name()))
+    };
+    Ok(Backend::ALL.into_iter().filter(is_built).collect())
+}
+
 /// The packages that have a feature for each backend.
 const SELECTABLE: &[&str] = &["wasmer-runtime", "wasmer-cli", "wasmer-spectests", "wasmer-benches"];
 
@@ -155,7 +166,8 @@ fn selection(backends: &[Backend]) -> Vec<String> {
         let name = backend.name();
         if backends.contains(&backend) {
             features.extend(SELECTABLE.iter().map(|package| format!("{package}/{name}")));
-        } else {
+        } else if backend == Backend::Llvm {
+            // Only this one cannot be compiled everywhere; the others may be tested on their own.
             arguments.push(format!("--exclude=wasmer-backend-{name}"));
         }
     }
@@ -258,10 +270,16 @@ mod tests {
     fn absent_backends_are_not_built() {
         let arguments = selection(&[Backend::Cranelift]);
         assert!(arguments.contains(&"--exclude=wasmer-backend-llvm".to_owned()));
-        assert!(arguments.contains(&"--exclude=wasmer-backend-singlepass".to_owned()));
         let features = arguments.last().unwrap();
         assert!(features.contains("wasmer-cli/cranelift") && !features.contains("llvm"), "{features}");
+        assert!(!features.contains("wasmer-cli/singlepass"), "{features}");
         assert!(selection(&Backend::ALL).iter().all(|argument| !argument.starts_with("--exclude")));
+    }
+
+    #[test]
+    fn the_backends_of_the_command_are_found() {
+        let found = built_backends(&crate::workspace_root()).unwrap();
+        assert!(found.contains(&Backend::Cranelift) && found.contains(&Backend::Llvm), "{found:?}");
     }
 
     #[test]
