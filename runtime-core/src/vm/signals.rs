@@ -182,7 +182,8 @@ extern "C" fn on_interrupt(signal: c_int, info: *mut libc::siginfo_t, context: *
         match CURRENT.get().as_ref() {
             Some(activation) => {
                 let asked = (*activation.store).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0;
-                if asked && activation.stack.contains(frame.sp()) && code_registry::is_code(frame.pc()) {
+                // Compiled code, or a stub before it leaves the wasm stack or after it came back: nothing of the host is on the stack.
+                if asked && activation.stack.contains(frame.sp()) {
                     leave(activation, TrapCode::Interrupted, &mut frame);
                 }
             }

@@ -8,7 +8,6 @@ use std::ffi::c_void;
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
-use std::time::Duration;
 
 use crate::compiler::Abi;
 use crate::trap::TrapCode;
@@ -167,8 +166,11 @@ impl StoreVm {
         let activation = Activation { prev, store: self.context(), stack, fault: Default::default() };
         // SAFETY: this thread is the only one that uses the store, so nothing changes the context but the stubs below.
         let outer = unsafe { SavedContext::of(self.context()) };
+        // SAFETY: as above. Without an exit there is nothing to trace back.
+        unsafe { ((*self.context()).exit_fp, (*self.context()).exit_pc) = (null(), null()) };
         if prev.is_null() {
-            self.shared.thread.store(thread_id(), Ordering::Release);
+            // Before the entry stub looks whether to stop: see `InterruptHandle::interrupt`.
+            self.shared.thread.store(thread_id(), Ordering::SeqCst);
         }
         set_current(&activation);
         // SAFETY: the stack's free part starts at `top`; the rest is the caller's promise.
@@ -293,11 +295,6 @@ fn thread_id() -> i32 {
 #[derive(Clone)]
 pub struct InterruptHandle(Arc<Shared>);
 
-/// How often, and how long, a running thread is signalled: an interrupt can arrive in the few instructions of a stub between its test
-/// and compiled code, where nothing notices it.
-const SIGNALS: u32 = 50;
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(1);
-
 impl InterruptHandle {
     /// Whether an interrupt was asked for.
     pub fn is_interrupted(&self) -> bool {
@@ -305,19 +302,16 @@ impl InterruptHandle {
         unsafe { (*self.0.context.get()).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0 }
     }
 
-    /// Makes the guest trap as soon as it runs compiled code. Waits up to 50 ms for a running one to stop.
+    /// Makes the guest trap: at once if it runs compiled code, otherwise on its way back from the host.
     pub fn interrupt(&self) {
         // SAFETY: as above.
-        unsafe { (*self.0.context.get()).stop.fetch_or(STOP_INTERRUPT, Ordering::AcqRel) };
-        for _ in 0..SIGNALS {
-            let thread = self.0.thread.load(Ordering::Acquire);
-            if thread == 0 || !self.is_interrupted() {
-                return;
-            }
+        unsafe { (*self.0.context.get()).stop.fetch_or(STOP_INTERRUPT, Ordering::SeqCst) };
+        // Either this thread sees the number, or the thread that wrote it sees the flag when it enters wasm.
+        let thread = self.0.thread.load(Ordering::SeqCst);
+        if thread != 0 {
             // SAFETY: signals a thread of this process. If it has ended meanwhile, the call fails; if the number was given to another
             // thread, that one ignores the signal.
             unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, INTERRUPT_SIGNAL) };
-            std::thread::sleep(SIGNAL_INTERVAL);
         }
     }
 }

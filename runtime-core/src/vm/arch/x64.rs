@@ -50,6 +50,9 @@ pub unsafe extern "C" fn enter(
         "mov rsp, rcx",
         "push rax",
         "push rax",
+        // From here on an interrupt's signal finds a wasm stack; one that came before left its mark.
+        "cmp dword ptr [rdi + {stop}], 0",
+        "jne {unwind}",
         "mov rdi, rsi",
         "mov rsi, rdx",
         "xor ebp, ebp",
@@ -64,6 +67,8 @@ pub unsafe extern "C" fn enter(
         "pop rbp",
         "ret",
         host_sp = const HOST_SP,
+        stop = const STOP,
+        unwind = sym unwind,
     )
 }
 

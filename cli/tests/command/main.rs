@@ -1,0 +1,5 @@
+//! The `wasmer` command as its users meet it.
+
+mod cache;
+mod common;
+mod run;
