@@ -228,8 +228,13 @@ fn features(plan: &mut Plan) -> Result<String> {
     Ok(String::new())
 }
 
+/// Of the internals too: they are what the documentation of most crates is for, so it may also link to them.
 fn docs(plan: &mut Plan) -> Result<String> {
-    shell::run(plan.cargo(&["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")).map(|_| String::new())
+    shell::run(
+        plan.cargo(&["doc", "--no-deps", "--document-private-items"])
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
+    )
+    .map(|_| String::new())
 }
 
 fn obtain_programs(plan: &mut Plan) -> Result<String> {
