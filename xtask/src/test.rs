@@ -63,8 +63,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             failed.push(*name);
         }
     }
-    for line in &plan.left_out {
-        println!("left out: {line}");
+    for reason in &plan.left_out {
+        // What the programs printed that failed is too much here.
+        println!("left out: {}", reason.lines().next().unwrap_or_default());
     }
     println!("{:.0} s in all", start.elapsed().as_secs_f64());
     if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
@@ -135,11 +136,11 @@ impl Plan {
     }
 
     /// Records what could not be done; where nothing may be left out that is a failure.
-    fn leave_out(&mut self, what: String) -> Result<()> {
+    fn leave_out(&mut self, what: Vec<String>) -> Result<()> {
         if std::env::var_os(REQUIRED_VARIABLE).is_some() {
-            bail!("{what} ({REQUIRED_VARIABLE} is set)");
+            bail!("nothing may be left out, for {REQUIRED_VARIABLE} is set\n{}", what.join("\n"));
         }
-        self.left_out.push(what);
+        self.left_out.extend(what);
         Ok(())
     }
 }
@@ -185,7 +186,7 @@ fn find_llvm(plan: &mut Plan) -> Result<String> {
         }
         Err(error) => {
             plan.backends.retain(|backend| *backend != Backend::Llvm);
-            plan.leave_out(format!("the LLVM backend, because {error:#}"))?;
+            plan.leave_out(vec![format!("the LLVM backend, because {error:#}")])?;
             Ok("not found".to_owned())
         }
     }
@@ -238,10 +239,13 @@ fn docs(plan: &mut Plan) -> Result<String> {
 }
 
 fn obtain_programs(plan: &mut Plan) -> Result<String> {
-    for (name, error) in programs::obtain_all(&plan.root) {
-        plan.leave_out(format!("tests that run `{name}`, because {error:#}"))?;
+    let missing = programs::obtain_all(&plan.root);
+    if missing.is_empty() {
+        return Ok(String::new());
     }
-    Ok(String::new())
+    let reasons = missing.iter().map(|(name, error)| format!("tests that run `{name}`, because {error:#}"));
+    plan.leave_out(reasons.collect())?;
+    Ok("not all of them".to_owned())
 }
 
 fn test(plan: &mut Plan) -> Result<String> {
