@@ -2,4 +2,5 @@
 
 mod cache;
 mod common;
+mod guide;
 mod run;
