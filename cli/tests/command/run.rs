@@ -172,3 +172,21 @@ fn errors_are_in_the_users_words() {
     bench.run(["run", "library.wat"]).failed(1, &["_start"]);
     bench.run(["frobnicate"]).said(&["frobnicate"]);
 }
+
+#[test]
+fn benches_compare_backends() {
+    let bench = Bench::new();
+    let program = bench.file("hello.wat", printer("hello"));
+    let page = bench.path("page.html");
+    let words = ["bench".as_ref(), "--runs".as_ref(), "2".as_ref(), "--html".as_ref(), page.as_os_str()];
+    let ran = bench.run(words.into_iter().chain([program.as_os_str()]));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("cranelift") && ran.out.contains("warm start"), "{}", ran.out);
+    let html = fs::read_to_string(page).unwrap();
+    assert!(html.contains("<svg") && !html.contains("http"), "one self-contained page");
+    let json = bench.run(["bench".as_ref(), "--runs".as_ref(), "1".as_ref(), "--json".as_ref(), program.as_os_str()]);
+    let report: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert!(report["backends"][0]["warm"]["median"].as_f64().is_some_and(|median| median > 0.0));
+    bench.file("library.wat", "(module)");
+    bench.run(["bench", "library.wat"]).failed(1, &["does not run", "wasmer run"]);
+}
