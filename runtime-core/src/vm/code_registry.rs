@@ -65,3 +65,8 @@ pub(crate) fn trap_at(pc: usize, is_memory_fault: bool) -> Option<Option<TrapCod
         entry.image.trap_at(offset).or(untabled)
     })
 }
+
+/// Whether an address is compiled code; for the signal handler.
+pub(crate) fn is_code(pc: usize) -> bool {
+    find(pc, |_, _| ()).is_some()
+}
