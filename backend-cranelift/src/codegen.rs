@@ -263,7 +263,7 @@ impl FuncCodegen for Codegen<'_> {
         self.entry = entry;
         self.vmctx = self.builder.block_params(entry)[0];
         self.declare_locals(entry, signature.params.len(), locals);
-        Ok(control::block(self, BlockSig { params: &[], results: &signature.results }))
+        Ok(control::body(self, &signature.results))
     }
 
     fn set_offset(&mut self, offset: u32) {
@@ -464,10 +464,10 @@ impl FuncCodegen for Codegen<'_> {
         &mut self,
         frame: Frame,
         fallthrough: Option<&[Value]>,
-        _branched: bool,
+        branched: bool,
         results: &mut Vec<Value>,
     ) -> Result<()> {
-        control::end(self, frame, fallthrough, results);
+        control::end(self, frame, fallthrough, branched, results);
         Ok(())
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Frame {
 
 #[derive(Clone, Copy, Debug)]
 enum FrameKind {
+    /// The function body: plain branches return, others go to the block behind the end.
+    Body { end: Block },
     /// Branches go to the block behind the end.
     Block { end: Block },
     /// Branches go to the header; the end is reached by falling through only.
@@ -31,7 +33,7 @@ enum FrameKind {
 fn label(frame: &mut Frame) -> Block {
     frame.used = true;
     match frame.kind {
-        FrameKind::Block { end } | FrameKind::If { end, .. } => end,
+        FrameKind::Body { end } | FrameKind::Block { end } | FrameKind::If { end, .. } => end,
         FrameKind::Loop { header } => header,
     }
 }
@@ -78,6 +80,12 @@ pub(crate) fn block(cg: &mut Codegen<'_>, sig: BlockSig<'_>) -> Frame {
     Frame { kind: FrameKind::Block { end }, used: false }
 }
 
+/// The frame of the function body.
+pub(crate) fn body(cg: &mut Codegen<'_>, results: &[Ty]) -> Frame {
+    let end = block_with(cg, results);
+    Frame { kind: FrameKind::Body { end }, used: false }
+}
+
 pub(crate) fn loop_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, params: &mut [Value]) -> Frame {
     let header = block_with(cg, sig.params);
     jump(cg, header, params);
@@ -109,14 +117,22 @@ pub(crate) fn else_(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Option
     cg.builder.switch_to_block(otherwise);
 }
 
-pub(crate) fn end(cg: &mut Codegen<'_>, frame: Frame, fallthrough: Option<&[Value]>, results: &mut Vec<Value>) {
+/// `branched` can be true of a label that nothing jumps to, because branches to the function body return. What follows is dead then, and
+/// so is the block that it is put in.
+pub(crate) fn end(
+    cg: &mut Codegen<'_>,
+    frame: Frame,
+    fallthrough: Option<&[Value]>,
+    branched: bool,
+    results: &mut Vec<Value>,
+) {
     let end = match frame.kind {
         FrameKind::Loop { header } => {
             cg.builder.seal_block(header);
             results.extend(fallthrough.into_iter().flatten());
             return;
         }
-        FrameKind::Block { end } | FrameKind::If { end, .. } => end,
+        FrameKind::Body { end } | FrameKind::Block { end } | FrameKind::If { end, .. } => end,
     };
     match fallthrough {
         Some(values) if !frame.used => {
@@ -125,7 +141,7 @@ pub(crate) fn end(cg: &mut Codegen<'_>, frame: Frame, fallthrough: Option<&[Valu
             return;
         }
         Some(values) => jump(cg, end, values),
-        None if !frame.used => return,
+        None if !frame.used && !branched => return,
         None => {}
     }
     continue_in(cg, end);
@@ -133,6 +149,9 @@ pub(crate) fn end(cg: &mut Codegen<'_>, frame: Frame, fallthrough: Option<&[Valu
 }
 
 pub(crate) fn br(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value]) {
+    if let FrameKind::Body { .. } = frame.kind {
+        return return_(cg, args);
+    }
     let target = label(frame);
     jump(cg, target, args);
 }

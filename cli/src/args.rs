@@ -1,7 +1,7 @@
 //! The command line, as clap sees it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -81,13 +81,13 @@ pub(crate) enum TrustArg {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...")]
 pub(crate) struct RunArgs {
-    /// Module to run: binary or text format, or `-` for standard input.
-    #[arg(value_name = "MODULE")]
-    pub(crate) module: PathBuf,
-    /// Arguments of the program, or of the function of `--invoke`.
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<OsString>,
+    /// Module to run (binary or text format, or `-` for standard input); all that follows is for the program, or for the function
+    /// of `--invoke`.
+    // One list for clap, so that nothing after the module can be taken for an option of ours.
+    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true)]
+    program: Vec<OsString>,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
@@ -124,6 +124,21 @@ pub(crate) struct RunArgs {
     /// Say on standard error where the program came from and how long each phase took.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+impl RunArgs {
+    /// The module, which clap made sure is there.
+    pub(crate) fn module(&self) -> &Path {
+        self.program.first().map_or(Path::new(""), Path::new)
+    }
+
+    /// The arguments of the program or function. A `--` right after the module only separates, as it does in other commands.
+    pub(crate) fn args(&self) -> &[OsString] {
+        match self.program.get(1..) {
+            Some([first, rest @ ..]) if first == "--" => rest,
+            rest => rest.unwrap_or_default(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -284,12 +299,32 @@ mod tests {
         assert_eq!(with_default_command(words("wasmer complie")), words("wasmer complie"));
     }
 
+    fn run(line: &str) -> RunArgs {
+        match Cli::try_parse_from(with_default_command(words(line))).unwrap().command {
+            Command::Run(run) => run,
+            other => panic!("not `run`: {other:?}"),
+        }
+    }
+
     #[test]
     fn everything_after_the_module_is_the_guests() {
-        let cli = Cli::try_parse_from(words("wasmer run --verbose app.wasm --verbose --dir x -- -y")).unwrap();
-        let Command::Run(run) = cli.command else { panic!("not `run`") };
-        assert!(run.dir.is_empty());
-        assert_eq!(run.args, words("--verbose --dir x -- -y"));
+        let guest = run("wasmer run --verbose app.wasm --verbose --dir x -- -y");
+        assert!(guest.verbose && guest.dir.is_empty());
+        assert_eq!(guest.module(), Path::new("app.wasm"));
+        assert_eq!(guest.args(), words("--verbose --dir x -- -y"));
+        for option in ["--version", "--help", "-V", "-h", "--cache-dir", "-c"] {
+            assert_eq!(run(&format!("wasmer app.wasm {option}")).args(), words(option));
+        }
+        assert_eq!(run("wasmer run app.wasm -- --dir x").args(), words("--dir x"));
+        assert_eq!(run("wasmer run -- app.wasm --dir x").args(), words("--dir x"));
+        assert_eq!(run("wasmer run --dir y - a").module(), Path::new("-"));
+        assert!(run("wasmer run app.wasm").args().is_empty());
+    }
+
+    #[test]
+    fn an_unknown_option_before_the_module_is_an_error() {
+        assert!(Cli::try_parse_from(words("wasmer run --verbos app.wasm")).is_err());
+        assert!(Cli::try_parse_from(words("wasmer run")).is_err());
     }
 
     #[test]

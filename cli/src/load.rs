@@ -90,7 +90,7 @@ pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose
         Ok(cache) => cache,
         Err(error) => {
             output::warning(&format!("{error:#}; running without a cache"));
-            return Ok(Module::new(engine, &read_module(path)?).with_context(refused)?);
+            return Module::new(engine, &read_module(path)?).with_context(refused);
         }
     };
     let bar = progress_bar();

@@ -1,5 +1,6 @@
 //! `wasmer run`.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -27,17 +28,19 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         config = config.stack_bytes(usize::try_from(bytes)?);
     }
     let engine = Engine::new(config)?;
-    let module = if args.module.extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
-        load_artifact(&engine, &args.module, args.allow_precompiled)?
+    let module = if args.module().extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
+        load_artifact(&engine, args.module(), args.allow_precompiled)?
     } else {
-        load(&engine, &args.module, &args.cache, args.verbose)?
+        load(&engine, args.module(), &args.cache, args.verbose)?
     };
 
     let mut limits = StoreLimits::default();
     if let Some(bytes) = args.max_memory {
         limits.memory_bytes_max = bytes;
     }
-    let mut store = Store::with_limits(&engine, wasi(args)?, limits);
+    // The process ends with the program; the system is quicker at cleaning up than we are.
+    let module = ManuallyDrop::new(module);
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args)?, limits));
     let interrupted = store.interrupt_handle();
     store.data_mut().set_interrupt_check(Some(Box::new(move || interrupted.is_interrupted())));
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
@@ -77,13 +80,16 @@ fn execute(args: &RunArgs, module: &Module, store: &mut Store<WasiCtx>) -> anyho
     bail!(
         "`{}` is not a program: it exports no function `{START}`\n\
          hint: `--invoke NAME` calls an exported function, `wasmer inspect` shows which there are",
-        args.module.display()
+        args.module().display()
     )
 }
 
 fn invoke(name: &str, args: &RunArgs, export: Option<Extern>, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
     let Some(Extern::Func(func)) = export else {
-        bail!("`{}` exports no function `{name}`\nhint: `wasmer inspect` shows which there are", args.module.display());
+        bail!(
+            "`{}` exports no function `{name}`\nhint: `wasmer inspect` shows which there are",
+            args.module().display()
+        );
     };
     let ty = func.ty(store)?;
     let params = arguments(name, &ty, args)?;
@@ -96,8 +102,8 @@ fn invoke(name: &str, args: &RunArgs, export: Option<Extern>, store: &mut Store<
 }
 
 fn arguments(name: &str, ty: &FuncType, args: &RunArgs) -> anyhow::Result<Vec<Val>> {
-    if args.args.len() != ty.params.len() {
-        bail!("`{name}` has type {ty}: it takes {} arguments, not {}", ty.params.len(), args.args.len());
+    if args.args().len() != ty.params.len() {
+        bail!("`{name}` has type {ty}: it takes {} arguments, not {}", ty.params.len(), args.args().len());
     }
     let parse = |(text, ty): (&std::ffi::OsString, &ValType)| {
         let text = text.to_str().with_context(|| format!("the argument {text:?} is not UTF-8"))?;
@@ -111,7 +117,7 @@ fn arguments(name: &str, ty: &FuncType, args: &RunArgs) -> anyhow::Result<Vec<Va
         };
         value.with_context(|| format!("`{text}` is not a value of type {ty}"))
     };
-    args.args.iter().zip(&ty.params).map(parse).collect()
+    args.args().iter().zip(&ty.params).map(parse).collect()
 }
 
 fn describe(value: &Val) -> String {
@@ -129,9 +135,9 @@ fn describe(value: &Val) -> String {
 
 /// What the guest may reach: what the command line grants, and nothing else.
 fn wasi(args: &RunArgs) -> anyhow::Result<WasiCtx> {
-    let mut builder = WasiCtxBuilder::new().inherit_stdio().arg(program_name(&args.module));
+    let mut builder = WasiCtxBuilder::new().inherit_stdio().arg(program_name(args.module()));
     if args.invoke.is_none() {
-        builder = builder.args(&args.args);
+        builder = builder.args(args.args());
     }
     for file in &args.env_file {
         for (name, value) in env_file(file)? {
@@ -187,10 +193,10 @@ fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Resu
     let Some(trap) = failure.as_trap() else { return Err(error) };
     if timed_out && trap.code == TrapCode::Interrupted {
         let limit = args.timeout.unwrap_or_default();
-        output::error(&anyhow::anyhow!("`{}` was ended: it ran longer than {limit:?}", args.module.display()));
+        output::error(&anyhow::anyhow!("`{}` was ended: it ran longer than {limit:?}", args.module().display()));
         return Ok(ExitCode::from(exit::TIMEOUT));
     }
-    let module = args.module.display();
+    let module = args.module().display();
     if trap.backtrace.frames.is_empty() {
         output::error(&anyhow::anyhow!("`{module}` trapped: {}", trap.code));
     } else {

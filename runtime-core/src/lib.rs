@@ -3,6 +3,8 @@
 //! The way of the data: wasm bytes are translated ([`translate`]) into jobs for a [`compiler`], whose outputs are linked
 //! into one position-independent artifact image, which is mapped and instantiated. See `ARCHITECTURE.md`.
 
+#![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
+
 pub mod api;
 pub mod compile;
 pub mod compiler;

@@ -67,9 +67,11 @@ fn call<T: 'static>(
     let mut arguments = [0; PARAMS_MAX];
     for ((argument, raw), ty) in arguments.iter_mut().zip(&*values).zip(function.params) {
         // SAFETY: the caller wrote parameters of these types.
-        *argument = match ty {
-            WasmType::I32 => u64::from(unsafe { raw.i32 } as u32),
-            WasmType::I64 => (unsafe { raw.i64 }) as u64,
+        *argument = unsafe {
+            match ty {
+                WasmType::I32 => u64::from(raw.i32 as u32),
+                WasmType::I64 => raw.i64 as u64,
+            }
         };
     }
     match (function.call)(context(caller.data_mut()), &guest, &arguments[..function.params.len()]) {

@@ -58,15 +58,14 @@
 ;; function 2:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
-;;    4 mov rax,rsi
-;;    7 test edx,edx
-;;    9 jne near 14h
-;;    f mov rsp,rbp
-;;   12 pop rbp
-;;   13 ret
-;;   14 mov rsp,rbp
-;;   17 pop rbp
-;;   18 ret
+;;    4 test edx,edx
+;;    6 je near 14h
+;;    c mov rax,rsi
+;;    f jmp 17h
+;;   14 mov rax,rsi
+;;   17 mov rsp,rbp
+;;   1a pop rbp
+;;   1b ret
 ;; function 3:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp

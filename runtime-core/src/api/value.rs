@@ -213,16 +213,14 @@ macro_rules! wasm_number {
 
                 #[inline]
                 fn store(self, raw: &mut RawValue, _: &mut StoreOpaque) -> Result<()> {
-                    let convert: fn($rust) -> _ = $to;
-                    raw.$field = convert(self);
+                    raw.$field = $to(self);
                     Ok(())
                 }
 
                 #[inline]
                 unsafe fn load(raw: &RawValue, _: &StoreOpaque) -> Self {
-                    let convert: fn(_) -> $rust = $from;
                     // SAFETY: by the caller's promise the buffer holds this field; any bits are valid.
-                    convert(unsafe { raw.$field })
+                    $from(unsafe { raw.$field })
                 }
             }
         )*
@@ -230,13 +228,13 @@ macro_rules! wasm_number {
 }
 
 wasm_number! {
-    i32, I32, i32, |value| value, |raw: i32| raw;
-    u32, I32, i32, |value| value as i32, |raw: i32| raw as u32;
-    i64, I64, i64, |value| value, |raw: i64| raw;
-    u64, I64, i64, |value| value as i64, |raw: i64| raw as u64;
+    i32, I32, i32, i32::from, i32::from;
+    u32, I32, i32, u32::cast_signed, i32::cast_unsigned;
+    i64, I64, i64, i64::from, i64::from;
+    u64, I64, i64, u64::cast_signed, i64::cast_unsigned;
     f32, F32, f32, f32::to_bits, f32::from_bits;
     f64, F64, f64, f64::to_bits, f64::from_bits;
-    u128, V128, v128, |value| value, |raw: u128| raw;
+    u128, V128, v128, u128::from, u128::from;
 }
 
 // SAFETY: function references are stored and read as such.
@@ -329,6 +327,7 @@ macro_rules! tuples {
                 }
 
                 #[inline]
+                #[allow(clippy::unused_unit, reason = "the empty list")]
                 unsafe fn load(_raw: &[RawValue], _store: &StoreOpaque) -> Self {
                     // SAFETY: the caller's promise.
                     ($(unsafe { $name::load(&_raw[$position], _store) },)*)

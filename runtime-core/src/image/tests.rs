@@ -1,1 +1,1 @@
-
+//! Images made of small modules: what is folded, and what damage does.

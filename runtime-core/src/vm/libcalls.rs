@@ -3,8 +3,8 @@
 //! A libcall that traps records it and returns anything: the stub sees the record and leaves wasm.
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-use crate::compiler::Abi;
 use crate::libcall::split_atomic_place;
 use crate::trap::TrapCode;
 use crate::types::*;
@@ -31,7 +31,7 @@ impl Caller {
         unsafe { &*self.0.as_ref().instance.cast() }
     }
 
-    fn store(&self) -> &mut StoreVm {
+    fn store(&mut self) -> &mut StoreVm {
         // SAFETY: the store is suspended in the call that entered wasm; nothing else uses it until the libcall returns, and no libcall holds
         // two of these references.
         unsafe { &mut *self.instance().store().as_ptr() }
@@ -41,13 +41,13 @@ impl Caller {
         self.instance().memory(MemoryIdx(index as u32))
     }
 
-    fn table(&self, index: u64) -> &mut Table {
+    fn table(&mut self, index: u64) -> &mut Table {
         // SAFETY: a table lives as long as the store, and no libcall holds two references to one table.
         unsafe { &mut *self.instance().table(TableIdx(index as u32)).as_ptr() }
     }
 
     /// The value of a result, or a recorded trap.
-    fn finish<T: Default>(&self, result: Result<T, TrapCode>) -> T {
+    fn finish<T: Default>(&mut self, result: Result<T, TrapCode>) -> T {
         result.unwrap_or_else(|code| {
             self.store().record_unwind(Unwind::Trap(code));
             T::default()
@@ -66,7 +66,7 @@ macro_rules! libcalls {
             /// Called by a libcall stub, with the vmctx of the calling instance and operands of validated code.
             pub unsafe extern "C" fn $name(vmctx: *mut VMContext $(, $arg: $ty)*) $(-> $result)? {
                 // SAFETY: the caller's promise.
-                let $caller = unsafe { Caller::new(vmctx) };
+                let $caller = &mut unsafe { Caller::new(vmctx) };
                 $body
             }
         )*
@@ -88,7 +88,8 @@ libcalls! {
             unsafe { source.copy_to(destination, len as usize) };
             Some(())
         };
-        caller.finish(copy().ok_or(OUT_OF_BOUNDS));
+        let result = copy().ok_or(OUT_OF_BOUNDS);
+        caller.finish(result);
     }
 
     /// `memory.fill`.
@@ -99,13 +100,15 @@ libcalls! {
             unsafe { destination.write_bytes(byte as u8, len as usize) };
             Some(())
         };
-        caller.finish(fill().ok_or(OUT_OF_BOUNDS));
+        let result = fill().ok_or(OUT_OF_BOUNDS);
+        caller.finish(result);
     }
 
     /// `memory.init`.
     fn memory_init(caller, segment: u64, memory: u64, destination: u64, source: u32, len: u32) {
         let (memory, segment) = (MemoryIdx(memory as u32), DataIdx(segment as u32));
-        caller.finish(caller.instance().memory_init(memory, segment, destination, source.into(), len.into()));
+        let result = caller.instance().memory_init(memory, segment, destination, source.into(), len.into());
+        caller.finish(result);
     }
 
     /// `data.drop`.
@@ -115,12 +118,14 @@ libcalls! {
 
     /// `table.get`.
     fn table_get(caller, table: u64, index: u64) -> u64 {
-        caller.finish(caller.table(table).get(index))
+        let result = caller.table(table).get(index);
+        caller.finish(result)
     }
 
     /// `table.set`.
     fn table_set(caller, table: u64, index: u64, value: u64) {
-        caller.finish(caller.table(table).set(index, value));
+        let result = caller.table(table).set(index, value);
+        caller.finish(result);
     }
 
     /// `table.size`.
@@ -135,16 +140,20 @@ libcalls! {
 
     /// `table.fill`.
     fn table_fill(caller, table: u64, start: u64, value: u64, len: u64) {
-        caller.finish(caller.table(table).fill(start, value, len));
+        let result = caller.table(table).fill(start, value, len);
+        caller.finish(result);
     }
 
     /// `table.copy`.
     fn table_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
-        let (to_ref, from_ref) = (caller.table(to) as *mut Table, caller.table(from) as *mut Table);
-        let result = if to_ref == from_ref {
-            caller.table(to).copy_within(destination, source, len)
-        } else {
-            caller.table(to).copy_from(destination, caller.table(from), source, len)
+        let [to, from] = [to, from].map(|index| caller.instance().table(TableIdx(index as u32)));
+        // SAFETY: tables live as long as the store, and the two are different ones where both are borrowed.
+        let result = unsafe {
+            if to == from {
+                (*to.as_ptr()).copy_within(destination, source, len)
+            } else {
+                (*to.as_ptr()).copy_from(destination, &mut *from.as_ptr(), source, len)
+            }
         };
         caller.finish(result);
     }
@@ -152,7 +161,8 @@ libcalls! {
     /// `table.init`.
     fn table_init(caller, segment: u64, table: u64, destination: u64, source: u32, len: u32) {
         let (table, segment) = (TableIdx(table as u32), ElemIdx(segment as u32));
-        caller.finish(caller.instance().table_init(table, segment, destination, source.into(), len.into()));
+        let result = caller.instance().table_init(table, segment, destination, source.into(), len.into());
+        caller.finish(result);
     }
 
     /// `elem.drop`.
@@ -167,13 +177,14 @@ libcalls! {
 
     /// The slow path of `call_indirect`.
     fn call_indirect_slow(caller, table: u64, type_index: u64, index: u64) -> u64 {
-        caller.finish(call_indirect(&caller, table, TypeIdx(type_index as u32), index))
+        let result = call_indirect(caller, table, TypeIdx(type_index as u32), index);
+        caller.finish(result)
     }
 
     /// The slow path of `call_ref`.
     fn call_ref_slow(caller, type_index: u64, reference: u64) -> u64 {
         let result = match NonNull::new(reference as *mut VMFuncRef) {
-            Some(callee) => Ok(adapt(&caller, callee, TypeIdx(type_index as u32))),
+            Some(callee) => Ok(adapt(caller, callee, TypeIdx(type_index as u32))),
             None => Err(TrapCode::NullFunctionReference),
         };
         caller.finish(result)
@@ -182,32 +193,37 @@ libcalls! {
     /// `memory.atomic.notify`.
     fn atomic_notify(caller, place: u64, index: u64, count: u32) -> u32 {
         let notify = || {
-            let address = atomic_address(&caller, place, index, 4)?;
+            let address = atomic_address(caller, place, index, 4)?;
             Ok(wait::notify(address as usize, count))
         };
-        caller.finish(notify())
+        let result = notify();
+        caller.finish(result)
     }
 
     /// `memory.atomic.wait32`.
     fn atomic_wait32(caller, place: u64, index: u64, expected: u32, timeout: i64) -> u32 {
+        let interrupt = caller.store().interrupt_handle();
         let wait = || {
-            let address = waitable_address(&caller, place, index, 4)?;
+            let address = waitable_address(caller, place, index, 4)?;
             // SAFETY: the address is inside the memory and aligned.
             let is_expected = || unsafe { std::sync::atomic::AtomicU32::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
-            Ok(wait::wait(address as usize, is_expected, timeout, || caller.store().interrupt_handle().is_interrupted()))
+            Ok(wait::wait(address as usize, is_expected, timeout, || interrupt.is_interrupted()))
         };
-        caller.finish(wait())
+        let result = wait();
+        caller.finish(result)
     }
 
     /// `memory.atomic.wait64`.
     fn atomic_wait64(caller, place: u64, index: u64, expected: u64, timeout: i64) -> u32 {
+        let interrupt = caller.store().interrupt_handle();
         let wait = || {
-            let address = waitable_address(&caller, place, index, 8)?;
+            let address = waitable_address(caller, place, index, 8)?;
             // SAFETY: the address is inside the memory and aligned.
             let is_expected = || unsafe { std::sync::atomic::AtomicU64::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
-            Ok(wait::wait(address as usize, is_expected, timeout, || caller.store().interrupt_handle().is_interrupted()))
+            Ok(wait::wait(address as usize, is_expected, timeout, || interrupt.is_interrupted()))
         };
-        caller.finish(wait())
+        let result = wait();
+        caller.finish(result)
     }
 
     /// Raises a trap by number.
@@ -217,10 +233,10 @@ libcalls! {
     }
 }
 
-fn call_indirect(caller: &Caller, table: u64, ty: TypeIdx, index: u64) -> Result<u64, TrapCode> {
+fn call_indirect(caller: &mut Caller, table: u64, ty: TypeIdx, index: u64) -> Result<u64, TrapCode> {
     let element = caller.table(table).get(index)?;
     let callee = NonNull::new(element as *mut VMFuncRef).ok_or(TrapCode::UninitializedElement)?;
-    let code = caller.instance().code();
+    let code = Arc::clone(caller.instance().code());
     // SAFETY: elements of a function table are references that live as long as the store.
     let type_id = unsafe { callee.as_ref() }.type_id;
     if type_id == code.type_ids[ty.index()] {
@@ -233,9 +249,9 @@ fn call_indirect(caller: &Caller, table: u64, ty: TypeIdx, index: u64) -> Result
 }
 
 /// The same function, callable by the calling module's convention.
-fn adapt(caller: &Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> u64 {
+fn adapt(caller: &mut Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> u64 {
     let code = caller.instance().code();
-    let abi: Abi = code.abi();
+    let abi = code.abi();
     let wasm_call = code.image.wasm_to_array(ty).cast();
     caller.store().adapt(callee, abi, wasm_call).as_ptr() as u64
 }

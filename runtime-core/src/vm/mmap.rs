@@ -56,7 +56,8 @@ impl Reservation {
         }
         let address = self.check(&range)?;
         // SAFETY: the pages are inside this reservation.
-        Ok(unsafe { mprotect(address.cast(), range.len(), MprotectFlags::READ | MprotectFlags::WRITE)? })
+        unsafe { mprotect(address.cast(), range.len(), MprotectFlags::READ | MprotectFlags::WRITE)? };
+        Ok(())
     }
 
     /// Replaces pages by a private copy-on-write view of a file, readable and writable. `offset` is page-aligned.

@@ -167,7 +167,6 @@ fn what_is_refused_is_named() {
         Some(CompileError::Unsupported { what, .. }) => what,
         other => panic!("not refused: {other:?}"),
     };
-    assert_eq!(refused(b"\0asm\x0d\0\x01\0", default_features()), "a component");
     let gc = default_features() | WasmFeatures::GC;
     assert_eq!(refused(&binary("(module (type (struct)))"), gc), "a struct type");
     assert_eq!(refused(&binary("(module (type (array i8)))"), gc), "an array type");
