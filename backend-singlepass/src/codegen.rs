@@ -66,6 +66,8 @@ pub(crate) struct Codegen {
     pub(crate) cpu: Cpu,
     /// Offset in the vmctx of memory 0's base, if there is a memory.
     pub(crate) has_memory: bool,
+    /// Whether the current operator can be reached.
+    live: bool,
     /// Offset of the current operator in the module.
     pub(crate) offset: u32,
     /// The offset that [`Codegen::mark`] has written last.
@@ -103,6 +105,7 @@ impl Codegen {
             pending: Pending::None,
             cpu,
             has_memory: false,
+            live: false,
             offset: 0,
             last_location: NO_WASM_OFFSET,
             start: 0,
@@ -130,6 +133,7 @@ impl Codegen {
     /// The translator will call [`FuncCodegen::begin`] for this function.
     pub(crate) fn start_function(&mut self, index: DefinedFuncIdx) {
         self.index = index;
+        self.live = false;
     }
 
     /// Lets `compile` write to the end of `output`. After an error the output holds nothing of what failed.
@@ -288,7 +292,7 @@ impl Codegen {
     /// Checks the invariants of the operand stack and the registers.
     #[inline]
     fn check(&self) {
-        if cfg!(debug_assertions) {
+        if cfg!(debug_assertions) && self.live {
             self.al.check::<Asm>(self.pending.regs());
             assert_eq!(
                 self.pending.is_none(),
@@ -318,6 +322,7 @@ impl FuncCodegen for Codegen {
         self.open();
         self.prologue(signature, locals);
         self.results.extend_from_slice(&signature.results);
+        self.live = true;
         Ok(self.body_frame())
     }
 
@@ -568,6 +573,7 @@ impl FuncCodegen for Codegen {
     fn return_call(&mut self, callee: Callee<()>, signature: &Signature, _args: &[()]) -> Result<()> {
         self.settle();
         self.return_call_now(callee, signature);
+        self.live = false;
         Ok(())
     }
 
@@ -586,6 +592,7 @@ impl FuncCodegen for Codegen {
     fn trap(&mut self, code: TrapCode) -> Result<()> {
         self.settle();
         self.trap_now(code);
+        self.live = false;
         Ok(())
     }
 
@@ -605,6 +612,7 @@ impl FuncCodegen for Codegen {
 
     fn else_(&mut self, frame: &mut Frame, fallthrough: Option<&[()]>, _params: &mut [()]) -> Result<()> {
         self.open_else(frame, fallthrough.is_some());
+        self.live = true;
         Ok(())
     }
 
@@ -616,7 +624,8 @@ impl FuncCodegen for Codegen {
         results: &mut Vec<()>,
     ) -> Result<()> {
         let count = frame.result_count();
-        if self.close_block(frame, fallthrough.is_some(), branched) {
+        self.live = self.close_block(frame, fallthrough.is_some(), branched);
+        if self.live {
             results.resize(count, ());
         }
         Ok(())
@@ -625,6 +634,7 @@ impl FuncCodegen for Codegen {
     fn br(&mut self, frame: &mut Frame, _args: &[()]) -> Result<()> {
         self.settle();
         self.branch(frame);
+        self.live = false;
         Ok(())
     }
 
@@ -652,12 +662,14 @@ impl FuncCodegen for Codegen {
         (): (),
     ) -> Result<()> {
         self.branch_table(frames, targets, default);
+        self.live = false;
         Ok(())
     }
 
     fn return_(&mut self, _values: &[()]) -> Result<()> {
         self.settle();
         self.return_now();
+        self.live = false;
         Ok(())
     }
 
