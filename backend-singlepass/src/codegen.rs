@@ -17,8 +17,8 @@ use crate::control::{Frame, Tables};
 use crate::moves::Move;
 use crate::regs::{Reg, RegSet};
 use crate::x64::Asm;
-use crate::x64::cold::Cold;
 use crate::x64::asm::Cc;
+use crate::x64::cold::Cold;
 use crate::x64::memory::Place;
 
 /// The topmost operand, when it is not computed yet: its consumer may have a better place for it, or need its flags only.
@@ -26,13 +26,39 @@ use crate::x64::memory::Place;
 pub(crate) enum Pending {
     None,
     /// An operator without traps.
-    Int { op: IntBinary, width: Width, lhs: Entry, rhs: Entry },
+    Int {
+        op: IntBinary,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+    },
     /// A comparison; with `test` of the bitwise conjunction and zero.
-    Compare { cc: Cc, width: Width, lhs: Entry, rhs: Entry, test: bool },
-    FloatCompare { op: FloatCompare, width: Width, lhs: Entry, rhs: Entry, negated: bool },
-    FloatBinary { op: FloatBinary, width: Width, lhs: Entry, rhs: Entry },
+    Compare {
+        cc: Cc,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+        test: bool,
+    },
+    FloatCompare {
+        op: FloatCompare,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+        negated: bool,
+    },
+    FloatBinary {
+        op: FloatBinary,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+    },
     /// A load; `offset` is where in the module, if it can trap.
-    Load { op: Load, place: Place, offset: Option<u32> },
+    Load {
+        op: Load,
+        place: Place,
+        offset: Option<u32>,
+    },
 }
 
 impl Pending {
@@ -616,13 +642,7 @@ impl FuncCodegen for Codegen {
         Ok(())
     }
 
-    fn end(
-        &mut self,
-        frame: Frame,
-        fallthrough: Option<&[()]>,
-        branched: bool,
-        results: &mut Vec<()>,
-    ) -> Result<()> {
+    fn end(&mut self, frame: Frame, fallthrough: Option<&[()]>, branched: bool, results: &mut Vec<()>) -> Result<()> {
         let count = frame.result_count();
         self.live = self.close_block(frame, fallthrough.is_some(), branched);
         if self.live {
@@ -653,14 +673,7 @@ impl FuncCodegen for Codegen {
         Ok(())
     }
 
-    fn br_table(
-        &mut self,
-        frames: &mut [Frame],
-        targets: &[u32],
-        default: u32,
-        _args: &[()],
-        (): (),
-    ) -> Result<()> {
+    fn br_table(&mut self, frames: &mut [Frame], targets: &[u32], default: u32, _args: &[()], (): ()) -> Result<()> {
         self.branch_table(frames, targets, default);
         self.live = false;
         Ok(())

@@ -233,4 +233,3 @@ impl Codegen {
         self.a.op_imm8(Op::new(0, 1, 0xba).w(), 7, &Rm::Reg(dst), 63);
     }
 }
-

@@ -117,10 +117,11 @@ impl Codegen {
     /// For commutative operators: constants to the right, registers of their own to the left.
     fn order(&self, lhs: &mut Entry, rhs: &mut Entry, hint: Option<Reg>) {
         let is_own = |entry: &Entry| matches!(entry.loc, Loc::Reg(_));
-        let is_hint = |entry: &Entry| {
-            hint.is_some_and(|hint| self.al.source(*entry) == crate::moves::Source::Reg(hint))
-        };
-        if constant(rhs).is_none() && !is_hint(lhs) && (constant(lhs).is_some() || is_hint(rhs) || !is_own(lhs) && is_own(rhs))
+        let is_hint =
+            |entry: &Entry| hint.is_some_and(|hint| self.al.source(*entry) == crate::moves::Source::Reg(hint));
+        if constant(rhs).is_none()
+            && !is_hint(lhs)
+            && (constant(lhs).is_some() || is_hint(rhs) || !is_own(lhs) && is_own(rhs))
         {
             std::mem::swap(lhs, rhs);
         }
@@ -510,8 +511,7 @@ impl Codegen {
                 self.a.movzx8(dst, dst);
             }
             Condition::Equal | Condition::Unequal => {
-                let (cc, value, unordered) =
-                    if condition == Condition::Equal { (Cc::E, 1, 0) } else { (Cc::NE, 0, 1) };
+                let (cc, value, unordered) = if condition == Condition::Equal { (Cc::E, 1, 0) } else { (Cc::NE, 0, 1) };
                 debug_assert_ne!(value, unordered);
                 self.a.setcc(cc, dst);
                 self.a.movzx8(dst, dst);
