@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Run scripts of the specification's test suite.
     Wast(WastArgs),
+    /// Compare the backends on a module: compile time, start, run time, memory.
+    Bench(BenchArgs),
     /// Look after the cache.
     Cache(CacheArgs),
     /// List the compilers of this build and the features of this processor.
@@ -81,12 +83,13 @@ pub(crate) enum TrustArg {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...")]
 pub(crate) struct RunArgs {
-    /// Module to run (binary or text format, or `-` for standard input), and the arguments of the program or of the function of
-    /// `--invoke`. Everything after the module belongs to the program.
-    // One argument for clap, because only the last one can take everything that follows.
-    #[arg(value_names = ["MODULE", "ARGS"], num_args = 1.., required = true, trailing_var_arg = true)]
-    command: Vec<OsString>,
+    /// Module to run (binary or text format, or `-` for standard input); all that follows is for the program, or for the function
+    /// of `--invoke`.
+    // One list for clap, so that nothing after the module can be taken for an option of ours.
+    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true)]
+    program: Vec<OsString>,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
@@ -123,21 +126,33 @@ pub(crate) struct RunArgs {
     /// Say on standard error where the program came from and how long each phase took.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// File that gets the milliseconds that the program took: for `wasmer bench`.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) timings: Option<PathBuf>,
 }
 
 impl RunArgs {
-    /// The module to run.
+    /// The module, which clap made sure is there.
     pub(crate) fn module(&self) -> &Path {
-        Path::new(&self.command[0])
+        module_of(&self.program)
     }
 
-    /// What the program gets. A `--` right behind the module only separates.
-    pub(crate) fn program_args(&self) -> &[OsString] {
-        let args = &self.command[1..];
-        match args.first() {
-            Some(first) if first == "--" => &args[1..],
-            _ => args,
-        }
+    /// The arguments of the program or function. A `--` right after the module only separates, as it does in other commands.
+    pub(crate) fn args(&self) -> &[OsString] {
+        args_of(&self.program)
+    }
+}
+
+/// The first word of a list that clap filled.
+fn module_of(program: &[OsString]) -> &Path {
+    program.first().map_or(Path::new(""), Path::new)
+}
+
+/// The other words. A `--` right after the first only separates, as it does in other commands.
+fn args_of(program: &[OsString]) -> &[OsString] {
+    match program.get(1..) {
+        Some([first, rest @ ..]) if first == "--" => rest,
+        rest => rest.unwrap_or_default(),
     }
 }
 
@@ -186,6 +201,44 @@ pub(crate) struct WastArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "wasmer bench [OPTIONS] <MODULE> [ARGS]...")]
+pub(crate) struct BenchArgs {
+    /// Program to measure; all that follows is for the program.
+    #[arg(value_name = "MODULE [ARGS]", required = true, trailing_var_arg = true)]
+    program: Vec<OsString>,
+    /// Compiler to measure; all of this build unless given (may be repeated).
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) backend: Vec<String>,
+    /// How often everything is measured.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) runs: usize,
+    /// Let the program use a folder, as for `wasmer run` (may be repeated).
+    #[arg(long, value_name = "HOST[::GUEST][:ro]")]
+    pub(crate) dir: Vec<OsString>,
+    /// Give the program an environment variable, as for `wasmer run` (may be repeated).
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+impl BenchArgs {
+    /// The module, which clap made sure is there.
+    pub(crate) fn module(&self) -> &Path {
+        module_of(&self.program)
+    }
+
+    /// The arguments of the program.
+    pub(crate) fn args(&self) -> &[OsString] {
+        args_of(&self.program)
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CacheArgs {
     #[command(subcommand)]
     pub(crate) command: CacheCommand,
@@ -228,6 +281,7 @@ const FIRST_WORDS: &[&str] = &[
     "validate",
     "inspect",
     "wast",
+    "bench",
     "cache",
     "backends",
     "completions",
@@ -299,18 +353,32 @@ mod tests {
         assert_eq!(with_default_command(words("wasmer complie")), words("wasmer complie"));
     }
 
+    fn run(line: &str) -> RunArgs {
+        match Cli::try_parse_from(with_default_command(words(line))).unwrap().command {
+            Command::Run(run) => run,
+            other => panic!("not `run`: {other:?}"),
+        }
+    }
+
     #[test]
     fn everything_after_the_module_is_the_guests() {
-        let cli = Cli::try_parse_from(words("wasmer run --verbose app.wasm --verbose --dir x -- -y")).unwrap();
-        let Command::Run(run) = cli.command else { panic!("not `run`") };
-        assert!(run.dir.is_empty());
-        assert_eq!(run.module(), Path::new("app.wasm"));
-        assert_eq!(run.program_args(), words("--verbose --dir x -- -y"));
-        for line in ["wasmer run app.wasm -- -y", "wasmer run -- app.wasm -y", "wasmer run app.wasm -y"] {
-            let Command::Run(run) = Cli::try_parse_from(words(line)).unwrap().command else { panic!("not `run`") };
-            assert_eq!((run.module(), run.program_args()), (Path::new("app.wasm"), &*words("-y")), "{line}");
+        let guest = run("wasmer run --verbose app.wasm --verbose --dir x -- -y");
+        assert!(guest.verbose && guest.dir.is_empty());
+        assert_eq!(guest.module(), Path::new("app.wasm"));
+        assert_eq!(guest.args(), words("--verbose --dir x -- -y"));
+        for option in ["--version", "--help", "-V", "-h", "--cache-dir", "-c"] {
+            assert_eq!(run(&format!("wasmer app.wasm {option}")).args(), words(option));
         }
-        assert!(Cli::try_parse_from(words("wasmer run --verbose")).is_err());
+        assert_eq!(run("wasmer run app.wasm -- --dir x").args(), words("--dir x"));
+        assert_eq!(run("wasmer run -- app.wasm --dir x").args(), words("--dir x"));
+        assert_eq!(run("wasmer run --dir y - a").module(), Path::new("-"));
+        assert!(run("wasmer run app.wasm").args().is_empty());
+    }
+
+    #[test]
+    fn an_unknown_option_before_the_module_is_an_error() {
+        assert!(Cli::try_parse_from(words("wasmer run --verbos app.wasm")).is_err());
+        assert!(Cli::try_parse_from(words("wasmer run")).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `wasmer run`.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -37,15 +38,23 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(bytes) = args.max_memory {
         limits.memory_bytes_max = bytes;
     }
-    let mut store = Store::with_limits(&engine, wasi(args)?, limits);
+    // The process ends with the program; the system is quicker at cleaning up than we are.
+    let module = ManuallyDrop::new(module);
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args)?, limits));
     let interrupted = store.interrupt_handle();
     store.data_mut().set_interrupt_check(Some(Box::new(move || interrupted.is_interrupted())));
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
 
     let started = Instant::now();
     let result = execute(args, &module, &mut store);
+    let took = started.elapsed().as_secs_f64() * 1e3;
     if args.verbose {
-        output::note(&format!("  {:8} {:9.3} ms", "run", started.elapsed().as_secs_f64() * 1e3));
+        output::note(&format!("  {:8} {took:9.3} ms", "run"));
+    }
+    if let Some(path) =
+        args.timings.as_ref().filter(|_| result.as_ref().err().is_none_or(|error| status(error).is_some()))
+    {
+        std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))?;
     }
     let timed_out = timer.is_some_and(Timer::stop);
     match result {
@@ -99,8 +108,8 @@ fn invoke(name: &str, args: &RunArgs, export: Option<Extern>, store: &mut Store<
 }
 
 fn arguments(name: &str, ty: &FuncType, args: &RunArgs) -> anyhow::Result<Vec<Val>> {
-    if args.program_args().len() != ty.params.len() {
-        bail!("`{name}` has type {ty}: it takes {} arguments, not {}", ty.params.len(), args.program_args().len());
+    if args.args().len() != ty.params.len() {
+        bail!("`{name}` has type {ty}: it takes {} arguments, not {}", ty.params.len(), args.args().len());
     }
     let parse = |(text, ty): (&std::ffi::OsString, &ValType)| {
         let text = text.to_str().with_context(|| format!("the argument {text:?} is not UTF-8"))?;
@@ -114,7 +123,7 @@ fn arguments(name: &str, ty: &FuncType, args: &RunArgs) -> anyhow::Result<Vec<Va
         };
         value.with_context(|| format!("`{text}` is not a value of type {ty}"))
     };
-    args.program_args().iter().zip(&ty.params).map(parse).collect()
+    args.args().iter().zip(&ty.params).map(parse).collect()
 }
 
 fn describe(value: &Val) -> String {
@@ -134,7 +143,7 @@ fn describe(value: &Val) -> String {
 fn wasi(args: &RunArgs) -> anyhow::Result<WasiCtx> {
     let mut builder = WasiCtxBuilder::new().inherit_stdio().arg(program_name(args.module()));
     if args.invoke.is_none() {
-        builder = builder.args(args.program_args());
+        builder = builder.args(args.args());
     }
     for file in &args.env_file {
         for (name, value) in env_file(file)? {
@@ -181,13 +190,18 @@ fn env_file(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
     Ok(variables)
 }
 
+/// The status that the program ended itself with.
+fn status(error: &anyhow::Error) -> Option<i32> {
+    let ExitStatus(status) = error.downcast_ref::<Error>()?.downcast_host()?;
+    Some(*status)
+}
+
 /// The status of a run that did not end by itself, with what there is to say about it.
 fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Result<ExitCode> {
-    let Some(failure) = error.downcast_ref::<Error>() else { return Err(error) };
-    if let Some(ExitStatus(status)) = failure.downcast_host() {
+    if let Some(status) = status(&error) {
         return Ok(ExitCode::from(u8::try_from(status & 0xff).unwrap_or(exit::FAILURE)));
     }
-    let Some(trap) = failure.as_trap() else { return Err(error) };
+    let Some(trap) = error.downcast_ref::<Error>().and_then(Error::as_trap) else { return Err(error) };
     if timed_out && trap.code == TrapCode::Interrupted {
         let limit = args.timeout.unwrap_or_default();
         output::error(&anyhow::anyhow!("`{}` was ended: it ran longer than {limit:?}", args.module().display()));

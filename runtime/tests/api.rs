@@ -166,7 +166,7 @@ fn function_references_round_trip() {
         let wrong = Func::wrap(&mut store, |value: i64| value);
         table.set(&mut store, 2, wrong.into()).unwrap();
         trap(&apply.call(&mut store, (2, 32)), TrapCode::IndirectCallTypeMismatch);
-        assert_eq!(ten.call(&mut store, &[Val::I32(1)], &mut [Val::I32(0)]).is_ok(), true);
+        assert!(ten.call(&mut store, &[Val::I32(1)], &mut [Val::I32(0)]).is_ok());
     }
 }
 

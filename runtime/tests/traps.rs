@@ -26,7 +26,7 @@ fn infinite_recursion_traps_at_any_stack_size() {
             for _ in 0..3 {
                 let result = run(&mut store, instance, "down");
                 let trap = trap(&result, TrapCode::StackOverflow);
-                assert_eq!(trap.to_string(), "wasm trap: call stack exhausted");
+                assert_eq!(trap.to_string(), "wasm trap: stack overflow: call stack exhausted");
                 assert!(trap.backtrace.frames.len() > 10, "{backend}: {} frames", trap.backtrace.frames.len());
                 assert!(trap.backtrace.frames.iter().all(|frame| frame.name.as_deref() == Some("down")));
             }
@@ -44,11 +44,11 @@ fn many_locals(count: usize) -> String {
         wat.push_str("(local i64)");
     }
     for local in 1..=count {
-        write!(wat, "(local.set {local} (i64.mul (local.get 0) (i64.const {})))\n", local * 7919).unwrap();
+        writeln!(wat, "(local.set {local} (i64.mul (local.get 0) (i64.const {})))", local * 7919).unwrap();
     }
     wat.push_str("(call $down (i64.add (local.get 0) (i64.const 1)))\n");
     for local in 1..=count {
-        write!(wat, "(i64.xor (local.get {local}))\n").unwrap();
+        writeln!(wat, "(i64.xor (local.get {local}))").unwrap();
     }
     wat.push_str("))");
     wat

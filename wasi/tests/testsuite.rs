@@ -1,44 +1,58 @@
-//! Runs the prebuilt programs of the WebAssembly `wasi-testsuite` (branch `prod/testsuite-base`) with an interpreter.
+//! Runs the prebuilt programs of the WebAssembly `wasi-testsuite` (branch `prod/testsuite-base`): one test for each program and backend, each on
+//! a copy of its folder.
 //!
-//! Set `WASI_TESTSUITE` to the folder that holds `rust/`, `c/` and `assemblyscript/`; without it, nothing is run.
+//! The suite is looked for in the folder that `WASI_TESTSUITE_DIR` names, or else beside the checkout, in `../shared/wasi-testsuite`. Without it
+//! nothing is run, and the output says so.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
-use wasmer_wasi::{
-    GuestMemory, Halt, OutputBuffer, Snapshot, Stdout, WasiCtx, WasiCtxBuilder, WasiFunction, WasmType, functions,
-};
-use wasmi::{Caller, Engine, Error, Extern, FuncType, Linker, Module, Store, Val, ValType};
+use wasmer_runtime::{Backend, Engine, Linker, Module, Store};
+use wasmer_wasi::{ExitStatus, OutputBuffer, Stdout, WasiCtx, WasiCtxBuilder, add_to_linker};
 
-#[test]
-fn wasi_testsuite() {
-    let Some(root) = std::env::var_os("WASI_TESTSUITE") else {
-        eprintln!("WASI_TESTSUITE is not set: the suite is not run");
-        return;
+/// How many programs the suite has.
+const PROGRAMS: usize = 72;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let Some(root) = root() else {
+        eprintln!("left out: the WASI test suite; set WASI_TESTSUITE_DIR to the folder that holds it");
+        return ExitCode::SUCCESS;
     };
-    let only = std::env::var("WASI_TESTSUITE_ONLY").unwrap_or_default();
-    let mut programs = Vec::new();
-    for folder in ["rust", "c", "assemblyscript"] {
-        for entry in fs::read_dir(Path::new(&root).join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "wasm") && path.to_string_lossy().contains(&only) {
-                programs.push(path);
-            }
+    let programs = programs(&root);
+    let mut trials = vec![Trial::test("every_program_is_there", {
+        let found = programs.len();
+        move || if found == PROGRAMS { Ok(()) } else { Err(format!("{found} programs, not {PROGRAMS}").into()) }
+    })];
+    for backend in Backend::built() {
+        let engine = Engine::new(backend.config().expect("a built backend works here")).expect("default settings");
+        for program in programs.clone() {
+            let name = program.strip_prefix(&root).unwrap_or(&program).display().to_string();
+            let engine = engine.clone();
+            trials.push(Trial::test(format!("{backend}::{name}"), move || run_program(&engine, &program)));
         }
     }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn root() -> Option<PathBuf> {
+    let named = std::env::var_os("WASI_TESTSUITE_DIR").map(PathBuf::from);
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/wasi-testsuite");
+    Some(named.unwrap_or_else(beside)).filter(|root| root.is_dir())
+}
+
+fn programs(root: &Path) -> Vec<PathBuf> {
+    let mut programs = Vec::new();
+    for folder in ["rust", "c", "assemblyscript"] {
+        let entries = fs::read_dir(root.join(folder)).expect("the suite has this folder");
+        let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+        programs.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")));
+    }
     programs.sort();
-    assert!(!programs.is_empty(), "no programs in {root:?}");
-    let failures: Vec<String> = programs
-        .iter()
-        .filter_map(|path| {
-            let failure = run_program(path).err()?;
-            Some(format!("{}: {failure}", path.display()))
-        })
-        .collect();
-    let passed = programs.len() - failures.len();
-    println!("{passed} of {} programs pass", programs.len());
-    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    programs
 }
 
 /// What a program may see, and what it should do.
@@ -67,7 +81,7 @@ impl Spec {
     }
 }
 
-fn run_program(program: &Path) -> Result<(), String> {
+fn run_program(engine: &Engine, program: &Path) -> Result<(), Failed> {
     let spec = Spec::of(program);
     let scratch = tempfile::tempdir().unwrap();
     let (out, err) = (OutputBuffer::new(), OutputBuffer::new());
@@ -83,17 +97,17 @@ fn run_program(program: &Path) -> Result<(), String> {
         copy_tree(&spec.folder.join(root), scratch.path());
         builder = builder.dir(scratch.path(), "/");
     }
-    let code = run_guest(&fs::read(program).unwrap(), builder.build().unwrap())?;
+    let code = run_guest(engine, &fs::read(program).unwrap(), builder.build().unwrap())?;
     let want = spec.json["exit_code"].as_i64().unwrap_or(0);
     if i64::from(code) != want {
         let err = String::from_utf8_lossy(&err.contents()).into_owned();
-        return Err(format!("exit code {code}, not {want}\n{err}"));
+        return Err(format!("exit code {code}, not {want}\n{err}").into());
     }
     for (key, buffer) in [("stdout", &out), ("stderr", &err)] {
         if let Some(want) = spec.json[key].as_str()
             && buffer.contents() != want.as_bytes()
         {
-            return Err(format!("{key} differs: {buffer:?}"));
+            return Err(format!("{key} differs: {buffer:?}").into());
         }
     }
     Ok(())
@@ -116,57 +130,18 @@ fn copy_tree(from: &Path, to: &Path) {
 }
 
 /// Runs `_start` and returns the exit code.
-fn run_guest(wasm: &[u8], ctx: WasiCtx) -> Result<i32, String> {
-    let engine = Engine::default();
-    let module = Module::new(&engine, wasm).map_err(|error| error.to_string())?;
-    let mut store = Store::new(&engine, ctx);
-    let mut linker = Linker::new(&engine);
-    for snapshot in Snapshot::ALL {
-        for function in functions(snapshot) {
-            define(&mut linker, snapshot.module_name(), *function);
-        }
-    }
-    let mut run = || {
-        let instance = linker.instantiate_and_start(&mut store, &module)?;
-        let start = instance.get_typed_func::<(), ()>(&store, "_start")?;
-        start.call(&mut store, ())
-    };
-    match run() {
+fn run_guest(engine: &Engine, wasm: &[u8], ctx: WasiCtx) -> Result<i32, wasmer_runtime::Error> {
+    let module = Module::new(engine, wasm)?;
+    let mut linker = Linker::new();
+    add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
+    let mut store = Store::new(engine, ctx);
+    let instance = linker.instantiate(&mut store, &module)?;
+    let start = instance.typed_func::<(), ()>(&mut store, "_start")?;
+    match start.call(&mut store, ()) {
         Ok(()) => Ok(0),
-        Err(error) => match error.i32_exit_status() {
-            Some(code) => Ok(code),
-            None => Err(error.to_string()),
+        Err(error) => match error.downcast_host::<ExitStatus>() {
+            Some(status) => Ok(status.0),
+            None => Err(error),
         },
     }
-}
-
-fn define(linker: &mut Linker<WasiCtx>, module: &str, function: WasiFunction) {
-    let params = function.params.iter().map(|param| match param {
-        WasmType::I32 => ValType::I32,
-        WasmType::I64 => ValType::I64,
-    });
-    let results = function.has_result.then_some(ValType::I32);
-    let ty = FuncType::new(params, results);
-    let call = move |mut caller: Caller<'_, WasiCtx>, args: &[Val], results: &mut [Val]| {
-        let memory = caller.get_export("memory").and_then(Extern::into_memory);
-        let memory = memory.ok_or_else(|| Error::new("no memory"))?;
-        let (bytes, ctx) = memory.data_and_store_mut(&mut caller);
-        let raw: Vec<u64> = args
-            .iter()
-            .map(|arg| match arg {
-                Val::I32(value) => u64::from(*value as u32),
-                Val::I64(value) => *value as u64,
-                _ => unreachable!("no other types in the signature"),
-            })
-            .collect();
-        match (function.call)(ctx, &GuestMemory::from_slice(bytes), &raw) {
-            Ok(errno) => {
-                results[0] = Val::I32(errno as i32);
-                Ok(())
-            }
-            Err(Halt::Exit(code)) => Err(Error::i32_exit(code)),
-            Err(Halt::Interrupted) => Err(Error::new("interrupted")),
-        }
-    };
-    linker.func_new(module, function.name, ty, call).unwrap();
 }

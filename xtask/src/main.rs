@@ -1,1 +1,58 @@
-fn main() {}
+//! The commands of the project: `cargo xtask test`, `programs`, `tidy` and `deps`.
+
+mod deps;
+mod licences;
+mod llvm;
+mod programs;
+mod shell;
+mod source;
+mod test;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The commands of the project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything that CI checks, on this machine: format, lints, tests, documentation, tidiness, dependencies, real programs.
+    Test(test::Options),
+    /// Fetch or build the real programs that tests and benchmarks run, and list them.
+    Programs(programs::Options),
+    /// Check what no other tool does: sizes of files and functions, headers, left-overs, paths of one machine.
+    Tidy,
+    /// Check who imports whom, and under which licences.
+    Deps,
+}
+
+fn main() -> ExitCode {
+    let root = workspace_root();
+    let result = match Cli::parse().command {
+        Command::Test(options) => test::run(&root, &options),
+        Command::Programs(options) => programs::run(&root, &options),
+        Command::Tidy => tidy::run(&root).map(|report| println!("{report}")),
+        Command::Deps => deps::run(&root).map(|report| println!("{report}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace, which is the parent of this package's.
+fn workspace_root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}

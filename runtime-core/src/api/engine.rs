@@ -23,15 +23,15 @@ pub const STACK_BYTES_MAX: usize = 1 << 30;
 pub struct EngineConfig {
     compiler: Option<Arc<dyn Compiler>>,
     features: WasmFeatures,
-    threads: usize,
+    /// As many as there are processors unless said otherwise; only counted when something is compiled, because that reads files.
+    threads: Option<usize>,
     stack_bytes: usize,
 }
 
 impl EngineConfig {
     /// An engine without a compiler: it runs artifacts, and compiles nothing.
     pub fn headless() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self { compiler: None, features: default_features(), threads, stack_bytes: STACK_BYTES_DEFAULT }
+        Self { compiler: None, features: default_features(), threads: None, stack_bytes: STACK_BYTES_DEFAULT }
     }
 
     /// An engine that compiles with `compiler`.
@@ -52,7 +52,7 @@ impl EngineConfig {
 
     /// How many threads compile one module; at least one.
     pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
+        self.threads = Some(threads.max(1));
         self
     }
 
@@ -117,7 +117,9 @@ impl Engine {
         key: [u8; 32],
         progress: Option<&(dyn Fn(usize, usize) + Sync)>,
     ) -> Result<ImageBytes> {
-        let options = CompileOptions { features: self.0.features, threads: self.0.threads, key };
+        let threads = self.0.threads;
+        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
+        let options = CompileOptions { features: self.0.features, threads, key };
         Ok(compile_image(wasm, &**self.compiler()?, &options, progress)?)
     }
 

@@ -125,35 +125,33 @@ fn by_name(exports: &[Export]) -> Vec<u32> {
 
 fn elements(info: &ModuleInfo, folded: usize, indices: &mut IndicesBuilder) -> Vec<Elements> {
     let segment = |(position, segment): (usize, &ElementSegment)| {
-        let state = match &segment.mode {
-            ElementMode::Passive => State::Passive,
-            ElementMode::Declared => State::Consumed,
-            ElementMode::Active { .. } if position < folded => State::Consumed,
-            ElementMode::Active { table, offset } => State::Apply(*table, offset.0.clone()),
+        let apply = match &segment.mode {
+            ElementMode::Passive => None,
+            ElementMode::Active { table, offset } if position >= folded => Some((*table, offset.0.clone())),
+            ElementMode::Active { .. } | ElementMode::Declared => return None,
         };
         let items = match &segment.items {
-            _ if state == State::Consumed => Items::Functions(indices.list([])),
             ElementItems::Functions(functions) => Items::Functions(indices.list(functions.iter().map(|item| item.0))),
             ElementItems::Expressions(items) => Items::Expressions(items.iter().map(|item| item.0.clone()).collect()),
         };
-        Elements { items, state }
+        Some(Elements { index: ElemIdx::from_index(position), items, apply })
     };
-    info.elements.iter().enumerate().map(segment).collect()
+    info.elements.iter().enumerate().filter_map(segment).collect()
 }
 
 fn data_segments(info: &ModuleInfo, wasm: &[u8], folded: usize, data: &mut Vec<u8>) -> Vec<Data> {
     let segment = |(position, segment): (usize, &DataSegment)| {
-        let state = match &segment.active {
-            None => State::Passive,
-            Some(_) if position < folded => State::Consumed,
-            Some((memory, offset)) => State::Apply(*memory, offset.0.clone()),
+        let apply = match &segment.active {
+            None => None,
+            Some((memory, offset)) if position >= folded => Some((*memory, offset.0.clone())),
+            Some(_) => return None,
         };
-        let bytes = if state == State::Consumed { &[] } else { &wasm[segment.range.clone()] };
+        let bytes = &wasm[segment.range.clone()];
         let offset = data.len() as u32;
         data.extend_from_slice(bytes);
-        Data { offset, len: bytes.len() as u32, state }
+        Some(Data { index: DataIdx::from_index(position), offset, len: bytes.len() as u32, apply })
     };
-    info.data.iter().enumerate().map(segment).collect()
+    info.data.iter().enumerate().filter_map(segment).collect()
 }
 
 fn places(places: &[(u32, u32)]) -> Vec<u8> {

@@ -87,8 +87,9 @@ fn fold_data(info: &ModuleInfo, wasm: &[u8], pages: &mut [BTreeMap<u64, Box<Page
         if u128::from(end) > u128::from(ty.limits.min) << ty.page_size_log2 {
             return None;
         }
-        let needed = (end.div_ceil(PAGE_ALIGN as u64) - start / PAGE_ALIGN as u64) as usize;
-        pages_left = pages_left.checked_sub(needed)?;
+        let numbers = start / PAGE_ALIGN as u64..end.div_ceil(PAGE_ALIGN as u64);
+        let missing = numbers.filter(|number| !pages[defined].contains_key(number)).count();
+        pages_left = pages_left.checked_sub(missing)?;
         write(&mut pages[defined], start, &wasm[segment.range.clone()]);
         Some(())
     };

@@ -8,7 +8,7 @@ use crate::compiler::Abi;
 use crate::image::ImageError;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 

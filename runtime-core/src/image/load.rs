@@ -358,70 +358,60 @@ impl Image {
         self.meta().table_inits[position].as_ref().map(|init| ops(init))
     }
 
-    /// How many element segments there are.
+    /// How many element segments can be used: the others are dropped from the start.
     pub fn elements_len(&self) -> usize {
         self.meta().elements.len()
     }
 
-    /// How many elements a segment has; none if it is consumed.
-    pub fn element_items_len(&self, index: ElemIdx) -> usize {
-        match &self.meta().elements[index.index()].items {
+    /// The rank of an element segment among those that can be used.
+    pub fn element_rank(&self, index: ElemIdx) -> Option<usize> {
+        self.meta().elements.binary_search_by_key(&index.0, |segment| segment.index.0.to_native()).ok()
+    }
+
+    /// How many elements the segment of a rank has.
+    pub fn element_items_len(&self, rank: usize) -> usize {
+        match &self.meta().elements[rank].items {
             ArchivedItems::Functions(list) => list.len.to_native() as usize,
             ArchivedItems::Expressions(items) => items.len(),
         }
     }
 
-    /// An element of a segment.
-    pub fn element_item(&self, index: ElemIdx, position: usize) -> impl Iterator<Item = ConstOp> + '_ {
-        let (function, expression) = match &self.meta().elements[index.index()].items {
+    /// An element of the segment of a rank.
+    pub fn element_item(&self, rank: usize, position: usize) -> impl Iterator<Item = ConstOp> + '_ {
+        let (function, expression) = match &self.meta().elements[rank].items {
             ArchivedItems::Functions(list) => (self.list(list).get(position), None),
             ArchivedItems::Expressions(items) => (None, Some(ops(&items[position]))),
         };
         function.map(|function| ConstOp::RefFunc(FuncIdx(function))).into_iter().chain(expression.into_iter().flatten())
     }
 
-    /// The element segments that are still to be applied: their tables and offsets.
-    pub fn elements_to_apply(&self) -> impl Iterator<Item = (ElemIdx, TableIdx, impl Iterator<Item = ConstOp> + '_)> {
-        self.meta().elements.iter().enumerate().filter_map(|(index, segment)| match &segment.state {
-            ArchivedState::Apply(table, offset) => Some((ElemIdx(index as u32), native(table), ops(offset))),
-            ArchivedState::Passive | ArchivedState::Consumed => None,
-        })
+    /// The ranks of the element segments that are still to be applied, their tables and offsets.
+    pub fn elements_to_apply(&self) -> impl Iterator<Item = (usize, TableIdx, impl Iterator<Item = ConstOp> + '_)> {
+        let segments = self.meta().elements.iter().enumerate();
+        segments.filter_map(|(rank, segment)| segment.apply.as_ref().map(|to| (rank, native(&to.0), ops(&to.1))))
     }
 
-    /// The element segments that are dropped from the start.
-    pub fn elements_consumed(&self) -> impl Iterator<Item = ElemIdx> {
-        let states = self.meta().elements.iter().enumerate();
-        states
-            .filter(|(_, segment)| matches!(segment.state, ArchivedState::Consumed))
-            .map(|(index, _)| ElemIdx(index as u32))
-    }
-
-    /// How many data segments there are.
+    /// How many data segments can be used: the others are dropped from the start.
     pub fn data_len(&self) -> usize {
         self.meta().data.len()
     }
 
-    /// The bytes of a data segment; none if it is consumed.
-    pub fn data_bytes(&self, index: DataIdx) -> &[u8] {
-        let segment = &self.meta().data[index.index()];
+    /// The rank of a data segment among those that can be used.
+    pub fn data_rank(&self, index: DataIdx) -> Option<usize> {
+        self.meta().data.binary_search_by_key(&index.0, |segment| segment.index.0.to_native()).ok()
+    }
+
+    /// The bytes of the data segment of a rank.
+    pub fn data_bytes(&self, rank: usize) -> &[u8] {
+        let segment = &self.meta().data[rank];
         let (offset, len) = (segment.offset.to_native() as usize, segment.len.to_native() as usize);
         self.section(Section::Data).get(offset..).and_then(|bytes| bytes.get(..len)).unwrap_or_default()
     }
 
-    /// The data segments that are still to be applied: their memories and offsets.
-    pub fn data_to_apply(&self) -> impl Iterator<Item = (DataIdx, MemoryIdx, impl Iterator<Item = ConstOp> + '_)> {
-        self.meta().data.iter().enumerate().filter_map(|(index, segment)| match &segment.state {
-            ArchivedState::Apply(memory, offset) => Some((DataIdx(index as u32), native(memory), ops(offset))),
-            ArchivedState::Passive | ArchivedState::Consumed => None,
-        })
-    }
-
-    /// The data segments that are dropped from the start.
-    pub fn data_consumed(&self) -> impl Iterator<Item = DataIdx> {
-        let states = self.meta().data.iter().enumerate();
-        states
-            .filter(|(_, segment)| matches!(segment.state, ArchivedState::Consumed))
-            .map(|(index, _)| DataIdx(index as u32))
+    /// The ranks of the data segments that are still to be applied, their memories and offsets.
+    pub fn data_to_apply(&self) -> impl Iterator<Item = (usize, MemoryIdx, impl Iterator<Item = ConstOp> + '_)> {
+        let segments = self.meta().data.iter().enumerate();
+        segments.filter_map(|(rank, segment)| segment.apply.as_ref().map(|to| (rank, native(&to.0), ops(&to.1))))
     }
 
     /// The initial contents of a defined memory, as parts of the file.

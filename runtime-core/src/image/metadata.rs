@@ -35,7 +35,9 @@ pub(super) struct Metadata {
     /// By defined table.
     pub(super) table_inits: Vec<Option<Box<[ConstOp]>>>,
     pub(super) start: Option<FuncIdx>,
+    /// Ascending. Segments that are not listed are dropped from the start: the image holds what they do, or they only declare references.
     pub(super) elements: Vec<Elements>,
+    /// Ascending, as for elements.
     pub(super) data: Vec<Data>,
     /// By defined memory: what its initial contents are.
     pub(super) memory_images: Vec<Vec<Extent>>,
@@ -57,11 +59,13 @@ pub(super) struct Lists {
     pub(super) escaping: List,
 }
 
-/// An element segment.
+/// An element segment that is needed at run time or still to be applied.
 #[derive(Archive, Serialize)]
 pub(super) struct Elements {
+    pub(super) index: ElemIdx,
     pub(super) items: Items,
-    pub(super) state: State<TableIdx>,
+    /// For an active one: where it goes.
+    pub(super) apply: Option<(TableIdx, Box<[ConstOp]>)>,
 }
 
 /// The elements of a segment.
@@ -71,24 +75,15 @@ pub(super) enum Items {
     Expressions(Vec<Box<[ConstOp]>>),
 }
 
-/// A data segment.
+/// A data segment that is needed at run time or still to be applied.
 #[derive(Archive, Serialize)]
 pub(super) struct Data {
+    pub(super) index: DataIdx,
     /// In the section of data.
     pub(super) offset: u32,
     pub(super) len: u32,
-    pub(super) state: State<MemoryIdx>,
-}
-
-/// What becomes of a segment at instantiation.
-#[derive(Clone, Debug, PartialEq, Archive, Serialize)]
-pub(super) enum State<Target> {
-    /// Nothing: it is passive.
-    Passive,
-    /// It is dropped: the image holds what it does, or it only declared references.
-    Consumed,
-    /// It is written to its target at the offset.
-    Apply(Target, Box<[ConstOp]>),
+    /// For an active one: where it goes.
+    pub(super) apply: Option<(MemoryIdx, Box<[ConstOp]>)>,
 }
 
 /// Pages of a memory's initial contents.

@@ -3,77 +3,23 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::compiler::Abi;
 use crate::image::Image;
 use crate::module::ConstOp;
 use crate::translate::codegen::Location;
 use crate::translate::ops::Const;
+use crate::trap::TrapCode;
 use crate::types::*;
 use crate::vm::arch;
-use crate::vm::code_registry::Registration;
 use crate::vm::layout::VMOffsets;
 use crate::vm::memory::Memory;
+use crate::vm::module_code::ModuleCode;
 use crate::vm::store::StoreVm;
 use crate::vm::table::Table;
-use crate::vm::types_registry;
 use crate::vm::vmcontext::*;
-
-/// A mapped image, ready for instances. Its code stays registered and mapped as long as anything holds it.
-pub struct ModuleCode {
-    /// Removed from the registry before the image is unmapped: fields drop in order.
-    _registration: Registration,
-    /// The image.
-    pub image: Arc<Image>,
-    /// Canonical ids by module type index.
-    pub canonical: Box<[CanonicalId]>,
-    /// The same with the module's convention: what compiled code compares.
-    pub type_ids: Box<[u32]>,
-}
-
-impl ModuleCode {
-    /// Registers an image's code and types.
-    pub fn new(image: Image) -> Self {
-        let image = Arc::new(image);
-        let types = (0..image.types_len()).map(|index| image.func_type(TypeIdx::from_index(index)));
-        let canonical = types_registry::intern_all(types);
-        let type_ids = canonical.iter().map(|id| image.abi().type_id(*id)).collect();
-        let registration = Registration::new(image.code_range(), Arc::clone(&image));
-        Self { _registration: registration, image, canonical, type_ids }
-    }
-
-    /// The convention of the module's code.
-    pub fn abi(&self) -> Abi {
-        self.image.abi()
-    }
-
-    /// A function type whose concrete references are canonical ids.
-    pub fn func_type(&self, index: TypeIdx) -> FuncType {
-        types_registry::lookup(self.canonical[index.index()])
-    }
-
-    /// A table's type, with canonical ids.
-    pub fn table_type(&self, index: TableIdx) -> TableType {
-        self.canonical_table(self.image.table_type(index))
-    }
-
-    /// A global's type, with canonical ids.
-    pub fn global_type(&self, index: GlobalIdx) -> GlobalType {
-        self.canonical_global(self.image.global_type(index))
-    }
-
-    /// A table type of the module, with canonical ids.
-    pub fn canonical_table(&self, ty: TableType) -> TableType {
-        TableType { element: types_registry::canonical_ref(ty.element, &self.canonical), ..ty }
-    }
-
-    /// A global type of the module, with canonical ids.
-    pub fn canonical_global(&self, ty: GlobalType) -> GlobalType {
-        GlobalType { content: types_registry::canonical_val(ty.content, &self.canonical), ..ty }
-    }
-}
 
 /// What a module imports, resolved, in the order of each index space.
 #[derive(Default)]
@@ -110,7 +56,9 @@ pub struct Instance {
     imported_functions: Box<[ImportedFunction]>,
     /// References to escaping functions, by position; filled in on first use. Zeroed pages until then.
     func_refs: FuncRefs,
+    /// By rank in the image.
     dropped_elements: Vec<Cell<bool>>,
+    /// By rank in the image.
     dropped_data: Vec<Cell<bool>>,
 }
 
@@ -381,7 +329,7 @@ impl Instance {
 
     /// Applies the initial values of tables and the active segments that the image could not fold in, in the order of the specification (section
     /// 4.5.4). A trap leaves what was done before it.
-    pub fn initialise(&mut self) -> Result<(), crate::trap::TrapCode> {
+    pub fn initialise(&mut self) -> Result<(), TrapCode> {
         let code = Arc::clone(&self.code);
         let image = &code.image;
         for position in 0..self.own_tables.len() {
@@ -395,23 +343,16 @@ impl Instance {
                 }
             }
         }
-        for (segment, table, offset) in image.elements_to_apply() {
+        for (rank, table, offset) in image.elements_to_apply() {
             let start = self.index(image.table_type(table).index, self.evaluate(offset));
-            let len = image.element_items_len(segment) as u64;
-            self.table_init(table, segment, start, 0, len)?;
-            self.drop_element(segment);
+            self.write_elements(table, rank, start, 0..image.element_items_len(rank) as u64)?;
+            self.dropped_elements[rank].set(true);
         }
-        for segment in image.elements_consumed() {
-            self.drop_element(segment);
-        }
-        for (segment, memory, offset) in image.data_to_apply() {
+        for (rank, memory, offset) in image.data_to_apply() {
             let start = self.index(image.memory_type(memory).index, self.evaluate(offset));
-            let len = image.data_bytes(segment).len() as u64;
-            self.memory_init(memory, segment, start, 0, len)?;
-            self.drop_data(segment);
-        }
-        for segment in image.data_consumed() {
-            self.drop_data(segment);
+            let bytes = image.data_bytes(rank);
+            self.write_memory(memory, start, bytes)?;
+            self.dropped_data[rank].set(true);
         }
         Ok(())
     }
@@ -517,17 +458,26 @@ impl Instance {
         destination: u64,
         source: u64,
         len: u64,
-    ) -> Result<(), crate::trap::TrapCode> {
+    ) -> Result<(), TrapCode> {
+        let rank = self.code.image.element_rank(segment).filter(|rank| !self.dropped_elements[*rank].get());
+        let available = rank.map_or(0, |rank| self.code.image.element_items_len(rank) as u64);
+        let end = source.checked_add(len).filter(|end| *end <= available).ok_or(TrapCode::TableOutOfBounds)?;
+        self.write_elements(table, rank.unwrap_or_default(), destination, source..end)
+    }
+
+    /// Writes elements of the segment of a rank to a table.
+    fn write_elements(
+        &self,
+        table: TableIdx,
+        rank: usize,
+        destination: u64,
+        elements: Range<u64>,
+    ) -> Result<(), TrapCode> {
         let image = &self.code.image;
-        let available =
-            if self.dropped_elements[segment.index()].get() { 0 } else { image.element_items_len(segment) as u64 };
-        if source.checked_add(len).is_none_or(|end| end > available) {
-            return Err(crate::vm::table::OUT_OF_BOUNDS);
-        }
-        let mut values = Vec::with_capacity(len as usize);
-        for position in source..source + len {
+        let mut values = Vec::with_capacity((elements.end - elements.start) as usize);
+        for position in elements {
             // SAFETY: elements are references, whose bits are these.
-            values.push(unsafe { self.evaluate(image.element_item(segment, position as usize)).reference });
+            values.push(unsafe { self.evaluate(image.element_item(rank, position as usize)).reference });
         }
         // SAFETY: the table lives as long as the store, and no reference to it is held.
         unsafe { &mut *self.table(table).as_ptr() }.init(destination, values.into_iter())
@@ -541,12 +491,16 @@ impl Instance {
         destination: u64,
         source: u64,
         len: u64,
-    ) -> Result<(), crate::trap::TrapCode> {
-        let out_of_bounds = crate::trap::TrapCode::MemoryOutOfBounds;
-        let bytes = if self.dropped_data[segment.index()].get() { &[] } else { self.code.image.data_bytes(segment) };
-        let end = source.checked_add(len).filter(|end| *end <= bytes.len() as u64).ok_or(out_of_bounds)?;
-        let bytes = &bytes[source as usize..end as usize];
-        let target = self.memory(memory).range(destination, len).ok_or(out_of_bounds)?;
+    ) -> Result<(), TrapCode> {
+        let rank = self.code.image.data_rank(segment).filter(|rank| !self.dropped_data[*rank].get());
+        let bytes = rank.map_or(&[][..], |rank| self.code.image.data_bytes(rank));
+        let end = source.checked_add(len).filter(|end| *end <= bytes.len() as u64);
+        let end = end.ok_or(TrapCode::MemoryOutOfBounds)?;
+        self.write_memory(memory, destination, &bytes[source as usize..end as usize])
+    }
+
+    fn write_memory(&self, memory: MemoryIdx, destination: u64, bytes: &[u8]) -> Result<(), TrapCode> {
+        let target = self.memory(memory).range(destination, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
         // SAFETY: the target is inside the memory; an image never overlaps it.
         unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
@@ -554,12 +508,16 @@ impl Instance {
 
     /// `elem.drop`.
     pub fn drop_element(&self, segment: ElemIdx) {
-        self.dropped_elements[segment.index()].set(true);
+        if let Some(rank) = self.code.image.element_rank(segment) {
+            self.dropped_elements[rank].set(true);
+        }
     }
 
     /// `data.drop`.
     pub fn drop_data(&self, segment: DataIdx) {
-        self.dropped_data[segment.index()].set(true);
+        if let Some(rank) = self.code.image.data_rank(segment) {
+            self.dropped_data[rank].set(true);
+        }
     }
 }
 

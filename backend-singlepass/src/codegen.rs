@@ -1,0 +1,764 @@
+//! The code generator: state of one function, operands that are not computed yet, and the dispatch from the translator's calls to the
+//! operator families.
+
+use wasmer_runtime_core::compiler::{
+    CodeLocation, CompileError, Definition, NO_WASM_OFFSET, Output, Reloc, Symbol, TrapSite,
+};
+use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::translate::codegen::{Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Result};
+use wasmer_runtime_core::translate::ops::*;
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::*;
+
+use crate::alloc::{Alloc, Entry, Loc};
+use crate::compiler::{Cpu, NAME};
+use crate::control::{Frame, Tables};
+use crate::moves::Move;
+use crate::regs::{Reg, RegSet};
+use crate::x64::Asm;
+use crate::x64::asm::Cc;
+use crate::x64::cold::Cold;
+use crate::x64::memory::Place;
+
+/// The topmost operand, when it is not computed yet: its consumer may have a better place for it, or need its flags only.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pending {
+    None,
+    /// An operator without traps.
+    Int {
+        op: IntBinary,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+    },
+    /// A comparison; with `test` of the bitwise conjunction and zero.
+    Compare {
+        cc: Cc,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+        test: bool,
+    },
+    FloatCompare {
+        op: FloatCompare,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+        negated: bool,
+    },
+    FloatBinary {
+        op: FloatBinary,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+    },
+    /// A load; `offset` is where in the module, if it can trap.
+    Load {
+        op: Load,
+        place: Place,
+        offset: Option<u32>,
+    },
+}
+
+impl Pending {
+    /// The operand registers in use.
+    fn regs(&self) -> RegSet {
+        let of = |entry: &Entry| match entry.loc {
+            Loc::Reg(reg) => RegSet::of(&[reg]),
+            _ => RegSet::EMPTY,
+        };
+        match self {
+            Self::None => RegSet::EMPTY,
+            Self::Int { lhs, rhs, .. }
+            | Self::Compare { lhs, rhs, .. }
+            | Self::FloatCompare { lhs, rhs, .. }
+            | Self::FloatBinary { lhs, rhs, .. } => of(lhs).or(of(rhs)),
+            Self::Load { place, .. } => place.held,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+/// Compiles one function at a time. Its vectors are kept from function to function.
+pub(crate) struct Codegen {
+    pub(crate) a: Asm,
+    pub(crate) al: Alloc,
+    pub(crate) pending: Pending,
+    pub(crate) cpu: Cpu,
+    /// Offset in the vmctx of memory 0's base, if there is a memory.
+    pub(crate) has_memory: bool,
+    /// Whether the current operator can be reached.
+    live: bool,
+    /// Offset of the current operator in the module.
+    pub(crate) offset: u32,
+    /// The offset that [`Codegen::mark`] has written last.
+    last_location: u32,
+    /// Where the function starts in the text.
+    pub(crate) start: usize,
+    index: DefinedFuncIdx,
+    /// Representations of the results.
+    pub(crate) results: Vec<Ty>,
+    /// Parameters and results of the open frames.
+    pub(crate) types: Vec<Ty>,
+    /// Code that is rarely reached, to be written behind the rest.
+    pub(crate) cold: Vec<Cold>,
+    /// Registers that cold code must preserve, see [`Cold`].
+    pub(crate) cold_saves: Vec<Entry>,
+    pub(crate) moves: Vec<Move>,
+    pub(crate) tables: Tables,
+    definitions: Vec<Definition>,
+    relocs: Vec<Reloc>,
+    traps: Vec<TrapSite>,
+    locations: Vec<CodeLocation>,
+}
+
+/// Functions start at multiples of this, so that their constants are aligned too.
+const FUNCTION_ALIGN: usize = 16;
+
+/// What stands between functions: a trap, should anything ever jump there.
+const PADDING: u8 = 0xcc;
+
+impl Codegen {
+    pub(crate) fn new(cpu: Cpu) -> Self {
+        Self {
+            a: Asm::new(cpu.avx),
+            al: Alloc::default(),
+            pending: Pending::None,
+            cpu,
+            has_memory: false,
+            live: false,
+            offset: 0,
+            last_location: NO_WASM_OFFSET,
+            start: 0,
+            index: DefinedFuncIdx(0),
+            results: Vec::new(),
+            types: Vec::new(),
+            cold: Vec::new(),
+            cold_saves: Vec::new(),
+            moves: Vec::new(),
+            tables: Tables::default(),
+            definitions: Vec::new(),
+            relocs: Vec::new(),
+            traps: Vec::new(),
+            locations: Vec::new(),
+        }
+    }
+
+    /// Functions of this module follow.
+    pub(crate) fn set_module(&mut self, module: &ModuleInfo) {
+        let memory = module.resolved.memories.first();
+        self.has_memory = memory.is_some();
+        self.a.memory_base = memory.map_or(0, |memory| memory.base_offset);
+    }
+
+    /// The translator will call [`FuncCodegen::begin`] for this function.
+    pub(crate) fn start_function(&mut self, index: DefinedFuncIdx) {
+        self.index = index;
+        self.live = false;
+    }
+
+    /// Lets `compile` write to the end of `output`. After an error the output holds nothing of what failed.
+    pub(crate) fn append_to(
+        &mut self,
+        output: &mut Output,
+        compile: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let before = output.text.len();
+        let Output { text, definitions, relocs, traps, locations } = output;
+        std::mem::swap(&mut self.a.text, text);
+        std::mem::swap(&mut self.definitions, definitions);
+        std::mem::swap(&mut self.relocs, relocs);
+        std::mem::swap(&mut self.traps, traps);
+        std::mem::swap(&mut self.locations, locations);
+        let result = compile(self);
+        std::mem::swap(&mut self.a.text, text);
+        std::mem::swap(&mut self.definitions, definitions);
+        std::mem::swap(&mut self.relocs, relocs);
+        std::mem::swap(&mut self.traps, traps);
+        std::mem::swap(&mut self.locations, locations);
+        if result.is_err() {
+            text.truncate(before);
+            let before = before as u32;
+            definitions.retain(|definition| definition.offset < before);
+            relocs.retain(|reloc| reloc.offset < before);
+            traps.retain(|trap| trap.offset < before);
+            locations.retain(|location| location.offset < before);
+        }
+        result
+    }
+
+    /// Aligns the text and forgets the last function.
+    pub(crate) fn open(&mut self) {
+        self.a.text.resize(self.a.text.len().next_multiple_of(FUNCTION_ALIGN), PADDING);
+        self.start = self.a.text.len();
+        self.a.clear();
+        self.pending = Pending::None;
+        self.results.clear();
+        self.types.clear();
+        self.cold.clear();
+        self.cold_saves.clear();
+        self.tables.clear();
+        self.last_location = NO_WASM_OFFSET;
+        self.locations.push(CodeLocation { offset: self.start as u32, wasm_offset: NO_WASM_OFFSET });
+    }
+
+    /// The text since [`Codegen::open`] is this.
+    pub(crate) fn close(&mut self, symbol: Symbol) -> Result<()> {
+        self.a.place_pool(self.start);
+        let end = self.a.text.len();
+        if end > i32::MAX as usize {
+            return Err(CompileError::Limit("more than 2 GiB of machine code".into()));
+        }
+        self.definitions.push(Definition { symbol, offset: self.start as u32, len: (end - self.start) as u32 });
+        Ok(())
+    }
+
+    /// What follows can trap or be a return address: it belongs to the current operator.
+    #[inline]
+    pub(crate) fn mark(&mut self) {
+        self.mark_at(self.offset);
+    }
+
+    /// What follows belongs to the operator at this offset.
+    #[inline]
+    pub(crate) fn mark_at(&mut self, wasm_offset: u32) {
+        if self.last_location != wasm_offset {
+            self.last_location = wasm_offset;
+            self.locations.push(CodeLocation { offset: self.a.text.len() as u32, wasm_offset });
+        }
+    }
+
+    /// The instruction that follows traps by a fault.
+    #[inline]
+    pub(crate) fn traps_at(&mut self, code: TrapCode, wasm_offset: u32) {
+        self.mark_at(wasm_offset);
+        self.traps.push(TrapSite { offset: self.a.text.len() as u32, code });
+    }
+
+    /// The instruction that follows traps by a fault.
+    #[inline]
+    pub(crate) fn traps(&mut self, code: TrapCode) {
+        self.traps_at(code, self.offset);
+    }
+
+    pub(crate) fn reloc(&mut self, reloc: Reloc) {
+        self.relocs.push(reloc);
+    }
+
+    /// Refuses an operator.
+    #[allow(dead_code, reason = "every operator is supported")]
+    pub(crate) fn unsupported<T>(&self, what: &str) -> Result<T> {
+        Err(CompileError::Unsupported { what: what.to_owned(), by: NAME, offset: self.offset.into() })
+    }
+
+    // Operands.
+
+    /// Computes the topmost operand if it is pending.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if !self.pending.is_none() {
+            self.settle_pending();
+        }
+    }
+
+    fn settle_pending(&mut self) {
+        let pending = std::mem::replace(&mut self.pending, Pending::None);
+        let reg = self.compute(pending, None);
+        let top = self.al.stack.last_mut().expect("the pending operand");
+        top.loc = Loc::Reg(reg);
+    }
+
+    /// Pops an operand; it is computed.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Entry {
+        self.settle();
+        self.al.pop()
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, ty: Ty, loc: Loc) {
+        self.al.push(&mut self.a, ty, loc);
+    }
+
+    #[inline]
+    pub(crate) fn push_reg(&mut self, ty: Ty, reg: Reg) {
+        self.push(ty, Loc::Reg(reg));
+    }
+
+    #[inline]
+    pub(crate) fn push_pending(&mut self, ty: Ty, pending: Pending) {
+        self.push(ty, Loc::Pending);
+        self.pending = pending;
+    }
+
+    /// Computes a pending operand, into `hint` if that is no trouble, otherwise into an operand register.
+    pub(crate) fn compute(&mut self, pending: Pending, hint: Option<Reg>) -> Reg {
+        match pending {
+            Pending::None => unreachable!("something is pending"),
+            Pending::Int { op, width, lhs, rhs } => self.int_binary_now(op, width, lhs, rhs, hint),
+            Pending::Compare { .. } | Pending::FloatCompare { .. } => self.compare_now(pending, hint),
+            Pending::FloatBinary { op, width, lhs, rhs } => self.float_binary_now(op, width, lhs, rhs, hint),
+            Pending::Load { op, place, offset } => self.load_now(op, place, offset, hint),
+        }
+    }
+
+    /// A register for a result of type `ty`: the one wished for, if any.
+    pub(crate) fn result(&mut self, ty: Ty, hint: Option<Reg>) -> Reg {
+        match hint {
+            Some(reg) => reg,
+            None => self.al.alloc(&mut self.a, ty),
+        }
+    }
+
+    /// Checks the invariants of the operand stack and the registers.
+    #[inline]
+    fn check(&self) {
+        if cfg!(debug_assertions) && self.live {
+            self.al.check::<Asm>(self.pending.regs());
+            assert_eq!(
+                self.pending.is_none(),
+                self.al.stack.last().is_none_or(|top| top.loc != Loc::Pending),
+                "the topmost operand is pending, or nothing is"
+            );
+        }
+    }
+
+    fn constant_loc(&mut self, value: Const) -> Loc {
+        match value {
+            Const::I32(value) => Loc::Const(u64::from(value as u32)),
+            Const::I64(value) => Loc::Const(value as u64),
+            Const::F32(bits) => Loc::Const(bits.into()),
+            Const::F64(bits) => Loc::Const(bits),
+            Const::V128(bits) => Loc::Vector(self.a.pool(bits)),
+            Const::Null => Loc::Const(0),
+        }
+    }
+}
+
+impl FuncCodegen for Codegen {
+    type Value = ();
+    type Frame = Frame;
+
+    fn begin(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame> {
+        self.open();
+        self.prologue(signature, locals);
+        self.results.extend_from_slice(&signature.results);
+        self.live = true;
+        Ok(self.body_frame())
+    }
+
+    #[inline]
+    fn set_offset(&mut self, offset: u32) {
+        self.check();
+        self.offset = offset;
+    }
+
+    #[inline]
+    fn constant(&mut self, value: Const) -> Result<()> {
+        self.settle();
+        let loc = self.constant_loc(value);
+        self.push(value.ty(), loc);
+        Ok(())
+    }
+
+    #[inline]
+    fn local_get(&mut self, local: LocalIdx) -> Result<()> {
+        self.settle();
+        let ty = self.al.locals[local.index()].ty;
+        self.push(ty, Loc::Local(local.0));
+        Ok(())
+    }
+
+    fn local_set(&mut self, local: LocalIdx, (): ()) -> Result<()> {
+        let value = self.al.pop();
+        self.al.detach(&mut self.a, local.0);
+        let pending = std::mem::replace(&mut self.pending, Pending::None);
+        let info = self.al.locals[local.index()];
+        match (info.pin, pending.is_none()) {
+            (Some(pin), true) => {
+                self.al.load_into(&mut self.a, value, pin);
+                self.al.drop_entry(value);
+                self.al.written(pin);
+            }
+            (Some(pin), false) => {
+                let reg = self.compute(pending, Some(pin));
+                if reg != pin {
+                    crate::regs::Machine::mov(&mut self.a, value.ty, pin, reg);
+                    self.al.release(reg);
+                }
+                self.al.written(pin);
+            }
+            (None, true) => {
+                self.al.store_operand(&mut self.a, value, info.at);
+                self.al.drop_entry(value);
+            }
+            (None, false) => {
+                let reg = self.compute(pending, None);
+                crate::regs::Machine::store(&mut self.a, value.ty, info.at, reg);
+                self.al.release(reg);
+            }
+        }
+        Ok(())
+    }
+
+    fn local_tee(&mut self, local: LocalIdx, (): ()) -> Result<()> {
+        let info = self.al.locals[local.index()];
+        if info.pin.is_none() {
+            // The value stays in its register, which is nearer than the local's place.
+            let value = self.pop();
+            self.al.detach(&mut self.a, local.0);
+            self.al.store_operand(&mut self.a, value, info.at);
+            self.push(value.ty, value.loc);
+            return Ok(());
+        }
+        self.local_set(local, ())?;
+        self.push(info.ty, Loc::Local(local.0));
+        Ok(())
+    }
+
+    fn global_get(&mut self, global: &GlobalRef) -> Result<()> {
+        self.settle();
+        self.global_get_now(global);
+        Ok(())
+    }
+
+    fn global_set(&mut self, global: &GlobalRef, (): ()) -> Result<()> {
+        let value = self.pop();
+        self.global_set_now(global, value);
+        Ok(())
+    }
+
+    fn ref_is_null(&mut self, (): ()) -> Result<()> {
+        self.int_eqz(Width::W64, ())
+    }
+
+    fn ref_as_non_null(&mut self, (): ()) -> Result<()> {
+        let mut value = self.pop();
+        let reg = self.al.own(&mut self.a, &mut value);
+        self.a.test(Width::W64, reg, reg);
+        self.trap_if(Cc::E, TrapCode::NullReference);
+        self.push(value.ty, value.loc);
+        Ok(())
+    }
+
+    fn drop_value(&mut self, (): ()) -> Result<()> {
+        if let Pending::Load { offset: Some(_), .. } = self.pending {
+            self.settle();
+        }
+        let pending = std::mem::replace(&mut self.pending, Pending::None);
+        for reg in pending.regs() {
+            self.al.release(reg);
+        }
+        let value = self.al.pop();
+        self.al.drop_entry(value);
+        Ok(())
+    }
+
+    fn select(&mut self, ty: Ty, (): (), (): (), (): ()) -> Result<()> {
+        self.select_now(ty);
+        Ok(())
+    }
+
+    fn int_unary(&mut self, op: IntUnary, width: Width, (): ()) -> Result<()> {
+        let value = self.pop();
+        let reg = self.int_unary_now(op, width, value);
+        self.push_reg(width.int(), reg);
+        Ok(())
+    }
+
+    #[inline]
+    fn int_binary(&mut self, op: IntBinary, width: Width, (): (), (): ()) -> Result<()> {
+        let rhs = self.pop();
+        let lhs = self.al.pop();
+        match op {
+            IntBinary::DivS | IntBinary::DivU | IntBinary::RemS | IntBinary::RemU => {
+                let reg = self.divide(op, width, lhs, rhs);
+                self.push_reg(width.int(), reg);
+            }
+            _ => self.push_pending(width.int(), Pending::Int { op, width, lhs, rhs }),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn int_compare(&mut self, op: IntCompare, width: Width, (): (), (): ()) -> Result<()> {
+        let rhs = self.pop();
+        let lhs = self.al.pop();
+        let cc = crate::x64::int::condition(op);
+        self.push_pending(Ty::I32, Pending::Compare { cc, width, lhs, rhs, test: false });
+        Ok(())
+    }
+
+    fn int_eqz(&mut self, width: Width, (): ()) -> Result<()> {
+        self.eqz(width);
+        Ok(())
+    }
+
+    fn wide(&mut self, op: WideOp, _operands: &[()]) -> Result<((), ())> {
+        self.wide_now(op);
+        Ok(((), ()))
+    }
+
+    fn float_unary(&mut self, op: FloatUnary, width: Width, (): ()) -> Result<()> {
+        let value = self.pop();
+        let reg = self.float_unary_now(op, width, value);
+        self.push_reg(width.float(), reg);
+        Ok(())
+    }
+
+    fn float_binary(&mut self, op: FloatBinary, width: Width, (): (), (): ()) -> Result<()> {
+        let rhs = self.pop();
+        let lhs = self.al.pop();
+        self.push_pending(width.float(), Pending::FloatBinary { op, width, lhs, rhs });
+        Ok(())
+    }
+
+    fn float_compare(&mut self, op: FloatCompare, width: Width, (): (), (): ()) -> Result<()> {
+        let rhs = self.pop();
+        let lhs = self.al.pop();
+        self.push_pending(Ty::I32, Pending::FloatCompare { op, width, lhs, rhs, negated: false });
+        Ok(())
+    }
+
+    fn convert(&mut self, op: Convert, (): ()) -> Result<()> {
+        let value = self.pop();
+        let reg = self.convert_now(op, value);
+        self.push_reg(op.types().1, reg);
+        Ok(())
+    }
+
+    fn load(&mut self, access: &Access, op: Load, (): ()) -> Result<()> {
+        let index = self.pop();
+        match self.place(access, index) {
+            Some(place) => {
+                self.push_pending(op.ty(), Pending::Load { op, place, offset: Some(self.offset) });
+            }
+            None => self.push_anything(op.ty()),
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, access: &Access, op: Store, (): (), (): ()) -> Result<()> {
+        let value = self.pop();
+        let index = self.al.pop();
+        self.store_now(access, op, index, value);
+        Ok(())
+    }
+
+    fn memory_size(&mut self, memory: &MemoryRef) -> Result<()> {
+        self.settle();
+        self.memory_size_now(memory);
+        Ok(())
+    }
+
+    fn atomic_load(&mut self, access: &Access, width: AtomicWidth, (): ()) -> Result<()> {
+        // Every aligned load is sequentially consistent where stores are locked.
+        self.load(access, crate::x64::atomic::plain_load(width), ())
+    }
+
+    fn atomic_store(&mut self, access: &Access, width: AtomicWidth, (): (), (): ()) -> Result<()> {
+        let value = self.pop();
+        let index = self.al.pop();
+        self.atomic_store_now(access, width, index, value);
+        Ok(())
+    }
+
+    fn atomic_rmw(&mut self, access: &Access, op: AtomicRmw, width: AtomicWidth, (): (), (): ()) -> Result<()> {
+        let value = self.pop();
+        let index = self.al.pop();
+        self.atomic_rmw_now(access, op, width, index, value);
+        Ok(())
+    }
+
+    fn atomic_cmpxchg(&mut self, access: &Access, width: AtomicWidth, (): (), (): (), (): ()) -> Result<()> {
+        let replacement = self.pop();
+        let expected = self.al.pop();
+        let index = self.al.pop();
+        self.atomic_cmpxchg_now(access, width, index, expected, replacement);
+        Ok(())
+    }
+
+    fn atomic_fence(&mut self) -> Result<()> {
+        self.settle();
+        self.fence();
+        Ok(())
+    }
+
+    fn call(&mut self, callee: Callee<()>, signature: &Signature, _args: &[()], results: &mut Vec<()>) -> Result<()> {
+        self.settle();
+        self.call_now(callee, signature);
+        results.resize(signature.results.len(), ());
+        Ok(())
+    }
+
+    fn return_call(&mut self, callee: Callee<()>, signature: &Signature, _args: &[()]) -> Result<()> {
+        self.settle();
+        self.return_call_now(callee, signature);
+        self.live = false;
+        Ok(())
+    }
+
+    fn libcall(
+        &mut self,
+        call: Libcall,
+        immediates: &[u64],
+        operand_types: &[Ty],
+        _operands: &[()],
+        narrow: bool,
+    ) -> Result<Option<()>> {
+        self.settle();
+        Ok(self.libcall_now(call, immediates, operand_types.len(), narrow).then_some(()))
+    }
+
+    fn trap(&mut self, code: TrapCode) -> Result<()> {
+        self.settle();
+        self.trap_now(code);
+        self.live = false;
+        Ok(())
+    }
+
+    fn block(&mut self, sig: BlockSig<'_>, _params: &[()]) -> Result<Frame> {
+        self.settle();
+        Ok(self.open_block(sig))
+    }
+
+    fn loop_(&mut self, sig: BlockSig<'_>, _params: &mut [()]) -> Result<Frame> {
+        self.settle();
+        Ok(self.open_loop(sig))
+    }
+
+    fn if_(&mut self, sig: BlockSig<'_>, _params: &[()], (): ()) -> Result<Frame> {
+        Ok(self.open_if(sig))
+    }
+
+    fn else_(&mut self, frame: &mut Frame, fallthrough: Option<&[()]>, _params: &mut [()]) -> Result<()> {
+        self.open_else(frame, fallthrough.is_some());
+        self.live = true;
+        Ok(())
+    }
+
+    fn end(&mut self, frame: Frame, fallthrough: Option<&[()]>, branched: bool, results: &mut Vec<()>) -> Result<()> {
+        let count = frame.result_count();
+        self.live = self.close_block(frame, fallthrough.is_some(), branched);
+        if self.live {
+            results.resize(count, ());
+        }
+        Ok(())
+    }
+
+    fn br(&mut self, frame: &mut Frame, _args: &[()]) -> Result<()> {
+        self.settle();
+        self.branch(frame);
+        self.live = false;
+        Ok(())
+    }
+
+    fn br_if(&mut self, frame: &mut Frame, _args: &[()], (): ()) -> Result<()> {
+        self.branch_if(frame);
+        Ok(())
+    }
+
+    fn br_on_null(&mut self, frame: &mut Frame, _args: &[()], (): ()) -> Result<()> {
+        self.branch_on_null(frame);
+        Ok(())
+    }
+
+    fn br_on_non_null(&mut self, frame: &mut Frame, _args: &[()]) -> Result<()> {
+        self.branch_on_non_null(frame);
+        Ok(())
+    }
+
+    fn br_table(&mut self, frames: &mut [Frame], targets: &[u32], default: u32, _args: &[()], (): ()) -> Result<()> {
+        self.branch_table(frames, targets, default);
+        self.live = false;
+        Ok(())
+    }
+
+    fn return_(&mut self, _values: &[()]) -> Result<()> {
+        self.settle();
+        self.return_now();
+        self.live = false;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.finish_cold();
+        self.finish_frame();
+        #[cfg(debug_assertions)]
+        assert!(self.a.labels.all_resolved(), "a branch goes nowhere");
+        self.close(Symbol::Function(self.index))
+    }
+
+    fn simd_unary(&mut self, op: SimdUnary, (): ()) -> Result<()> {
+        self.v_unary(op)
+    }
+
+    fn simd_binary(&mut self, op: SimdBinary, (): (), (): ()) -> Result<()> {
+        self.v_binary(op)
+    }
+
+    fn simd_ternary(&mut self, op: SimdTernary, (): (), (): (), (): ()) -> Result<()> {
+        self.v_ternary(op)
+    }
+
+    fn simd_shift(&mut self, op: SimdShift, shape: IntShape, (): (), (): ()) -> Result<()> {
+        self.v_shift(op, shape)
+    }
+
+    fn simd_int_compare(&mut self, op: IntCompare, shape: IntShape, (): (), (): ()) -> Result<()> {
+        self.v_int_compare(op, shape)
+    }
+
+    fn simd_float_unary(&mut self, op: FloatUnary, width: Width, (): ()) -> Result<()> {
+        self.v_float_unary(op, width)
+    }
+
+    fn simd_float_binary(&mut self, op: SimdFloatBinary, width: Width, (): (), (): ()) -> Result<()> {
+        self.v_float_binary(op, width)
+    }
+
+    fn simd_float_compare(&mut self, op: FloatCompare, width: Width, (): (), (): ()) -> Result<()> {
+        self.v_float_compare(op, width)
+    }
+
+    fn simd_test(&mut self, op: SimdTest, (): ()) -> Result<()> {
+        self.v_test(op)
+    }
+
+    fn simd_convert(&mut self, op: SimdConvert, (): ()) -> Result<()> {
+        self.v_convert(op)
+    }
+
+    fn simd_splat(&mut self, shape: Shape, (): ()) -> Result<()> {
+        self.v_splat(shape)
+    }
+
+    fn simd_extract_lane(&mut self, shape: Shape, lane: u8, signed: bool, (): ()) -> Result<()> {
+        self.v_extract_lane(shape, lane, signed)
+    }
+
+    fn simd_replace_lane(&mut self, shape: Shape, lane: u8, (): (), (): ()) -> Result<()> {
+        self.v_replace_lane(shape, lane)
+    }
+
+    fn simd_shuffle(&mut self, lanes: [u8; 16], (): (), (): ()) -> Result<()> {
+        self.v_shuffle(lanes)
+    }
+
+    fn simd_load(&mut self, access: &Access, op: SimdLoad, (): ()) -> Result<()> {
+        self.v_load(access, op)
+    }
+
+    fn simd_load_lane(&mut self, access: &Access, bytes: u8, lane: u8, (): (), (): ()) -> Result<()> {
+        self.v_load_lane(access, bytes, lane)
+    }
+
+    fn simd_store_lane(&mut self, access: &Access, bytes: u8, lane: u8, (): (), (): ()) -> Result<()> {
+        self.v_store_lane(access, bytes, lane)
+    }
+}

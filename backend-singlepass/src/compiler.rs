@@ -1,0 +1,149 @@
+//! The compiler's settings, its identity, and its per-thread worker.
+
+use std::borrow::Cow;
+
+use wasmer_runtime_core::compiler::{
+    Abi, BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Trampoline, Worker,
+};
+use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::translate::func::FuncTranslator;
+
+use crate::codegen::Codegen;
+use crate::x64::trampoline;
+
+/// The name in identities and messages.
+pub(crate) const NAME: &str = "singlepass";
+
+/// Counts changes to the emitted code: part of every cache key.
+const REVISION: u32 = 1;
+
+/// What a processor has beyond SSE4.1, the least that this compiler works with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cpu {
+    /// `popcnt`.
+    pub popcnt: bool,
+    /// `lzcnt`.
+    pub lzcnt: bool,
+    /// BMI1.
+    pub bmi1: bool,
+    /// BMI2.
+    pub bmi2: bool,
+    /// AVX.
+    pub avx: bool,
+    /// AVX2.
+    pub avx2: bool,
+    /// Fused multiply-add; only used together with AVX.
+    pub fma: bool,
+}
+
+impl Cpu {
+    /// SSE4.1 and nothing else.
+    pub const BASELINE: Self =
+        Self { popcnt: false, lzcnt: false, bmi1: false, bmi2: false, avx: false, avx2: false, fma: false };
+
+    /// What x86-64-v3 has.
+    pub const V3: Self = Self { popcnt: true, lzcnt: true, bmi1: true, bmi2: true, avx: true, avx2: true, fma: true };
+
+    /// What this machine has; nothing if it lacks SSE4.1.
+    #[cfg(target_arch = "x86_64")]
+    fn host() -> Option<Self> {
+        if !(is_x86_feature_detected!("sse4.1") && is_x86_feature_detected!("ssse3")) {
+            return None;
+        }
+        let avx = is_x86_feature_detected!("avx");
+        Some(Self {
+            popcnt: is_x86_feature_detected!("popcnt"),
+            lzcnt: is_x86_feature_detected!("lzcnt"),
+            bmi1: is_x86_feature_detected!("bmi1"),
+            bmi2: avx && is_x86_feature_detected!("bmi2"),
+            avx,
+            avx2: avx && is_x86_feature_detected!("avx2"),
+            fma: avx && is_x86_feature_detected!("fma"),
+        })
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn host() -> Option<Self> {
+        None
+    }
+}
+
+/// The compiler. Immutable; any number of threads may take workers from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Singlepass {
+    cpu: Cpu,
+}
+
+impl Singlepass {
+    /// For this machine, with everything it has. Fails if it is not an x86-64 with SSE4.1.
+    pub fn new() -> Result<Self, CompileError> {
+        match Cpu::host() {
+            Some(cpu) => Ok(Self { cpu }),
+            None => Err(CompileError::Limit(format!("{NAME}: the processor is not an x86-64 with SSE4.1"))),
+        }
+    }
+
+    /// For a processor that has this.
+    pub fn with_cpu(cpu: Cpu) -> Self {
+        Self { cpu }
+    }
+}
+
+impl Compiler for Singlepass {
+    fn id(&self) -> BackendId {
+        let version = Cow::Owned(format!("{}+{REVISION}", env!("CARGO_PKG_VERSION")));
+        BackendId { name: NAME, version, abi: Abi::Singlepass }
+    }
+
+    fn fingerprint(&self, key: &mut KeyHasher) {
+        let Cpu { popcnt, lzcnt, bmi1, bmi2, avx, avx2, fma } = self.cpu;
+        for (name, has) in [
+            ("popcnt", popcnt),
+            ("lzcnt", lzcnt),
+            ("bmi1", bmi1),
+            ("bmi2", bmi2),
+            ("avx", avx),
+            ("avx2", avx2),
+            ("fma", fma),
+        ] {
+            key.setting(name, [has as u8]);
+        }
+    }
+
+    fn batch_bytes(&self) -> usize {
+        1
+    }
+
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(SinglepassWorker { codegen: Codegen::new(self.cpu), translator: FuncTranslator::new() })
+    }
+}
+
+/// One thread's compiler.
+struct SinglepassWorker {
+    codegen: Codegen,
+    translator: FuncTranslator<Codegen>,
+}
+
+impl Worker for SinglepassWorker {
+    fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
+        let Self { codegen, translator } = self;
+        codegen.set_module(batch.module);
+        codegen.append_to(output, |codegen| {
+            for input in &mut *batch.functions {
+                codegen.start_function(input.index);
+                translator.translate(batch.module, input, codegen)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn trampoline(
+        &mut self,
+        module: &ModuleInfo,
+        trampoline: &Trampoline,
+        output: &mut Output,
+    ) -> Result<(), CompileError> {
+        self.codegen.append_to(output, |codegen| trampoline::build(codegen, module, *trampoline))
+    }
+}

@@ -1,0 +1,348 @@
+//! Structured control: frames, branches and merges.
+//!
+//! A label's operands have fixed places: a single one is in the first result register of its class, several (and those of
+//! loops) are in their places in the frame. The pinned locals are in the state of the label: the first branch sets it, later ones
+//! weaken it or repair theirs ([`State::merge`]); loop headers are bound, so their state is fixed, with all pins loaded.
+
+use wasmer_runtime_core::translate::codegen::BlockSig;
+use wasmer_runtime_core::types::{Ty, Width};
+
+use crate::alloc::{Loc, Repair, State};
+use crate::codegen::Codegen;
+use crate::labels::Label;
+use crate::regs::Machine;
+use crate::x64::Asm;
+use crate::x64::Condition;
+use crate::x64::label_register;
+
+/// A control frame that was opened in live code.
+pub(crate) struct Frame {
+    label: Label,
+    is_loop: bool,
+    /// Operands below its parameters.
+    height: usize,
+    /// Where its parameters and results start in the list of types.
+    types: usize,
+    params: usize,
+    results: usize,
+    /// What branches have agreed on.
+    target: Option<State>,
+    /// The other arm of an `if`.
+    other: Option<(Label, State)>,
+    /// Where the other arm starts, if a jump of the first arm's end stands before it.
+    jump_before: Option<usize>,
+    /// The branch table that has last asked for a target, and the one it got.
+    table: (u32, Label),
+}
+
+impl Frame {
+    pub(crate) fn result_count(&self) -> usize {
+        self.results
+    }
+}
+
+/// What branch tables need, kept from table to table.
+#[derive(Default)]
+pub(crate) struct Tables {
+    /// How many tables there were.
+    count: u32,
+    /// Code between the table and the targets that need any.
+    stubs: Vec<(u32, Label, Repair)>,
+}
+
+impl Tables {
+    pub(crate) fn clear(&mut self) {
+        self.count = 0;
+        self.stubs.clear();
+    }
+}
+
+impl Codegen {
+    fn frame(&mut self, is_loop: bool, sig: BlockSig<'_>) -> Frame {
+        let label = self.a.labels.create();
+        let types = self.types.len();
+        self.types.extend_from_slice(sig.params);
+        self.types.extend_from_slice(sig.results);
+        Frame {
+            label,
+            is_loop,
+            height: self.al.len() - sig.params.len(),
+            types,
+            params: sig.params.len(),
+            results: sig.results.len(),
+            target: None,
+            other: None,
+            jump_before: None,
+            table: (0, label),
+        }
+    }
+
+    /// The frame of the function's body.
+    pub(crate) fn body_frame(&mut self) -> Frame {
+        let results = std::mem::take(&mut self.results);
+        let frame = self.frame(false, BlockSig { params: &[], results: &results });
+        self.results = results;
+        frame
+    }
+
+    /// Flushes the operands; the topmost `count` go to their places even if they are constants.
+    fn flush(&mut self, count: usize) {
+        let height = self.al.len();
+        self.al.flush_to(&mut self.a, height);
+        for at in height - count..height {
+            let entry = self.al.stack[at];
+            if entry.loc != Loc::Slot {
+                let place = self.al.place(entry.end);
+                self.al.store_operand(&mut self.a, entry, place);
+                self.al.stack[at].loc = Loc::Slot;
+            }
+        }
+    }
+
+    pub(crate) fn open_block(&mut self, sig: BlockSig<'_>) -> Frame {
+        self.flush(0);
+        self.frame(false, sig)
+    }
+
+    pub(crate) fn open_loop(&mut self, sig: BlockSig<'_>) -> Frame {
+        self.flush(sig.params.len());
+        let fixed = self.fixed_registers();
+        self.al.fetch_all(&mut self.a, fixed);
+        let mut frame = self.frame(true, sig);
+        frame.target = Some(self.al.state);
+        self.a.bind(frame.label);
+        frame
+    }
+
+    pub(crate) fn open_if(&mut self, sig: BlockSig<'_>) -> Frame {
+        // The condition may be pending; what is below it is stored before it is computed.
+        let height = self.al.len() - 1;
+        self.al.flush_to(&mut self.a, height);
+        let condition = self.pop_condition();
+        let other = self.a.labels.create();
+        // Stores leave the flags alone.
+        self.flush(sig.params.len());
+        self.jump_if(condition.negate(), other);
+        let mut frame = self.frame(false, sig);
+        frame.other = Some((other, self.al.state));
+        frame
+    }
+
+    pub(crate) fn open_else(&mut self, frame: &mut Frame, fallthrough: bool) {
+        if fallthrough {
+            self.settle();
+            self.branch(frame);
+            frame.jump_before = Some(self.a.position());
+        }
+        self.al.truncate::<Asm>(frame.height);
+        let (other, state) = frame.other.expect("`else` belongs to an `if`");
+        self.a.bind(other);
+        self.al.state = state;
+        for at in frame.types..frame.types + frame.params {
+            self.push(self.types[at], Loc::Slot);
+        }
+    }
+
+    /// Returns whether the code behind the block can be reached; then the results are on the operand stack.
+    pub(crate) fn close_block(&mut self, frame: Frame, fallthrough: bool, branched: bool) -> bool {
+        if fallthrough {
+            self.settle();
+        }
+        if branched {
+            self.merge_results(&frame, fallthrough);
+        } else if !fallthrough {
+            self.al.truncate::<Asm>(frame.height);
+        }
+        self.types.truncate(frame.types);
+        branched || fallthrough
+    }
+
+    fn merge_results(&mut self, frame: &Frame, fallthrough: bool) {
+        let mut target = frame.target.expect("a branch to the block has set the state");
+        if fallthrough {
+            self.move_label_operands(frame);
+            let repair = target.merge(self.al.state, self.al.pins);
+            self.al.repair(&mut self.a, repair);
+            if frame.jump_before == Some(self.a.position())
+                && let Some((other, _)) = frame.other
+            {
+                // An empty second arm: the first falls through to the end.
+                self.a.remove_jump(frame.label, other);
+            }
+        }
+        self.a.bind(frame.label);
+        self.al.truncate::<Asm>(frame.height);
+        self.al.state = target;
+        let results = frame.types + frame.params..frame.types + frame.params + frame.results;
+        if let [ty] = self.types[results.clone()] {
+            let reg = label_register(ty);
+            self.al.occupy(reg);
+            self.push_reg(ty, reg);
+        } else {
+            for at in results {
+                self.push(self.types[at], Loc::Slot);
+            }
+        }
+    }
+
+    /// The types of a label's operands, in the list of types.
+    fn label_types(&self, frame: &Frame) -> std::ops::Range<usize> {
+        let params = frame.types + frame.params;
+        if frame.is_loop { frame.types..params } else { params..params + frame.results }
+    }
+
+    /// Whether the topmost operands are where the label wants them.
+    fn operands_in_place(&self, frame: &Frame) -> bool {
+        let types = self.label_types(frame);
+        let stack = &self.al.stack;
+        if types.len() == 1 && !frame.is_loop {
+            let top = &stack[stack.len() - 1];
+            return top.loc == Loc::Reg(label_register(top.ty));
+        }
+        let mut end = self.al.end_at(frame.height);
+        stack[stack.len() - types.len()..].iter().all(|entry| {
+            end += entry.ty.bytes().max(8);
+            entry.loc == Loc::Slot && entry.end == end
+        })
+    }
+
+    /// Moves the topmost operands to where the label wants them. The operand stack does not change: the code is on the branch only.
+    fn move_label_operands(&mut self, frame: &Frame) {
+        let types = self.label_types(frame);
+        let first = self.al.len() - types.len();
+        if types.len() == 1 && !frame.is_loop {
+            let entry = self.al.stack[first];
+            self.al.load_into(&mut self.a, entry, label_register(entry.ty));
+            return;
+        }
+        // Places are at or below those of the operands that move there, so the order is that of the stack.
+        let mut end = self.al.end_at(frame.height);
+        for at in first..self.al.len() {
+            let entry = self.al.stack[at];
+            end += entry.ty.bytes().max(8);
+            let place = self.al.place(end);
+            self.al.store_operand(&mut self.a, entry, place);
+        }
+    }
+
+    /// Agrees with the other branches to a label about the pinned locals.
+    fn agree(&mut self, frame: &mut Frame) -> Repair {
+        match &mut frame.target {
+            None => {
+                frame.target = Some(self.al.state);
+                Repair::default()
+            }
+            Some(target) if frame.is_loop => target.require(self.al.state),
+            Some(target) => target.merge(self.al.state, self.al.pins),
+        }
+    }
+
+    /// The branch's code but for the jump.
+    fn prepare(&mut self, frame: &Frame, repair: Repair) {
+        self.move_label_operands(frame);
+        self.al.repair(&mut self.a, repair);
+    }
+
+    pub(crate) fn branch(&mut self, frame: &mut Frame) {
+        let repair = self.agree(frame);
+        self.prepare(frame, repair);
+        self.a.jmp(frame.label);
+    }
+
+    pub(crate) fn branch_if(&mut self, frame: &mut Frame) {
+        let condition = self.pop_condition();
+        self.branch_on(frame, condition);
+    }
+
+    /// Branches when the condition, which is in the flags, holds.
+    pub(crate) fn branch_on(&mut self, frame: &mut Frame, condition: Condition) {
+        let repair = self.agree(frame);
+        if repair.is_empty() && self.operands_in_place(frame) {
+            self.jump_if(condition, frame.label);
+            return;
+        }
+        let next = self.a.labels.create();
+        self.jump_if(condition.negate(), next);
+        self.prepare(frame, repair);
+        self.a.jmp(frame.label);
+        self.a.bind(next);
+    }
+
+    pub(crate) fn branch_on_null(&mut self, frame: &mut Frame) {
+        let mut reference = self.pop();
+        let reg = self.al.in_reg(&mut self.a, &mut reference);
+        self.a.test(Width::W64, reg, reg);
+        self.branch_on(frame, Condition::NULL);
+        self.push(reference.ty, reference.loc);
+    }
+
+    pub(crate) fn branch_on_non_null(&mut self, frame: &mut Frame) {
+        self.settle();
+        let mut reference = self.al.pop();
+        let reg = self.al.in_reg(&mut self.a, &mut reference);
+        self.a.test(Width::W64, reg, reg);
+        // The branch carries the reference.
+        self.push(reference.ty, reference.loc);
+        self.branch_on(frame, Condition::NOT_NULL);
+        let reference = self.al.pop();
+        self.al.drop_entry(reference);
+    }
+
+    pub(crate) fn branch_table(&mut self, frames: &mut [Frame], targets: &[u32], default: u32) {
+        let mut index = self.pop();
+        let beyond = self.table_start(frames, default);
+        if targets.is_empty() {
+            self.al.drop_entry(index);
+            self.a.jmp(beyond);
+        } else {
+            let index = self.al.own(&mut self.a, &mut index);
+            let base = self.jump_through_table(index, targets.len() as u32, beyond);
+            for &target in targets {
+                let label = self.table_target(frames, target);
+                self.a.table_entry(label, base);
+            }
+        }
+        let mut stubs = std::mem::take(&mut self.tables.stubs);
+        for (position, stub, repair) in stubs.drain(..) {
+            self.a.bind(stub);
+            let frame = &frames[position as usize];
+            self.prepare(frame, repair);
+            self.a.jmp(frame.label);
+        }
+        self.tables.stubs = stubs;
+    }
+
+    fn table_start(&mut self, frames: &mut [Frame], default: u32) -> Label {
+        self.tables.count += 1;
+        self.table_target(frames, default)
+    }
+
+    /// Where a table's entry for a frame goes: to its label, or to a stub that prepares the branch.
+    fn table_target(&mut self, frames: &mut [Frame], position: u32) -> Label {
+        let frame = &mut frames[position as usize];
+        if frame.table.0 == self.tables.count {
+            return frame.table.1;
+        }
+        let repair = self.agree(frame);
+        let label = if repair.is_empty() && self.operands_in_place(frame) {
+            frame.label
+        } else {
+            let stub = self.a.labels.create();
+            self.tables.stubs.push((position, stub, repair));
+            stub
+        };
+        frame.table = (self.tables.count, label);
+        label
+    }
+
+    /// The registers of [`Machine::FIXED`] that this module uses.
+    fn fixed_registers(&self) -> crate::regs::RegSet {
+        if self.has_memory { Asm::FIXED } else { Asm::FIXED.without(crate::x64::MEMORY) }
+    }
+
+    /// A result of an operator that always traps.
+    pub(crate) fn push_anything(&mut self, ty: Ty) {
+        let loc = if ty == Ty::V128 { Loc::Vector(self.a.pool(0)) } else { Loc::Const(0) };
+        self.push(ty, loc);
+    }
+}

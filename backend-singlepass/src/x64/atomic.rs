@@ -1,0 +1,212 @@
+//! Atomic accesses.
+
+use wasmer_runtime_core::translate::codegen::Access;
+use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::Width;
+
+use crate::alloc::Entry;
+use crate::alloc::Loc;
+use crate::codegen::Codegen;
+use crate::regs::Reg;
+use crate::x64::asm::{Alu, Cc, Op, Rm};
+use crate::x64::memory::Place;
+use crate::x64::regs::*;
+
+/// The load that an atomic one is.
+pub(crate) const fn plain_load(width: AtomicWidth) -> Load {
+    match (width.bytes, width.value) {
+        (1, to) => Load::Int8 { to, signed: false },
+        (2, to) => Load::Int16 { to, signed: false },
+        (4, Width::W64) => Load::Int32 { signed: false },
+        (4, Width::W32) => Load::I32,
+        _ => Load::I64,
+    }
+}
+
+/// An instruction for one byte, and its forms for more.
+fn sized(bytes: u8, map: u8, opcode: u8) -> Op {
+    match bytes {
+        1 => Op::new(0, map, opcode).byte(),
+        2 => Op::new(0x66, map, opcode + 1),
+        4 => Op::new(0, map, opcode + 1),
+        _ => Op::new(0, map, opcode + 1).w(),
+    }
+}
+
+impl Codegen {
+    /// A locked instruction on an integer in memory.
+    fn locked(&mut self, op: Op, reg: Reg, place: &Place) {
+        self.traps(TrapCode::MemoryOutOfBounds);
+        // lock
+        self.a.bytes(&[0xf0]);
+        self.a.op(op, reg.0, &Rm::Mem(place.mem));
+    }
+
+    /// Makes a narrow value in a register one of the operand's type.
+    fn extend(&mut self, bytes: u8, reg: Reg) {
+        match bytes {
+            1 => self.a.movzx8(reg, reg),
+            2 => self.a.op(Op::new(0, 1, 0xb7), reg.0, &Rm::Reg(reg)),
+            4 => self.a.mov_int(Width::W32, reg, reg),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn atomic_store_now(&mut self, access: &Access, width: AtomicWidth, index: Entry, mut value: Entry) {
+        let Some(place) = self.place(access, index) else {
+            self.al.drop_entry(value);
+            return;
+        };
+        let reg = self.al.own(&mut self.a, &mut value);
+        self.traps(TrapCode::MemoryOutOfBounds);
+        // xchg with memory is locked.
+        self.a.op(sized(width.bytes, 0, 0x86), reg.0, &Rm::Mem(place.mem));
+        self.al.release(reg);
+        self.release_place(place);
+    }
+
+    pub(crate) fn atomic_rmw_now(
+        &mut self,
+        access: &Access,
+        op: AtomicRmw,
+        width: AtomicWidth,
+        index: Entry,
+        mut value: Entry,
+    ) {
+        let ty = width.value.int();
+        let Some(place) = self.place(access, index) else {
+            self.al.drop_entry(value);
+            self.push_anything(ty);
+            return;
+        };
+        let bytes = width.bytes;
+        let result = match op {
+            AtomicRmw::Add | AtomicRmw::Sub => {
+                let reg = self.al.own(&mut self.a, &mut value);
+                if op == AtomicRmw::Sub {
+                    // neg
+                    self.a.op(Op::new(0, 0, 0xf7).w(), 3, &Rm::Reg(reg));
+                }
+                self.locked(sized(bytes, 1, 0xc0), reg, &place);
+                reg
+            }
+            AtomicRmw::Xchg => {
+                let reg = self.al.own(&mut self.a, &mut value);
+                self.traps(TrapCode::MemoryOutOfBounds);
+                self.a.op(sized(bytes, 0, 0x86), reg.0, &Rm::Mem(place.mem));
+                reg
+            }
+            AtomicRmw::And => self.atomic_loop(Alu::And, bytes, width, place, value),
+            AtomicRmw::Or => self.atomic_loop(Alu::Or, bytes, width, place, value),
+            AtomicRmw::Xor => self.atomic_loop(Alu::Xor, bytes, width, place, value),
+        };
+        self.release_place_but(place, result);
+        self.extend(bytes, result);
+        self.push_reg(ty, result);
+    }
+
+    fn release_place_but(&mut self, mut place: Place, result: Reg) {
+        place.held = place.held.without(result);
+        self.release_place(place);
+    }
+
+    /// Moves the address' registers out of the accumulator, which the caller then has.
+    fn take_accumulator(&mut self, place: &mut Place, values: &mut [&mut Entry]) {
+        if self.al.is_free(RAX) {
+            self.al.occupy(RAX);
+            return;
+        }
+        if place.held.has(RAX) {
+            let other = self.al.alloc(&mut self.a, wasmer_runtime_core::types::Ty::I64);
+            self.a.mov_int(Width::W64, other, RAX);
+            place.held = place.held.without(RAX).with(other);
+            if place.mem.base == RAX {
+                place.mem.base = other;
+            }
+            if place.mem.index == Some(RAX) {
+                place.mem.index = Some(other);
+            }
+            return;
+        }
+        for value in values {
+            if value.loc == Loc::Reg(RAX) {
+                let other = self.al.alloc(&mut self.a, value.ty);
+                self.a.mov_int(Width::W64, other, RAX);
+                value.loc = Loc::Reg(other);
+                return;
+            }
+        }
+        self.al.take(&mut self.a, RAX);
+    }
+
+    /// Exchanges until nothing came between; the old value is in the accumulator.
+    fn atomic_loop(&mut self, alu: Alu, bytes: u8, width: AtomicWidth, mut place: Place, mut value: Entry) -> Reg {
+        self.take_accumulator(&mut place, &mut [&mut value]);
+        let operand = self.al.in_reg(&mut self.a, &mut value);
+        let new = self.al.alloc(&mut self.a, width.value.int());
+        self.traps(TrapCode::MemoryOutOfBounds);
+        match plain_load(width) {
+            Load::Int8 { .. } => self.a.op(Op::new(0, 1, 0xb6), RAX.0, &Rm::Mem(place.mem)),
+            Load::Int16 { .. } => self.a.op(Op::new(0, 1, 0xb7), RAX.0, &Rm::Mem(place.mem)),
+            Load::I64 => self.a.load_int(Width::W64, RAX, &place.mem),
+            _ => self.a.load_int(Width::W32, RAX, &place.mem),
+        }
+        let again = self.a.labels.create();
+        self.a.bind(again);
+        self.a.mov_int(Width::W64, new, RAX);
+        self.a.alu(alu, Width::W64, new, &Rm::Reg(operand));
+        self.locked(sized(bytes, 1, 0xb0), new, &place);
+        self.a.jcc(Cc::NE, again);
+        self.al.release(new);
+        self.al.drop_entry(value);
+        for reg in place.held {
+            self.al.release(reg);
+        }
+        RAX
+    }
+
+    /// A narrow access compares the zero-extended old value with all of `expected`. Where high bits of `expected` are set that fails whatever the
+    /// memory holds: then the narrow comparison, if it succeeds, stores what is there already.
+    pub(crate) fn atomic_cmpxchg_now(
+        &mut self,
+        access: &Access,
+        width: AtomicWidth,
+        index: Entry,
+        expected: Entry,
+        mut replacement: Entry,
+    ) {
+        let ty = width.value.int();
+        let Some(mut place) = self.place(access, index) else {
+            self.al.drop_entry(expected);
+            self.al.drop_entry(replacement);
+            self.push_anything(ty);
+            return;
+        };
+        if expected.loc != Loc::Reg(RAX) {
+            self.take_accumulator(&mut place, &mut [&mut replacement]);
+            self.al.load_into(&mut self.a, expected, RAX);
+            self.al.drop_entry(expected);
+        }
+        let new = self.al.own(&mut self.a, &mut replacement);
+        let is_narrow = u32::from(width.bytes) * 8 < width.value.bits();
+        if is_narrow {
+            let low = self.al.alloc(&mut self.a, ty);
+            self.a.mov_int(Width::W64, low, RAX);
+            self.extend(width.bytes, low);
+            self.a.alu(Alu::Cmp, Width::W64, low, &Rm::Reg(RAX));
+            self.a.cmov(Cc::NE, Width::W64, new, &Rm::Reg(low));
+            self.al.release(low);
+        }
+        self.locked(sized(width.bytes, 1, 0xb0), new, &place);
+        self.extend(width.bytes, RAX);
+        self.al.release(new);
+        self.release_place(place);
+        self.push_reg(ty, RAX);
+    }
+
+    /// `mfence`
+    pub(crate) fn fence(&mut self) {
+        self.a.bytes(&[0x0f, 0xae, 0xf0]);
+    }
+}

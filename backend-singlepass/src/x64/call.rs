@@ -1,0 +1,362 @@
+//! Calls of functions and of libcalls, globals.
+
+use wasmer_runtime_core::compiler::{Abi, Reloc, RelocKind, Symbol};
+use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::translate::codegen::{Callee, GlobalRef, Location, TableRef};
+use wasmer_runtime_core::translate::ops::Load;
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
+use wasmer_runtime_core::vm::layout::*;
+
+use crate::alloc::{Entry, Loc};
+use crate::codegen::{Codegen, Pending};
+use crate::moves::{Move, Source, resolve};
+use crate::regs::{Machine, Reg, RegSet};
+use crate::x64::asm::{Alu, Asm, Cc, Mem, Op, Rm};
+use crate::x64::cold::{Cold, Resolve};
+use crate::x64::frame::overflow_place;
+use crate::x64::memory::Place;
+use crate::x64::regs::*;
+
+/// The integer arguments of the system's C convention.
+const C_ARGS: [Reg; 6] = [RDI, RSI, RDX, RCX, R8, R9];
+
+/// How a callee is reached once the arguments are in place.
+enum Entrance {
+    Direct(DefinedFuncIdx),
+    /// Entry and vmctx stand in the vmctx.
+    Import(i32),
+    /// A function reference, in an operand register.
+    Reference(Reg),
+}
+
+impl Codegen {
+    /// The vmctx is in its register.
+    #[inline]
+    pub(crate) fn need_vmctx(&mut self) {
+        if !self.al.state.regs.has(VMCTX) {
+            self.a.reload(VMCTX, &mut self.al.state.regs);
+        }
+    }
+
+    pub(crate) fn call_now(&mut self, callee: Callee<()>, signature: &Signature) {
+        let entrance = self.entrance(callee, signature.params.len());
+        self.pass(&signature.params, Dealer::args());
+        match entrance {
+            Entrance::Direct(index) => {
+                self.mark();
+                self.a.bytes(&[0xe8, 0, 0, 0, 0]);
+                self.refer_to_function(index);
+            }
+            Entrance::Import(offset) => {
+                self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
+                self.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
+                self.mark();
+                self.a.op(Op::new(0, 0, 0xff), 2, &Rm::Reg(RAX));
+            }
+            Entrance::Reference(reg) => {
+                self.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
+                self.mark();
+                self.a.op(Op::new(0, 0, 0xff), 2, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
+                self.al.release(reg);
+            }
+        }
+        self.drop_operands(signature.params.len());
+        self.al.clobber();
+        self.take_results(&signature.results);
+    }
+
+    pub(crate) fn return_call_now(&mut self, callee: Callee<()>, signature: &Signature) {
+        let entrance = self.entrance(callee, signature.params.len());
+        self.pass(&signature.params, Dealer::args());
+        self.a.leave_frame();
+        match entrance {
+            Entrance::Direct(index) => {
+                self.a.bytes(&[0xe9, 0, 0, 0, 0]);
+                self.refer_to_function(index);
+            }
+            Entrance::Import(offset) => {
+                self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
+                self.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
+                self.a.op(Op::new(0, 0, 0xff), 4, &Rm::Reg(RAX));
+            }
+            Entrance::Reference(reg) => {
+                self.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
+                self.a.op(Op::new(0, 0, 0xff), 4, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
+                self.al.release(reg);
+            }
+        }
+        self.drop_operands(signature.params.len());
+    }
+
+    /// The last four bytes refer to a function.
+    fn refer_to_function(&mut self, index: DefinedFuncIdx) {
+        let offset = self.a.position() as u32 - 4;
+        let target = Symbol::Function(index);
+        self.reloc(Reloc { offset, kind: RelocKind::X64Pc32, target, addend: -4 });
+    }
+
+    fn drop_operands(&mut self, count: usize) {
+        for _ in 0..count {
+            let entry = self.al.pop();
+            self.al.drop_entry(entry);
+        }
+    }
+
+    /// Finds the callee, and puts everything into memory that must survive the call, but the arguments.
+    fn entrance(&mut self, callee: Callee<()>, params: usize) -> Entrance {
+        let operand = match callee {
+            Callee::Indirect { .. } | Callee::Ref { .. } => Some(self.al.pop()),
+            _ => None,
+        };
+        let below = self.al.len() - params;
+        self.al.spill_registers(&mut self.a, below);
+        self.al.save_pins(&mut self.a);
+        self.need_vmctx();
+        match (callee, operand) {
+            (Callee::Import { offset, .. }, _) => Entrance::Import(offset),
+            (Callee::Indirect { table, type_index, .. }, Some(index)) => {
+                Entrance::Reference(self.table_element(&table, type_index, index, below))
+            }
+            (Callee::Ref { type_index, .. }, Some(reference)) => {
+                Entrance::Reference(self.typed_reference(type_index, reference, below))
+            }
+            (Callee::Direct(index), _) => Entrance::Direct(index),
+            (Callee::Indirect { .. } | Callee::Ref { .. }, None) => unreachable!("popped above"),
+        }
+    }
+
+    /// What cold code must preserve: the arguments, which start at operand `below`.
+    fn cold_saves(&mut self, below: usize) -> (u32, u32) {
+        let start = self.cold_saves.len() as u32;
+        for at in below..self.al.len() {
+            if let Loc::Reg(_) | Loc::Local(_) = self.al.stack[at].loc {
+                self.cold_saves.push(self.al.stack[at]);
+            }
+        }
+        (start, self.cold_saves.len() as u32)
+    }
+
+    /// The function reference that a `call_indirect` calls. An index beyond the end makes the address null, also when the
+    /// processor only guesses; the load faults and so traps.
+    fn table_element(&mut self, table: &TableRef, ty: TypeIdx, mut index: Entry, below: usize) -> Reg {
+        let index = self.al.own(&mut self.a, &mut index);
+        let element = self.al.alloc(&mut self.a, Ty::I64);
+        let other = self.al.alloc(&mut self.a, Ty::I32);
+        let (base, offset) = match table.location {
+            Location::Inline(offset) => (VMCTX, offset),
+            Location::Indirect(offset) => {
+                self.a.load_int(Width::W64, element, &Mem::new(VMCTX, offset));
+                (element, 0)
+            }
+        };
+        match i32::try_from(table.min) {
+            Ok(len) if table.fixed => self.a.alu_imm(Alu::Cmp, Width::W64, &Rm::Reg(index), len),
+            _ => self.a.alu(Alu::Cmp, Width::W64, index, &Rm::Mem(Mem::new(base, offset + VMTABLE_LEN))),
+        }
+        self.a.int_constant_keeping_flags(other, 0);
+        self.a.load_int(Width::W64, element, &Mem::new(base, offset + VMTABLE_BASE));
+        self.a.lea(Width::W64, element, &Mem::indexed(element, index, 3, 0));
+        self.a.cmov(Cc::AE, Width::W64, element, &Rm::Reg(other));
+        self.traps(TrapCode::UndefinedElement);
+        self.a.load_int(Width::W64, element, &Mem::new(element, 0));
+        self.a.test(Width::W64, element, element);
+        let slow = self.a.labels.create();
+        let back = self.a.labels.create();
+        self.a.jcc(Cc::E, slow);
+        self.a.load_int(Width::W64, other, &Mem::new(VMCTX, VMCTX_TYPE_IDS));
+        self.a.load_int(Width::W32, other, &Mem::new(other, ty.0 as i32 * 4));
+        self.a.alu(Alu::Cmp, Width::W32, other, &Rm::Mem(Mem::new(element, VMFUNCREF_TYPE_ID)));
+        self.a.jcc(Cc::NE, slow);
+        self.a.bind(back);
+        self.al.release(index);
+        self.al.release(other);
+        let call = Resolve::Indirect { table: table.index.0, ty: ty.0, index };
+        self.push_resolve(slow, back, call, element, below);
+        element
+    }
+
+    fn push_resolve(
+        &mut self,
+        label: crate::labels::Label,
+        back: crate::labels::Label,
+        call: Resolve,
+        result: Reg,
+        below: usize,
+    ) {
+        let saves = self.cold_saves(below);
+        let pins = self.al.state.regs;
+        self.cold.push(Cold::Resolve { label, back, call, result, saves, pins, offset: self.offset });
+    }
+
+    /// A function reference callable by this backend's convention, from a `call_ref`'s operand.
+    fn typed_reference(&mut self, ty: TypeIdx, mut reference: Entry, below: usize) -> Reg {
+        let reg = self.al.own(&mut self.a, &mut reference);
+        let id = self.al.alloc(&mut self.a, Ty::I32);
+        // Null faults here, within the first page.
+        self.traps(TrapCode::NullFunctionReference);
+        self.a.load_int(Width::W32, id, &Mem::new(reg, VMFUNCREF_TYPE_ID));
+        self.a.shift_imm(crate::x64::asm::Shift::Shr, Width::W32, id, TYPE_ID_ABI_SHIFT as u8);
+        self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(id), Abi::Singlepass as i32);
+        let slow = self.a.labels.create();
+        let back = self.a.labels.create();
+        self.a.jcc(Cc::NE, slow);
+        self.a.bind(back);
+        self.al.release(id);
+        self.push_resolve(slow, back, Resolve::Reference { ty: ty.0 }, reg, below);
+        reg
+    }
+
+    /// Moves the topmost operands to where a convention wants them; they stay on the operand stack.
+    fn pass(&mut self, types: &[Ty], mut dealer: Dealer) {
+        let first = self.al.len() - types.len();
+        let mut has_store = false;
+        self.moves.clear();
+        for (position, &ty) in types.iter().enumerate() {
+            let entry = self.al.stack[first + position];
+            if let Some(dst) = dealer.next(ty) {
+                let src = self.al.source(entry);
+                self.moves.push(Move { ty, dst, src });
+                continue;
+            }
+            if !has_store {
+                self.need_vmctx();
+                self.a.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, VMCTX_STORE));
+                self.al.state.regs = self.al.state.regs.without(MEMORY);
+                has_store = true;
+            }
+            self.pass_in_memory(entry, &overflow_place(MEMORY, position));
+        }
+        resolve(&mut self.a, &self.moves);
+    }
+
+    fn pass_in_memory(&mut self, entry: Entry, place: &Mem) {
+        match self.al.source(entry) {
+            Source::Reg(reg) => self.a.store_value(entry.ty, place, reg),
+            Source::Frame(at) => self.a.copy_value(entry.ty, place, &Mem::frame(at)),
+            Source::Const(bits) => {
+                let width = if entry.ty.bytes() == 4 { Width::W32 } else { Width::W64 };
+                self.a.store_imm(width, place, bits);
+            }
+            Source::Vector(number) => {
+                self.a.vector(XMM_TEMP, number);
+                self.a.store_value(entry.ty, place, XMM_TEMP);
+            }
+        }
+    }
+
+    /// Pushes the results of a call.
+    fn take_results(&mut self, types: &[Ty]) {
+        let mut dealer = Dealer::results();
+        for &ty in types {
+            if let Some(reg) = dealer.next(ty) {
+                self.al.occupy(reg);
+            }
+        }
+        let mut dealer = Dealer::results();
+        let mut has_store = false;
+        for (position, &ty) in types.iter().enumerate() {
+            if let Some(reg) = dealer.next(ty) {
+                self.push_reg(ty, reg);
+                continue;
+            }
+            if !has_store {
+                self.need_vmctx();
+                self.a.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, VMCTX_STORE));
+                has_store = true;
+            }
+            self.push(ty, Loc::Slot);
+            let place = self.al.place(self.al.end_at(self.al.len()));
+            self.a.copy_value(ty, &Mem::frame(place), &overflow_place(MEMORY, position));
+        }
+    }
+
+    pub(crate) fn return_now(&mut self) {
+        let results = std::mem::take(&mut self.results);
+        self.pass(&results, Dealer::results());
+        self.results = results;
+        self.a.leave_frame();
+        self.a.bytes(&[0xc3]);
+    }
+
+    /// A call through the libcall table, of the topmost operands. Returns whether it has a result, which is pushed.
+    pub(crate) fn libcall_now(&mut self, call: Libcall, immediates: &[u64], operands: usize, narrow: bool) -> bool {
+        let below = self.al.len() - operands;
+        self.al.spill_registers(&mut self.a, below);
+        self.al.save_pins(&mut self.a);
+        self.need_vmctx();
+        self.moves.clear();
+        self.moves.push(Move { ty: Ty::I64, dst: C_ARGS[0], src: Source::Reg(VMCTX) });
+        for (&dst, &immediate) in C_ARGS[1..].iter().zip(immediates) {
+            self.moves.push(Move { ty: Ty::I64, dst, src: Source::Const(immediate) });
+        }
+        for (position, &dst) in C_ARGS[1 + immediates.len()..].iter().take(operands).enumerate() {
+            let entry = self.al.stack[below + position];
+            let src = self.al.source(entry);
+            self.moves.push(Move { ty: entry.ty, dst, src });
+        }
+        resolve(&mut self.a, &self.moves);
+        self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_LIBCALLS));
+        self.mark();
+        self.a.op(Op::new(0, 0, 0xff), 2, &Rm::Mem(Mem::new(RAX, call.table_offset())));
+        self.drop_operands(operands);
+        self.al.clobber();
+        let Some(result) = call.result() else { return false };
+        let ty = if narrow { Ty::I32 } else { result };
+        if ty == Ty::I32 {
+            // C leaves the upper half open.
+            self.a.mov_int(Width::W32, RAX, RAX);
+        }
+        self.al.occupy(RAX);
+        self.push_reg(ty, RAX);
+        true
+    }
+
+    // Globals.
+
+    /// Where a global is, and the register that must be given back, if any.
+    fn locate(&mut self, location: Location) -> Place {
+        self.need_vmctx();
+        match location {
+            Location::Inline(offset) => Place { mem: Mem::new(VMCTX, offset), held: RegSet::EMPTY },
+            Location::Indirect(offset) => {
+                let reg = self.al.alloc(&mut self.a, Ty::I64);
+                self.a.load_int(Width::W64, reg, &Mem::new(VMCTX, offset));
+                Place { mem: Mem::new(reg, 0), held: RegSet::of(&[reg]) }
+            }
+        }
+    }
+
+    pub(crate) fn global_get_now(&mut self, global: &GlobalRef) {
+        let place = self.locate(global.location);
+        let op = match global.ty {
+            Ty::I32 => Load::I32,
+            Ty::I64 | Ty::Ref => Load::I64,
+            Ty::F32 => Load::F32,
+            Ty::F64 => Load::F64,
+            Ty::V128 => Load::V128,
+        };
+        self.push_pending(global.ty, Pending::Load { op, place, offset: None });
+    }
+
+    pub(crate) fn global_set_now(&mut self, global: &GlobalRef, mut value: Entry) {
+        let place = self.locate(global.location);
+        match value.loc {
+            Loc::Const(bits) => {
+                let width = if value.ty.bytes() == 4 { Width::W32 } else { Width::W64 };
+                self.a.store_imm(width, &place.mem, bits);
+            }
+            _ => {
+                let reg = self.al.in_reg(&mut self.a, &mut value);
+                self.a.store_value(value.ty, &place.mem, reg);
+            }
+        }
+        self.al.drop_entry(value);
+        self.release_place(place);
+    }
+}
+
+/// Makes sure that this file's constants agree with the register file.
+const _: () = {
+    assert!(Asm::INT_SCRATCH.has(INT_RESULTS[0]) && Asm::FLOAT_SCRATCH.has(FLOAT_RESULTS[3]));
+};

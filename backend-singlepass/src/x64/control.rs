@@ -1,0 +1,145 @@
+//! Conditions and jumps.
+
+use wasmer_runtime_core::translate::ops::{FloatCompare, IntBinary};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{Ty, Width};
+
+use crate::alloc::{Entry, Loc};
+use crate::codegen::{Codegen, Pending};
+use crate::labels::Label;
+use crate::regs::Reg;
+use crate::x64::asm::{Alu, Cc, Mem, Op, Rm};
+use crate::x64::regs::*;
+
+/// A condition that the flags hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Cc(Cc),
+    /// Floating point numbers are equal: neither unequal nor unordered.
+    Equal,
+    /// The opposite.
+    Unequal,
+}
+
+impl Condition {
+    /// After a test of a reference.
+    pub(crate) const NULL: Self = Self::Cc(Cc::E);
+    pub(crate) const NOT_NULL: Self = Self::Cc(Cc::NE);
+
+    pub(crate) fn negate(self) -> Self {
+        match self {
+            Self::Cc(cc) => Self::Cc(cc.negate()),
+            Self::Equal => Self::Unequal,
+            Self::Unequal => Self::Equal,
+        }
+    }
+}
+
+impl Codegen {
+    /// Pops an `i32` whose being other than zero is a condition, and gets it into the flags.
+    pub(crate) fn pop_condition(&mut self) -> Condition {
+        let pending = std::mem::replace(&mut self.pending, Pending::None);
+        match pending {
+            Pending::Compare { .. } | Pending::FloatCompare { .. } => {
+                self.al.pop();
+                self.compare_flags(pending)
+            }
+            Pending::Int { op: IntBinary::And, width: Width::W32, lhs, rhs } => {
+                self.al.pop();
+                self.compare_flags(Pending::Compare { cc: Cc::NE, width: Width::W32, lhs, rhs, test: true })
+            }
+            _ => {
+                self.pending = pending;
+                let value = self.pop();
+                self.value_flags(value)
+            }
+        }
+    }
+
+    /// The flags of an `i32` being other than zero.
+    pub(crate) fn value_flags(&mut self, mut value: Entry) -> Condition {
+        match self.in_rm(&mut value) {
+            Rm::Reg(reg) => self.a.test(Width::W32, reg, reg),
+            rm => self.a.alu_imm(Alu::Cmp, Width::W32, &rm, 0),
+        }
+        self.al.drop_entry(value);
+        Condition::Cc(Cc::NE)
+    }
+
+    pub(crate) fn jump_if(&mut self, condition: Condition, label: Label) {
+        match condition {
+            Condition::Cc(cc) => self.a.jcc(cc, label),
+            Condition::Equal => {
+                let unordered = self.a.jcc_short(Cc::P);
+                self.a.jcc(Cc::E, label);
+                self.a.land(unordered);
+            }
+            Condition::Unequal => {
+                self.a.jcc(Cc::P, label);
+                self.a.jcc(Cc::NE, label);
+            }
+        }
+    }
+
+    /// Jumps through a table that follows, whose first entry is at the returned position, unless `index` is beyond its end.
+    pub(crate) fn jump_through_table(&mut self, index: Reg, entries: u32, beyond: Label) -> usize {
+        self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(index), entries as i32);
+        self.a.jcc(Cc::AE, beyond);
+        let base = self.al.alloc(&mut self.a, Ty::I64);
+        // lea base, [rip + table]
+        self.a.op(Op::new(0, 0, 0x8d).w(), base.0, &Rm::Mem(Mem::new(RBP, i32::MAX)));
+        let end = self.a.position();
+        self.a.text[end - 5] = (base.0 & 7) << 3 | 5;
+        self.a.op(Op::new(0, 0, 0x63).w(), index.0, &Rm::Mem(Mem::indexed(base, index, 2, 0)));
+        self.a.alu(Alu::Add, Width::W64, index, &Rm::Reg(base));
+        self.a.op(Op::new(0, 0, 0xff), 4, &Rm::Reg(index));
+        let table = self.a.position();
+        crate::labels::patch(&mut self.a.text, end - 4, (table - end) as u32);
+        self.al.release(base);
+        self.al.release(index);
+        table
+    }
+
+    pub(crate) fn trap_now(&mut self, code: TrapCode) {
+        self.traps(code);
+        self.a.bytes(&[0x0f, 0x0b]);
+    }
+
+    /// `select`.
+    pub(crate) fn select_now(&mut self, ty: Ty) {
+        let pending = std::mem::replace(&mut self.pending, Pending::None);
+        let (condition, pending) = match pending {
+            Pending::Compare { .. } => (self.al.pop(), pending),
+            Pending::FloatCompare { op, .. } if !matches!(op, FloatCompare::Eq | FloatCompare::Ne) => {
+                (self.al.pop(), pending)
+            }
+            _ => {
+                self.pending = pending;
+                (self.pop(), Pending::None)
+            }
+        };
+        let mut if_false = self.al.pop();
+        let mut if_true = self.al.pop();
+        // Loading constants changes the flags, so the operands come before the comparison.
+        let result = self.al.own(&mut self.a, &mut if_true);
+        let other = match if_false.loc {
+            _ if ty.is_int_class() && !matches!(if_false.loc, Loc::Const(_)) => self.in_rm(&mut if_false),
+            _ => Rm::Reg(self.al.in_reg(&mut self.a, &mut if_false)),
+        };
+        let condition = match pending {
+            Pending::None => self.value_flags(condition),
+            pending => self.compare_flags(pending),
+        };
+        let Condition::Cc(cc) = condition else { unreachable!("equality of numbers was computed") };
+        if ty.is_int_class() {
+            let width = if ty == Ty::I32 { Width::W32 } else { Width::W64 };
+            self.a.cmov(cc.negate(), width, result, &other);
+        } else if let Rm::Reg(other) = other {
+            let chosen = self.a.jcc_short(cc);
+            self.a.mov_float(result, other);
+            self.a.land(chosen);
+        }
+        self.al.drop_entry(if_false);
+        self.push_reg(ty, result);
+    }
+}

@@ -1,0 +1,235 @@
+//! Conversions.
+
+use wasmer_runtime_core::translate::ops::Convert;
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{Ty, Width};
+
+use crate::alloc::Entry;
+use crate::codegen::Codegen;
+use crate::regs::Reg;
+use crate::x64::asm::{Alu, Cc, Op, Rm, Shift};
+use crate::x64::float::{ADD, SUB, scalar};
+use crate::x64::regs::*;
+
+/// The bits of two to the power of `exponent`, or its negative.
+const fn power_of_two(width: Width, exponent: u32, negative: bool) -> u64 {
+    match width {
+        Width::W32 => ((negative as u64) << 31) | ((exponent as u64 + 127) << 23),
+        Width::W64 => ((negative as u64) << 63) | ((exponent as u64 + 1023) << 52),
+    }
+}
+
+impl Codegen {
+    pub(crate) fn convert_now(&mut self, op: Convert, mut value: Entry) -> Reg {
+        let (_, to) = op.types();
+        match op {
+            Convert::Wrap | Convert::ReinterpretFloat(_) | Convert::ReinterpretInt(_) => self.transfer(op, value),
+            Convert::ExtendS => {
+                let src = self.in_rm(&mut value);
+                self.al.drop_entry(value);
+                let dst = self.al.alloc(&mut self.a, to);
+                self.a.op(Op::new(0, 0, 0x63).w(), dst.0, &src);
+                dst
+            }
+            // The upper half is zero.
+            Convert::ExtendU => self.al.own(&mut self.a, &mut value),
+            Convert::Promote | Convert::Demote => {
+                let from = if op == Convert::Promote { Width::W32 } else { Width::W64 };
+                let src = self.float_rm(&mut value);
+                self.al.drop_entry(value);
+                let dst = self.al.alloc(&mut self.a, to);
+                let upper = if let Rm::Reg(src) = src { src } else { dst };
+                if self.a.avx {
+                    self.a.vex(scalar(from, 0x5a), dst, upper, &src);
+                } else {
+                    self.a.op(scalar(from, 0x5a), dst.code(), &src);
+                }
+                dst
+            }
+            Convert::IntToFloat { from, to, signed } => self.int_to_float(from, to, signed, value),
+            Convert::Trunc { from, to, signed } => self.float_to_int(from, to, signed, false, value),
+            Convert::TruncSat { from, to, signed } => self.float_to_int(from, to, signed, true, value),
+        }
+    }
+
+    /// Conversions that change no bits.
+    fn transfer(&mut self, op: Convert, mut value: Entry) -> Reg {
+        let (_, to) = op.types();
+        let src = self.in_rm(&mut value);
+        self.al.drop_entry(value);
+        let dst = self.al.alloc(&mut self.a, to);
+        let Rm::Reg(src) = src else {
+            let Rm::Mem(mem) = src else { unreachable!("operands are registers or in the frame") };
+            self.a.load_value(to, dst, &mem);
+            return dst;
+        };
+        match op {
+            Convert::ReinterpretFloat(width) => self.a.v2(Op::new(0x66, 1, 0x7e).width(width), src, &Rm::Reg(dst)),
+            Convert::ReinterpretInt(width) => self.a.v2(Op::new(0x66, 1, 0x6e).width(width), dst, &Rm::Reg(src)),
+            _ => self.a.mov_int(Width::W32, dst, src),
+        }
+        dst
+    }
+
+    fn cvtsi2s(&mut self, to: Width, from: Width, dst: Reg, src: Reg) {
+        let op = scalar(to, 0x2a).width(from);
+        // The instruction keeps the upper part: not to wait for it, it is zeroed first.
+        self.a.zero_float(dst);
+        self.a.v3(op, dst, dst, &Rm::Reg(src));
+    }
+
+    fn int_to_float(&mut self, from: Width, to: Width, signed: bool, mut value: Entry) -> Reg {
+        if signed || from == Width::W32 {
+            let src = self.al.in_reg(&mut self.a, &mut value);
+            let dst = self.al.alloc(&mut self.a, to.float());
+            // An unsigned 32-bit number is a positive 64-bit one.
+            self.cvtsi2s(to, if signed { from } else { Width::W64 }, dst, src);
+            self.al.drop_entry(value);
+            return dst;
+        }
+        let src = self.al.own(&mut self.a, &mut value);
+        let half = self.al.alloc(&mut self.a, Ty::I64);
+        let dst = self.al.alloc(&mut self.a, to.float());
+        self.a.test(Width::W64, src, src);
+        let large = self.a.jcc_short(Cc::S);
+        self.cvtsi2s(to, Width::W64, dst, src);
+        let end = self.a.jmp_short();
+        // Half the number, odd if any bit was lost, so that it rounds alike; then its double.
+        self.a.land(large);
+        self.a.mov_int(Width::W64, half, src);
+        self.a.shift_imm(Shift::Shr, Width::W64, half, 1);
+        self.a.alu_imm(Alu::And, Width::W32, &Rm::Reg(src), 1);
+        self.a.alu(Alu::Or, Width::W64, half, &Rm::Reg(src));
+        self.cvtsi2s(to, Width::W64, dst, half);
+        self.a.v3(scalar(to, ADD), dst, dst, &Rm::Reg(dst));
+        self.a.land(end);
+        self.al.release(half);
+        self.al.release(src);
+        dst
+    }
+
+    /// `cvttss2si` and `cvttsd2si`: the lowest number for what is out of range.
+    fn cvtts2si(&mut self, from: Width, to: Width, dst: Reg, src: Reg) {
+        self.a.v2(scalar(from, 0x2c).width(to), Reg(dst.0), &Rm::Reg(src));
+    }
+
+    fn float_to_int(&mut self, from: Width, to: Width, signed: bool, saturate: bool, mut value: Entry) -> Reg {
+        let src = self.al.in_reg(&mut self.a, &mut value);
+        let dst = self.al.alloc(&mut self.a, to.int());
+        match (signed, to) {
+            (true, _) => self.float_to_signed(from, to, saturate, dst, src),
+            (false, Width::W32) => self.float_to_u32(from, saturate, dst, src),
+            (false, Width::W64) => self.float_to_u64(from, saturate, dst, src),
+        }
+        self.al.drop_entry(value);
+        dst
+    }
+
+    /// Traps with the reason why a number could not be converted, at which `src` is not a number, or beyond the range.
+    fn trap_conversion(&mut self, from: Width, src: Reg) {
+        self.a.ucomis(from, src, &Rm::Reg(src));
+        self.trap_if(Cc::P, TrapCode::InvalidConversionToInteger);
+        self.trap_now(TrapCode::IntegerOverflow);
+    }
+
+    fn float_to_signed(&mut self, from: Width, to: Width, saturate: bool, dst: Reg, src: Reg) {
+        self.cvtts2si(from, to, dst, src);
+        // Only the lowest number minus one overflows.
+        self.a.alu_imm(Alu::Cmp, to, &Rm::Reg(dst), 1);
+        let end = self.a.jcc_near(Cc::NO);
+        if saturate {
+            self.a.zero_float(XMM_TEMP);
+            self.a.ucomis(from, src, &Rm::Reg(XMM_TEMP));
+            // Unordered is also below.
+            let not_a_number = self.a.jcc_short(Cc::P);
+            let negative = self.a.jcc_short(Cc::B);
+            self.a.int_constant(dst, if to == Width::W32 { i32::MAX as u64 } else { i64::MAX as u64 });
+            let positive = self.a.jmp_short();
+            self.a.land(not_a_number);
+            self.a.int_constant(dst, 0);
+            self.a.land(positive);
+            self.a.land(negative);
+        } else {
+            self.a.ucomis(from, src, &Rm::Reg(src));
+            self.trap_if(Cc::P, TrapCode::InvalidConversionToInteger);
+            // The lowest number is right for what truncates to it.
+            let lowest = match (from, to) {
+                (Width::W64, Width::W32) => (-2_147_483_649.0f64).to_bits(),
+                _ => power_of_two(from, to.bits() - 1, true),
+            };
+            let is_exclusive = (from, to) == (Width::W64, Width::W32);
+            let lowest = self.a.pool(lowest.into());
+            self.a.ucomis(from, src, &Rm::Pool(lowest));
+            self.trap_if(if is_exclusive { Cc::BE } else { Cc::B }, TrapCode::IntegerOverflow);
+            self.a.zero_float(XMM_TEMP);
+            self.a.ucomis(from, src, &Rm::Reg(XMM_TEMP));
+            self.trap_if(Cc::A, TrapCode::IntegerOverflow);
+        }
+        self.a.land_near(end);
+    }
+
+    fn float_to_u32(&mut self, from: Width, saturate: bool, dst: Reg, src: Reg) {
+        self.cvtts2si(from, Width::W64, dst, src);
+        let high = self.al.alloc(&mut self.a, Ty::I64);
+        self.a.mov_int(Width::W64, high, dst);
+        self.a.shift_imm(Shift::Shr, Width::W64, high, 32);
+        self.al.release(high);
+        let end = self.a.jcc_near(Cc::E);
+        if saturate {
+            self.saturate_unsigned(from, Width::W32, dst, src);
+        } else {
+            self.trap_conversion(from, src);
+        }
+        self.a.land_near(end);
+    }
+
+    /// All ones for positive numbers, zero for others and what is not a number.
+    fn saturate_unsigned(&mut self, from: Width, to: Width, dst: Reg, src: Reg) {
+        self.a.zero_float(XMM_TEMP);
+        self.a.int_constant(dst, 0);
+        self.a.ucomis(from, src, &Rm::Reg(XMM_TEMP));
+        let end = self.a.jcc_short(Cc::BE);
+        self.a.int_constant(dst, if to == Width::W32 { u64::from(u32::MAX) } else { u64::MAX });
+        self.a.land(end);
+    }
+
+    fn float_to_u64(&mut self, from: Width, saturate: bool, dst: Reg, src: Reg) {
+        let limit = self.a.pool(power_of_two(from, 63, false).into());
+        self.a.ucomis(from, src, &Rm::Pool(limit));
+        let large = self.a.jcc_near(Cc::AE);
+        self.cvtts2si(from, Width::W64, dst, src);
+        self.a.test(Width::W64, dst, dst);
+        let end = self.a.jcc_near(Cc::NS);
+        if saturate {
+            self.a.int_constant(dst, 0);
+        } else {
+            self.trap_conversion(from, src);
+        }
+        let end_of_small = saturate.then(|| self.a.jmp_short());
+        // Less the limit, as a signed number; then its sign bit is set.
+        self.a.land_near(large);
+        self.a.v3(scalar(from, SUB), XMM_TEMP, src, &Rm::Pool(limit));
+        self.cvtts2si(from, Width::W64, dst, XMM_TEMP);
+        self.a.test(Width::W64, dst, dst);
+        if saturate {
+            let fits = self.a.jcc_short(Cc::NS);
+            self.a.int_constant(dst, u64::MAX);
+            let end_of_large = self.a.jmp_short();
+            self.a.land(fits);
+            self.flip_sign(dst);
+            self.a.land(end_of_large);
+        } else {
+            self.trap_if(Cc::S, TrapCode::IntegerOverflow);
+            self.flip_sign(dst);
+        }
+        if let Some(end_of_small) = end_of_small {
+            self.a.land(end_of_small);
+        }
+        self.a.land_near(end);
+    }
+
+    /// `btc dst, 63`
+    fn flip_sign(&mut self, dst: Reg) {
+        self.a.op_imm8(Op::new(0, 1, 0xba).w(), 7, &Rm::Reg(dst), 63);
+    }
+}

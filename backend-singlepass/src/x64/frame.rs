@@ -1,0 +1,162 @@
+//! Prologue and epilogue.
+//!
+//! ```text
+//! rbp+8  return address
+//! rbp    caller's rbp
+//! rbp-8  vmctx
+//!        locals, 8 or 16 bytes each
+//! rsp    operands, aligned to 16 bytes
+//! ```
+
+use wasmer_runtime_core::types::{Signature, Ty, Width};
+use wasmer_runtime_core::vm::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_TAIL_ARGS};
+
+use crate::codegen::Codegen;
+use crate::labels::patch;
+use crate::moves::{Move, Source, resolve};
+use crate::regs::{Machine, Reg};
+use crate::x64::asm::{Alu, Asm, Mem, Op, Rm};
+use crate::x64::regs::*;
+
+/// Larger frames touch every page.
+const PAGE_BYTES: u32 = 4096;
+
+/// Offset of the instruction that makes room, from the start of the function: behind `push rbp; mov rbp, rsp`.
+const SUB_OFFSET: usize = 4;
+/// Its length: `sub rsp, imm32`.
+const SUB_BYTES: usize = 7;
+
+/// Locals up to this many bytes are zeroed by single stores.
+const ZERO_UNROLLED_BYTES: i32 = 256;
+
+/// The place of a value that does not fit registers, from the store context.
+pub(crate) const fn overflow_place(base: Reg, position: usize) -> Mem {
+    Mem::new(base, VMSTORE_TAIL_ARGS + position as i32 * RAW_VALUE_BYTES)
+}
+
+impl Asm {
+    /// Copies a value that does not fit registers; clobbers the temporary.
+    pub(crate) fn copy_value(&mut self, ty: Ty, to: &Mem, from: &Mem) {
+        let ty = match ty {
+            Ty::I32 => Ty::F32,
+            Ty::I64 | Ty::Ref => Ty::F64,
+            other => other,
+        };
+        self.load_float(ty, XMM_TEMP, &Rm::Mem(*from));
+        self.store_float(ty, to, XMM_TEMP);
+    }
+
+    /// `push rbp; mov rbp, rsp; sub rsp, bytes`
+    pub(crate) fn enter_frame(&mut self, bytes: i32) {
+        self.bytes(&[0x55, 0x48, 0x89, 0xe5]);
+        self.op_imm32(Op::new(0, 0, 0x81).w(), Alu::Sub as u8, &Rm::Reg(RSP), bytes);
+    }
+
+    /// `leave`
+    pub(crate) fn leave_frame(&mut self) {
+        self.bytes(&[0xc9]);
+    }
+}
+
+impl Codegen {
+    /// The start of a function. The size of the frame is filled in by [`Codegen::finish_frame`].
+    pub(crate) fn prologue(&mut self, signature: &Signature, locals: &[Ty]) {
+        self.al.clear::<Asm>(8);
+        self.pin_locals(locals);
+        self.a.enter_frame(0);
+        debug_assert_eq!(self.a.position(), self.start + SUB_OFFSET + SUB_BYTES);
+        self.a.store(Ty::I64, VMCTX_PLACE, VMCTX);
+        self.al.state.regs = self.al.state.regs.with(VMCTX);
+        self.receive(&signature.params);
+        self.zero_locals(signature.params.len());
+    }
+
+    /// The first locals of each class get registers of their own.
+    fn pin_locals(&mut self, locals: &[Ty]) {
+        let mut pins = Dealer::args();
+        for &ty in locals {
+            let pin = pins.next(ty);
+            self.al.add_local(ty, pin);
+        }
+    }
+
+    /// Puts the arguments where their locals are.
+    fn receive(&mut self, params: &[Ty]) {
+        let mut args = Dealer::args();
+        self.moves.clear();
+        let mut has_store = false;
+        for (position, &ty) in params.iter().enumerate() {
+            let local = self.al.locals[position];
+            match (args.next(ty), local.pin) {
+                (Some(reg), Some(pin)) => {
+                    self.moves.push(Move { ty, dst: pin, src: Source::Reg(reg) });
+                    self.al.written(pin);
+                }
+                (Some(reg), None) => self.a.store(ty, local.at, reg),
+                (None, _) => {
+                    if !has_store {
+                        self.a.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, VMCTX_STORE));
+                        has_store = true;
+                    }
+                    self.a.copy_value(ty, &Mem::frame(local.at), &overflow_place(MEMORY, position));
+                }
+            }
+        }
+        resolve(&mut self.a, &self.moves);
+    }
+
+    /// Zeroes the places of the locals that are not parameters.
+    fn zero_locals(&mut self, params: usize) {
+        let Some(last) = self.al.locals.last() else { return };
+        let end = params.checked_sub(1).map_or(VMCTX_PLACE, |last| self.al.locals[last].at);
+        let mut at = last.at;
+        if at >= end {
+            return;
+        }
+        if end - at > ZERO_UNROLLED_BYTES {
+            self.a.lea(Width::W64, RDI, &Mem::frame(at));
+            self.a.int_constant(RCX, ((end - at) / 8) as u64);
+            self.a.int_constant(RAX, 0);
+            // rep stosq
+            self.a.bytes(&[0xf3, 0x48, 0xab]);
+            return;
+        }
+        if end - at >= 16 {
+            self.a.zero_float(XMM_TEMP);
+        }
+        while end - at >= 16 {
+            self.a.store_float(Ty::V128, &Mem::frame(at), XMM_TEMP);
+            at += 16;
+        }
+        if at < end {
+            self.a.store_imm(Width::W64, &Mem::frame(at), 0);
+        }
+    }
+
+    /// Fills in the size of the frame, now that it is known.
+    pub(crate) fn finish_frame(&mut self) {
+        let bytes = self.al.frame_bytes().next_multiple_of(16);
+        let sub = self.start + SUB_OFFSET;
+        if bytes <= PAGE_BYTES {
+            patch(&mut self.a.text, sub + SUB_BYTES - 4, bytes);
+            return;
+        }
+        // The prologue jumps here and back.
+        let here = self.a.position();
+        self.a.text[sub] = 0xe9;
+        patch(&mut self.a.text, sub + 1, (here - (sub + 5)) as u32);
+        self.a.text[sub + 5..sub + SUB_BYTES].copy_from_slice(&[0x66, 0x90]);
+        self.a.int_constant(RAX, u64::from(bytes / PAGE_BYTES));
+        let again = self.a.position();
+        self.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), PAGE_BYTES as i32);
+        // test [rsp], eax
+        self.a.op(Op::new(0, 0, 0x85), RAX.0, &Rm::Mem(Mem::new(RSP, 0)));
+        self.a.alu_imm(Alu::Sub, Width::W32, &Rm::Reg(RAX), 1);
+        let end = self.a.jcc_short(crate::x64::asm::Cc::NE);
+        self.a.text[end - 1] = again.wrapping_sub(end) as u8;
+        self.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), (bytes % PAGE_BYTES) as i32);
+        self.a.bytes(&[0xe9, 0, 0, 0, 0]);
+        let end = self.a.position();
+        patch(&mut self.a.text, end - 4, (sub + SUB_BYTES).wrapping_sub(end) as u32);
+    }
+}

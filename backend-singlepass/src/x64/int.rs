@@ -1,0 +1,576 @@
+//! Integer operators.
+
+use wasmer_runtime_core::translate::ops::{IntBinary, IntCompare, IntUnary, WideOp};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{Ty, Width};
+
+use crate::alloc::{Entry, Loc};
+use crate::codegen::{Codegen, Pending};
+use crate::regs::{Machine, Reg};
+use crate::x64::asm::{Alu, Asm, Cc, Mem, Op, Rm, Shift};
+use crate::x64::control::Condition;
+use crate::x64::regs::*;
+
+/// The condition of a comparison.
+pub(crate) const fn condition(op: IntCompare) -> Cc {
+    match op {
+        IntCompare::Eq => Cc::E,
+        IntCompare::Ne => Cc::NE,
+        IntCompare::LtS => Cc::L,
+        IntCompare::LtU => Cc::B,
+        IntCompare::GtS => Cc::G,
+        IntCompare::GtU => Cc::A,
+        IntCompare::LeS => Cc::LE,
+        IntCompare::LeU => Cc::BE,
+        IntCompare::GeS => Cc::GE,
+        IntCompare::GeU => Cc::AE,
+    }
+}
+
+/// A constant operand as an immediate.
+#[inline]
+fn immediate(entry: &Entry) -> Option<i32> {
+    match entry.loc {
+        Loc::Const(bits) if matches!(entry.ty, Ty::I32) => Some(bits as i32),
+        Loc::Const(bits) if bits as i32 as i64 == bits as i64 => Some(bits as i32),
+        _ => None,
+    }
+}
+
+/// A constant operand's value.
+fn constant(entry: &Entry) -> Option<u64> {
+    match entry.loc {
+        Loc::Const(bits) => Some(bits),
+        _ => None,
+    }
+}
+
+impl Codegen {
+    /// The operand where an instruction can read it: in memory if it is there.
+    #[inline]
+    pub(crate) fn in_rm(&mut self, entry: &mut Entry) -> Rm {
+        match entry.loc {
+            Loc::Slot => Rm::Mem(Mem::frame(self.al.place(entry.end))),
+            Loc::Local(local) if self.al.locals[local as usize].pin.is_none() => {
+                Rm::Mem(Mem::frame(self.al.locals[local as usize].at))
+            }
+            _ => Rm::Reg(self.al.in_reg(&mut self.a, entry)),
+        }
+    }
+
+    /// A register that may be written, with the value of `lhs` in it: `hint` unless `rhs` needs that.
+    /// `lhs` is given back, or is the register.
+    #[inline]
+    pub(crate) fn destination(&mut self, lhs: &mut Entry, rhs: Option<&Rm>, hint: Option<Reg>) -> Reg {
+        if let Some(hint) = hint {
+            let source = self.al.source(*lhs);
+            if source == crate::moves::Source::Reg(hint) {
+                return hint;
+            }
+            let is_needed = match rhs {
+                Some(Rm::Reg(reg)) => *reg == hint,
+                Some(Rm::Mem(mem)) => mem.uses(hint),
+                Some(Rm::Pool(_)) | None => false,
+            };
+            if !is_needed {
+                self.al.load_into(&mut self.a, *lhs, hint);
+                self.al.drop_entry(*lhs);
+                return hint;
+            }
+        }
+        self.al.own(&mut self.a, lhs)
+    }
+
+    /// An integer operator that cannot trap.
+    pub(crate) fn int_binary_now(
+        &mut self,
+        op: IntBinary,
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+        hint: Option<Reg>,
+    ) -> Reg {
+        match op {
+            IntBinary::Add => self.add(width, lhs, rhs, hint),
+            IntBinary::Sub => match immediate(&rhs) {
+                Some(imm) if imm != i32::MIN => {
+                    let bits = if width == Width::W32 { u64::from(-imm as u32) } else { -i64::from(imm) as u64 };
+                    self.add(width, lhs, Entry { loc: Loc::Const(bits), ..rhs }, hint)
+                }
+                _ => self.alu(Alu::Sub, width, lhs, rhs, hint),
+            },
+            IntBinary::And => self.alu(Alu::And, width, lhs, rhs, hint),
+            IntBinary::Or => self.alu(Alu::Or, width, lhs, rhs, hint),
+            IntBinary::Xor => self.alu(Alu::Xor, width, lhs, rhs, hint),
+            IntBinary::Mul => self.multiply(width, lhs, rhs, hint),
+            IntBinary::Shl => self.shift(Shift::Shl, width, lhs, rhs, hint),
+            IntBinary::ShrS => self.shift(Shift::Sar, width, lhs, rhs, hint),
+            IntBinary::ShrU => self.shift(Shift::Shr, width, lhs, rhs, hint),
+            IntBinary::Rotl => self.shift(Shift::Rol, width, lhs, rhs, hint),
+            IntBinary::Rotr => self.shift(Shift::Ror, width, lhs, rhs, hint),
+            IntBinary::DivS | IntBinary::DivU | IntBinary::RemS | IntBinary::RemU => {
+                unreachable!("divisions are never pending")
+            }
+        }
+    }
+
+    /// For commutative operators: constants to the right, registers of their own to the left.
+    fn order(&self, lhs: &mut Entry, rhs: &mut Entry, hint: Option<Reg>) {
+        let is_own = |entry: &Entry| matches!(entry.loc, Loc::Reg(_));
+        let is_hint =
+            |entry: &Entry| hint.is_some_and(|hint| self.al.source(*entry) == crate::moves::Source::Reg(hint));
+        if constant(rhs).is_none()
+            && !is_hint(lhs)
+            && (constant(lhs).is_some() || is_hint(rhs) || !is_own(lhs) && is_own(rhs))
+        {
+            std::mem::swap(lhs, rhs);
+        }
+    }
+
+    fn alu(&mut self, alu: Alu, width: Width, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
+        if alu != Alu::Sub {
+            self.order(&mut lhs, &mut rhs, hint);
+        }
+        if let Some(imm) = immediate(&rhs) {
+            let dst = self.destination(&mut lhs, None, hint);
+            self.a.alu_imm(alu, width, &Rm::Reg(dst), imm);
+            return dst;
+        }
+        let src = self.in_rm(&mut rhs);
+        let dst = self.destination(&mut lhs, Some(&src), hint);
+        self.a.alu(alu, width, dst, &src);
+        self.al.drop_entry(rhs);
+        dst
+    }
+
+    fn add(&mut self, width: Width, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
+        self.order(&mut lhs, &mut rhs, hint);
+        // A sum of registers that must stay, or goes elsewhere, is an address.
+        if let Loc::Local(local) = lhs.loc
+            && self.al.locals[local as usize].pin.is_some()
+        {
+            let left = self.al.fetch(&mut self.a, local);
+            if hint != Some(left) {
+                if let Some(imm) = immediate(&rhs) {
+                    let dst = self.result(width.int(), hint);
+                    self.a.lea(width, dst, &Mem::new(left, imm));
+                    return dst;
+                }
+                if let Rm::Reg(right) = self.in_rm(&mut rhs) {
+                    self.al.drop_entry(rhs);
+                    let dst = self.result(width.int(), hint);
+                    self.a.lea(width, dst, &Mem::indexed(left, right, 0, 0));
+                    return dst;
+                }
+            }
+        }
+        self.alu(Alu::Add, width, lhs, rhs, hint)
+    }
+
+    fn multiply(&mut self, width: Width, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
+        self.order(&mut lhs, &mut rhs, hint);
+        if let Some(bits) = constant(&rhs)
+            && bits.is_power_of_two()
+        {
+            let count = Entry { loc: Loc::Const(bits.trailing_zeros().into()), ..rhs };
+            return self.shift(Shift::Shl, width, lhs, count, hint);
+        }
+        if let Some(imm) = immediate(&rhs) {
+            let src = self.in_rm(&mut lhs);
+            self.al.drop_entry(lhs);
+            let dst = self.result(width.int(), hint);
+            if imm as i8 as i32 == imm {
+                self.a.op_imm8(Op::new(0, 0, 0x6b).width(width), dst.0, &src, imm as u8);
+            } else {
+                self.a.op_imm32(Op::new(0, 0, 0x69).width(width), dst.0, &src, imm);
+            }
+            return dst;
+        }
+        let src = self.in_rm(&mut rhs);
+        let dst = self.destination(&mut lhs, Some(&src), hint);
+        self.a.op(Op::new(0, 1, 0xaf).width(width), dst.0, &src);
+        self.al.drop_entry(rhs);
+        dst
+    }
+
+    fn shift(&mut self, shift: Shift, width: Width, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
+        if let Some(count) = constant(&rhs) {
+            let dst = self.destination(&mut lhs, None, hint);
+            let count = count as u8 & (width.bits() - 1) as u8;
+            if count != 0 {
+                self.a.shift_imm(shift, width, dst, count);
+            }
+            return dst;
+        }
+        let three_operands = match shift {
+            Shift::Shl => Some(Op::new(0x66, 2, 0xf7)),
+            Shift::Sar => Some(Op::new(0xf3, 2, 0xf7)),
+            Shift::Shr => Some(Op::new(0xf2, 2, 0xf7)),
+            Shift::Rol | Shift::Ror => None,
+        };
+        if let Some(op) = three_operands.filter(|_| self.cpu.bmi2) {
+            let count = self.al.in_reg(&mut self.a, &mut rhs);
+            let src = self.in_rm(&mut lhs);
+            self.al.drop_entry(lhs);
+            self.al.drop_entry(rhs);
+            let dst = self.result(width.int(), hint);
+            self.a.vex(op.width(width), dst, count, &src);
+            return dst;
+        }
+        self.count_to_rcx(&mut lhs, rhs);
+        let dst = self.destination(&mut lhs, None, hint);
+        self.a.shift_cl(shift, width, dst);
+        self.al.release(RCX);
+        dst
+    }
+
+    /// Moves an operand out of a register that is needed for something else, to one that is not in `avoid`.
+    fn vacate(&mut self, entry: &mut Entry, avoid: &[Reg]) {
+        let Loc::Reg(reg) = entry.loc else { return };
+        if avoid.contains(&reg) {
+            let set = Asm::INT_SCRATCH.minus(crate::regs::RegSet::of(avoid));
+            let other = self.al.alloc_in(&mut self.a, set);
+            self.a.mov_int(Width::W64, other, reg);
+            self.al.release(reg);
+            entry.loc = Loc::Reg(other);
+        }
+    }
+
+    fn count_to_rcx(&mut self, lhs: &mut Entry, count: Entry) {
+        if count.loc == Loc::Reg(RCX) {
+            return;
+        }
+        self.vacate(lhs, &[RCX]);
+        self.al.take(&mut self.a, RCX);
+        self.al.load_into(&mut self.a, count, RCX);
+        self.al.drop_entry(count);
+    }
+
+    // Divisions.
+
+    pub(crate) fn divide(&mut self, op: IntBinary, width: Width, mut lhs: Entry, mut rhs: Entry) -> Reg {
+        if let Some(reg) = self.divide_by_power(op, width, &mut lhs, &rhs) {
+            return reg;
+        }
+        let divisor = constant(&rhs);
+        let signed = matches!(op, IntBinary::DivS | IntBinary::RemS);
+        self.vacate(&mut rhs, &[RAX, RDX]);
+        if divisor.is_some() {
+            let reg = self.al.alloc_in(&mut self.a, Asm::INT_SCRATCH.minus(crate::regs::RegSet::of(&[RAX, RDX])));
+            self.al.load_into(&mut self.a, rhs, reg);
+            rhs.loc = Loc::Reg(reg);
+        }
+        if lhs.loc != Loc::Reg(RAX) {
+            self.al.take(&mut self.a, RAX);
+            self.al.load_into(&mut self.a, lhs, RAX);
+            self.al.drop_entry(lhs);
+        }
+        self.al.take(&mut self.a, RDX);
+        let src = self.in_rm(&mut rhs);
+        let is_minus_one = divisor.map(|bits| bits == if width == Width::W32 { u64::from(u32::MAX) } else { u64::MAX });
+        let mut zero_remainder = None;
+        if signed {
+            if op == IntBinary::DivS && divisor.is_none_or(|bits| bits == 0) {
+                // Only the overflow is left to the instruction.
+                self.compare_zero(width, &src);
+                self.trap_if(Cc::E, TrapCode::IntegerDivideByZero);
+            }
+            if op == IntBinary::RemS && is_minus_one != Some(false) {
+                // MIN % -1 is 0, where the instruction faults.
+                self.a.int_constant(RDX, 0);
+                self.a.alu_imm(Alu::Cmp, width, &src, -1);
+                zero_remainder = Some(self.a.jcc_short(Cc::E));
+            }
+            // cdq, cqo
+            if width == Width::W64 {
+                self.a.bytes(&[0x48]);
+            }
+            self.a.bytes(&[0x99]);
+        } else {
+            self.a.int_constant(RDX, 0);
+        }
+        let code = if op == IntBinary::DivS { TrapCode::IntegerOverflow } else { TrapCode::IntegerDivideByZero };
+        if divisor.is_none_or(|bits| bits == 0) || is_minus_one == Some(true) {
+            self.traps(code);
+        }
+        self.a.op(Op::new(0, 0, 0xf7).width(width), 6 + signed as u8, &src);
+        if let Some(jump) = zero_remainder {
+            self.a.land(jump);
+        }
+        self.al.drop_entry(rhs);
+        let (result, other) = match op {
+            IntBinary::DivS | IntBinary::DivU => (RAX, RDX),
+            _ => (RDX, RAX),
+        };
+        self.al.release(other);
+        result
+    }
+
+    fn compare_zero(&mut self, width: Width, value: &Rm) {
+        match *value {
+            Rm::Reg(reg) => self.a.test(width, reg, reg),
+            _ => self.a.alu_imm(Alu::Cmp, width, value, 0),
+        }
+    }
+
+    /// Unsigned division by a power of two, if it is one.
+    fn divide_by_power(&mut self, op: IntBinary, width: Width, lhs: &mut Entry, rhs: &Entry) -> Option<Reg> {
+        let divisor = constant(rhs).filter(|divisor| divisor.is_power_of_two())?;
+        match op {
+            IntBinary::DivU => {
+                let dst = self.al.own(&mut self.a, lhs);
+                if divisor > 1 {
+                    self.a.shift_imm(Shift::Shr, width, dst, divisor.trailing_zeros() as u8);
+                }
+                Some(dst)
+            }
+            IntBinary::RemU if divisor <= 1 << 31 => {
+                let dst = self.al.own(&mut self.a, lhs);
+                self.a.alu_imm(Alu::And, width, &Rm::Reg(dst), (divisor - 1) as i32);
+                Some(dst)
+            }
+            _ => None,
+        }
+    }
+
+    // Operators with one operand.
+
+    pub(crate) fn int_unary_now(&mut self, op: IntUnary, width: Width, mut value: Entry) -> Reg {
+        let ty = width.int();
+        let extend = match op {
+            IntUnary::Extend8 => Some(Op::new(0, 1, 0xbe).width(width).byte()),
+            IntUnary::Extend16 => Some(Op::new(0, 1, 0xbf).width(width)),
+            IntUnary::Extend32 => Some(Op::new(0, 0, 0x63).w()),
+            IntUnary::Clz if self.cpu.lzcnt => Some(Op::new(0xf3, 1, 0xbd).width(width)),
+            IntUnary::Ctz if self.cpu.bmi1 => Some(Op::new(0xf3, 1, 0xbc).width(width)),
+            IntUnary::Popcnt if self.cpu.popcnt => Some(Op::new(0xf3, 1, 0xb8).width(width)),
+            _ => None,
+        };
+        if let Some(op) = extend {
+            let src = self.in_rm(&mut value);
+            self.al.drop_entry(value);
+            let dst = self.al.alloc(&mut self.a, ty);
+            self.a.op(op, dst.0, &src);
+            return dst;
+        }
+        match op {
+            IntUnary::Clz => {
+                // The highest one's position, or what makes the exclusive or the width.
+                let dst = self.scan(Op::new(0, 1, 0xbd), width, value, u64::from(width.bits()) * 2 - 1);
+                self.a.alu_imm(Alu::Xor, width, &Rm::Reg(dst), width.bits() as i32 - 1);
+                dst
+            }
+            IntUnary::Ctz => self.scan(Op::new(0, 1, 0xbc), width, value, width.bits().into()),
+            _ => self.count_ones(width, value),
+        }
+    }
+
+    /// `bsf` or `bsr`, with a value for zero.
+    fn scan(&mut self, op: Op, width: Width, mut value: Entry, for_zero: u64) -> Reg {
+        let src = self.in_rm(&mut value);
+        let dst = self.al.alloc(&mut self.a, Ty::I64);
+        let other = self.al.alloc(&mut self.a, Ty::I64);
+        self.a.int_constant(other, for_zero);
+        self.a.op(op.width(width), dst.0, &src);
+        self.a.cmov(Cc::E, width, dst, &Rm::Reg(other));
+        self.al.release(other);
+        self.al.drop_entry(value);
+        dst
+    }
+
+    /// Sums of ones in pairs, nibbles, bytes, then all bytes by a multiplication.
+    fn count_ones(&mut self, width: Width, mut value: Entry) -> Reg {
+        let ty = width.int();
+        let x = self.al.own(&mut self.a, &mut value);
+        let t = self.al.alloc(&mut self.a, ty);
+        let mask = self.al.alloc(&mut self.a, ty);
+        let repeat = |byte: u64| {
+            let bits = byte * 0x0101_0101_0101_0101;
+            if width == Width::W32 { bits & u64::from(u32::MAX) } else { bits }
+        };
+        self.a.mov_int(width, t, x);
+        self.a.shift_imm(Shift::Shr, width, t, 1);
+        self.a.int_constant(mask, repeat(0x55));
+        self.a.alu(Alu::And, width, t, &Rm::Reg(mask));
+        self.a.alu(Alu::Sub, width, x, &Rm::Reg(t));
+        self.a.int_constant(mask, repeat(0x33));
+        self.a.mov_int(width, t, x);
+        self.a.alu(Alu::And, width, x, &Rm::Reg(mask));
+        self.a.shift_imm(Shift::Shr, width, t, 2);
+        self.a.alu(Alu::And, width, t, &Rm::Reg(mask));
+        self.a.alu(Alu::Add, width, x, &Rm::Reg(t));
+        self.a.mov_int(width, t, x);
+        self.a.shift_imm(Shift::Shr, width, t, 4);
+        self.a.alu(Alu::Add, width, x, &Rm::Reg(t));
+        self.a.int_constant(mask, repeat(0x0f));
+        self.a.alu(Alu::And, width, x, &Rm::Reg(mask));
+        self.a.int_constant(mask, repeat(0x01));
+        self.a.op(Op::new(0, 1, 0xaf).width(width), x.0, &Rm::Reg(mask));
+        self.a.shift_imm(Shift::Shr, width, x, (width.bits() - 8) as u8);
+        self.al.release(t);
+        self.al.release(mask);
+        x
+    }
+
+    // Comparisons.
+
+    /// `eqz`: the opposite of a pending comparison, or a comparison with zero.
+    pub(crate) fn eqz(&mut self, width: Width) {
+        match (&mut self.pending, width) {
+            (Pending::Compare { cc, .. }, Width::W32) => {
+                *cc = cc.negate();
+                return;
+            }
+            (Pending::FloatCompare { negated, .. }, Width::W32) => {
+                *negated = !*negated;
+                return;
+            }
+            (&mut Pending::Int { op: IntBinary::And, width: inner, lhs, rhs }, _) if inner == width => {
+                self.pending = Pending::None;
+                self.al.pop();
+                self.push_pending(Ty::I32, Pending::Compare { cc: Cc::E, width, lhs, rhs, test: true });
+                return;
+            }
+            _ => {}
+        }
+        let lhs = self.pop();
+        let rhs = Entry { loc: Loc::Const(0), ..lhs };
+        self.push_pending(Ty::I32, Pending::Compare { cc: Cc::E, width, lhs, rhs, test: false });
+    }
+
+    /// Compares, and gives the operands back.
+    pub(crate) fn compare_flags(&mut self, pending: Pending) -> Condition {
+        match pending {
+            Pending::Compare { cc, width, lhs, rhs, test: false } => self.compare_ints(cc, width, lhs, rhs),
+            Pending::Compare { cc, width, lhs, rhs, test: true } => self.test_ints(cc, width, lhs, rhs),
+            Pending::FloatCompare { op, width, lhs, rhs, negated } => {
+                let condition = self.compare_floats(op, width, lhs, rhs);
+                if negated { condition.negate() } else { condition }
+            }
+            _ => unreachable!("only comparisons make flags"),
+        }
+    }
+
+    fn compare_ints(&mut self, mut cc: Cc, width: Width, mut lhs: Entry, mut rhs: Entry) -> Condition {
+        if constant(&lhs).is_some() && constant(&rhs).is_none() {
+            std::mem::swap(&mut lhs, &mut rhs);
+            cc = cc.swap();
+        }
+        if constant(&lhs).is_some() {
+            self.al.own(&mut self.a, &mut lhs);
+        }
+        match immediate(&rhs) {
+            Some(imm) => {
+                let left = self.in_rm(&mut lhs);
+                match left {
+                    Rm::Reg(reg) if imm == 0 => self.a.test(width, reg, reg),
+                    _ => self.a.alu_imm(Alu::Cmp, width, &left, imm),
+                }
+            }
+            None => {
+                let right = self.in_rm(&mut rhs);
+                match (self.in_rm(&mut lhs), right) {
+                    (Rm::Reg(left), _) => self.a.alu(Alu::Cmp, width, left, &right),
+                    (Rm::Mem(left), Rm::Reg(right)) => self.a.alu_to_mem(Alu::Cmp, width, &left, right),
+                    _ => {
+                        let left = self.al.own(&mut self.a, &mut lhs);
+                        self.a.alu(Alu::Cmp, width, left, &right);
+                    }
+                }
+            }
+        }
+        self.al.drop_entry(lhs);
+        self.al.drop_entry(rhs);
+        Condition::Cc(cc)
+    }
+
+    fn test_ints(&mut self, cc: Cc, width: Width, mut lhs: Entry, mut rhs: Entry) -> Condition {
+        if constant(&lhs).is_some() {
+            std::mem::swap(&mut lhs, &mut rhs);
+        }
+        let left = self.al.in_reg(&mut self.a, &mut lhs);
+        match immediate(&rhs) {
+            Some(imm) => self.a.test_imm(width, &Rm::Reg(left), imm),
+            None => {
+                let right = self.al.in_reg(&mut self.a, &mut rhs);
+                self.a.test(width, left, right);
+            }
+        }
+        self.al.drop_entry(lhs);
+        self.al.drop_entry(rhs);
+        Condition::Cc(cc)
+    }
+
+    /// The result of a comparison as an `i32`.
+    pub(crate) fn compare_now(&mut self, pending: Pending, hint: Option<Reg>) -> Reg {
+        let condition = self.compare_flags(pending);
+        let dst = self.result(Ty::I32, hint);
+        match condition {
+            Condition::Cc(cc) => {
+                self.a.setcc(cc, dst);
+                self.a.movzx8(dst, dst);
+            }
+            Condition::Equal | Condition::Unequal => {
+                let (cc, value, unordered) = if condition == Condition::Equal { (Cc::E, 1, 0) } else { (Cc::NE, 0, 1) };
+                debug_assert_ne!(value, unordered);
+                self.a.setcc(cc, dst);
+                self.a.movzx8(dst, dst);
+                let ordered = self.a.jcc_short(Cc::NP);
+                self.a.int_constant(dst, unordered);
+                self.a.land(ordered);
+            }
+        }
+        dst
+    }
+
+    // Wide arithmetic.
+
+    pub(crate) fn wide_now(&mut self, op: WideOp) {
+        match op {
+            WideOp::Add128 => self.wide_sum(Alu::Add, Alu::Adc),
+            WideOp::Sub128 => self.wide_sum(Alu::Sub, Alu::Sbb),
+            WideOp::MulWideS => self.wide_product(5),
+            WideOp::MulWideU => self.wide_product(4),
+        }
+    }
+
+    fn wide_sum(&mut self, low: Alu, high: Alu) {
+        let mut rhs_high = self.pop();
+        let mut rhs_low = self.al.pop();
+        let mut lhs_high = self.al.pop();
+        let mut lhs_low = self.al.pop();
+        // Loading constants changes the flags, so everything comes before the carry.
+        let low_dst = self.al.own(&mut self.a, &mut lhs_low);
+        let high_dst = self.al.own(&mut self.a, &mut lhs_high);
+        let low_src = self.in_rm(&mut rhs_low);
+        let high_src = self.in_rm(&mut rhs_high);
+        self.a.alu(low, Width::W64, low_dst, &low_src);
+        self.a.alu(high, Width::W64, high_dst, &high_src);
+        self.al.drop_entry(rhs_low);
+        self.al.drop_entry(rhs_high);
+        self.push_reg(Ty::I64, low_dst);
+        self.push_reg(Ty::I64, high_dst);
+    }
+
+    fn wide_product(&mut self, extension: u8) {
+        let mut rhs = self.pop();
+        let lhs = self.al.pop();
+        self.vacate(&mut rhs, &[RAX, RDX]);
+        if constant(&rhs).is_some() {
+            let reg = self.al.alloc_in(&mut self.a, Asm::INT_SCRATCH.minus(crate::regs::RegSet::of(&[RAX, RDX])));
+            self.al.load_into(&mut self.a, rhs, reg);
+            rhs.loc = Loc::Reg(reg);
+        }
+        if lhs.loc != Loc::Reg(RAX) {
+            self.al.take(&mut self.a, RAX);
+            self.al.load_into(&mut self.a, lhs, RAX);
+            self.al.drop_entry(lhs);
+        }
+        self.al.take(&mut self.a, RDX);
+        let src = self.in_rm(&mut rhs);
+        self.a.op(Op::new(0, 0, 0xf7).w(), extension, &src);
+        self.al.drop_entry(rhs);
+        self.push_reg(Ty::I64, RAX);
+        self.push_reg(Ty::I64, RDX);
+    }
+}

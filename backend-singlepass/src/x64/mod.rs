@@ -1,0 +1,28 @@
+//! x86-64: everything that knows an instruction or a register.
+
+pub(crate) mod asm;
+pub(crate) mod atomic;
+mod call;
+pub(crate) mod cold;
+mod control;
+mod convert;
+mod float;
+mod frame;
+pub(crate) mod int;
+mod lanes;
+pub(crate) mod memory;
+mod regs;
+mod simd;
+pub(crate) mod trampoline;
+
+pub(crate) use asm::Asm;
+pub(crate) use control::Condition;
+pub(crate) use regs::MEMORY;
+
+use crate::regs::Reg;
+use wasmer_runtime_core::types::Ty;
+
+/// Where a label with one operand has it.
+pub(crate) const fn label_register(ty: Ty) -> Reg {
+    if ty.is_int_class() { regs::INT_RESULTS[0] } else { regs::FLOAT_RESULTS[0] }
+}

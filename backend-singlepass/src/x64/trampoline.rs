@@ -1,0 +1,127 @@
+//! Trampolines between array call and wasm call.
+//!
+//! Array call is C: `rdi` the callee's function reference, `rsi` the values, `al` whether it returned. A trampoline keeps its vmctx at
+//! `rbp - 8` and, entered from the host, the values' address at `rbp - 16`.
+
+use dynasm::dynasm;
+use dynasmrt::DynasmApi;
+use wasmer_runtime_core::compiler::{Symbol, Trampoline};
+use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::translate::codegen::Result;
+use wasmer_runtime_core::types::{Signature, Ty, Width};
+use wasmer_runtime_core::vm::layout::*;
+
+use crate::codegen::Codegen;
+use crate::regs::Reg;
+use crate::x64::asm::Mem;
+use crate::x64::frame::overflow_place;
+use crate::x64::regs::*;
+
+/// Compiles a trampoline.
+pub(crate) fn build(codegen: &mut Codegen, module: &ModuleInfo, trampoline: Trampoline) -> Result<()> {
+    let (Trampoline::ArrayToWasm(ty) | Trampoline::WasmToArray(ty)) = trampoline;
+    let signature = module.func_type(ty).signature();
+    codegen.open();
+    match trampoline {
+        Trampoline::ArrayToWasm(_) => array_to_wasm(codegen, &signature),
+        Trampoline::WasmToArray(_) => wasm_to_array(codegen, &signature),
+    }
+    codegen.close(Symbol::Trampoline(trampoline))
+}
+
+/// The place of a value in the buffer of an array call.
+fn value_place(base: Reg, position: usize) -> Mem {
+    Mem::new(base, position as i32 * RAW_VALUE_BYTES)
+}
+
+/// The store's room for values that do not fit registers, in `rax`, unless all do.
+fn load_overflow(codegen: &mut Codegen, types: &[Ty], mut dealer: Dealer) {
+    if types.iter().any(|ty| dealer.next(*ty).is_none()) {
+        codegen.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
+    }
+}
+
+/// Values of a buffer to where a convention wants them. The buffer's address is in a register that the convention does not use, and so is
+/// the store's.
+fn load_values(codegen: &mut Codegen, types: &[Ty], mut dealer: Dealer, buffer: Reg, store: Reg) {
+    for (position, &ty) in types.iter().enumerate() {
+        let place = value_place(buffer, position);
+        match dealer.next(ty) {
+            Some(reg) => codegen.a.load_value(ty, reg, &place),
+            None => codegen.a.copy_value(ty, &overflow_place(store, position), &place),
+        }
+    }
+}
+
+/// The reverse of [`load_values`].
+fn store_values(codegen: &mut Codegen, types: &[Ty], mut dealer: Dealer, buffer: Reg, store: Reg) {
+    for (position, &ty) in types.iter().enumerate() {
+        let place = value_place(buffer, position);
+        match dealer.next(ty) {
+            Some(reg) => codegen.a.store_value(ty, &place, reg),
+            None => codegen.a.copy_value(ty, &place, &overflow_place(store, position)),
+        }
+    }
+}
+
+fn array_to_wasm(codegen: &mut Codegen, signature: &Signature) {
+    let a = &mut codegen.a;
+    dynasm!(a
+        ; .arch x64
+        ; push rbp
+        ; mov rbp, rsp
+        ; sub rsp, 16
+        ; mov r14, [rdi + VMFUNCREF_VMCTX]
+        ; mov [rbp - 8], r14
+        ; mov [rbp - 16], rsi
+    );
+    load_overflow(codegen, &signature.params, Dealer::args());
+    load_values(codegen, &signature.params, Dealer::args(), RSI, RAX);
+    let a = &mut codegen.a;
+    dynasm!(a
+        ; .arch x64
+        ; call QWORD [rdi + VMFUNCREF_WASM_CALL]
+        ; mov rsi, [rbp - 16]
+        ; mov r14, [rbp - 8]
+        ; mov rdi, [r14 + VMCTX_STORE]
+    );
+    store_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
+    let a = &mut codegen.a;
+    dynasm!(a
+        ; .arch x64
+        ; mov eax, 1
+        ; leave
+        ; ret
+    );
+}
+
+fn wasm_to_array(codegen: &mut Codegen, signature: &Signature) {
+    let slots = signature.params.len().max(signature.results.len()) as i32;
+    let a = &mut codegen.a;
+    dynasm!(a
+        ; .arch x64
+        ; push rbp
+        ; mov rbp, rsp
+        ; sub rsp, slots * RAW_VALUE_BYTES + 16
+        ; mov [rbp - 8], r14
+        ; mov rdi, [r14 + VMIMPORT_CALLEE]
+        ; mov rsi, rsp
+    );
+    load_overflow(codegen, &signature.params, Dealer::args());
+    store_values(codegen, &signature.params, Dealer::args(), RSI, RAX);
+    let a = &mut codegen.a;
+    dynasm!(a
+        ; .arch x64
+        ; call QWORD [rdi + VMFUNCREF_ARRAY_CALL]
+        ; mov rsi, rsp
+        ; mov r14, [rbp - 8]
+        ; mov rdi, [r14 + VMCTX_STORE]
+    );
+    load_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
+    let a = &mut codegen.a;
+    dynasm!(a
+        ; .arch x64
+        ; leave
+        ; ret
+    );
+}

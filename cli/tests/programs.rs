@@ -1,0 +1,377 @@
+//! Real programs, run by the `wasmer` command as a user runs them. The examples are in the repository; the others are obtained by
+//! `cargo xtask programs`. A test whose program is missing says so and passes, unless `WASMER_PROGRAMS_REQUIRED` is set.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::UNIX_EPOCH;
+
+const WASMER: &str = env!("CARGO_BIN_EXE_wasmer");
+
+/// One run of `wasmer run`: options, program, its arguments and its input.
+struct Run {
+    command: Command,
+    input: String,
+}
+
+/// What came of it.
+#[derive(Debug)]
+struct Outcome {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Run {
+    fn new(options: &[&str], program: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(WASMER);
+        command.arg("run").args(options).arg("--cache-dir").arg(cache()).arg(program).args(arguments);
+        Self { command, input: String::new() }
+    }
+
+    fn input(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.input);
+        self
+    }
+
+    fn outcome(mut self) -> Outcome {
+        let pipes = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().expect("`wasmer` starts");
+        let mut stdin = child.stdin.take().expect("its input is a pipe");
+        let input = self.input;
+        // From another thread: the program may fill its output before it has read all of its input, or not read it at all.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        let output = child.wait_with_output().expect("`wasmer` ends");
+        writer.join().expect("the writer ends");
+        Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// What a run printed that must succeed.
+    fn stdout(self) -> String {
+        let outcome = self.outcome();
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        outcome.stdout
+    }
+}
+
+/// A cache that these tests share, so that each program is compiled once; another build of the command gets another one, since a
+/// compiler that was changed a minute ago makes other code under the same version.
+fn cache() -> PathBuf {
+    let binary = fs::metadata(WASMER).expect("the command is built");
+    let built = binary.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let name = format!("programs-{}-{}", binary.len(), built.as_nanos());
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for other in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let stale = other.file_name().to_string_lossy().starts_with("programs-") && other.file_name() != *name;
+        if stale {
+            fs::remove_dir_all(other.path()).ok();
+        }
+    }
+    parent.join(name)
+}
+
+/// A file of the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// One of the programs that are not in the repository.
+fn program(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("WASMER_PROGRAMS_DIR").map_or_else(|| repository("target/programs"), PathBuf::from);
+    let path = folder.join(format!("{name}.wasm"));
+    if path.exists() {
+        return Some(path);
+    }
+    let missing = format!("`{name}` is missing; `cargo xtask programs {name}` obtains it");
+    assert!(std::env::var_os("WASMER_PROGRAMS_REQUIRED").is_none(), "{missing}");
+    eprintln!("skipped: {missing}");
+    None
+}
+
+/// A folder with these files, and the option that grants it to the guest as `/w`.
+struct Folder {
+    host: tempfile::TempDir,
+    option: String,
+}
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let host = tempfile::tempdir().expect("a temporary folder");
+        for (name, text) in files {
+            fs::write(host.path().join(name), text).expect("a file in it");
+        }
+        let option = format!("--dir={}::/w", host.path().display());
+        Self { host, option }
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.host.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+}
+
+mod examples {
+    use super::*;
+
+    #[test]
+    fn hello() {
+        assert_eq!(Run::new(&[], &repository("examples/hello.wat"), &[]).stdout(), "hello, world\n");
+    }
+
+    #[test]
+    fn mandelbrot_is_symmetric_about_the_real_axis() {
+        let picture = Run::new(&[], &repository("examples/mandelbrot.wat"), &[]).stdout();
+        let rows: Vec<&str> = picture.lines().collect();
+        assert_eq!(rows.len(), 31);
+        assert!(rows.iter().all(|row| row.len() == 76), "{picture}");
+        assert!((0..31).all(|row| rows[row] == rows[30 - row]), "{picture}");
+        // On the axis everything from -2 to 0.25 belongs to the set.
+        assert!(rows[15].contains(&"#".repeat(57)) && !rows[15].contains(&"#".repeat(58)), "{picture}");
+        assert!(!rows[0].contains('#'), "{picture}");
+    }
+
+    #[test]
+    fn wc_counts_its_input() {
+        let wc = || Run::new(&[], &repository("examples/wc.wat"), &[]);
+        assert_eq!(wc().stdout(), "0 0 0\n");
+        assert_eq!(wc().input("one two\n\tthree \n\nfour").stdout(), "3 4 21\n");
+        // More than one buffer, in words that lie across its end.
+        assert_eq!(wc().input(&"abcdef ".repeat(50_000)).stdout(), "0 50000 350000\n");
+    }
+}
+
+mod python {
+    use super::*;
+
+    fn python(options: &[&str], arguments: &[&str]) -> Option<Run> {
+        program("python").map(|path| Run::new(options, &path, arguments))
+    }
+
+    #[test]
+    fn evaluates_a_command() {
+        let Some(version) = python(&[], &["--version"]) else { return };
+        assert_eq!(version.stdout(), "Python 3.12.0\n");
+        let Some(run) = python(&[], &["-c", "print(sum(x * x for x in range(1000)), 2 ** 100, 0.1 + 0.2)"]) else {
+            return;
+        };
+        assert_eq!(run.stdout(), "332833500 1267650600228229401496703205376 0.30000000000000004\n");
+    }
+
+    #[test]
+    fn imports_its_library() {
+        let code = "\
+import json, re, decimal, hashlib
+print(json.dumps({'a': [1, 2.5, None]}), json.loads('[\"\\\\u00e9\"]')[0] == chr(233))
+print(re.sub(r'(\\w+)@(\\w+)', r'\\2 at \\1', 'user@host, root@box'))
+print(decimal.Decimal(1) / decimal.Decimal(7))
+print(hashlib.sha256(b'abc').hexdigest())
+";
+        let Some(run) = python(&[], &["-c", code]) else { return };
+        let expected = "\
+{\"a\": [1, 2.5, null]} True
+host at user, box at root
+0.1428571428571428571428571429
+ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
+";
+        assert_eq!(run.stdout(), expected);
+    }
+
+    #[test]
+    fn runs_a_script_from_a_folder_and_ends_with_its_code() {
+        let script = "\
+import sys
+words = open('/w/words.txt').read().split()
+with open('/w/sorted.txt', 'w') as out:
+    print(*sorted(words), file=out)
+print(sys.argv[1:], input())
+sys.exit(len(words))
+";
+        let folder = Folder::new(&[("script.py", script), ("words.txt", "pear apple fig")]);
+        let Some(run) = python(&[&folder.option], &["/w/script.py", "--dir", "x"]) else { return };
+        let outcome = run.input("typed\n").outcome();
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(3), "['--dir', 'x'] typed\n"), "{}", outcome.stderr);
+        assert_eq!(folder.read("sorted.txt"), "apple fig pear\n");
+    }
+
+    #[test]
+    fn an_exception_is_reported_on_standard_error() {
+        let Some(run) = python(&[], &["-c", "1 / 0"]) else { return };
+        let outcome = run.outcome();
+        assert_eq!(outcome.code, Some(1));
+        assert!(outcome.stderr.contains("ZeroDivisionError: division by zero"), "{outcome:?}");
+        assert_eq!(outcome.stdout, "");
+    }
+
+    #[test]
+    fn sees_only_what_is_granted() {
+        let code = "\
+import os
+print(sorted(name for name in os.environ if name.startswith(('PATH', 'HOME', 'CARGO', 'GREETING'))))
+for path in ('/etc/passwd', '/w/../etc/passwd', 'Cargo.toml'):
+    try: print(len(open(path).read()))
+    except OSError as error: print(type(error).__name__)
+";
+        let folder = Folder::new(&[]);
+        let Some(run) = python(&["--env=GREETING=hi", &folder.option], &["-c", code]) else { return };
+        let printed = run.stdout();
+        assert!(printed.starts_with("['GREETING']\n"), "{printed}");
+        assert!(printed.lines().skip(1).all(|line| line.ends_with("Error")), "{printed}");
+        assert_eq!(printed.lines().count(), 4, "{printed}");
+    }
+
+    #[test]
+    fn recursion_without_end_is_an_exception_of_its_own() {
+        let code = "def f(n): return f(n + 1)\ntry: f(0)\nexcept RecursionError: print('caught')\n";
+        let Some(run) = python(&["--stack-size=16MiB"], &["-c", code]) else { return };
+        assert_eq!(run.stdout(), "caught\n");
+    }
+}
+
+mod gcc {
+    use super::*;
+
+    #[test]
+    fn compiles_to_assembly() {
+        let source = "\
+template <typename T> T twice(T value) { return value + value; }
+struct Point { int x, y; int sum() const { return x + y; } };
+int answer(Point point) { return twice(point.sum()); }
+";
+        let folder = Folder::new(&[("a.cpp", source)]);
+        let Some(path) = program("cc1plus") else { return };
+        Run::new(&[&folder.option], &path, &["-quiet", "-O2", "/w/a.cpp", "-o", "/w/a.s"]).stdout();
+        let assembly = folder.read("a.s");
+        assert!(assembly.contains("_Z6answer5Point:"), "{assembly}");
+        // The call was inlined, and the addition of 16-bit numbers takes two instructions on this processor.
+        assert!(assembly.contains("adc r25,r23") && !assembly.contains("call"), "{assembly}");
+        assert!(assembly.contains(".ident\t\"GCC: (GNU) 15.2.0\""), "{assembly}");
+    }
+
+    #[test]
+    fn reports_an_error_where_it_is() {
+        let folder = Folder::new(&[("bad.cpp", "int f() {\n    return g;\n}\n")]);
+        let Some(path) = program("cc1plus") else { return };
+        let outcome = Run::new(&[&folder.option], &path, &["-quiet", "/w/bad.cpp", "-o", "/w/bad.s"]).outcome();
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains("/w/bad.cpp:2:12: error:"), "{outcome:?}");
+    }
+}
+
+mod sqlite {
+    use super::*;
+
+    const SCRIPT: &str = "
+create table fruit (name text primary key, price real);
+insert into fruit values ('fig', 0.5), ('pear', 0.75), ('apple', 0.25);
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
+  insert into fruit select 'number ' || i, i from n;
+select count(*), sum(price), max(name) from fruit;
+select name from fruit where price < 1 order by price desc;
+";
+
+    #[test]
+    fn runs_a_script_in_memory() {
+        let Some(path) = program("sqlite") else { return };
+        let printed = Run::new(&[], &path, &[":memory:"]).input(SCRIPT).stdout();
+        assert_eq!(printed, "20003|200010001.5|pear\npear\nfig\napple\n");
+    }
+
+    #[test]
+    fn keeps_a_database_in_a_folder() {
+        let Some(path) = program("sqlite") else { return };
+        let folder = Folder::new(&[]);
+        Run::new(&[&folder.option], &path, &["/w/fruit.db"]).input(SCRIPT).stdout();
+        let query = "select name, price from fruit where name like '%ea%'; pragma integrity_check;";
+        let printed = Run::new(&[&folder.option], &path, &["/w/fruit.db", query]).stdout();
+        assert_eq!(printed, "pear|0.75\nok\n");
+    }
+
+    #[test]
+    fn an_error_is_its_exit_code() {
+        let Some(path) = program("sqlite") else { return };
+        let outcome = Run::new(&[], &path, &[":memory:", "select * from nowhere"]).outcome();
+        assert_eq!(outcome.code, Some(1));
+        assert_eq!(outcome.stderr, "error: no such table: nowhere\n");
+    }
+}
+
+mod quickjs {
+    use super::*;
+
+    #[test]
+    fn evaluates_an_expression() {
+        let Some(path) = program("quickjs") else { return };
+        let code = "console.log([3, 1, 2].sort().join(), /a(b+)/.exec('xabbb')[1], 2n ** 100n, Math.hypot(3, 4))";
+        assert_eq!(Run::new(&[], &path, &["-e", code]).stdout(), "1,2,3 bbb 1267650600228229401496703205376 5\n");
+    }
+
+    #[test]
+    fn runs_a_script_from_a_folder() {
+        let Some(path) = program("quickjs") else { return };
+        let module = "export function* primes() {
+    for (let n = 2; ; n++) {
+        if ([...Array(n).keys()].slice(2).every(d => n % d)) yield n;
+    }
+}
+";
+        let script = "import { primes } from './primes.js';
+const first = [];
+for (const prime of primes()) {
+    if (first.push(prime) == 10) break;
+}
+await null;
+console.log(JSON.stringify({ first, arguments: scriptArgs.slice(1) }));
+";
+        let folder = Folder::new(&[("primes.js", module), ("main.js", script)]);
+        let printed = Run::new(&[&folder.option], &path, &["-m", "/w/main.js", "one", "--two"]).stdout();
+        assert_eq!(printed, "{\"first\":[2,3,5,7,11,13,17,19,23,29],\"arguments\":[\"one\",\"--two\"]}\n");
+    }
+
+    #[test]
+    fn an_exception_is_its_exit_code() {
+        let Some(path) = program("quickjs") else { return };
+        let outcome = Run::new(&[], &path, &["-e", "throw new Error('broken')"]).outcome();
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains("Error: broken") || outcome.stdout.contains("Error: broken"), "{outcome:?}");
+    }
+}
+
+/// A large program in Rust, which works on WebAssembly itself.
+mod wasm_tools {
+    use super::*;
+
+    fn granting(folder: &Path, name: &str) -> String {
+        format!("--dir={}::{name}:ro", folder.display())
+    }
+
+    #[test]
+    fn assembles_a_program_that_runs() {
+        let Some(path) = program("wasm-tools") else { return };
+        let (folder, examples) = (Folder::new(&[]), granting(&repository("examples"), "/examples"));
+        let options = [folder.option.as_str(), &examples];
+        Run::new(&options, &path, &["parse", "/examples/wc.wat", "-o", "/w/wc.wasm"]).stdout();
+        let made = folder.host.path().join("wc.wasm");
+        assert!(fs::read(&made).expect("the module").starts_with(b"\0asm"));
+        assert_eq!(Run::new(&[], &made, &[]).input("a b\nc\n").stdout(), "2 3 6\n");
+    }
+
+    #[test]
+    fn validates_a_large_module() {
+        let Some((path, _)) = program("wasm-tools").zip(program("python")) else { return };
+        let folder = path.parent().expect("a folder");
+        Run::new(&[&granting(folder, "/programs")], &path, &["validate", "/programs/python.wasm"]).stdout();
+    }
+
+    #[test]
+    fn explains_what_is_wrong_with_a_module() {
+        let Some(path) = program("wasm-tools") else { return };
+        let folder = Folder::new(&[("bad.wat", "(module (func (result i32) i64.const 1))")]);
+        let outcome = Run::new(&[&folder.option], &path, &["validate", "/w/bad.wat"]).outcome();
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains("type mismatch: expected i32, found i64"), "{outcome:?}");
+    }
+}

@@ -1,0 +1,106 @@
+//! Running other programs: to the end, with what they print kept for the case that they fail.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The cargo that started this program, so that nested calls use the same toolchain.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The folder in which cargo keeps what it fetches.
+pub(crate) fn cargo_home() -> Result<PathBuf> {
+    let own = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    own.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is neither CARGO_HOME nor a home folder")
+}
+
+/// Runs to the end. What the program printed comes back in the order in which it was printed; when it fails, as the error.
+pub(crate) fn run(command: &mut Command) -> Result<String> {
+    let name = display(command);
+    let mut output = tempfile::tempfile().context("cannot make a temporary file")?;
+    let handle = |file: &File| file.try_clone().map(Stdio::from);
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(handle(&output)?)
+        .stderr(handle(&output)?)
+        .status()
+        .with_context(|| format!("cannot start `{name}`"))?;
+    let mut bytes = Vec::new();
+    output.rewind()?;
+    output.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    if !status.success() {
+        bail!("`{name}` failed ({status})\n{}", text.trim_end());
+    }
+    Ok(text)
+}
+
+/// Runs to the end and returns only what went to standard output; the rest is part of the error when it fails.
+pub(crate) fn read(command: &mut Command) -> Result<String> {
+    let name = display(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{name}`"))?;
+    if !output.status.success() {
+        bail!("`{name}` failed ({})\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{name}` printed something that is not text"))
+}
+
+/// Whether the program can be started and succeeds.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// Installs packages of Debian. Fails where this is not Debian, or not as root.
+pub(crate) fn install_debian_packages(packages: &[&str]) -> Result<()> {
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("there is no apt-get on this system");
+    }
+    if read(Command::new("id").arg("-u"))?.trim() != "0" {
+        bail!("only root may install them");
+    }
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        // Another apt run is waited for instead of failing beside it.
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-o", "DPkg::Lock::Timeout=600", "-qq", "-y"]);
+        command
+    };
+    let install = || run(apt().args(["install", "--no-install-recommends"]).args(packages));
+    // The lists are only brought up to date when they are needed: on most machines they are good enough.
+    if install().is_err() {
+        run(apt().arg("update"))?;
+        install()?;
+    }
+    Ok(())
+}
+
+fn display(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_comes_in_order_and_with_the_failure() {
+        let script = "echo one; echo two >&2; echo three; exit 3";
+        let error = run(Command::new("sh").args(["-c", script])).unwrap_err().to_string();
+        assert!(error.contains("exit status: 3"), "{error}");
+        assert!(error.ends_with("one\ntwo\nthree"), "{error}");
+        assert_eq!(run(Command::new("sh").args(["-c", "echo a; echo b >&2"])).unwrap(), "a\nb\n");
+    }
+
+    #[test]
+    fn read_keeps_the_streams_apart() {
+        assert_eq!(read(Command::new("sh").args(["-c", "echo a; echo b >&2"])).unwrap(), "a\n");
+        assert!(read(&mut Command::new("no-such-program-anywhere")).is_err());
+        assert!(!succeeds(&mut Command::new("false")));
+    }
+}

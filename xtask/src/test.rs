@@ -1,0 +1,300 @@
+//! `cargo xtask test`: every check, each on one line, to the end even when some fail. What this machine does not allow is left out
+//! and named in the last lines.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow, bail};
+use clap::ValueEnum;
+
+use crate::{deps, llvm, programs, shell, tidy};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Build and test only this backend (may be repeated).
+    #[arg(long, value_enum, value_name = "BACKEND")]
+    backend: Vec<Backend>,
+    /// Do only these steps (may be repeated).
+    #[arg(long, value_name = "STEP")]
+    step: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    Cranelift,
+    Singlepass,
+    Llvm,
+}
+
+impl Backend {
+    const ALL: [Self; 2] = [Self::Cranelift, Self::Llvm];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cranelift => "cranelift",
+            Self::Singlepass => "singlepass",
+            Self::Llvm => "llvm",
+        }
+    }
+}
+
+/// Set where everything must run, as in CI: what would be left out elsewhere is a failure.
+const REQUIRED_VARIABLE: &str = "WASMER_PROGRAMS_REQUIRED";
+
+/// Runs the steps. Fails in the end when one has failed.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    let unknown = options.step.iter().find(|name| STEPS.iter().all(|(known, _)| *known != name.as_str()));
+    if let Some(name) = unknown {
+        let known: Vec<_> = STEPS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no step `{name}`\nhint: there are {}", known.join(", "));
+    }
+    let start = Instant::now();
+    let mut plan = Plan::new(root, &options.backend)?;
+    let mut failed = Vec::new();
+    if plan.backends.contains(&Backend::Llvm) && perform("llvm", || find_llvm(&mut plan)).is_err() {
+        failed.push("llvm");
+    }
+    for (name, step) in
+        STEPS.iter().filter(|(name, _)| options.step.is_empty() || options.step.iter().any(|step| step == name))
+    {
+        if perform(name, || step(&mut plan)).is_err() {
+            failed.push(*name);
+        }
+    }
+    for reason in &plan.left_out {
+        // What the programs printed that failed is too much here.
+        println!("left out: {}", reason.lines().next().unwrap_or_default());
+    }
+    println!("{:.0} s in all", start.elapsed().as_secs_f64());
+    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
+/// A step prints a remark when it succeeds, and the whole output of what it ran when it fails.
+type Step = fn(&mut Plan) -> Result<String>;
+
+const STEPS: &[(&str, Step)] = &[
+    ("format", format),
+    ("tidy", |plan| tidy::run(&plan.root).map(|_| String::new())),
+    ("deps", |plan| deps::run(&plan.root).map(|report| report.to_string())),
+    ("deny", deny),
+    ("clippy", clippy),
+    ("features", features),
+    ("docs", docs),
+    ("programs", obtain_programs),
+    ("test", test),
+    ("doctest", |plan| shell::run(plan.cargo(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
+];
+
+fn perform(name: &str, step: impl FnOnce() -> Result<String>) -> Result<()> {
+    print!("{name:.<12} ");
+    // The name is to be seen while the step runs.
+    std::io::stdout().flush().ok();
+    let start = Instant::now();
+    let result = step();
+    let seconds = start.elapsed().as_secs_f64();
+    match &result {
+        Ok(remark) => println!("ok     {seconds:7.1} s  {remark}"),
+        Err(error) => println!("FAILED {seconds:7.1} s\n{error:#}\n"),
+    }
+    result.map(drop)
+}
+
+/// What is built and tested here.
+struct Plan {
+    root: PathBuf,
+    backends: Vec<Backend>,
+    llvm: Option<PathBuf>,
+    left_out: Vec<String>,
+}
+
+impl Plan {
+    fn new(root: &Path, chosen: &[Backend]) -> Result<Self> {
+        let mut left_out = Vec::new();
+        if !root.join("../shared/spec").exists() && std::env::var_os("WASM_SPEC_DIR").is_none() {
+            left_out.push("specification tests beyond those of the registry (WASM_SPEC_DIR is not set)".to_owned());
+        }
+        let backends = if chosen.is_empty() { built_backends(root)? } else { chosen.to_vec() };
+        Ok(Self { root: root.to_owned(), backends, llvm: None, left_out })
+    }
+
+    /// A cargo command on the chosen packages and features.
+    fn cargo(&self, command: &[&str]) -> Command {
+        let mut cargo = self.bare_cargo();
+        cargo.args(command).arg("--locked").args(selection(&self.backends));
+        cargo
+    }
+
+    fn bare_cargo(&self) -> Command {
+        let mut cargo = shell::cargo();
+        cargo.current_dir(&self.root).env("CARGO_TERM_COLOR", "never");
+        if let Some(prefix) = &self.llvm {
+            cargo.env(llvm::PREFIX_VARIABLE, prefix);
+        }
+        cargo
+    }
+
+    /// Records what could not be done; where nothing may be left out that is a failure.
+    fn leave_out(&mut self, what: Vec<String>) -> Result<()> {
+        if std::env::var_os(REQUIRED_VARIABLE).is_some() {
+            bail!("nothing may be left out, for {REQUIRED_VARIABLE} is set\n{}", what.join("\n"));
+        }
+        self.left_out.extend(what);
+        Ok(())
+    }
+}
+
+/// The backends that the command has by default, and LLVM, which it has on demand.
+fn built_backends(root: &Path) -> Result<Vec<Backend>> {
+    let manifest: toml::Table = std::fs::read_to_string(root.join("cli/Cargo.toml"))?.parse()?;
+    let defaults = manifest.get("features").and_then(|features| features.get("default")?.as_array());
+    let defaults = defaults.ok_or_else(|| anyhow!("cli/Cargo.toml has no default features"))?;
+    let is_built = |backend: &Backend| {
+        *backend == Backend::Llvm || defaults.iter().any(|feature| feature.as_str() == Some(backend.name()))
+    };
+    Ok(Backend::ALL.into_iter().filter(is_built).collect())
+}
+
+/// The packages that have a feature for each backend.
+const SELECTABLE: &[&str] = &["wasmer-runtime", "wasmer-cli", "wasmer-spectests", "wasmer-benches"];
+
+/// The arguments of cargo by which the workspace is built with these backends.
+fn selection(backends: &[Backend]) -> Vec<String> {
+    let mut features = vec!["wasmer-runtime/cache".to_owned(), "wasmer-runtime/wasi".to_owned()];
+    let mut arguments = vec!["--workspace".to_owned(), "--no-default-features".to_owned()];
+    for backend in Backend::ALL {
+        let name = backend.name();
+        if backends.contains(&backend) {
+            features.extend(SELECTABLE.iter().map(|package| format!("{package}/{name}")));
+        } else if backend == Backend::Llvm {
+            // Only this one cannot be compiled everywhere; the others may be tested on their own.
+            arguments.push(format!("--exclude=wasmer-backend-{name}"));
+        }
+    }
+    arguments.push(format!("--features={}", features.join(",")));
+    arguments
+}
+
+/// Without LLVM the rest is tested.
+fn find_llvm(plan: &mut Plan) -> Result<String> {
+    match llvm::find_or_install() {
+        Ok(prefix) => {
+            let remark = prefix.display().to_string();
+            plan.llvm = Some(prefix);
+            Ok(remark)
+        }
+        Err(error) => {
+            plan.backends.retain(|backend| *backend != Backend::Llvm);
+            plan.leave_out(vec![format!("the LLVM backend, because {error:#}")])?;
+            Ok("not found".to_owned())
+        }
+    }
+}
+
+fn format(plan: &mut Plan) -> Result<String> {
+    shell::run(plan.bare_cargo().args(["fmt", "--all", "--check"])).map(|_| String::new())
+}
+
+fn deny(plan: &mut Plan) -> Result<String> {
+    if !shell::succeeds(plan.bare_cargo().args(["deny", "--version"])) {
+        plan.left_out.push("open advisories of dependencies (cargo-deny is not installed)".to_owned());
+        return Ok("without cargo-deny".to_owned());
+    }
+    shell::run(plan.bare_cargo().args(["deny", "--log-level=error", "check", "bans", "licenses", "sources"]))?;
+    match shell::run(plan.bare_cargo().args(["deny", "--log-level=error", "check", "advisories"])) {
+        Ok(_) => Ok(String::new()),
+        // The list of advisories lies on a server that not every machine reaches.
+        Err(error) if error.to_string().contains("failed to fetch advisory database") => {
+            plan.left_out.push("open advisories of dependencies (their list cannot be fetched)".to_owned());
+            Ok("without the advisories".to_owned())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn clippy(plan: &mut Plan) -> Result<String> {
+    shell::run(plan.cargo(&["clippy", "--all-targets"]).args(["--", "-D", "warnings"])).map(|_| String::new())
+}
+
+/// The library must build with each backend alone, and with none.
+fn features(plan: &mut Plan) -> Result<String> {
+    let alone = plan.backends.iter().map(|backend| format!("--features={}", backend.name()));
+    for choice in alone.chain(["--features=cache,wasi".to_owned(), String::new()]) {
+        let mut cargo = plan.bare_cargo();
+        cargo.args(["clippy", "--locked", "--package=wasmer-runtime", "--no-default-features"]);
+        cargo.args(Some(&choice).filter(|choice| !choice.is_empty()));
+        shell::run(cargo.args(["--", "-D", "warnings"]))?;
+    }
+    Ok(String::new())
+}
+
+/// Of the internals too: they are what the documentation of most crates is for, so it may also link to them.
+fn docs(plan: &mut Plan) -> Result<String> {
+    shell::run(
+        plan.cargo(&["doc", "--no-deps", "--document-private-items"])
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
+    )
+    .map(|_| String::new())
+}
+
+fn obtain_programs(plan: &mut Plan) -> Result<String> {
+    let missing = programs::obtain_all(&plan.root);
+    if missing.is_empty() {
+        return Ok(String::new());
+    }
+    let reasons = missing.iter().map(|(name, error)| format!("tests that run `{name}`, because {error:#}"));
+    plan.leave_out(reasons.collect())?;
+    Ok("not all of them".to_owned())
+}
+
+fn test(plan: &mut Plan) -> Result<String> {
+    if shell::succeeds(plan.bare_cargo().args(["nextest", "--version"])) {
+        let mut nextest = plan.cargo(&["nextest", "run"]);
+        let output = shell::run(nextest.args(["--no-fail-fast", "--status-level=fail", "--show-progress=none"]))?;
+        let summary = output
+            .lines()
+            .rev()
+            .find_map(|line| Some(line.split_once("] ")?.1).filter(|rest| rest.contains("tests run")));
+        return summary.map(|line| line.trim().to_owned()).ok_or_else(|| anyhow!("no test ran\n{output}"));
+    }
+    let output = shell::run(plan.cargo(&["test", "--all-targets"]).arg("--no-fail-fast"))?;
+    match passed(&output) {
+        0 => bail!("no test ran\n{output}"),
+        count => Ok(format!("{count} tests passed")),
+    }
+}
+
+/// The tests that passed, by the summaries of all test programs.
+fn passed(output: &str) -> usize {
+    let summaries = output.lines().filter_map(|line| line.trim().strip_prefix("test result: ok. "));
+    summaries.filter_map(|rest| rest.split(' ').next()?.parse::<usize>().ok()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_backends_are_not_built() {
+        let arguments = selection(&[Backend::Cranelift]);
+        assert!(arguments.contains(&"--exclude=wasmer-backend-llvm".to_owned()));
+        let features = arguments.last().unwrap();
+        assert!(features.contains("wasmer-cli/cranelift") && !features.contains("llvm"), "{features}");
+        assert!(!features.contains("wasmer-cli/singlepass"), "{features}");
+        assert!(selection(&Backend::ALL).iter().all(|argument| !argument.starts_with("--exclude")));
+    }
+
+    #[test]
+    fn the_backends_of_the_command_are_found() {
+        let found = built_backends(&crate::workspace_root()).unwrap();
+        assert!(found.contains(&Backend::Cranelift) && found.contains(&Backend::Llvm), "{found:?}");
+    }
+
+    #[test]
+    fn passed_tests_are_counted_over_all_programs() {
+        let output = "test result: ok. 3 passed; 0 failed\nx\ntest result: ok. 4 passed; 0 failed\n";
+        assert_eq!(passed(output), 7);
+        assert_eq!(passed(""), 0);
+    }
+}

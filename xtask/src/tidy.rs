@@ -1,0 +1,345 @@
+//! What no other tool checks: sizes of files and functions, headers, left-overs, paths of one machine, lints in every manifest.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::source::{self, SourceFile};
+
+/// A file of more lines is an error.
+const FILE_LINES_MAX: usize = 1000;
+/// A file of more lines is reported.
+const FILE_LINES_RULE: usize = 600;
+/// A function of more lines is an error.
+const FUNCTION_LINES_MAX: usize = 100;
+/// A function of more lines is reported.
+const FUNCTION_LINES_RULE: usize = 70;
+
+/// Words that promise something for later. Each is written in two parts so that this file does not find itself.
+const LEFT_OVERS: &[&str] = &[
+    concat!("to", "do!("),
+    concat!("unimpl", "emented!("),
+    concat!("FIX", "ME"),
+    concat!("XX", "X"),
+    concat!("d", "bg!("),
+    concat!("#[ig", "nore]"),
+    concat!("#[ig", "nore ="),
+];
+
+/// Folders that exist on one machine only. Guests and tests may speak of `/tmp`.
+const MACHINE_FOLDERS: &[&str] = &[
+    concat!("/wo", "rk/"),
+    concat!("/ro", "ot/"),
+    concat!("/ho", "me/"),
+    concat!("/Us", "ers/"),
+    concat!("/tmp/ba", "sh_jobs"),
+];
+
+/// Addresses of registries: a package has a name, the user's configuration says where it comes from.
+const REGISTRY_HOSTS: &[&str] = &[
+    concat!("static.crat", "es.io"),
+    concat!("index.crat", "es.io"),
+    concat!("pyp", "i.org"),
+    concat!("pythonho", "sted.org"),
+    concat!("deb.deb", "ian.org"),
+    concat!("registry.np", "mjs"),
+];
+
+/// What was found, and the figures.
+#[derive(Default)]
+pub(crate) struct Report {
+    errors: Vec<String>,
+    warnings: Vec<String>,
+    file_lines: Vec<usize>,
+    function_lines: Vec<usize>,
+    comment_lines: usize,
+    files_per_crate: BTreeMap<String, usize>,
+}
+
+/// Checks the repository. The report comes back when there is no error in it; otherwise it is the error.
+pub(crate) fn run(root: &Path) -> Result<Report> {
+    let mut report = Report::default();
+    for file in source::files(root)? {
+        report.check(&file);
+    }
+    if report.errors.is_empty() { Ok(report) } else { bail!("the tree is not tidy\n{report}") }
+}
+
+impl Report {
+    fn check(&mut self, file: &SourceFile) {
+        // Lock files name registries, licences are not ours to word.
+        if file.path.extension().is_some_and(|extension| extension == "lock") {
+            return;
+        }
+        self.check_places(file);
+        if file.is_rust() {
+            self.check_rust(file);
+        }
+        if file.path.file_name().is_some_and(|name| name == "Cargo.toml") {
+            self.check_manifest(file);
+        }
+    }
+
+    fn check_places(&mut self, file: &SourceFile) {
+        for (number, line) in lines(&file.text) {
+            for folder in MACHINE_FOLDERS.iter().filter(|folder| has_path(line, folder)) {
+                self.errors.push(format!("{}:{number}: `{folder}` is a folder of one machine", file.path.display()));
+            }
+            for host in REGISTRY_HOSTS.iter().filter(|host| line.contains(**host)) {
+                self.errors.push(format!("{}:{number}: `{host}` is a registry; name the package", file.path.display()));
+            }
+        }
+    }
+
+    fn check_rust(&mut self, file: &SourceFile) {
+        let path = file.path.display();
+        if !file.text.starts_with("//!") {
+            self.errors.push(format!("{path}:1: the file does not begin with `//!` and what it is about"));
+        }
+        for (number, line) in lines(&file.text) {
+            for word in LEFT_OVERS.iter().filter(|word| line.contains(**word)) {
+                self.errors.push(format!("{path}:{number}: `{word}` is a promise not kept"));
+            }
+            self.comment_lines += usize::from(line.trim_start().starts_with("//"));
+        }
+        let count = file.text.lines().count();
+        self.measure(count, FILE_LINES_RULE, FILE_LINES_MAX, &format!("{path}"));
+        self.file_lines.push(count);
+        for function in functions(&file.text) {
+            let place = format!("{path}:{}: `{}`", function.line, function.name);
+            self.measure(function.lines, FUNCTION_LINES_RULE, FUNCTION_LINES_MAX, &place);
+            self.function_lines.push(function.lines);
+        }
+        let folder = file.path.iter().next().unwrap_or_default().to_string_lossy().into_owned();
+        *self.files_per_crate.entry(folder).or_default() += 1;
+    }
+
+    fn measure(&mut self, lines: usize, rule: usize, max: usize, place: &str) {
+        match lines {
+            _ if lines > max => self.errors.push(format!("{place}: {lines} lines, at most {max} are allowed")),
+            _ if lines > rule => self.warnings.push(format!("{place}: {lines} lines, {rule} are the rule")),
+            _ => {}
+        }
+    }
+
+    fn check_manifest(&mut self, file: &SourceFile) {
+        let path = file.path.display();
+        let manifest: toml::Table = match file.text.parse() {
+            Ok(manifest) => manifest,
+            Err(error) => return self.errors.push(format!("{path}: {error}")),
+        };
+        let inherits =
+            |table: &str| manifest.get(table).and_then(|lints| lints.get("workspace")?.as_bool()) == Some(true);
+        if manifest.contains_key("package") && !inherits("lints") {
+            self.errors.push(format!("{path}: `[lints] workspace = true` is missing"));
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for warning in &self.warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        for error in &self.errors {
+            writeln!(f, "error: {error}")?;
+        }
+        let lines: usize = self.file_lines.iter().sum();
+        let comments = self.comment_lines * 100 / lines.max(1);
+        let (files, functions) = (Distribution::of(&self.file_lines), Distribution::of(&self.function_lines));
+        writeln!(
+            f,
+            "{lines} lines of Rust, {comments} % of them comments; lines of a file: {files}; of a function: {functions}"
+        )?;
+        let folders: Vec<_> = self.files_per_crate.iter().map(|(folder, files)| format!("{folder} {files}")).collect();
+        write!(f, "files: {}", folders.join(", "))
+    }
+}
+
+/// Median, 99th percentile and maximum.
+struct Distribution {
+    count: usize,
+    median: usize,
+    most: usize,
+    max: usize,
+}
+
+impl Distribution {
+    fn of(values: &[usize]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable();
+        let at = |percent: usize| sorted.get(sorted.len().saturating_sub(1) * percent / 100).copied().unwrap_or(0);
+        Self { count: sorted.len(), median: at(50), most: at(99), max: at(100) }
+    }
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, median, most, max } = self;
+        write!(f, "median {median}, 99 % up to {most}, at most {max} ({count} of them)")
+    }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(index, line)| (index + 1, line))
+}
+
+/// Whether a path that begins with this folder stands in the line. A longer path that ends with its name does not count.
+fn has_path(line: &str, folder: &str) -> bool {
+    let continues = |character: char| character.is_ascii_alphanumeric() || "._-}*".contains(character);
+    line.match_indices(folder).any(|(at, _)| !line[..at].ends_with(continues))
+}
+
+/// A function in formatted source.
+#[derive(Debug, PartialEq, Eq)]
+struct Function<'a> {
+    name: &'a str,
+    line: usize,
+    lines: usize,
+}
+
+/// The functions with a body of their own lines. The source is formatted, so a function ends at the next line that has its own
+/// indentation and begins with a closing brace; no parser is needed for that.
+fn functions(text: &str) -> Vec<Function<'_>> {
+    let all: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in all.iter().enumerate() {
+        let Some(name) = function_name(line) else { continue };
+        let indent = line.len() - line.trim_start().len();
+        let own = |line: &str| line.len() - line.trim_start().len() == indent && !line.trim().is_empty();
+        if line.ends_with([';', '}']) {
+            continue;
+        }
+        // At the function's own indentation stand the rest of its head (`) -> T {`, `where`), then its end; or `;` when it is
+        // only declared.
+        let ends = |line: &str| own(line) && (line.ends_with(';') || line.trim_start().starts_with('}'));
+        let end = all[start + 1..].iter().position(|line| ends(line)).filter(|at| !all[start + 1 + at].ends_with(';'));
+        if let Some(length) = end {
+            found.push(Function { name, line: start + 1, lines: length + 2 });
+        }
+    }
+    found
+}
+
+/// The name of the function whose head begins in this line.
+fn function_name(line: &str) -> Option<&str> {
+    let (before, after) = line.split_once("fn ")?;
+    let is_qualifier = |word: &str| {
+        matches!(
+            word,
+            "pub" | "const" | "async" | "unsafe" | "extern" | "default" | "\"C\"" | "\"sysv64\"" | "super)" | "in"
+        ) || word.starts_with("pub(")
+            || word.starts_with("crate::")
+    };
+    let name = after.split(['(', '<']).next()?;
+    let is_name = !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    (before.split_whitespace().all(is_qualifier) && is_name).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, text: &str) -> Report {
+        let mut report = Report::default();
+        report.check(&SourceFile { path: path.into(), text: text.into() });
+        report
+    }
+
+    fn errors(path: &str, text: &str) -> Vec<String> {
+        check(path, text).errors
+    }
+
+    #[test]
+    fn a_header_is_needed() {
+        assert_eq!(errors("a/src/lib.rs", "//! About.\n"), Vec::<String>::new());
+        assert_eq!(errors("a/src/lib.rs", "use std::fs;\n").len(), 1);
+    }
+
+    #[test]
+    fn left_overs_are_found_with_their_line() {
+        for word in LEFT_OVERS {
+            let found = errors("a.rs", &format!("//! About.\n\nfn f() {{ {word}) }}\n"));
+            assert_eq!(found.len(), 1, "{word}: {found:?}");
+            assert!(found[0].starts_with("a.rs:3: "), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn long_files_and_functions_are_found() {
+        let file = |lines: usize| format!("//! About.\n{}", "// x\n".repeat(lines - 1));
+        let rule = check("a.rs", &file(FILE_LINES_RULE));
+        assert!(rule.errors.is_empty() && rule.warnings.is_empty());
+        let warned = check("a.rs", &file(FILE_LINES_MAX));
+        assert!(warned.errors.is_empty() && warned.warnings.len() == 1);
+        assert_eq!(errors("a.rs", &file(FILE_LINES_MAX + 1)).len(), 1);
+
+        let function = |lines: usize| format!("//! About.\nfn f() {{\n{}}}\n", "    g();\n".repeat(lines - 2));
+        let warned = check("a.rs", &function(FUNCTION_LINES_MAX));
+        assert!(warned.errors.is_empty() && warned.warnings.len() == 1);
+        assert!(check("a.rs", &function(FUNCTION_LINES_RULE)).warnings.is_empty());
+        let found = errors("a.rs", &function(FUNCTION_LINES_MAX + 1));
+        assert_eq!(found, ["a.rs:2: `f`: 101 lines, at most 100 are allowed"]);
+    }
+
+    #[test]
+    fn functions_are_measured_by_their_indentation() {
+        let text = "\
+fn one() {}
+impl X {
+    pub(crate) const unsafe fn two<T>(
+        argument: T,
+    ) -> usize
+    where
+        T: Copy,
+    {
+        if x {
+            y
+        }
+    }
+    fn only_declared(&self);
+    fn declared_at_length(
+        &self,
+    ) -> usize;
+    fn four() {
+        x
+    }
+}
+type F = fn (u8) -> u8;
+unsafe extern \"C\" fn three() {
+    let f = |x| {
+        x
+    };
+}
+";
+        let found: Vec<_> = functions(text).into_iter().map(|found| (found.name, found.line, found.lines)).collect();
+        assert_eq!(found, [("two", 3, 10), ("four", 17, 3), ("three", 22, 5)]);
+    }
+
+    #[test]
+    fn paths_of_machines_and_registries_are_found_in_any_file() {
+        let folder = MACHINE_FOLDERS[0];
+        assert_eq!(errors("README.md", &format!("see {folder}x")).len(), 1);
+        assert_eq!(errors("README.md", &format!("in some{folder}x")), Vec::<String>::new());
+        assert_eq!(errors("README.md", &format!("in <root>/..{folder}x")), Vec::<String>::new());
+        assert_eq!(errors("x.sh", &format!("fetch {}/x", REGISTRY_HOSTS[0])).len(), 1);
+        assert_eq!(errors("Cargo.lock", &format!("from {}/x", REGISTRY_HOSTS[0])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn manifests_inherit_the_lints() {
+        assert_eq!(errors("a/Cargo.toml", "[package]\nname = 'a'\n[lints]\nworkspace = true\n"), Vec::<String>::new());
+        assert_eq!(errors("a/Cargo.toml", "[package]\nname = 'a'\n").len(), 1);
+        assert_eq!(errors("Cargo.toml", "[workspace]\nmembers = []\n"), Vec::<String>::new());
+        assert_eq!(errors("Cargo.toml", "[workspace\n").len(), 1);
+    }
+
+    #[test]
+    fn figures() {
+        let figures = Distribution::of(&(1..=101).collect::<Vec<_>>());
+        assert_eq!((figures.count, figures.median, figures.most, figures.max), (101, 51, 100, 101));
+        assert_eq!(Distribution::of(&[]).max, 0);
+    }
+}
