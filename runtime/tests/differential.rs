@@ -12,7 +12,7 @@ use generate::*;
 use wasmer_runtime::*;
 
 /// Modules of an everyday run, for each of the two comparisons.
-const MODULES: u64 = 300;
+const MODULES: u64 = 600;
 
 /// Calls of each exported function, with different arguments.
 const CALLS: usize = 2;
