@@ -29,7 +29,7 @@ enum Backend {
 }
 
 impl Backend {
-    const ALL: [Self; 2] = [Self::Cranelift, Self::Llvm];
+    const ALL: [Self; 3] = [Self::Cranelift, Self::Singlepass, Self::Llvm];
 
     fn name(self) -> &'static str {
         match self {
