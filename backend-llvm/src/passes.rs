@@ -25,7 +25,7 @@ use crate::codegen::{Codegen, V};
 use crate::intrinsics::{Built, internal};
 
 /// Counts changes of the pipelines: part of the fingerprint.
-pub(crate) const PIPELINE_REVISION: &str = "1";
+pub(crate) const PIPELINE_REVISION: &str = "2";
 /// The largest body, in bytes of wasm, that gets the full pipeline.
 pub(crate) const LARGE_BODY_BYTES: u64 = 256 << 10;
 /// The code generator's effort.
@@ -36,7 +36,7 @@ const LARGE: &str = "default<O1>";
 /// Into SSA form, without any simplification.
 const TO_SSA: &str = "function(sroa)";
 /// Finds values that nothing needs.
-const SIMPLIFY: &str = "function(instcombine<no-verify-fixpoint>,early-cse,adce)";
+const SIMPLIFY: &str = "function(simplifycfg,instcombine<no-verify-fixpoint>,early-cse,simplifycfg,adce)";
 
 impl<'ctx> Codegen<'ctx, '_> {
     /// Turns the module into an object file.

@@ -449,11 +449,15 @@ fn accesses_trap_where_they_stand() {
             (i32.store (i32.const 8) (i32.load (local.get 0)))
             (if (i32.lt_s (local.get 0) (i32.const 0)) (then unreachable))
             (i32.load (i32.const 8)))
+        (func (export "same targets") (param i32) (result i32)
+            (block $out (br_table $out $out (i32.load (local.get 0))))
+            (i32.const 3))
         (func (export "store overwritten") (param i32) (result i32)
             (i32.store (local.get 0) (i32.const 1))
             (i32.store (local.get 0) (i32.const 2))
             (i32.const 3)))"#;
-    let names = ["early return", "global first", "division behind", "unreachable behind", "store overwritten"];
+    let names =
+        ["early return", "global first", "division behind", "unreachable behind", "same targets", "store overwritten"];
     for (backend, engine) in engines() {
         let (mut store, instance) = instantiate(&engine, wat);
         let wrong = names.into_iter().filter(|name| {
