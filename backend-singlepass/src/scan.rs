@@ -99,9 +99,43 @@ impl Scan {
 
     /// `None` if something was not understood.
     fn operators(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let mut weight = 1;
-        let mut loops = 0;
-        while cursor.at < cursor.code.len() {
+        let mut nest = Nest { weight: 1, loops: 0 };
+        // Where operators without a local go.
+        let nowhere = self.locals.len();
+        self.locals.push(Usage::default());
+        let result = loop {
+            let Some(word) = cursor.word() else { break self.slow_operators(cursor, &mut nest, usize::MAX) };
+            let shape = SHAPES[word as u8 as usize];
+            // The last byte of each immediate, and the opcode, have no continuation bit.
+            let stops = !word & 0x8080_8080_8080_8000;
+            let stop = match shape & SHAPE_LEBS {
+                0 => 0x80,
+                1 => stops,
+                _ => stops & stops.wrapping_sub(1),
+            };
+            let index = (word >> 8) as u8;
+            let is_unusual = shape & SHAPE_MEMORY != 0 && index & 0x40 != 0
+                || shape & SHAPE_LOCAL != 0 && usize::from(index) >= nowhere.min(0x80);
+            if shape & SHAPE_SPECIAL != 0 || stop == 0 || is_unusual {
+                match self.slow_operators(cursor, &mut nest, 1) {
+                    Some(()) => continue,
+                    None => break None,
+                }
+            }
+            let local = if shape & SHAPE_LOCAL != 0 { index.into() } else { nowhere };
+            let local = &mut self.locals[local];
+            local.weight = local.weight.saturating_add(nest.weight);
+            local.last = cursor.at as u32;
+            cursor.at += (stop.trailing_zeros() as usize + 1) / 8;
+        };
+        self.locals.truncate(nowhere);
+        result
+    }
+
+    /// At most `count` operators, one by one.
+    fn slow_operators(&mut self, cursor: &mut Cursor<'_>, nest: &mut Nest, mut count: usize) -> Option<()> {
+        while cursor.at < cursor.code.len() && count > 0 {
+            count -= 1;
             let start = cursor.at;
             let opcode = cursor.byte()?;
             match KINDS[opcode as usize] {
@@ -114,25 +148,18 @@ impl Scan {
                 Kind::Memory => cursor.skip_memory()?,
                 Kind::Local => {
                     let index = cursor.leb()?;
-                    let local = self.locals.get_mut(index as usize)?;
-                    local.weight = local.weight.saturating_add(weight);
+                    let locals = self.locals.len() - 1;
+                    let local = self.locals[..locals].get_mut(index as usize)?;
+                    local.weight = local.weight.saturating_add(nest.weight);
                     local.last = start as u32;
                 }
                 kind @ (Kind::Block | Kind::Loop) => {
                     cursor.skip_block_type()?;
                     self.blocks.push(kind == Kind::Loop);
-                    if kind == Kind::Loop {
-                        loops += 1;
-                        weight = 1 << (LOOP_SHIFT * LOOP_DEPTH_MAX.min(loops));
-                    }
+                    nest.change(u32::from(kind == Kind::Loop), 0);
                 }
-                Kind::End => {
-                    // The last one is the body's.
-                    if let Some(true) = self.blocks.pop() {
-                        loops -= 1;
-                        weight = 1 << (LOOP_SHIFT * LOOP_DEPTH_MAX.min(loops));
-                    }
-                }
+                // The last one is the body's.
+                Kind::End => nest.change(0, u32::from(self.blocks.pop() == Some(true))),
                 Kind::Table => {
                     for _ in 0..=cursor.leb()? {
                         cursor.skip_leb()?;
@@ -156,12 +183,59 @@ impl Scan {
     }
 }
 
+/// How deep in loops an operator is.
+struct Nest {
+    weight: u32,
+    loops: u32,
+}
+
+impl Nest {
+    fn change(&mut self, opened: u32, closed: u32) {
+        self.loops = self.loops + opened - closed;
+        self.weight = 1 << (LOOP_SHIFT * LOOP_DEPTH_MAX.min(self.loops));
+    }
+}
+
+/// How many LEB128 immediates an operator has.
+const SHAPE_LEBS: u8 = 3;
+/// The first is the index of a local.
+const SHAPE_LOCAL: u8 = 0x10;
+/// The first says whether there is another.
+const SHAPE_MEMORY: u8 = 0x20;
+/// It is not as simple as that.
+const SHAPE_SPECIAL: u8 = 0x80;
+
+/// [`KINDS`] for the many operators that are decoded without a branch on what they are.
+const SHAPES: [u8; 256] = {
+    let mut shapes = [SHAPE_SPECIAL; 256];
+    let mut opcode = 0;
+    while opcode < 256 {
+        shapes[opcode] = match KINDS[opcode] {
+            Kind::None => 0,
+            Kind::Leb => 1,
+            Kind::Leb2 => 2,
+            Kind::Memory => SHAPE_MEMORY | 2,
+            Kind::Local => SHAPE_LOCAL | 1,
+            _ => SHAPE_SPECIAL,
+        };
+        opcode += 1;
+    }
+    shapes
+};
+
 struct Cursor<'a> {
     code: &'a [u8],
     at: usize,
 }
 
 impl Cursor<'_> {
+    /// The next eight bytes, unless the end is nearer.
+    #[inline]
+    fn word(&self) -> Option<u64> {
+        let bytes = self.code.get(self.at..self.at + 8)?;
+        Some(u64::from_le_bytes(bytes.try_into().ok()?))
+    }
+
     #[inline]
     fn byte(&mut self) -> Option<u8> {
         let byte = *self.code.get(self.at)?;
@@ -257,8 +331,12 @@ mod tests {
     #[test]
     fn uses_in_loops_count_more() {
         // local.get 0, loop, local.get 1, end, i32.const 200, local.set 2, end
-        let code = [0x20, 0, 0x03, 0x40, 0x20, 1, 0x0b, 0x41, 0xc8, 0x01, 0x21, 2, 0x0b];
+        let mut code = vec![0x20, 0, 0x03, 0x40, 0x20, 1, 0x0b, 0x41, 0xc8, 0x01, 0x21, 2, 0x0b];
+        let short = scan(&code, 4);
+        // The same where the fast way is taken.
+        code.extend([0x01; 16]);
         let locals = scan(&code, 4);
+        assert_eq!(locals, short);
         let expected = [(1, 0), (8, 4), (1, 10), (0, 0)].map(|(weight, last)| Usage { weight, last });
         assert_eq!(locals, expected);
     }
@@ -272,6 +350,8 @@ mod tests {
 
     #[test]
     fn truncated_and_absurd_bodies_end_it() {
+        let long = [0x41, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
+        assert_eq!(scan(&long, 1)[0].last, u32::MAX);
         for code in [&[0x20][..], &[0x41, 0x80], &[0x0e, 0xff, 0xff, 0xff, 0xff, 0x0f, 0], &[0x20, 9], &[0xfd, 12]] {
             let locals = scan(code, 1);
             assert_eq!(locals.len(), 1);
