@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Run scripts of the specification's test suite.
     Wast(WastArgs),
+    /// Compare the backends on a module: compile time, start, run time, memory.
+    Bench(BenchArgs),
     /// Look after the cache.
     Cache(CacheArgs),
     /// List the compilers of this build and the features of this processor.
@@ -124,20 +126,33 @@ pub(crate) struct RunArgs {
     /// Say on standard error where the program came from and how long each phase took.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// File that gets the milliseconds that the program took: for `wasmer bench`.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) timings: Option<PathBuf>,
 }
 
 impl RunArgs {
     /// The module, which clap made sure is there.
     pub(crate) fn module(&self) -> &Path {
-        self.program.first().map_or(Path::new(""), Path::new)
+        module_of(&self.program)
     }
 
     /// The arguments of the program or function. A `--` right after the module only separates, as it does in other commands.
     pub(crate) fn args(&self) -> &[OsString] {
-        match self.program.get(1..) {
-            Some([first, rest @ ..]) if first == "--" => rest,
-            rest => rest.unwrap_or_default(),
-        }
+        args_of(&self.program)
+    }
+}
+
+/// The first word of a list that clap filled.
+fn module_of(program: &[OsString]) -> &Path {
+    program.first().map_or(Path::new(""), Path::new)
+}
+
+/// The other words. A `--` right after the first only separates, as it does in other commands.
+fn args_of(program: &[OsString]) -> &[OsString] {
+    match program.get(1..) {
+        Some([first, rest @ ..]) if first == "--" => rest,
+        rest => rest.unwrap_or_default(),
     }
 }
 
@@ -186,6 +201,44 @@ pub(crate) struct WastArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "wasmer bench [OPTIONS] <MODULE> [ARGS]...")]
+pub(crate) struct BenchArgs {
+    /// Program to measure; all that follows is for the program.
+    #[arg(value_name = "MODULE [ARGS]", required = true, trailing_var_arg = true)]
+    program: Vec<OsString>,
+    /// Compiler to measure; all of this build unless given (may be repeated).
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) backend: Vec<String>,
+    /// How often everything is measured.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) runs: usize,
+    /// Let the program use a folder, as for `wasmer run` (may be repeated).
+    #[arg(long, value_name = "HOST[::GUEST][:ro]")]
+    pub(crate) dir: Vec<OsString>,
+    /// Give the program an environment variable, as for `wasmer run` (may be repeated).
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+impl BenchArgs {
+    /// The module, which clap made sure is there.
+    pub(crate) fn module(&self) -> &Path {
+        module_of(&self.program)
+    }
+
+    /// The arguments of the program.
+    pub(crate) fn args(&self) -> &[OsString] {
+        args_of(&self.program)
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CacheArgs {
     #[command(subcommand)]
     pub(crate) command: CacheCommand,
@@ -228,6 +281,7 @@ const FIRST_WORDS: &[&str] = &[
     "validate",
     "inspect",
     "wast",
+    "bench",
     "cache",
     "backends",
     "completions",

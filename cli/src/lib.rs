@@ -2,6 +2,7 @@
 
 mod args;
 mod backends;
+mod bench;
 mod cache;
 mod compile;
 mod complete;
@@ -47,6 +48,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Validate(args) => validate::validate(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Wast(args) => wast::wast(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Cache(args) => cache::cache(&args),
         Command::Backends => backends::backends(),
         Command::Completions(args) => complete::completions(&args),

@@ -47,8 +47,14 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
     let started = Instant::now();
     let result = execute(args, &module, &mut store);
+    let took = started.elapsed().as_secs_f64() * 1e3;
     if args.verbose {
-        output::note(&format!("  {:8} {:9.3} ms", "run", started.elapsed().as_secs_f64() * 1e3));
+        output::note(&format!("  {:8} {took:9.3} ms", "run"));
+    }
+    if let Some(path) =
+        args.timings.as_ref().filter(|_| result.as_ref().err().is_none_or(|error| status(error).is_some()))
+    {
+        std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))?;
     }
     let timed_out = timer.is_some_and(Timer::stop);
     match result {
@@ -184,13 +190,18 @@ fn env_file(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
     Ok(variables)
 }
 
+/// The status that the program ended itself with.
+fn status(error: &anyhow::Error) -> Option<i32> {
+    let ExitStatus(status) = error.downcast_ref::<Error>()?.downcast_host()?;
+    Some(*status)
+}
+
 /// The status of a run that did not end by itself, with what there is to say about it.
 fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Result<ExitCode> {
-    let Some(failure) = error.downcast_ref::<Error>() else { return Err(error) };
-    if let Some(ExitStatus(status)) = failure.downcast_host() {
+    if let Some(status) = status(&error) {
         return Ok(ExitCode::from(u8::try_from(status & 0xff).unwrap_or(exit::FAILURE)));
     }
-    let Some(trap) = failure.as_trap() else { return Err(error) };
+    let Some(trap) = error.downcast_ref::<Error>().and_then(Error::as_trap) else { return Err(error) };
     if timed_out && trap.code == TrapCode::Interrupted {
         let limit = args.timeout.unwrap_or_default();
         output::error(&anyhow::anyhow!("`{}` was ended: it ran longer than {limit:?}", args.module().display()));

@@ -23,7 +23,7 @@ macro_rules! trap_codes {
                 }
             }
 
-            /// The reference interpreter's words for it.
+            /// The reference interpreter's words for it, or a sentence that ends with them.
             pub const fn message(self) -> &'static str {
                 match self {
                     $(Self::$name => $message,)*
@@ -53,7 +53,7 @@ trap_codes! {
     /// A conversion of NaN to an integer.
     InvalidConversionToInteger = 9, "invalid conversion to integer";
     /// The wasm stack is exhausted.
-    StackOverflow = 10, "call stack exhausted";
+    StackOverflow = 10, "stack overflow: call stack exhausted";
     /// The embedder ended the run (timeout or interrupt handle).
     Interrupted = 11, "interrupted";
     /// A null reference where a value was needed (`ref.as_non_null`, `call_ref`).

@@ -5,7 +5,7 @@
 //! bytes travel between the kernel and guest memory without a copy.
 //!
 //! The crate knows nothing of how guests are run. Each WASI function is a method that takes a [`GuestMemory`], and
-//! [`functions`] lists them with their wasm signatures for whoever registers them. They serve both
+//! [`functions()`] lists them with their wasm signatures for whoever registers them. They serve both
 //! `wasi_snapshot_preview1` and the older `wasi_unstable`.
 //!
 //! ```

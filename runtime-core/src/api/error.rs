@@ -55,7 +55,7 @@ pub struct Backtrace {
 }
 
 /// One frame of a backtrace.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The module's name, if it has one.
     pub module: Option<String>,
@@ -130,11 +130,17 @@ impl fmt::Display for Trap {
 
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, frame) in self.frames.iter().enumerate() {
+        // Deep recursion repeats itself: equal frames stand once.
+        let mut position = 0;
+        for run in self.frames.chunk_by(|a, b| a == b) {
             if position > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{position:4}: {frame}")?;
+            write!(f, "{position:4}: {}", run[0])?;
+            if run.len() > 1 {
+                write!(f, " (and {} more like this)", run.len() - 1)?;
+            }
+            position += run.len();
         }
         Ok(())
     }

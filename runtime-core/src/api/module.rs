@@ -12,7 +12,7 @@ use crate::image::Image;
 use crate::module::{Entity, ImportType, ModuleInfo};
 use crate::translate::module::translate_module;
 use crate::types::*;
-use crate::vm::instance::ModuleCode;
+use crate::vm::module_code::ModuleCode;
 
 /// A compiled module. Cheap to clone, shared by all threads; its code is unmapped when the last clone and the last
 /// instance are gone.

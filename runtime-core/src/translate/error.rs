@@ -5,6 +5,9 @@ use crate::compiler::CompileError;
 /// Who refuses what the translation does not know.
 const BY: &str = "this runtime";
 
+/// Complaints about garbage collection that wasmparser gives no feature for.
+const UNNAMED_GC: &[&str] = &["gc proposal must be enabled", "because the GC proposal is disabled"];
+
 /// A complaint of the validator: invalid, or a proposal that is switched off.
 #[cold]
 pub(super) fn invalid(error: wasmparser::Error) -> CompileError {
@@ -12,6 +15,9 @@ pub(super) fn invalid(error: wasmparser::Error) -> CompileError {
         Some(features) => {
             let names: Vec<_> = features.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-")).collect();
             unsupported(format!("the `{}` proposal ({})", names.join("`, `"), error.message()), error.offset())
+        }
+        None if UNNAMED_GC.iter().any(|part| error.message().contains(part)) => {
+            unsupported(format!("the `gc` proposal ({})", error.message()), error.offset())
         }
         None => error.into(),
     }

@@ -12,6 +12,7 @@ pub mod libcalls;
 pub mod mapping;
 pub mod memory;
 pub mod mmap;
+pub mod module_code;
 pub mod signals;
 pub mod stack;
 pub mod store;

@@ -10,7 +10,7 @@ use std::sync::Once;
 use std::sync::atomic::Ordering;
 
 use crate::trap::TrapCode;
-use crate::vm::arch::SignalContext;
+use crate::vm::arch::{self, SignalContext};
 use crate::vm::code_registry;
 use crate::vm::stack::StackBounds;
 use crate::vm::vmcontext::{STOP_INTERRUPT, VMStoreContext};
@@ -182,7 +182,9 @@ extern "C" fn on_interrupt(signal: c_int, info: *mut libc::siginfo_t, context: *
         match CURRENT.get().as_ref() {
             Some(activation) => {
                 let asked = (*activation.store).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0;
-                if asked && activation.stack.contains(frame.sp()) && code_registry::is_code(frame.pc()) {
+                // Elsewhere the thread is in the host, or about to switch to the wasm stack: it tests `stop` itself, later.
+                let in_wasm = || arch::is_stub(frame.pc()) || code_registry::is_code(frame.pc());
+                if asked && activation.stack.contains(frame.sp()) && in_wasm() {
                     leave(activation, TrapCode::Interrupted, &mut frame);
                 }
             }

@@ -13,6 +13,9 @@ pub const GUARD_BYTES: usize = 64 << 10;
 /// Room that a nested entry needs to be worth trying, in bytes.
 pub const NESTED_ROOM_BYTES: usize = 16 << 10;
 
+/// Room that a nested entry leaves on the host's stack, in bytes; a quarter of stacks that are small.
+const HOST_ROOM_BYTES: usize = 256 << 10;
+
 /// A stack for wasm code.
 #[derive(Debug)]
 struct WasmStack {
@@ -79,4 +82,59 @@ pub fn thread_stack(bytes: usize) -> io::Result<StackBounds> {
     STACK.with_borrow_mut(|slot| *slot = Some((bytes, stack)));
     BOUNDS.set((bytes, bounds));
     Ok(bounds)
+}
+
+/// Whether this thread's own stack has room for another host function. Guests that recurse through the host take from both stacks.
+pub fn host_has_room() -> bool {
+    thread_local! {
+        /// Stack pointers below this are too low; found out once.
+        static LOWEST: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    let lowest = LOWEST.get().unwrap_or_else(|| {
+        let lowest = host_stack().map_or(0, |stack| stack.start + HOST_ROOM_BYTES.min(stack.len() / 4));
+        LOWEST.set(Some(lowest));
+        lowest
+    });
+    let here = 0u8;
+    &raw const here as usize >= lowest
+}
+
+/// The addresses of this thread's own stack, if the system knows them.
+fn host_stack() -> Option<Range<usize>> {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut low, mut bytes) = (std::ptr::null_mut(), 0);
+    // SAFETY: the attributes are initialised by the first call if it succeeds, and only then used and destroyed.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let result = libc::pthread_attr_getstack(attributes.as_ptr(), &mut low, &mut bytes);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        (result == 0).then(|| low as usize..low as usize + bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_stack_is_known() {
+        let here = 0u8;
+        assert!(host_stack().unwrap().contains(&(&raw const here as usize)));
+        assert!(host_has_room());
+    }
+
+    #[test]
+    fn a_thread_reuses_its_stack() {
+        std::thread::spawn(|| {
+            let first = thread_stack(1 << 20).unwrap();
+            assert_eq!(thread_stack(1 << 20).unwrap(), first);
+            assert_eq!(first.usable().len(), 1 << 20);
+            assert!(first.guards(first.low - 1) && !first.guards(first.low) && first.contains(first.high));
+            assert_eq!(thread_stack(64 << 10).unwrap().usable().len(), 64 << 10);
+        })
+        .join()
+        .unwrap();
+    }
 }

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::c_void;
 use std::ptr::{NonNull, null, null_mut};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::compiler::Abi;
@@ -17,7 +17,7 @@ use crate::vm::backtrace::walk;
 use crate::vm::host::VMHostContext;
 use crate::vm::layout::TAIL_ARGS_MAX;
 use crate::vm::signals::{Activation, INTERRUPT_SIGNAL, current, prepare_thread, set_current};
-use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, thread_stack};
+use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, host_has_room, thread_stack};
 use crate::vm::vmcontext::*;
 
 /// Why a call did not return normally.
@@ -167,17 +167,18 @@ impl StoreVm {
         let activation = Activation { prev, store: self.context(), stack, fault: Default::default() };
         // SAFETY: this thread is the only one that uses the store, so nothing changes the context but the stubs below.
         let outer = unsafe { SavedContext::of(self.context()) };
-        if prev.is_null() {
-            self.shared.thread.store(thread_id(), Ordering::Release);
-        }
+        // Nothing of the guest runs yet: an interrupt on entry has no backtrace.
+        // SAFETY: as above.
+        unsafe { ((*self.context()).exit_fp, (*self.context()).exit_pc) = (null(), null()) };
+        let outer_thread = self.shared.thread.load(Ordering::Relaxed);
+        // From now on, interrupts come by signal; `enter` looks for those that came before. See `InterruptHandle::interrupt`.
+        self.shared.thread.store(thread_id(), Ordering::Release);
         set_current(&activation);
         // SAFETY: the stack's free part starts at `top`; the rest is the caller's promise.
         let returned =
             unsafe { arch::enter(self.context(), callee.as_ptr(), values.as_mut_ptr(), top, func_ref.array_call) };
         set_current(prev);
-        if prev.is_null() {
-            self.shared.thread.store(0, Ordering::Release);
-        }
+        self.shared.thread.store(outer_thread, Ordering::Release);
         let result = if returned { Ok(()) } else { Err(self.failure(&activation)) };
         // SAFETY: as above.
         unsafe { outer.restore(self.context()) };
@@ -207,7 +208,8 @@ impl StoreVm {
         };
         // SAFETY: as above; the outer activation has left wasm, so its stack pointer is recorded.
         let top = (unsafe { (*outer.store).wasm_sp } as usize).wrapping_sub(64) & !15;
-        if !outer.stack.usable().contains(&top) || top - outer.stack.low < NESTED_ROOM_BYTES {
+        let fits = outer.stack.usable().contains(&top) && top - outer.stack.low >= NESTED_ROOM_BYTES;
+        if !fits || !host_has_room() {
             return Err(Unwind::Trap(TrapCode::StackOverflow).into());
         }
         Ok((outer.stack, top as *mut u8))
@@ -293,11 +295,6 @@ fn thread_id() -> i32 {
 #[derive(Clone)]
 pub struct InterruptHandle(Arc<Shared>);
 
-/// How often, and how long, a running thread is signalled: an interrupt can arrive in the few instructions of a stub between its test
-/// and compiled code, where nothing notices it.
-const SIGNALS: u32 = 50;
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(1);
-
 impl InterruptHandle {
     /// Whether an interrupt was asked for.
     pub fn is_interrupted(&self) -> bool {
@@ -305,19 +302,43 @@ impl InterruptHandle {
         unsafe { (*self.0.context.get()).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0 }
     }
 
-    /// Makes the guest trap as soon as it runs compiled code. Waits up to 50 ms for a running one to stop.
+    /// Makes the guest trap as soon as it runs compiled code. Does not wait for it.
+    ///
+    /// One signal is enough. A thread that enters wasm says so in `thread`, then tests `stop`; this function sets `stop`, then looks at `thread`.
+    /// With a barrier in between, one of the two sees the other, wherever the thread is; and where it is
+    /// when the signal comes, it either can be stopped or tests `stop` on its way back to the guest.
     pub fn interrupt(&self) {
         // SAFETY: as above.
-        unsafe { (*self.0.context.get()).stop.fetch_or(STOP_INTERRUPT, Ordering::AcqRel) };
+        unsafe { (*self.0.context.get()).stop.fetch_or(STOP_INTERRUPT, Ordering::SeqCst) };
+        if barrier() {
+            self.signal();
+            return;
+        }
         for _ in 0..SIGNALS {
-            let thread = self.0.thread.load(Ordering::Acquire);
-            if thread == 0 || !self.is_interrupted() {
-                return;
-            }
-            // SAFETY: signals a thread of this process. If it has ended meanwhile, the call fails; if the number was given to another
-            // thread, that one ignores the signal.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, INTERRUPT_SIGNAL) };
+            self.signal();
             std::thread::sleep(SIGNAL_INTERVAL);
         }
     }
+
+    fn signal(&self) {
+        let thread = self.0.thread.load(Ordering::Acquire);
+        if thread != 0 && self.is_interrupted() {
+            // SAFETY: signals a thread of this process. If it has ended meanwhile, the call fails; if the number was given to another
+            // thread, that one ignores the signal.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, INTERRUPT_SIGNAL) };
+        }
+    }
+}
+
+/// Where the kernel has no barrier for all threads: how often, and how long, interrupts are repeated instead.
+const SIGNALS: u32 = 50;
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// A barrier in every running thread of the process, so that entering wasm needs none. False if the kernel has none.
+fn barrier() -> bool {
+    static IS_REGISTERED: OnceLock<bool> = OnceLock::new();
+    // SAFETY: the call takes numbers only.
+    let membarrier = |command: libc::c_int| unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) } == 0;
+    *IS_REGISTERED.get_or_init(|| membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
+        && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use wasmer_runtime_core::api::Engine;
+use wast::WastDirective;
 
 /// What a script's directive asserts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +37,28 @@ pub enum Kind {
 }
 
 impl Kind {
+    fn of(directive: &WastDirective<'_>) -> Self {
+        match directive {
+            WastDirective::Module(_)
+            | WastDirective::ModuleDefinition(_)
+            | WastDirective::ModuleInstance { .. }
+            | WastDirective::Register { .. }
+            | WastDirective::Invoke(_)
+            | WastDirective::Thread(_)
+            | WastDirective::Wait { .. } => Self::Action,
+            WastDirective::AssertReturn { .. } => Self::Return,
+            WastDirective::AssertTrap { .. } => Self::Trap,
+            WastDirective::AssertExhaustion { .. } => Self::Exhaustion,
+            WastDirective::AssertException { .. } => Self::Exception,
+            WastDirective::AssertInvalid { .. } => Self::Invalid,
+            WastDirective::AssertMalformed { .. } => Self::Malformed,
+            WastDirective::AssertUnlinkable { .. } => Self::Unlinkable,
+            WastDirective::AssertInvalidCustom { .. }
+            | WastDirective::AssertMalformedCustom { .. }
+            | WastDirective::AssertSuspension { .. } => Self::Other,
+        }
+    }
+
     /// Whether directives of this kind count as assertions.
     pub const fn is_assertion(self) -> bool {
         !matches!(self, Self::Action)
@@ -150,9 +173,24 @@ impl<M: Into<String>> From<M> for Miss {
 
 /// Runs a script. The error is one of the script's own syntax.
 pub fn run(engine: &Engine, text: &str) -> Result<Report, wast::Error> {
+    with_directives(text, |directives| runner::run(engine, text, directives))
+}
+
+/// The directives of a script by kind, without running anything.
+pub fn count(text: &str) -> Result<BTreeMap<Kind, usize>, wast::Error> {
+    with_directives(text, |directives| {
+        let mut counts = BTreeMap::new();
+        for directive in &directives {
+            *counts.entry(Kind::of(directive)).or_default() += 1;
+        }
+        counts
+    })
+}
+
+fn with_directives<R>(text: &str, then: impl FnOnce(Vec<WastDirective<'_>>) -> R) -> Result<R, wast::Error> {
     let mut lexer = wast::lexer::Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer)?;
     let script: wast::Wast<'_> = wast::parser::parse(&buffer)?;
-    Ok(runner::run(engine, text, script.directives))
+    Ok(then(script.directives))
 }

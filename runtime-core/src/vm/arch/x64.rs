@@ -23,12 +23,16 @@ const HOST_FUNC: usize = offset_of!(VMHostContext, func);
 
 /// Calls `array_call(callee, values)` on the wasm stack that ends at `stack_top` (16-byte aligned).
 ///
+/// The store's `stop` is tested once more on the wasm stack: whoever asks for an interrupt before that is seen here, and whoever asks
+/// later finds the thread where its signal works (see [`is_stub`]).
+///
 /// Saves what C wants preserved on the host's stack, because wasm code preserves nothing. The frame pointer of the first wasm frame is zero: the end
 /// of the chain.
 ///
 /// # Safety
 /// The arguments belong together; `stack_top` is the top of free space on a wasm stack of this thread.
 #[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
 pub unsafe extern "C" fn enter(
     store: *mut VMStoreContext,
     callee: *const VMFuncRef,
@@ -50,6 +54,8 @@ pub unsafe extern "C" fn enter(
         "mov rsp, rcx",
         "push rax",
         "push rax",
+        "cmp dword ptr [rdi + {stop}], 0",
+        "jne {unwind}",
         "mov rdi, rsi",
         "mov rsi, rdx",
         "xor ebp, ebp",
@@ -64,6 +70,8 @@ pub unsafe extern "C" fn enter(
         "pop rbp",
         "ret",
         host_sp = const HOST_SP,
+        stop = const STOP,
+        unwind = sym unwind,
     )
 }
 
@@ -72,6 +80,7 @@ pub unsafe extern "C" fn enter(
 /// # Safety
 /// Never called from Rust: jumped to by the stubs and by the signal handler, while an activation of the store is running.
 #[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
 pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
     naked_asm!(
         "mov rsp, [rdi + {host_sp}]",
@@ -95,6 +104,7 @@ pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
 /// # Safety
 /// Called by compiled code only, on a wasm stack.
 #[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
 pub unsafe extern "C" fn exit_host(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
     naked_asm!(
         "push rbp",
@@ -134,6 +144,7 @@ pub unsafe extern "C" fn exit_host(callee: *const VMFuncRef, values: *mut RawVal
 /// # Safety
 /// As for every array call.
 #[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
 pub unsafe extern "C" fn forward(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
     naked_asm!(
         "mov rdi, [rdi + {vmctx}]",
@@ -152,6 +163,7 @@ macro_rules! libcall_stub {
         /// # Safety
         /// Called by compiled code only, on a wasm stack.
         #[unsafe(naked)]
+        #[unsafe(link_section = "wasmer_stubs")]
         unsafe extern "C" fn stub() {
             naked_asm!(
                 "push rbp",
@@ -222,6 +234,20 @@ static LIBCALLS: [LibcallEntry; Libcall::ALL.len()] = [
 /// The table that every context points to.
 pub fn libcall_table() -> *const *const c_void {
     LIBCALLS.as_ptr().cast()
+}
+
+unsafe extern "C" {
+    /// The linker gives these names to the bounds of the section that all stubs are in.
+    #[link_name = "__start_wasmer_stubs"]
+    static STUBS_START: u8;
+    #[link_name = "__stop_wasmer_stubs"]
+    static STUBS_END: u8;
+}
+
+/// Whether an address is in a stub. A thread with its stack pointer on a wasm stack can leave wasm from there as from compiled code:
+/// [`unwind`] needs nothing but the store, and what the stubs change besides registers is only looked at between them.
+pub fn is_stub(pc: usize) -> bool {
+    (&raw const STUBS_START as usize..&raw const STUBS_END as usize).contains(&pc)
 }
 
 /// What the signal handler reads and changes of an interrupted thread.

@@ -1,0 +1,144 @@
+//! The measurements.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use wasmer_runtime::cache::ContentHash;
+use wasmer_runtime::{Backend, Engine, EngineConfig, Image};
+
+use super::{Row, Spread};
+use crate::args::BenchArgs;
+
+/// Milliseconds that `action` takes, and its result.
+fn timed<R>(action: impl FnOnce() -> R) -> (f64, R) {
+    let start = Instant::now();
+    let result = action();
+    (start.elapsed().as_secs_f64() * 1e3, result)
+}
+
+/// The spread of several runs of something that can fail.
+fn repeated(runs: usize, mut action: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Spread> {
+    let mut times = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        let (time, result) = timed(&mut action);
+        result?;
+        times.push(time);
+    }
+    Ok(Spread::of(times))
+}
+
+pub(super) fn validate(wasm: &[u8], runs: usize) -> anyhow::Result<Spread> {
+    let engine = Engine::new(EngineConfig::headless())?;
+    repeated(runs, || Ok(engine.validate(wasm)?))
+}
+
+pub(super) fn hash(wasm: &[u8], runs: usize) -> Spread {
+    let times = (0..runs).map(|_| timed(|| std::hint::black_box(ContentHash::of(wasm))).0);
+    Spread::of(times.collect())
+}
+
+/// A process that runs the module.
+pub(super) struct Process<'a> {
+    pub(super) args: &'a BenchArgs,
+    pub(super) cache: &'a Path,
+}
+
+/// What one process took.
+struct Ran {
+    total: f64,
+    /// Spent in the program.
+    run: f64,
+    memory_bytes: u64,
+    status: ExitStatus,
+}
+
+impl Process<'_> {
+    fn run(&self, backend: Backend, options: &[&str]) -> anyhow::Result<Ran> {
+        let timings = self.cache.join("timings");
+        let mut command = Command::new(std::env::current_exe().context("could not find this program")?);
+        command.arg("run").args(["--backend", backend.name()]).args(options);
+        command.arg("--cache-dir").arg(self.cache.join("cache")).arg("--timings").arg(&timings);
+        command.args(self.args.dir.iter().flat_map(|dir| [OsString::from("--dir"), dir.clone()]));
+        command.args(self.args.env.iter().flat_map(|variable| ["--env", variable]));
+        command.arg("--").arg(self.args.module()).args(self.args.args());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let (total, ended) = timed(|| wait(command.spawn()?));
+        let (status, memory_bytes) = ended.context("could not run this program again")?;
+        let run = std::fs::read_to_string(&timings).ok().and_then(|text| text.trim().parse().ok());
+        match run {
+            Some(run) => Ok(Ran { total, run, memory_bytes, status }),
+            None => bail!(
+                "the module does not run with the backend `{backend}`; try `wasmer run --backend {backend} {}`",
+                self.args.module().display()
+            ),
+        }
+    }
+}
+
+/// Waits for a process; its status, and the largest memory that it had in use, in bytes.
+fn wait(child: Child) -> std::io::Result<(ExitStatus, u64)> {
+    let mut status = 0;
+    // SAFETY: zero is valid for every field.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both places are valid; the child is ours, and nobody else waits for it.
+    let waited = unsafe { libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage) };
+    if waited < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // Linux counts in units of 1024 bytes.
+    Ok((ExitStatus::from_raw(status), usage.ru_maxrss as u64 * 1024))
+}
+
+/// Measures every backend.
+pub(super) fn backends(
+    backends: &[Backend],
+    wasm: &[u8],
+    process: &Process<'_>,
+    runs: usize,
+) -> anyhow::Result<Vec<Row>> {
+    // The first warm run fills the cache, and shows that the module runs at all.
+    for backend in backends {
+        process.run(*backend, &[])?;
+    }
+    let mut ran: Vec<(Vec<Ran>, Vec<Ran>)> = backends.iter().map(|_| Default::default()).collect();
+    for _ in 0..runs {
+        for (backend, (cold, warm)) in backends.iter().zip(&mut ran) {
+            cold.push(process.run(*backend, &["--disable-cache"])?);
+            warm.push(process.run(*backend, &[])?);
+        }
+    }
+    backends.iter().zip(ran).map(|(backend, (cold, warm))| row(*backend, wasm, &cold, &warm, runs)).collect()
+}
+
+fn row(backend: Backend, wasm: &[u8], cold: &[Ran], warm: &[Ran], runs: usize) -> anyhow::Result<Row> {
+    let one = Engine::new(backend.config()?.threads(1))?;
+    let all = Engine::new(backend.config()?)?;
+    let image = all.compile(wasm, [0; 32], None)?;
+    let spread = |ran: &[Ran], of: fn(&Ran) -> f64| Spread::of(ran.iter().map(of).collect());
+    let memory = |ran: &[Ran]| ran.iter().map(|ran| ran.memory_bytes).max().unwrap_or(0);
+    let compile = |engine: &Engine| repeated(runs, || Ok(engine.compile(wasm, [0; 32], None).map(drop)?));
+    Ok(Row {
+        backend: backend.name(),
+        compile_one: compile(&one)?,
+        compile_all: compile(&all)?,
+        image_bytes: image.as_bytes().len(),
+        load: load(image.as_bytes(), runs)?,
+        cold: spread(cold, |ran| ran.total),
+        warm: spread(warm, |ran| ran.total),
+        run: spread(warm, |ran| ran.run),
+        cold_memory_bytes: memory(cold),
+        warm_memory_bytes: memory(warm),
+        status: warm.last().map_or(0, |ran| ran.status.code().unwrap_or(-1)),
+    })
+}
+
+/// Mapping an image that stands in a file.
+fn load(image: &[u8], runs: usize) -> anyhow::Result<Spread> {
+    let file = tempfile::NamedTempFile::new().context("could not make a file for the image")?;
+    std::fs::write(file.path(), image)?;
+    repeated(runs, || Ok(Image::from_file(std::fs::File::open(file.path())?, None).map(drop)?))
+}

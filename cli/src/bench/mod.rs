@@ -1,0 +1,131 @@
+//! `wasmer bench`: compares backends on the user's own module.
+//!
+//! Compilation is measured in this process. Starts and runs are measured as whole processes, because that is what a user waits for: a *cold* start
+//! compiles without a cache, a *warm* one finds the artifact in a cache that was filled before. The runs of different backends alternate, so that
+//! what disturbs the machine disturbs all of them.
+
+mod html;
+mod measure;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use wasmer_runtime::Backend;
+
+use crate::args::BenchArgs;
+use crate::load::read_module;
+use measure::Process;
+
+/// What was measured, as `--json` prints it. Times are in milliseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    module: String,
+    module_bytes: usize,
+    arguments: Vec<String>,
+    runs: usize,
+    processors: usize,
+    version: &'static str,
+    validate: Spread,
+    hash: Spread,
+    backends: Vec<Row>,
+}
+
+/// The figures of one backend.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    backend: &'static str,
+    /// Compiling with one thread.
+    compile_one: Spread,
+    /// Compiling with all processors.
+    compile_all: Spread,
+    image_bytes: usize,
+    /// Mapping the image.
+    load: Spread,
+    /// A whole process that compiles, without a cache.
+    cold: Spread,
+    /// A whole process that finds the artifact.
+    warm: Spread,
+    /// The part of the warm process that was spent in the program.
+    run: Spread,
+    /// Largest resident memory of the cold and of the warm process.
+    cold_memory_bytes: u64,
+    warm_memory_bytes: u64,
+    status: i32,
+}
+
+/// The median of several values, and the smallest and largest.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    /// Of at least one value.
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median = if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
+        Self { median, min: values[0], max: values[values.len() - 1] }
+    }
+}
+
+/// Measures, and prints a table, JSON or an HTML page.
+pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    if args.module().as_os_str() == "-" {
+        bail!("a module from standard input cannot be run several times; give a file");
+    }
+    let wasm = read_module(args.module())?;
+    let runs = args.runs.max(1);
+    let backends = backends(args)?;
+    let scratch = tempfile::tempdir().context("could not make a folder for the cache")?;
+    let report = Report {
+        module: args.module().display().to_string(),
+        module_bytes: wasm.len(),
+        arguments: args.args().iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        runs,
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        version: env!("CARGO_PKG_VERSION"),
+        validate: measure::validate(&wasm, runs)?,
+        hash: measure::hash(&wasm, runs),
+        backends: measure::backends(&backends, &wasm, &Process { args, cache: scratch.path() }, runs)?,
+    };
+    if let Some(path) = &args.html {
+        std::fs::write(path, html::page(&report)).with_context(|| format!("could not write `{}`", path.display()))?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", table::text(&report));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn backends(args: &BenchArgs) -> anyhow::Result<Vec<Backend>> {
+    if args.backend.is_empty() {
+        return Ok(Backend::built().collect());
+    }
+    args.backend
+        .iter()
+        .map(|name| {
+            let backend = name.parse::<Backend>()?;
+            backend.compiler()?;
+            Ok(backend)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_are_in_the_middle() {
+        let odd = Spread::of(vec![3.0, 1.0, 2.0]);
+        assert_eq!((odd.median, odd.min, odd.max), (2.0, 1.0, 3.0));
+        assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 3.0]).median, 2.5);
+    }
+}

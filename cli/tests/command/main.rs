@@ -1,0 +1,6 @@
+//! The `wasmer` command as its users meet it.
+
+mod cache;
+mod common;
+mod guide;
+mod run;

