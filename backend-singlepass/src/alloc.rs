@@ -493,3 +493,7 @@ impl Alloc {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "alloc_tests.rs"]
+mod tests;
