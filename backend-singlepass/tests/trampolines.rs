@@ -73,6 +73,15 @@ unsafe extern "C" fn host(callee: *const VMFuncRef, values: *mut RawValue) -> bo
     )
 }
 
+/// Array call of `code`, for a caller that wants registers preserved.
+#[unsafe(naked)]
+unsafe extern "C" fn enter(callee: *const VMFuncRef, values: *mut RawValue, code: ArrayCall) -> bool {
+    std::arch::naked_asm!(
+        "push rbx", "push r12", "push r13", "push r14", "push r15", "call rdx", "pop r15", "pop r14", "pop r13",
+        "pop r12", "pop rbx", "ret",
+    )
+}
+
 /// A value whose upper parts tell where it came from.
 fn sample(ty: ValType, position: usize) -> RawValue {
     let seed = position as u128 + 1;
@@ -124,7 +133,7 @@ fn round_trip(params: usize, results: usize) {
         values[position] = sample(*ty, position);
     }
     // SAFETY: the reference's fields are what the trampolines expect; the buffer is long enough.
-    let returned = unsafe { array_call(&raw const reference, values.as_mut_ptr()) };
+    let returned = unsafe { enter(&raw const reference, values.as_mut_ptr(), array_call) };
     assert!(returned);
     for (position, ty) in types[..results.min(params)].iter().enumerate() {
         let expected = bits(*ty, sample(*ty, position)) + 1;
