@@ -108,6 +108,7 @@ impl Codegen {
         self.flush(sig.params.len());
         let wanted = self.fixed_registers().or(self.al.pins.minus(self.dead_pins(0)));
         self.al.fetch_all(&mut self.a, wanted);
+        self.forget_places();
         self.loops += 1;
         let mut frame = self.frame(true, sig);
         frame.target = Some(self.al.state);
@@ -335,6 +336,17 @@ impl Codegen {
         };
         frame.table = (self.tables.count, label);
         label
+    }
+
+    /// Branches back to a loop need not store what loops write, as the places would have to be written every time around.
+    fn forget_places(&mut self) {
+        let mut forgotten = RegSet::EMPTY;
+        for pin in self.al.pins.and(self.al.state.regs) {
+            if self.scan.is_written_in_loop(self.al.owner(pin)) {
+                forgotten = forgotten.with(pin);
+            }
+        }
+        self.al.state.places = self.al.state.places.minus(forgotten);
     }
 
     /// Pins whose locals are not used any more: outside of loops, those that the rest of the text does not mention, nor

@@ -10,6 +10,8 @@ pub(crate) struct Usage {
     pub(crate) weight: u32,
     /// Offset in the body of the last use.
     pub(crate) last: u32,
+    /// Whether it is written in a loop.
+    pub(crate) written_in_loop: bool,
 }
 
 /// Use in a loop counts this many times (as a power of two) use outside.
@@ -86,6 +88,11 @@ impl Scan {
         }
     }
 
+    /// Whether a local is written in a loop.
+    pub(crate) fn is_written_in_loop(&self, local: u32) -> bool {
+        self.locals.get(local as usize).is_none_or(|usage| usage.written_in_loop)
+    }
+
     /// Scans the operators of a body. Locals that are not found are not used, unless the scan ended early.
     pub(crate) fn scan(&mut self, code: &[u8], locals: usize) {
         self.locals.clear();
@@ -95,6 +102,7 @@ impl Scan {
         if self.operators(&mut cursor).is_none() {
             for local in &mut self.locals {
                 local.last = u32::MAX;
+                local.written_in_loop = true;
             }
         }
     }
@@ -128,6 +136,7 @@ impl Scan {
             let local = &mut self.locals[local];
             local.weight = local.weight.saturating_add(nest.weight);
             local.last = cursor.at as u32;
+            local.written_in_loop |= shape & SHAPE_WRITE != 0 && nest.loops > 0;
             cursor.at += (stop.trailing_zeros() as usize + 1) / 8;
         };
         self.locals.truncate(nowhere);
@@ -154,6 +163,7 @@ impl Scan {
                     let local = self.locals[..locals].get_mut(index as usize)?;
                     local.weight = local.weight.saturating_add(nest.weight);
                     local.last = start as u32;
+                    local.written_in_loop |= opcode != 0x20 && nest.loops > 0;
                 }
                 kind @ (Kind::Block | Kind::Loop) => {
                     cursor.skip_block_type()?;
@@ -202,6 +212,8 @@ impl Nest {
 const SHAPE_LEBS: u8 = 3;
 /// The first is the index of a local.
 const SHAPE_LOCAL: u8 = 0x10;
+/// And the local is written.
+const SHAPE_WRITE: u8 = 0x40;
 /// The first says whether there is another.
 const SHAPE_MEMORY: u8 = 0x20;
 /// It is not as simple as that.
@@ -217,7 +229,8 @@ const SHAPES: [u8; 256] = {
             Kind::Leb => 1,
             Kind::Leb2 => 2,
             Kind::Memory => SHAPE_MEMORY | 2,
-            Kind::Local => SHAPE_LOCAL | 1,
+            Kind::Local if opcode == 0x20 => SHAPE_LOCAL | 1,
+            Kind::Local => SHAPE_LOCAL | SHAPE_WRITE | 1,
             _ => SHAPE_SPECIAL,
         };
         opcode += 1;
@@ -332,22 +345,23 @@ mod tests {
 
     #[test]
     fn uses_in_loops_count_more() {
-        // local.get 0, loop, local.get 1, end, i32.const 200, local.set 2, end
-        let mut code = vec![0x20, 0, 0x03, 0x40, 0x20, 1, 0x0b, 0x41, 0xc8, 0x01, 0x21, 2, 0x0b];
+        // local.get 0, loop, local.get 1, local.set 1, end, i32.const 200, local.set 2, end
+        let mut code = vec![0x20, 0, 0x03, 0x40, 0x20, 1, 0x21, 1, 0x0b, 0x41, 0xc8, 0x01, 0x21, 2, 0x0b];
         let short = scan(&code, 4);
         // The same where the fast way is taken.
         code.extend([0x01; 16]);
         let locals = scan(&code, 4);
         assert_eq!(locals, short);
-        let expected = [(1, 0), (8, 4), (1, 10), (0, 0)].map(|(weight, last)| Usage { weight, last });
+        let expected = [(1, 0, false), (16, 6, true), (1, 12, false), (0, 0, false)]
+            .map(|(weight, last, written_in_loop)| Usage { weight, last, written_in_loop });
         assert_eq!(locals, expected);
     }
 
     #[test]
     fn what_is_unknown_ends_it() {
         let locals = scan(&[0x20, 0, 0xff, 0x20, 0], 2);
-        assert_eq!(locals[0], Usage { weight: 1, last: u32::MAX });
-        assert_eq!(locals[1], Usage { weight: 0, last: u32::MAX });
+        assert_eq!(locals[0], Usage { weight: 1, last: u32::MAX, written_in_loop: true });
+        assert_eq!(locals[1], Usage { weight: 0, last: u32::MAX, written_in_loop: true });
     }
 
     #[test]

@@ -26,12 +26,10 @@
 ;;   1b add r8d,ebx
 ;;   1e add ebx,0FFFFFFFFh
 ;;   21 test ebx,ebx
-;;   23 je near 2Fh
-;;   29 mov [rbp-18h],r8d
-;;   2d jmp short 1Bh
-;;   2f mov eax,r8d
-;;   32 leave
-;;   33 ret
+;;   23 jne short 1Bh
+;;   25 mov eax,r8d
+;;   28 leave
+;;   29 ret
 ;; function 1:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
