@@ -9,38 +9,34 @@
 ;;    1 mov rbp,rsp
 ;;    4 sub rsp,20h
 ;;    b mov [rbp-8],r14
-;;    f mov r15,[r14+20h]
-;;   13 mov eax,10h
-;;   18 add rax,rbx
-;;   1b jb near 41h
-;;   21 mov ecx,8
-;;   26 add rcx,rbx
-;;   29 add rcx,r15
-;;   2c mov rdx,[r14+28h]
-;;   30 cmp rax,[rdx]
-;;   33 mov eax,0
-;;   38 cmova rcx,rax
-;;   3c mov rax,[rcx] ; MemoryOutOfBounds
-;;   3f leave
-;;   40 ret
-;;   41 ud2 ; MemoryOutOfBounds
+;;    f mov eax,10h
+;;   14 add rax,rbx
+;;   17 jb near 3Bh
+;;   1d mov r15,[r14+20h]
+;;   21 lea rcx,[r15+rax-8]
+;;   26 mov rdx,[r14+28h]
+;;   2a cmp rax,[rdx]
+;;   2d mov eax,0
+;;   32 cmova rcx,rax
+;;   36 mov rax,[rcx] ; MemoryOutOfBounds
+;;   39 leave
+;;   3a ret
+;;   3b ud2 ; MemoryOutOfBounds
 ;; function 1:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
 ;;    4 sub rsp,30h
 ;;    b mov [rbp-8],r14
-;;    f mov r15,[r14+20h]
-;;   13 mov eax,1
-;;   18 add rax,rbx
-;;   1b jb near 3Eh
-;;   21 xor ecx,ecx
-;;   23 add rcx,rbx
-;;   26 add rcx,r15
-;;   29 mov rdx,[r14+28h]
-;;   2d cmp rax,[rdx]
-;;   30 mov eax,0
-;;   35 cmova rcx,rax
-;;   39 mov [rcx],r8b ; MemoryOutOfBounds
-;;   3c leave
-;;   3d ret
-;;   3e ud2 ; MemoryOutOfBounds
+;;    f mov eax,1
+;;   14 add rax,rbx
+;;   17 jb near 3Bh
+;;   1d mov r15,[r14+20h]
+;;   21 lea rcx,[r15+rax-1]
+;;   26 mov rdx,[r14+28h]
+;;   2a cmp rax,[rdx]
+;;   2d mov eax,0
+;;   32 cmova rcx,rax
+;;   36 mov [rcx],r8b ; MemoryOutOfBounds
+;;   39 leave
+;;   3a ret
+;;   3b ud2 ; MemoryOutOfBounds
