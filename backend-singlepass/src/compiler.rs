@@ -137,7 +137,7 @@ fn glance(scan: &mut Scan, module: &ModuleInfo, input: &FuncInput<'_>) {
     match read_locals() {
         Ok((code, len)) if locals <= LOCALS_MAX => {
             scan.scan(code, locals as usize);
-            scan.start = (input.body.range().end as u64 - len as u64) as u32;
+            scan.start = (input.body.range().end - len as u64) as u32;
         }
         _ => scan.scan(&[], 0),
     }
