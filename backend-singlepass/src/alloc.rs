@@ -434,9 +434,32 @@ impl Alloc {
         }
     }
 
-    /// Loads all pins: the state of loop headers.
-    pub(crate) fn fetch_all<M: Machine>(&mut self, m: &mut M, fixed: RegSet) {
-        for reg in self.pins.or(fixed).minus(self.state.regs) {
+    /// The local of a pin.
+    pub(crate) fn owner(&self, pin: Reg) -> u32 {
+        self.owners[pin.index()]
+    }
+
+    /// The pins whose locals the operands stand for, but for the topmost `but`.
+    pub(crate) fn unread_pins(&self, but: usize) -> RegSet {
+        let mut pins = RegSet::EMPTY;
+        for entry in &self.stack[self.flushed.min(self.stack.len() - but)..self.stack.len() - but] {
+            if let Loc::Local(local) = entry.loc
+                && let Some(pin) = self.locals[local as usize].pin
+            {
+                pins = pins.with(pin);
+            }
+        }
+        pins
+    }
+
+    /// Nothing reads these pins any more, so neither register nor place need hold anything.
+    pub(crate) fn bury(&mut self, dead: RegSet) {
+        self.state.places = self.state.places.or(dead);
+    }
+
+    /// Loads registers: the state of loop headers.
+    pub(crate) fn fetch_all<M: Machine>(&mut self, m: &mut M, wanted: RegSet) {
+        for reg in wanted.minus(self.state.regs) {
             if M::FIXED.has(reg) {
                 m.reload(reg, &mut self.state.regs);
             } else {
@@ -470,3 +493,7 @@ impl Alloc {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "alloc_tests.rs"]
+mod tests;

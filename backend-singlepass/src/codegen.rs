@@ -16,6 +16,7 @@ use crate::compiler::{Cpu, NAME};
 use crate::control::{Frame, Tables};
 use crate::moves::Move;
 use crate::regs::{Reg, RegSet};
+use crate::scan::Scan;
 use crate::x64::Asm;
 use crate::x64::asm::Cc;
 use crate::x64::cold::Cold;
@@ -111,6 +112,9 @@ pub(crate) struct Codegen {
     pub(crate) cold_saves: Vec<Entry>,
     pub(crate) moves: Vec<Move>,
     pub(crate) tables: Tables,
+    pub(crate) scan: Scan,
+    /// How many loops are open.
+    pub(crate) loops: u32,
     definitions: Vec<Definition>,
     relocs: Vec<Reloc>,
     traps: Vec<TrapSite>,
@@ -142,6 +146,8 @@ impl Codegen {
             cold_saves: Vec::new(),
             moves: Vec::new(),
             tables: Tables::default(),
+            scan: Scan::default(),
+            loops: 0,
             definitions: Vec::new(),
             relocs: Vec::new(),
             traps: Vec::new(),
@@ -203,6 +209,7 @@ impl Codegen {
         self.cold.clear();
         self.cold_saves.clear();
         self.tables.clear();
+        self.loops = 0;
         self.last_location = NO_WASM_OFFSET;
         self.locations.push(CodeLocation { offset: self.start as u32, wasm_offset: NO_WASM_OFFSET });
     }

@@ -6,9 +6,10 @@ use wasmer_runtime_core::compiler::{
     Abi, BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Trampoline, Worker,
 };
 use wasmer_runtime_core::module::ModuleInfo;
-use wasmer_runtime_core::translate::func::FuncTranslator;
+use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
 use crate::codegen::Codegen;
+use crate::scan::Scan;
 use crate::x64::trampoline;
 
 /// The name in identities and messages.
@@ -119,6 +120,32 @@ impl Compiler for Singlepass {
     }
 }
 
+/// Scans a body. What is wrong with it the translator will say.
+fn glance(scan: &mut Scan, module: &ModuleInfo, input: &FuncInput<'_>) {
+    let ty = module.functions[module.func_index(input.index).index()];
+    let params = module.resolved.signatures.get(ty.index()).map_or(0, |signature| signature.params.len());
+    let mut reader = input.body.get_binary_reader();
+    let mut locals = params as u64;
+    let mut read_locals = || {
+        for _ in 0..reader.read_var_u32()? {
+            locals += u64::from(reader.read_var_u32()?);
+            reader.read::<wasmparser::ValType>()?;
+        }
+        let len = reader.bytes_remaining();
+        reader.read_bytes(len).map(|code| (code, len))
+    };
+    match read_locals() {
+        Ok((code, len)) if locals <= LOCALS_MAX => {
+            scan.scan(code, locals as usize);
+            scan.start = (input.body.range().end - len as u64) as u32;
+        }
+        _ => scan.scan(&[], 0),
+    }
+}
+
+/// As many as the validator allows, with room for parameters.
+const LOCALS_MAX: u64 = 60_000;
+
 /// One thread's compiler.
 struct SinglepassWorker {
     codegen: Codegen,
@@ -132,6 +159,7 @@ impl Worker for SinglepassWorker {
         codegen.append_to(output, |codegen| {
             for input in &mut *batch.functions {
                 codegen.start_function(input.index);
+                glance(&mut codegen.scan, batch.module, &input);
                 translator.translate(batch.module, input, codegen)?;
             }
             Ok(())

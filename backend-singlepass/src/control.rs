@@ -10,7 +10,7 @@ use wasmer_runtime_core::types::{Ty, Width};
 use crate::alloc::{Loc, Repair, State};
 use crate::codegen::Codegen;
 use crate::labels::Label;
-use crate::regs::Machine;
+use crate::regs::{Machine, RegSet};
 use crate::x64::Asm;
 use crate::x64::Condition;
 use crate::x64::label_register;
@@ -106,8 +106,10 @@ impl Codegen {
 
     pub(crate) fn open_loop(&mut self, sig: BlockSig<'_>) -> Frame {
         self.flush(sig.params.len());
-        let fixed = self.fixed_registers();
-        self.al.fetch_all(&mut self.a, fixed);
+        let wanted = self.fixed_registers().or(self.al.pins.minus(self.dead_pins(0)));
+        self.al.fetch_all(&mut self.a, wanted);
+        self.forget_places();
+        self.loops += 1;
         let mut frame = self.frame(true, sig);
         frame.target = Some(self.al.state);
         self.a.bind(frame.label);
@@ -148,6 +150,7 @@ impl Codegen {
         if fallthrough {
             self.settle();
         }
+        self.loops -= u32::from(frame.is_loop);
         if branched {
             self.merge_results(&frame, fallthrough);
         } else if !fallthrough {
@@ -335,8 +338,37 @@ impl Codegen {
         label
     }
 
+    /// Branches back to a loop need not store what loops write, as the places would have to be written every time around.
+    fn forget_places(&mut self) {
+        let mut forgotten = RegSet::EMPTY;
+        for pin in self.al.pins.and(self.al.state.regs) {
+            if self.scan.is_written_in_loop(self.al.owner(pin)) {
+                forgotten = forgotten.with(pin);
+            }
+        }
+        self.al.state.places = self.al.state.places.minus(forgotten);
+    }
+
+    /// Pins whose locals are not used any more: outside of loops, those that the rest of the text does not mention, nor
+    /// any of the topmost operands from `height` on.
+    pub(crate) fn dead_pins(&self, operands: usize) -> RegSet {
+        if self.loops > 0 {
+            return RegSet::EMPTY;
+        }
+        let mut dead = RegSet::EMPTY;
+        for pin in self.al.pins {
+            if !self.scan.is_used_from(self.al.owner(pin), self.offset) {
+                dead = dead.with(pin);
+            }
+        }
+        if !dead.is_empty() {
+            dead = dead.minus(self.al.unread_pins(operands));
+        }
+        dead
+    }
+
     /// The registers of [`Machine::FIXED`] that this module uses.
-    fn fixed_registers(&self) -> crate::regs::RegSet {
+    fn fixed_registers(&self) -> RegSet {
         if self.has_memory { Asm::FIXED } else { Asm::FIXED.without(crate::x64::MEMORY) }
     }
 

@@ -11,6 +11,7 @@ mod control;
 mod labels;
 mod moves;
 mod regs;
+mod scan;
 mod x64;
 
 pub use compiler::{Cpu, Singlepass};

@@ -101,10 +101,6 @@ pub(crate) trait Machine {
     const INT_SCRATCH: RegSet;
     /// Floating point registers for operands.
     const FLOAT_SCRATCH: RegSet;
-    /// Integer registers that locals are pinned to.
-    const INT_PINS: &'static [Reg];
-    /// Floating point registers that locals are pinned to.
-    const FLOAT_PINS: &'static [Reg];
     /// Registers with values that can be fetched anew at any time: their places in memory always hold.
     const FIXED: RegSet;
 

@@ -250,6 +250,12 @@ fn ways() -> Vec<(String, Engine)> {
         let plain = Cranelift::builder().opt_level(OptLevel::None).regalloc(Regalloc::SinglePass).build().unwrap();
         ways.chain([("cranelift, unoptimised".to_owned(), Engine::new(EngineConfig::new(plain)).unwrap())])
     };
+    #[cfg(feature = "singlepass")]
+    let ways = {
+        use wasmer_backend_singlepass::{Cpu, Singlepass};
+        let plain = Singlepass::with_cpu(Cpu::BASELINE);
+        ways.chain([("singlepass, SSE4.1 only".to_owned(), Engine::new(EngineConfig::new(plain)).unwrap())])
+    };
     ways.collect()
 }
 

@@ -706,8 +706,6 @@ const fn int_width(ty: Ty) -> Width {
 impl Machine for Asm {
     const INT_SCRATCH: RegSet = RegSet::of(&[RAX, RCX, RDX, RSI, RDI]);
     const FLOAT_SCRATCH: RegSet = RegSet::of(&[xmm(0), xmm(1), xmm(2), xmm(3), xmm(4), xmm(5), xmm(6)]);
-    const INT_PINS: &'static [Reg] = INT_ARGS;
-    const FLOAT_PINS: &'static [Reg] = FLOAT_ARGS;
     const FIXED: RegSet = RegSet::of(&[VMCTX, MEMORY]);
 
     fn mov(&mut self, ty: Ty, dst: Reg, src: Reg) {

@@ -97,18 +97,13 @@ impl Codegen {
                 self.a.op(sized(bytes, 0, 0x86), reg.0, &Rm::Mem(place.mem));
                 reg
             }
-            AtomicRmw::And => self.atomic_loop(Alu::And, bytes, width, &mut place, value),
-            AtomicRmw::Or => self.atomic_loop(Alu::Or, bytes, width, &mut place, value),
-            AtomicRmw::Xor => self.atomic_loop(Alu::Xor, bytes, width, &mut place, value),
+            AtomicRmw::And => self.atomic_loop(Alu::And, width, &mut place, value),
+            AtomicRmw::Or => self.atomic_loop(Alu::Or, width, &mut place, value),
+            AtomicRmw::Xor => self.atomic_loop(Alu::Xor, width, &mut place, value),
         };
-        self.release_place_but(place, result);
+        self.release_place(place);
         self.extend(bytes, result);
         self.push_reg(ty, result);
-    }
-
-    fn release_place_but(&mut self, mut place: Place, result: Reg) {
-        place.held = place.held.without(result);
-        self.release_place(place);
     }
 
     /// Moves the address' registers out of the accumulator, which the caller then has.
@@ -140,8 +135,8 @@ impl Codegen {
         self.al.take(&mut self.a, RAX);
     }
 
-    /// Exchanges until nothing came between; the old value is in the accumulator. The caller still holds the place.
-    fn atomic_loop(&mut self, alu: Alu, bytes: u8, width: AtomicWidth, place: &mut Place, mut value: Entry) -> Reg {
+    /// Exchanges until nothing came between; the old value is in the accumulator.
+    fn atomic_loop(&mut self, alu: Alu, width: AtomicWidth, place: &mut Place, mut value: Entry) -> Reg {
         self.take_accumulator(place, &mut [&mut value]);
         let operand = self.al.in_reg(&mut self.a, &mut value);
         let new = self.al.alloc(&mut self.a, width.value.int());
@@ -156,7 +151,7 @@ impl Codegen {
         self.a.bind(again);
         self.a.mov_int(Width::W64, new, RAX);
         self.a.alu(alu, Width::W64, new, &Rm::Reg(operand));
-        self.locked(sized(bytes, 1, 0xb0), new, place);
+        self.locked(sized(width.bytes, 1, 0xb0), new, place);
         self.a.jcc(Cc::NE, again);
         self.al.release(new);
         self.al.drop_entry(value);

@@ -103,6 +103,13 @@ impl Codegen {
         }
     }
 
+    /// Stores the locals that are used after a call that takes the topmost `operands`.
+    fn save_locals(&mut self, operands: usize) {
+        let dead = self.dead_pins(operands);
+        self.al.bury(dead);
+        self.al.save_pins(&mut self.a);
+    }
+
     /// Finds the callee, and puts everything into memory that must survive the call, but the arguments.
     fn entrance(&mut self, callee: Callee<()>, params: usize) -> Entrance {
         let operand = match callee {
@@ -111,7 +118,9 @@ impl Codegen {
         };
         let below = self.al.len() - params;
         self.al.spill_registers(&mut self.a, below);
-        self.al.save_pins(&mut self.a);
+        // Arguments are read before the call, unless cold code has to read them again.
+        let read_before = if operand.is_some() { 0 } else { params };
+        self.save_locals(read_before);
         self.need_vmctx();
         match (callee, operand) {
             (Callee::Import { offset, .. }, _) => Entrance::Import(offset),
@@ -283,7 +292,7 @@ impl Codegen {
     pub(crate) fn libcall_now(&mut self, call: Libcall, immediates: &[u64], operands: usize, narrow: bool) -> bool {
         let below = self.al.len() - operands;
         self.al.spill_registers(&mut self.a, below);
-        self.al.save_pins(&mut self.a);
+        self.save_locals(operands);
         self.need_vmctx();
         self.moves.clear();
         self.moves.push(Move { ty: Ty::I64, dst: C_ARGS[0], src: Source::Reg(VMCTX) });

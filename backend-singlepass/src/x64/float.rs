@@ -35,7 +35,6 @@ pub(crate) const MAX: u8 = 0x5f;
 pub(crate) const SQRT: u8 = 0x51;
 
 pub(crate) const AND: Op = Op::new(0, 1, 0x54);
-pub(crate) const ANDN: Op = Op::new(0, 1, 0x55);
 pub(crate) const OR: Op = Op::new(0, 1, 0x56);
 pub(crate) const XOR: Op = Op::new(0, 1, 0x57);
 

@@ -14,7 +14,8 @@ use wasmer_runtime_core::vm::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_TAIL
 use crate::codegen::Codegen;
 use crate::labels::patch;
 use crate::moves::{Move, Source, resolve};
-use crate::regs::{Machine, Reg};
+use crate::regs::{Machine, Reg, RegSet};
+use crate::scan::Scan;
 use crate::x64::asm::{Alu, Asm, Mem, Op, Rm};
 use crate::x64::regs::*;
 
@@ -32,6 +33,38 @@ const ZERO_UNROLLED_BYTES: i32 = 256;
 /// The place of a value that does not fit registers, from the store context.
 pub(crate) const fn overflow_place(base: Reg, position: usize) -> Mem {
     Mem::new(base, VMSTORE_TAIL_ARGS + position as i32 * RAW_VALUE_BYTES)
+}
+
+/// The locals of a class that get registers.
+struct Chosen {
+    /// Weight and position, heaviest first.
+    locals: [(u32, u32); 8],
+    len: usize,
+}
+
+impl Chosen {
+    /// The `room` locals that are used most. Without knowledge, the first.
+    fn choose(scan: &Scan, locals: &[Ty], ints: bool, room: usize) -> Self {
+        let mut chosen = Self { locals: [(0, 0); 8], len: 0 };
+        for (position, _) in locals.iter().enumerate().filter(|(_, ty)| ty.is_int_class() == ints) {
+            let weight = scan.locals.get(position).map_or(1, |usage| usage.weight);
+            if weight == 0 || chosen.len == room && chosen.locals[room - 1].0 >= weight {
+                continue;
+            }
+            let mut at = if chosen.len == room { room - 1 } else { chosen.len };
+            chosen.len = room.min(chosen.len + 1);
+            while at > 0 && chosen.locals[at - 1].0 < weight {
+                chosen.locals[at] = chosen.locals[at - 1];
+                at -= 1;
+            }
+            chosen.locals[at] = (weight, position as u32);
+        }
+        chosen
+    }
+
+    fn has(&self, position: usize) -> bool {
+        self.locals[..self.len].iter().any(|(_, chosen)| *chosen as usize == position)
+    }
 }
 
 impl Asm {
@@ -62,7 +95,7 @@ impl Codegen {
     /// The start of a function. The size of the frame is filled in by [`Codegen::finish_frame`].
     pub(crate) fn prologue(&mut self, signature: &Signature, locals: &[Ty]) {
         self.al.clear::<Asm>(8);
-        self.pin_locals(locals);
+        self.pin_locals(signature, locals);
         self.a.enter_frame(0);
         debug_assert_eq!(self.a.position(), self.start + SUB_OFFSET + SUB_BYTES);
         self.a.store(Ty::I64, VMCTX_PLACE, VMCTX);
@@ -71,11 +104,37 @@ impl Codegen {
         self.zero_locals(signature.params.len());
     }
 
-    /// The first locals of each class get registers of their own.
-    fn pin_locals(&mut self, locals: &[Ty]) {
-        let mut pins = Dealer::args();
-        for &ty in locals {
-            let pin = pins.next(ty);
+    /// The locals of each class that are used most get registers of their own, parameters those that they come in.
+    fn pin_locals(&mut self, signature: &Signature, locals: &[Ty]) {
+        let ints = Chosen::choose(&self.scan, locals, true, INT_ARGS.len());
+        let floats = Chosen::choose(&self.scan, locals, false, FLOAT_ARGS.len());
+        let mut free = RegSet::of(INT_ARGS).or(RegSet::of(FLOAT_ARGS));
+        let mut args = Dealer::args();
+        let mut homes = [None; INT_ARGS.len() + FLOAT_ARGS.len()];
+        let mut homes_len = 0;
+        for (position, &ty) in signature.params.iter().enumerate() {
+            if let Some(reg) = args.next(ty) {
+                let chosen = if ty.is_int_class() { &ints } else { &floats };
+                if chosen.has(position) {
+                    homes[homes_len] = Some((position, reg));
+                    homes_len += 1;
+                    free = free.without(reg);
+                }
+            }
+        }
+        let mut homes = homes.into_iter().flatten().peekable();
+        for (position, &ty) in locals.iter().enumerate() {
+            let class = if ty.is_int_class() { INT_ARGS } else { FLOAT_ARGS };
+            let chosen = if ty.is_int_class() { &ints } else { &floats };
+            let pin = match homes.next_if(|(home, _)| *home == position) {
+                Some((_, reg)) => Some(reg),
+                None if chosen.has(position) => {
+                    let reg = free.and(RegSet::of(class)).first();
+                    free = reg.map_or(free, |reg| free.without(reg));
+                    reg
+                }
+                None => None,
+            };
             self.al.add_local(ty, pin);
         }
     }
@@ -94,6 +153,7 @@ impl Codegen {
                 }
                 (Some(reg), None) => self.a.store(ty, local.at, reg),
                 (None, _) => {
+                    // A pinned one is loaded when it is used.
                     if !has_store {
                         self.a.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, VMCTX_STORE));
                         has_store = true;

@@ -72,12 +72,12 @@ impl Codegen {
         Place { mem: Mem::indexed(base, reg, 0, access.offset as i32), held }
     }
 
-    /// Outside, also when the processor only guesses, the address is null, which faults and so traps.
+    /// Outside, also when the processor only guesses, the address is null, which faults and so traps. Atomic operators hold two more
+    /// operands, so there are three registers for this.
     fn checked(&mut self, access: &Access, end_offset: u64, mut index: Entry) -> Place {
         let memory = &access.memory;
-        let idx = self.al.in_reg(&mut self.a, &mut index);
-        let (base, base_held) = self.memory_base(memory);
         self.need_vmctx();
+        let idx = self.al.in_reg(&mut self.a, &mut index);
         let end = self.al.alloc(&mut self.a, Ty::I64);
         if memory.width == Width::W32 && end_offset <= i32::MAX as u64 {
             self.a.lea(Width::W64, end, &Mem::new(idx, end_offset as i32));
@@ -88,14 +88,15 @@ impl Codegen {
                 self.trap_if(Cc::B, TrapCode::MemoryOutOfBounds);
             }
         }
-        let address = self.al.alloc(&mut self.a, Ty::I64);
-        self.a.int_constant(address, access.offset);
-        self.a.alu(Alu::Add, Width::W64, address, &Rm::Reg(idx));
-        self.a.alu(Alu::Add, Width::W64, address, &Rm::Reg(base));
+        self.al.drop_entry(index);
+        // The access starts so many bytes before its end.
+        let back = -((end_offset - access.offset) as i32);
+        let (base, base_held) = self.memory_base(memory);
         for reg in base_held {
             self.al.release(reg);
         }
-        self.al.drop_entry(index);
+        let address = self.al.alloc(&mut self.a, Ty::I64);
+        self.a.lea(Width::W64, address, &Mem::indexed(base, end, 0, back));
         let len = self.al.alloc(&mut self.a, Ty::I64);
         self.a.load_int(Width::W64, len, &Mem::new(VMCTX, memory.definition_offset));
         self.a.alu(Alu::Cmp, Width::W64, end, &Rm::Mem(Mem::new(len, VMMEMORY_LEN)));

@@ -162,7 +162,12 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.stacks.control.push(Control::body(ty));
         while !reader.eof() {
             self.offset = reader.original_position();
-            reader.visit_operator(self).map_err(invalid)??;
+            // Looks before it moves the result, which is large and nearly always nothing.
+            match reader.visit_operator(self) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(error),
+                Err(error) => return Err(invalid(error)),
+            }
         }
         reader.finish_expression(self).map_err(invalid)?;
         self.codegen.finish()

@@ -1,0 +1,77 @@
+;; Integers: a comparison that feeds a branch or select makes no boolean; division checks zero itself.
+(module
+  (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.div_s)
+  (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.rem_s)
+  (func (param i64 i64) (result i64) local.get 0 local.get 1 i64.rotl)
+  (func (param i32 i32) (result i32) local.get 0 local.get 1 local.get 0 local.get 1 i32.lt_s select)
+  (func (param i64 i64 i64 i64) (result i64 i64) local.get 0 local.get 1 local.get 2 local.get 3 i64.add128)
+  (func (param i64 i64) (result i64 i64) local.get 0 local.get 1 i64.mul_wide_u))
+;; machine code
+;; function 0:
+;;    0 push rbp
+;;    1 mov rbp,rsp
+;;    4 sub rsp,30h
+;;    b mov [rbp-8],r14
+;;    f mov eax,ebx
+;;   11 test r8d,r8d
+;;   14 je near 20h
+;;   1a cdq
+;;   1b idiv r8d ; IntegerOverflow
+;;   1e leave
+;;   1f ret
+;;   20 ud2 ; IntegerDivideByZero
+;; function 1:
+;;    0 push rbp
+;;    1 mov rbp,rsp
+;;    4 sub rsp,30h
+;;    b mov [rbp-8],r14
+;;    f mov eax,ebx
+;;   11 xor edx,edx
+;;   13 cmp r8d,0FFFFFFFFh
+;;   17 je short 1Dh
+;;   19 cdq
+;;   1a idiv r8d ; IntegerDivideByZero
+;;   1d mov eax,edx
+;;   1f leave
+;;   20 ret
+;; function 2:
+;;    0 push rbp
+;;    1 mov rbp,rsp
+;;    4 sub rsp,30h
+;;    b mov [rbp-8],r14
+;;    f mov rcx,r8
+;;   12 mov rax,rbx
+;;   15 rol rax,cl
+;;   18 leave
+;;   19 ret
+;; function 3:
+;;    0 push rbp
+;;    1 mov rbp,rsp
+;;    4 sub rsp,40h
+;;    b mov [rbp-8],r14
+;;    f mov eax,ebx
+;;   11 cmp ebx,r8d
+;;   14 cmovge eax,r8d
+;;   18 leave
+;;   19 ret
+;; function 4:
+;;    0 push rbp
+;;    1 mov rbp,rsp
+;;    4 sub rsp,50h
+;;    b mov [rbp-8],r14
+;;    f mov rax,rbx
+;;   12 mov rcx,r8
+;;   15 add rax,r9
+;;   18 adc rcx,r10
+;;   1b leave
+;;   1c ret
+;; function 5:
+;;    0 push rbp
+;;    1 mov rbp,rsp
+;;    4 sub rsp,30h
+;;    b mov [rbp-8],r14
+;;    f mov rax,rbx
+;;   12 mul r8
+;;   15 mov rcx,rdx
+;;   18 leave
+;;   19 ret
