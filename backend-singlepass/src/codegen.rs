@@ -287,7 +287,7 @@ impl Codegen {
         self.al.pop()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, ty: Ty, loc: Loc) {
         self.al.push(&mut self.a, ty, loc);
     }
