@@ -12,15 +12,12 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use crate::alloc::{Alloc, Entry, Loc};
-use crate::compiler::{Cpu, NAME};
+use crate::arch::{Asm, Cold, Place, plain_load};
+use crate::compiler::Cpu;
 use crate::control::{Frame, Tables};
 use crate::moves::Move;
 use crate::regs::{Reg, RegSet};
 use crate::scan::Scan;
-use crate::x64::Asm;
-use crate::x64::asm::Cc;
-use crate::x64::cold::Cold;
-use crate::x64::memory::Place;
 
 /// The topmost operand, when it is not computed yet: its consumer may have a better place for it, or need its flags only.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +32,7 @@ pub(crate) enum Pending {
     },
     /// A comparison; with `test` of the bitwise conjunction and zero.
     Compare {
-        cc: Cc,
+        op: IntCompare,
         width: Width,
         lhs: Entry,
         rhs: Entry,
@@ -257,12 +254,6 @@ impl Codegen {
         self.relocs.push(reloc);
     }
 
-    /// Refuses an operator.
-    #[allow(dead_code, reason = "every operator is supported")]
-    pub(crate) fn unsupported<T>(&self, what: &str) -> Result<T> {
-        Err(CompileError::Unsupported { what: what.to_owned(), by: NAME, offset: self.offset.into() })
-    }
-
     // Operands.
 
     /// Computes the topmost operand if it is pending.
@@ -446,9 +437,8 @@ impl FuncCodegen for Codegen {
 
     fn ref_as_non_null(&mut self, (): ()) -> Result<()> {
         let mut value = self.pop();
-        let reg = self.al.own(&mut self.a, &mut value);
-        self.a.test(Width::W64, reg, reg);
-        self.trap_if(Cc::E, TrapCode::NullReference);
+        self.al.own(&mut self.a, &mut value);
+        self.trap_if_null(&mut value, TrapCode::NullReference);
         self.push(value.ty, value.loc);
         Ok(())
     }
@@ -496,8 +486,7 @@ impl FuncCodegen for Codegen {
     fn int_compare(&mut self, op: IntCompare, width: Width, (): (), (): ()) -> Result<()> {
         let rhs = self.pop();
         let lhs = self.al.pop();
-        let cc = crate::x64::int::condition(op);
-        self.push_pending(Ty::I32, Pending::Compare { cc, width, lhs, rhs, test: false });
+        self.push_pending(Ty::I32, Pending::Compare { op, width, lhs, rhs, test: false });
         Ok(())
     }
 
@@ -565,7 +554,7 @@ impl FuncCodegen for Codegen {
 
     fn atomic_load(&mut self, access: &Access, width: AtomicWidth, (): ()) -> Result<()> {
         // Every aligned load is sequentially consistent where stores are locked.
-        self.load(access, crate::x64::atomic::plain_load(width), ())
+        self.load(access, plain_load(width), ())
     }
 
     fn atomic_store(&mut self, access: &Access, width: AtomicWidth, (): (), (): ()) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::x64::control::Condition;
 use crate::x64::regs::*;
 
 /// The condition of a comparison.
-pub(crate) const fn condition(op: IntCompare) -> Cc {
+const fn condition(op: IntCompare) -> Cc {
     match op {
         IntCompare::Eq => Cc::E,
         IntCompare::Ne => Cc::NE,
@@ -24,6 +24,22 @@ pub(crate) const fn condition(op: IntCompare) -> Cc {
         IntCompare::LeU => Cc::BE,
         IntCompare::GeS => Cc::GE,
         IntCompare::GeU => Cc::AE,
+    }
+}
+
+/// The comparison that holds when another does not.
+const fn opposite(op: IntCompare) -> IntCompare {
+    match op {
+        IntCompare::Eq => IntCompare::Ne,
+        IntCompare::Ne => IntCompare::Eq,
+        IntCompare::LtS => IntCompare::GeS,
+        IntCompare::LtU => IntCompare::GeU,
+        IntCompare::GtS => IntCompare::LeS,
+        IntCompare::GtU => IntCompare::LeU,
+        IntCompare::LeS => IntCompare::GtS,
+        IntCompare::LeU => IntCompare::GtU,
+        IntCompare::GeS => IntCompare::LtS,
+        IntCompare::GeU => IntCompare::LtU,
     }
 }
 
@@ -417,8 +433,8 @@ impl Codegen {
     /// `eqz`: the opposite of a pending comparison, or a comparison with zero.
     pub(crate) fn eqz(&mut self, width: Width) {
         match (&mut self.pending, width) {
-            (Pending::Compare { cc, .. }, Width::W32) => {
-                *cc = cc.negate();
+            (Pending::Compare { op, .. }, Width::W32) => {
+                *op = opposite(*op);
                 return;
             }
             (Pending::FloatCompare { negated, .. }, Width::W32) => {
@@ -428,21 +444,21 @@ impl Codegen {
             (&mut Pending::Int { op: IntBinary::And, width: inner, lhs, rhs }, _) if inner == width => {
                 self.pending = Pending::None;
                 self.al.pop();
-                self.push_pending(Ty::I32, Pending::Compare { cc: Cc::E, width, lhs, rhs, test: true });
+                self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: true });
                 return;
             }
             _ => {}
         }
         let lhs = self.pop();
         let rhs = Entry { loc: Loc::Const(0), ..lhs };
-        self.push_pending(Ty::I32, Pending::Compare { cc: Cc::E, width, lhs, rhs, test: false });
+        self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: false });
     }
 
     /// Compares, and gives the operands back.
     pub(crate) fn compare_flags(&mut self, pending: Pending) -> Condition {
         match pending {
-            Pending::Compare { cc, width, lhs, rhs, test: false } => self.compare_ints(cc, width, lhs, rhs),
-            Pending::Compare { cc, width, lhs, rhs, test: true } => self.test_ints(cc, width, lhs, rhs),
+            Pending::Compare { op, width, lhs, rhs, test: false } => self.compare_ints(condition(op), width, lhs, rhs),
+            Pending::Compare { op, width, lhs, rhs, test: true } => self.test_ints(condition(op), width, lhs, rhs),
             Pending::FloatCompare { op, width, lhs, rhs, negated } => {
                 let condition = self.compare_floats(op, width, lhs, rhs);
                 if negated { condition.negate() } else { condition }
