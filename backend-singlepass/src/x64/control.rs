@@ -1,6 +1,6 @@
 //! Conditions and jumps.
 
-use wasmer_runtime_core::translate::ops::{FloatCompare, IntBinary, IntCompare};
+use wasmer_runtime_core::translate::ops::{FloatCompare, IntBinary, IntCompare, Load};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
@@ -46,8 +46,17 @@ impl Codegen {
             }
             _ => {
                 self.pending = pending;
-                let value = self.pop();
-                self.value_flags(value)
+                match self.pop_load(Load::I32) {
+                    Some(lhs) => {
+                        let rhs = Entry { loc: Loc::Const(0), ..lhs };
+                        let (op, width) = (IntCompare::Ne, Width::W32);
+                        self.compare_flags(Pending::Compare { op, width, lhs, rhs, test: false })
+                    }
+                    None => {
+                        let value = self.pop();
+                        self.value_flags(value)
+                    }
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
-use crate::codegen::{Codegen, Pending};
+use crate::codegen::{Codegen, Pending, plain_int_load};
 use crate::regs::{Machine, Reg};
 use crate::x64::asm::{Alu, Asm, Cc, Mem, Op, Rm, Shift};
 use crate::x64::control::Condition;
@@ -66,6 +66,7 @@ impl Codegen {
     #[inline]
     pub(crate) fn in_rm(&mut self, entry: &mut Entry) -> Rm {
         match entry.loc {
+            Loc::Pending => Rm::Mem(self.folded_place().mem),
             Loc::Slot => Rm::Mem(Mem::frame(self.al.place(entry.end))),
             Loc::Local(local) if self.al.locals[local as usize].pin.is_none() => {
                 Rm::Mem(Mem::frame(self.al.locals[local as usize].at))
@@ -132,6 +133,9 @@ impl Codegen {
 
     /// For commutative operators: constants to the right, registers of their own to the left.
     fn order(&self, lhs: &mut Entry, rhs: &mut Entry, hint: Option<Reg>) {
+        if rhs.loc == Loc::Pending {
+            return;
+        }
         let is_own = |entry: &Entry| matches!(entry.loc, Loc::Reg(_));
         let is_hint =
             |entry: &Entry| hint.is_some_and(|hint| self.al.source(*entry) == crate::moves::Source::Reg(hint));
@@ -154,7 +158,9 @@ impl Codegen {
         }
         let src = self.in_rm(&mut rhs);
         let dst = self.destination(&mut lhs, Some(&src), hint);
+        self.mark_folded();
         self.a.alu(alu, width, dst, &src);
+        self.release_folded();
         self.al.drop_entry(rhs);
         dst
     }
@@ -204,7 +210,9 @@ impl Codegen {
         }
         let src = self.in_rm(&mut rhs);
         let dst = self.destination(&mut lhs, Some(&src), hint);
+        self.mark_folded();
         self.a.op(Op::new(0, 1, 0xaf).width(width), dst.0, &src);
+        self.release_folded();
         self.al.drop_entry(rhs);
         dst
     }
@@ -449,7 +457,7 @@ impl Codegen {
             }
             _ => {}
         }
-        let lhs = self.pop();
+        let lhs = self.pop_load(plain_int_load(width)).unwrap_or_else(|| self.pop());
         let rhs = Entry { loc: Loc::Const(0), ..lhs };
         self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: false });
     }
@@ -478,6 +486,7 @@ impl Codegen {
         match immediate(&rhs) {
             Some(imm) => {
                 let left = self.in_rm(&mut lhs);
+                self.mark_folded();
                 match left {
                     Rm::Reg(reg) if imm == 0 => self.a.test(width, reg, reg),
                     _ => self.a.alu_imm(Alu::Cmp, width, &left, imm),
@@ -486,15 +495,23 @@ impl Codegen {
             None => {
                 let right = self.in_rm(&mut rhs);
                 match (self.in_rm(&mut lhs), right) {
-                    (Rm::Reg(left), _) => self.a.alu(Alu::Cmp, width, left, &right),
-                    (Rm::Mem(left), Rm::Reg(right)) => self.a.alu_to_mem(Alu::Cmp, width, &left, right),
+                    (Rm::Reg(left), _) => {
+                        self.mark_folded();
+                        self.a.alu(Alu::Cmp, width, left, &right);
+                    }
+                    (Rm::Mem(left), Rm::Reg(right)) => {
+                        self.mark_folded();
+                        self.a.alu_to_mem(Alu::Cmp, width, &left, right);
+                    }
                     _ => {
                         let left = self.al.own(&mut self.a, &mut lhs);
+                        self.mark_folded();
                         self.a.alu(Alu::Cmp, width, left, &right);
                     }
                 }
             }
         }
+        self.release_folded();
         self.al.drop_entry(lhs);
         self.al.drop_entry(rhs);
         Condition::Cc(cc)
