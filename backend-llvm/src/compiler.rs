@@ -1,6 +1,8 @@
 //! The compiler and its workers: an LLVM context and module per batch, one target machine per thread.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
+use std::sync::Once;
 
 use inkwell::context::Context;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
@@ -18,7 +20,7 @@ use crate::runtime::RUNTIME;
 /// Bytes of wasm bodies that are compiled together: what bounds both inlining across functions and memory.
 const BATCH_BYTES: usize = 1 << 20;
 /// Version of LLVM and of what we make of it: part of every cache key.
-const VERSION: &str = concat!("22.1-", "1");
+const VERSION: &str = concat!("22.1-", "2");
 /// What the code is for. Nothing of a system is used but the C convention.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// What x86-64-v2 promises: the least that we generate code for, so that LLVM never calls a library for an operator.
@@ -31,10 +33,35 @@ pub struct LlvmCompiler {
     features: String,
 }
 
+/// Keeps LLVM from moving a load into the branch that needs its value: on the other one it would not trap. InstCombine and MachineSink
+/// move single loads; the conversion of conditional moves to branches makes a branch around a load. There is no other switch for them than
+/// LLVM's command line, which is the process's.
+fn keep_accesses_in_place() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let arguments = [
+            c"wasmer",
+            c"-instcombine-code-sinking=0",
+            c"-disable-machine-sink",
+            c"-x86-cmov-converter-force-mem-operand=0",
+        ]
+        .map(CStr::as_ptr);
+        // SAFETY: the arguments are strings that live as long as the call; `Once` keeps other threads of ours out.
+        unsafe {
+            inkwell::llvm_sys::support::LLVMParseCommandLineOptions(
+                arguments.len() as i32,
+                arguments.as_ptr(),
+                c"".as_ptr(),
+            );
+        }
+    });
+}
+
 impl LlvmCompiler {
     /// A compiler for the CPU that it runs on. Fails if that is older than x86-64-v2.
     pub fn new() -> Result<Self, CompileError> {
         Target::initialize_x86(&InitializationConfig { disassembler: false, ..Default::default() });
+        keep_accesses_in_place();
         let features = TargetMachine::get_host_cpu_features().to_string_lossy().into_owned();
         let mut features: Vec<_> = features.split(',').filter(|feature| !feature.is_empty()).collect();
         features.sort_unstable();

@@ -343,8 +343,17 @@ impl<'ctx> Codegen<'ctx, '_> {
     /// Keeps a value, and so what computes it, alive, at no cost in machine code.
     pub(crate) fn keep_alive(&self, value: BasicValueEnum<'ctx>) -> Result<()> {
         let ty = self.ctx.void_type().fn_type(&[value.get_type().into()], false);
-        let asm =
-            self.ctx.create_inline_asm(ty, String::new(), "X".into(), true, false, Some(InlineAsmDialect::ATT), false);
+        // `X` is anything, but LLVM takes a general register for integers, and vectors of integers fit none.
+        let constraint = if value.is_vector_value() { "x" } else { "X" };
+        let asm = self.ctx.create_inline_asm(
+            ty,
+            String::new(),
+            constraint.into(),
+            true,
+            false,
+            Some(InlineAsmDialect::ATT),
+            false,
+        );
         let call = self.b.build_indirect_call(ty, asm, &[value.into()], "").built()?;
         call.add_attribute(AttributeLoc::Function, self.nounwind);
         Ok(())

@@ -16,8 +16,8 @@ use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{FileType, TargetMachine};
 use inkwell::values::{
-    BasicValue, BasicValueEnum, CallSiteValue, FunctionValue, InstructionOpcode as Op, InstructionValue,
-    LLVMTailCallKind, Operand,
+    AsValueRef, BasicValue, BasicValueEnum, CallSiteValue, FloatValue, FunctionValue, InstructionOpcode as Op,
+    InstructionValue, LLVMTailCallKind, Operand,
 };
 use wasmer_runtime_core::translate::codegen::Result;
 
@@ -25,7 +25,7 @@ use crate::codegen::{Codegen, V};
 use crate::intrinsics::{Built, internal};
 
 /// Counts changes of the pipelines: part of the fingerprint.
-pub(crate) const PIPELINE_REVISION: &str = "1";
+pub(crate) const PIPELINE_REVISION: &str = "2";
 /// The largest body, in bytes of wasm, that gets the full pipeline.
 pub(crate) const LARGE_BODY_BYTES: u64 = 256 << 10;
 /// The code generator's effort.
@@ -36,7 +36,7 @@ const LARGE: &str = "default<O1>";
 /// Into SSA form, without any simplification.
 const TO_SSA: &str = "function(sroa)";
 /// Finds values that nothing needs.
-const SIMPLIFY: &str = "function(instcombine<no-verify-fixpoint>,early-cse,adce)";
+const SIMPLIFY: &str = "function(simplifycfg,instcombine<no-verify-fixpoint>,early-cse,simplifycfg,adce)";
 
 impl<'ctx> Codegen<'ctx, '_> {
     /// Turns the module into an object file.
@@ -193,10 +193,20 @@ fn first_use<'ctx>(value: V<'ctx>) -> Option<inkwell::values::BasicValueUse<'ctx
     }
 }
 
+/// Whether a value is a number, and not a constant expression like a reinterpreted integer: LLVM reads the number without looking.
+fn is_float_literal(value: FloatValue<'_>) -> bool {
+    // SAFETY: the value is alive; the function asks for its kind.
+    !unsafe { inkwell::llvm_sys::core::LLVMIsAConstantFP(value.as_value_ref()) }.is_null()
+}
+
 /// Whether a value is this constant, or has a lane that is. Zeros differ by their signs.
 fn is_constant(value: BasicValueEnum<'_>, constant: f64) -> bool {
     match value {
-        V::FloatValue(value) => value.get_constant().is_some_and(|(value, _)| value.to_bits() == constant.to_bits()),
+        V::FloatValue(value) if is_float_literal(value) => {
+            value.get_constant().is_some_and(|(value, _)| value.to_bits() == constant.to_bits())
+        }
+        // An expression that LLVM may still fold to anything.
+        V::FloatValue(value) => value.is_const(),
         V::VectorValue(vector) if vector.is_constant_data_vector() => {
             (0..vector.get_type().get_size()).any(|lane| is_constant(vector.get_element_as_constant(lane), constant))
         }

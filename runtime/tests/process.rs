@@ -283,3 +283,41 @@ fn stores_of_different_stack_sizes_share_threads() {
         trap(&run(&mut store, instance, "run"), TrapCode::StackOverflow);
     }
 }
+
+#[test]
+fn an_ending_thread_may_still_run_wasm() {
+    struct Last(Store<()>, Instance);
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            // The thread's stack for wasm may be gone already: that is an error, not a crash.
+            match func::<_, i32, i32>(&mut self.0, self.1, "work").call(&mut self.0, 3) {
+                Ok(value) => assert_eq!(value, 42),
+                Err(error) => assert!(error.to_string().contains("ending"), "{error}"),
+            }
+            let result = run(&mut self.0, self.1, "trap");
+            assert!(matches!(result, Err(Error::Trap(_) | Error::Host(_))));
+        }
+    }
+
+    thread_local! {
+        static EARLY: std::cell::RefCell<Option<Last>> = const { std::cell::RefCell::new(None) };
+        static LATE: std::cell::RefCell<Option<Last>> = const { std::cell::RefCell::new(None) };
+    }
+
+    for (_, engine) in engines() {
+        let module = module(&engine, TRAPPING);
+        let keep = move || {
+            let last = || {
+                let mut store = Store::new(&engine, ());
+                let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+                Last(store, instance)
+            };
+            EARLY.set(Some(last()));
+            let mut now = last();
+            trap(&run(&mut now.0, now.1, "trap"), TrapCode::MemoryOutOfBounds);
+            LATE.set(Some(now));
+        };
+        thread::spawn(keep).join().unwrap();
+    }
+}

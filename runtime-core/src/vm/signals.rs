@@ -116,7 +116,11 @@ fn provide_signal_stack() {
         let new =
             libc::stack_t { ss_sp: stack.memory.as_ptr().cast_mut().cast(), ss_flags: 0, ss_size: stack.memory.len() };
         libc::sigaltstack(&new, std::ptr::null_mut());
-        OWN_SIGNAL_STACK.with(|own| own.set(Some(stack)));
+        let mut stack = Some(stack);
+        if OWN_SIGNAL_STACK.try_with(|own| own.set(stack.take())).is_err() {
+            // The thread is ending and runs wasm once more: nobody is left to free the memory.
+            std::mem::forget(stack);
+        }
     }
 }
 
@@ -142,6 +146,7 @@ impl Drop for SignalStack {
             let off = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
             libc::sigaltstack(&off, std::ptr::null_mut());
         }
+        SIGNAL_STACK.set(false);
     }
 }
 

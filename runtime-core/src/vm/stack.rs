@@ -64,10 +64,12 @@ impl StackBounds {
     }
 }
 
+const NO_BOUNDS: StackBounds = StackBounds { guard: 0, low: 0, high: 0 };
+
 thread_local! {
     static STACK: RefCell<Option<(usize, WasmStack)>> = const { RefCell::new(None) };
     /// The bounds of `STACK` and the size asked for, where they can be read without a borrow.
-    static BOUNDS: Cell<(usize, StackBounds)> = const { Cell::new((0, StackBounds { guard: 0, low: 0, high: 0 })) };
+    static BOUNDS: Cell<(usize, StackBounds)> = const { Cell::new((0, NO_BOUNDS)) };
 }
 
 /// This thread's stack, of the size asked for. Must not be called while wasm code is suspended on the thread, because a
@@ -79,9 +81,17 @@ pub fn thread_stack(bytes: usize) -> io::Result<StackBounds> {
     }
     let stack = WasmStack::new(bytes)?;
     let bounds = stack.bounds();
-    STACK.with_borrow_mut(|slot| *slot = Some((bytes, stack)));
+    let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some((bytes, stack)));
+    kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
     BOUNDS.set((bytes, bounds));
     Ok(bounds)
+}
+
+impl Drop for WasmStack {
+    fn drop(&mut self) {
+        // When a thread ends, what it keeps for itself is dropped in some order, and something of that may still want to run wasm.
+        BOUNDS.set((0, NO_BOUNDS));
+    }
 }
 
 /// Whether this thread's own stack has room for another host function. Guests that recurse through the host take from both stacks.

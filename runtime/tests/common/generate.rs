@@ -42,7 +42,7 @@ pub(crate) fn smith_config() -> wasm_smith::Config {
         max_imports: 0,
         min_funcs: 4,
         max_funcs: 20,
-        max_instructions: 300,
+        max_instructions: 1000,
         max_memories: 2,
         max_tables: 2,
         max_memory32_bytes: 1 << 20,
@@ -56,9 +56,9 @@ pub(crate) fn smith_config() -> wasm_smith::Config {
     }
 }
 
-/// A random module whose functions end.
+/// A random module whose functions end. Every tenth one is large.
 pub(crate) fn smith(seed: u64, config: &wasm_smith::Config) -> Vec<u8> {
-    let bytes = Random::new(seed).bytes(4096);
+    let bytes = Random::new(seed).bytes(if seed % 10 == 9 { 32 << 10 } else { 4 << 10 });
     let mut module = wasm_smith::Module::new(config.clone(), &mut Unstructured::new(&bytes)).expect("enough bytes");
     module.ensure_termination(1000).expect("all bodies were generated");
     module.to_bytes()
