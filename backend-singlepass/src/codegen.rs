@@ -12,15 +12,12 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use crate::alloc::{Alloc, Entry, Loc};
-use crate::compiler::{Cpu, NAME};
+use crate::arch::{Asm, Cold, Place, plain_load};
+use crate::compiler::Cpu;
 use crate::control::{Frame, Tables};
 use crate::moves::Move;
 use crate::regs::{Reg, RegSet};
 use crate::scan::Scan;
-use crate::x64::Asm;
-use crate::x64::asm::Cc;
-use crate::x64::cold::Cold;
-use crate::x64::memory::Place;
 
 /// The topmost operand, when it is not computed yet: its consumer may have a better place for it, or need its flags only.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +32,7 @@ pub(crate) enum Pending {
     },
     /// A comparison; with `test` of the bitwise conjunction and zero.
     Compare {
-        cc: Cc,
+        op: IntCompare,
         width: Width,
         lhs: Entry,
         rhs: Entry,
@@ -62,8 +59,16 @@ pub(crate) enum Pending {
     },
 }
 
+/// A load that an instruction does itself: the operand of the pending operator whose place is [`Loc::Pending`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Folded {
+    place: Place,
+    /// Where in the module, if it can trap.
+    offset: Option<u32>,
+}
+
 impl Pending {
-    /// The operand registers in use.
+    /// The operand registers in use, but for those of a folded load.
     fn regs(&self) -> RegSet {
         let of = |entry: &Entry| match entry.loc {
             Loc::Reg(reg) => RegSet::of(&[reg]),
@@ -90,6 +95,7 @@ pub(crate) struct Codegen {
     pub(crate) a: Asm,
     pub(crate) al: Alloc,
     pub(crate) pending: Pending,
+    folded: Option<Folded>,
     pub(crate) cpu: Cpu,
     /// Offset in the vmctx of memory 0's base, if there is a memory.
     pub(crate) has_memory: bool,
@@ -121,6 +127,14 @@ pub(crate) struct Codegen {
     locations: Vec<CodeLocation>,
 }
 
+/// The load of a whole integer.
+pub(crate) const fn plain_int_load(width: Width) -> Load {
+    match width {
+        Width::W32 => Load::I32,
+        Width::W64 => Load::I64,
+    }
+}
+
 /// Functions start at multiples of this, so that their constants are aligned too.
 const FUNCTION_ALIGN: usize = 16;
 
@@ -133,6 +147,7 @@ impl Codegen {
             a: Asm::new(cpu.avx),
             al: Alloc::default(),
             pending: Pending::None,
+            folded: None,
             cpu,
             has_memory: false,
             live: false,
@@ -204,6 +219,7 @@ impl Codegen {
         self.start = self.a.text.len();
         self.a.clear();
         self.pending = Pending::None;
+        self.folded = None;
         self.results.clear();
         self.types.clear();
         self.cold.clear();
@@ -257,12 +273,6 @@ impl Codegen {
         self.relocs.push(reloc);
     }
 
-    /// Refuses an operator.
-    #[allow(dead_code, reason = "every operator is supported")]
-    pub(crate) fn unsupported<T>(&self, what: &str) -> Result<T> {
-        Err(CompileError::Unsupported { what: what.to_owned(), by: NAME, offset: self.offset.into() })
-    }
-
     // Operands.
 
     /// Computes the topmost operand if it is pending.
@@ -287,7 +297,7 @@ impl Codegen {
         self.al.pop()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, ty: Ty, loc: Loc) {
         self.al.push(&mut self.a, ty, loc);
     }
@@ -322,11 +332,60 @@ impl Codegen {
         }
     }
 
+    // Loads that instructions do themselves.
+
+    /// Pops the topmost operand as one that is still to be loaded, if it is a pending load of `op`.
+    pub(crate) fn pop_load(&mut self, op: Load) -> Option<Entry> {
+        match self.pending {
+            Pending::Load { op: pending, place, offset } if pending == op => {
+                self.pending = Pending::None;
+                self.folded = Some(Folded { place, offset });
+                Some(self.al.pop())
+            }
+            _ => None,
+        }
+    }
+
+    /// Pops the right operand of an integer operator, whose left one stands below it: still to be loaded, if that is a place
+    /// for an instruction's operand.
+    #[inline]
+    fn pop_right(&mut self, width: Width) -> Entry {
+        if let Pending::Load { .. } = self.pending
+            && !matches!(self.al.stack[self.al.len() - 2].loc, Loc::Const(_))
+            && let Some(entry) = self.pop_load(plain_int_load(width))
+        {
+            return entry;
+        }
+        self.pop()
+    }
+
+    /// The place of the folded load.
+    pub(crate) fn folded_place(&self) -> Place {
+        self.folded.expect("an operand is still to be loaded").place
+    }
+
+    /// The instruction that follows does the folded load, if there is one.
+    #[inline]
+    pub(crate) fn mark_folded(&mut self) {
+        if let Some(Folded { offset: Some(offset), .. }) = self.folded {
+            self.traps_at(TrapCode::MemoryOutOfBounds, offset);
+        }
+    }
+
+    /// The folded load has happened.
+    #[inline]
+    pub(crate) fn release_folded(&mut self) {
+        if let Some(folded) = self.folded.take() {
+            self.release_place(folded.place);
+        }
+    }
+
     /// Checks the invariants of the operand stack and the registers.
     #[inline]
     fn check(&self) {
         if cfg!(debug_assertions) && self.live {
-            self.al.check::<Asm>(self.pending.regs());
+            let folded = self.folded.map_or(RegSet::EMPTY, |folded| folded.place.held);
+            self.al.check::<Asm>(self.pending.regs().or(folded));
             assert_eq!(
                 self.pending.is_none(),
                 self.al.stack.last().is_none_or(|top| top.loc != Loc::Pending),
@@ -446,15 +505,14 @@ impl FuncCodegen for Codegen {
 
     fn ref_as_non_null(&mut self, (): ()) -> Result<()> {
         let mut value = self.pop();
-        let reg = self.al.own(&mut self.a, &mut value);
-        self.a.test(Width::W64, reg, reg);
-        self.trap_if(Cc::E, TrapCode::NullReference);
+        self.al.own(&mut self.a, &mut value);
+        self.trap_if_null(&mut value, TrapCode::NullReference);
         self.push(value.ty, value.loc);
         Ok(())
     }
 
     fn drop_value(&mut self, (): ()) -> Result<()> {
-        if let Pending::Load { offset: Some(_), .. } = self.pending {
+        if matches!(self.pending, Pending::Load { offset: Some(_), .. }) || self.folded.is_some() {
             self.settle();
         }
         let pending = std::mem::replace(&mut self.pending, Pending::None);
@@ -480,7 +538,10 @@ impl FuncCodegen for Codegen {
 
     #[inline]
     fn int_binary(&mut self, op: IntBinary, width: Width, (): (), (): ()) -> Result<()> {
-        let rhs = self.pop();
+        let rhs = match op {
+            IntBinary::Add | IntBinary::Sub | IntBinary::Or | IntBinary::Xor | IntBinary::Mul => self.pop_right(width),
+            _ => self.pop(),
+        };
         let lhs = self.al.pop();
         match op {
             IntBinary::DivS | IntBinary::DivU | IntBinary::RemS | IntBinary::RemU => {
@@ -494,10 +555,9 @@ impl FuncCodegen for Codegen {
 
     #[inline]
     fn int_compare(&mut self, op: IntCompare, width: Width, (): (), (): ()) -> Result<()> {
-        let rhs = self.pop();
+        let rhs = self.pop_right(width);
         let lhs = self.al.pop();
-        let cc = crate::x64::int::condition(op);
-        self.push_pending(Ty::I32, Pending::Compare { cc, width, lhs, rhs, test: false });
+        self.push_pending(Ty::I32, Pending::Compare { op, width, lhs, rhs, test: false });
         Ok(())
     }
 
@@ -519,7 +579,12 @@ impl FuncCodegen for Codegen {
     }
 
     fn float_binary(&mut self, op: FloatBinary, width: Width, (): (), (): ()) -> Result<()> {
-        let rhs = self.pop();
+        let load = if width == Width::W32 { Load::F32 } else { Load::F64 };
+        let rhs = match op {
+            FloatBinary::Add | FloatBinary::Sub | FloatBinary::Mul | FloatBinary::Div => self.pop_load(load),
+            _ => None,
+        };
+        let rhs = rhs.unwrap_or_else(|| self.pop());
         let lhs = self.al.pop();
         self.push_pending(width.float(), Pending::FloatBinary { op, width, lhs, rhs });
         Ok(())
@@ -565,7 +630,7 @@ impl FuncCodegen for Codegen {
 
     fn atomic_load(&mut self, access: &Access, width: AtomicWidth, (): ()) -> Result<()> {
         // Every aligned load is sequentially consistent where stores are locked.
-        self.load(access, crate::x64::atomic::plain_load(width), ())
+        self.load(access, plain_load(width), ())
     }
 
     fn atomic_store(&mut self, access: &Access, width: AtomicWidth, (): (), (): ()) -> Result<()> {

@@ -14,4 +14,7 @@ mod regs;
 mod scan;
 mod x64;
 
+/// The machine that code is made for: another one is another folder with the same files.
+use x64 as arch;
+
 pub use compiler::{Cpu, Singlepass};

@@ -5,14 +5,14 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
-use crate::codegen::{Codegen, Pending};
+use crate::codegen::{Codegen, Pending, plain_int_load};
 use crate::regs::{Machine, Reg};
 use crate::x64::asm::{Alu, Asm, Cc, Mem, Op, Rm, Shift};
 use crate::x64::control::Condition;
 use crate::x64::regs::*;
 
 /// The condition of a comparison.
-pub(crate) const fn condition(op: IntCompare) -> Cc {
+const fn condition(op: IntCompare) -> Cc {
     match op {
         IntCompare::Eq => Cc::E,
         IntCompare::Ne => Cc::NE,
@@ -24,6 +24,22 @@ pub(crate) const fn condition(op: IntCompare) -> Cc {
         IntCompare::LeU => Cc::BE,
         IntCompare::GeS => Cc::GE,
         IntCompare::GeU => Cc::AE,
+    }
+}
+
+/// The comparison that holds when another does not.
+const fn opposite(op: IntCompare) -> IntCompare {
+    match op {
+        IntCompare::Eq => IntCompare::Ne,
+        IntCompare::Ne => IntCompare::Eq,
+        IntCompare::LtS => IntCompare::GeS,
+        IntCompare::LtU => IntCompare::GeU,
+        IntCompare::GtS => IntCompare::LeS,
+        IntCompare::GtU => IntCompare::LeU,
+        IntCompare::LeS => IntCompare::GtS,
+        IntCompare::LeU => IntCompare::GtU,
+        IntCompare::GeS => IntCompare::LtS,
+        IntCompare::GeU => IntCompare::LtU,
     }
 }
 
@@ -50,6 +66,7 @@ impl Codegen {
     #[inline]
     pub(crate) fn in_rm(&mut self, entry: &mut Entry) -> Rm {
         match entry.loc {
+            Loc::Pending => Rm::Mem(self.folded_place().mem),
             Loc::Slot => Rm::Mem(Mem::frame(self.al.place(entry.end))),
             Loc::Local(local) if self.al.locals[local as usize].pin.is_none() => {
                 Rm::Mem(Mem::frame(self.al.locals[local as usize].at))
@@ -116,6 +133,9 @@ impl Codegen {
 
     /// For commutative operators: constants to the right, registers of their own to the left.
     fn order(&self, lhs: &mut Entry, rhs: &mut Entry, hint: Option<Reg>) {
+        if rhs.loc == Loc::Pending {
+            return;
+        }
         let is_own = |entry: &Entry| matches!(entry.loc, Loc::Reg(_));
         let is_hint =
             |entry: &Entry| hint.is_some_and(|hint| self.al.source(*entry) == crate::moves::Source::Reg(hint));
@@ -138,7 +158,9 @@ impl Codegen {
         }
         let src = self.in_rm(&mut rhs);
         let dst = self.destination(&mut lhs, Some(&src), hint);
+        self.mark_folded();
         self.a.alu(alu, width, dst, &src);
+        self.release_folded();
         self.al.drop_entry(rhs);
         dst
     }
@@ -188,7 +210,9 @@ impl Codegen {
         }
         let src = self.in_rm(&mut rhs);
         let dst = self.destination(&mut lhs, Some(&src), hint);
+        self.mark_folded();
         self.a.op(Op::new(0, 1, 0xaf).width(width), dst.0, &src);
+        self.release_folded();
         self.al.drop_entry(rhs);
         dst
     }
@@ -417,8 +441,8 @@ impl Codegen {
     /// `eqz`: the opposite of a pending comparison, or a comparison with zero.
     pub(crate) fn eqz(&mut self, width: Width) {
         match (&mut self.pending, width) {
-            (Pending::Compare { cc, .. }, Width::W32) => {
-                *cc = cc.negate();
+            (Pending::Compare { op, .. }, Width::W32) => {
+                *op = opposite(*op);
                 return;
             }
             (Pending::FloatCompare { negated, .. }, Width::W32) => {
@@ -428,21 +452,21 @@ impl Codegen {
             (&mut Pending::Int { op: IntBinary::And, width: inner, lhs, rhs }, _) if inner == width => {
                 self.pending = Pending::None;
                 self.al.pop();
-                self.push_pending(Ty::I32, Pending::Compare { cc: Cc::E, width, lhs, rhs, test: true });
+                self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: true });
                 return;
             }
             _ => {}
         }
-        let lhs = self.pop();
+        let lhs = self.pop_load(plain_int_load(width)).unwrap_or_else(|| self.pop());
         let rhs = Entry { loc: Loc::Const(0), ..lhs };
-        self.push_pending(Ty::I32, Pending::Compare { cc: Cc::E, width, lhs, rhs, test: false });
+        self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: false });
     }
 
     /// Compares, and gives the operands back.
     pub(crate) fn compare_flags(&mut self, pending: Pending) -> Condition {
         match pending {
-            Pending::Compare { cc, width, lhs, rhs, test: false } => self.compare_ints(cc, width, lhs, rhs),
-            Pending::Compare { cc, width, lhs, rhs, test: true } => self.test_ints(cc, width, lhs, rhs),
+            Pending::Compare { op, width, lhs, rhs, test: false } => self.compare_ints(condition(op), width, lhs, rhs),
+            Pending::Compare { op, width, lhs, rhs, test: true } => self.test_ints(condition(op), width, lhs, rhs),
             Pending::FloatCompare { op, width, lhs, rhs, negated } => {
                 let condition = self.compare_floats(op, width, lhs, rhs);
                 if negated { condition.negate() } else { condition }
@@ -462,6 +486,7 @@ impl Codegen {
         match immediate(&rhs) {
             Some(imm) => {
                 let left = self.in_rm(&mut lhs);
+                self.mark_folded();
                 match left {
                     Rm::Reg(reg) if imm == 0 => self.a.test(width, reg, reg),
                     _ => self.a.alu_imm(Alu::Cmp, width, &left, imm),
@@ -470,15 +495,23 @@ impl Codegen {
             None => {
                 let right = self.in_rm(&mut rhs);
                 match (self.in_rm(&mut lhs), right) {
-                    (Rm::Reg(left), _) => self.a.alu(Alu::Cmp, width, left, &right),
-                    (Rm::Mem(left), Rm::Reg(right)) => self.a.alu_to_mem(Alu::Cmp, width, &left, right),
+                    (Rm::Reg(left), _) => {
+                        self.mark_folded();
+                        self.a.alu(Alu::Cmp, width, left, &right);
+                    }
+                    (Rm::Mem(left), Rm::Reg(right)) => {
+                        self.mark_folded();
+                        self.a.alu_to_mem(Alu::Cmp, width, &left, right);
+                    }
                     _ => {
                         let left = self.al.own(&mut self.a, &mut lhs);
+                        self.mark_folded();
                         self.a.alu(Alu::Cmp, width, left, &right);
                     }
                 }
             }
         }
+        self.release_folded();
         self.al.drop_entry(lhs);
         self.al.drop_entry(rhs);
         Condition::Cc(cc)
