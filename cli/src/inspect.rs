@@ -1,8 +1,8 @@
 //! `wasmer inspect`.
 
+use crate::exit::ExitCode;
 use std::io::Write;
 use std::ops::Range;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;

@@ -1,13 +1,13 @@
 //! `wasmer run`.
 
+use crate::exit::ExitCode;
 use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_to_linker};
+use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
     Engine, Error, Extern, FuncType, InterruptHandle, Linker, Module, Store, StoreLimits, TrapCode, Val, ValType,
 };
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 fn execute(args: &RunArgs, module: &Module, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
     let mut linker = Linker::new();
-    add_to_linker(&mut linker, |context: &mut WasiCtx| context)?;
+    add_imports_to_linker(&mut linker, module, |context: &mut WasiCtx| context)?;
     let instance = linker.instantiate(store, module)?;
     if let Some(name) = &args.invoke {
         if let Ok(initialize) = instance.typed_func::<(), ()>(store, INITIALIZE) {
