@@ -219,8 +219,18 @@ impl Codegen {
 
     fn shift(&mut self, shift: Shift, width: Width, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
         if let Some(count) = constant(&rhs) {
+            let mask = (width.bits() - 1) as u8;
+            let count = count as u8 & mask;
+            if matches!(shift, Shift::Rol | Shift::Ror) && self.cpu.bmi2 && !matches!(lhs.loc, Loc::Reg(_)) {
+                // rorx goes from anywhere to anywhere.
+                let count = if shift == Shift::Rol { count.wrapping_neg() & mask } else { count };
+                let src = self.in_rm(&mut lhs);
+                self.al.drop_entry(lhs);
+                let dst = self.result(width.int(), hint);
+                self.a.vex_imm8(Op::new(0xf2, 3, 0xf0).width(width), dst, xmm(0), &src, count);
+                return dst;
+            }
             let dst = self.destination(&mut lhs, None, hint);
-            let count = count as u8 & (width.bits() - 1) as u8;
             if count != 0 {
                 self.a.shift_imm(shift, width, dst, count);
             }
