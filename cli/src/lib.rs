@@ -12,6 +12,7 @@ mod inspect;
 mod load;
 mod output;
 mod run;
+mod source;
 mod validate;
 mod wast;
 

@@ -13,8 +13,8 @@ use wasmer_runtime::{
 };
 
 use crate::args::RunArgs;
-use crate::load::{ARTIFACT_ENDING, config, load, load_artifact};
-use crate::{exit, output};
+use crate::load::{ARTIFACT_ENDING, config, load, load_artifact, read_with_lines};
+use crate::{exit, output, source};
 
 /// The export that starts a command.
 const START: &str = "_start";
@@ -208,10 +208,15 @@ fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Resu
         return Ok(ExitCode::from(exit::TIMEOUT));
     }
     let module = args.module().display();
-    if trap.backtrace.frames.is_empty() {
+    let mut backtrace = trap.backtrace.clone();
+    if backtrace.frames.is_empty() {
         output::error(&anyhow::anyhow!("`{module}` trapped: {}", trap.code));
     } else {
-        output::error(&anyhow::anyhow!("`{module}` trapped: {}\n{}", trap.code, trap.backtrace));
+        // Standard input is gone, and an artifact has no debug information.
+        if let Ok(wasm) = read_with_lines(args.module()) {
+            source::add_lines(&mut backtrace, &wasm);
+        }
+        output::error(&anyhow::anyhow!("`{module}` trapped: {}\n{backtrace}", trap.code));
     }
     Ok(ExitCode::from(exit::TRAP))
 }
