@@ -8,6 +8,7 @@ mod alloc;
 mod codegen;
 mod compiler;
 mod control;
+mod dispatch;
 mod labels;
 mod moves;
 mod regs;

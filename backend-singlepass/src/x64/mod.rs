@@ -4,6 +4,7 @@ mod asm;
 mod atomic;
 mod call;
 mod cold;
+mod compare;
 mod control;
 mod convert;
 mod float;
