@@ -175,7 +175,7 @@ impl Codegen {
         self.a.memory_base = memory.map_or(0, |memory| memory.base_offset);
     }
 
-    /// The translator will call [`FuncCodegen::begin`] for this function.
+    /// The translator will call `FuncCodegen::begin` for this function.
     pub(crate) fn start_function(&mut self, index: DefinedFuncIdx) {
         self.index = index;
         self.live = false;
