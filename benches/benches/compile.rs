@@ -1,0 +1,41 @@
+//! The four timings of the project's announcement, validate, hash, compile and load, for a small, a middle and a large module and each backend.
+
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use wasmer_benches::subjects;
+use wasmer_runtime::cache::ContentHash;
+use wasmer_runtime::{Backend, Engine, Image, Module};
+
+fn compile(criterion: &mut Criterion) {
+    for subject in subjects() {
+        let wasm = &subject.wasm;
+        let mut group = criterion.benchmark_group(subject.name);
+        group.sample_size(10).measurement_time(Duration::from_secs(3));
+        group.bench_function("hash", |bencher| bencher.iter(|| ContentHash::of(wasm)));
+        for backend in Backend::built() {
+            let engine = Engine::new(backend.config().expect("a built backend works here")).expect("default settings");
+            if backend == Backend::built().next().unwrap_or(backend) {
+                group.bench_function("validate", |bencher| bencher.iter(|| engine.validate(wasm)));
+            }
+            group.bench_function(format!("compile/{backend}"), |bencher| {
+                bencher.iter(|| engine.compile(wasm, [0; 32], None).expect("the module compiles"));
+            });
+            let bytes = engine.compile(wasm, [0; 32], None).expect("the module compiles");
+            let file = tempfile::NamedTempFile::new().expect("there is room for the image");
+            std::fs::write(file.path(), bytes.as_bytes()).expect("there is room for the image");
+            group.bench_function(format!("load/{backend}"), |bencher| {
+                bencher.iter(|| {
+                    let file = std::fs::File::open(file.path()).expect("it was just written");
+                    let image = Image::from_file(file, None).expect("it was just written");
+                    // SAFETY: the image was just made here.
+                    unsafe { Module::from_image(&engine, image) }.expect("it was just written")
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, compile);
+criterion_main!(benches);

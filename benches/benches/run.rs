@@ -1,0 +1,101 @@
+//! Instances, calls in both directions, traps.
+
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use wasmer_benches::{python, text, with_data};
+use wasmer_runtime::wasi::{WasiCtx, WasiCtxBuilder, add_to_linker};
+use wasmer_runtime::{Backend, Caller, Engine, Linker, Module, Store, Val};
+
+fn engine(backend: Backend) -> Engine {
+    Engine::new(backend.config().expect("a built backend works here")).expect("default settings")
+}
+
+/// A store and an instance, made and dropped.
+fn instantiate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("instantiate");
+    group.measurement_time(Duration::from_secs(3));
+    let Some(backend) = Backend::default_backend() else { return };
+    let engine = engine(backend);
+    for (name, wasm) in
+        [("empty", text("(module)")), ("64 KiB of data", with_data(64 << 10)), ("20 MB of data", with_data(20_000_000))]
+    {
+        let module = Module::new(&engine, &wasm).expect("the module compiles");
+        let make = || {
+            let mut store = Store::new(&engine, ());
+            Linker::new().instantiate(&mut store, &module).expect("nothing can go wrong");
+        };
+        group.bench_function(name, |bencher| bencher.iter(make));
+        group.throughput(Throughput::Elements(2000));
+        group.bench_function(format!("{name}, 2 × 1000 on two threads"), |bencher| {
+            bencher.iter(|| {
+                std::thread::scope(|scope| {
+                    for _ in 0..2 {
+                        scope.spawn(|| (0..1000).for_each(|_| make()));
+                    }
+                });
+            });
+        });
+        group.throughput(Throughput::Elements(1));
+    }
+    if let Some(wasm) = python() {
+        let module = Module::new(&engine, &wasm).expect("the module compiles");
+        let mut linker = Linker::new();
+        add_to_linker(&mut linker, |context: &mut WasiCtx| context).expect("the names are new");
+        let store = || Store::new(&engine, WasiCtxBuilder::new().build().expect("nothing is granted"));
+        group.bench_function("python", |bencher| {
+            bencher.iter_batched_ref(
+                store,
+                |store| linker.instantiate(store, &module).expect("nothing can go wrong"),
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+const CALLS: &str = r#"(module
+    (import "host" "nop" (func $nop (param i32) (result i32)))
+    (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+    (func (export "trap") (unreachable))
+    (func (export "host") (param $times i32)
+        (loop
+            (drop (call $nop (local.get $times)))
+            (br_if 0 (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))))"#;
+
+fn calls(criterion: &mut Criterion) {
+    for backend in Backend::built() {
+        let engine = engine(backend);
+        let module = Module::new(&engine, &text(CALLS)).expect("the module compiles");
+        let mut linker = Linker::new();
+        linker.func_wrap("host", "nop", |_: Caller<'_, ()>, value: i32| value).expect("the name is new");
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).expect("the import is there");
+        let mut group = criterion.benchmark_group(format!("calls/{backend}"));
+        let add = instance.typed_func::<(i32, i32), i32>(&mut store, "add").expect("it has this type");
+        group.bench_function("host to wasm, typed", |bencher| {
+            bencher.iter(|| add.call(&mut store, (1, 2)).expect("it returns"));
+        });
+        group.bench_function("host to wasm, untyped", |bencher| {
+            let mut results = [Val::I32(0)];
+            bencher.iter(|| {
+                add.func().call(&mut store, &[Val::I32(1), Val::I32(2)], &mut results).expect("it returns");
+            });
+        });
+        const TIMES: u64 = 1000;
+        let host = instance.typed_func::<i32, ()>(&mut store, "host").expect("it has this type");
+        group.throughput(Throughput::Elements(TIMES));
+        group.bench_function("wasm to host, 1000 times", |bencher| {
+            bencher.iter(|| host.call(&mut store, TIMES as i32).expect("it returns"));
+        });
+        group.throughput(Throughput::Elements(1));
+        let trap = instance.typed_func::<(), ()>(&mut store, "trap").expect("it has this type");
+        group.bench_function("trap with backtrace", |bencher| {
+            bencher.iter(|| trap.call(&mut store, ()).expect_err("it traps"));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, instantiate, calls);
+criterion_main!(benches);
