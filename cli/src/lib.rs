@@ -14,6 +14,7 @@ mod output;
 mod run;
 mod validate;
 mod wast;
+mod worker;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -21,6 +22,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
+
+#[doc(hidden)]
+pub use worker::protocol;
 
 /// Runs the command with these arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -33,8 +33,8 @@ pub use wasmer_runtime_core::compiler::{
     BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Trampoline, Worker,
 };
 pub use wasmer_runtime_core::image::ImageBytes;
-pub use wasmer_runtime_core::module::ModuleInfo;
 pub use wasmer_runtime_core::image::{Image, ImageError};
+pub use wasmer_runtime_core::module::ModuleInfo;
 pub use wasmer_runtime_core::translate::module::WasmFeatures;
 pub use wasmer_runtime_core::translate::module::default_features;
 pub use wasmer_runtime_core::trap::TrapCode;
