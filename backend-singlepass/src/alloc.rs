@@ -168,14 +168,20 @@ impl Alloc {
         if height == 0 { 0 } else { self.stack[height - 1].end }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push<M: Machine>(&mut self, m: &mut M, ty: Ty, loc: Loc) {
         let end = self.stack.last().map_or(0, |top| top.end) + if ty as u8 == Ty::V128 as u8 { 16 } else { 8 };
         self.operand_bytes_max = self.operand_bytes_max.max(end);
         self.stack.push(Entry { loc, ty, end });
         if self.stack.len() - self.flushed > LAZY_MAX {
-            self.flush_to(m, self.flushed + 1);
+            self.flush_oldest(m);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn flush_oldest<M: Machine>(&mut self, m: &mut M) {
+        self.flush_to(m, self.flushed + 1);
     }
 
     #[inline]

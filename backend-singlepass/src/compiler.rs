@@ -8,9 +8,9 @@ use wasmer_runtime_core::compiler::{
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
+use crate::arch::trampoline;
 use crate::codegen::Codegen;
 use crate::scan::Scan;
-use crate::x64::trampoline;
 
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "singlepass";

@@ -5,15 +5,13 @@
 //! weaken it or repair theirs ([`State::merge`]); loop headers are bound, so their state is fixed, with all pins loaded.
 
 use wasmer_runtime_core::translate::codegen::BlockSig;
-use wasmer_runtime_core::types::{Ty, Width};
+use wasmer_runtime_core::types::Ty;
 
 use crate::alloc::{Loc, Repair, State};
+use crate::arch::{Asm, Condition, MEMORY, label_register};
 use crate::codegen::Codegen;
 use crate::labels::Label;
 use crate::regs::{Machine, RegSet};
-use crate::x64::Asm;
-use crate::x64::Condition;
-use crate::x64::label_register;
 
 /// A control frame that was opened in live code.
 pub(crate) struct Frame {
@@ -273,20 +271,18 @@ impl Codegen {
 
     pub(crate) fn branch_on_null(&mut self, frame: &mut Frame) {
         let mut reference = self.pop();
-        let reg = self.al.in_reg(&mut self.a, &mut reference);
-        self.a.test(Width::W64, reg, reg);
-        self.branch_on(frame, Condition::NULL);
+        let null = self.test_null(&mut reference);
+        self.branch_on(frame, null);
         self.push(reference.ty, reference.loc);
     }
 
     pub(crate) fn branch_on_non_null(&mut self, frame: &mut Frame) {
         self.settle();
         let mut reference = self.al.pop();
-        let reg = self.al.in_reg(&mut self.a, &mut reference);
-        self.a.test(Width::W64, reg, reg);
+        let null = self.test_null(&mut reference);
         // The branch carries the reference.
         self.push(reference.ty, reference.loc);
-        self.branch_on(frame, Condition::NOT_NULL);
+        self.branch_on(frame, null.negate());
         let reference = self.al.pop();
         self.al.drop_entry(reference);
     }
@@ -369,7 +365,7 @@ impl Codegen {
 
     /// The registers of [`Machine::FIXED`] that this module uses.
     fn fixed_registers(&self) -> RegSet {
-        if self.has_memory { Asm::FIXED } else { Asm::FIXED.without(crate::x64::MEMORY) }
+        if self.has_memory { Asm::FIXED } else { Asm::FIXED.without(MEMORY) }
     }
 
     /// A result of an operator that always traps.

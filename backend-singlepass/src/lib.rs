@@ -8,10 +8,14 @@ mod alloc;
 mod codegen;
 mod compiler;
 mod control;
+mod dispatch;
 mod labels;
 mod moves;
 mod regs;
 mod scan;
 mod x64;
+
+/// The machine that code is made for: another one is another folder with the same files.
+use x64 as arch;
 
 pub use compiler::{Cpu, Singlepass};

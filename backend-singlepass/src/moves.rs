@@ -51,8 +51,7 @@ impl Plan {
         let mut plan = Self { steps: [Step::Move(Reg(0), Reg(0)); 32], len: 0 };
         let mut sources = [NONE; 32];
         let mut readers = [0u8; 32];
-        let mut todo = [0u8; 32];
-        let mut todo_len = 0;
+        let mut left = 0u32;
         for m in moves {
             if let Source::Reg(src) = m.src
                 && src != m.dst
@@ -60,30 +59,27 @@ impl Plan {
                 debug_assert_eq!(sources[m.dst.index()], NONE, "two moves to {:?}", m.dst);
                 sources[m.dst.index()] = src.0;
                 readers[src.index()] += 1;
+                left |= 1 << m.dst.0;
             }
         }
         for m in moves {
-            if sources[m.dst.index()] != NONE && readers[m.dst.index()] == 0 {
-                todo[todo_len] = m.dst.0;
-                todo_len += 1;
+            // A destination that nothing reads any more, then what it has just read for the last time, and so on.
+            let mut dst = m.dst.index();
+            while sources[dst] != NONE && readers[dst] == 0 {
+                let src = std::mem::replace(&mut sources[dst], NONE);
+                plan.push(Step::Move(Reg(dst as u8), Reg(src)));
+                left &= !(1 << dst);
+                dst = src as usize;
+                readers[dst] -= 1;
             }
         }
-        while todo_len > 0 {
-            todo_len -= 1;
-            let dst = todo[todo_len];
-            let src = std::mem::replace(&mut sources[dst as usize], NONE);
-            plan.push(Step::Move(Reg(dst), Reg(src)));
-            readers[src as usize] -= 1;
-            if readers[src as usize] == 0 && sources[src as usize] != NONE {
-                todo[todo_len] = src;
-                todo_len += 1;
-            }
-        }
-        for first in 0..32u8 {
-            // What is left are cycles, in which each register has one reader.
+        // What is left are cycles, in which each register has one reader.
+        while left != 0 {
+            let first = left.trailing_zeros() as u8;
             let mut current = first;
             while sources[current as usize] != NONE {
                 let src = std::mem::replace(&mut sources[current as usize], NONE);
+                left &= !(1 << current);
                 if src != first {
                     plan.push(Step::Swap(Reg(current), Reg(src)));
                 }

@@ -4,6 +4,8 @@ mod common;
 
 use common::{compile, compile_with, module};
 use wasmer_backend_singlepass::{Cpu, Singlepass};
+use wasmer_runtime_core::compiler::{Batch, Compiler, Output};
+use wasmer_runtime_core::translate::module::{default_features, translate_module};
 
 /// Signature, then operators without immediates.
 const PLAIN: &[(&str, &str)] = &[
@@ -310,4 +312,54 @@ fn output_is_deterministic() {
     assert_eq!(first.relocs, second.relocs);
     assert_eq!(first.traps, second.traps);
     assert_eq!(first.locations, second.locations);
+}
+
+#[test]
+fn output_does_not_depend_on_the_worker_s_past() {
+    let compiler = Singlepass::with_cpu(Cpu::V3);
+    let other = module(
+        "(module (memory 1) (func (param f64 v128) (result i32) (loop (br_if 0 (i32.load (i32.const 9)))) memory.size))",
+    );
+    let wasm = module(&every_operator());
+    let mut worker = compiler.worker();
+    let mut compile = |wasm: &[u8]| {
+        let translation = translate_module(wasm, default_features()).expect("the module is valid");
+        let mut output = Output::default();
+        let mut functions = translation.functions.into_iter();
+        let mut batch = Batch { module: &translation.info, functions: &mut functions };
+        worker.functions(&mut batch, &mut output).expect("the functions compile");
+        output
+    };
+    compile(&other);
+    let second = compile(&wasm);
+    let first = compile_with(&compiler, &wasm);
+    assert_eq!(first.text, second.text);
+    assert_eq!(first.traps, second.traps);
+    assert_eq!(first.locations, second.locations);
+}
+
+#[test]
+fn an_invalid_function_leaves_nothing_behind() {
+    let compiler = Singlepass::with_cpu(Cpu::V3);
+    // The second body lacks a result.
+    let mut wasm = module(
+        "(module (func (result i32) i32.const 1) (func (result i32) (i32.store8 (i32.const 1) (i32.const 2)) i32.const 1) (memory 1))",
+    );
+    let position = wasm.len() - 3;
+    assert_eq!(wasm[position..], [0x41, 1, 0x0b]);
+    wasm[position..].copy_from_slice(&[0x01, 0x01, 0x0b]);
+    let translation = translate_module(&wasm, default_features()).expect("bodies are validated later");
+    let mut functions = translation.functions.into_iter();
+    let mut output = Output::default();
+    let first = &mut functions.next().into_iter();
+    let mut worker = compiler.worker();
+    worker.functions(&mut Batch { module: &translation.info, functions: first }, &mut output).expect("valid");
+    let before = output.clone();
+    worker
+        .functions(&mut Batch { module: &translation.info, functions: &mut functions }, &mut output)
+        .expect_err("a value is missing");
+    assert_eq!(output.definitions, before.definitions);
+    assert_eq!(output.text, before.text);
+    assert_eq!(output.traps, before.traps);
+    assert_eq!(output.locations, before.locations);
 }

@@ -193,6 +193,9 @@ pub(crate) struct InspectArgs {
     /// Module to show: binary or text format, or `-` for standard input.
     #[arg(value_name = "MODULE")]
     pub(crate) module: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! `wasmer backends`.
 
-use std::process::ExitCode;
+use crate::exit::ExitCode;
 
 use wasmer_runtime::Backend;
 

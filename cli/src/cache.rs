@@ -1,6 +1,6 @@
 //! `wasmer cache`.
 
-use std::process::ExitCode;
+use crate::exit::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasmer_runtime::Image;

@@ -1,7 +1,7 @@
 //! `wasmer compile`.
 
+use crate::exit::ExitCode;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use wasmer_runtime::Engine;

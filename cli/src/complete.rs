@@ -1,6 +1,6 @@
 //! `wasmer completions`.
 
-use std::process::ExitCode;
+use crate::exit::ExitCode;
 
 use clap::CommandFactory;
 

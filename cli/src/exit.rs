@@ -1,5 +1,28 @@
 //! Exit statuses. A guest's own status (`proc_exit`) is passed on as it is.
 
+/// What the process ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitCode(u8);
+
+impl ExitCode {
+    /// Everything worked.
+    pub const SUCCESS: Self = Self(SUCCESS);
+    /// A bug: the message of a panic was printed.
+    pub const PANIC: Self = Self(101);
+}
+
+impl From<u8> for ExitCode {
+    fn from(status: u8) -> Self {
+        Self(status)
+    }
+}
+
+impl From<ExitCode> for i32 {
+    fn from(ExitCode(status): ExitCode) -> Self {
+        Self::from(status)
+    }
+}
+
 /// Everything worked.
 pub(crate) const SUCCESS: u8 = 0;
 /// The command failed: a bad module, a missing file, failed assertions.

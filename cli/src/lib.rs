@@ -12,16 +12,17 @@ mod inspect;
 mod load;
 mod output;
 mod run;
+mod source;
 mod validate;
 mod wast;
 mod worker;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::Parser;
 
 use args::{Cli, Command};
+pub use exit::ExitCode;
 
 #[doc(hidden)]
 pub use worker::protocol;

@@ -55,6 +55,20 @@ pub(crate) fn open_cache(dir: Option<&Path>, trust: TrustArg) -> anyhow::Result<
 
 /// Reads a module in binary or text format; `-` is standard input.
 pub(crate) fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
+    Ok(to_binary(read(path)?, path)?)
+}
+
+/// Reads a module again for its debug information, which the text format gets here: its code is the same as without.
+pub(crate) fn read_with_lines(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = read(path)?;
+    if bytes.starts_with(WASM_MAGIC) {
+        return Ok(bytes);
+    }
+    let mut parser = wat::Parser::new();
+    Ok(parser.generate_dwarf(wat::GenerateDwarf::Lines).parse_bytes(Some(path), &bytes)?.into_owned())
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if path == Path::new("-") {
         std::io::stdin().lock().read_to_end(&mut bytes).context("could not read standard input")?;
@@ -63,7 +77,7 @@ pub(crate) fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
             .and_then(|mut file| file.read_to_end(&mut bytes))
             .with_context(|| format!("could not read `{}`", path.display()))?;
     }
-    Ok(to_binary(bytes, path)?)
+    Ok(bytes)
 }
 
 /// The binary format of what was read from `path`.

@@ -1,7 +1,19 @@
 //! The `wasmer` command.
+//!
+//! Entered by C's `main`, not by Rust's: the standard library's start looks for the main thread's stack by reading `/proc/self/maps`, which
+//! takes longer than mapping a cached program.
+#![no_main]
 
-use std::process::ExitCode;
+use std::ffi::{c_char, c_int};
 
-fn main() -> ExitCode {
-    wasmer_cli::main(std::env::args_os())
+/// # Safety
+/// Called by the C library, once.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn main(_count: c_int, _words: *const *const c_char) -> c_int {
+    // What the skipped start would have done: writing to a closed pipe is an error, not the end of the process.
+    // SAFETY: no other thread runs yet.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    let status = std::panic::catch_unwind(|| wasmer_cli::main(std::env::args_os()));
+    // A panic has been reported by its hook. Leaving through `exit` flushes what is buffered.
+    std::process::exit(status.unwrap_or(wasmer_cli::ExitCode::PANIC).into())
 }

@@ -1,20 +1,20 @@
 //! `wasmer run`.
 
+use crate::exit::ExitCode;
 use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_to_linker};
+use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
     Engine, Error, Extern, FuncType, InterruptHandle, Linker, Module, Store, StoreLimits, TrapCode, Val, ValType,
 };
 
 use crate::args::RunArgs;
-use crate::load::{ARTIFACT_ENDING, config, load, load_artifact};
-use crate::{exit, output};
+use crate::load::{ARTIFACT_ENDING, config, load, load_artifact, read_with_lines};
+use crate::{exit, output, source};
 
 /// The export that starts a command.
 const START: &str = "_start";
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 fn execute(args: &RunArgs, module: &Module, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
     let mut linker = Linker::new();
-    add_to_linker(&mut linker, |context: &mut WasiCtx| context)?;
+    add_imports_to_linker(&mut linker, module, |context: &mut WasiCtx| context)?;
     let instance = linker.instantiate(store, module)?;
     if let Some(name) = &args.invoke {
         if let Ok(initialize) = instance.typed_func::<(), ()>(store, INITIALIZE) {
@@ -208,10 +208,15 @@ fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Resu
         return Ok(ExitCode::from(exit::TIMEOUT));
     }
     let module = args.module().display();
-    if trap.backtrace.frames.is_empty() {
+    let mut backtrace = trap.backtrace.clone();
+    if backtrace.frames.is_empty() {
         output::error(&anyhow::anyhow!("`{module}` trapped: {}", trap.code));
     } else {
-        output::error(&anyhow::anyhow!("`{module}` trapped: {}\n{}", trap.code, trap.backtrace));
+        // Standard input is gone, and an artifact has no debug information.
+        if let Ok(wasm) = read_with_lines(args.module()) {
+            source::add_lines(&mut backtrace, &wasm);
+        }
+        output::error(&anyhow::anyhow!("`{module}` trapped: {}\n{backtrace}", trap.code));
     }
     Ok(ExitCode::from(exit::TRAP))
 }

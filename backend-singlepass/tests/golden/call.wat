@@ -131,8 +131,8 @@
 ;;    1 mov rbp,rsp
 ;;    4 sub rsp,20h
 ;;    b mov [rbp-8],r14
-;;    f mov edx,ebx
-;;   11 mov rdi,r14
+;;    f mov rdi,r14
+;;   12 mov edx,ebx
 ;;   14 xor esi,esi
 ;;   16 mov rax,[r14]
 ;;   19 call qword [rax]

@@ -14,10 +14,9 @@
 ;;    b mov [rbp-8],r14
 ;;    f mov eax,[r14+20h]
 ;;   13 mov dword [r14+30h],1
-;;   1b mov ecx,[r14+20h]
-;;   1f add eax,ecx
-;;   21 leave
-;;   22 ret
+;;   1b add eax,[r14+20h]
+;;   1f leave
+;;   20 ret
 ;; function 1:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
@@ -28,7 +27,6 @@
 ;;   15 mov rcx,[r14+48h]
 ;;   19 mov dword [rcx],1
 ;;   1f mov rcx,[r14+40h]
-;;   23 mov ecx,[rcx]
-;;   25 add eax,ecx
-;;   27 leave
-;;   28 ret
+;;   23 add eax,[rcx]
+;;   25 leave
+;;   26 ret

@@ -3,6 +3,7 @@
   (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.div_s)
   (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.rem_s)
   (func (param i64 i64) (result i64) local.get 0 local.get 1 i64.rotl)
+  (func (param i32) (result i32) local.get 0 i32.const 7 i32.rotl)
   (func (param i32 i32) (result i32) local.get 0 local.get 1 local.get 0 local.get 1 i32.lt_s select)
   (func (param i64 i64 i64 i64) (result i64 i64) local.get 0 local.get 1 local.get 2 local.get 3 i64.add128)
   (func (param i64 i64) (result i64 i64) local.get 0 local.get 1 i64.mul_wide_u))
@@ -47,6 +48,14 @@
 ;; function 3:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
+;;    4 sub rsp,20h
+;;    b mov [rbp-8],r14
+;;    f rorx eax,ebx,19h
+;;   15 leave
+;;   16 ret
+;; function 4:
+;;    0 push rbp
+;;    1 mov rbp,rsp
 ;;    4 sub rsp,40h
 ;;    b mov [rbp-8],r14
 ;;    f mov eax,ebx
@@ -54,7 +63,7 @@
 ;;   14 cmovge eax,r8d
 ;;   18 leave
 ;;   19 ret
-;; function 4:
+;; function 5:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
 ;;    4 sub rsp,50h
@@ -65,7 +74,7 @@
 ;;   18 adc rcx,r10
 ;;   1b leave
 ;;   1c ret
-;; function 5:
+;; function 6:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
 ;;    4 sub rsp,30h

@@ -40,10 +40,9 @@
 ;;   13 mov eax,[r15+rbx] ; MemoryOutOfBounds
 ;;   17 mov rcx,[r14+30h]
 ;;   1b mov dword [rcx+r8],7 ; MemoryOutOfBounds
-;;   23 mov ecx,[r15+rbx] ; MemoryOutOfBounds
-;;   27 add eax,ecx
-;;   29 leave
-;;   2a ret
+;;   23 add eax,[r15+rbx] ; MemoryOutOfBounds
+;;   27 leave
+;;   28 ret
 ;; function 3:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp

@@ -8,7 +8,7 @@ mod html;
 mod measure;
 mod table;
 
-use std::process::ExitCode;
+use crate::exit::ExitCode;
 
 use anyhow::{Context, bail};
 use serde::Serialize;

@@ -166,6 +166,13 @@ fn errors_are_in_the_users_words() {
     bench.file("text.wat", "(module (func (result i32)))");
     bench.run(["validate", "text.wat"]).failed(1, &["type mismatch"]);
     bench.file("exceptions.wat", "(module (tag))");
+    bench.file("simd.wat", "(module (func (param v128) (result v128) (local.get 0)))");
+    let inspected = bench.run(["inspect", "--json", "simd.wat"]);
+    let module: serde_json::Value = serde_json::from_str(&inspected.out).unwrap();
+    assert_eq!(
+        (&module["features"], &module["defined_functions"]),
+        (&serde_json::json!(["simd"]), &serde_json::json!(1))
+    );
     bench.run(["run", "exceptions.wat"]).failed(1, &["exceptions", "not supported"]);
     bench.run(["validate", hello]);
     bench.file("library.wat", "(module)");

@@ -23,5 +23,6 @@ fn frame(pc: usize, is_return_address: bool) -> Option<Frame> {
         function: function.0,
         name: image.function_name(function).map(str::to_owned),
         wasm_offset: image.wasm_offset_at(offset),
+        source: None,
     })
 }

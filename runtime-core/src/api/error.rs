@@ -65,6 +65,8 @@ pub struct Frame {
     pub name: Option<String>,
     /// Offset of the operator in the module's bytes, if known.
     pub wasm_offset: Option<u32>,
+    /// Source file and line, for whoever has the module's debug information at hand. Not filled in by the runtime.
+    pub source: Option<String>,
 }
 
 impl Error {
@@ -155,8 +157,11 @@ impl fmt::Display for Frame {
             Some(name) => f.write_str(name)?,
             None => write!(f, "func[{}]", self.function)?,
         }
-        match self.wasm_offset {
-            Some(offset) => write!(f, " @ {offset:#x}"),
+        if let Some(offset) = self.wasm_offset {
+            write!(f, " @ {offset:#x}")?;
+        }
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
             None => Ok(()),
         }
     }

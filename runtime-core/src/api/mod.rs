@@ -19,6 +19,6 @@ pub use func::{Caller, Func, IntoHostFunc, TypedFunc};
 pub use instance::Instance;
 pub use limits::StoreLimits;
 pub use linker::Linker;
-pub use module::{ExportInfo, ImportInfo, Module, ModuleSummary};
+pub use module::{ExportInfo, FunctionSummary, ImportInfo, Module, ModuleSummary};
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store};
 pub use value::{ExternRef, HostResult, Val, WasmTy, WasmTyList};

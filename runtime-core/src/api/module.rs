@@ -1,6 +1,7 @@
 //! A compiled module: a mapped artifact image, ready to be instantiated any number of times.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use wasmparser::WasmFeatures;
@@ -158,6 +159,23 @@ pub struct ModuleSummary {
     pub data_segments: usize,
     /// Bytes in them.
     pub data_bytes: usize,
+    /// The functions that it defines: index, name, bytes of the body.
+    pub functions: Vec<FunctionSummary>,
+    /// Where the code section's contents start in the module's bytes: what addresses in its debug information count from.
+    pub code_section_offset: usize,
+    /// Custom sections for tools (debug information, producers, target features) by name, with their place in the module's bytes.
+    pub custom_sections: Vec<(String, Range<usize>)>,
+}
+
+/// A function of a [`ModuleSummary`].
+#[derive(Clone, Debug)]
+pub struct FunctionSummary {
+    /// Index among all functions.
+    pub index: u32,
+    /// Its name, from the name section.
+    pub name: Option<String>,
+    /// Bytes of its body.
+    pub bytes: usize,
 }
 
 impl ModuleSummary {
@@ -182,8 +200,19 @@ impl ModuleSummary {
             code_bytes: info.bodies.iter().map(|body| body.len()).sum(),
             data_segments: info.data.len(),
             data_bytes: info.data.iter().map(|segment| segment.range.len()).sum(),
+            functions: functions(&info),
+            code_section_offset: info.code_section_offset,
+            custom_sections: info.custom_sections,
         })
     }
+}
+
+fn functions(info: &ModuleInfo) -> Vec<FunctionSummary> {
+    let summary = |(position, body): (usize, &Range<usize>)| {
+        let index = info.func_index(DefinedFuncIdx::from_index(position));
+        FunctionSummary { index: index.0, name: info.function_name(index).map(str::to_owned), bytes: body.len() }
+    };
+    info.bodies.iter().enumerate().map(summary).collect()
 }
 
 fn info_import_type(info: &ModuleInfo, ty: ImportType) -> ExternType {

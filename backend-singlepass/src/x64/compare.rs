@@ -1,0 +1,163 @@
+//! Comparisons of integers, and what becomes of flags.
+
+use wasmer_runtime_core::translate::ops::{IntBinary, IntCompare};
+use wasmer_runtime_core::types::{Ty, Width};
+
+use crate::alloc::{Entry, Loc};
+use crate::codegen::{Codegen, Pending, plain_int_load};
+use crate::regs::Reg;
+use crate::x64::asm::{Alu, Cc, Rm};
+use crate::x64::control::Condition;
+use crate::x64::int::{constant, immediate};
+
+/// The condition of a comparison.
+const fn condition(op: IntCompare) -> Cc {
+    match op {
+        IntCompare::Eq => Cc::E,
+        IntCompare::Ne => Cc::NE,
+        IntCompare::LtS => Cc::L,
+        IntCompare::LtU => Cc::B,
+        IntCompare::GtS => Cc::G,
+        IntCompare::GtU => Cc::A,
+        IntCompare::LeS => Cc::LE,
+        IntCompare::LeU => Cc::BE,
+        IntCompare::GeS => Cc::GE,
+        IntCompare::GeU => Cc::AE,
+    }
+}
+
+/// The comparison that holds when another does not.
+const fn opposite(op: IntCompare) -> IntCompare {
+    match op {
+        IntCompare::Eq => IntCompare::Ne,
+        IntCompare::Ne => IntCompare::Eq,
+        IntCompare::LtS => IntCompare::GeS,
+        IntCompare::LtU => IntCompare::GeU,
+        IntCompare::GtS => IntCompare::LeS,
+        IntCompare::GtU => IntCompare::LeU,
+        IntCompare::LeS => IntCompare::GtS,
+        IntCompare::LeU => IntCompare::GtU,
+        IntCompare::GeS => IntCompare::LtS,
+        IntCompare::GeU => IntCompare::LtU,
+    }
+}
+
+impl Codegen {
+    /// `eqz`: the opposite of a pending comparison, or a comparison with zero.
+    pub(crate) fn eqz(&mut self, width: Width) {
+        match (&mut self.pending, width) {
+            (Pending::Compare { op, .. }, Width::W32) => {
+                *op = opposite(*op);
+                return;
+            }
+            (Pending::FloatCompare { negated, .. }, Width::W32) => {
+                *negated = !*negated;
+                return;
+            }
+            (&mut Pending::Int { op: IntBinary::And, width: inner, lhs, rhs }, _) if inner == width => {
+                self.pending = Pending::None;
+                self.al.pop();
+                self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: true });
+                return;
+            }
+            _ => {}
+        }
+        let lhs = self.pop_load(plain_int_load(width)).unwrap_or_else(|| self.pop());
+        let rhs = Entry { loc: Loc::Const(0), ..lhs };
+        self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: false });
+    }
+
+    /// Compares, and gives the operands back.
+    pub(crate) fn compare_flags(&mut self, pending: Pending) -> Condition {
+        match pending {
+            Pending::Compare { op, width, lhs, rhs, test: false } => self.compare_ints(condition(op), width, lhs, rhs),
+            Pending::Compare { op, width, lhs, rhs, test: true } => self.test_ints(condition(op), width, lhs, rhs),
+            Pending::FloatCompare { op, width, lhs, rhs, negated } => {
+                let condition = self.compare_floats(op, width, lhs, rhs);
+                if negated { condition.negate() } else { condition }
+            }
+            _ => unreachable!("only comparisons make flags"),
+        }
+    }
+
+    fn compare_ints(&mut self, mut cc: Cc, width: Width, mut lhs: Entry, mut rhs: Entry) -> Condition {
+        if constant(&lhs).is_some() && constant(&rhs).is_none() {
+            std::mem::swap(&mut lhs, &mut rhs);
+            cc = cc.swap();
+        }
+        if constant(&lhs).is_some() {
+            self.al.own(&mut self.a, &mut lhs);
+        }
+        match immediate(&rhs) {
+            Some(imm) => {
+                let left = self.in_rm(&mut lhs);
+                self.mark_folded();
+                match left {
+                    Rm::Reg(reg) if imm == 0 => self.a.test(width, reg, reg),
+                    _ => self.a.alu_imm(Alu::Cmp, width, &left, imm),
+                }
+            }
+            None => {
+                let right = self.in_rm(&mut rhs);
+                match (self.in_rm(&mut lhs), right) {
+                    (Rm::Reg(left), _) => {
+                        self.mark_folded();
+                        self.a.alu(Alu::Cmp, width, left, &right);
+                    }
+                    (Rm::Mem(left), Rm::Reg(right)) => {
+                        self.mark_folded();
+                        self.a.alu_to_mem(Alu::Cmp, width, &left, right);
+                    }
+                    _ => {
+                        let left = self.al.own(&mut self.a, &mut lhs);
+                        self.mark_folded();
+                        self.a.alu(Alu::Cmp, width, left, &right);
+                    }
+                }
+            }
+        }
+        self.release_folded();
+        self.al.drop_entry(lhs);
+        self.al.drop_entry(rhs);
+        Condition::Cc(cc)
+    }
+
+    fn test_ints(&mut self, cc: Cc, width: Width, mut lhs: Entry, mut rhs: Entry) -> Condition {
+        if constant(&lhs).is_some() {
+            std::mem::swap(&mut lhs, &mut rhs);
+        }
+        let left = self.al.in_reg(&mut self.a, &mut lhs);
+        match immediate(&rhs) {
+            Some(imm) => self.a.test_imm(width, &Rm::Reg(left), imm),
+            None => {
+                let right = self.al.in_reg(&mut self.a, &mut rhs);
+                self.a.test(width, left, right);
+            }
+        }
+        self.al.drop_entry(lhs);
+        self.al.drop_entry(rhs);
+        Condition::Cc(cc)
+    }
+
+    /// The result of a comparison as an `i32`.
+    pub(crate) fn compare_now(&mut self, pending: Pending, hint: Option<Reg>) -> Reg {
+        let condition = self.compare_flags(pending);
+        let dst = self.result(Ty::I32, hint);
+        match condition {
+            Condition::Cc(cc) => {
+                self.a.setcc(cc, dst);
+                self.a.movzx8(dst, dst);
+            }
+            Condition::Equal | Condition::Unequal => {
+                let (cc, value, unordered) = if condition == Condition::Equal { (Cc::E, 1, 0) } else { (Cc::NE, 0, 1) };
+                debug_assert_ne!(value, unordered);
+                self.a.setcc(cc, dst);
+                self.a.movzx8(dst, dst);
+                let ordered = self.a.jcc_short(Cc::NP);
+                self.a.int_constant(dst, unordered);
+                self.a.land(ordered);
+            }
+        }
+        dst
+    }
+}
