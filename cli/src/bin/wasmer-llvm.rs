@@ -36,7 +36,8 @@ fn compile() -> Result<(), CompileError> {
     }
     let number = |name| options.text(name)?.parse::<u64>().map_err(|_| refused(&format!("cannot read `{name}`")));
     let key = key_from_hex(options.text("--key")?).ok_or_else(|| refused("cannot read `--key`"))?;
-    let features = WasmFeatures::from_bits_truncate(number("--features")?.try_into().unwrap_or_default());
+    let features =
+        WasmFeatures::from_bits(number("--features")?).ok_or_else(|| refused("does not know the features"))?;
     let threads = usize::try_from(number("--threads")?).unwrap_or(1);
     let wasm =
         fs::read(options.get("--module")?).map_err(|error| refused(&format!("cannot read the module: {error}")))?;
