@@ -1,6 +1,5 @@
 //! The compiler and its workers: an LLVM context and module per batch, one target machine per thread.
 
-use std::borrow::Cow;
 use std::ffi::CStr;
 use std::sync::Once;
 
@@ -12,15 +11,14 @@ use wasmer_runtime_core::translate::func::FuncTranslator;
 use wasmparser::{FunctionBody, Operator};
 
 use crate::codegen::Codegen;
+use crate::description::{self, BATCH_BYTES};
 use crate::intrinsics::internal;
 use crate::object::{self, Contents};
-use crate::passes::{CODEGEN_LEVEL, LARGE_BODY_BYTES, PIPELINE_REVISION};
+use crate::passes::CODEGEN_LEVEL;
 use crate::runtime::RUNTIME;
 
-/// Bytes of wasm bodies that are compiled together: what bounds both inlining across functions and memory.
-const BATCH_BYTES: usize = 1 << 20;
-/// Version of LLVM and of what we make of it: part of every cache key.
-const VERSION: &str = concat!("22.1-", "2");
+/// The line of LLVM that [`description::id`] names.
+const LLVM_LINE: (u32, u32) = (22, 1);
 /// What the code is for. Nothing of a system is used but the C convention.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// What x86-64-v2 promises: the least that we generate code for, so that LLVM never calls a library for an operator.
@@ -60,6 +58,11 @@ fn keep_accesses_in_place() {
 impl LlvmCompiler {
     /// A compiler for the CPU that it runs on. Fails if that is older than x86-64-v2.
     pub fn new() -> Result<Self, CompileError> {
+        let (major, minor, patch) = inkwell::support::get_llvm_version();
+        if (major, minor) != LLVM_LINE {
+            let (line, update) = LLVM_LINE;
+            return Err(internal(format!("LLVM {line}.{update} is needed, and this is LLVM {major}.{minor}.{patch}")));
+        }
         Target::initialize_x86(&InitializationConfig { disassembler: false, ..Default::default() });
         keep_accesses_in_place();
         let features = TargetMachine::get_host_cpu_features().to_string_lossy().into_owned();
@@ -89,18 +92,11 @@ impl LlvmCompiler {
 
 impl Compiler for LlvmCompiler {
     fn id(&self) -> BackendId {
-        BackendId { name: "llvm", version: Cow::Borrowed(VERSION), abi: Abi::Llvm }
+        description::id()
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {
-        key.setting("llvm.cpu", &self.cpu);
-        key.setting("llvm.features", &self.features);
-        key.setting("llvm.level", format!("{CODEGEN_LEVEL:?}"));
-        key.setting("llvm.pipeline", PIPELINE_REVISION);
-        key.setting("llvm.batch", BATCH_BYTES.to_le_bytes());
-        key.setting("llvm.large", LARGE_BODY_BYTES.to_le_bytes());
-        let (major, minor, patch) = inkwell::support::get_llvm_version();
-        key.setting("llvm.version", format!("{major}.{minor}.{patch}"));
+        description::fingerprint(key);
     }
 
     fn batch_bytes(&self) -> usize {

@@ -22,12 +22,9 @@ use inkwell::values::{
 use wasmer_runtime_core::translate::codegen::Result;
 
 use crate::codegen::{Codegen, V};
+use crate::description::LARGE_BODY_BYTES;
 use crate::intrinsics::{Built, internal};
 
-/// Counts changes of the pipelines: part of the fingerprint.
-pub(crate) const PIPELINE_REVISION: &str = "2";
-/// The largest body, in bytes of wasm, that gets the full pipeline.
-pub(crate) const LARGE_BODY_BYTES: u64 = 256 << 10;
 /// The code generator's effort.
 pub(crate) const CODEGEN_LEVEL: OptimizationLevel = OptimizationLevel::Aggressive;
 

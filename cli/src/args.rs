@@ -114,6 +114,9 @@ pub(crate) struct RunArgs {
     /// End the program after this time, for instance 500ms, 10s or 2m.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
+    /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) compile_timeout: Option<Duration>,
     /// Largest size of a memory, for instance 64MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_memory: Option<u64>,
@@ -167,6 +170,9 @@ pub(crate) struct CompileArgs {
     /// Threads that compile (default: all processors).
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) compile_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]

@@ -5,12 +5,17 @@ use crate::exit::ExitCode;
 use wasmer_runtime::Backend;
 
 use crate::features::FEATURES;
+use crate::worker;
 
 /// Lists compilers and features of WebAssembly, and what the processor has.
 pub(crate) fn backends() -> anyhow::Result<ExitCode> {
     println!("backends:");
     for backend in Backend::ALL {
-        let state = match backend.compiler() {
+        let state = match worker::config(backend, None) {
+            Ok(_) if backend == Backend::Llvm => match worker::find() {
+                Some(path) => format!("by the compile worker `{}`", path.display()),
+                None => "no compile worker; `cargo install --path cli --features llvm` installs it".to_owned(),
+            },
             Ok(_) if Some(backend) == Backend::default_backend() => "built in, the default".to_owned(),
             Ok(_) => "built in".to_owned(),
             Err(_) if !backend.is_built() => format!("not built in; build with `--features {backend}`"),

@@ -15,6 +15,7 @@ mod run;
 mod source;
 mod validate;
 mod wast;
+mod worker;
 
 use std::ffi::OsString;
 
@@ -22,6 +23,9 @@ use clap::Parser;
 
 use args::{Cli, Command};
 pub use exit::ExitCode;
+
+#[doc(hidden)]
+pub use worker::protocol;
 
 /// Runs the command with these arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

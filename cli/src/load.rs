@@ -12,7 +12,7 @@ use wasmer_runtime::cached::{CachedLoader, Outcome, Report};
 use wasmer_runtime::{Backend, Engine, EngineConfig, Error, Image, Module};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg};
-use crate::output;
+use crate::{output, worker};
 
 /// First bytes of a binary module.
 const WASM_MAGIC: &[u8] = b"\0asm";
@@ -31,8 +31,13 @@ pub(crate) fn backend(args: &BackendArgs) -> anyhow::Result<Backend> {
 }
 
 /// Settings of an engine from the command line.
-pub(crate) fn config(backend: &BackendArgs, features: &FeatureArgs) -> anyhow::Result<EngineConfig> {
-    Ok(self::backend(backend)?.config()?.features(crate::features::features(features)?))
+pub(crate) fn config(
+    backend: &BackendArgs,
+    features: &FeatureArgs,
+    compile_timeout: Option<Duration>,
+) -> anyhow::Result<EngineConfig> {
+    let features = crate::features::features(features)?;
+    Ok(worker::config(self::backend(backend)?, compile_timeout)?.features(features))
 }
 
 /// Opens the cache where the user wants it.

@@ -23,7 +23,7 @@ const INITIALIZE: &str = "_initialize";
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let mut config = config(&args.backend, &args.features)?;
+    let mut config = config(&args.backend, &args.features, args.compile_timeout)?;
     if let Some(bytes) = args.stack_size {
         config = config.stack_bytes(usize::try_from(bytes)?);
     }

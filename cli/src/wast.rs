@@ -13,7 +13,7 @@ use crate::load::config;
 
 /// Runs scripts, prints a line per directive that fails, and last the number of assertions.
 pub(crate) fn wast(args: &WastArgs) -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(config(&args.backend, &args.features)?)?;
+    let engine = Engine::new(config(&args.backend, &args.features, None)?)?;
     let mut files = Vec::new();
     for path in &args.paths {
         collect(path, &mut files)?;

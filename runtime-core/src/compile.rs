@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmparser::WasmFeatures;
 
@@ -26,6 +26,43 @@ pub struct CompileOptions {
     pub threads: usize,
     /// Stored in the image's header.
     pub key: [u8; 32],
+}
+
+/// Makes the image of a module: by a [`Compiler`] in this process, or in another process.
+pub trait ImageCompiler: Send + Sync {
+    /// Name, version and convention of the code generator.
+    fn id(&self) -> BackendId;
+    /// Every setting that can change the bytes, CPU features included.
+    fn fingerprint(&self, key: &mut KeyHasher);
+    /// Validates and compiles a module. The image carries `options.key`.
+    fn compile(
+        &self,
+        wasm: &[u8],
+        options: &CompileOptions,
+        progress: Option<Progress<'_>>,
+    ) -> Result<ImageBytes, CompileError>;
+}
+
+/// Compiles in this process.
+pub(crate) struct InProcess(pub(crate) Arc<dyn Compiler>);
+
+impl ImageCompiler for InProcess {
+    fn id(&self) -> BackendId {
+        self.0.id()
+    }
+
+    fn fingerprint(&self, key: &mut KeyHasher) {
+        self.0.fingerprint(key);
+    }
+
+    fn compile(
+        &self,
+        wasm: &[u8],
+        options: &CompileOptions,
+        progress: Option<Progress<'_>>,
+    ) -> Result<ImageBytes, CompileError> {
+        compile_image(wasm, &*self.0, options, progress)
+    }
 }
 
 /// Bytes of function bodies that a thread takes at once, at least: what a thread makes of one piece of work is one output, and

@@ -237,6 +237,9 @@ pub enum CompileError {
         /// What it says.
         message: String,
     },
+    /// The process that compiles failed: it crashed, was killed, took too long, or made something else than an artifact.
+    #[error("the compile worker {0}")]
+    Worker(String),
 }
 
 impl From<wasmparser::BinaryReaderError> for CompileError {

@@ -74,20 +74,11 @@ impl Backend {
     pub fn compiler(self) -> Result<Arc<dyn Compiler>, BackendError> {
         match self {
             #[cfg(feature = "singlepass")]
-            Self::Singlepass => match wasmer_backend_singlepass::Singlepass::new() {
-                Ok(compiler) => Ok(Arc::new(compiler)),
-                Err(error) => Err(BackendError::Refused(self, error.to_string())),
-            },
+            Self::Singlepass => singlepass(),
             #[cfg(feature = "cranelift")]
-            Self::Cranelift => match wasmer_backend_cranelift::Cranelift::new() {
-                Ok(compiler) => Ok(Arc::new(compiler)),
-                Err(error) => Err(BackendError::Refused(self, error.to_string())),
-            },
+            Self::Cranelift => cranelift(),
             #[cfg(feature = "llvm")]
-            Self::Llvm => match wasmer_backend_llvm::LlvmCompiler::new() {
-                Ok(compiler) => Ok(Arc::new(compiler)),
-                Err(error) => Err(BackendError::Refused(self, error.to_string())),
-            },
+            Self::Llvm => llvm(),
             #[allow(unreachable_patterns, reason = "reachable unless every backend is built")]
             _ => Err(BackendError::NotBuilt(self)),
         }
@@ -98,6 +89,38 @@ impl Backend {
         Ok(EngineConfig::with_compiler(self.compiler()?))
     }
 }
+
+// One function for each, so that a program that names only some of them is linked without the others.
+
+/// The Singlepass compiler.
+#[cfg(feature = "singlepass")]
+pub fn singlepass() -> Result<Arc<dyn Compiler>, BackendError> {
+    match wasmer_backend_singlepass::Singlepass::new() {
+        Ok(compiler) => Ok(Arc::new(compiler)),
+        Err(error) => Err(BackendError::Refused(Backend::Singlepass, error.to_string())),
+    }
+}
+
+/// The Cranelift compiler.
+#[cfg(feature = "cranelift")]
+pub fn cranelift() -> Result<Arc<dyn Compiler>, BackendError> {
+    match wasmer_backend_cranelift::Cranelift::new() {
+        Ok(compiler) => Ok(Arc::new(compiler)),
+        Err(error) => Err(BackendError::Refused(Backend::Cranelift, error.to_string())),
+    }
+}
+
+/// The LLVM compiler, in this process.
+#[cfg(feature = "llvm")]
+pub fn llvm() -> Result<Arc<dyn Compiler>, BackendError> {
+    match wasmer_backend_llvm::LlvmCompiler::new() {
+        Ok(compiler) => Ok(Arc::new(compiler)),
+        Err(error) => Err(BackendError::Refused(Backend::Llvm, error.to_string())),
+    }
+}
+
+/// What the LLVM compiler is and makes, known without LLVM: for programs that leave compiling to another process.
+pub use wasmer_backend_llvm::description as llvm_description;
 
 /// An engine with the default backend and default settings.
 pub fn default_engine() -> Result<Engine> {

@@ -28,8 +28,13 @@ pub mod wast;
 
 pub use backend::{Backend, BackendError, default_engine};
 pub use wasmer_runtime_core::api::*;
-pub use wasmer_runtime_core::compiler::{CompileError, Compiler};
+pub use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, Progress};
+pub use wasmer_runtime_core::compiler::{
+    BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Trampoline, Worker,
+};
+pub use wasmer_runtime_core::image::ImageBytes;
 pub use wasmer_runtime_core::image::{Image, ImageError};
+pub use wasmer_runtime_core::module::ModuleInfo;
 pub use wasmer_runtime_core::translate::module::WasmFeatures;
 pub use wasmer_runtime_core::translate::module::default_features;
 pub use wasmer_runtime_core::trap::TrapCode;

@@ -12,6 +12,7 @@ use wasmer_runtime::{Backend, Engine, EngineConfig, Image};
 
 use super::{Row, Spread};
 use crate::args::BenchArgs;
+use crate::worker;
 
 /// Milliseconds that `action` takes, and its result.
 fn timed<R>(action: impl FnOnce() -> R) -> (f64, R) {
@@ -115,8 +116,8 @@ pub(super) fn backends(
 }
 
 fn row(backend: Backend, wasm: &[u8], cold: &[Ran], warm: &[Ran], runs: usize) -> anyhow::Result<Row> {
-    let one = Engine::new(backend.config()?.threads(1))?;
-    let all = Engine::new(backend.config()?)?;
+    let one = Engine::new(worker::config(backend, None)?.threads(1))?;
+    let all = Engine::new(worker::config(backend, None)?)?;
     let image = all.compile(wasm, [0; 32], None)?;
     let spread = |ran: &[Ran], of: fn(&Ran) -> f64| Spread::of(ran.iter().map(of).collect());
     let memory = |ran: &[Ran]| ran.iter().map(|ran| ran.memory_bytes).max().unwrap_or(0);

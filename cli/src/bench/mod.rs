@@ -16,6 +16,7 @@ use wasmer_runtime::Backend;
 
 use crate::args::BenchArgs;
 use crate::load::read_module;
+use crate::worker;
 use measure::Process;
 
 /// What was measured, as `--json` prints it. Times are in milliseconds.
@@ -106,13 +107,13 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 
 fn backends(args: &BenchArgs) -> anyhow::Result<Vec<Backend>> {
     if args.backend.is_empty() {
-        return Ok(Backend::built().collect());
+        return Ok(Backend::ALL.into_iter().filter(|backend| worker::is_available(*backend)).collect());
     }
     args.backend
         .iter()
         .map(|name| {
             let backend = name.parse::<Backend>()?;
-            backend.compiler()?;
+            worker::config(backend, None)?;
             Ok(backend)
         })
         .collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmparser::WasmFeatures;
 
 use crate::api::error::{Error, Result};
-use crate::compile::{CompileOptions, compile_image};
+use crate::compile::{CompileOptions, ImageCompiler, InProcess};
 use crate::compiler::{BackendId, Compiler, KeyHasher};
 use crate::image::{FORMAT_VERSION, ImageBytes};
 use crate::translate::module::default_features;
@@ -21,7 +21,7 @@ pub const STACK_BYTES_MAX: usize = 1 << 30;
 /// Settings of an [`Engine`].
 #[derive(Clone)]
 pub struct EngineConfig {
-    compiler: Option<Arc<dyn Compiler>>,
+    compiler: Option<Arc<dyn ImageCompiler>>,
     features: WasmFeatures,
     /// As many as there are processors unless said otherwise; only counted when something is compiled, because that reads files.
     threads: Option<usize>,
@@ -36,11 +36,16 @@ impl EngineConfig {
 
     /// An engine that compiles with `compiler`.
     pub fn new(compiler: impl Compiler + 'static) -> Self {
-        Self { compiler: Some(Arc::new(compiler)), ..Self::headless() }
+        Self::with_compiler(Arc::new(compiler))
     }
 
     /// An engine that compiles with a shared compiler.
     pub fn with_compiler(compiler: Arc<dyn Compiler>) -> Self {
+        Self::with_image_compiler(Arc::new(InProcess(compiler)))
+    }
+
+    /// An engine whose artifacts are made elsewhere, for instance by another process.
+    pub fn with_image_compiler(compiler: Arc<dyn ImageCompiler>) -> Self {
         Self { compiler: Some(compiler), ..Self::headless() }
     }
 
@@ -120,7 +125,7 @@ impl Engine {
         let threads = self.0.threads;
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
         let options = CompileOptions { features: self.0.features, threads, key };
-        Ok(compile_image(wasm, &**self.compiler()?, &options, progress)?)
+        Ok(self.compiler()?.compile(wasm, &options, progress)?)
     }
 
     /// Whether `wasm` is a valid module under this engine's features.
@@ -128,7 +133,7 @@ impl Engine {
         Ok(crate::translate::module::validate(wasm, self.0.features)?)
     }
 
-    fn compiler(&self) -> Result<&Arc<dyn Compiler>> {
+    fn compiler(&self) -> Result<&Arc<dyn ImageCompiler>> {
         self.0
             .compiler
             .as_ref()

@@ -14,6 +14,9 @@ mod pairs;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
+use std::io::Read;
+
 pub(crate) use build::build;
 pub use header::FORMAT_VERSION;
 pub(crate) use link::link;
@@ -27,6 +30,14 @@ impl ImageBytes {
     /// The bytes, as they go to a file.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Reads an image that another process made. It must be whole and carry `key`.
+    pub fn read(mut file: File, key: &[u8; 32]) -> Result<Self, ImageError> {
+        Image::from_file(file.try_clone()?, Some(key))?.verify()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Self(bytes))
     }
 }
 

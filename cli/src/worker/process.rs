@@ -1,0 +1,252 @@
+//! The command's side of the compile worker: starts it, listens to it, and makes an error of whatever else than an image comes of it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wasmer_runtime::backend::llvm_description;
+use wasmer_runtime::{BackendId, CompileError, CompileOptions, ImageBytes, ImageCompiler, KeyHasher, Progress};
+
+use super::protocol::{Failure, Line, fingerprint, to_hex};
+
+/// How often it is checked whether a silent worker is still there.
+const POLL: Duration = Duration::from_millis(20);
+/// How long what a worker has written may take to arrive once it has ended.
+const GRACE: Duration = Duration::from_millis(500);
+/// What is read of a worker's messages.
+const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+/// What is shown of them.
+const SHOWN_CHARS_MAX: usize = 400;
+
+/// Compiles with the worker, one process for each module.
+pub(crate) struct WorkerProcess {
+    timeout: Option<Duration>,
+}
+
+impl WorkerProcess {
+    /// A worker that may take so long for a module.
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+        Self { timeout }
+    }
+}
+
+impl ImageCompiler for WorkerProcess {
+    fn id(&self) -> BackendId {
+        llvm_description::id()
+    }
+
+    fn fingerprint(&self, key: &mut KeyHasher) {
+        llvm_description::fingerprint(key);
+    }
+
+    fn compile(
+        &self,
+        wasm: &[u8],
+        options: &CompileOptions,
+        progress: Option<Progress<'_>>,
+    ) -> Result<ImageBytes, CompileError> {
+        let failed = |what: &str, error: io::Error| CompileError::Worker(format!("{what}: {error}"));
+        let program = super::find().ok_or_else(missing)?;
+        // Only the user may enter the folder; it goes away with the variable.
+        let folder = tempfile::Builder::new().prefix("wasmer-llvm-").tempdir();
+        let folder = folder.map_err(|error| failed("has no folder to work in", error))?;
+        let (module, output) = (folder.path().join("module.wasm"), folder.path().join("image"));
+        std::fs::write(&module, wasm).map_err(|error| failed("could not be given the module", error))?;
+        let started = Instant::now();
+        let mut child = Command::new(&program)
+            .arg("--module")
+            .arg(&module)
+            .arg("--output")
+            .arg(&output)
+            .args(["--key", &to_hex(&options.key)])
+            .args(["--features", &options.features.bits().to_string()])
+            .args(["--threads", &options.threads.to_string()])
+            .args(["--fingerprint", &fingerprint()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(&format!("`{}` could not be started", program.display()), error))?;
+        let mut watch = Watch::new(&mut child, progress);
+        let ended = watch.until_end(&mut child, self.timeout.map(|timeout| (started + timeout, timeout)));
+        if !matches!(ended, Ok(status) if status.success()) {
+            // It may be gone already, and its parts of the work are of no use.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        watch.outcome(ended)?;
+        let image = File::open(&output).map_err(|error| failed("made no artifact", error))?;
+        ImageBytes::read(image, &options.key)
+            .map_err(|error| CompileError::Worker(format!("made an unusable artifact: {error}")))
+    }
+}
+
+fn missing() -> CompileError {
+    CompileError::Worker(
+        "`wasmer-llvm` is neither beside `wasmer` nor where WASMER_LLVM says\n\
+         hint: `cargo install --path cli --features llvm` installs both"
+            .to_owned(),
+    )
+}
+
+/// What a worker has said so far.
+struct Watch<'a> {
+    lines: Receiver<String>,
+    message: Receiver<String>,
+    progress: Option<Progress<'a>>,
+    /// The functions that are being compiled: first and last.
+    active: BTreeMap<u32, u32>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(child: &mut Child, progress: Option<Progress<'a>>) -> Self {
+        Self {
+            lines: read_lines(child.stdout.take()),
+            message: read_message(child.stderr.take()),
+            progress,
+            active: BTreeMap::new(),
+        }
+    }
+
+    /// Follows the worker to its end, or to the end of our patience, which is an error.
+    fn until_end(
+        &mut self,
+        child: &mut Child,
+        deadline: Option<(Instant, Duration)>,
+    ) -> Result<ExitStatus, CompileError> {
+        let mut listening = true;
+        loop {
+            if let Some((at, limit)) = deadline
+                && Instant::now() >= at
+            {
+                return Err(CompileError::Worker(format!("took longer than {limit:?}{}", self.place())));
+            }
+            if listening {
+                match self.lines.recv_timeout(POLL) {
+                    Ok(line) => {
+                        self.line(&line)?;
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => listening = false,
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
+            } else {
+                // Its output is closed, so its end is near.
+                thread::sleep(Duration::from_millis(1));
+            }
+            let status =
+                child.try_wait().map_err(|error| CompileError::Worker(format!("cannot be watched: {error}")))?;
+            if let Some(status) = status {
+                while let Ok(line) = self.lines.try_recv() {
+                    self.line(&line)?;
+                }
+                return Ok(status);
+            }
+        }
+    }
+
+    fn line(&mut self, line: &str) -> Result<(), CompileError> {
+        match line.parse() {
+            Ok(Line::Progress(done, total)) => {
+                if let Some(progress) = self.progress {
+                    progress(done, total);
+                }
+            }
+            Ok(Line::Start(first, last)) => {
+                self.active.insert(first, last);
+            }
+            Ok(Line::End(first)) => {
+                self.active.remove(&first);
+            }
+            Err(()) => {
+                return Err(CompileError::Worker(format!("said what is no part of the protocol: {:?}", shorten(line))));
+            }
+        }
+        Ok(())
+    }
+
+    /// The functions that were being compiled.
+    fn place(&self) -> String {
+        let ranges = self.active.iter().map(|(first, last)| {
+            if first == last { format!("function {first}") } else { format!("functions {first} to {last}") }
+        });
+        let ranges: Vec<_> = ranges.collect();
+        if ranges.is_empty() { String::new() } else { format!(" while compiling {}", ranges.join(", ")) }
+    }
+
+    /// What a worker's end means.
+    fn outcome(&self, ended: Result<ExitStatus, CompileError>) -> Result<(), CompileError> {
+        let status = ended?;
+        if status.success() {
+            return Ok(());
+        }
+        let message = self.message.recv_timeout(GRACE).unwrap_or_default();
+        if let Some(failure) = message.lines().rev().find_map(|line| serde_json::from_str::<Failure>(line).ok()) {
+            return Err(failure.into());
+        }
+        let how = match (status.signal(), status.code()) {
+            (Some(signal), _) => format!("was ended by {}", signal_name(signal)),
+            (None, code) => format!("failed with status {}", code.unwrap_or_default()),
+        };
+        let said = message.trim();
+        let said = if said.is_empty() { String::new() } else { format!(": {}", shorten(said)) };
+        Err(CompileError::Worker(format!("{how}{}{said}", self.place())))
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGILL => "SIGILL",
+        libc::SIGINT => "SIGINT",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGTERM => "SIGTERM",
+        _ => return format!("signal {signal}"),
+    };
+    format!("signal {signal} ({name})")
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+/// Reads on a thread of its own, which nobody waits for: something else may hold the pipe open after the worker's end.
+fn read_lines(stdout: Option<ChildStdout>) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    let Some(stdout) = stdout else { return receiver };
+    thread::spawn(move || {
+        let mut reader = BufReader::new(stdout);
+        let mut bytes = Vec::new();
+        // A line that never ends must not fill the memory.
+        while let Ok(1..) = (&mut reader).take(MESSAGE_BYTES_MAX).read_until(b'\n', &mut bytes) {
+            let line = String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned();
+            bytes.clear();
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// All that a worker says on standard error, in the end.
+fn read_message(stderr: Option<ChildStderr>) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    let Some(mut stderr) = stderr else { return receiver };
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What cannot be read was not said; the rest is read so that the worker does not wait for us.
+        let _ = (&mut stderr).take(MESSAGE_BYTES_MAX).read_to_end(&mut bytes);
+        let _ = io::copy(&mut stderr, &mut io::sink());
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
+}
