@@ -40,7 +40,7 @@ impl Backend {
     }
 }
 
-/// Set where everything must run, as in CI: what would be left out elsewhere is a failure.
+/// Set where no program may be missing, as in CI: tests that would be left out elsewhere are a failure.
 const REQUIRED_VARIABLE: &str = "WASMER_PROGRAMS_REQUIRED";
 
 /// Runs the steps. Fails in the end when one has failed.
@@ -186,7 +186,7 @@ fn find_llvm(plan: &mut Plan) -> Result<String> {
         }
         Err(error) => {
             plan.backends.retain(|backend| *backend != Backend::Llvm);
-            plan.leave_out(vec![format!("the LLVM backend, because {error:#}")])?;
+            plan.left_out.push(format!("the LLVM backend, because {error:#}"));
             Ok("not found".to_owned())
         }
     }
