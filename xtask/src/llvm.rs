@@ -10,7 +10,7 @@ use crate::shell;
 pub(crate) const PREFIX_VARIABLE: &str = "LLVM_SYS_221_PREFIX";
 
 const DEBIAN_PREFIX: &str = "/usr/lib/llvm-22";
-const DEBIAN_PACKAGES: &[&str] = &["llvm-22-dev", "libpolly-22-dev", "libzstd-dev"];
+const DEBIAN_PACKAGES: &[&str] = &["g++", "llvm-22-dev", "libpolly-22-dev", "libzstd-dev"];
 
 /// The folder of an installed LLVM 22: what the variable names, or where Debian's packages put it.
 pub(crate) fn find() -> Option<PathBuf> {

@@ -135,10 +135,10 @@ impl Plan {
         cargo
     }
 
-    /// Records what could not be done; where nothing may be left out that is a failure.
+    /// Records which programs are missing; where none may be, that is a failure.
     fn leave_out(&mut self, what: Vec<String>) -> Result<()> {
         if std::env::var_os(REQUIRED_VARIABLE).is_some() {
-            bail!("nothing may be left out, for {REQUIRED_VARIABLE} is set\n{}", what.join("\n"));
+            bail!("no program may be missing, for {REQUIRED_VARIABLE} is set\n{}", what.join("\n"));
         }
         self.left_out.extend(what);
         Ok(())

@@ -1,6 +1,7 @@
 //! Functions: handles, calls, and host functions made of closures.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::api::store::{AsStore, AsStoreMut, StoreId, StoreInner, StoreOpaque};
 use crate::api::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
 use crate::compiler::Abi;
 use crate::types::*;
-use crate::vm::host::VMHostContext;
+use crate::vm::host::{HostEntry, VMHostContext};
 use crate::vm::vmcontext::{RawValue, VMFuncRef};
 
 /// A function of a store: a small copyable handle.
@@ -61,7 +62,7 @@ impl Func {
         }
         let func_ref = self.func_ref(store)?;
         // SAFETY: the function belongs to this store; the buffer has room for, and holds, what the type says.
-        unsafe { store.call(func_ref, &mut values) }?;
+        unsafe { store.call(func_ref, values.as_mut_ptr()) }?;
         for ((result, raw), ty) in results.iter_mut().zip(&values).zip(&ty.results) {
             // SAFETY: the callee wrote values of its result types.
             *result = unsafe { Val::from_raw(raw, *ty, store) };
@@ -138,21 +139,24 @@ impl<P, R> Clone for TypedFunc<P, R> {
 
 impl<P, R> Copy for TypedFunc<P, R> {}
 
-/// Values that fit this many entries need no allocation in a typed call.
-const INLINE_VALUES: usize = 12;
+/// The buffer of an array call: as long as the longer list.
+union CallBuffer<P: WasmTyList, R: WasmTyList> {
+    _params: P::Values,
+    _results: R::Values,
+}
 
 impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
     /// Calls the function.
     #[inline]
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        const { assert!(P::COUNT <= INLINE_VALUES && R::COUNT <= INLINE_VALUES) };
         let store = store.store_inner_mut();
         let func_ref = self.func.func_ref(store)?;
-        let mut values = [RawValue::ZERO; INLINE_VALUES];
-        let values = &mut values[..if P::COUNT > R::COUNT { P::COUNT } else { R::COUNT }];
-        params.store(values, store)?;
-        // SAFETY: the types were checked when the handle was made; the buffer has room for the longer list.
+        let mut buffer = MaybeUninit::<CallBuffer<P, R>>::uninit();
+        let values = buffer.as_mut_ptr().cast();
+        // SAFETY: the types were checked when the handle was made; the buffer has room for either list, and the callee has written
+        // the results when it returns.
         unsafe {
+            params.store(values, store)?;
             store.call(func_ref, values)?;
             Ok(R::load(values, store))
         }
@@ -211,21 +215,43 @@ impl<T: 'static> AsStoreMut for Caller<'_, T> {
     }
 }
 
-type HostCall<T> = dyn Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync;
-
 /// A host function that is not bound to a store yet.
 pub struct HostFunc<T> {
-    pub(crate) ty: FuncType,
-    call: Box<HostCall<T>>,
+    type_id: u32,
+    /// [`host_entry`] for the closure's type.
+    entry: HostEntry,
+    closure: Box<dyn Closure>,
+    data: PhantomData<fn(T)>,
 }
 
+/// Any closure: only its entry knows which.
+trait Closure: Send + Sync {}
+
+impl<F: Send + Sync> Closure for F {}
+
 impl<T: 'static> HostFunc<T> {
-    /// On the array call's buffer.
-    pub(crate) fn raw(
-        ty: FuncType,
+    /// On the array call's buffer, which has an entry for each parameter, and for each result.
+    pub(crate) fn raw<F>(ty: &FuncType, call: F) -> Self
+    where
+        F: Fn(Caller<'_, T>, *mut RawValue) -> Result<()> + Send + Sync + 'static,
+    {
+        let type_id = Abi::Host.type_id(crate::vm::types_registry::intern(ty));
+        Self { type_id, entry: host_entry::<T, F>, closure: Box::new(call), data: PhantomData }
+    }
+
+    /// The type id that references to it have.
+    pub(crate) fn type_id(&self) -> u32 {
+        self.type_id
+    }
+
+    /// On the array call's buffer, as a slice.
+    pub(crate) fn on_slice(
+        ty: &FuncType,
         call: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self { ty, call: Box::new(call) }
+        let len = ty.params.len().max(ty.results.len());
+        // SAFETY: the buffer has this many entries, and nobody else uses it during the call.
+        Self::raw(ty, move |caller, values| call(caller, unsafe { std::slice::from_raw_parts_mut(values, len) }))
     }
 
     /// On checked values.
@@ -233,8 +259,8 @@ impl<T: 'static> HostFunc<T> {
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let types = ty.clone();
-        Self::raw(ty, move |caller, values| {
+        let types = ty;
+        Self::on_slice(&types.clone(), move |caller, values| {
             let store: *mut StoreInner<T> = caller.store;
             // SAFETY: parameters were written by the caller as its type says. The store outlives the call; the closure below
             // has the only other use of it, and has ended when the results are written.
@@ -254,10 +280,6 @@ impl<T: 'static> HostFunc<T> {
             Ok(())
         })
     }
-
-    fn values_len(&self) -> usize {
-        self.ty.params.len().max(self.ty.results.len())
-    }
 }
 
 /// A host function in a store: what the `vmctx` of its function reference points to.
@@ -265,17 +287,19 @@ impl<T: 'static> HostFunc<T> {
 pub(crate) struct HostRecord<T> {
     /// First, so that a pointer to it is one to the record.
     context: VMHostContext,
-    func: Arc<HostFunc<T>>,
+    /// The closure in `func`.
+    closure: *const (),
     store: *mut StoreInner<T>,
     instance: Option<Instance>,
+    func: Arc<HostFunc<T>>,
 }
 
 impl<T: 'static> HostRecord<T> {
     /// A record at a stable address, bound to an instance or to none.
     pub(crate) fn new(store: &mut StoreInner<T>, func: &Arc<HostFunc<T>>, instance: Option<Instance>) -> Box<Self> {
-        let type_id = Abi::Host.type_id(crate::vm::types_registry::intern(&func.ty));
-        let context = VMHostContext::new(store.vm_context(), host_entry::<T>, type_id);
-        let mut record = Box::new(Self { context, func: Arc::clone(func), store, instance });
+        let context = VMHostContext::new(store.vm_context(), func.entry, func.type_id);
+        let closure = (&raw const *func.closure).cast();
+        let mut record = Box::new(Self { context, closure, store, instance, func: Arc::clone(func) });
         record.context.link();
         record
     }
@@ -292,25 +316,37 @@ impl<T: 'static> HostRecord<T> {
 /// Where the exit stub calls a host function: on the host's stack.
 ///
 /// # Safety
-/// `context` is the first field of a `HostRecord<T>`, `values` has the entries that its type needs, and the store
-/// that it belongs to is the one that is running.
-unsafe extern "C" fn host_entry<T: 'static>(context: *mut VMHostContext, values: *mut RawValue) -> bool {
+/// `context` is the first field of a `HostRecord<T>` for a closure of type `F`, `values` has the entries that its type needs, and the
+/// store that it belongs to is the one that is running.
+unsafe extern "C" fn host_entry<T, F>(context: *mut VMHostContext, values: *mut RawValue) -> bool
+where
+    T: 'static,
+    F: Fn(Caller<'_, T>, *mut RawValue) -> Result<()>,
+{
     // SAFETY: the caller's promise. The store is borrowed by the call that entered wasm, which is suspended until this one returns.
     let (record, store) = unsafe {
         let record = &*context.cast::<HostRecord<T>>();
         (record, &mut *record.store)
     };
-    // SAFETY: array call: the buffer has an entry for each parameter and result.
-    let values = unsafe { std::slice::from_raw_parts_mut(values, record.func.values_len()) };
-    let call = AssertUnwindSafe(|| (record.func.call)(Caller { store, instance: record.instance }, values));
+    // SAFETY: the record's function keeps the closure, whose type is `F`.
+    let closure = unsafe { &*record.closure.cast::<F>() };
+    let call = AssertUnwindSafe(|| closure(Caller { store, instance: record.instance }, values));
     let unwind = match catch_unwind(call) {
         Ok(Ok(())) => return true,
         Ok(Err(error)) => crate::vm::Unwind::Error(Box::new(error)),
         Err(payload) => crate::vm::Unwind::Panic(payload),
     };
     // SAFETY: the store outlives the call, and the borrow above has ended.
-    unsafe { (*record.store).record_unwind(unwind) };
+    unsafe { record_unwind(record.store, unwind) };
     false
+}
+
+/// # Safety
+/// Nobody borrows the store.
+#[cold]
+unsafe fn record_unwind<T: 'static>(store: *mut StoreInner<T>, unwind: crate::vm::Unwind) {
+    // SAFETY: the caller's promise.
+    unsafe { (*store).record_unwind(unwind) };
 }
 
 /// Closures that can become host functions.
@@ -353,9 +389,10 @@ fn host_func<T: 'static, P: WasmTyList, R: HostResult>(
     func: impl Fn(Caller<'_, T>, P) -> R + Send + Sync + 'static,
 ) -> HostFunc<T> {
     let ty = FuncType::new(P::types(), R::Results::types());
-    HostFunc::raw(ty, move |caller, values| {
+    HostFunc::raw(&ty, move |caller, values| {
         let store: *mut StoreInner<T> = caller.store;
-        // SAFETY: the caller wrote values of the parameter types. The closure's use of the store has ended when the results are written.
+        // SAFETY: the caller wrote values of the parameter types, and there is room for the results. The closure's use of the store has
+        // ended when they are written.
         unsafe {
             let params = P::load(values, &*store);
             func(caller, params).into_results()?.store(values, &mut *store)

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use crate::api::error::{Error, Result};
 use crate::api::externs::{Extern, Global, Memory, Table};
-use crate::api::func::{Func, TypedFunc};
+use crate::api::func::{Func, HostFunc, TypedFunc};
 use crate::api::module::{Module, incompatible};
 use crate::api::store::{AsStore, AsStoreMut, StoreId, StoreInner, StoreOpaque};
 use crate::api::value::WasmTyList;
 use crate::compiler::Abi;
-use crate::module::Entity;
+use crate::image::ImportRef;
+use crate::module::{Entity, ImportType};
 use crate::types::*;
 use crate::vm::instance::{Imports, Instance as VmInstance, InstanceError};
+use crate::vm::module_code::ModuleCode;
 use crate::vm::types_registry;
 use crate::vm::vmcontext::{VMFuncRef, canonical_of};
 
@@ -22,6 +24,14 @@ pub struct Instance {
     store: StoreId,
     /// Position in the store's list of instances.
     position: usize,
+}
+
+/// What an import is resolved to.
+pub(crate) enum Given<'a, T> {
+    /// An entity of the store.
+    Extern(Extern),
+    /// A host function that no store has yet.
+    Host(&'a Arc<HostFunc<T>>),
 }
 
 /// What a store keeps of an instance.
@@ -37,12 +47,27 @@ impl Instance {
     ///
     /// If a segment or the start function traps, what they wrote before to imported memories and tables stays.
     pub fn new<T: 'static>(store: &mut impl AsStoreMut<Data = T>, module: &Module, imports: &[Extern]) -> Result<Self> {
-        let store = store.store_inner_mut();
+        let expected = module.import_count();
+        if imports.len() != expected {
+            return Err(Error::Link(format!("the module has {expected} imports, not {}", imports.len())));
+        }
+        let mut given = imports.iter();
+        let next =
+            |_: &ImportRef<'_>| Ok(Given::Extern(*given.next().expect("there are as many as the module imports")));
+        Self::with_imports(store.store_inner_mut(), module, next)
+    }
+
+    /// As [`Instance::new`], with what `find` gives for each import.
+    pub(crate) fn with_imports<'a, T: 'static>(
+        store: &mut StoreInner<T>,
+        module: &Module,
+        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+    ) -> Result<Self> {
         if store.instances.len() >= store.limits().instances_max {
             return Err(Error::Resource(format!("the store may hold {} instances", store.limits().instances_max)));
         }
         let instance = Self { store: store.id(), position: store.instances.len() };
-        let imports = instance.resolve(store, module, imports)?;
+        let imports = instance.resolve(store, module.code(), find)?;
         let vm_store = NonNull::from(store.vm());
         // SAFETY: the imports were checked, and belong to the store, which keeps the instance.
         let vm = unsafe { VmInstance::new(Arc::clone(module.code()), vm_store, imports) };
@@ -54,19 +79,28 @@ impl Instance {
         if let Some(start) = module.code().image.start() {
             let start = vm.func_ref(start);
             // SAFETY: the function belongs to this store; a start function has neither parameters nor results.
-            unsafe { store.call(start, &mut [])? };
+            unsafe { store.call(start, std::ptr::null_mut())? };
         }
         Ok(instance)
     }
 
-    fn resolve<T: 'static>(self, store: &mut StoreInner<T>, module: &Module, imports: &[Extern]) -> Result<Imports> {
-        let expected = module.import_count();
-        if imports.len() != expected {
-            return Err(Error::Link(format!("the module has {expected} imports, not {}", imports.len())));
-        }
+    fn resolve<'a, T: 'static>(
+        self,
+        store: &mut StoreInner<T>,
+        code: &ModuleCode,
+        mut find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+    ) -> Result<Imports> {
         let mut resolved = Imports::default();
-        for (import, given) in module.imports().zip(imports) {
-            check_import(store, &import.module, &import.name, &import.ty, given)?;
+        for import in code.image.imports() {
+            let given = match find(&import)? {
+                Given::Extern(given) => given,
+                Given::Host(func) => {
+                    check_function(code, &import, canonical_of(func.type_id()))?;
+                    resolved.functions.push(store.add_host_record(func, Some(self)));
+                    continue;
+                }
+            };
+            check_import(store, code, &import, &given)?;
             match given {
                 Extern::Func(func) => resolved.functions.push(self.bind(store, func.func_ref(store)?)),
                 Extern::Table(table) => resolved.tables.push(table.raw(store)?),
@@ -160,16 +194,24 @@ impl Instance {
     }
 }
 
-/// Whether an import fits (specification, section 3.5).
-fn check_import(store: &StoreOpaque, module: &str, name: &str, expected: &ExternType, given: &Extern) -> Result<()> {
-    let mismatch = |expected: String, found: String| Err(incompatible(module, name, &expected, &found));
-    match (expected, given) {
-        (ExternType::Func(expected), Extern::Func(func)) => {
-            let found = func.canonical_id(store)?;
-            if types_registry::intern(expected) != found {
-                return mismatch(format!("function {expected}"), format!("function {}", types_registry::lookup(found)));
-            }
+fn check_function(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> Result<()> {
+    let (expected, found) = match import.ty {
+        ImportType::Func(index) if code.canonical[index.index()] == found => return Ok(()),
+        ImportType::Func(index) => {
+            (format!("function {}", code.func_type(index)), format!("function {}", types_registry::lookup(found)))
         }
+        other => (kind(&code.import_type(other)).to_owned(), "a function".to_owned()),
+    };
+    Err(incompatible(import.module, import.name, &expected, &found))
+}
+
+/// Whether an import fits (specification, section 3.5).
+fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, given: &Extern) -> Result<()> {
+    if let Extern::Func(func) = given {
+        return check_function(code, import, func.canonical_id(store)?);
+    }
+    let mismatch = |expected: String, found: String| Err(incompatible(import.module, import.name, &expected, &found));
+    match (&code.import_type(import.ty), given) {
         (ExternType::Table(expected), Extern::Table(table)) => {
             // SAFETY: the table belongs to the store.
             let table = unsafe { table.raw(store)?.as_ref() };

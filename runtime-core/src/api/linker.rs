@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::api::error::{Error, Result};
 use crate::api::externs::Extern;
 use crate::api::func::{Caller, HostFunc, IntoHostFunc};
-use crate::api::instance::Instance;
+use crate::api::instance::{Given, Instance};
 use crate::api::module::Module;
 use crate::api::store::{AsStoreMut, StoreInner};
 use crate::api::value::Val;
@@ -98,7 +98,7 @@ impl<T: 'static> Linker<T> {
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
-        self.insert(module, name, Definition::Host(Arc::new(HostFunc::raw(ty, func))))
+        self.insert(module, name, Definition::Host(Arc::new(HostFunc::on_slice(&ty, func))))
     }
 
     /// Defines every export of an instance under the module name `module`.
@@ -150,16 +150,17 @@ impl<T: 'static> Linker<T> {
 
     /// Instantiates `module`: resolves its imports by name, initialises it, runs its start function.
     pub fn instantiate(&self, store: &mut impl AsStoreMut<Data = T>, module: &Module) -> Result<Instance> {
-        let store = store.store_inner_mut();
-        let mut imports = Vec::with_capacity(module.import_count());
-        for import in module.imports() {
-            let definition =
-                self.names.get(&*import.module).and_then(|names| names.get(&*import.name)).ok_or_else(|| {
-                    Error::Link(format!("unknown import: `{}.{}` has not been defined", import.module, import.name))
-                })?;
-            imports.push(Self::materialise(store, definition));
-        }
-        Instance::new(store, module, &imports)
+        Instance::with_imports(store.store_inner_mut(), module, |import| {
+            let definition = self.names.get(import.module).and_then(|names| names.get(import.name));
+            match definition {
+                Some(Definition::Extern(entity)) => Ok(Given::Extern(*entity)),
+                Some(Definition::Host(func)) => Ok(Given::Host(func)),
+                None => Err(Error::Link(format!(
+                    "unknown import: `{}.{}` has not been defined",
+                    import.module, import.name
+                ))),
+            }
+        })
     }
 
     fn materialise(store: &mut StoreInner<T>, definition: &Definition<T>) -> Extern {

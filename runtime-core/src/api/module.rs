@@ -119,7 +119,7 @@ impl fmt::Debug for Module {
 }
 
 impl ModuleCode {
-    fn import_type(&self, ty: ImportType) -> ExternType {
+    pub(crate) fn import_type(&self, ty: ImportType) -> ExternType {
         match ty {
             ImportType::Func(index) => ExternType::Func(self.func_type(index)),
             ImportType::Tag(index) => ExternType::Tag(self.func_type(index)),

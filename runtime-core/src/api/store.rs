@@ -176,7 +176,12 @@ impl<T: 'static> StoreInner<T> {
         self.add_host_record(&func, Some(instance))
     }
 
-    fn add_host_record(&mut self, func: &Arc<HostFunc<T>>, instance: Option<Instance>) -> NonNull<VMFuncRef> {
+    /// Makes a host function callable by compiled code, on behalf of an instance or of none.
+    pub(crate) fn add_host_record(
+        &mut self,
+        func: &Arc<HostFunc<T>>,
+        instance: Option<Instance>,
+    ) -> NonNull<VMFuncRef> {
         let record = HostRecord::new(self, func, instance);
         let func_ref = record.func_ref();
         self.host_records.push(record);
@@ -230,7 +235,7 @@ impl StoreOpaque {
     ///
     /// # Safety
     /// `func_ref` belongs to this store; `values` holds its arguments and has room for its results.
-    pub(crate) unsafe fn call(&mut self, func_ref: NonNull<VMFuncRef>, values: &mut [RawValue]) -> Result<()> {
+    pub(crate) unsafe fn call(&mut self, func_ref: NonNull<VMFuncRef>, values: *mut RawValue) -> Result<()> {
         // SAFETY: the caller's promise.
         match unsafe { self.vm.call(func_ref, values) } {
             Ok(()) => Ok(()),

@@ -274,38 +274,42 @@ unsafe impl WasmTy for Option<ExternRef> {
 /// A tuple of [`WasmTy`], or one: parameters or results.
 ///
 /// # Safety
-/// `COUNT`, `types`, `store` and `load` agree.
+/// `Values`, `types`, `store` and `load` agree.
 pub unsafe trait WasmTyList: Sized {
-    /// How many values.
-    const COUNT: usize;
+    /// Their places in an array call's buffer.
+    type Values: Copy;
     /// Their types.
     fn types() -> Vec<ValType>;
-    /// Writes them to the start of `raw`, which has at least `COUNT` entries.
-    fn store(self, raw: &mut [RawValue], store: &mut StoreOpaque) -> Result<()>;
-    /// Reads them from the start of `raw`.
+    /// Writes them to an array call's buffer.
     ///
     /// # Safety
-    /// `raw` has at least `COUNT` entries, values of `types()` of this store.
-    unsafe fn load(raw: &[RawValue], store: &StoreOpaque) -> Self;
+    /// `raw` points to at least `Values`, which need not be initialised.
+    unsafe fn store(self, raw: *mut RawValue, store: &mut StoreOpaque) -> Result<()>;
+    /// Reads them from an array call's buffer.
+    ///
+    /// # Safety
+    /// `raw` points to values of `types()` of this store.
+    unsafe fn load(raw: *const RawValue, store: &StoreOpaque) -> Self;
 }
 
 // SAFETY: one value.
 unsafe impl<A: WasmTy> WasmTyList for A {
-    const COUNT: usize = 1;
+    type Values = [RawValue; 1];
 
     fn types() -> Vec<ValType> {
         vec![A::ty()]
     }
 
     #[inline]
-    fn store(self, raw: &mut [RawValue], store: &mut StoreOpaque) -> Result<()> {
-        WasmTy::store(self, &mut raw[0], store)
+    unsafe fn store(self, raw: *mut RawValue, store: &mut StoreOpaque) -> Result<()> {
+        // SAFETY: the caller's promise; every field of the union may be uninitialised.
+        WasmTy::store(self, unsafe { &mut *raw }, store)
     }
 
     #[inline]
-    unsafe fn load(raw: &[RawValue], store: &StoreOpaque) -> Self {
+    unsafe fn load(raw: *const RawValue, store: &StoreOpaque) -> Self {
         // SAFETY: the caller's promise.
-        unsafe { WasmTy::load(&raw[0], store) }
+        unsafe { WasmTy::load(&*raw, store) }
     }
 }
 
@@ -314,23 +318,24 @@ macro_rules! tuples {
         $(
             // SAFETY: all items follow the same list.
             unsafe impl<$($name: WasmTy),*> WasmTyList for ($($name,)*) {
-                const COUNT: usize = $count;
+                type Values = [RawValue; $count];
 
                 fn types() -> Vec<ValType> {
                     vec![$($name::ty()),*]
                 }
 
                 #[inline]
-                fn store(self, _raw: &mut [RawValue], _store: &mut StoreOpaque) -> Result<()> {
-                    $(self.$position.store(&mut _raw[$position], _store)?;)*
+                unsafe fn store(self, _raw: *mut RawValue, _store: &mut StoreOpaque) -> Result<()> {
+                    // SAFETY: the caller's promise; every field of the union may be uninitialised.
+                    $(self.$position.store(unsafe { &mut *_raw.add($position) }, _store)?;)*
                     Ok(())
                 }
 
                 #[inline]
                 #[allow(clippy::unused_unit, reason = "the empty list")]
-                unsafe fn load(_raw: &[RawValue], _store: &StoreOpaque) -> Self {
+                unsafe fn load(_raw: *const RawValue, _store: &StoreOpaque) -> Self {
                     // SAFETY: the caller's promise.
-                    ($(unsafe { $name::load(&_raw[$position], _store) },)*)
+                    ($(unsafe { $name::load(&*_raw.add($position), _store) },)*)
                 }
             }
         )*

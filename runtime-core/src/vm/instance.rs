@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::image::Image;
 use crate::module::ConstOp;
 use crate::translate::codegen::Location;
 use crate::translate::ops::Const;
@@ -127,7 +126,7 @@ impl Instance {
         let offsets = VMOffsets::new(image.counts());
         // SAFETY: the store outlives the instance by the caller's promise.
         let limits = unsafe { store.as_ref() }.limits;
-        let memories = Self::memories(&image, imports.memories, limits.memory_bytes_max)?;
+        let memories = Self::memories(&code, imports.memories, limits.memory_bytes_max)?;
         let own_tables = Self::tables(&code, limits.table_elements_max)?;
         let vmctx = allocate_vmctx(&offsets);
         let mut instance = Box::new(Self {
@@ -155,13 +154,15 @@ impl Instance {
         Ok(instance)
     }
 
-    fn memories(image: &Image, imported: Vec<Arc<Memory>>, limit: u64) -> Result<Vec<Arc<Memory>>, InstanceError> {
-        let resource = |error: std::io::Error| InstanceError::Resource(format!("could not make a memory: {error}"));
+    fn memories(code: &ModuleCode, imported: Vec<Arc<Memory>>, limit: u64) -> Result<Vec<Arc<Memory>>, InstanceError> {
+        let image = &code.image;
         let mut memories = imported;
         for index in memories.len()..image.counts().memories as usize {
+            let pool = &code.memory_pools[index];
             let index = MemoryIdx::from_index(index);
-            let memory = Memory::new(&image.memory_type(index), Some(limit)).map_err(resource)?;
-            memory.map_image(image.file(), image.memory_image(index)).map_err(resource)?;
+            let (ty, contents) = (image.memory_type(index), image.memory_image(index));
+            let memory = Memory::with_contents(&ty, Some(limit), image.file(), contents, pool)
+                .map_err(|error| InstanceError::Resource(format!("could not make a memory: {error}")))?;
             memories.push(Arc::new(memory));
         }
         Ok(memories)

@@ -6,11 +6,12 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::types::{MemoryType, Width};
 use crate::vm::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES, MEMORY64_RESERVATION_BYTES};
 use crate::vm::mmap::{PAGE_BYTES, Reservation, round_up};
+use crate::vm::pool::MemoryPool;
 use crate::vm::vmcontext::VMMemory;
 
 /// A part of a memory's initial contents that stands in a file.
@@ -34,6 +35,8 @@ pub struct Memory {
     /// Held while growing.
     growth: Mutex<()>,
     reservation: Reservation,
+    /// Where the reservation goes when the memory is dropped.
+    pool: Option<Arc<MemoryPool>>,
 }
 
 // SAFETY: the length is atomic and changes under the lock; the bytes are the guest's, who orders its own accesses.
@@ -41,37 +44,73 @@ unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
 
-impl Memory {
-    /// A memory of the type's initial size, all zero. `limit_bytes` is the embedder's.
-    pub fn new(ty: &MemoryType, limit_bytes: Option<u64>) -> io::Result<Self> {
-        let too_large = || io::Error::new(io::ErrorKind::OutOfMemory, "the memory's initial size is beyond the limit");
+/// The sizes of a memory in bytes.
+struct Sizes {
+    initial: usize,
+    max: usize,
+    reserved: usize,
+}
+
+impl Sizes {
+    fn new(ty: &MemoryType, limit_bytes: Option<u64>) -> Option<Self> {
         let bytes = |pages: u64| pages.checked_mul(1 << ty.page_size_log2);
-        let initial = bytes(ty.limits.min).ok_or_else(too_large)?;
+        let initial = bytes(ty.limits.min)?;
         let declared = ty.limits.max.and_then(bytes).unwrap_or(u64::MAX);
         let ceiling = match ty.index {
             Width::W32 => MEMORY32_RESERVATION_BYTES,
             Width::W64 => MEMORY64_RESERVATION_BYTES.max(initial),
         };
-        let bytes_max = declared.min(ceiling).min(limit_bytes.unwrap_or(u64::MAX));
-        if initial > bytes_max {
-            return Err(too_large());
+        let max = declared.min(ceiling).min(limit_bytes.unwrap_or(u64::MAX));
+        if initial > max {
+            return None;
         }
-        let reserved = match ty.index {
-            Width::W32 if ty.page_size_log2 == 16 => MEMORY32_RESERVATION_BYTES + MEMORY_GUARD_BYTES,
-            Width::W32 | Width::W64 => bytes_max.max(1),
-        };
-        let (initial, bytes_max) = (usize::try_from(initial), usize::try_from(bytes_max));
-        let (Ok(initial), Ok(bytes_max), Ok(reserved)) = (initial, bytes_max, usize::try_from(reserved)) else {
-            return Err(too_large());
-        };
-        let reservation = Reservation::new(reserved)?;
-        reservation.commit(0..round_up(initial).ok_or_else(too_large)?)?;
-        let vm = VMMemory { len: AtomicUsize::new(initial), base: reservation.base() };
-        Ok(Self { vm, ty: *ty, bytes_max, growth: Mutex::new(()), reservation })
+        let reserved = if has_fixed_reservation(ty) { FIXED_RESERVATION_BYTES } else { max.max(1) };
+        Some(Self { initial: initial.try_into().ok()?, max: max.try_into().ok()?, reserved: reserved.try_into().ok()? })
+    }
+}
+
+/// Address space of a memory that compiled code accesses without bounds checks.
+const FIXED_RESERVATION_BYTES: u64 = MEMORY32_RESERVATION_BYTES + MEMORY_GUARD_BYTES;
+
+fn has_fixed_reservation(ty: &MemoryType) -> bool {
+    ty.index == Width::W32 && ty.page_size_log2 == 16
+}
+
+impl Memory {
+    /// A memory of the type's initial size, all zero. `limit_bytes` is the embedder's.
+    pub fn new(ty: &MemoryType, limit_bytes: Option<u64>) -> io::Result<Self> {
+        let sizes = Sizes::new(ty, limit_bytes).ok_or_else(too_large)?;
+        let reservation = Reservation::new(sizes.reserved)?;
+        reservation.commit(0..round_up(sizes.initial).ok_or_else(too_large)?)?;
+        Ok(Self::on(reservation, ty, &sizes, None))
     }
 
-    /// Maps initial contents copy-on-write. Only before the memory is used, and inside its initial size.
-    pub fn map_image(&self, file: BorrowedFd<'_>, extents: impl Iterator<Item = MemoryExtent>) -> io::Result<()> {
+    /// A memory with initial contents, mapped copy-on-write. `pool` keeps memories of this type with these contents.
+    pub fn with_contents(
+        ty: &MemoryType,
+        limit_bytes: Option<u64>,
+        file: BorrowedFd<'_>,
+        extents: impl Iterator<Item = MemoryExtent>,
+        pool: &Arc<MemoryPool>,
+    ) -> io::Result<Self> {
+        // Only these are the same whatever the limit; shared memories may be in use for longer than this one.
+        let pool = (has_fixed_reservation(ty) && !ty.shared).then_some(pool);
+        if let Some(reservation) = pool.and_then(|pool| pool.take()) {
+            let sizes = Sizes::new(ty, limit_bytes).ok_or_else(too_large)?;
+            return Ok(Self::on(reservation, ty, &sizes, pool.cloned()));
+        }
+        let mut memory = Self::new(ty, limit_bytes)?;
+        memory.map(file, extents)?;
+        memory.pool = pool.cloned();
+        Ok(memory)
+    }
+
+    fn on(reservation: Reservation, ty: &MemoryType, sizes: &Sizes, pool: Option<Arc<MemoryPool>>) -> Self {
+        let vm = VMMemory { len: AtomicUsize::new(sizes.initial), base: reservation.base() };
+        Self { vm, ty: *ty, bytes_max: sizes.max, growth: Mutex::new(()), reservation, pool }
+    }
+
+    fn map(&self, file: BorrowedFd<'_>, extents: impl Iterator<Item = MemoryExtent>) -> io::Result<()> {
         let committed = round_up(self.len_bytes()).unwrap_or(0) as u64;
         for extent in extents {
             let end = extent.guest_offset.checked_add(extent.len).filter(|end| *end <= committed);
@@ -127,6 +166,19 @@ impl Memory {
         }
         // SAFETY: the offset is inside the memory, or just behind it.
         Some(unsafe { self.vm.base.add(offset as usize) })
+    }
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::OutOfMemory, "the memory's initial size is beyond the limit")
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let Some(pool) = self.pool.take() else { return };
+        let initial = (self.ty.limits.min as usize) << self.ty.page_size_log2;
+        let committed = self.len_bytes();
+        pool.give_back(std::mem::replace(&mut self.reservation, Reservation::empty()), initial, committed);
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap};
 
 /// Bytes of a page of the host. Larger pages of other systems are multiples of what the image format aligns to.
 pub const PAGE_BYTES: usize = 4096;
@@ -39,6 +39,11 @@ impl Reservation {
         Ok(Self { base, bytes })
     }
 
+    /// No pages at all.
+    pub const fn empty() -> Self {
+        Self { base: NonNull::dangling(), bytes: 0 }
+    }
+
     /// First byte.
     pub fn base(&self) -> *mut u8 {
         self.base.as_ptr()
@@ -57,6 +62,28 @@ impl Reservation {
         let address = self.check(&range)?;
         // SAFETY: the pages are inside this reservation.
         unsafe { mprotect(address.cast(), range.len(), MprotectFlags::READ | MprotectFlags::WRITE)? };
+        Ok(())
+    }
+
+    /// Makes pages inaccessible again.
+    pub fn decommit(&self, range: Range<usize>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let address = self.check(&range)?;
+        // SAFETY: the pages are inside this reservation.
+        unsafe { mprotect(address.cast(), range.len(), MprotectFlags::empty())? };
+        Ok(())
+    }
+
+    /// Forgets what was written: pages read as zero, or as the file that they were mapped from, again.
+    pub fn drop_pages(&self, range: Range<usize>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let address = self.check(&range)?;
+        // SAFETY: the pages are inside this reservation, whose owner has no more use for their contents.
+        unsafe { madvise(address.cast(), range.len(), Advice::LinuxDontNeed)? };
         Ok(())
     }
 
@@ -83,6 +110,9 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
         // SAFETY: the reservation is exactly this mapping, and its owner has no more use for it. It cannot fail for a whole mapping.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.bytes) };
     }

@@ -13,6 +13,7 @@ pub mod mapping;
 pub mod memory;
 pub mod mmap;
 pub mod module_code;
+pub mod pool;
 pub mod signals;
 pub mod stack;
 pub mod store;

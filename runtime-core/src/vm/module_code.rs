@@ -6,6 +6,7 @@ use crate::compiler::Abi;
 use crate::image::Image;
 use crate::types::*;
 use crate::vm::code_registry::Registration;
+use crate::vm::pool::MemoryPool;
 use crate::vm::types_registry;
 
 /// A mapped image, ready for instances. Its code stays registered and mapped as long as anything holds it.
@@ -18,6 +19,8 @@ pub struct ModuleCode {
     pub canonical: Box<[CanonicalId]>,
     /// The same with the module's convention: what compiled code compares.
     pub type_ids: Box<[u32]>,
+    /// For each memory; unused for imported ones.
+    pub memory_pools: Box<[Arc<MemoryPool>]>,
 }
 
 impl ModuleCode {
@@ -28,7 +31,8 @@ impl ModuleCode {
         let canonical = types_registry::intern_all(types);
         let type_ids = canonical.iter().map(|id| image.abi().type_id(*id)).collect();
         let registration = Registration::new(image.code_range(), Arc::clone(&image));
-        Self { _registration: registration, image, canonical, type_ids }
+        let memory_pools = (0..image.counts().memories).map(|_| Arc::default()).collect();
+        Self { _registration: registration, image, canonical, type_ids, memory_pools }
     }
 
     /// The convention of the module's code.

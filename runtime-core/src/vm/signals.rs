@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use crate::trap::TrapCode;
 use crate::vm::arch::{self, SignalContext};
 use crate::vm::code_registry;
-use crate::vm::stack::StackBounds;
+use crate::vm::stack::{self, StackBounds};
 use crate::vm::vmcontext::{STOP_INTERRUPT, VMStoreContext};
 
 /// The signal that interrupts running code. Its default action is to do nothing.
@@ -147,6 +147,7 @@ impl Drop for SignalStack {
             libc::sigaltstack(&off, std::ptr::null_mut());
         }
         SIGNAL_STACK.set(false);
+        stack::forget();
     }
 }
 

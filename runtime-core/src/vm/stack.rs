@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::vm::mmap::{Reservation, round_up};
+use crate::vm::signals::prepare_thread;
 
 /// Bytes below a stack that are never accessible. Compiled frames that are larger than a page touch each of their pages, so that none
 /// jumps over it.
@@ -72,13 +73,17 @@ thread_local! {
     static BOUNDS: Cell<(usize, StackBounds)> = const { Cell::new((0, NO_BOUNDS)) };
 }
 
-/// This thread's stack, of the size asked for. Must not be called while wasm code is suspended on the thread, because a
-/// stack of another size is replaced.
+/// This thread's stack, of the size asked for, on a thread that is prepared to run wasm. Must not be called while wasm code is suspended
+/// on the thread, because a stack of another size is replaced.
+#[inline]
 pub fn thread_stack(bytes: usize) -> io::Result<StackBounds> {
     let (known, bounds) = BOUNDS.get();
-    if known == bytes && bytes != 0 {
-        return Ok(bounds);
-    }
+    if known == bytes && bytes != 0 { Ok(bounds) } else { replace_stack(bytes) }
+}
+
+#[cold]
+fn replace_stack(bytes: usize) -> io::Result<StackBounds> {
+    prepare_thread();
     let stack = WasmStack::new(bytes)?;
     let bounds = stack.bounds();
     let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some((bytes, stack)));
@@ -89,9 +94,14 @@ pub fn thread_stack(bytes: usize) -> io::Result<StackBounds> {
 
 impl Drop for WasmStack {
     fn drop(&mut self) {
-        // When a thread ends, what it keeps for itself is dropped in some order, and something of that may still want to run wasm.
-        BOUNDS.set((0, NO_BOUNDS));
+        forget();
     }
+}
+
+/// Makes the next call of [`thread_stack`] provide everything anew: when a thread ends, what it keeps for itself is dropped in some order,
+/// and something of that may still want to run wasm.
+pub fn forget() {
+    BOUNDS.set((0, NO_BOUNDS));
 }
 
 /// Whether this thread's own stack has room for another host function. Guests that recurse through the host take from both stacks.

@@ -1,7 +1,7 @@
 //! The virtual machine's side of a store: entering wasm, and everything that can end a call.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::c_void;
@@ -16,7 +16,7 @@ use crate::vm::arch;
 use crate::vm::backtrace::walk;
 use crate::vm::host::VMHostContext;
 use crate::vm::layout::TAIL_ARGS_MAX;
-use crate::vm::signals::{Activation, INTERRUPT_SIGNAL, current, prepare_thread, set_current};
+use crate::vm::signals::{Activation, INTERRUPT_SIGNAL, current, set_current};
 use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, host_has_room, thread_stack};
 use crate::vm::vmcontext::*;
 
@@ -151,37 +151,31 @@ impl StoreVm {
     /// # Safety
     /// `callee` belongs to this store, whose instances are alive; `values` holds its arguments and has room for its results.
     #[inline]
-    pub unsafe fn call(&mut self, callee: NonNull<VMFuncRef>, values: &mut [RawValue]) -> Result<(), Failure> {
-        if self.stop().load(Ordering::Acquire) & STOP_INTERRUPT != 0 {
-            return Err(Unwind::Trap(TrapCode::Interrupted).into());
-        }
+    pub unsafe fn call(&mut self, callee: NonNull<VMFuncRef>, values: *mut RawValue) -> Result<(), Failure> {
         // SAFETY: the reference is valid by the caller's promise.
         let func_ref = unsafe { callee.as_ref() };
         if func_ref.array_call as usize == arch::exit_host as *const () as usize {
             // SAFETY: the vmctx of a host function is its context.
             return unsafe { self.call_host(func_ref.vmctx.cast(), values) };
         }
-        prepare_thread();
         let prev = current();
-        let (stack, top) = self.stack(prev)?;
+        let (stack, top) = if prev.is_null() { self.whole_stack() } else { Self::rest_of_stack(prev) }?;
         let activation = Activation { prev, store: self.context(), stack, fault: Default::default() };
         // SAFETY: this thread is the only one that uses the store, so nothing changes the context but the stubs below.
-        let outer = unsafe { SavedContext::of(self.context()) };
-        // Nothing of the guest runs yet: an interrupt on entry has no backtrace.
-        // SAFETY: as above.
-        unsafe { ((*self.context()).exit_fp, (*self.context()).exit_pc) = (null(), null()) };
+        let outer = (!prev.is_null()).then(|| unsafe { SavedContext::of(self.context()) });
         let outer_thread = self.shared.thread.load(Ordering::Relaxed);
         // From now on, interrupts come by signal; `enter` looks for those that came before. See `InterruptHandle::interrupt`.
         self.shared.thread.store(thread_id(), Ordering::Release);
         set_current(&activation);
         // SAFETY: the stack's free part starts at `top`; the rest is the caller's promise.
-        let returned =
-            unsafe { arch::enter(self.context(), callee.as_ptr(), values.as_mut_ptr(), top, func_ref.array_call) };
+        let returned = unsafe { arch::enter(self.context(), callee.as_ptr(), values, top, func_ref.array_call) };
         set_current(prev);
         self.shared.thread.store(outer_thread, Ordering::Release);
         let result = if returned { Ok(()) } else { Err(self.failure(&activation)) };
-        // SAFETY: as above.
-        unsafe { outer.restore(self.context()) };
+        if let Some(outer) = outer {
+            // SAFETY: as above.
+            unsafe { outer.restore(self.context()) };
+        }
         result
     }
 
@@ -189,9 +183,12 @@ impl StoreVm {
     ///
     /// # Safety
     /// As for `call`.
-    unsafe fn call_host(&mut self, context: *mut VMHostContext, values: &mut [RawValue]) -> Result<(), Failure> {
+    unsafe fn call_host(&mut self, context: *mut VMHostContext, values: *mut RawValue) -> Result<(), Failure> {
+        if self.stop().load(Ordering::Acquire) & STOP_INTERRUPT != 0 {
+            return Err(Unwind::Trap(TrapCode::Interrupted).into());
+        }
         // SAFETY: the caller's promise.
-        let returned = unsafe { ((*context).func)(context, values.as_mut_ptr()) };
+        let returned = unsafe { ((*context).func)(context, values) };
         match self.take_pending() {
             Some(unwind) => Err(unwind.into()),
             None if returned => Ok(()),
@@ -199,15 +196,20 @@ impl StoreVm {
         }
     }
 
-    /// The stack to enter on, and where its free part ends.
-    fn stack(&self, prev: *const Activation) -> Result<(StackBounds, *mut u8), Failure> {
-        // SAFETY: outer activations are on this thread's host stack, and their stores are alive as long as they run.
-        let Some(outer) = (unsafe { prev.as_ref() }) else {
-            let bounds = thread_stack(self.stack_bytes).map_err(|error| Unwind::Error(Box::new(error)))?;
-            return Ok((bounds, bounds.high as *mut u8));
-        };
-        // SAFETY: as above; the outer activation has left wasm, so its stack pointer is recorded.
-        let top = (unsafe { (*outer.store).wasm_sp } as usize).wrapping_sub(64) & !15;
+    /// The stack of a thread that is not in wasm yet, and where its free part ends.
+    #[inline]
+    fn whole_stack(&self) -> Result<(StackBounds, *mut u8), Failure> {
+        let bounds = thread_stack(self.stack_bytes).map_err(|error| Unwind::Error(Box::new(error)))?;
+        Ok((bounds, bounds.high as *mut u8))
+    }
+
+    /// The same for a thread that has left wasm for the host: what the guest has not used.
+    #[cold]
+    fn rest_of_stack(outer: *const Activation) -> Result<(StackBounds, *mut u8), Failure> {
+        // SAFETY: outer activations are on this thread's host stack, and their stores are alive as long as they run. An activation that has
+        // left wasm has its stack pointer recorded.
+        let (outer, sp) = unsafe { (&*outer, (*(*outer).store).wasm_sp) };
+        let top = (sp as usize).wrapping_sub(64) & !15;
         let fits = outer.stack.usable().contains(&top) && top - outer.stack.low >= NESTED_ROOM_BYTES;
         if !fits || !host_has_room() {
             return Err(Unwind::Trap(TrapCode::StackOverflow).into());
@@ -254,7 +256,7 @@ impl StoreVm {
     }
 }
 
-/// The fields of a store context that an activation changes.
+/// The fields of a store context that an activation changes. They mean nothing while there is none.
 struct SavedContext {
     host_sp: *mut c_void,
     wasm_sp: *mut c_void,
@@ -286,9 +288,12 @@ impl SavedContext {
 /// The kernel's number of this thread.
 fn thread_id() -> i32 {
     thread_local! {
-        static ID: i32 = rustix::thread::gettid().as_raw_nonzero().get();
+        static ID: Cell<i32> = const { Cell::new(0) };
     }
-    ID.with(|id| *id)
+    if ID.get() == 0 {
+        ID.set(rustix::thread::gettid().as_raw_nonzero().get());
+    }
+    ID.get()
 }
 
 /// Stops a store's guest from another thread.

@@ -55,7 +55,7 @@ pub unsafe extern "C" fn enter(
         "push rax",
         "push rax",
         "cmp dword ptr [rdi + {stop}], 0",
-        "jne {unwind}",
+        "jne 2f",
         "mov rdi, rsi",
         "mov rsi, rdx",
         "xor ebp, ebp",
@@ -69,8 +69,15 @@ pub unsafe extern "C" fn enter(
         "pop rbx",
         "pop rbp",
         "ret",
+        // Nothing of the guest runs yet: an interrupt here has no backtrace.
+        "2:",
+        "mov qword ptr [rdi + {exit_fp}], 0",
+        "mov qword ptr [rdi + {exit_pc}], 0",
+        "jmp {unwind}",
         host_sp = const HOST_SP,
         stop = const STOP,
+        exit_fp = const EXIT_FP,
+        exit_pc = const EXIT_PC,
         unwind = sym unwind,
     )
 }
