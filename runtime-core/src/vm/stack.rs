@@ -73,23 +73,28 @@ thread_local! {
     static BOUNDS: Cell<(usize, StackBounds)> = const { Cell::new((0, NO_BOUNDS)) };
 }
 
-/// This thread's stack, of the size asked for, on a thread that is prepared to run wasm. Must not be called while wasm code is suspended
-/// on the thread, because a stack of another size is replaced.
+/// Makes sure that this thread is prepared to run wasm and has a stack of the size asked for. Must not be called while wasm code is
+/// suspended on the thread, because a stack of another size is replaced.
 #[inline]
-pub fn thread_stack(bytes: usize) -> io::Result<StackBounds> {
-    let (known, bounds) = BOUNDS.get();
-    if known == bytes && bytes != 0 { Ok(bounds) } else { replace_stack(bytes) }
+pub fn prepare_stack(bytes: usize) -> io::Result<()> {
+    if BOUNDS.get().0 == bytes && bytes != 0 { Ok(()) } else { replace_stack(bytes) }
+}
+
+/// The bounds of this thread's stack; nothing of use before [`prepare_stack`].
+#[inline]
+pub fn stack_bounds() -> StackBounds {
+    BOUNDS.get().1
 }
 
 #[cold]
-fn replace_stack(bytes: usize) -> io::Result<StackBounds> {
+fn replace_stack(bytes: usize) -> io::Result<()> {
     prepare_thread();
     let stack = WasmStack::new(bytes)?;
     let bounds = stack.bounds();
     let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some((bytes, stack)));
     kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
     BOUNDS.set((bytes, bounds));
-    Ok(bounds)
+    Ok(())
 }
 
 impl Drop for WasmStack {
@@ -98,7 +103,7 @@ impl Drop for WasmStack {
     }
 }
 
-/// Makes the next call of [`thread_stack`] provide everything anew: when a thread ends, what it keeps for itself is dropped in some order,
+/// Makes the next call of [`prepare_stack`] provide everything anew: when a thread ends, what it keeps for itself is dropped in some order,
 /// and something of that may still want to run wasm.
 pub fn forget() {
     BOUNDS.set((0, NO_BOUNDS));
@@ -148,11 +153,12 @@ mod tests {
     #[test]
     fn a_thread_reuses_its_stack() {
         std::thread::spawn(|| {
-            let first = thread_stack(1 << 20).unwrap();
-            assert_eq!(thread_stack(1 << 20).unwrap(), first);
+            let stack = |bytes| prepare_stack(bytes).map(|()| stack_bounds()).unwrap();
+            let first = stack(1 << 20);
+            assert_eq!(stack(1 << 20), first);
             assert_eq!(first.usable().len(), 1 << 20);
             assert!(first.guards(first.low - 1) && !first.guards(first.low) && first.contains(first.high));
-            assert_eq!(thread_stack(64 << 10).unwrap().usable().len(), 64 << 10);
+            assert_eq!(stack(64 << 10).usable().len(), 64 << 10);
         })
         .join()
         .unwrap();

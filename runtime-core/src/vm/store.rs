@@ -17,7 +17,7 @@ use crate::vm::backtrace::walk;
 use crate::vm::host::VMHostContext;
 use crate::vm::layout::TAIL_ARGS_MAX;
 use crate::vm::signals::{Activation, INTERRUPT_SIGNAL, current, set_current};
-use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, host_has_room, thread_stack};
+use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, host_has_room, prepare_stack, stack_bounds};
 use crate::vm::vmcontext::*;
 
 /// Why a call did not return normally.
@@ -159,7 +159,7 @@ impl StoreVm {
             return unsafe { self.call_host(func_ref.vmctx.cast(), values) };
         }
         let prev = current();
-        let (stack, top) = if prev.is_null() { self.whole_stack() } else { Self::rest_of_stack(prev) }?;
+        let (stack, top) = if prev.is_null() { self.whole_stack()? } else { Self::rest_of_stack(prev)? };
         let activation = Activation { prev, store: self.context(), stack, fault: Default::default() };
         // SAFETY: this thread is the only one that uses the store, so nothing changes the context but the stubs below.
         let outer = (!prev.is_null()).then(|| unsafe { SavedContext::of(self.context()) });
@@ -199,7 +199,8 @@ impl StoreVm {
     /// The stack of a thread that is not in wasm yet, and where its free part ends.
     #[inline]
     fn whole_stack(&self) -> Result<(StackBounds, *mut u8), Failure> {
-        let bounds = thread_stack(self.stack_bytes).map_err(|error| Unwind::Error(Box::new(error)))?;
+        prepare_stack(self.stack_bytes).map_err(|error| Unwind::Error(Box::new(error)))?;
+        let bounds = stack_bounds();
         Ok((bounds, bounds.high as *mut u8))
     }
 
