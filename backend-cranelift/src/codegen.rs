@@ -1,7 +1,5 @@
 //! The code generator: state of one function, and the dispatch from the translator's calls to the operator families.
 
-use std::collections::HashMap;
-
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, BlockArg, Endianness, FuncRef, Function, InstBuilder, MemFlagsData,
@@ -9,6 +7,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext, Variable};
+use rustc_hash::FxHashMap;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::{
@@ -56,13 +55,13 @@ pub(crate) const fn clif_trap(code: TrapCode) -> ClifTrap {
 #[derive(Default)]
 pub(crate) struct Scratch {
     /// Constants of the vmctx that the current function uses, by offset.
-    pub(crate) constants: HashMap<i32, Value>,
+    pub(crate) constants: FxHashMap<i32, Value>,
     /// Functions that the current one calls.
-    pub(crate) functions: HashMap<DefinedFuncIdx, FuncRef>,
+    pub(crate) functions: FxHashMap<DefinedFuncIdx, FuncRef>,
     /// Wasm call signatures that the current function uses.
-    pub(crate) signatures: HashMap<Signature, SigRef>,
+    pub(crate) signatures: FxHashMap<Signature, SigRef>,
     /// Libcall signatures that the current function uses.
-    pub(crate) libcalls: HashMap<Libcall, SigRef>,
+    pub(crate) libcalls: FxHashMap<Libcall, SigRef>,
     /// Arguments of the branch that is being emitted.
     pub(crate) block_args: Vec<BlockArg>,
     /// Arguments of the call that is being emitted.
@@ -86,6 +85,9 @@ pub(crate) struct Codegen<'a> {
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) vmctx: Value,
     entry: Block,
+    pub(crate) locals: usize,
+    /// Work on block parameters that were not needed, see [`control::check_size`].
+    pub(crate) dropping: u64,
 }
 
 impl<'a> Codegen<'a> {
@@ -99,7 +101,16 @@ impl<'a> Codegen<'a> {
     ) -> Self {
         scratch.clear();
         let builder = FunctionBuilder::new(func, context);
-        Self { builder, module, target, scratch, vmctx: Value::from_u32(0), entry: Block::from_u32(0) }
+        Self {
+            builder,
+            module,
+            target,
+            scratch,
+            vmctx: Value::from_u32(0),
+            entry: Block::from_u32(0),
+            locals: 0,
+            dropping: 0,
+        }
     }
 
     /// Completes the IR after [`FuncCodegen::finish`].
@@ -262,6 +273,7 @@ impl FuncCodegen for Codegen<'_> {
         self.builder.ensure_inserted_block();
         self.entry = entry;
         self.vmctx = self.builder.block_params(entry)[0];
+        self.locals = locals.len();
         self.declare_locals(entry, signature.params.len(), locals);
         Ok(control::body(self, &signature.results))
     }
@@ -275,7 +287,9 @@ impl FuncCodegen for Codegen<'_> {
     }
 
     fn local_get(&mut self, local: LocalIdx) -> Result<Value> {
-        Ok(self.builder.use_var(Variable::from_u32(local.0)))
+        let value = self.builder.use_var(Variable::from_u32(local.0));
+        control::check_size(self)?;
+        Ok(value)
     }
 
     fn local_set(&mut self, local: LocalIdx, value: Value) -> Result<()> {
@@ -415,7 +429,7 @@ impl FuncCodegen for Codegen<'_> {
         results: &mut Vec<Value>,
     ) -> Result<()> {
         call::call(self, callee, signature, args, results);
-        Ok(())
+        control::check_size(self)
     }
 
     fn return_call(&mut self, callee: Callee<Value>, signature: &Signature, args: &[Value]) -> Result<()> {
@@ -468,7 +482,7 @@ impl FuncCodegen for Codegen<'_> {
         results: &mut Vec<Value>,
     ) -> Result<()> {
         control::end(self, frame, fallthrough, branched, results);
-        Ok(())
+        control::check_size(self)
     }
 
     fn br(&mut self, frame: &mut Frame, args: &[Value]) -> Result<()> {
@@ -478,18 +492,19 @@ impl FuncCodegen for Codegen<'_> {
 
     fn br_if(&mut self, frame: &mut Frame, args: &[Value], condition: Value) -> Result<()> {
         control::br_if(self, frame, args, condition);
-        Ok(())
+        control::check_size(self)
     }
 
     fn br_on_null(&mut self, frame: &mut Frame, args: &[Value], reference: Value) -> Result<Value> {
         control::br_if_not(self, frame, args, reference);
+        control::check_size(self)?;
         Ok(reference)
     }
 
     fn br_on_non_null(&mut self, frame: &mut Frame, args: &[Value]) -> Result<()> {
         let reference = *args.last().expect("the reference is the last of the operands");
         control::br_if(self, frame, args, reference);
-        Ok(())
+        control::check_size(self)
     }
 
     fn br_table(
@@ -501,7 +516,7 @@ impl FuncCodegen for Codegen<'_> {
         index: Value,
     ) -> Result<()> {
         control::br_table(self, frames, targets, default, args, index);
-        Ok(())
+        control::check_size(self)
     }
 
     fn return_(&mut self, values: &[Value]) -> Result<()> {

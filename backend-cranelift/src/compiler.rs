@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::UserFuncName;
+use cranelift_codegen::ir::{UserFuncName, Value};
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
@@ -15,13 +15,14 @@ use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
 use crate::codegen::{Codegen, Scratch};
+use crate::control::Frame;
 use crate::{emit, trampoline};
 
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "cranelift";
 
 /// Counts our own changes to the emitted code: part of every cache key.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 
 /// How much Cranelift's middle end does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,6 +137,8 @@ impl Builder {
             ("enable_probestack", true),
             ("enable_verifier", verify),
             ("is_pic", false),
+            // Where blocks are: for the place of the function, see `place`.
+            ("machine_code_cfg_info", true),
             // Backtraces and traps walk the frame pointers; no unwinder is involved.
             ("preserve_frame_pointers", true),
             ("unwind_info", false),
@@ -215,6 +218,7 @@ impl Compiler for Cranelift {
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
             scratch: Scratch::default(),
+            translator: FuncTranslator::new(),
         })
     }
 }
@@ -225,6 +229,7 @@ struct CraneliftWorker<'c> {
     context: Context,
     builder: FunctionBuilderContext,
     scratch: Scratch,
+    translator: FuncTranslator<Value, Frame>,
 }
 
 impl CraneliftWorker<'_> {
@@ -235,7 +240,7 @@ impl CraneliftWorker<'_> {
         func.name = UserFuncName::user(0, input.index.0);
         let target = self.compiler.target;
         let mut codegen = Codegen::new(func, &mut self.builder, module, target, &mut self.scratch);
-        match FuncTranslator::new().translate(module, input, &mut codegen) {
+        match self.translator.translate(module, input, &mut codegen) {
             Ok(()) => {
                 codegen.finalize(self.compiler.isa.frontend_config());
                 Ok(())

@@ -1,13 +1,26 @@
 //! Structured control: frames become blocks, whose parameters are the operands that branches carry.
 
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
-use wasmer_runtime_core::translate::codegen::BlockSig;
+use wasmer_runtime_core::compiler::CompileError;
+use wasmer_runtime_core::translate::codegen::{BlockSig, Result};
 use wasmer_runtime_core::types::Ty;
 
 use crate::codegen::{Codegen, clif_type};
 
 /// The most targets of one Cranelift jump table.
 const JUMP_TABLE_TARGETS_MAX: usize = 65_520;
+
+/// The most entries of the table in which Cranelift keeps the value of each local in each block: 4 bytes each. Real functions stay
+/// far below; without a limit, a megabyte of code could ask for any amount of memory.
+const DEFINITIONS_MAX: usize = 1 << 28;
+
+/// The most values of a function. Cranelift's register allocator takes half as many; merging many locals at many blocks makes more
+/// than the code is long.
+const VALUES_MAX: usize = 1 << 22;
+
+/// The most work that may go into dropping block parameters again: a loop's first block gets one for each local used in the loop, and each
+/// that the loop does not change costs a walk over those behind it.
+const DROPPING_MAX: u64 = 1 << 34;
 
 /// The backend half of a control frame.
 #[derive(Debug)]
@@ -128,6 +141,12 @@ pub(crate) fn end(
 ) {
     let end = match frame.kind {
         FrameKind::Loop { header } => {
+            let params = cg.builder.func.dfg.num_block_params(header) as u64;
+            cg.dropping = cg.dropping.saturating_add(params * params);
+            if cg.dropping > DROPPING_MAX {
+                // Refused by `check_size`, so what is missing in the block is never looked at.
+                return;
+            }
             cg.builder.seal_block(header);
             results.extend(fallthrough.into_iter().flatten());
             return;
@@ -248,4 +267,20 @@ pub(crate) fn return_(cg: &mut Codegen<'_>, values: &[Value]) {
     }
     cg.ins().return_(&args);
     cg.scratch.call_args = args;
+}
+
+/// Refuses a function that has grown out of proportion: after every operator that makes a block or merges locals.
+pub(crate) fn check_size(cg: &Codegen<'_>) -> Result<()> {
+    let dfg = &cg.builder.func.dfg;
+    let fits = dfg.num_values() <= VALUES_MAX
+        && dfg.num_blocks().saturating_mul(cg.locals) <= DEFINITIONS_MAX
+        && cg.dropping <= DROPPING_MAX;
+    if fits { Ok(()) } else { Err(too_large(cg)) }
+}
+
+#[cold]
+fn too_large(cg: &Codegen<'_>) -> CompileError {
+    let dfg = &cg.builder.func.dfg;
+    let (locals, blocks, values) = (cg.locals, dfg.num_blocks(), dfg.num_values());
+    CompileError::Limit(format!("a function with {locals} locals, {blocks} blocks and {values} values so far"))
 }

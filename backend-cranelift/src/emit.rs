@@ -10,9 +10,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
 
 use crate::compiler::NAME;
-
-/// Functions start at multiples of this, as on every x86-64 system.
-const FUNCTION_ALIGN: usize = 16;
+use crate::place::{STEP_BYTES, place};
 
 /// What stands between functions: a trap, should anything ever jump there.
 const PADDING: u8 = 0xcc;
@@ -23,14 +21,14 @@ pub(crate) fn append(context: &Context, symbol: Symbol, output: &mut Output) -> 
         return Err(internal(symbol, "nothing was compiled"));
     };
     let buffer = &code.buffer;
-    let align = FUNCTION_ALIGN.max(buffer.alignment as usize);
-    debug_assert!(align <= Output::ALIGN);
-    output.text.resize(output.text.len().next_multiple_of(align), PADDING);
-    let start = output.text.len();
-    if start + buffer.data().len() > i32::MAX as usize {
+    debug_assert!(buffer.alignment as usize <= Output::ALIGN);
+    if output.text.len() + Output::ALIGN + buffer.data().len() > i32::MAX as usize {
         return Err(CompileError::Limit("more than 2 GiB of machine code".into()));
     }
-    let start = start as u32;
+    let at = (output.text.len() as u32).next_multiple_of(buffer.alignment);
+    // What Cranelift aligns at all, constants, it aligns to at most what functions start at, or to a whole line.
+    let start = if buffer.alignment > STEP_BYTES { at } else { place(code, at) };
+    output.text.resize(start as usize, PADDING);
     output.text.extend_from_slice(buffer.data());
     output.definitions.push(Definition { symbol, offset: start, len: buffer.total_size() });
     for reloc in buffer.relocs() {

@@ -13,6 +13,7 @@ mod emit;
 mod float;
 mod int;
 mod memory;
+mod place;
 mod simd;
 mod trampoline;
 

@@ -10,6 +10,7 @@ use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
 use crate::arch::trampoline;
 use crate::codegen::Codegen;
+use crate::control::Frame;
 use crate::scan::Scan;
 
 /// The name in identities and messages.
@@ -149,7 +150,7 @@ const LOCALS_MAX: u64 = 60_000;
 /// One thread's compiler.
 struct SinglepassWorker {
     codegen: Codegen,
-    translator: FuncTranslator<Codegen>,
+    translator: FuncTranslator<(), Frame>,
 }
 
 impl Worker for SinglepassWorker {

@@ -34,31 +34,31 @@ pub struct FuncInput<'a> {
     pub validate: wasmparser::FuncToValidate<ValidatorResources>,
 }
 
-/// Reusable state of the translation; one per worker.
-pub struct FuncTranslator<C: FuncCodegen> {
-    stacks: Stacks<C>,
+/// Reusable state of the translation; one per worker. `V` and `F` are the code generator's types of values and frames.
+pub struct FuncTranslator<V, F> {
+    stacks: Stacks<V, F>,
     allocations: FuncValidatorAllocations,
 }
 
 /// The vectors of a function's translation, kept from function to function.
-pub(super) struct Stacks<C: FuncCodegen> {
+pub(super) struct Stacks<V, F> {
     /// The operand stack. In dead code its contents mean nothing.
-    pub(super) values: Vec<C::Value>,
+    pub(super) values: Vec<V>,
     /// The control frames opened in live code, the function's body first.
     pub(super) control: Vec<Control>,
     /// The backend halves of `control`.
-    pub(super) frames: Vec<C::Frame>,
+    pub(super) frames: Vec<F>,
     /// Parameters of the open `if`s without `else` so far, outermost first.
-    pub(super) if_params: Vec<C::Value>,
+    pub(super) if_params: Vec<V>,
     /// Results of a call or block on their way to the operand stack.
-    pub(super) results: Vec<C::Value>,
+    pub(super) results: Vec<V>,
     /// Targets of a `br_table`.
     pub(super) targets: Vec<u32>,
     /// Representations of the locals.
     locals: Vec<Ty>,
 }
 
-impl<C: FuncCodegen> Stacks<C> {
+impl<V, F> Stacks<V, F> {
     const fn new() -> Self {
         Self {
             values: Vec::new(),
@@ -82,7 +82,7 @@ impl<C: FuncCodegen> Stacks<C> {
     }
 }
 
-impl<C: FuncCodegen> FuncTranslator<C> {
+impl<V: Copy, F> FuncTranslator<V, F> {
     /// An empty translator.
     pub fn new() -> Self {
         Self { stacks: Stacks::new(), allocations: FuncValidatorAllocations::default() }
@@ -91,7 +91,7 @@ impl<C: FuncCodegen> FuncTranslator<C> {
     /// Validates `input` and translates it into calls of `codegen`, from `begin` to `finish`.
     ///
     /// `module` is the one that the input came with. After an error, what `codegen` has emitted is incomplete.
-    pub fn translate(
+    pub fn translate<C: FuncCodegen<Value = V, Frame = F>>(
         &mut self,
         module: &ModuleInfo,
         input: FuncInput<'_>,
@@ -120,7 +120,7 @@ impl<C: FuncCodegen> FuncTranslator<C> {
     }
 }
 
-impl<C: FuncCodegen> Default for FuncTranslator<C> {
+impl<V: Copy, F> Default for FuncTranslator<V, F> {
     fn default() -> Self {
         Self::new()
     }
@@ -131,7 +131,7 @@ pub(super) struct Visitor<'t, C: FuncCodegen> {
     pub(super) module: &'t ModuleInfo,
     pub(super) codegen: &'t mut C,
     pub(super) validator: FuncValidator<ValidatorResources>,
-    pub(super) stacks: Stacks<C>,
+    pub(super) stacks: Stacks<C::Value, C::Frame>,
     /// Offset of the operator being visited.
     pub(super) offset: u64,
     /// Whether the operator being visited can be reached.
