@@ -93,6 +93,64 @@ fn the_interrupt_signal_goes_to_the_handler_before_when_no_wasm_runs() {
     assert_eq!(output.status.code(), Some(42), "{output:?}");
 }
 
+#[test]
+fn the_interrupt_signal_goes_to_the_handler_before_when_nobody_interrupts() {
+    if is_child() {
+        // SAFETY: as above.
+        unsafe { libc::signal(libc::SIGURG, own_handler as *const () as usize) };
+        let (mut store, instance) = instantiate(&engine(), r#"(module (func (export "run") (loop $again br $again)))"#);
+        // SAFETY: asks for a number.
+        let thread = unsafe { libc::gettid() };
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            // SAFETY: sends a signal to a thread of this process.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGURG) };
+        });
+        let _ = run(&mut store, instance, "run");
+    }
+    let output = in_child("the_interrupt_signal_goes_to_the_handler_before_when_nobody_interrupts");
+    assert_eq!(output.status.code(), Some(42), "{output:?}");
+}
+
+/// Sends a fault's signal to this thread.
+fn send_fault() {
+    // SAFETY: sends a signal.
+    unsafe { libc::raise(libc::SIGSEGV) };
+}
+
+/// How a process ends that has this handler for faults, runs wasm, and then does this.
+fn end_after(test: &str, handler: usize, then: fn()) -> std::process::ExitStatus {
+    if is_child() {
+        // SAFETY: an action that is no function; no core file of a test.
+        unsafe {
+            libc::signal(libc::SIGSEGV, handler);
+            libc::setrlimit(libc::RLIMIT_CORE, &libc::rlimit { rlim_cur: 0, rlim_max: 0 });
+        }
+        trap_once();
+        then();
+        std::process::exit(43);
+    }
+    in_child(test).status
+}
+
+#[test]
+fn a_sent_fault_ends_the_process_by_default() {
+    let status = end_after("a_sent_fault_ends_the_process_by_default", libc::SIG_DFL, send_fault);
+    assert_eq!(status.signal(), Some(libc::SIGSEGV), "{status}");
+}
+
+#[test]
+fn a_sent_fault_can_be_ignored() {
+    let status = end_after("a_sent_fault_can_be_ignored", libc::SIG_IGN, send_fault);
+    assert_eq!(status.code(), Some(43), "{status}");
+}
+
+#[test]
+fn a_real_fault_cannot_be_ignored() {
+    let status = end_after("a_real_fault_cannot_be_ignored", libc::SIG_IGN, fault);
+    assert_eq!(status.signal(), Some(libc::SIGSEGV), "{status}");
+}
+
 fn maps() -> String {
     std::fs::read_to_string("/proc/self/maps").unwrap()
 }

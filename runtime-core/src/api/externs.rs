@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::api::error::{Error, Result};
 use crate::api::func::Func;
-use crate::api::store::{AsStore, AsStoreMut, StoreId, StoreOpaque};
+use crate::api::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque};
 use crate::api::value::Val;
 use crate::types::*;
 use crate::vm::memory::Memory as VmMemory;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::api::error::{Error, HostFailure, Result};
 use crate::api::externs::{Extern, Memory};
 use crate::api::instance::Instance;
-use crate::api::store::{AsStore, AsStoreMut, StoreId, StoreInner, StoreOpaque};
+use crate::api::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreMut, StoreOpaque};
 use crate::api::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
 use crate::compiler::Abi;
 use crate::types::*;
@@ -210,8 +210,8 @@ impl<T: 'static> AsStore for Caller<'_, T> {
 }
 
 impl<T: 'static> AsStoreMut for Caller<'_, T> {
-    fn store_inner_mut(&mut self) -> &mut StoreInner<T> {
-        self.store
+    fn as_store_mut(&mut self) -> StoreMut<'_, T> {
+        self.store.as_store_mut()
     }
 }
 

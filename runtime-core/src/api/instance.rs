@@ -7,7 +7,7 @@ use crate::api::error::{Error, Result};
 use crate::api::externs::{Extern, Global, Memory, Table};
 use crate::api::func::{Func, HostFunc, TypedFunc};
 use crate::api::module::{Module, incompatible};
-use crate::api::store::{AsStore, AsStoreMut, StoreId, StoreInner, StoreOpaque};
+use crate::api::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreOpaque};
 use crate::api::value::WasmTyList;
 use crate::compiler::Abi;
 use crate::image::ImportRef;
@@ -39,6 +39,8 @@ pub(crate) struct InstanceRecord {
     /// Boxed and never moved: compiled code points to it.
     vm: Box<VmInstance>,
     module: Module,
+    /// The memory exported as `memory`, once it was asked for: host functions ask at every call.
+    default_memory: Option<Option<Memory>>,
 }
 
 impl Instance {
@@ -72,14 +74,15 @@ impl Instance {
         // SAFETY: the imports were checked, and belong to the store, which keeps the instance.
         let vm = unsafe { VmInstance::new(Arc::clone(module.code()), vm_store, imports) };
         let vm = vm.map_err(|InstanceError::Resource(message)| Error::Resource(message))?;
-        store.instances.push(InstanceRecord { vm, module: module.clone() });
+        store.instances.push(InstanceRecord { vm, module: module.clone(), default_memory: None });
         // A segment that traps may have put functions of the instance into tables before, so it stays in the store.
         let vm = &mut store.instances[instance.position].vm;
         vm.initialise()?;
         if let Some(start) = module.code().image.start() {
             let start = vm.func_ref(start);
-            // SAFETY: the function belongs to this store; a start function has neither parameters nor results.
-            unsafe { store.call(start, std::ptr::null_mut())? };
+            // SAFETY: the function belongs to this store; a start function has neither parameters nor results, so that its buffer is
+            // empty. It may be a host function, which makes a slice of the buffer: no null pointer.
+            unsafe { store.call(start, NonNull::dangling().as_ptr())? };
         }
         Ok(instance)
     }
@@ -163,8 +166,14 @@ impl Instance {
     }
 
     /// The memory that is exported as `memory`, as most tools do.
-    pub(crate) fn default_memory(&self, store: &mut impl AsStoreMut) -> Option<Memory> {
-        self.memory(store, "memory")
+    pub(crate) fn default_memory(&self, store: &mut StoreOpaque) -> Option<Memory> {
+        if let Some(known) = self.record(store).default_memory {
+            return known;
+        }
+        let entity = self.record(store).module.code().image.export("memory");
+        let found = entity.and_then(|entity| self.entity(store, entity)).and_then(Extern::memory);
+        store.instances[self.position].default_memory = Some(found);
+        found
     }
 
     fn entity(&self, store: &mut StoreOpaque, entity: Entity) -> Option<Extern> {

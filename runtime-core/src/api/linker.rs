@@ -8,7 +8,7 @@ use crate::api::externs::Extern;
 use crate::api::func::{Caller, HostFunc, IntoHostFunc};
 use crate::api::instance::{Given, Instance};
 use crate::api::module::Module;
-use crate::api::store::{AsStoreMut, StoreInner};
+use crate::api::store::{AsStoreMut, StoreAccess, StoreInner};
 use crate::api::value::Val;
 use crate::types::{ExternType, FuncType};
 use crate::vm::vmcontext::RawValue;

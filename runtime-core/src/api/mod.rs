@@ -20,5 +20,5 @@ pub use instance::Instance;
 pub use limits::StoreLimits;
 pub use linker::Linker;
 pub use module::{ExportInfo, FunctionSummary, ImportInfo, Module, ModuleSummary};
-pub use store::{AsStore, AsStoreMut, InterruptHandle, Store};
+pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut};
 pub use value::{ExternRef, HostResult, Val, WasmTy, WasmTyList};

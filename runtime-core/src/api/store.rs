@@ -283,11 +283,24 @@ pub trait AsStore {
     fn store_inner(&self) -> &StoreInner<Self::Data>;
 }
 
+/// Exclusive access to a store. What is behind it stays out of reach: compiled code and host functions point to it, so that it must
+/// not be exchanged for another store's.
+pub struct StoreMut<'a, T>(&'a mut StoreInner<T>);
+
 /// Anything that gives exclusive access to a store.
 pub trait AsStoreMut: AsStore {
     /// The store.
-    fn store_inner_mut(&mut self) -> &mut StoreInner<Self::Data>;
+    fn as_store_mut(&mut self) -> StoreMut<'_, Self::Data>;
 }
+
+/// The way behind [`AsStoreMut`], for this crate alone.
+pub(crate) trait StoreAccess: AsStoreMut {
+    fn store_inner_mut(&mut self) -> &mut StoreInner<Self::Data> {
+        self.as_store_mut().0
+    }
+}
+
+impl<S: AsStoreMut + ?Sized> StoreAccess for S {}
 
 impl<T: 'static> AsStore for Store<T> {
     type Data = T;
@@ -298,8 +311,8 @@ impl<T: 'static> AsStore for Store<T> {
 }
 
 impl<T: 'static> AsStoreMut for Store<T> {
-    fn store_inner_mut(&mut self) -> &mut StoreInner<T> {
-        &mut self.inner
+    fn as_store_mut(&mut self) -> StoreMut<'_, T> {
+        StoreMut(&mut self.inner)
     }
 }
 
@@ -312,8 +325,8 @@ impl<T: 'static> AsStore for StoreInner<T> {
 }
 
 impl<T: 'static> AsStoreMut for StoreInner<T> {
-    fn store_inner_mut(&mut self) -> &mut Self {
-        self
+    fn as_store_mut(&mut self) -> StoreMut<'_, T> {
+        StoreMut(self)
     }
 }
 
@@ -334,7 +347,7 @@ impl<S: AsStore> AsStore for &mut S {
 }
 
 impl<S: AsStoreMut> AsStoreMut for &mut S {
-    fn store_inner_mut(&mut self) -> &mut StoreInner<S::Data> {
-        (**self).store_inner_mut()
+    fn as_store_mut(&mut self) -> StoreMut<'_, S::Data> {
+        (**self).as_store_mut()
     }
 }

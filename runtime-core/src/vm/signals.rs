@@ -21,8 +21,11 @@ pub const INTERRUPT_SIGNAL: c_int = libc::SIGURG;
 /// What compiled code raises.
 const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
-/// Size in bytes that a thread's signal stack has at least.
+/// Size in bytes of the signal stack that a thread gets. The kernel's frame alone can take more than 10 KiB of it.
 const SIGNAL_STACK_BYTES: usize = 64 << 10;
+
+/// Size in bytes from which on a thread's own signal stack is used. What Rust provides is smaller: enough to report an overflow.
+const SIGNAL_STACK_BYTES_MIN: usize = SIGNAL_STACK_BYTES / 2;
 
 /// A fault or interrupt in compiled code.
 #[derive(Clone, Copy, Debug)]
@@ -105,11 +108,11 @@ fn install_handlers() {
 
 /// Wasm stacks can be exhausted when a signal arrives, so handlers need a stack of their own.
 fn provide_signal_stack() {
-    // SAFETY: both calls get valid pointers; the memory is leaked on purpose when a thread ends: it must outlive every handler.
+    // SAFETY: both calls get valid pointers; the memory outlives the use of the stack, see its `drop`.
     unsafe {
         let mut old: libc::stack_t = std::mem::zeroed();
         libc::sigaltstack(std::ptr::null(), &mut old);
-        if old.ss_flags & libc::SS_DISABLE == 0 && old.ss_size >= SIGNAL_STACK_BYTES / 8 {
+        if old.ss_flags & libc::SS_DISABLE == 0 && old.ss_size >= SIGNAL_STACK_BYTES_MIN {
             return;
         }
         let stack = SignalStack::new();
@@ -128,7 +131,8 @@ thread_local! {
     static OWN_SIGNAL_STACK: Cell<Option<SignalStack>> = const { Cell::new(None) };
 }
 
-/// A signal stack of a thread that had none; taken out of use when the thread ends.
+/// A signal stack of a thread that had none, or a small one; taken out of use when the thread ends. The small one is not put back: by then
+/// its owner may have unmapped it.
 struct SignalStack {
     memory: Box<[u8]>,
 }
@@ -185,16 +189,14 @@ extern "C" fn on_interrupt(signal: c_int, info: *mut libc::siginfo_t, context: *
     // SAFETY: the kernel passes a valid context; see `handle_fault` for the activation.
     unsafe {
         let mut frame = SignalContext::new(context);
-        match CURRENT.get().as_ref() {
-            Some(activation) => {
-                let asked = (*activation.store).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0;
-                // Elsewhere the thread is in the host, or about to switch to the wasm stack: it tests `stop` itself, later.
-                let in_wasm = || arch::is_stub(frame.pc()) || code_registry::is_code(frame.pc());
-                if asked && activation.stack.contains(frame.sp()) && in_wasm() {
-                    leave(activation, TrapCode::Interrupted, &mut frame);
-                }
-            }
-            None => pass_on(signal, info, context),
+        let activation = CURRENT.get().as_ref();
+        let asked = activation.filter(|it| (*it.store).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0);
+        // Nobody asked for an interrupt: the signal means something else to the process.
+        let Some(activation) = asked else { return pass_on(signal, info, context) };
+        // Elsewhere the thread is in the host, or about to switch to the wasm stack: it tests `stop` itself, later.
+        let in_wasm = || arch::is_stub(frame.pc()) || code_registry::is_code(frame.pc());
+        if activation.stack.contains(frame.sp()) && in_wasm() {
+            leave(activation, TrapCode::Interrupted, &mut frame);
         }
     }
 }
@@ -217,14 +219,28 @@ unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
             let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
                 std::mem::transmute(previous.sa_sigaction);
             handler(signal, info, context);
-        } else if previous.sa_sigaction == libc::SIG_DFL {
+        } else if previous.sa_sigaction == libc::SIG_DFL || previous.sa_sigaction == libc::SIG_IGN {
             if signal != INTERRUPT_SIGNAL {
-                // The instruction faults again when this handler returns, now with the default action.
-                libc::sigaction(signal, previous, std::ptr::null_mut());
+                by_default(signal, (*info).si_code > 0, previous.sa_sigaction == libc::SIG_IGN);
             }
-        } else if previous.sa_sigaction != libc::SIG_IGN {
+        } else {
             let handler: extern "C" fn(c_int) = std::mem::transmute(previous.sa_sigaction);
             handler(signal);
+        }
+    }
+}
+
+/// Does with a fault's signal what the kernel does without a handler: one that is sent may be ignored, a real fault ends the process.
+fn by_default(signal: c_int, is_fault: bool, is_ignored: bool) {
+    if is_ignored && !is_fault {
+        return;
+    }
+    // SAFETY: both calls may be made in a handler. A faulting instruction faults again when this handler returns; a signal that was
+    // sent has to be sent again.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        if !is_fault {
+            libc::raise(signal);
         }
     }
 }
