@@ -3,10 +3,13 @@
 //! `WASMER_DIFFERENTIAL_MODULES` sets how many modules there are, `WASMER_DIFFERENTIAL_SEED` the first one; those that differ are saved in the
 //! folder `WASMER_DIFFERENTIAL_SAVE`.
 
+#[path = "common/behaviour.rs"]
+mod behaviour;
 mod common;
 #[path = "common/generate.rs"]
 mod generate;
 
+use behaviour::*;
 use common::*;
 use generate::*;
 use wasmer_runtime::*;
@@ -14,231 +17,10 @@ use wasmer_runtime::*;
 /// Modules of an everyday run, for each of the two comparisons.
 const MODULES: u64 = 600;
 
-/// Calls of each exported function, with different arguments.
-const CALLS: usize = 2;
-
 fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
     let first = number("WASMER_DIFFERENTIAL_SEED", 0);
     first..first + number("WASMER_DIFFERENTIAL_MODULES", MODULES)
-}
-
-/// A value that can be compared: bits, or whether a reference is null.
-#[derive(Clone, Debug, PartialEq)]
-enum Value {
-    Number(u128),
-    Reference(bool),
-}
-
-/// How a call or an instantiation ended.
-#[derive(Clone, Debug, PartialEq)]
-enum Outcome {
-    Values(Vec<Value>),
-    Trap(TrapCode),
-    /// Out of stack: where that happens is nobody's promise, so the comparison ends there.
-    Exhausted,
-}
-
-/// What a module did.
-#[derive(Debug, PartialEq)]
-struct Behaviour {
-    start: Outcome,
-    calls: Vec<(String, Outcome)>,
-    globals: Vec<(String, Value)>,
-    memories: Vec<(String, usize, u64)>,
-}
-
-impl Behaviour {
-    /// The interpreter has one trap for all accesses beyond a table.
-    fn coarsen(&mut self) {
-        for outcome in self.calls.iter_mut().map(|(_, outcome)| outcome).chain([&mut self.start]) {
-            if *outcome == Outcome::Trap(TrapCode::UndefinedElement) {
-                *outcome = Outcome::Trap(TrapCode::TableOutOfBounds);
-            }
-        }
-    }
-
-    fn is_exhausted(&self) -> bool {
-        self.start == Outcome::Exhausted || self.calls.iter().any(|(_, outcome)| *outcome == Outcome::Exhausted)
-    }
-}
-
-/// The same argument for everybody.
-fn argument(ty: ValType, random: &mut Random) -> Val {
-    let interesting =
-        [0, 1, u64::MAX, 0x8000_0000, 0x7fff_ffff, 1 << 63, 0x7ff8_0000_0000_0000, 0x3ff0_0000_0000_0000, 100, 65_536];
-    let bits = if random.below(2) == 0 { interesting[random.below(interesting.len())] } else { random.next() };
-    match ty {
-        ValType::I32 => Val::I32(bits as i32),
-        ValType::I64 => Val::I64(bits as i64),
-        ValType::F32 => Val::F32((bits as u32 as f32).to_bits()),
-        ValType::F64 => Val::F64((bits as f64).to_bits()),
-        ValType::V128 => Val::V128(u128::from(bits) << 64 | u128::from(random.next())),
-        ValType::Ref(_) => Val::default_for(ty).expect("exported functions take nullable references"),
-    }
-}
-
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
-}
-
-fn value(val: &Val) -> Value {
-    match val {
-        Val::I32(value) => Value::Number(*value as u32 as u128),
-        Val::I64(value) => Value::Number(*value as u64 as u128),
-        Val::F32(bits) => Value::Number(u128::from(*bits)),
-        Val::F64(bits) => Value::Number(u128::from(*bits)),
-        Val::V128(bits) => Value::Number(*bits),
-        Val::FuncRef(value) => Value::Reference(value.is_none()),
-        Val::ExternRef(value) => Value::Reference(value.is_none()),
-    }
-}
-
-fn outcome(result: Result<Vec<Value>>) -> Outcome {
-    match result {
-        Ok(values) => Outcome::Values(values),
-        Err(Error::Trap(trap)) if trap.code == TrapCode::StackOverflow => Outcome::Exhausted,
-        Err(Error::Trap(trap)) => Outcome::Trap(trap.code),
-        Err(other) => panic!("neither result nor trap: {other}"),
-    }
-}
-
-/// What a module does here.
-fn ours(engine: &Engine, wasm: &[u8], seed: u64) -> Behaviour {
-    let module = Module::new(engine, wasm).unwrap();
-    let mut store = Store::new(engine, ());
-    let mut behaviour = Behaviour { start: Outcome::Values(vec![]), calls: vec![], globals: vec![], memories: vec![] };
-    let instance = match Linker::new().instantiate(&mut store, &module) {
-        Ok(instance) => instance,
-        Err(error) => {
-            behaviour.start = outcome(Err(error));
-            return behaviour;
-        }
-    };
-    let mut random = Random::new(seed);
-    let mut exports = instance.exports(&mut store);
-    exports.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (name, entity) in &exports {
-        let Some(func) = entity.func() else { continue };
-        let ty = func.ty(&store).unwrap();
-        for _ in 0..CALLS {
-            let params: Vec<_> = ty.params.iter().map(|ty| argument(*ty, &mut random)).collect();
-            let mut results = vec![Val::I32(0); ty.results.len()];
-            let result = func.call(&mut store, &params, &mut results).map(|()| results.iter().map(value).collect());
-            behaviour.calls.push((name.clone(), outcome(result)));
-        }
-    }
-    for (name, entity) in exports {
-        match entity {
-            Extern::Global(global) => behaviour.globals.push((name, value(&global.get(&store).unwrap()))),
-            Extern::Memory(memory) if !memory.ty(&store).unwrap().shared => {
-                let bytes = memory.data(&store).unwrap();
-                behaviour.memories.push((name, bytes.len(), fingerprint(bytes)));
-            }
-            _ => {}
-        }
-    }
-    behaviour
-}
-
-fn wasmi_value(val: &wasmi::Val) -> Value {
-    match val {
-        wasmi::Val::I32(value) => Value::Number(*value as u32 as u128),
-        wasmi::Val::I64(value) => Value::Number(*value as u64 as u128),
-        wasmi::Val::F32(value) => Value::Number(value.to_bits().into()),
-        wasmi::Val::F64(value) => Value::Number(value.to_bits().into()),
-        wasmi::Val::FuncRef(value) => Value::Reference(value.is_null()),
-        wasmi::Val::ExternRef(value) => Value::Reference(value.is_null()),
-        wasmi::Val::V128(_) => unreachable!("modules for the interpreter have no vectors"),
-    }
-}
-
-fn wasmi_outcome(result: Result<Vec<Value>, wasmi::Error>) -> Outcome {
-    use wasmi::TrapCode as Theirs;
-    let error = match result {
-        Ok(values) => return Outcome::Values(values),
-        Err(error) => error,
-    };
-    // An active segment that does not fit is an error of its own.
-    if error.as_trap_code().is_none() && error.to_string().starts_with("out of bounds table access") {
-        return Outcome::Trap(TrapCode::TableOutOfBounds);
-    }
-    Outcome::Trap(match error.as_trap_code() {
-        Some(Theirs::UnreachableCodeReached) => TrapCode::Unreachable,
-        Some(Theirs::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-        Some(Theirs::TableOutOfBounds) => TrapCode::TableOutOfBounds,
-        Some(Theirs::IndirectCallToNull) => TrapCode::UninitializedElement,
-        Some(Theirs::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
-        Some(Theirs::IntegerOverflow) => TrapCode::IntegerOverflow,
-        Some(Theirs::BadConversionToInteger) => TrapCode::InvalidConversionToInteger,
-        Some(Theirs::BadSignature) => TrapCode::IndirectCallTypeMismatch,
-        Some(Theirs::StackOverflow) => return Outcome::Exhausted,
-        other => panic!("the interpreter says {other:?}: {error}"),
-    })
-}
-
-/// What a module does in the interpreter.
-fn theirs(wasm: &[u8], seed: u64) -> Behaviour {
-    let mut config = wasmi::Config::default();
-    config
-        .wasm_multi_memory(true)
-        .wasm_memory64(true)
-        .wasm_wide_arithmetic(true)
-        .wasm_tail_call(true)
-        .wasm_extended_const(true);
-    let engine = wasmi::Engine::new(&config);
-    let module = wasmi::Module::new(&engine, wasm).unwrap();
-    let mut store = wasmi::Store::new(&engine, ());
-    let mut behaviour = Behaviour { start: Outcome::Values(vec![]), calls: vec![], globals: vec![], memories: vec![] };
-    let instance = match wasmi::Linker::<()>::new(&engine).instantiate_and_start(&mut store, &module) {
-        Ok(instance) => instance,
-        Err(error) => {
-            behaviour.start = wasmi_outcome(Err(error));
-            return behaviour;
-        }
-    };
-    let mut random = Random::new(seed);
-    let mut names: Vec<_> = module.exports().map(|export| export.name().to_owned()).collect();
-    names.sort();
-    for name in &names {
-        let Some(func) = instance.get_func(&store, name) else { continue };
-        let ty = func.ty(&store);
-        for _ in 0..CALLS {
-            let params: Vec<_> = ty.params().iter().map(|ty| wasmi_argument(*ty, &mut random)).collect();
-            let mut results = vec![wasmi::Val::I32(0); ty.results().len()];
-            let result =
-                func.call(&mut store, &params, &mut results).map(|()| results.iter().map(wasmi_value).collect());
-            behaviour.calls.push((name.clone(), wasmi_outcome(result)));
-        }
-    }
-    for name in names {
-        if let Some(global) = instance.get_global(&store, &name) {
-            behaviour.globals.push((name, wasmi_value(&global.get(&store))));
-        } else if let Some(memory) = instance.get_memory(&store, &name) {
-            let bytes = memory.data(&store);
-            behaviour.memories.push((name, bytes.len(), fingerprint(bytes)));
-        }
-    }
-    behaviour
-}
-
-fn wasmi_argument(ty: wasmi::ValType, random: &mut Random) -> wasmi::Val {
-    let ours = match ty {
-        wasmi::ValType::I32 => ValType::I32,
-        wasmi::ValType::I64 => ValType::I64,
-        wasmi::ValType::F32 => ValType::F32,
-        wasmi::ValType::F64 => ValType::F64,
-        wasmi::ValType::V128 => ValType::V128,
-        wasmi::ValType::FuncRef => ValType::FUNCREF,
-        wasmi::ValType::ExternRef => ValType::EXTERNREF,
-    };
-    match argument(ours, random) {
-        Val::I32(value) => wasmi::Val::I32(value),
-        Val::I64(value) => wasmi::Val::I64(value),
-        Val::F32(bits) => wasmi::Val::F32(wasmi::F32::from_bits(bits)),
-        Val::F64(bits) => wasmi::Val::F64(wasmi::F64::from_bits(bits)),
-        _ => wasmi::Val::default_for_ty(ty),
-    }
 }
 
 /// Every way that this build has to run a module.
@@ -259,58 +41,20 @@ fn ways() -> Vec<(String, Engine)> {
     ways.collect()
 }
 
-/// The first thing that two behaviours do not have in common.
-fn difference(a: &Behaviour, b: &Behaviour) -> String {
-    fn first<T: std::fmt::Debug + PartialEq>(a: &[T], b: &[T]) -> Option<String> {
-        let position = (0..a.len().max(b.len())).find(|position| a.get(*position) != b.get(*position))?;
-        Some(format!("{position}: {:?} | {:?}", a.get(position), b.get(position)))
-    }
-    let start = (a.start != b.start).then(|| format!("start: {:?} | {:?}", a.start, b.start));
-    start
-        .or_else(|| first(&a.calls, &b.calls))
-        .or_else(|| first(&a.globals, &b.globals))
-        .or_else(|| first(&a.memories, &b.memories))
-        .unwrap_or_default()
-}
-
-/// LLVM's known deviation, to be removed with its cause: where a guest traps in any case, a load whose result is not needed then may be
-/// gone, so that another trap behind it ends the call.
-fn traps_otherwise(expected: &Behaviour, found: &Behaviour) -> bool {
-    let outcomes = |behaviour: &Behaviour| {
-        let calls = behaviour.calls.iter().map(|(_, outcome)| outcome.clone());
-        [behaviour.start.clone()].into_iter().chain(calls).collect::<Vec<_>>()
-    };
-    let pairs = outcomes(expected).into_iter().zip(outcomes(found));
-    matches!(
-        pairs.into_iter().find(|(a, b)| a != b),
-        Some((Outcome::Trap(TrapCode::MemoryOutOfBounds), Outcome::Trap(_)))
-    )
-}
-
-/// Runs modules everywhere; `reference` is what the first way is compared with. Returns how many calls returned values.
-fn compare(config: &wasm_smith::Config, reference: Option<fn(&[u8], u64) -> Behaviour>) -> (usize, usize) {
+/// Runs modules everywhere. Returns how many calls returned values, and how many trapped.
+fn compare(config: &wasm_smith::Config, reference: Option<Reference>) -> (usize, usize) {
     let ways = ways();
     let (mut returned, mut trapped, mut differences) = (0, 0, Vec::new());
     for seed in seeds() {
         let wasm = smith(seed, config);
-        let mut all: Vec<_> = reference.iter().map(|run| ("wasmi", run(&wasm, seed))).collect();
-        all.extend(ways.iter().map(|(name, engine)| (name.as_str(), ours(engine, &wasm, seed))));
-        if reference.is_some() {
-            all.iter_mut().for_each(|(_, behaviour)| behaviour.coarsen());
-        }
-        let (first_name, first) = &all[0];
-        returned += first.calls.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Values(_))).count();
-        trapped += first.calls.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Trap(_))).count();
-        if all.iter().any(|(_, behaviour)| behaviour.is_exhausted()) {
-            continue;
-        }
-        for (name, behaviour) in &all[1..] {
-            if behaviour != first && !(*name == "llvm" && traps_otherwise(first, behaviour)) {
-                if let Ok(folder) = std::env::var("WASMER_DIFFERENTIAL_SAVE") {
-                    std::fs::write(format!("{folder}/{seed}.wasm"), &wasm).unwrap();
-                }
-                differences.push(format!("seed {seed}: {first_name} | {name}: {}", difference(first, behaviour)));
+        let (first, found) = compare_one(&ways, reference, &wasm, seed);
+        returned += first.count(|outcome| matches!(outcome, Outcome::Values(_)));
+        trapped += first.count(|outcome| matches!(outcome, Outcome::Trap(_)));
+        if let Some(found) = found {
+            if let Ok(folder) = std::env::var("WASMER_DIFFERENTIAL_SAVE") {
+                std::fs::write(format!("{folder}/{seed}.wasm"), &wasm).unwrap();
             }
+            differences.push(format!("seed {seed}: {found}"));
         }
     }
     differences.truncate(10);
@@ -320,8 +64,7 @@ fn compare(config: &wasm_smith::Config, reference: Option<fn(&[u8], u64) -> Beha
 
 #[test]
 fn backends_agree_with_an_interpreter() {
-    let config = wasm_smith::Config { simd_enabled: false, threads_enabled: false, ..smith_config() };
-    let (returned, trapped) = compare(&config, Some(theirs));
+    let (returned, trapped) = compare(&interpreter_config(), Some(theirs));
     assert!(returned > 100 && trapped > 20, "{returned} returned, {trapped} trapped");
 }
 

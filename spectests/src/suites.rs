@@ -65,6 +65,11 @@ fn threads() -> WasmFeatures {
     WasmFeatures::WASM2.difference(WasmFeatures::REFERENCE_TYPES) | WasmFeatures::THREADS
 }
 
+/// A proposal that is off unless asked for.
+fn custom_page_sizes() -> WasmFeatures {
+    default_features() | WasmFeatures::CUSTOM_PAGE_SIZES
+}
+
 /// Every suite.
 pub const SUITES: &[Suite] = &[
     Suite { name: "wg-2.0", features: wasm2, source: Source::Folder, totals: (148, 52_230), kinds: &[] },
@@ -90,6 +95,13 @@ pub const SUITES: &[Suite] = &[
         features: default_features,
         source: Source::Folder,
         totals: (1, 107),
+        kinds: &[],
+    },
+    Suite {
+        name: "proposals/custom-page-sizes",
+        features: custom_page_sizes,
+        source: Source::Folder,
+        totals: (5, 164),
         kinds: &[],
     },
     Suite {

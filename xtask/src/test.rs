@@ -81,6 +81,7 @@ const STEPS: &[(&str, Step)] = &[
     ("deny", deny),
     ("clippy", clippy),
     ("features", features),
+    ("fuzz", fuzz),
     ("docs", docs),
     ("programs", obtain_programs),
     ("test", test),
@@ -193,7 +194,8 @@ fn find_llvm(plan: &mut Plan) -> Result<String> {
 }
 
 fn format(plan: &mut Plan) -> Result<String> {
-    shell::run(plan.bare_cargo().args(["fmt", "--all", "--check"])).map(|_| String::new())
+    shell::run(plan.bare_cargo().args(["fmt", "--all", "--check"]))?;
+    shell::run(plan.bare_cargo().args(["fmt", "--check", FUZZ_MANIFEST])).map(|_| String::new())
 }
 
 fn deny(plan: &mut Plan) -> Result<String> {
@@ -227,6 +229,17 @@ fn features(plan: &mut Plan) -> Result<String> {
         shell::run(cargo.args(["--", "-D", "warnings"]))?;
     }
     Ok(String::new())
+}
+
+/// The fuzz targets are a package of their own, see its README.
+const FUZZ_MANIFEST: &str = "--manifest-path=fuzz/Cargo.toml";
+
+/// They must compile, with this compiler and without a fuzzer.
+fn fuzz(plan: &mut Plan) -> Result<String> {
+    let mut cargo = plan.bare_cargo();
+    // What they depend on has been built there already.
+    cargo.args(["clippy", "--locked", "--all-targets", "--no-default-features", "--target-dir=target", FUZZ_MANIFEST]);
+    shell::run(cargo.args(["--", "-D", "warnings"])).map(|_| String::new())
 }
 
 /// Of the internals too: they are what the documentation of most crates is for, so it may also link to them.

@@ -56,12 +56,22 @@ pub(crate) fn smith_config() -> wasm_smith::Config {
     }
 }
 
+/// The same without what the interpreter `wasmi` lacks.
+pub(crate) fn interpreter_config() -> wasm_smith::Config {
+    wasm_smith::Config { simd_enabled: false, threads_enabled: false, ..smith_config() }
+}
+
 /// A random module whose functions end. Every tenth one is large.
 pub(crate) fn smith(seed: u64, config: &wasm_smith::Config) -> Vec<u8> {
     let bytes = Random::new(seed).bytes(if seed % 10 == 9 { 32 << 10 } else { 4 << 10 });
-    let mut module = wasm_smith::Module::new(config.clone(), &mut Unstructured::new(&bytes)).expect("enough bytes");
+    smith_from(&bytes, config).expect("enough bytes")
+}
+
+/// The module, with functions that end, that these bytes decide on; none if they do not suffice.
+pub(crate) fn smith_from(bytes: &[u8], config: &wasm_smith::Config) -> Option<Vec<u8>> {
+    let mut module = wasm_smith::Module::new(config.clone(), &mut Unstructured::new(bytes)).ok()?;
     module.ensure_termination(1000).expect("all bodies were generated");
-    module.to_bytes()
+    Some(module.to_bytes())
 }
 
 /// Modules of the specification's suite, at most one of each file.
@@ -75,6 +85,56 @@ pub(crate) fn suite() -> Vec<Vec<u8>> {
         modules.max_by_key(|wasm| if wasm.len() < 20_000 { wasm.len() } else { 0 })
     };
     spec(SpecVersion::Latest).filter_map(first).filter(|wasm| wasm.len() < 20_000).collect()
+}
+
+/// Small modules that use something of everything.
+pub(crate) const BASES: [&str; 5] = [
+    r#"(module $loops (memory (export "m") 1 20) (data (i32.const 100) "some bytes") (data $p "passive")
+        (func (export "sum") (param i32) (result i32) (local i32)
+            (loop $l (local.set 1 (i32.add (local.get 1) (i32.load8_u (local.get 0))))
+                (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+            (local.get 1))
+        (func (export "grow") (result i32) (memory.grow (i32.const 1)))
+        (func (export "fill") (memory.fill (i32.const 0) (i32.const 7) (i32.const 1000)))
+        (func (export "init") (memory.init $p (i32.const 0) (i32.const 0) (i32.const 7)) (data.drop $p)))"#,
+    r#"(module $tables (type $u (func (param i32) (result i32))) (table $t (export "t") 8 20 funcref)
+        (elem (i32.const 1) $a $b) (elem $e func $a $b)
+        (func $a (type $u) (i32.add (local.get 0) (i32.const 1)))
+        (func $b (type $u) (i32.mul (local.get 0) (i32.const 3)))
+        (func (export "call") (param i32) (result i32) (call_indirect (type $u) (i32.const 5) (local.get 0)))
+        (func (export "grow") (result i32) (table.grow (ref.func $a) (i32.const 2)))
+        (func (export "init") (table.init $t $e (i32.const 3) (i32.const 0) (i32.const 2)))
+        (func (export "copy") (table.copy (i32.const 4) (i32.const 1) (i32.const 2))))"#,
+    r#"(module $control (global $g (export "g") (mut i64) (i64.const 5)) (start $s) (func $s (global.set $g (i64.const 6)))
+        (func (export "switch") (param i32) (result i32)
+            (block $a (block $b (block $c (br_table $a $b $c $a (local.get 0))) (return (i32.const 1))) (return (i32.const 2)))
+            (i32.const 3))
+        (func $fib (export "fib") (param i32) (result i32)
+            (if (result i32) (i32.lt_u (local.get 0) (i32.const 2)) (then (local.get 0))
+                (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1))) (call $fib (i32.sub (local.get 0) (i32.const 2)))))))
+        (func (export "multi") (result i32 i64 f32 f64) (i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4))
+        (func (export "convert") (param f64) (result i32) (i32.trunc_f64_s (local.get 0)))
+        (func $tail (export "tail") (param i32) (result i32)
+            (if (result i32) (local.get 0) (then (return_call $tail (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 9)))))"#,
+    r#"(module $simd (memory 1) (memory $two 1 3)
+        (func (export "v") (param v128 v128) (result v128)
+            (i32x4.add (i8x16.swizzle (local.get 0) (local.get 1)) (v128.load offset=16 (i32.const 8))))
+        (func (export "lanes") (param i32) (result i64) (i64x2.extract_lane 1 (i32x4.splat (local.get 0))))
+        (func (export "copy") (memory.copy $two 0 (i32.const 1) (i32.const 2) (i32.const 100)))
+        (func (export "atomic") (result i32) (i32.atomic.rmw.add (i32.const 8) (i32.const 1))))"#,
+    r#"(module $imports (import "env" "f" (func $f (param i32) (result i64))) (import "env" "m" (memory 1 9))
+        (import "env" "t" (table 4 funcref)) (import "env" "g" (global $g (mut i32)))
+        (elem (i32.const 0) $f $own) (data (i32.const 9) "abc")
+        (func $own (export "own") (result i64) (call $f (global.get $g)))
+        (func (export "ref") (result funcref externref) (ref.func $f) (ref.null extern)))"#,
+];
+
+/// Modules to damage.
+pub(crate) fn bases() -> Vec<Vec<u8>> {
+    let mut bases: Vec<_> = BASES.iter().cycle().take(40).map(|wat| wat::parse_str(wat).expect("valid text")).collect();
+    bases.extend((0..60).map(|seed| smith(seed, &smith_config())));
+    bases.extend(suite());
+    bases
 }
 
 /// Numbers that a count, a size or an index should not be.

@@ -1,0 +1,4 @@
+//! Damaged images.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wasmer_fuzz::images(bytes));

@@ -1,0 +1,4 @@
+//! Modules that may be anything.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wasmer_fuzz::modules(bytes));
