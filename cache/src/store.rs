@@ -133,7 +133,7 @@ impl Cache {
         MemoRecord::decode(&text).filter(|memo| memo.identity == *identity).map(|memo| memo.content)
     }
 
-    /// Remembers the hash of a module file. `before` is its identity before it was read, `hashed_from` the time then.
+    /// Remembers the hash of a module file. `before` is its identity before it was read.
     ///
     /// Keeps nothing if the file could have changed unseen.
     pub fn remember(&self, file: &File, before: &FileIdentity, content: &ContentHash) -> Result<(), CacheError> {

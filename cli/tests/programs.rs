@@ -3,9 +3,13 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::UNIX_EPOCH;
+
+#[path = "command/programs.rs"]
+mod shared;
+
+use shared::{cache, program, repository};
 
 const WASMER: &str = env!("CARGO_BIN_EXE_wasmer");
 
@@ -57,40 +61,6 @@ impl Run {
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         outcome.stdout
     }
-}
-
-/// A cache that these tests share, so that each program is compiled once; another build of the command gets another one, since a
-/// compiler that was changed a minute ago makes other code under the same version.
-fn cache() -> PathBuf {
-    let binary = fs::metadata(WASMER).expect("the command is built");
-    let built = binary.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    let name = format!("programs-{}-{}", binary.len(), built.as_nanos());
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    for other in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let stale = other.file_name().to_string_lossy().starts_with("programs-") && other.file_name() != *name;
-        if stale {
-            fs::remove_dir_all(other.path()).ok();
-        }
-    }
-    parent.join(name)
-}
-
-/// A file of the repository.
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
-
-/// One of the programs that are not in the repository.
-fn program(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("WASMER_PROGRAMS_DIR").map_or_else(|| repository("target/programs"), PathBuf::from);
-    let path = folder.join(format!("{name}.wasm"));
-    if path.exists() {
-        return Some(path);
-    }
-    let missing = format!("`{name}` is missing; `cargo xtask programs {name}` obtains it");
-    assert!(std::env::var_os("WASMER_PROGRAMS_REQUIRED").is_none(), "{missing}");
-    eprintln!("skipped: {missing}");
-    None
 }
 
 /// A folder with these files, and the option that grants it to the guest as `/w`.

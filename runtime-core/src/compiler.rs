@@ -30,7 +30,7 @@ pub enum Abi {
     Cranelift = 0,
     /// Singlepass' own convention.
     Singlepass = 1,
-    /// LLVM's `tailcc`.
+    /// C's, with a buffer for what does not fit registers.
     Llvm = 2,
     /// No wasm entry at all: a host function.
     Host = 15,

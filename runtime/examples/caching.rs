@@ -16,6 +16,7 @@ const PLUGIN: &str = r#"
 
 /// Runs the example.
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // ANCHOR: caching
     // A program would use `CacheConfig::default_dir()`; the example leaves nothing behind.
     let dir = std::env::temp_dir().join(format!("wasmer-example-{}", std::process::id()));
     let cache = Cache::open(CacheConfig::new(&dir))?;
@@ -33,6 +34,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             report.compile
         );
         outcomes.push(report.outcome);
+        // ANCHOR_END: caching
 
         let mut store = Store::new(&engine, ());
         let instance = Linker::new().instantiate(&mut store, &module)?;

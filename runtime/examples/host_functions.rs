@@ -60,6 +60,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         results[0] = Val::I64(params.iter().filter_map(Val::i64).sum());
         Ok(())
     })?;
+    // ANCHOR: fail
     linker.func_wrap("host", "spend", |mut caller: Caller<'_, Account>, price: i32| {
         let account = caller.data_mut();
         if price > account.coins {
@@ -68,6 +69,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         account.coins -= price;
         Ok(account.coins)
     })?;
+    // ANCHOR_END: fail
 
     let mut store = Store::new(&engine, Account { calls: 0, coins: 100 });
     let instance = linker.instantiate(&mut store, &module)?;

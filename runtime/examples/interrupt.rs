@@ -23,6 +23,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut store = Store::new(&engine, ());
     let instance = Linker::new().instantiate(&mut store, &module)?;
 
+    // ANCHOR: interrupt
     let handle = store.interrupt_handle();
     let timer = thread::spawn(move || {
         thread::sleep(Duration::from_millis(50));
@@ -37,6 +38,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{backtrace}");
     }
     assert_eq!(error.as_trap().map(|trap| trap.code), Some(TrapCode::Interrupted));
+    // ANCHOR_END: interrupt
     timer.join().map_err(|_| "the timer panicked")?;
 
     // The store stays usable once the interrupt is forgotten.

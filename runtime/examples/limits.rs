@@ -19,12 +19,14 @@ const GREEDY: &str = r#"
 /// Runs the example.
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let backend = Backend::default_backend().ok_or("this build contains no backend")?;
+    // ANCHOR: limits
     // The stack belongs to the engine, everything else to the store.
     let engine = Engine::new(backend.config()?.stack_bytes(256 << 10))?;
     let module = Module::new(&engine, &wat::parse_str(GREEDY)?)?;
 
     let limits = StoreLimits { memory_bytes_max: 1 << 20, instances_max: 1, ..StoreLimits::default() };
     let mut store = Store::with_limits(&engine, (), limits);
+    // ANCHOR_END: limits
     let linker = Linker::new();
     let instance = linker.instantiate(&mut store, &module)?;
 

@@ -1,20 +1,33 @@
 //! A WebAssembly runtime with three swappable compilers and a cache of compiled artifacts.
 //!
-//! ```no_run
-//! use wasmer_runtime::{Engine, Linker, Module, Store};
+//! ```
+//! use wasmer_runtime::{Linker, Module, Store, StoreLimits};
 //!
-//! # fn main() -> wasmer_runtime::Result<()> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // In the text format; a program would read a `.wasm` file.
+//! let wasm = wat::parse_str(
+//!     r#"(module
+//!         (import "host" "double" (func $double (param i32) (result i32)))
+//!         (func (export "run") (param i32) (result i32) (call $double (local.get 0))))"#,
+//! )?;
 //! let engine = wasmer_runtime::default_engine()?;
-//! let module = Module::new(&engine, &std::fs::read("plugin.wasm").expect("the plugin is there"))?;
+//! let module = Module::new(&engine, &wasm)?;
+//!
 //! let mut linker = Linker::new();
 //! linker.func_wrap("host", "double", |value: i32| value * 2)?;
-//! let mut store = Store::new(&engine, ());
+//!
+//! let limits = StoreLimits { memory_bytes_max: 16 << 20, ..StoreLimits::default() };
+//! let mut store = Store::with_limits(&engine, (), limits);
 //! let instance = linker.instantiate(&mut store, &module)?;
 //! let run = instance.typed_func::<i32, i32>(&mut store, "run")?;
 //! assert_eq!(run.call(&mut store, 21)?, 42);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! An [`Engine`] is a compiler with its settings, a [`Module`] compiled code; both are shared between threads. A [`Store`] owns instances and the
+//! data that host functions work on; one thread at a time uses it. A [`Linker`] resolves imports by name. A call fails with [`Error::Trap`] (the
+//! guest's fault) or [`Error::Host`] (what a host function returned), each with a backtrace.
 //!
 //! # Cargo features
 //! `cranelift` (default), `singlepass` and `llvm` build a compiler in; `cache` (default) and `wasi` (default) the store of

@@ -14,6 +14,10 @@ mod interrupt;
 mod limits;
 #[path = "../examples/memory_exchange.rs"]
 mod memory_exchange;
+#[path = "../examples/plugin.rs"]
+mod plugin;
+#[path = "../examples/wasi.rs"]
+mod wasi;
 
 #[test]
 fn the_example_hello_runs() {
@@ -48,4 +52,14 @@ fn the_example_limits_runs() {
 #[test]
 fn the_example_interrupt_runs() {
     interrupt::main().unwrap();
+}
+
+#[test]
+fn the_example_plugin_runs() {
+    plugin::main().unwrap();
+}
+
+#[test]
+fn the_example_wasi_runs() {
+    wasi::main().unwrap();
 }

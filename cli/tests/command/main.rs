@@ -3,4 +3,5 @@
 mod cache;
 mod common;
 mod guide;
+mod programs;
 mod run;

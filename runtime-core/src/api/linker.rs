@@ -134,7 +134,7 @@ impl<T: 'static> Linker<T> {
         Some(Self::materialise(store.store_inner_mut(), definition))
     }
 
-    /// Gives every import of `module` that has no definition a function that traps as `unreachable` when called.
+    /// Gives every import of `module` that has no definition a function that fails when called, naming the import ([`Error::Host`]).
     /// Imports of other kinds stay undefined.
     pub fn define_unknown_functions_as_traps(&mut self, module: &Module) -> Result<()> {
         for import in module.imports() {

@@ -28,7 +28,7 @@ pub struct Translation<'a> {
 }
 
 /// What is accepted when nothing else is said: WebAssembly 3.0 without exceptions and garbage collection, plus
-/// wide arithmetic.
+/// threads and wide arithmetic.
 pub fn default_features() -> WasmFeatures {
     WasmFeatures::WASM2
         | WasmFeatures::TAIL_CALL

@@ -1,7 +1,7 @@
 //! Signal handlers: faults in compiled code become traps, and interrupts reach running code.
 //!
-//! A signal is ours if the thread was on a wasm stack (or its guard region) with an activation, and its program counter is in
-//! registered code. Every other one goes to the handler that was there before.
+//! A signal is ours if the thread was on a wasm stack with an activation, and either its program counter is in registered code or the
+//! stack's guard region was accessed. Every other one goes to the handler that was there before.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

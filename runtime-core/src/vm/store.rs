@@ -98,21 +98,17 @@ impl StoreVm {
             wasm_sp: null_mut(),
             exit_fp: null(),
             exit_pc: null(),
-            owner: null_mut(),
             tail_args: [RawValue::ZERO; TAIL_ARGS_MAX],
         };
         let shared = Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicI32::new(0) });
-        let mut store = Box::new(Self {
+        Box::new(Self {
             shared,
             stack_bytes,
             pending: None,
             adapters: HashMap::new(),
             adapter_storage: Vec::new(),
             limits,
-        });
-        // SAFETY: nobody else knows the context yet.
-        unsafe { (*store.context()).owner = &mut *store };
-        store
+        })
     }
 
     /// What compiled code points to.

@@ -113,8 +113,6 @@ pub struct VMStoreContext {
     pub exit_fp: *const c_void,
     /// Return address into that frame's code.
     pub exit_pc: *const c_void,
-    /// The store that this belongs to.
-    pub owner: *mut crate::vm::store::StoreVm,
     /// Arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere:
     /// the caller's frame is gone when the callee reads them.
     pub tail_args: [RawValue; TAIL_ARGS_MAX],
