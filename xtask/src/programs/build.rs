@@ -1,5 +1,6 @@
 //! Fetching sources with cargo, compiling C with the Python package `ziglang`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,8 +8,18 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::table::{CProgram, CRATES, Origin, Program};
+use super::table::{CRATES, Origin, Program};
 use crate::{shell, wheels};
+
+/// A C program as a compiler gets it.
+pub(crate) struct Sources {
+    /// Where the compiler is to run.
+    pub(crate) folder: PathBuf,
+    /// Flags and files.
+    pub(crate) arguments: Vec<OsString>,
+    /// Flags for WASI alone.
+    wasi_flags: &'static [&'static str],
+}
 
 /// Where things are fetched to and built.
 pub(crate) struct Workshop {
@@ -31,19 +42,46 @@ impl Workshop {
                 fs::copy(packages.join(file), path).with_context(|| format!("cannot copy `{file}` of `{package}`"))?;
                 Ok(())
             }
-            Origin::C(source) => self.compile_c(source, path),
             Origin::Rust(source) => self.compile_rust(source, path),
+            Origin::C(_) | Origin::Kernel(_) => {
+                let sources = self.sources(program)?.context("this program has no sources")?;
+                self.compile_c(&sources, path)
+            }
         }
     }
 
-    fn compile_c(&self, program: &CProgram, path: &Path) -> Result<()> {
-        // The sources are named relative to their folder, so that no path of this machine gets into the module.
+    fn compile_c(&self, sources: &Sources, path: &Path) -> Result<()> {
         let mut zig = self.c_compiler()?;
-        zig.current_dir(self.crate_folder(program.package)?.join(program.folder));
-        zig.args(["-Wl,--strip-all", "-I."]).args(program.flags);
-        zig.args(program.own.map(|own| self.own_source(own)));
-        zig.args(program.sources).arg("-o").arg(path);
-        shell::run(&mut zig).map(drop)
+        zig.current_dir(&sources.folder).arg("-Wl,--strip-all").args(sources.wasi_flags).args(&sources.arguments);
+        shell::run(zig.arg("-o").arg(path)).map(drop)
+    }
+
+    /// What a program is compiled from; `None` where its sources are not in C.
+    pub(crate) fn sources(&self, program: &Program) -> Result<Option<Sources>> {
+        match &program.origin {
+            Origin::Wheel { .. } | Origin::Rust(_) => Ok(None),
+            Origin::C(source) => {
+                // The sources are named relative to their folder, so that no path of this machine gets into the module.
+                let folder = self.crate_folder(source.package)?.join(source.folder);
+                let mut arguments = vec!["-I.".into()];
+                arguments.extend(source.flags.iter().map(OsString::from));
+                arguments.extend(source.own.map(|own| self.own_source(own).into_os_string()));
+                for name in source.sources {
+                    arguments.extend(expand(&folder, name)?.into_iter().map(OsString::from));
+                }
+                Ok(Some(Sources { folder, arguments, wasi_flags: source.wasi_flags }))
+            }
+            Origin::Kernel(wasi_flags) => {
+                // The same digits everywhere: no machine may fuse a multiplication with an addition.
+                let arguments = ["-std=gnu17".into(), "-ffp-contract=off".into(), format!("{}.c", program.name).into()];
+                Ok(Some(Sources { folder: self.kernels(), arguments: arguments.into(), wasi_flags }))
+            }
+        }
+    }
+
+    /// The folder of the sources of kernels.
+    pub(super) fn kernels(&self) -> PathBuf {
+        self.root.join("benches/programs")
     }
 
     /// Compiles a source of ours to an object.
@@ -89,6 +127,17 @@ impl Workshop {
     }
 }
 
+/// The files that a name stands for: itself, or with `*.c` as its last part all sources of the folder.
+fn expand(root: &Path, name: &str) -> Result<Vec<String>> {
+    let Some(folder) = name.strip_suffix("*.c") else { return Ok(vec![name.to_owned()]) };
+    let entries = fs::read_dir(root.join(folder)).with_context(|| format!("`{folder}` has no sources"))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut files: Vec<_> = names.filter(|name| name.ends_with(".c")).map(|name| format!("{folder}{name}")).collect();
+    // So that the linker sees them in the same order on every machine.
+    files.sort();
+    Ok(files)
+}
+
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -98,4 +147,20 @@ struct Metadata {
 struct Package {
     name: String,
     manifest_path: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_all_sources_of_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.c", "a.c", "a.h"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(expand(folder.path(), "*.c").unwrap(), ["a.c", "b.c"]);
+        assert_eq!(expand(folder.path(), "x.c").unwrap(), ["x.c"]);
+        assert!(expand(folder.path(), "none/*.c").is_err());
+    }
 }

@@ -2,6 +2,7 @@
 //! are fetched, into `target/programs/`, by the package's name and version, and checked against a hash.
 
 mod build;
+mod kernels;
 mod rust;
 mod table;
 
@@ -11,14 +12,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use build::Workshop;
-use table::{PROGRAMS, Program};
+pub(crate) use build::Workshop;
+use kernels::KERNELS;
+pub(crate) use table::Program;
+use table::{MEASURED, Origin, PROGRAMS};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Fetch and build nothing; fail when a program is missing or not what it should be.
     #[arg(long)]
     check: bool,
+    /// Also what only benchmarks run: compute kernels and a few more programs.
+    #[arg(long)]
+    kernels: bool,
     /// Only these programs.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
@@ -26,18 +32,17 @@ pub(crate) struct Options {
 
 /// The command: obtains the programs and lists them.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    let unknown = options.names.iter().find(|name| PROGRAMS.iter().all(|program| program.name != **name));
-    if let Some(name) = unknown {
-        let known: Vec<_> = PROGRAMS.iter().map(|program| program.name).collect();
-        bail!("there is no program `{name}`\nhint: there are {}", known.join(", "));
+    for name in &options.names {
+        find(name)?;
     }
-    let chosen = PROGRAMS
-        .iter()
-        .filter(|program| options.names.is_empty() || options.names.iter().any(|name| name == program.name));
+    let chosen = all().filter(|program| match options.names.is_empty() {
+        true => options.kernels || PROGRAMS.iter().any(|common| common.name == program.name),
+        false => options.names.iter().any(|name| name == program.name),
+    });
     let mut failures = 0;
     for program in chosen {
-        let path = folder(root).join(format!("{}.wasm", program.name));
-        let result = if options.check { check(program, &path) } else { obtain(root, program) };
+        let path = path(root, program);
+        let result = if options.check { check(root, program, &path) } else { obtain(root, program).map(drop) };
         match result.and_then(|()| Ok(fs::metadata(&path)?.len())) {
             Ok(bytes) => println!("{:10} {:9} KiB  {}  {}", program.name, bytes / 1024, program.about, path.display()),
             Err(error) => {
@@ -50,36 +55,68 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     if failures == 0 { Ok(()) } else { bail!("{failures} of the programs are missing") }
 }
 
-/// Obtains all programs. What could not be had is returned by name, each with the reason.
+/// Every program that there is.
+pub(crate) fn all() -> impl Iterator<Item = &'static Program> {
+    PROGRAMS.iter().chain(MEASURED).chain(KERNELS)
+}
+
+/// The compute kernels.
+pub(crate) fn kernels() -> &'static [Program] {
+    KERNELS
+}
+
+/// The program of that name.
+pub(crate) fn find(name: &str) -> Result<&'static Program> {
+    all().find(|program| program.name == name).with_context(|| {
+        let known: Vec<_> = all().map(|program| program.name).collect();
+        format!("there is no program `{name}`\nhint: there are {}", known.join(", "))
+    })
+}
+
+/// Obtains all programs that tests run. What could not be had is returned by name, each with the reason.
 pub(crate) fn obtain_all(root: &Path) -> Vec<(&'static str, anyhow::Error)> {
     let try_one = |program: &Program| obtain(root, program).err().map(|error| (program.name, error));
     PROGRAMS.iter().filter_map(try_one).collect()
 }
 
-fn folder(root: &Path) -> PathBuf {
+pub(crate) fn folder(root: &Path) -> PathBuf {
     root.join("target/programs")
 }
 
-/// Makes sure that a program is there and is what it should be.
-fn obtain(root: &Path, program: &Program) -> Result<()> {
-    let folder = folder(root);
-    fs::create_dir_all(&folder)?;
-    let path = folder.join(format!("{}.wasm", program.name));
-    if check(program, &path).is_ok() {
-        return Ok(());
+/// Where the module of a program is, or will be.
+fn path(root: &Path, program: &Program) -> PathBuf {
+    folder(root).join(format!("{}.wasm", program.name))
+}
+
+/// Makes sure that a program is there and is what it should be. Returns where.
+pub(crate) fn obtain(root: &Path, program: &Program) -> Result<PathBuf> {
+    fs::create_dir_all(folder(root))?;
+    let path = path(root, program);
+    if check(root, program, &path).is_ok() {
+        return Ok(path);
     }
     // Under another name until it is known to be right.
     let unfinished = path.with_extension("part");
-    let made = Workshop::new(root, &folder).make(program, &unfinished);
-    made.and_then(|()| check(program, &unfinished)).with_context(|| format!("cannot obtain `{}`", program.name))?;
+    let made = Workshop::new(root, &folder(root)).make(program, &unfinished);
+    made.and_then(|()| check(root, program, &unfinished))
+        .with_context(|| format!("cannot obtain `{}`", program.name))?;
     fs::rename(&unfinished, &path)?;
-    Ok(())
+    Ok(path)
 }
 
-fn check(program: &Program, path: &Path) -> Result<()> {
+fn check(root: &Path, program: &Program, path: &Path) -> Result<()> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     if !bytes.starts_with(b"\0asm") {
         bail!("`{}` is not a WebAssembly module", path.display());
+    }
+    if let Origin::Kernel(_) = program.origin {
+        let modified = |path: &Path| fs::metadata(path)?.modified();
+        let sources = Workshop::new(root, &folder(root)).kernels();
+        for source in [sources.join("kernel.h"), sources.join(format!("{}.c", program.name))] {
+            if modified(&source)? > modified(path)? {
+                bail!("`{}` is older than `{}`", path.display(), source.display());
+            }
+        }
     }
     let Some(expected) = program.sha256 else { return Ok(()) };
     let actual = hex(&Sha256::digest(&bytes));
@@ -97,12 +134,12 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::wheels::WHEELS;
-    use table::{CRATES, Origin};
+    use table::CRATES;
 
     #[test]
     fn every_program_has_a_name_of_its_own_and_a_pinned_origin() {
-        for (at, program) in PROGRAMS.iter().enumerate() {
-            assert!(PROGRAMS[..at].iter().all(|other| other.name != program.name), "{}", program.name);
+        for (at, program) in all().enumerate() {
+            assert!(all().take(at).all(|other| other.name != program.name), "{}", program.name);
             match &program.origin {
                 Origin::Wheel { package, .. } => {
                     assert!(WHEELS.iter().any(|wheel| wheel.name == *package), "{package}")
@@ -111,9 +148,11 @@ mod tests {
                     assert!(CRATES.iter().any(|(name, _)| *name == source.package), "{}", source.package)
                 }
                 Origin::Rust(source) => assert!(source.version.split('.').count() == 3, "{}", source.package),
+                Origin::Kernel(_) => {}
             }
-            // What is not fetched or compiled by a pinned compiler cannot have a hash.
-            assert_eq!(program.sha256.is_none(), matches!(program.origin, Origin::Rust(_)), "{}", program.name);
+            // What is not compiled by a pinned compiler cannot have a hash; sources of ours may change.
+            let unpinned = matches!(program.origin, Origin::Rust(_) | Origin::Kernel(_));
+            assert_eq!(program.sha256.is_none(), unpinned, "{}", program.name);
             assert!(program.sha256.is_none_or(|hash| hash.len() == 64));
         }
     }
@@ -122,15 +161,16 @@ mod tests {
     fn a_damaged_program_is_not_accepted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.wasm");
+        let root = folder.path();
         let pinned = |sha256| Program { sha256, ..sample() };
-        assert!(check(&pinned(None), &path).is_err(), "missing");
+        assert!(check(root, &pinned(None), &path).is_err(), "missing");
         fs::write(&path, b"MZ").unwrap();
-        assert!(check(&pinned(None), &path).is_err(), "not a module");
+        assert!(check(root, &pinned(None), &path).is_err(), "not a module");
         fs::write(&path, b"\0asm\x01\0\0\0").unwrap();
-        assert!(check(&pinned(None), &path).is_ok());
+        assert!(check(root, &pinned(None), &path).is_ok());
         let right = "93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476";
-        check(&pinned(Some(right)), &path).unwrap();
-        assert!(check(&pinned(Some(&right.replace('9', "0").leak()[..])), &path).is_err(), "another hash");
+        check(root, &pinned(Some(right)), &path).unwrap();
+        assert!(check(root, &pinned(Some(&right.replace('9', "0").leak()[..])), &path).is_err(), "another hash");
     }
 
     fn sample() -> Program {

@@ -10,6 +10,16 @@ pub(crate) struct Program {
     pub(crate) sha256: Option<&'static str>,
 }
 
+impl Program {
+    /// Whether it is compiled from C, so that a native program can be, too.
+    pub(crate) fn is_c(&self) -> bool {
+        match self.origin {
+            Origin::C(_) | Origin::Kernel(_) => true,
+            Origin::Wheel { .. } | Origin::Rust(_) => false,
+        }
+    }
+}
+
 /// How a program is obtained.
 pub(crate) enum Origin {
     /// A file of a Python package.
@@ -18,6 +28,8 @@ pub(crate) enum Origin {
     C(CProgram),
     /// A program of a Rust package, compiled with Debian's compiler.
     Rust(RustProgram),
+    /// `benches/programs/<name>.c`, compiled by the package `ziglang` with these flags.
+    Kernel(&'static [&'static str]),
 }
 
 /// Sources in a Rust package that carries a C library, and a file of ours beside them.
@@ -26,10 +38,13 @@ pub(crate) struct CProgram {
     pub(crate) package: &'static str,
     /// Folder in the package that holds the sources; also where headers are looked for.
     pub(crate) folder: &'static str,
+    /// `*.c` in the place of a name stands for all sources of that folder.
     pub(crate) sources: &'static [&'static str],
     /// A source in `xtask/programs/`.
     pub(crate) own: Option<&'static str>,
     pub(crate) flags: &'static [&'static str],
+    /// Flags for WASI alone; a native program is built without them.
+    pub(crate) wasi_flags: &'static [&'static str],
 }
 
 /// A Rust package with a program of the same name.
@@ -41,8 +56,14 @@ pub(crate) struct RustProgram {
 }
 
 /// Rust packages whose sources are used: name, version. Cargo checks them against the registry.
-pub(crate) const CRATES: &[(&str, &str)] = &[("libsqlite3-sys", "0.40.0"), ("rquickjs-sys", "0.14.0")];
+pub(crate) const CRATES: &[(&str, &str)] = &[
+    ("libsqlite3-sys", "0.40.0"),
+    ("lua-src", "551.1.0"),
+    ("rquickjs-sys", "0.14.0"),
+    ("zstd-sys", "2.1.3+zstd.1.5.7"),
+];
 
+/// What tests and benchmarks run.
 pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         name: "python",
@@ -67,13 +88,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
             folder: "sqlite3",
             sources: &["sqlite3.c"],
             own: Some("sqlite.c"),
-            flags: &[
-                "-DSQLITE_THREADSAFE=0",
-                "-DSQLITE_OMIT_LOAD_EXTENSION",
-                "-DSQLITE_OMIT_WAL",
-                "-D_WASI_EMULATED_GETPID",
-                "-lwasi-emulated-getpid",
-            ],
+            flags: &["-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION", "-DSQLITE_OMIT_WAL"],
+            wasi_flags: &["-D_WASI_EMULATED_GETPID", "-lwasi-emulated-getpid"],
         }),
         sha256: Some("37a9327ff6bf719c97c98f5ad7026533253bd19d229170e757fe00f74680828d"),
     },
@@ -94,8 +110,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
                 "gen/standalone.c",
             ],
             own: None,
-            flags: &[
-                "-D_GNU_SOURCE",
+            flags: &["-D_GNU_SOURCE"],
+            wasi_flags: &[
                 "-D_WASI_EMULATED_PROCESS_CLOCKS",
                 "-D_WASI_EMULATED_SIGNAL",
                 "-lwasi-emulated-process-clocks",
@@ -115,4 +131,43 @@ pub(crate) const PROGRAMS: &[Program] = &[
         }),
         sha256: None,
     },
+];
+
+/// What only benchmarks run, beside [`KERNELS`].
+pub(crate) const MEASURED: &[Program] = &[
+    Program {
+        name: "lua",
+        about: "the interpreter of Lua 5.4, without errors that a script can catch",
+        origin: Origin::C(CProgram {
+            package: "lua-src",
+            folder: "lua-5.4.9",
+            sources: &["*.c"],
+            own: Some("lua.c"),
+            // What Lua does for errors by default, jumping out of functions, needs exceptions in WebAssembly.
+            flags: &["-DLUAI_THROW(L,c)=abort()", "-DLUAI_TRY(L,c,a)={ a }", "-Dluai_jmpbuf=int"],
+            wasi_flags: &[
+                // The header is an error without exceptions; nothing of it is used.
+                "-D_SETJMP_H",
+                "-D_WASI_EMULATED_PROCESS_CLOCKS",
+                "-D_WASI_EMULATED_SIGNAL",
+                "-lwasi-emulated-process-clocks",
+                "-lwasi-emulated-signal",
+            ],
+        }),
+        sha256: Some("dc1121e299a73e631d475eeeaf8cee56987bade2f72663f69dbc8fe7c13701a2"),
+    },
+    Program {
+        name: "zstd",
+        about: "the compressor Zstandard 1.5",
+        origin: Origin::C(CProgram {
+            package: "zstd-sys",
+            folder: "zstd/lib",
+            sources: &["common/*.c", "compress/*.c", "decompress/*.c"],
+            own: Some("zstd.c"),
+            flags: &["-DZSTD_DISABLE_ASM"],
+            wasi_flags: &[],
+        }),
+        sha256: Some("8f90cab7e0ca9949ea5cf323bf8eb1484d082a31b370af0da599100cba3d737a"),
+    },
+    Program { name: "hello", about: "prints a line", origin: Origin::Kernel(&[]), sha256: None },
 ];
