@@ -1,6 +1,7 @@
-//! The commands of the project: `cargo xtask test`, `programs`, `tidy` and `deps`.
+//! The commands of the project: `cargo xtask test`, `programs`, `dist`, `tidy` and `deps`.
 
 mod deps;
+mod dist;
 mod licences;
 mod llvm;
 mod programs;
@@ -28,6 +29,8 @@ enum Command {
     Test(test::Options),
     /// Fetch or build the real programs that tests and benchmarks run, and list them.
     Programs(programs::Options),
+    /// Make the archives of a release and the list of their checksums.
+    Dist(dist::Options),
     /// Check what no other tool does: sizes of files and functions, headers, left-overs, paths of one machine.
     Tidy,
     /// Check who imports whom, and under which licences.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(options) => test::run(&root, &options),
         Command::Programs(options) => programs::run(&root, &options),
+        Command::Dist(options) => dist::run(&root, &options),
         Command::Tidy => tidy::run(&root).map(|report| println!("{report}")),
         Command::Deps => deps::run(&root).map(|report| println!("{report}")),
     };

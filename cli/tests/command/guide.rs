@@ -81,16 +81,17 @@ fn commands_of_the_guide_work() {
 #[test]
 fn options_that_pages_mention_exist() {
     let bench = Bench::new();
-    let help: String = ["run", "compile", "cache verify", "cache prune", "wast", "inspect", "validate"]
-        .iter()
-        .map(|command| {
-            let Ran { out, .. } = bench.run(command.split(' ').chain(["--help"]));
-            out
-        })
-        .collect();
+    let help: String =
+        ["run", "compile", "cache verify", "cache prune", "wast", "inspect", "validate", "bench", "man", "self-update"]
+            .iter()
+            .map(|command| {
+                let Ran { out, .. } = bench.run(command.split(' ').chain(["--help"]));
+                out
+            })
+            .collect();
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("there is one");
     // Options of cargo, which stand in the pages too.
-    let foreign = ["--path", "--features", "--release", "--example", "--flag"];
+    let foreign = ["--path", "--features", "--release", "--example", "--flag", "--llvm", "--to", "--jit"];
     let mut found = 0;
     for (name, page) in guide().into_iter().chain([("README.md".to_owned(), readme)]) {
         let is_part = |letter: char| letter.is_ascii_lowercase() || letter == '-';

@@ -2,5 +2,9 @@
 
 mod cache;
 mod common;
+mod emit;
 mod guide;
+mod inspect;
+mod polish;
+mod profile;
 mod run;
