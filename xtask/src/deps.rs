@@ -59,8 +59,8 @@ const ABSENT: &[(&str, &str)] = &[
     ("cranelift-wasm", "it is discontinued and has open advisories; the translator in runtime-core takes its place"),
     ("tokio", "nothing here is asynchronous"),
     ("async-std", "nothing here is asynchronous"),
-    ("hyper", "nothing here speaks to a network by itself"),
-    ("reqwest", "nothing here speaks to a network by itself"),
+    ("hyper", "only `wasmer-update` speaks to a network, and a blocking client is enough for it"),
+    ("reqwest", "only `wasmer-update` speaks to a network, and a blocking client is enough for it"),
 ];
 
 #[derive(Deserialize)]
