@@ -1,5 +1,6 @@
-//! The commands of the project: `cargo xtask test`, `programs`, `tidy` and `deps`.
+//! The commands of the project: `cargo xtask test`, `programs`, `book`, `tidy` and `deps`.
 
+mod book;
 mod deps;
 mod licences;
 mod llvm;
@@ -29,6 +30,8 @@ enum Command {
     Test(test::Options),
     /// Fetch or build the real programs that tests and benchmarks run, and list them.
     Programs(programs::Options),
+    /// Check the links of all pages, and make the book of `docs/` in `target/book`.
+    Book(book::Options),
     /// Check what no other tool does: sizes of files and functions, headers, left-overs, paths of one machine.
     Tidy,
     /// Check who imports whom, and under which licences.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(options) => test::run(&root, &options),
         Command::Programs(options) => programs::run(&root, &options),
+        Command::Book(options) => book::run(&root, &options),
         Command::Tidy => tidy::run(&root).map(|report| println!("{report}")),
         Command::Deps => deps::run(&root).map(|report| println!("{report}")),
     };
