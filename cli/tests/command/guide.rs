@@ -125,7 +125,11 @@ fn bench(pages: &[(String, String)], python: Option<&Path>) -> Bench {
     }
     std::os::unix::fs::symlink(root().join("examples"), bench.path("examples")).expect("a link to the examples");
     if let Some(python) = python {
-        std::os::unix::fs::symlink(python, bench.path("python.wasm")).expect("a link to Python");
+        let folder = bench.path("target/programs");
+        std::fs::create_dir_all(&folder).expect("a folder for Python");
+        for link in [folder.join("python.wasm"), bench.path("python.wasm")] {
+            std::os::unix::fs::symlink(python, link).expect("a link to Python");
+        }
     }
     bench
 }
