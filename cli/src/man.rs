@@ -44,14 +44,18 @@ fn titled(command: &Command) -> Command {
 /// The page: what clap knows, then what stands below the options in the help, each heading a section.
 fn page(command: Command) -> std::io::Result<Vec<u8>> {
     let more = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let man = Man::new(command);
+    let has_commands = command.has_subcommands();
+    let program = format!("wasmer {}", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command).date("").source(program).manual("wasmer");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    man.render_subcommands_section(&mut page)?;
+    if has_commands {
+        man.render_subcommands_section(&mut page)?;
+    }
     let mut sections = Roff::new();
     for block in more.split("\n\n") {
         let Some((heading, lines)) = block.split_once(":\n") else { continue };

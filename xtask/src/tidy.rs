@@ -130,9 +130,11 @@ impl Report {
             Ok(manifest) => manifest,
             Err(error) => return self.errors.push(format!("{path}: {error}")),
         };
-        let inherits =
-            |table: &str| manifest.get(table).and_then(|lints| lints.get("workspace")?.as_bool()) == Some(true);
-        if manifest.contains_key("package") && !inherits("lints") {
+        let lints = manifest.get("lints");
+        let inherits = lints.and_then(|lints| lints.get("workspace")?.as_bool()) == Some(true);
+        // A package that is a workspace of its own has nowhere to inherit from.
+        let has_own = manifest.contains_key("workspace") && lints.is_some();
+        if manifest.contains_key("package") && !inherits && !has_own {
             self.errors.push(format!("{path}: `[lints] workspace = true` is missing"));
         }
     }
@@ -333,6 +335,12 @@ unsafe extern \"C\" fn three() {
         assert_eq!(errors("a/Cargo.toml", "[package]\nname = 'a'\n[lints]\nworkspace = true\n"), Vec::<String>::new());
         assert_eq!(errors("a/Cargo.toml", "[package]\nname = 'a'\n").len(), 1);
         assert_eq!(errors("Cargo.toml", "[workspace]\nmembers = []\n"), Vec::<String>::new());
+        let own = "[workspace]\n[package]\nname = 'a'\n";
+        assert_eq!(errors("a/Cargo.toml", own).len(), 1);
+        assert_eq!(
+            errors("a/Cargo.toml", &format!("{own}[lints.rust]\nmissing_docs = 'warn'\n")),
+            Vec::<String>::new()
+        );
         assert_eq!(errors("Cargo.toml", "[workspace\n").len(), 1);
     }
 

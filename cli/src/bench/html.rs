@@ -87,6 +87,7 @@ fn unit(metric: &Metric, largest: f64) -> (&'static str, f64) {
     match metric.unit {
         "ms" if largest >= 2000.0 => ("s", 1000.0),
         "ms" if largest < 0.5 => ("µs", 0.001),
+        "MiB" if largest < 0.5 => ("KiB", 1.0 / 1024.0),
         unit => (unit, 1.0),
     }
 }
@@ -154,9 +155,9 @@ impl Shown<'_> {
         let Self { row, spread, top, scale } = self;
         let [median, min, max] = [spread.median, spread.min, spread.max].map(|value| LEFT + value * scale);
         let (middle, text) = (top + BAR / 2.0, top + BAR / 2.0 + 5.0);
-        let is_best = spread.median <= best;
-        let (class, times) =
-            if is_best { ("best", String::new()) } else { ("", format!(" ({}×)", number(spread.median / best))) };
+        let class = if spread.median <= best { "best" } else { "" };
+        let times = spread.median / best;
+        let times = if times < verdict::NOTICEABLE { String::new() } else { format!(" ({}×)", number(times)) };
         let _ = write!(
             out,
             "<text x=\"{:.0}\" y=\"{text:.1}\" text-anchor=\"end\">{name}</text>\

@@ -4,7 +4,7 @@ use super::table::number;
 use super::{Report, Row, Spread};
 
 /// Differences below this factor are not worth a sentence: runs differ as much.
-const NOTICEABLE: f64 = 1.05;
+pub(super) const NOTICEABLE: f64 = 1.05;
 
 /// The most important comparisons, for someone who has to choose.
 pub(super) fn sentences(report: &Report) -> Vec<String> {
@@ -18,14 +18,14 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
     for row in rows {
         sentences.push(format!(
             "With {} the first start takes {} ms and every later one {} ms, of which the program itself runs for {} ms.",
-            row.backend,
+            proper(row),
             number(row.cold.median),
             number(row.warm.median),
             number(row.run.median)
         ));
     }
     for row in rows.iter().filter(|row| row.status != 0) {
-        sentences.push(format!("With {} the program ended with status {}.", row.backend, row.status));
+        sentences.push(format!("With {} the program ended with status {}.", proper(row), row.status));
     }
     sentences
 }
@@ -37,14 +37,20 @@ fn extremes(rows: &[Row], of: fn(&Row) -> Spread, what: &str) -> Option<String> 
     let others: Vec<_> = rows
         .iter()
         .filter(|row| median(row) > NOTICEABLE * median(&best))
-        .map(|row| format!("{} takes {} times as long", row.backend, number(median(&row) / median(&best))))
+        .map(|row| format!("{} takes {} times as long", proper(row), number(median(&row) / median(&best))))
         .collect();
     let rest = if others.is_empty() { "the others are as good".to_owned() } else { others.join(", ") };
-    Some(format!("{} {what} ({} ms); {rest}.", capitalised(best.backend), number(median(&best))))
+    Some(format!("{} {what} ({} ms); {rest}.", proper(best), number(median(&best))))
 }
 
-fn capitalised(name: &str) -> String {
-    if name == "llvm" { "LLVM".to_owned() } else { name[..1].to_uppercase() + &name[1..] }
+/// A backend's name as it is written in a sentence.
+fn proper(row: &Row) -> &'static str {
+    match row.backend {
+        "singlepass" => "Singlepass",
+        "cranelift" => "Cranelift",
+        "llvm" => "LLVM",
+        other => other,
+    }
 }
 
 /// Backends in the order of their compile times, each with every slower one.
@@ -63,7 +69,7 @@ fn break_even(quick: &Row, slow: &Row) -> Option<String> {
         return None;
     }
     let starts = (cost / gain).floor() as u64 + 2;
-    Some(format!("From start number {starts} on, {} has taken less time in all than {}.", slow.backend, quick.backend))
+    Some(format!("From start number {starts} on, {} has taken less time in all than {}.", proper(slow), proper(quick)))
 }
 
 #[cfg(test)]
@@ -91,7 +97,7 @@ mod tests {
     fn a_slow_compile_pays_when_its_cost_is_saved() {
         let (quick, slow) = (row("singlepass", 10.0, 100.0), row("llvm", 100.0, 60.0));
         // 110 + 100 (n - 1) against 160 + 60 (n - 1): equal at n = 2.25.
-        assert!(break_even(&quick, &slow).unwrap().starts_with("From start number 3 on, llvm"));
+        assert!(break_even(&quick, &slow).unwrap().starts_with("From start number 3 on, LLVM"));
         assert_eq!(break_even(&quick, &row("llvm", 100.0, 99.0)), None);
         assert_eq!(break_even(&quick, &row("llvm", 100.0, 200.0)), None);
     }
@@ -100,6 +106,6 @@ mod tests {
     fn the_best_is_named_and_the_others_compared() {
         let rows = [row("singlepass", 10.0, 100.0), row("llvm", 100.0, 50.0)];
         let run = extremes(&rows, |row| row.run, "is fastest").unwrap();
-        assert_eq!(run, "LLVM is fastest (50.0 ms); singlepass takes 2.00 times as long.");
+        assert_eq!(run, "LLVM is fastest (50.0 ms); Singlepass takes 2.00 times as long.");
     }
 }

@@ -96,6 +96,7 @@ impl<'a> Listing<'a> {
     fn new(image: &'a Image, code: &'a [u8], start: u32, mut formatter: NasmFormatter) -> Self {
         let options = formatter.options_mut();
         options.set_branch_leading_zeros(false);
+        options.set_show_branch_size(false);
         options.set_hex_prefix("0x");
         options.set_hex_suffix("");
         options.set_uppercase_hex(false);
@@ -127,12 +128,14 @@ impl<'a> Listing<'a> {
 
     /// Remembers what an instruction refers to.
     fn note(&mut self, instruction: &Instruction) {
-        if instruction.op_count() > 0 && instruction.op0_kind() == OpKind::NearBranch64 {
-            self.targets.insert(instruction.near_branch64());
+        let is_branch = instruction.op_count() > 0 && instruction.op0_kind() == OpKind::NearBranch64;
+        let inside = |address: &u64| *address < self.code.len() as u64;
+        if is_branch && instruction.mnemonic() != Mnemonic::Call {
+            self.targets.extend(Some(instruction.near_branch64()).filter(inside));
         }
         if instruction.is_ip_rel_memory_operand() {
             let kind = if instruction.mnemonic() == Mnemonic::Lea { Data::Table } else { Data::Constants };
-            self.data.insert(instruction.ip_rel_memory_address(), kind);
+            self.data.extend(Some((instruction.ip_rel_memory_address(), kind)).filter(|(address, _)| inside(address)));
         }
     }
 

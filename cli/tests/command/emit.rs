@@ -67,11 +67,11 @@ fn one_function_is_chosen_by_name_export_or_index() {
 #[test]
 fn clif_is_shown_before_and_after_the_optimiser() {
     let bench = Bench::new();
-    let optimized = emit(&bench, &["clif", "--function", "double"]);
+    let optimized = emit(&bench, &["clif", "--function", "choose"]);
     assert_eq!(optimized.code, Some(0), "{optimized:?}");
-    assert!(optimized.out.starts_with("; function 1 double\nfunction u0:"), "{}", optimized.out);
-    let raw = emit(&bench, &["clif", "--function", "double", "--unoptimized"]);
-    assert!(raw.out.contains("iadd") && raw.out != optimized.out, "{}", raw.out);
+    assert!(optimized.out.starts_with("; function 3 choose\nfunction u0:"), "{}", optimized.out);
+    let raw = emit(&bench, &["clif", "--function", "choose", "--unoptimized"]);
+    assert!(raw.out.contains("br_table") && raw.out != optimized.out, "{}", raw.out);
     let file = bench.path("all.clif");
     let ran = emit(&bench, &["clif", "-o", file.to_str().unwrap()]);
     ran.printed("");

@@ -46,7 +46,8 @@ fn everything_about_a_module_is_there() {
     let sections = module["sections"].as_array().unwrap();
     let kinds: Vec<_> = sections.iter().map(|section| section["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds[..4], ["type", "import", "function", "table"]);
-    let custom: Vec<_> = sections.iter().filter_map(|section| section["name"].as_str()).collect();
+    let mut custom: Vec<_> = sections.iter().filter_map(|section| section["name"].as_str()).collect();
+    custom.sort();
     assert_eq!(custom, ["name", "producers"]);
     let bytes: u64 = sections.iter().map(|section| section["bytes"].as_u64().unwrap()).sum();
     let total = module["bytes"].as_u64().unwrap();
