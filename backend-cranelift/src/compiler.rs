@@ -9,7 +9,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Symbol, Trampoline, Worker,
+    Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Symbol, Trampoline, Worker,
 };
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
@@ -217,6 +217,10 @@ impl Compiler for Cranelift {
             scratch: Scratch::default(),
         })
     }
+
+    fn ir_name(&self) -> Option<&'static str> {
+        Some("clif")
+    }
 }
 
 /// One thread's compiler.
@@ -287,5 +291,23 @@ impl Worker for CraneliftWorker<'_> {
         self.context.clear();
         trampoline::build(module, *trampoline, &*self.compiler.isa, &mut self.context.func, &mut self.builder);
         self.compile(Symbol::Trampoline(*trampoline), output)
+    }
+
+    fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {
+        for input in &mut *batch.functions {
+            let (symbol, index) = (Symbol::Function(input.index), batch.module.func_index(input.index));
+            if !request.wants(index) {
+                continue;
+            }
+            self.translate(batch.module, input)?;
+            if request.stage == IrStage::Optimized {
+                let optimized = self.context.optimize(&*self.compiler.isa, &mut ControlPlane::default());
+                optimized.map_err(|error| compile_error(error, symbol))?;
+            }
+            text.push_str(&batch.module.heading(index));
+            text.push_str(&self.context.func.display().to_string());
+            text.push('\n');
+        }
+        Ok(())
     }
 }

@@ -273,6 +273,13 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         Ok(buffer)
     }
 
+    /// A function of the batch as LLVM writes it; nothing if the optimiser has left nothing of it.
+    pub(crate) fn text_of(&self, index: DefinedFuncIdx) -> String {
+        let definition = Role::ALL.iter().filter_map(|(role, _)| self.module.get_function(&role.symbol(index)));
+        let definition = definition.into_iter().find(|function| function.get_first_basic_block().is_some());
+        definition.map(|function| function.print_to_string().to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// Ends the debug information: nothing is added afterwards.
     pub(crate) fn close(&mut self) {
         self.debug.builder.finalize();

@@ -8,6 +8,7 @@ use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, Targe
 use wasmer_runtime_core::compiler::*;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::FuncTranslator;
+use wasmer_runtime_core::types::DefinedFuncIdx;
 use wasmparser::{FunctionBody, Operator};
 
 use crate::codegen::Codegen;
@@ -106,6 +107,10 @@ impl Compiler for LlvmCompiler {
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(LlvmWorker { compiler: self, machine: None })
     }
+
+    fn ir_name(&self) -> Option<&'static str> {
+        Some(description::IR_NAME)
+    }
 }
 
 struct LlvmWorker<'a> {
@@ -123,27 +128,62 @@ impl LlvmWorker<'_> {
     }
 }
 
+/// What a batch became in an LLVM module.
+struct Filled<'ctx, 'm> {
+    codegen: Codegen<'ctx, 'm>,
+    functions: Vec<DefinedFuncIdx>,
+    largest_body: u64,
+}
+
+/// Translates the functions of a batch.
+fn fill<'ctx, 'm>(
+    ctx: &'ctx Context,
+    machine: &TargetMachine,
+    batch: &mut Batch<'m>,
+) -> Result<Filled<'ctx, 'm>, CompileError> {
+    let mut codegen = Codegen::new(ctx, batch.module, machine);
+    codegen.module.set_inline_assembly(RUNTIME);
+    let mut translator = FuncTranslator::new();
+    let mut filled = Filled { codegen, functions: Vec::new(), largest_body: 0 };
+    for input in &mut *batch.functions {
+        let range = input.body.range();
+        filled.largest_body = filled.largest_body.max(range.end - range.start);
+        filled.functions.push(input.index);
+        filled.codegen.start(input.index, range.start as u32, makes_tail_calls(&input.body));
+        translator.translate(batch.module, input, &mut filled.codegen)?;
+    }
+    Ok(filled)
+}
+
 impl Worker for LlvmWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         let machine = self.machine()?;
         let ctx = Context::create();
-        let mut codegen = Codegen::new(&ctx, batch.module, machine);
-        codegen.module.set_inline_assembly(RUNTIME);
-        let mut translator = FuncTranslator::new();
-        let mut largest = 0;
-        let mut count = 0;
-        for input in &mut *batch.functions {
-            let range = input.body.range();
-            largest = largest.max(range.end - range.start);
-            count += 1;
-            codegen.start(input.index, range.start as u32, makes_tail_calls(&input.body));
-            translator.translate(batch.module, input, &mut codegen)?;
-        }
-        if count == 0 {
+        let Filled { mut codegen, functions, largest_body } = fill(&ctx, machine, batch)?;
+        if functions.is_empty() {
             return Ok(());
         }
-        let object = codegen.compile(machine, largest)?;
+        let object = codegen.compile(machine, largest_body)?;
         object::append(object.as_slice(), Contents::Functions, output)
+    }
+
+    fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {
+        let machine = self.machine()?;
+        let ctx = Context::create();
+        let Filled { mut codegen, functions, largest_body } = fill(&ctx, machine, batch)?;
+        match request.stage {
+            IrStage::Translated => codegen.close(),
+            IrStage::Optimized => codegen.optimize(machine, largest_body)?,
+        }
+        for function in functions {
+            let index = batch.module.func_index(function);
+            if request.wants(index) {
+                text.push_str(&batch.module.heading(index));
+                text.push_str(&codegen.text_of(function));
+                text.push('\n');
+            }
+        }
+        Ok(())
     }
 
     fn trampoline(

@@ -10,6 +10,8 @@ use wasmer_runtime_core::compiler::{Abi, BackendId, KeyHasher};
 
 /// Version of LLVM and of what we make of it: part of every cache key.
 const VERSION: &str = concat!("22.1-", "3");
+/// The name of the intermediate form.
+pub const IR_NAME: &str = "llvm-ir";
 /// Bytes of wasm bodies that are compiled together: what bounds both inlining across functions and memory.
 pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// Counts changes of the pipelines: part of the fingerprint.

@@ -38,6 +38,14 @@ const SIMPLIFY: &str = "function(simplifycfg,instcombine<no-verify-fixpoint>,ear
 impl<'ctx> Codegen<'ctx, '_> {
     /// Turns the module into an object file.
     pub(crate) fn compile(&mut self, machine: &TargetMachine, largest_body: u64) -> Result<MemoryBuffer<'static>> {
+        self.optimize(machine, largest_body)?;
+        machine
+            .write_to_memory_buffer(&self.module, FileType::Object)
+            .map_err(|message| internal(message.to_string_lossy()))
+    }
+
+    /// Prepares and optimises the module.
+    pub(crate) fn optimize(&mut self, machine: &TargetMachine, largest_body: u64) -> Result<()> {
         self.close();
         if cfg!(debug_assertions) {
             self.module.verify().map_err(|message| internal(message.to_string_lossy()))?;
@@ -50,10 +58,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         for function in self.module.get_functions() {
             self.keep_traps(function)?;
         }
-        self.run(if largest_body > LARGE_BODY_BYTES { LARGE } else { FULL }, machine)?;
-        machine
-            .write_to_memory_buffer(&self.module, FileType::Object)
-            .map_err(|message| internal(message.to_string_lossy()))
+        self.run(if largest_body > LARGE_BODY_BYTES { LARGE } else { FULL }, machine)
     }
 
     fn run(&self, passes: &str, machine: &TargetMachine) -> Result<()> {

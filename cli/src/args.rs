@@ -6,16 +6,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::examples;
+
 /// Runs WebAssembly programs, compiling each of them once.
 #[derive(Debug, Parser)]
 #[command(name = "wasmer", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "\
-Examples:
-  wasmer app.wasm --flag-of-the-guest       run a program (short for `wasmer run`)
-  wasmer run --dir . app.wasm input.txt     let it see the current folder
-  wasmer run --backend singlepass app.wasm  choose a compiler
-  wasmer run --invoke add sum.wat 1 2       call a function
-  wasmer compile app.wasm -o app.wart       compile ahead of time")]
+#[command(after_help = examples::WASMER)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -38,9 +34,14 @@ pub(crate) enum Command {
     /// Look after the cache.
     Cache(CacheArgs),
     /// List the compilers of this build and the features of this processor.
+    #[command(after_help = examples::BACKENDS)]
     Backends,
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
+    /// Print a manual page.
+    Man(ManArgs),
+    /// Replace the installed programs by those of a release.
+    SelfUpdate(SelfUpdateArgs),
 }
 
 /// Which compiler.
@@ -82,8 +83,16 @@ pub(crate) enum TrustArg {
     Hash,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ProfileArg {
+    /// `/tmp/perf-PID.map`.
+    Perfmap,
+    /// `jit-PID.dump` in the current folder.
+    Jitdump,
+}
+
 #[derive(Debug, Args)]
-#[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...")]
+#[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...", after_help = examples::RUN)]
 pub(crate) struct RunArgs {
     /// Module to run (binary or text format, or `-` for standard input); all that follows is for the program, or for the function
     /// of `--invoke`.
@@ -126,6 +135,9 @@ pub(crate) struct RunArgs {
     /// Accept an artifact (.wart) as the module. Its machine code runs without being checked: only use artifacts you trust.
     #[arg(long)]
     pub(crate) allow_precompiled: bool,
+    /// Write down the program's functions for profilers: a map for `perf report`, or a dump with the code for `perf inject --jit`.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) profile: Option<ProfileArg>,
     /// Say on standard error where the program came from and how long each phase took.
     #[arg(long, short)]
     pub(crate) verbose: bool,
@@ -160,11 +172,12 @@ fn args_of(program: &[OsString]) -> &[OsString] {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::COMPILE)]
 pub(crate) struct CompileArgs {
     /// Module to compile: binary or text format, or `-` for standard input.
     #[arg(value_name = "MODULE")]
     pub(crate) module: PathBuf,
-    /// Artifact to write (default: the module's name with the ending `.wart`).
+    /// File to write (default: the module's name with the ending `.wart`; standard output for `--emit`).
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Threads that compile (default: all processors).
@@ -173,13 +186,36 @@ pub(crate) struct CompileArgs {
     /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) compile_timeout: Option<Duration>,
+    /// Print functions instead of making an artifact.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) emit: Option<EmitArg>,
+    /// Print only this function, by its name, export or index (may be repeated).
+    #[arg(long, value_name = "NAME|INDEX", requires = "emit")]
+    pub(crate) function: Vec<String>,
+    /// Print `clif` or `llvm-ir` as it was before it was optimized.
+    #[arg(long, requires = "emit")]
+    pub(crate) unoptimized: bool,
+    /// Say on standard error how long it took.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
     pub(crate) features: FeatureArgs,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum EmitArg {
+    /// The machine code of any backend, disassembled.
+    Asm,
+    /// The intermediate form of Cranelift.
+    Clif,
+    /// The intermediate form of LLVM.
+    LlvmIr,
+}
+
 #[derive(Debug, Args)]
+#[command(after_help = examples::VALIDATE)]
 pub(crate) struct ValidateArgs {
     /// Module to check: binary or text format, or `-` for standard input.
     #[arg(value_name = "MODULE")]
@@ -189,6 +225,7 @@ pub(crate) struct ValidateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::INSPECT)]
 pub(crate) struct InspectArgs {
     /// Module to show: binary or text format, or `-` for standard input.
     #[arg(value_name = "MODULE")]
@@ -199,6 +236,7 @@ pub(crate) struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::WAST)]
 pub(crate) struct WastArgs {
     /// Scripts, or folders of scripts.
     #[arg(value_name = "PATH", required = true)]
@@ -210,7 +248,7 @@ pub(crate) struct WastArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(override_usage = "wasmer bench [OPTIONS] <MODULE> [ARGS]...")]
+#[command(override_usage = "wasmer bench [OPTIONS] <MODULE> [ARGS]...", after_help = examples::BENCH)]
 pub(crate) struct BenchArgs {
     /// Program to measure; all that follows is for the program.
     #[arg(value_name = "MODULE [ARGS]", required = true, trailing_var_arg = true)]
@@ -248,6 +286,7 @@ impl BenchArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::CACHE)]
 pub(crate) struct CacheArgs {
     #[command(subcommand)]
     pub(crate) command: CacheCommand,
@@ -277,10 +316,36 @@ pub(crate) enum CacheCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::COMPLETIONS)]
 pub(crate) struct CompletionsArgs {
     /// The shell.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::MAN)]
+pub(crate) struct ManArgs {
+    /// The command; the page of `wasmer` itself unless given.
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+    /// Write the pages of all commands to this folder instead.
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::SELF_UPDATE)]
+pub(crate) struct SelfUpdateArgs {
+    /// Where the release is: a folder, an address, or one archive in either; its checksum is taken from the `SHA256SUMS` beside it.
+    #[arg(long, value_name = "URL|DIR|ARCHIVE")]
+    pub(crate) from: Option<OsString>,
+    /// Only say whether there is a newer version.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Install the release even if it is not newer.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// The commands, and what clap handles itself. Any other first word is a module to run.
@@ -294,6 +359,8 @@ const FIRST_WORDS: &[&str] = &[
     "cache",
     "backends",
     "completions",
+    "man",
+    "self-update",
     "help",
     "--help",
     "-h",
@@ -352,6 +419,18 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_known_as_a_first_word_and_has_examples() {
+        for command in Cli::command().get_subcommands() {
+            assert!(FIRST_WORDS.contains(&command.get_name()), "{}", command.get_name());
+            assert!(
+                command.get_after_help().is_some_and(|help| help.to_string().contains("Examples:")),
+                "{}",
+                command.get_name()
+            );
+        }
     }
 
     #[test]

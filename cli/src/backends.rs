@@ -1,15 +1,17 @@
 //! `wasmer backends`.
 
 use crate::exit::ExitCode;
+use std::fmt::Write;
 
 use wasmer_runtime::Backend;
 
 use crate::features::FEATURES;
-use crate::worker;
+use crate::{output, worker};
 
 /// Lists compilers and features of WebAssembly, and what the processor has.
 pub(crate) fn backends() -> anyhow::Result<ExitCode> {
-    println!("backends:");
+    let mut out = String::from("backends:\n");
+    // Writing to a string cannot fail.
     for backend in Backend::ALL {
         let state = match worker::config(backend, None) {
             Ok(_) if backend == Backend::Llvm => match worker::find() {
@@ -21,15 +23,16 @@ pub(crate) fn backends() -> anyhow::Result<ExitCode> {
             Err(_) if !backend.is_built() => format!("not built in; build with `--features {backend}`"),
             Err(error) => error.to_string(),
         };
-        println!("  {:11} {} ({state})", backend.name(), backend.description());
+        let _ = writeln!(out, "  {:11} {} ({state})", backend.name(), backend.description());
     }
-    println!("features of WebAssembly (`--enable`, `--disable`):");
+    let _ = writeln!(out, "features of WebAssembly (`--enable`, `--disable`):");
     let on = wasmer_runtime::default_features();
     for (name, feature) in FEATURES {
-        println!("  {name:24} {}", if on.contains(*feature) { "on" } else { "off" });
+        let _ = writeln!(out, "  {name:24} {}", if on.contains(*feature) { "on" } else { "off" });
     }
-    println!("processor: {}", std::env::consts::ARCH);
-    println!("  {}", cpu_features().join(" "));
+    let _ = writeln!(out, "processor: {}", std::env::consts::ARCH);
+    let _ = writeln!(out, "  {}", cpu_features().join(" "));
+    output::data(out)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,6 +9,7 @@ use wasmer_runtime::cache::{Cache, CacheConfig};
 use crate::args::{CacheArgs, CacheCommand, TrustArg};
 use crate::exit;
 use crate::load::open_cache;
+use crate::output;
 
 /// Looks after the cache.
 pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
@@ -17,7 +18,7 @@ pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
             Some(dir) => dir.clone(),
             None => CacheConfig::default_dir()?,
         };
-        println!("{}", dir.display());
+        say(format_args!("{}", dir.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let cache = open_cache(args.cache_dir.as_deref(), TrustArg::Stat)?;
@@ -26,8 +27,8 @@ pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
         CacheCommand::List => list(&cache)?,
         CacheCommand::Stats => stats(&cache)?,
         CacheCommand::Verify => return verify(&cache),
-        CacheCommand::Prune { days } => println!("{} bytes freed", cache.prune(days)?),
-        CacheCommand::Clean => println!("{} bytes freed", cache.clean()?),
+        CacheCommand::Prune { days } => say(format_args!("{} bytes freed", cache.prune(days)?))?,
+        CacheCommand::Clean => say(format_args!("{} bytes freed", cache.clean()?))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -37,18 +38,18 @@ fn list(cache: &Cache) -> anyhow::Result<()> {
     for entry in cache.entries()? {
         let age =
             if entry.day == 0 { "never used".to_owned() } else { format!("{} days", today.saturating_sub(entry.day)) };
-        println!("{}\t{}\t{age}", entry.key, entry.bytes);
+        say(format_args!("{}\t{}\t{age}", entry.key, entry.bytes))?;
     }
     Ok(())
 }
 
 fn stats(cache: &Cache) -> anyhow::Result<()> {
     let stats = cache.stats()?;
-    println!("folder: {}", cache.dir().display());
-    println!("artifacts: {}", stats.artifacts);
-    println!("bytes: {}", stats.bytes);
-    println!("budget in bytes: {}", stats.budget_bytes);
-    println!("modules known by identity: {}", stats.memos);
+    say(format_args!("folder: {}", cache.dir().display()))?;
+    say(format_args!("artifacts: {}", stats.artifacts))?;
+    say(format_args!("bytes: {}", stats.bytes))?;
+    say(format_args!("budget in bytes: {}", stats.budget_bytes))?;
+    say(format_args!("modules known by identity: {}", stats.memos))?;
     Ok(())
 }
 
@@ -57,8 +58,12 @@ fn verify(cache: &Cache) -> anyhow::Result<ExitCode> {
         Image::from_file(file, Some(&key.0)).and_then(|image| image.verify()).map_err(|error| error.to_string())
     })?;
     for (key, reason) in &report.damaged {
-        println!("{key}: removed: {reason}");
+        say(format_args!("{key}: removed: {reason}"))?;
     }
-    println!("{} sound, {} damaged", report.sound, report.damaged.len());
+    say(format_args!("{} sound, {} damaged", report.sound, report.damaged.len()))?;
     Ok(ExitCode::from(if report.damaged.is_empty() { exit::SUCCESS } else { exit::FAILURE }))
+}
+
+fn say(line: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+    output::data(format!("{line}\n"))
 }

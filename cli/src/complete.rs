@@ -5,9 +5,12 @@ use crate::exit::ExitCode;
 use clap::CommandFactory;
 
 use crate::args::{Cli, CompletionsArgs};
+use crate::output;
 
 /// Prints a completion script.
 pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "wasmer", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "wasmer", &mut script);
+    output::data(script)?;
     Ok(ExitCode::SUCCESS)
 }

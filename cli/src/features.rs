@@ -4,6 +4,7 @@ use anyhow::bail;
 use wasmer_runtime::WasmFeatures;
 
 use crate::args::FeatureArgs;
+use crate::suggest;
 
 /// Features that can be switched: name on the command line, and what it stands for.
 pub(crate) const FEATURES: &[(&str, WasmFeatures)] = &[
@@ -31,7 +32,8 @@ pub(crate) fn features(args: &FeatureArgs) -> anyhow::Result<WasmFeatures> {
         for name in names {
             let Some((_, feature)) = FEATURES.iter().find(|(known, _)| known == name) else {
                 let known: Vec<_> = FEATURES.iter().map(|(name, _)| *name).collect();
-                bail!("unknown feature `{name}`\nhint: the features are {}", known.join(", "));
+                let list = format!("the features are {}", known.join(", "));
+                bail!("unknown feature `{name}`{}", suggest::hint(name, known, &list));
             };
             features.set(*feature, value);
         }

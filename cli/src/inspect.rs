@@ -1,23 +1,24 @@
 //! `wasmer inspect`.
 
 use crate::exit::ExitCode;
-use std::io::Write;
-use std::ops::Range;
+use std::fmt::{self, Write};
 
 use anyhow::Context;
 use serde::Serialize;
 use wasmer_runtime::{
-    Engine, EngineConfig, ExportInfo, ExternType, FunctionSummary, ImportInfo, Limits, ModuleSummary, WasmFeatures,
+    Engine, EngineConfig, ExportInfo, ExternType, FunctionSummary, ImportInfo, Limits, ModuleSummary, Producer,
+    SectionSummary, WasmFeatures,
 };
 
 use crate::args::InspectArgs;
 use crate::features::FEATURES;
 use crate::load::read_module;
+use crate::output::{self, printable};
 
 /// How many of the largest functions are shown.
-const LARGEST: usize = 5;
+const LARGEST: usize = 10;
 
-/// What there is to say about a module.
+/// What there is to say about a module, as `--json` prints it. Sizes are in bytes.
 #[derive(Serialize)]
 struct Description {
     name: Option<String>,
@@ -25,13 +26,22 @@ struct Description {
     code_bytes: usize,
     data_bytes: usize,
     data_segments: usize,
+    element_segments: usize,
     defined_functions: usize,
     imported_functions: usize,
+    globals: usize,
+    tags: usize,
+    /// Index of the function that runs at the start.
+    start: Option<u32>,
     /// Features without which the module is not valid.
     features: Vec<&'static str>,
+    memories: Vec<String>,
+    tables: Vec<String>,
     imports: Vec<Named>,
     exports: Vec<Named>,
-    custom_sections: Vec<Section>,
+    sections: Vec<Section>,
+    producers: Vec<Tool>,
+    producers_malformed: bool,
     largest_functions: Vec<Function>,
 }
 
@@ -44,36 +54,44 @@ struct Named {
 
 #[derive(Serialize)]
 struct Section {
-    name: String,
+    kind: &'static str,
+    name: Option<String>,
     bytes: usize,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    field: String,
+    name: String,
+    version: String,
 }
 
 #[derive(Serialize)]
 struct Function {
     index: u32,
     name: Option<String>,
+    exports: Vec<String>,
     bytes: usize,
 }
 
-/// Shows imports, exports, sizes and needed features of a module.
+/// Shows imports, exports, sizes, needed features and origin of a module.
 pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let wasm = read_module(&args.module)?;
     let description = describe(&wasm).with_context(|| format!("`{}` is not valid", args.module.display()))?;
-    let mut out = std::io::stdout().lock();
-    let printed = match args.json {
-        true => serde_json::to_writer_pretty(&mut out, &description).map_err(Into::into).and_then(|()| writeln!(out)),
-        false => print(&mut out, &description),
-    };
-    match printed {
-        // The reader has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        result => Ok(result.map(|()| ExitCode::SUCCESS)?),
+    if args.json {
+        output::data(serde_json::to_string_pretty(&description)? + "\n")?;
+    } else {
+        let mut text = String::new();
+        write(&mut text, &description)?;
+        output::data(text)?;
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
     let all = FEATURES.iter().fold(wasmer_runtime::default_features(), |all, (_, feature)| all | *feature);
     let module = ModuleSummary::of(wasm, all)?;
+    let features = needed_features(wasm, all)?;
     let mut largest = module.functions;
     largest.sort_by_key(|function| std::cmp::Reverse(function.bytes));
     largest.truncate(LARGEST);
@@ -82,63 +100,102 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
         r#type: type_name(&import.ty),
     };
     let export = |export: ExportInfo| Named { r#type: type_name(&export.ty), name: export.name };
-    let section = |(name, range): (String, Range<usize>)| Section { name, bytes: range.len() };
-    let function =
-        |function: FunctionSummary| Function { index: function.index, name: function.name, bytes: function.bytes };
+    let section = |SectionSummary { kind, name, bytes }| Section { kind, name, bytes };
+    let tool = |Producer { field, name, version }| Tool { field, name, version };
+    let function = |FunctionSummary { index, name, exports, bytes }| Function { index, name, exports, bytes };
     Ok(Description {
         name: module.name,
         bytes: wasm.len(),
         code_bytes: module.code_bytes,
         data_bytes: module.data_bytes,
         data_segments: module.data_segments,
+        element_segments: module.element_segments,
         defined_functions: module.defined_functions,
         imported_functions: module.imported_functions,
-        features: needed_features(wasm, all)?,
+        globals: module.globals,
+        tags: module.tags,
+        start: module.start,
+        features,
+        memories: module.memories.into_iter().map(|memory| type_name(&ExternType::Memory(memory))).collect(),
+        tables: module.tables.into_iter().map(|table| type_name(&ExternType::Table(table))).collect(),
         imports: module.imports.into_iter().map(import).collect(),
         exports: module.exports.into_iter().map(export).collect(),
-        custom_sections: module.custom_sections.into_iter().map(section).collect(),
+        sections: module.sections.into_iter().map(section).collect(),
+        producers: module.producers.into_iter().map(tool).collect(),
+        producers_malformed: module.producers_malformed,
         largest_functions: largest.into_iter().map(function).collect(),
     })
 }
 
-/// The features without each of which validation fails.
+/// The features without each of which validation fails. Validating takes long for a large module, and most features are not needed:
+/// so whole groups are left out, and only a group that is missed is looked into.
 fn needed_features(wasm: &[u8], all: WasmFeatures) -> anyhow::Result<Vec<&'static str>> {
     let is_valid = |features| -> anyhow::Result<bool> {
         let engine = Engine::new(EngineConfig::headless().features(features))?;
         Ok(engine.validate(wasm).is_ok())
     };
+    // The functions' bodies have not been looked at yet.
+    Engine::new(EngineConfig::headless().features(all))?.validate(wasm)?;
     let mut needed = Vec::new();
-    for (name, feature) in FEATURES {
-        if !is_valid(all.difference(*feature))? {
-            needed.push(*name);
+    let mut groups = vec![FEATURES];
+    while let Some(group) = groups.pop() {
+        let without = group.iter().fold(all, |rest, (_, feature)| rest.difference(*feature));
+        if is_valid(without)? {
+            continue;
+        }
+        match group {
+            [(name, _)] => needed.push(*name),
+            _ => {
+                let (first, second) = group.split_at(group.len() / 2);
+                groups.extend([second, first]);
+            }
         }
     }
     Ok(needed)
 }
 
-fn print(out: &mut impl Write, module: &Description) -> std::io::Result<()> {
+fn write(out: &mut String, module: &Description) -> fmt::Result {
     if let Some(name) = &module.name {
-        writeln!(out, "name: {name}")?;
+        writeln!(out, "name: {}", printable(name))?;
     }
-    writeln!(out, "size: {} bytes, {} of them code", module.bytes, module.code_bytes)?;
-    writeln!(out, "functions: {} defined, {} imported", module.defined_functions, module.imported_functions)?;
-    for Function { index, name, bytes } in &module.largest_functions {
-        match name {
-            Some(name) => writeln!(out, "  {bytes} bytes: {name}")?,
-            None => writeln!(out, "  {bytes} bytes: func[{index}]")?,
-        }
+    writeln!(out, "size: {} bytes", module.bytes)?;
+    for Section { kind, name, bytes } in &module.sections {
+        let name = name.as_ref().map(|name| format!(" `{}`", printable(name))).unwrap_or_default();
+        writeln!(out, "  {bytes:>10} {kind}{name}")?;
+    }
+    writeln!(
+        out,
+        "functions: {} defined, {} imported; the largest, in bytes",
+        module.defined_functions, module.imported_functions
+    )?;
+    for Function { index, name, exports, bytes } in &module.largest_functions {
+        let name = name.as_ref().or(exports.first()).map(|name| printable(name));
+        writeln!(out, "  {bytes:>10} {}", name.unwrap_or_else(|| format!("func[{index}]")))?;
     }
     writeln!(out, "data: {} bytes in {} segments", module.data_bytes, module.data_segments)?;
+    writeln!(out, "globals: {}", module.globals)?;
+    if let Some(start) = module.start {
+        writeln!(out, "start: func[{start}]")?;
+    }
     let features =
         if module.features.is_empty() { "none beyond WebAssembly 1.0".to_owned() } else { module.features.join(", ") };
     writeln!(out, "features needed: {features}")?;
-    for Section { name, bytes } in &module.custom_sections {
-        writeln!(out, "custom section: {name}, {bytes} bytes")?;
+    for Tool { field, name, version } in &module.producers {
+        writeln!(out, "{}: {}", printable(field), printable(&format!("{name} {version}")).trim_end())?;
+    }
+    if module.producers_malformed {
+        writeln!(out, "producers: the section is malformed")?;
+    }
+    for (kind, list) in [("memories", &module.memories), ("tables", &module.tables)] {
+        writeln!(out, "{kind}: {}", list.len())?;
+        for ty in list {
+            writeln!(out, "  {ty}")?;
+        }
     }
     for (kind, list) in [("imports", &module.imports), ("exports", &module.exports)] {
         writeln!(out, "{kind}: {}", list.len())?;
         for Named { name, r#type } in list {
-            writeln!(out, "  {name}: {}", r#type)?;
+            writeln!(out, "  {}: {}", printable(name), r#type)?;
         }
     }
     Ok(())

@@ -6,13 +6,18 @@ mod bench;
 mod cache;
 mod compile;
 mod complete;
+mod emit;
+mod examples;
 mod exit;
 mod features;
 mod inspect;
 mod load;
+mod man;
 mod output;
 mod run;
 mod source;
+mod suggest;
+mod update;
 mod validate;
 mod wast;
 mod worker;
@@ -24,6 +29,9 @@ use clap::Parser;
 use args::{Cli, Command};
 pub use exit::ExitCode;
 
+#[doc(hidden)]
+#[cfg(feature = "self-update")]
+pub use update::main as update;
 #[doc(hidden)]
 pub use worker::protocol;
 
@@ -39,6 +47,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match execute(cli.command) {
         Ok(code) => code,
+        // Whoever reads has seen enough.
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
             ExitCode::from(exit::FAILURE)
@@ -57,5 +67,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cache(args) => cache::cache(&args),
         Command::Backends => backends::backends(),
         Command::Completions(args) => complete::completions(&args),
+        Command::Man(args) => man::man(&args),
+        Command::SelfUpdate(args) => update::self_update(&args),
     }
 }

@@ -12,7 +12,7 @@ use wasmer_runtime::cached::{CachedLoader, Outcome, Report};
 use wasmer_runtime::{Backend, Engine, EngineConfig, Error, Image, Module};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg};
-use crate::{output, worker};
+use crate::{output, suggest, worker};
 
 /// First bytes of a binary module.
 const WASM_MAGIC: &[u8] = b"\0asm";
@@ -21,13 +21,25 @@ pub(crate) const ARTIFACT_ENDING: &str = "wart";
 /// Compiles shorter than this show no progress.
 const PROGRESS_DELAY: Duration = Duration::from_millis(500);
 
+/// What `--backend` is unless given.
+pub(crate) const AUTO: &str = "auto";
+
 /// The backend that the user asked for.
 pub(crate) fn backend(args: &BackendArgs) -> anyhow::Result<Backend> {
-    if args.backend == "auto" {
+    if args.backend == AUTO {
         return Backend::default_backend()
             .context("this build contains no backend\nhint: build with `--features cranelift`");
     }
-    Ok(args.backend.parse::<Backend>()?)
+    named_backend(&args.backend)
+}
+
+/// The backend of a name.
+pub(crate) fn named_backend(name: &str) -> anyhow::Result<Backend> {
+    let known = Backend::ALL.map(Backend::name);
+    name.parse::<Backend>().map_err(|error| {
+        let meant = suggest::similar(name, known).map(|name| format!("\nhint: did you mean `{name}`?"));
+        anyhow::anyhow!("{error}{}", meant.unwrap_or_default())
+    })
 }
 
 /// Settings of an engine from the command line.
@@ -100,9 +112,9 @@ pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose
     let refused = || format!("could not load `{}`", path.display());
     if options.disable_cache {
         let wasm = read_module(path)?;
-        let bar = progress_bar();
-        let module = Module::with_progress(engine, &wasm, Some(&|done, total| tick(&bar, done, total)));
-        bar.finish_and_clear();
+        let bar = Bar::new();
+        let module = Module::with_progress(engine, &wasm, Some(&|done, total| bar.tick(done, total)));
+        drop(bar);
         return module.with_context(refused);
     }
     let cache = match open_cache(options.cache_dir.as_deref(), options.cache_trust) {
@@ -112,15 +124,15 @@ pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose
             return Module::new(engine, &read_module(path)?).with_context(refused);
         }
     };
-    let bar = progress_bar();
-    let progress = |done, total| tick(&bar, done, total);
+    let bar = Bar::new();
+    let progress = |done, total| bar.tick(done, total);
     let loader = CachedLoader::new(engine, &cache).progress(&progress);
     let loaded = if path == Path::new("-") {
         loader.load_bytes(&read_module(path)?)
     } else {
         loader.load_file(path, &|bytes| to_binary(bytes, path))
     };
-    bar.finish_and_clear();
+    drop(bar);
     let (module, report) = loaded.with_context(refused)?;
     for warning in &report.warnings {
         output::warning(warning);
@@ -167,20 +179,31 @@ fn describe(path: &Path, report: &Report) {
     }
 }
 
-/// A bar on standard error that appears only if that is a terminal, and only after [`PROGRESS_DELAY`].
-fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-    bar.set_style(
-        ProgressStyle::with_template("compiling {bar:30} {pos}/{len} functions")
-            .unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    bar
+/// The progress of a compile, as a bar on standard error that appears only if that is a terminal, and only after [`PROGRESS_DELAY`].
+/// It is gone when it is dropped.
+pub(crate) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        bar.set_style(
+            ProgressStyle::with_template("compiling {bar:30} {pos}/{len} functions")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        Self(bar)
+    }
+
+    pub(crate) fn tick(&self, done: usize, total: usize) {
+        if self.0.is_hidden() && self.0.elapsed() > PROGRESS_DELAY {
+            self.0.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+    }
 }
 
-fn tick(bar: &ProgressBar, done: usize, total: usize) {
-    if bar.is_hidden() && bar.elapsed() > PROGRESS_DELAY {
-        bar.set_draw_target(ProgressDrawTarget::stderr());
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
-    bar.set_length(total as u64);
-    bar.set_position(done as u64);
 }

@@ -1,25 +1,61 @@
 //! Messages: data goes to standard output, everything else to standard error. Colour only on a terminal.
 
-use std::io::{IsTerminal, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+
+/// Writes data to standard output, all of it or an error.
+pub(crate) fn data(text: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref())?;
+    out.flush()
+}
+
+/// Whether an error only says that whoever reads our output has seen enough.
+pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Text of a module or another stranger, without what a terminal would take for a command.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
 
 /// Prints an error and its causes.
 pub(crate) fn error(error: &anyhow::Error) {
     let (on, off) = if colour() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
     // Nothing can be said if standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{on}error{off}: {error:#}");
+    let _ = writeln!(io::stderr(), "{on}error{off}: {}", harmless(&format!("{error:#}")));
 }
 
 /// Prints a warning.
 pub(crate) fn warning(message: &str) {
     let (on, off) = if colour() { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
-    let _ = writeln!(std::io::stderr(), "{on}warning{off}: {message}");
+    let _ = writeln!(io::stderr(), "{on}warning{off}: {}", harmless(message));
 }
 
 /// Prints a line of `--verbose`.
 pub(crate) fn note(message: &str) {
-    let _ = writeln!(std::io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{}", harmless(message));
+}
+
+/// A message may quote names of a module: of what is not printable only the ends of lines stay.
+fn harmless(message: &str) -> Cow<'_, str> {
+    let is_harmful = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    if message.contains(is_harmful) { message.replace(is_harmful, "\u{fffd}").into() } else { message.into() }
 }
 
 fn colour() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_get_no_commands() {
+        assert_eq!(printable("a\x1b[2J\nb"), "a\u{fffd}[2J\u{fffd}b");
+        assert_eq!(harmless("two\n\tlines \x1b]0;x\x07"), "two\n\tlines \u{fffd}]0;x\u{fffd}");
+        assert!(matches!(harmless("plain\n"), Cow::Borrowed(_)));
+    }
 }

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Engine, Error, Extern, FuncType, InterruptHandle, Linker, Module, Store, StoreLimits, TrapCode, Val, ValType,
+    Engine, Error, Extern, ExternType, FuncType, InterruptHandle, Linker, Module, Profile, Store, StoreLimits,
+    TrapCode, Val, ValType,
 };
 
-use crate::args::RunArgs;
+use crate::args::{ProfileArg, RunArgs};
 use crate::load::{ARTIFACT_ENDING, config, load, load_artifact, read_with_lines};
-use crate::{exit, output, source};
+use crate::{exit, output, source, suggest};
 
 /// The export that starts a command.
 const START: &str = "_start";
@@ -26,6 +27,12 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut config = config(&args.backend, &args.features, args.compile_timeout)?;
     if let Some(bytes) = args.stack_size {
         config = config.stack_bytes(usize::try_from(bytes)?);
+    }
+    if let Some(profile) = args.profile {
+        config = config.profile(match profile {
+            ProfileArg::Perfmap => Profile::PerfMap,
+            ProfileArg::Jitdump => Profile::JitDump,
+        });
     }
     let engine = Engine::new(config)?;
     let module = if args.module().extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
@@ -71,7 +78,7 @@ fn execute(args: &RunArgs, module: &Module, store: &mut Store<WasiCtx>) -> anyho
         if let Ok(initialize) = instance.typed_func::<(), ()>(store, INITIALIZE) {
             initialize.call(store, ())?;
         }
-        return invoke(name, args, instance.export(store, name), store);
+        return invoke(name, args, module, instance.export(store, name), store);
     }
     if let Ok(start) = instance.typed_func::<(), ()>(store, START) {
         return Ok(start.call(store, ())?);
@@ -90,21 +97,25 @@ fn execute(args: &RunArgs, module: &Module, store: &mut Store<WasiCtx>) -> anyho
     )
 }
 
-fn invoke(name: &str, args: &RunArgs, export: Option<Extern>, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
+fn invoke(
+    name: &str,
+    args: &RunArgs,
+    module: &Module,
+    export: Option<Extern>,
+    store: &mut Store<WasiCtx>,
+) -> anyhow::Result<()> {
     let Some(Extern::Func(func)) = export else {
-        bail!(
-            "`{}` exports no function `{name}`\nhint: `wasmer inspect` shows which there are",
-            args.module().display()
-        );
+        let known: Vec<_> = module.exports().filter(|export| matches!(export.ty, ExternType::Func(_))).collect();
+        let known = known.iter().map(|export| export.name.as_str());
+        let hint = suggest::hint(name, known, "`wasmer inspect` shows which there are");
+        bail!("`{}` exports no function `{name}`{hint}", args.module().display());
     };
     let ty = func.ty(store)?;
     let params = arguments(name, &ty, args)?;
     let mut results = vec![Val::I32(0); ty.results.len()];
     func.call(store, &params, &mut results)?;
-    for result in &results {
-        println!("{}", describe(result));
-    }
-    Ok(())
+    let text: String = results.iter().map(|result| describe(result) + "\n").collect();
+    Ok(output::data(text)?)
 }
 
 fn arguments(name: &str, ty: &FuncType, args: &RunArgs) -> anyhow::Result<Vec<Val>> {
@@ -221,6 +232,9 @@ fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Resu
     Ok(ExitCode::from(exit::TRAP))
 }
 
+/// After what time a program that was interrupted and goes on is interrupted again.
+const REPEAT: Duration = Duration::from_millis(20);
+
 /// Interrupts a store after a time, unless stopped before.
 struct Timer {
     stop: mpsc::Sender<()>,
@@ -231,11 +245,17 @@ impl Timer {
     fn start(timeout: Duration, handle: InterruptHandle) -> Self {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let timed_out = stopped.recv_timeout(timeout).is_err_and(|error| error == mpsc::RecvTimeoutError::Timeout);
-            if timed_out {
+            let is_over =
+                |time| stopped.recv_timeout(time).is_err_and(|error| error == mpsc::RecvTimeoutError::Timeout);
+            if !is_over(timeout) {
+                return false;
+            }
+            handle.interrupt();
+            // A signal that comes just before the guest's thread blocks in a system call does not wake it.
+            while is_over(REPEAT) {
                 handle.interrupt();
             }
-            timed_out
+            true
         });
         Self { stop, thread }
     }

@@ -8,8 +8,8 @@ use wasmer_runtime::Engine;
 use wasmer_runtime::wast::{Report, run};
 
 use crate::args::WastArgs;
-use crate::exit;
 use crate::load::config;
+use crate::{exit, output};
 
 /// Runs scripts, prints a line per directive that fails, and last the number of assertions.
 pub(crate) fn wast(args: &WastArgs) -> anyhow::Result<ExitCode> {
@@ -25,17 +25,18 @@ pub(crate) fn wast(args: &WastArgs) -> anyhow::Result<ExitCode> {
         match run(&engine, &text) {
             Ok(report) => {
                 for failure in &report.failures {
-                    println!("{}:{}: {}: {}", file.display(), failure.line, failure.kind.name(), failure.message);
+                    let (line, kind) = (failure.line, failure.kind.name());
+                    output::data(format!("{}:{line}: {kind}: {}\n", file.display(), failure.message))?;
                 }
                 total.merge(report);
             }
             Err(error) => {
                 broken += 1;
-                println!("{}: the script cannot be parsed: {error}", file.display());
+                output::data(format!("{}: the script cannot be parsed: {error}\n", file.display()))?;
             }
         }
     }
-    println!("{total}");
+    output::data(format!("{total}\n"))?;
     let failed = broken > 0 || !total.failures.is_empty();
     Ok(ExitCode::from(if failed { exit::FAILURE } else { exit::SUCCESS }))
 }

@@ -167,11 +167,11 @@ fn a_worker_that_fails_or_talks_nonsense_is_an_error() {
 fn another_modules_artifact_is_refused() {
     let place = Place::new(MODULE);
     let key = "00".repeat(32);
-    let worker = place.script(&format!("exec {WORKER} --module \"$2\" --output \"$4\" --key {key} --features \"$8\" --threads 1 --fingerprint \"${{12}}\""));
+    let worker = place.script(&format!("exec {WORKER} --module \"$2\" --output \"$4\" --key {key} --features \"${{10}}\" --threads 1 --fingerprint \"${{12}}\""));
     let message = place.error(&worker, &[]);
     assert!(message.contains("unusable artifact"), "{message}");
     let worker = place.script(&format!(
-        "exec {WORKER} --module \"$2\" --output \"$4\" --key \"$6\" --features \"$8\" --threads 1 --fingerprint 00"
+        "exec {WORKER} --module \"$2\" --output \"$4\" --key \"$6\" --features \"${{10}}\" --threads 1 --fingerprint 00"
     ));
     let message = place.error(&worker, &[]);
     assert!(message.contains("is another version"), "{message}");
@@ -181,4 +181,36 @@ fn another_modules_artifact_is_refused() {
 fn the_command_is_free_of_llvm() {
     let bytes = fs::read(WASMER).expect("the command is built");
     assert!(!bytes.windows(9).any(|window| window == b"libLLVM.s"), "the command is linked with LLVM");
+}
+
+#[test]
+fn it_shows_its_intermediate_form() {
+    let place = Place::new(
+        r#"(module (func $double (param i32) (result i32) (i32.add (local.get 0) (local.get 0)))
+            (func (export "add") (param i32 i32) (result i32) (i32.add (call $double (local.get 0)) (local.get 1))))"#,
+    );
+    let emit = |worker: &Path, options: &[&str]| {
+        let mut command = Command::new(WASMER);
+        command.args(["compile", "--emit", "llvm-ir"]).args(options).arg(place.path("module.wat"));
+        let output =
+            command.env("WASMER_LLVM", worker).env("TMPDIR", place.0.path()).output().expect("`wasmer` starts");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, all, error) = emit(Path::new(WORKER), &[]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert_eq!(all.matches("\ndefine ").count(), 2, "{all}");
+    assert!(all.starts_with("; function 0 double\n"), "{all}");
+    // Inlined, as it is when both are compiled together.
+    let (_, add, _) = emit(Path::new(WORKER), &["--function", "add"]);
+    assert!(add.contains("define ") && !add.contains("call ") && !add.contains("alloca"), "{add}");
+    let (_, raw, _) = emit(Path::new(WORKER), &["--function", "add", "--unoptimized"]);
+    assert!(raw.contains("call ") && raw.contains("alloca"), "{raw}");
+    let (code, _, error) = emit(&place.path("nothing"), &[]);
+    assert!(code == Some(1) && error.contains("WASMER_LLVM"), "{error}");
+    let (code, _, error) = emit(&place.script("exit 0"), &[]);
+    assert!(code == Some(1) && error.contains("wrote nothing that can be read"), "{error}");
 }

@@ -41,6 +41,10 @@ pub trait ImageCompiler: Send + Sync {
         options: &CompileOptions,
         progress: Option<Progress<'_>>,
     ) -> Result<ImageBytes, CompileError>;
+    /// The name of the intermediate form that [`ImageCompiler::emit_ir`] writes, if the compiler has one.
+    fn ir_name(&self) -> Option<&'static str>;
+    /// Functions of a module in the compiler's intermediate form.
+    fn emit_ir(&self, wasm: &[u8], features: WasmFeatures, request: &IrRequest) -> Result<String, CompileError>;
 }
 
 /// Compiles in this process.
@@ -62,6 +66,14 @@ impl ImageCompiler for InProcess {
         progress: Option<Progress<'_>>,
     ) -> Result<ImageBytes, CompileError> {
         compile_image(wasm, &*self.0, options, progress)
+    }
+
+    fn ir_name(&self) -> Option<&'static str> {
+        self.0.ir_name()
+    }
+
+    fn emit_ir(&self, wasm: &[u8], features: WasmFeatures, request: &IrRequest) -> Result<String, CompileError> {
+        emit_ir(wasm, &*self.0, features, request)
     }
 }
 
@@ -89,6 +101,30 @@ pub fn compile_image(
     let outputs = run.all(jobs, options.threads)?;
     let linked = image::link(&info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
     image::build(&info, wasm, linked, &backend, options.key)
+}
+
+/// Functions of a module in a compiler's intermediate form, each translated together with the same others as when it is compiled.
+pub fn emit_ir(
+    wasm: &[u8],
+    compiler: &dyn Compiler,
+    features: WasmFeatures,
+    request: &IrRequest,
+) -> Result<String, CompileError> {
+    let Translation { info, functions } = translate_module(wasm, features)?;
+    let mut text = String::new();
+    let mut worker = compiler.worker();
+    for job in function_jobs(functions, compiler.batch_bytes()) {
+        let Job::Functions(functions) = job else { continue };
+        if functions.iter().any(|function| request.wants(info.func_index(function.index))) {
+            let batch = &mut Batch { module: &info, functions: &mut functions.into_iter() };
+            let result = catch_unwind(AssertUnwindSafe(|| worker.emit_ir(batch, request, &mut text)));
+            result.map_err(|payload| CompileError::Internal {
+                by: compiler.id().name,
+                message: panic_message(&*payload),
+            })??;
+        }
+    }
+    Ok(text)
 }
 
 /// A piece of work for one thread.

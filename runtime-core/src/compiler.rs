@@ -83,6 +83,10 @@ pub trait Compiler: Send + Sync {
     fn batch_bytes(&self) -> usize;
     /// Per-thread state.
     fn worker(&self) -> Box<dyn Worker + '_>;
+    /// The name of the intermediate form that [`Worker::emit_ir`] writes, if the compiler has one.
+    fn ir_name(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// One thread's compiler. Reuses its allocations from function to function.
@@ -96,6 +100,37 @@ pub trait Worker {
         trampoline: &Trampoline,
         output: &mut Output,
     ) -> Result<(), CompileError>;
+    /// Appends the functions of a batch that the request asks for to `text`, in the intermediate form that [`Compiler::ir_name`] names.
+    /// The other ones are there because they may change what becomes of these.
+    fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {
+        let _ = (batch, request, text);
+        Err(CompileError::Limit("this compiler has no intermediate form to show".to_owned()))
+    }
+}
+
+/// What is to be shown of a compiler's intermediate form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IrRequest {
+    /// How far it has come.
+    pub stage: IrStage,
+    /// The functions, by their place in the index space; all unless given.
+    pub functions: Option<Vec<FuncIdx>>,
+}
+
+/// How far a compiler's intermediate form has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IrStage {
+    /// As it was translated from WebAssembly.
+    Translated,
+    /// As machine code is made from it.
+    Optimized,
+}
+
+impl IrRequest {
+    /// Whether it asks for this function.
+    pub fn wants(&self, function: FuncIdx) -> bool {
+        self.functions.as_ref().is_none_or(|functions| functions.contains(&function))
+    }
 }
 
 /// Functions to compile together.

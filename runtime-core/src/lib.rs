@@ -11,6 +11,7 @@ pub mod compiler;
 pub mod image;
 pub mod libcall;
 pub mod module;
+pub mod profile;
 pub mod translate;
 pub mod trap;
 pub mod types;

@@ -239,6 +239,12 @@ impl ModuleInfo {
         FuncIdx(self.imported_functions + defined.0)
     }
 
+    /// A line of comment with a function's index and name, for listings.
+    pub fn heading(&self, index: FuncIdx) -> String {
+        let name = self.function_name(index).unwrap_or_default().replace(char::is_control, "?");
+        format!("; function {} {name}", index.0).trim_end().to_owned() + "\n"
+    }
+
     /// The defined function at a place of the index space, or none for an import.
     pub fn defined_func(&self, index: FuncIdx) -> Option<DefinedFuncIdx> {
         index.0.checked_sub(self.imported_functions).map(DefinedFuncIdx)

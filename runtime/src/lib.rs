@@ -43,16 +43,17 @@ pub use backend::{Backend, BackendError, default_engine};
 pub use wasmer_runtime_core::api::*;
 pub use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, Progress};
 pub use wasmer_runtime_core::compiler::{
-    BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Trampoline, Worker,
+    BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Trampoline, Worker,
 };
 pub use wasmer_runtime_core::image::ImageBytes;
 pub use wasmer_runtime_core::image::{Image, ImageError};
 pub use wasmer_runtime_core::module::ModuleInfo;
+pub use wasmer_runtime_core::profile::Profile;
 pub use wasmer_runtime_core::translate::module::WasmFeatures;
 pub use wasmer_runtime_core::translate::module::default_features;
 pub use wasmer_runtime_core::trap::TrapCode;
 pub use wasmer_runtime_core::types::{
-    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType, Width,
+    ExternType, FuncIdx, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType, Width,
 };
 
 #[cfg(feature = "cache")]

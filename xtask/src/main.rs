@@ -1,7 +1,8 @@
-//! The commands of the project: `cargo xtask test`, `programs`, `book`, `tidy` and `deps`.
+//! The commands of the project: `cargo xtask test`, `programs`, `book`, `dist`, `tidy` and `deps`.
 
 mod book;
 mod deps;
+mod dist;
 mod licences;
 mod llvm;
 mod programs;
@@ -32,6 +33,8 @@ enum Command {
     Programs(programs::Options),
     /// Check the links of all pages, and make the book of `docs/` in `target/book`.
     Book(book::Options),
+    /// Make the archives of a release and the list of their checksums.
+    Dist(dist::Options),
     /// Check what no other tool does: sizes of files and functions, headers, left-overs, paths of one machine.
     Tidy,
     /// Check who imports whom, and under which licences.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&root, &options),
         Command::Programs(options) => programs::run(&root, &options),
         Command::Book(options) => book::run(&root, &options),
+        Command::Dist(options) => dist::run(&root, &options),
         Command::Tidy => tidy::run(&root).map(|report| println!("{report}")),
         Command::Deps => deps::run(&root).map(|report| println!("{report}")),
     };

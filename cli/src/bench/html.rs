@@ -1,38 +1,30 @@
-//! The report as one self-contained page.
+//! The report as one self-contained page, for a reader who was not there: what was measured, on which machine, what it means, charts, all
+//! figures. It loads nothing, runs nothing, and follows the reader's choice of light or dark.
 
 use std::fmt::Write;
 
-use super::Report;
-use super::table::{METRICS, Metric, number};
+use super::table::{METRICS, Metric, bytes, number};
+use super::{Report, Row, Spread, verdict};
 
-const STYLE: &str = "\
-body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}\
-h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.6rem 0 .2rem}p{margin:.2rem 0 .6rem;color:#57606a}\
-svg{width:100%;height:auto}text{font:13px system-ui,sans-serif;fill:#1b1f24}.bar{fill:#5b7fb5}.best{fill:#2f8f5b}\
-.spread{stroke:#1b1f24;stroke-width:1.5}table{border-collapse:collapse;width:100%;font-size:.9rem}\
-td,th{padding:.25rem .5rem;border-bottom:1px solid #d0d7de;text-align:right}td:first-child,th:first-child{text-align:left}\
-@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}p{color:#9198a1}text{fill:#e6edf3}.spread{stroke:#e6edf3}\
-td,th{border-color:#30363d}}";
+const STYLE: &str = include_str!("page.css");
 
-/// The page.
+/// The page. Writing to a string cannot fail, so results of `write!` are passed over here.
 pub(super) fn page(report: &Report) -> String {
     let mut out = String::new();
     let module = escaped(&report.module);
-    // Writing to a string cannot fail.
     let _ = write!(
         out,
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{module}: backends compared</title><style>{STYLE}</style><h1>{module}</h1>\
-         <p>{} bytes of WebAssembly{}. wasmer {}, {} processors, {} runs of each, medians; lines show the smallest and largest value. \
-         Less is better in every chart. Validating takes {} ms, hashing {} ms.</p>",
-        report.module_bytes,
-        arguments(report),
-        report.version,
-        report.processors,
-        report.runs,
-        number(report.validate.median),
-        number(report.hash.median),
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{module}: backends compared</title>\n\
+         <style>\n{STYLE}</style>\n<h1>{module}: backends compared</h1>\n\
+         <p class=\"soft\">Made by <code>wasmer bench</code>, which compiles and runs one WebAssembly program with each compiler.</p>\n",
     );
+    facts(&mut out, report);
+    out.push_str("<h2>In short</h2>\n<ul class=\"summary\">\n");
+    for sentence in verdict::sentences(report) {
+        let _ = writeln!(out, "<li>{}</li>", escaped(&sentence));
+    }
+    out.push_str("</ul>\n<h2>Charts</h2>\n<p class=\"soft\">Bars are medians and start at zero; less is better everywhere. Thin lines reach from the smallest to the largest of all runs. In brackets: how many times the best.</p>\n");
     for metric in METRICS {
         chart(&mut out, report, metric);
     }
@@ -41,63 +33,210 @@ pub(super) fn page(report: &Report) -> String {
     out
 }
 
-fn arguments(report: &Report) -> String {
-    if report.arguments.is_empty() {
-        return String::new();
+/// What was measured, where and how.
+fn facts(out: &mut String, report: &Report) {
+    let Report { machine, validate, hash, .. } = report;
+    let per_second = |spread: &Spread| bytes(report.module_bytes as f64 * 1e3 / spread.median.max(1e-6)) + "/s";
+    let command = match report.arguments.is_empty() {
+        true => "without arguments".to_owned(),
+        false => format!("<code>{}</code>", escaped(&report.arguments.join(" "))),
+    };
+    let memory = machine.memory_bytes.map(|memory| format!(", {} of memory", bytes(memory as f64)));
+    let facts = [
+        ("Module", format!("{} of WebAssembly", bytes(report.module_bytes as f64))),
+        ("Arguments", command),
+        ("Validate", format!("{} ms ({})", number(validate.median), per_second(validate))),
+        ("Hash", format!("{} ms ({})", number(hash.median), per_second(hash))),
+        (
+            "Machine",
+            format!(
+                "{}, {} {}{}",
+                escaped(machine.processor.as_deref().unwrap_or(machine.architecture)),
+                machine.processors,
+                if machine.processors == 1 { "processor" } else { "processors" },
+                memory.unwrap_or_default()
+            ),
+        ),
+        ("System", escaped(&machine.system)),
+        ("Version", format!("wasmer {}, measured on {}", report.version, machine.date)),
+        (
+            "Runs",
+            format!(
+                "{} of everything, in turn, so that what disturbs the machine disturbs all backends; fewer of what takes long",
+                report.runs
+            ),
+        ),
+    ];
+    out.push_str("<dl>\n");
+    for (name, value) in facts {
+        let _ = writeln!(out, "<dt>{name}</dt><dd>{value}</dd>");
     }
-    format!(", run with <code>{}</code>", escaped(&report.arguments.join(" ")))
+    out.push_str("</dl>\n");
 }
 
-/// Bars from zero, one for each backend.
+/// A distance between marks of an axis so that about five of them reach `largest`: 1, 2 or 5 times a power of ten.
+fn step(largest: f64) -> f64 {
+    let rough = largest / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= rough).unwrap_or(10.0);
+    step * power
+}
+
+/// The unit in which a chart is best read, and what its figures are divided by.
+fn unit(metric: &Metric, largest: f64) -> (&'static str, f64) {
+    match metric.unit {
+        "ms" if largest >= 2000.0 => ("s", 1000.0),
+        "ms" if largest < 0.5 => ("µs", 0.001),
+        "MiB" if largest < 0.5 => ("KiB", 1.0 / 1024.0),
+        unit => (unit, 1.0),
+    }
+}
+
+const LEFT: f64 = 92.0;
+const WIDTH: f64 = 500.0;
+const BAR: f64 = 20.0;
+const LINE: f64 = 30.0;
+
+/// Bars from zero, one for each backend, above an axis.
 fn chart(out: &mut String, report: &Report, metric: &Metric) {
-    const LEFT: f64 = 100.0;
-    const WIDTH: f64 = 520.0;
-    const LINE: f64 = 26.0;
-    let largest = report.backends.iter().map(|row| (metric.value)(row).max).fold(f64::MIN_POSITIVE, f64::max);
-    let best = report.backends.iter().map(|row| (metric.value)(row).median).fold(f64::INFINITY, f64::min);
-    let height = LINE * report.backends.len() as f64;
+    let spreads: Vec<Spread> = report.backends.iter().map(metric.value).collect();
+    let largest = spreads.iter().map(|spread| spread.max).fold(f64::MIN_POSITIVE, f64::max);
+    let (unit, divisor) = unit(metric, largest);
+    let step = step(largest / divisor);
+    let marks = (largest / divisor / step).ceil().max(1.0);
+    let scale = WIDTH / (marks * step * divisor);
+    let bottom = LINE * spreads.len() as f64 + 4.0;
+    let best = best(&spreads);
+    let label: Vec<_> = report
+        .backends
+        .iter()
+        .zip(&spreads)
+        .map(|(row, spread)| format!("{} {} {unit}", row.backend, number(spread.median / divisor)))
+        .collect();
     let _ = write!(
         out,
-        "<h2>{} ({})</h2><p>{}</p><svg viewBox=\"0 0 760 {height}\" role=\"img\" aria-label=\"{}\">",
-        metric.name, metric.unit, metric.explanation, metric.name
+        "<figure>\n<h3>{} ({unit})</h3>\n<figcaption>{}</figcaption>\n\
+         <svg viewBox=\"0 0 760 {:.0}\" role=\"img\" aria-label=\"{}: {}\">\n",
+        capitalised(metric.name),
+        metric.explanation,
+        bottom + 22.0,
+        metric.name,
+        label.join(", ")
     );
-    for (position, row) in report.backends.iter().enumerate() {
-        let spread = (metric.value)(row);
-        let (top, middle) = (position as f64 * LINE + 4.0, position as f64 * LINE + LINE / 2.0);
-        let [median, min, max] = [spread.median, spread.min, spread.max].map(|value| LEFT + value / largest * WIDTH);
-        let class = if spread.median == best { "best" } else { "bar" };
-        let _ = write!(
+    for mark in 0..=marks as u32 {
+        let value = f64::from(mark) * step;
+        let x = LEFT + value * divisor * scale;
+        let _ = writeln!(
             out,
-            "<text x=\"0\" y=\"{y}\">{name}</text><rect class=\"{class}\" x=\"{LEFT}\" y=\"{top}\" width=\"{width:.1}\" height=\"{bar}\"/>\
-             <line class=\"spread\" x1=\"{min:.1}\" x2=\"{max:.1}\" y1=\"{middle}\" y2=\"{middle}\"/>\
-             <text x=\"{label:.1}\" y=\"{y}\">{value}</text>",
-            y = middle + 4.5,
-            name = row.backend,
-            width = median - LEFT,
-            bar = LINE - 8.0,
-            label = max + 8.0,
-            value = number(spread.median),
+            "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"{bottom:.1}\"/>\
+             <text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            bottom + 16.0,
+            mark_label(value, step)
         );
     }
-    out.push_str("</svg>");
+    for (position, (row, spread)) in report.backends.iter().zip(&spreads).enumerate() {
+        let shown = Shown { row, spread: *spread, top: LINE * position as f64 + 5.0, scale };
+        shown.write(out, &format!("{} {unit}", number(spread.median / divisor)), best);
+    }
+    out.push_str("</svg>\n</figure>\n");
+}
+
+/// One bar.
+struct Shown<'a> {
+    row: &'a Row,
+    spread: Spread,
+    top: f64,
+    /// Width of one of the metric's units.
+    scale: f64,
+}
+
+impl Shown<'_> {
+    fn write(&self, out: &mut String, value: &str, best: f64) {
+        let Self { row, spread, top, scale } = self;
+        let [median, min, max] = [spread.median, spread.min, spread.max].map(|value| LEFT + value * scale);
+        let (middle, text) = (top + BAR / 2.0, top + BAR / 2.0 + 5.0);
+        let class = if spread.median <= best { "best" } else { "" };
+        let times = spread.median / best;
+        let times = if times < verdict::NOTICEABLE { String::new() } else { format!(" ({}×)", number(times)) };
+        let _ = write!(
+            out,
+            "<text x=\"{:.0}\" y=\"{text:.1}\" text-anchor=\"end\">{name}</text>\
+             <rect class=\"{name}\" x=\"{LEFT}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{BAR}\" rx=\"2\"/>",
+            LEFT - 8.0,
+            (median - LEFT).max(1.0),
+            name = row.backend,
+        );
+        if spread.max > spread.min {
+            let _ = write!(
+                out,
+                "<path class=\"spread\" d=\"M{min:.1} {0:.1}V{1:.1}M{min:.1} {middle:.1}H{max:.1}M{max:.1} {0:.1}V{1:.1}\"/>",
+                middle - 4.0,
+                middle + 4.0
+            );
+        }
+        let _ = writeln!(out, "<text class=\"{class}\" x=\"{:.1}\" y=\"{text:.1}\">{value}{times}</text>", max + 8.0);
+    }
+}
+
+/// The smallest median.
+fn best(spreads: &[Spread]) -> f64 {
+    spreads.iter().map(|spread| spread.median).fold(f64::INFINITY, f64::min)
+}
+
+/// A number of an axis, with as many decimals as its steps have.
+fn mark_label(value: f64, step: f64) -> String {
+    let decimals = (-step.log10().floor()).max(0.0) as usize;
+    format!("{value:.decimals$}")
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn table(out: &mut String, report: &Report) {
-    out.push_str("<h2>All figures</h2><table><tr><th></th>");
+    out.push_str("<h2>All figures</h2>\n<p class=\"soft\">Medians, and below them the smallest and the largest value.</p>\n<div class=\"scroll\"><table>\n<tr><th></th>");
     for row in &report.backends {
         let _ = write!(out, "<th>{}</th>", row.backend);
     }
-    out.push_str("</tr>");
+    out.push_str("</tr>\n");
     for metric in METRICS {
-        let _ = write!(out, "<tr><td>{} ({})</td>", metric.name, metric.unit);
-        for row in &report.backends {
-            let _ = write!(out, "<td>{}</td>", number((metric.value)(row).median));
+        let spreads: Vec<Spread> = report.backends.iter().map(metric.value).collect();
+        let best = best(&spreads);
+        let _ = write!(out, "<tr><td>{} ({})</td>", capitalised(metric.name), metric.unit);
+        for spread in spreads {
+            let class = if spread.median <= best { " class=\"best\"" } else { "" };
+            let _ = write!(out, "<td{class}>{}", number(spread.median));
+            if spread.max > spread.min {
+                let _ = write!(out, "<small>{} to {}</small>", number(spread.min), number(spread.max));
+            }
+            out.push_str("</td>");
         }
-        out.push_str("</tr>");
+        out.push_str("</tr>\n");
     }
-    out.push_str("</table>");
+    out.push_str("</table></div>\n");
 }
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_have_round_marks() {
+        for (largest, expected) in
+            [(1.0, 0.2), (5.0, 1.0), (5.1, 2.0), (12.0, 5.0), (99.0, 20.0), (1234.0, 500.0), (0.003, 0.001)]
+        {
+            assert!((step(largest) / expected - 1.0).abs() < 1e-9, "{largest}: {}", step(largest));
+        }
+        assert_eq!([mark_label(0.4, 0.2), mark_label(40.0, 20.0), mark_label(0.003, 0.001)], ["0.4", "40", "0.003"]);
+    }
+
+    #[test]
+    fn text_of_others_is_only_text() {
+        assert_eq!(escaped("<script>\"&"), "&lt;script&gt;&quot;&amp;");
+    }
 }

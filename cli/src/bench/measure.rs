@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmer_runtime::cache::ContentHash;
 use wasmer_runtime::{Backend, Engine, EngineConfig, Image};
 
@@ -21,15 +22,41 @@ fn timed<R>(action: impl FnOnce() -> R) -> (f64, R) {
     (start.elapsed().as_secs_f64() * 1e3, result)
 }
 
+/// What has taken so long in all, in milliseconds, is not measured again.
+const LONG: f64 = 30_000.0;
+
 /// The spread of several runs of something that can fail.
 fn repeated(runs: usize, mut action: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Spread> {
     let mut times = Vec::with_capacity(runs);
-    for _ in 0..runs {
+    while times.len() < runs && times.iter().sum::<f64>() < LONG {
         let (time, result) = timed(&mut action);
         result?;
         times.push(time);
     }
     Ok(Spread::of(times))
+}
+
+/// What is being measured, in a line on standard error if that is a terminal. The line is gone when this is dropped.
+pub(super) struct Status(ProgressBar);
+
+impl Status {
+    pub(super) fn new() -> Self {
+        let style =
+            ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);
+        Self(bar)
+    }
+
+    fn say(&self, what: String) {
+        self.0.set_message(what);
+        self.0.tick();
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 pub(super) fn validate(wasm: &[u8], runs: usize) -> anyhow::Result<Spread> {
@@ -100,32 +127,49 @@ pub(super) fn backends(
     wasm: &[u8],
     process: &Process<'_>,
     runs: usize,
+    status: &Status,
 ) -> anyhow::Result<Vec<Row>> {
     // The first warm run fills the cache, and shows that the module runs at all.
     for backend in backends {
+        status.say(format!("first run with {backend}"));
         process.run(*backend, &[])?;
     }
+    let is_long = |ran: &[Ran]| ran.iter().map(|ran| ran.total).sum::<f64>() >= LONG;
     let mut ran: Vec<(Vec<Ran>, Vec<Ran>)> = backends.iter().map(|_| Default::default()).collect();
-    for _ in 0..runs {
+    for number in 1..=runs {
         for (backend, (cold, warm)) in backends.iter().zip(&mut ran) {
-            cold.push(process.run(*backend, &["--disable-cache"])?);
-            warm.push(process.run(*backend, &[])?);
+            status.say(format!("starts with {backend}, {number} of {runs}"));
+            if !is_long(cold) {
+                cold.push(process.run(*backend, &["--disable-cache"])?);
+            }
+            if !is_long(warm) {
+                warm.push(process.run(*backend, &[])?);
+            }
         }
     }
-    backends.iter().zip(ran).map(|(backend, (cold, warm))| row(*backend, wasm, &cold, &warm, runs)).collect()
+    let row = |(backend, (cold, warm)): (&Backend, (Vec<Ran>, Vec<Ran>))| {
+        status.say(format!("compiling with {backend}"));
+        row(*backend, wasm, &cold, &warm, runs)
+    };
+    backends.iter().zip(ran).map(row).collect()
 }
 
 fn row(backend: Backend, wasm: &[u8], cold: &[Ran], warm: &[Ran], runs: usize) -> anyhow::Result<Row> {
     let one = Engine::new(worker::config(backend, None)?.threads(1))?;
     let all = Engine::new(worker::config(backend, None)?)?;
-    let image = all.compile(wasm, [0; 32], None)?;
     let spread = |ran: &[Ran], of: fn(&Ran) -> f64| Spread::of(ran.iter().map(of).collect());
     let memory = |ran: &[Ran]| ran.iter().map(|ran| ran.memory_bytes).max().unwrap_or(0);
-    let compile = |engine: &Engine| repeated(runs, || Ok(engine.compile(wasm, [0; 32], None).map(drop)?));
+    let compile_one = repeated(runs, || Ok(one.compile(wasm, [0; 32], None).map(drop)?))?;
+    let mut image = None;
+    let compile_all = repeated(runs, || {
+        image = Some(all.compile(wasm, [0; 32], None)?);
+        Ok(())
+    })?;
+    let image = image.context("nothing was compiled")?;
     Ok(Row {
         backend: backend.name(),
-        compile_one: compile(&one)?,
-        compile_all: compile(&all)?,
+        compile_one,
+        compile_all,
         image_bytes: image.as_bytes().len(),
         load: load(image.as_bytes(), runs)?,
         cold: spread(cold, |ran| ran.total),

@@ -2,11 +2,13 @@
 //!
 //! Compilation is measured in this process. Starts and runs are measured as whole processes, because that is what a user waits for: a *cold* start
 //! compiles without a cache, a *warm* one finds the artifact in a cache that was filled before. The runs of different backends alternate, so that
-//! what disturbs the machine disturbs all of them.
+//! what disturbs the machine disturbs all of them. What takes long is measured less often than asked for, which the figures say.
 
 mod html;
+mod machine;
 mod measure;
 mod table;
+mod verdict;
 
 use crate::exit::ExitCode;
 
@@ -15,9 +17,10 @@ use serde::Serialize;
 use wasmer_runtime::Backend;
 
 use crate::args::BenchArgs;
-use crate::load::read_module;
-use crate::worker;
-use measure::Process;
+use crate::load::{named_backend, read_module};
+use crate::{output, worker};
+use machine::Machine;
+use measure::{Process, Status};
 
 /// What was measured, as `--json` prints it. Times are in milliseconds.
 #[derive(Debug, Serialize)]
@@ -25,8 +28,9 @@ pub(crate) struct Report {
     module: String,
     module_bytes: usize,
     arguments: Vec<String>,
+    /// How often everything was measured, unless it took long.
     runs: usize,
-    processors: usize,
+    machine: Machine,
     version: &'static str,
     validate: Spread,
     hash: Spread,
@@ -62,6 +66,8 @@ pub(crate) struct Spread {
     median: f64,
     min: f64,
     max: f64,
+    /// How many values there are.
+    runs: usize,
 }
 
 impl Spread {
@@ -70,7 +76,7 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
         let median = if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
-        Self { median, min: values[0], max: values[values.len() - 1] }
+        Self { median, min: values[0], max: values[values.len() - 1], runs: values.len() }
     }
 }
 
@@ -83,24 +89,26 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let runs = args.runs.max(1);
     let backends = backends(args)?;
     let scratch = tempfile::tempdir().context("could not make a folder for the cache")?;
+    let status = Status::new();
     let report = Report {
         module: args.module().display().to_string(),
         module_bytes: wasm.len(),
         arguments: args.args().iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         runs,
-        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        machine: Machine::here(),
         version: env!("CARGO_PKG_VERSION"),
         validate: measure::validate(&wasm, runs)?,
         hash: measure::hash(&wasm, runs),
-        backends: measure::backends(&backends, &wasm, &Process { args, cache: scratch.path() }, runs)?,
+        backends: measure::backends(&backends, &wasm, &Process { args, cache: scratch.path() }, runs, &status)?,
     };
+    drop(status);
     if let Some(path) = &args.html {
         std::fs::write(path, html::page(&report)).with_context(|| format!("could not write `{}`", path.display()))?;
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        output::data(serde_json::to_string_pretty(&report)? + "\n")?;
     } else {
-        print!("{}", table::text(&report));
+        output::data(table::text(&report))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -112,7 +120,7 @@ fn backends(args: &BenchArgs) -> anyhow::Result<Vec<Backend>> {
     args.backend
         .iter()
         .map(|name| {
-            let backend = name.parse::<Backend>()?;
+            let backend = named_backend(name)?;
             worker::config(backend, None)?;
             Ok(backend)
         })

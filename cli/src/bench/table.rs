@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, Row, Spread};
+use super::{Report, Row, Spread, verdict};
 
 /// A line of the table: what it says, and how to get its figure from a row.
 pub(super) struct Metric {
@@ -13,48 +13,70 @@ pub(super) struct Metric {
 }
 
 const fn exactly(value: f64) -> Spread {
-    Spread { median: value, min: value, max: value }
+    Spread { median: value, min: value, max: value, runs: 1 }
 }
 
 const MIB: f64 = 1048576.0;
 
 /// What is compared. Less is better everywhere.
 pub(super) const METRICS: &[Metric] = &[
-    Metric { name: "compile, 1 thread", explanation: "wasm to artifact", unit: "ms", value: |row| row.compile_one },
+    Metric {
+        name: "compile, 1 thread",
+        explanation: "From the module's bytes to the artifact, with one thread.",
+        unit: "ms",
+        value: |row| row.compile_one,
+    },
     Metric {
         name: "compile, all threads",
-        explanation: "the same on all processors",
+        explanation: "The same with a thread on every processor.",
         unit: "ms",
         value: |row| row.compile_all,
     },
     Metric {
         name: "image",
-        explanation: "size of the artifact",
+        explanation: "Size of the artifact, which the cache keeps.",
         unit: "MiB",
         value: |row| exactly(row.image_bytes as f64 / MIB),
     },
-    Metric { name: "load", explanation: "mapping the artifact", unit: "ms", value: |row| row.load },
-    Metric { name: "cold start", explanation: "whole process, compiling", unit: "ms", value: |row| row.cold },
+    Metric {
+        name: "load",
+        explanation: "Mapping the artifact: what a start needs instead of compiling.",
+        unit: "ms",
+        value: |row| row.load,
+    },
+    Metric {
+        name: "cold start",
+        explanation: "The whole process from start to end, compiling without a cache.",
+        unit: "ms",
+        value: |row| row.cold,
+    },
     Metric {
         name: "warm start",
-        explanation: "whole process, artifact in the cache",
+        explanation: "The whole process from start to end, with the artifact in the cache.",
         unit: "ms",
         value: |row| row.warm,
     },
-    Metric { name: "run", explanation: "the program itself, in the warm process", unit: "ms", value: |row| row.run },
+    Metric { name: "run", explanation: "The program itself, in the warm process.", unit: "ms", value: |row| row.run },
     Metric {
         name: "memory, cold",
-        explanation: "peak resident memory",
+        explanation: "Largest resident memory of the process that compiles.",
         unit: "MiB",
         value: |row| exactly(row.cold_memory_bytes as f64 / MIB),
     },
     Metric {
         name: "memory, warm",
-        explanation: "peak resident memory",
+        explanation: "Largest resident memory of the process that finds the artifact.",
         unit: "MiB",
         value: |row| exactly(row.warm_memory_bytes as f64 / MIB),
     },
 ];
+
+/// A number of bytes with a unit.
+pub(super) fn bytes(value: f64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)].map(|(unit, shift)| (unit, f64::from(1 << shift)));
+    let unit = units.into_iter().find(|(_, size)| value >= *size);
+    unit.map_or_else(|| format!("{value:.0} bytes"), |(unit, size)| format!("{} {unit}", number(value / size)))
+}
 
 /// A number with about three digits that mean something.
 pub(super) fn number(value: f64) -> String {
@@ -70,10 +92,12 @@ pub(super) fn number(value: f64) -> String {
 /// The report as a table.
 pub(super) fn text(report: &Report) -> String {
     let mut out = String::new();
-    let Report { module, module_bytes, runs, processors, validate, hash, .. } = report;
+    let Report { module, module_bytes, runs, machine, validate, hash, .. } = report;
+    let processors = machine.processors;
     // Writing to a string cannot fail.
     let _ =
-        writeln!(out, "{module}: {module_bytes} bytes, {runs} runs each, {processors} processors; medians (spread)");
+        writeln!(out, "{module}: {module_bytes} bytes, {runs} runs each, fewer of what takes long; medians (spread)");
+    let _ = writeln!(out, "{}, {processors} processors", machine.processor.as_deref().unwrap_or(machine.architecture));
     let _ = writeln!(out, "validate {} ms, hash {} ms\n", number(validate.median), number(hash.median));
     let _ = write!(out, "{:<26}", "");
     for row in &report.backends {
@@ -87,8 +111,9 @@ pub(super) fn text(report: &Report) -> String {
         }
         out.push('\n');
     }
-    for row in report.backends.iter().filter(|row| row.status != 0) {
-        let _ = writeln!(out, "\nwith {} the program ended with status {}", row.backend, row.status);
+    out.push('\n');
+    for sentence in verdict::sentences(report) {
+        let _ = writeln!(out, "{sentence}");
     }
     out
 }
@@ -107,5 +132,6 @@ mod tests {
     #[test]
     fn numbers_have_three_digits() {
         assert_eq!([1234.5, 12.34, 1.234, 0.1234].map(number), ["1234", "12.3", "1.23", "0.123"]);
+        assert_eq!([512.0, 2048.0, 27e6, 3e9].map(bytes), ["512 bytes", "2.00 KiB", "25.7 MiB", "2.79 GiB"]);
     }
 }

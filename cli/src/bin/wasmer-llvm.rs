@@ -7,10 +7,10 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use wasmer_cli::protocol::{Failure, Line, fingerprint, key_from_hex};
+use wasmer_cli::protocol::{Failure, Line, fingerprint, ir_request, key_from_hex};
 use wasmer_runtime::{
-    BackendId, Batch, CompileError, Compiler, Engine, EngineConfig, Error, KeyHasher, ModuleInfo, Output, Trampoline,
-    WasmFeatures, Worker,
+    BackendId, Batch, CompileError, Compiler, Engine, EngineConfig, Error, IrRequest, KeyHasher, ModuleInfo, Output,
+    Trampoline, WasmFeatures, Worker,
 };
 
 fn main() -> ExitCode {
@@ -35,23 +35,33 @@ fn compile() -> Result<(), CompileError> {
         return Err(refused("is another version than `wasmer`, or runs on another processor"));
     }
     let number = |name| options.text(name)?.parse::<u64>().map_err(|_| refused(&format!("cannot read `{name}`")));
-    let key = key_from_hex(options.text("--key")?).ok_or_else(|| refused("cannot read `--key`"))?;
     let features =
         WasmFeatures::from_bits(number("--features")?).ok_or_else(|| refused("does not know the features"))?;
-    let threads = usize::try_from(number("--threads")?).unwrap_or(1);
     let wasm =
         fs::read(options.get("--module")?).map_err(|error| refused(&format!("cannot read the module: {error}")))?;
 
     let llvm = wasmer_runtime::backend::llvm().map_err(|error| refused(&format!("cannot work: {error}")))?;
-    let config = EngineConfig::new(Announcing(llvm)).features(features).threads(threads);
-    let progress = |done, total| say(Line::Progress(done, total));
-    let compiled = Engine::new(config).and_then(|engine| engine.compile(&wasm, key, Some(&progress)));
-    let image = compiled.map_err(|error| match error {
+    let config = EngineConfig::new(Announcing(llvm)).features(features);
+    let engine = |config| Engine::new(config).map_err(compile_error);
+    let written = if options.get("--ir").is_ok() {
+        let request = ir_request(options.text("--ir")?, options.text("--functions")?);
+        let request = request.ok_or_else(|| refused("cannot read `--ir` and `--functions`"))?;
+        fs::write(options.get("--output")?, engine(config)?.emit_ir(&wasm, &request).map_err(compile_error)?)
+    } else {
+        let key = key_from_hex(options.text("--key")?).ok_or_else(|| refused("cannot read `--key`"))?;
+        let config = config.threads(usize::try_from(number("--threads")?).unwrap_or(1));
+        let progress = |done, total| say(Line::Progress(done, total));
+        let image = engine(config)?.compile(&wasm, key, Some(&progress)).map_err(compile_error)?;
+        fs::write(options.get("--output")?, image.as_bytes())
+    };
+    written.map_err(|error| refused(&format!("cannot write its output: {error}")))
+}
+
+fn compile_error(error: Error) -> CompileError {
+    match error {
         Error::Compile(error) => error,
         other => refused(&format!("cannot work: {other}")),
-    })?;
-    fs::write(options.get("--output")?, image.as_bytes())
-        .map_err(|error| refused(&format!("cannot write the artifact: {error}")))
+    }
 }
 
 fn refused(what: &str) -> CompileError {
@@ -105,25 +115,21 @@ impl Compiler for Announcing {
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(AnnouncingWorker(self.0.worker()))
     }
+
+    fn ir_name(&self) -> Option<&'static str> {
+        self.0.ir_name()
+    }
 }
 
 struct AnnouncingWorker<'a>(Box<dyn Worker + 'a>);
 
 impl Worker for AnnouncingWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
-        let functions: Vec<_> = (&mut *batch.functions).collect();
-        let index = |defined| batch.module.func_index(defined).0;
-        let range =
-            functions.first().zip(functions.last()).map(|(first, last)| (index(first.index), index(last.index)));
-        if let Some((first, last)) = range {
-            say(Line::Start(first, last));
-        }
-        let mut functions = functions.into_iter();
-        self.0.functions(&mut Batch { module: batch.module, functions: &mut functions }, output)?;
-        if let Some((first, _)) = range {
-            say(Line::End(first));
-        }
-        Ok(())
+        announced(batch, |batch| self.0.functions(batch, output))
+    }
+
+    fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {
+        announced(batch, |batch| self.0.emit_ir(batch, request, text))
     }
 
     fn trampoline(
@@ -134,4 +140,23 @@ impl Worker for AnnouncingWorker<'_> {
     ) -> Result<(), CompileError> {
         self.0.trampoline(module, trampoline, output)
     }
+}
+
+/// Does something with the functions of a batch, saying which they are.
+fn announced(
+    batch: &mut Batch<'_>,
+    action: impl FnOnce(&mut Batch<'_>) -> Result<(), CompileError>,
+) -> Result<(), CompileError> {
+    let functions: Vec<_> = (&mut *batch.functions).collect();
+    let index = |defined| batch.module.func_index(defined).0;
+    let range = functions.first().zip(functions.last()).map(|(first, last)| (index(first.index), index(last.index)));
+    if let Some((first, last)) = range {
+        say(Line::Start(first, last));
+    }
+    let mut functions = functions.into_iter();
+    action(&mut Batch { module: batch.module, functions: &mut functions })?;
+    if let Some((first, _)) = range {
+        say(Line::End(first));
+    }
+    Ok(())
 }

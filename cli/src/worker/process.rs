@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use wasmer_runtime::backend::llvm_description;
-use wasmer_runtime::{BackendId, CompileError, CompileOptions, ImageBytes, ImageCompiler, KeyHasher, Progress};
+use wasmer_runtime::{
+    BackendId, CompileError, CompileOptions, ImageBytes, ImageCompiler, IrRequest, KeyHasher, Progress, WasmFeatures,
+};
 
-use super::protocol::{Failure, Line, fingerprint, to_hex};
+use super::protocol::{Failure, Line, fingerprint, ir_words, to_hex};
 
 /// How often it is checked whether a silent worker is still there.
 const POLL: Duration = Duration::from_millis(20);
@@ -50,12 +53,40 @@ impl ImageCompiler for WorkerProcess {
         options: &CompileOptions,
         progress: Option<Progress<'_>>,
     ) -> Result<ImageBytes, CompileError> {
-        let failed = |what: &str, error: io::Error| CompileError::Worker(format!("{what}: {error}"));
+        let words = [("--key", to_hex(&options.key)), ("--threads", options.threads.to_string())];
+        self.work(wasm, options.features, &words, progress, |output| {
+            let image = File::open(output).map_err(|error| failed("made no artifact", error))?;
+            ImageBytes::read(image, &options.key)
+                .map_err(|error| CompileError::Worker(format!("made an unusable artifact: {error}")))
+        })
+    }
+
+    fn ir_name(&self) -> Option<&'static str> {
+        Some(llvm_description::IR_NAME)
+    }
+
+    fn emit_ir(&self, wasm: &[u8], features: WasmFeatures, request: &IrRequest) -> Result<String, CompileError> {
+        self.work(wasm, features, &ir_words(request), None, |output| {
+            std::fs::read_to_string(output).map_err(|error| failed("wrote nothing that can be read", error))
+        })
+    }
+}
+
+impl WorkerProcess {
+    /// Has a worker read the module and write a file, which `read` makes something of.
+    fn work<R>(
+        &self,
+        wasm: &[u8],
+        features: WasmFeatures,
+        words: &[(&str, String)],
+        progress: Option<Progress<'_>>,
+        read: impl FnOnce(&Path) -> Result<R, CompileError>,
+    ) -> Result<R, CompileError> {
         let program = super::find().ok_or_else(missing)?;
         // Only the user may enter the folder; it goes away with the variable.
         let folder = tempfile::Builder::new().prefix("wasmer-llvm-").tempdir();
         let folder = folder.map_err(|error| failed("has no folder to work in", error))?;
-        let (module, output) = (folder.path().join("module.wasm"), folder.path().join("image"));
+        let (module, output) = (folder.path().join("module.wasm"), folder.path().join("output"));
         std::fs::write(&module, wasm).map_err(|error| failed("could not be given the module", error))?;
         let started = Instant::now();
         let mut child = Command::new(&program)
@@ -63,9 +94,8 @@ impl ImageCompiler for WorkerProcess {
             .arg(&module)
             .arg("--output")
             .arg(&output)
-            .args(["--key", &to_hex(&options.key)])
-            .args(["--features", &options.features.bits().to_string()])
-            .args(["--threads", &options.threads.to_string()])
+            .args(words.iter().flat_map(|(name, value)| [*name, value]))
+            .args(["--features", &features.bits().to_string()])
             .args(["--fingerprint", &fingerprint()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -80,10 +110,12 @@ impl ImageCompiler for WorkerProcess {
             let _ = child.wait();
         }
         watch.outcome(ended)?;
-        let image = File::open(&output).map_err(|error| failed("made no artifact", error))?;
-        ImageBytes::read(image, &options.key)
-            .map_err(|error| CompileError::Worker(format!("made an unusable artifact: {error}")))
+        read(&output)
     }
+}
+
+fn failed(what: &str, error: io::Error) -> CompileError {
+    CompileError::Worker(format!("{what}: {error}"))
 }
 
 fn missing() -> CompileError {

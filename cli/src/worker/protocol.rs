@@ -2,13 +2,13 @@
 //!
 //! The command writes the module to a file in a private folder and starts `wasmer-llvm --module FILE --output FILE --key HEX --features BITS
 //! --threads N --fingerprint HEX`. The worker writes lines to standard output ([`Line`]) and the image to the output file, and ends with
-//! status 0. If the module cannot be compiled it writes one line of JSON ([`Failure`]) to standard error and ends with status 1.
+//! status 0. With `--ir STAGE --functions LIST` ([`ir_words`]) in the place of key and threads it writes its intermediate form there instead. If the module cannot be compiled it writes one line of JSON ([`Failure`]) to standard error and ends with status 1.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use wasmer_runtime::{CompileError, KeyHasher};
+use wasmer_runtime::{CompileError, FuncIdx, IrRequest, IrStage, KeyHasher};
 
 /// A line of the worker's standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,31 @@ pub fn fingerprint() -> String {
     to_hex(key.as_bytes())
 }
 
+/// The options that ask for an intermediate form.
+pub fn ir_words(request: &IrRequest) -> [(&'static str, String); 2] {
+    let stage = match request.stage {
+        IrStage::Translated => "translated",
+        IrStage::Optimized => "optimized",
+    };
+    let functions = match &request.functions {
+        None => "all".to_owned(),
+        Some(list) => list.iter().map(|function| function.0.to_string()).collect::<Vec<_>>().join(","),
+    };
+    [("--ir", stage.to_owned()), ("--functions", functions)]
+}
+
+/// What the values of these options ask for.
+pub fn ir_request(stage: &str, functions: &str) -> Option<IrRequest> {
+    let stage = match stage {
+        "translated" => IrStage::Translated,
+        "optimized" => IrStage::Optimized,
+        _ => return None,
+    };
+    let list = || functions.split(',').map(|word| word.parse().ok().map(FuncIdx)).collect::<Option<Vec<_>>>();
+    let functions = if functions == "all" { None } else { Some(list()?) };
+    Some(IrRequest { stage, functions })
+}
+
 /// Bytes as hexadecimal digits.
 pub fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -131,6 +156,12 @@ mod tests {
         let key: [u8; 32] = std::array::from_fn(|index| index as u8 * 7);
         assert_eq!(key_from_hex(&to_hex(&key)), Some(key));
         assert_eq!(key_from_hex("00"), None);
+        for functions in [None, Some(vec![FuncIdx(0)]), Some(vec![FuncIdx(7), FuncIdx(3)])] {
+            let request = IrRequest { stage: IrStage::Optimized, functions };
+            let [(_, stage), (_, functions)] = ir_words(&request);
+            assert_eq!(ir_request(&stage, &functions), Some(request));
+        }
+        assert_eq!((ir_request("optimized", "1,x"), ir_request("raw", "all")), (None, None));
         let error = || CompileError::Unsupported { what: "gc".to_owned(), by: "llvm", offset: 16 };
         let line = serde_json::to_string(&Failure::from(error())).unwrap();
         let back = CompileError::from(serde_json::from_str::<Failure>(&line).unwrap());

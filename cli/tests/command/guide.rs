@@ -193,8 +193,20 @@ fn options_that_pages_mention_exist() {
     };
     let known = options(&help_text);
     // Options of cargo and other programs, which stand in the pages too.
-    let foreign =
-        ["--path", "--features", "--package", "--release", "--example", "--flag", "--no-default-features", "--bench"];
+    let foreign = [
+        "--locked",
+        "--path",
+        "--features",
+        "--package",
+        "--release",
+        "--example",
+        "--flag",
+        "--no-default-features",
+        "--bench",
+        "--llvm",
+        "--to",
+        "--jit",
+    ];
     let mut found = 0;
     for (name, page) in pages(&["docs/guide", "README.md"]) {
         for option in options(&page).iter().filter(|option| !foreign.contains(&option.as_str())) {

@@ -2,6 +2,10 @@
 
 mod cache;
 mod common;
+mod emit;
 mod guide;
+mod inspect;
+mod polish;
+mod profile;
 mod programs;
 mod run;

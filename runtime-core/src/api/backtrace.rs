@@ -1,7 +1,6 @@
 //! From program counters to frames a user understands.
 
 use crate::api::error::{Backtrace, Frame};
-use crate::types::FuncIdx;
 use crate::vm::{Failure, code_registry};
 
 /// The frames of a failed call, innermost first. Return addresses belong to the call before them.
@@ -17,7 +16,7 @@ fn frame(pc: usize, is_return_address: bool) -> Option<Frame> {
     let pc = if is_return_address { pc.checked_sub(1)? } else { pc };
     let (image, offset) = code_registry::lookup(pc)?;
     let defined = image.function_at(offset)?;
-    let function = FuncIdx(image.counts().imported_functions + defined.0);
+    let function = image.func_index(defined);
     Some(Frame {
         module: image.module_name().map(str::to_owned),
         function: function.0,

@@ -7,8 +7,9 @@ use wasmparser::WasmFeatures;
 
 use crate::api::error::{Error, Result};
 use crate::compile::{CompileOptions, ImageCompiler, InProcess};
-use crate::compiler::{BackendId, Compiler, KeyHasher};
+use crate::compiler::{BackendId, Compiler, IrRequest, KeyHasher};
 use crate::image::{FORMAT_VERSION, ImageBytes};
+use crate::profile::Profile;
 use crate::translate::module::default_features;
 
 /// Default size of a wasm stack in bytes.
@@ -26,12 +27,19 @@ pub struct EngineConfig {
     /// As many as there are processors unless said otherwise; only counted when something is compiled, because that reads files.
     threads: Option<usize>,
     stack_bytes: usize,
+    profile: Option<Profile>,
 }
 
 impl EngineConfig {
     /// An engine without a compiler: it runs artifacts, and compiles nothing.
     pub fn headless() -> Self {
-        Self { compiler: None, features: default_features(), threads: None, stack_bytes: STACK_BYTES_DEFAULT }
+        Self {
+            compiler: None,
+            features: default_features(),
+            threads: None,
+            stack_bytes: STACK_BYTES_DEFAULT,
+            profile: None,
+        }
     }
 
     /// An engine that compiles with `compiler`.
@@ -58,6 +66,12 @@ impl EngineConfig {
     /// How many threads compile one module; at least one.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Writes down the functions of every module that is loaded, for the system's profilers.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = Some(profile);
         self
     }
 
@@ -99,6 +113,11 @@ impl Engine {
         self.0.stack_bytes
     }
 
+    /// What is written for profilers.
+    pub fn profile(&self) -> Option<Profile> {
+        self.0.profile
+    }
+
     /// Everything but the module that determines an artifact's bytes: the rest of a cache key.
     pub fn key_material(&self) -> Result<KeyHasher> {
         let compiler = self.compiler()?;
@@ -126,6 +145,16 @@ impl Engine {
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
         let options = CompileOptions { features: self.0.features, threads, key };
         Ok(self.compiler()?.compile(wasm, &options, progress)?)
+    }
+
+    /// The name of the compiler's intermediate form, for example `clif`; none for a compiler that has none to show.
+    pub fn ir_name(&self) -> Option<&'static str> {
+        self.0.compiler.as_ref().and_then(|compiler| compiler.ir_name())
+    }
+
+    /// Functions of a module in the compiler's intermediate form, as text.
+    pub fn emit_ir(&self, wasm: &[u8], request: &IrRequest) -> Result<String> {
+        Ok(self.compiler()?.emit_ir(wasm, self.0.features, request)?)
     }
 
     /// Whether `wasm` is a valid module under this engine's features.

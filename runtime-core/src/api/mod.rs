@@ -10,6 +10,7 @@ pub mod limits;
 pub mod linker;
 pub mod module;
 pub mod store;
+pub mod summary;
 pub mod value;
 
 pub use engine::{Engine, EngineConfig};
@@ -19,6 +20,7 @@ pub use func::{Caller, Func, IntoHostFunc, TypedFunc};
 pub use instance::Instance;
 pub use limits::StoreLimits;
 pub use linker::Linker;
-pub use module::{ExportInfo, FunctionSummary, ImportInfo, Module, ModuleSummary};
+pub use module::{ExportInfo, ImportInfo, Module};
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store};
+pub use summary::{FunctionSummary, ModuleSummary, Producer, SectionSummary};
 pub use value::{ExternRef, HostResult, Val, WasmTy, WasmTyList};

@@ -1,17 +1,13 @@
 //! A compiled module: a mapped artifact image, ready to be instantiated any number of times.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
-
-use wasmparser::WasmFeatures;
 
 use crate::api::engine::Engine;
 use crate::api::error::{Error, Result};
 use crate::compile::Progress;
 use crate::image::Image;
-use crate::module::{Entity, ImportType, ModuleInfo};
-use crate::translate::module::translate_module;
+use crate::module::{Entity, ImportType};
 use crate::types::*;
 use crate::vm::module_code::ModuleCode;
 
@@ -64,7 +60,13 @@ impl Module {
     /// # Safety
     /// The image holds machine code that runs with the rights of the process: it must come from this project's compilers, for
     /// a processor with this one's features.
-    pub unsafe fn from_image(engine: &Engine, image: Image) -> Result<Self> {
+    pub unsafe fn from_image(engine: &Engine, mut image: Image) -> Result<Self> {
+        if let Some(profile) = engine.profile() {
+            let failed = |error| {
+                Error::Resource(format!("could not write `{}` for profilers: {error}", profile.path().display()))
+            };
+            profile.record(&mut image).map_err(failed)?;
+        }
         let code = Arc::new(ModuleCode::new(image));
         Ok(Self(Arc::new(ModuleInner { code, engine: engine.clone() })))
     }
@@ -137,101 +139,6 @@ impl ModuleCode {
             Entity::Memory(index) => ExternType::Memory(self.image.memory_type(index)),
             Entity::Global(index) => ExternType::Global(self.global_type(index)),
         }
-    }
-}
-
-/// What is in a module, without compiling it.
-#[derive(Clone, Debug)]
-pub struct ModuleSummary {
-    /// The module's name, from its name section.
-    pub name: Option<String>,
-    /// What it imports.
-    pub imports: Vec<ImportInfo>,
-    /// What it exports.
-    pub exports: Vec<ExportInfo>,
-    /// Functions it defines.
-    pub defined_functions: usize,
-    /// Functions it imports.
-    pub imported_functions: usize,
-    /// Bytes of its functions' bodies.
-    pub code_bytes: usize,
-    /// Data segments.
-    pub data_segments: usize,
-    /// Bytes in them.
-    pub data_bytes: usize,
-    /// The functions that it defines: index, name, bytes of the body.
-    pub functions: Vec<FunctionSummary>,
-    /// Where the code section's contents start in the module's bytes: what addresses in its debug information count from.
-    pub code_section_offset: usize,
-    /// Custom sections for tools (debug information, producers, target features) by name, with their place in the module's bytes.
-    pub custom_sections: Vec<(String, Range<usize>)>,
-}
-
-/// A function of a [`ModuleSummary`].
-#[derive(Clone, Debug)]
-pub struct FunctionSummary {
-    /// Index among all functions.
-    pub index: u32,
-    /// Its name, from the name section.
-    pub name: Option<String>,
-    /// Bytes of its body.
-    pub bytes: usize,
-}
-
-impl ModuleSummary {
-    /// Validates everything but the bodies of `wasm` and describes it.
-    pub fn of(wasm: &[u8], features: WasmFeatures) -> Result<Self> {
-        let info = translate_module(wasm, features)?.info;
-        let imports = info.imports.iter().map(|import| ImportInfo {
-            module: import.module.clone(),
-            name: import.name.clone(),
-            ty: info_import_type(&info, import.ty),
-        });
-        let exports = info
-            .exports
-            .iter()
-            .map(|export| ExportInfo { name: export.name.clone(), ty: info_entity_type(&info, export.entity) });
-        Ok(Self {
-            name: info.name.clone(),
-            imports: imports.collect(),
-            exports: exports.collect(),
-            defined_functions: info.defined_functions(),
-            imported_functions: info.imported_functions as usize,
-            code_bytes: info.bodies.iter().map(|body| body.len()).sum(),
-            data_segments: info.data.len(),
-            data_bytes: info.data.iter().map(|segment| segment.range.len()).sum(),
-            functions: functions(&info),
-            code_section_offset: info.code_section_offset,
-            custom_sections: info.custom_sections,
-        })
-    }
-}
-
-fn functions(info: &ModuleInfo) -> Vec<FunctionSummary> {
-    let summary = |(position, body): (usize, &Range<usize>)| {
-        let index = info.func_index(DefinedFuncIdx::from_index(position));
-        FunctionSummary { index: index.0, name: info.function_name(index).map(str::to_owned), bytes: body.len() }
-    };
-    info.bodies.iter().enumerate().map(summary).collect()
-}
-
-fn info_import_type(info: &ModuleInfo, ty: ImportType) -> ExternType {
-    match ty {
-        ImportType::Func(index) => ExternType::Func(info.func_type(index).clone()),
-        ImportType::Tag(index) => ExternType::Tag(info.func_type(index).clone()),
-        ImportType::Table(ty) => ExternType::Table(ty),
-        ImportType::Memory(ty) => ExternType::Memory(ty),
-        ImportType::Global(ty) => ExternType::Global(ty),
-    }
-}
-
-fn info_entity_type(info: &ModuleInfo, entity: Entity) -> ExternType {
-    match entity {
-        Entity::Func(index) => ExternType::Func(info.func_type(info.functions[index.index()]).clone()),
-        Entity::Tag(index) => ExternType::Tag(info.func_type(info.tags[index.index()]).clone()),
-        Entity::Table(index) => ExternType::Table(info.tables[index.index()]),
-        Entity::Memory(index) => ExternType::Memory(info.memories[index.index()]),
-        Entity::Global(index) => ExternType::Global(info.globals[index.index()]),
     }
 }
 

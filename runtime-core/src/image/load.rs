@@ -163,6 +163,14 @@ impl Image {
         self.code.is_copied()
     }
 
+    /// Moves the code to anonymous memory, unless it is there already. Nothing may run in it yet.
+    pub(crate) fn copy_code(&mut self) -> io::Result<()> {
+        if !self.code.is_copied() && !self.code.is_empty() {
+            self.code = Code::copy(&self.code)?;
+        }
+        Ok(())
+    }
+
     /// The file, for mapping initial memories.
     pub fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -225,14 +233,17 @@ impl Image {
         Some(DefinedFuncIdx(function)).filter(|function| function.0 != NONE)
     }
 
-    /// Offset in the code and length of every function, in the order of the code.
-    pub fn function_ranges(&self) -> impl Iterator<Item = (DefinedFuncIdx, Range<u32>)> + '_ {
+    /// Where every piece of code is, in the order of the code, and whose it is: trampolines and data are no function's.
+    pub fn code_ranges(&self) -> impl Iterator<Item = (Option<DefinedFuncIdx>, Range<u32>)> + '_ {
         let (places, _) = self.section(Section::Places).as_chunks::<8>();
         let starts = places.iter().map(|place| u64::from_le_bytes(*place) as u32);
-        let ends = starts.clone().skip(1).chain([self.code.len() as u32]);
+        let len = self.code.len() as u32;
+        let ends = starts.clone().skip(1).chain([len]);
         let functions = places.iter().map(|place| (u64::from_le_bytes(*place) >> 32) as u32);
-        let ranges = functions.zip(starts.zip(ends)).filter(|(function, _)| *function != NONE);
-        ranges.map(|(function, (start, end))| (DefinedFuncIdx(function), start..end))
+        let functions = functions.map(|function| Some(DefinedFuncIdx(function)).filter(|_| function != NONE));
+        // The section is only read when it is needed, and only then checked.
+        let range = move |(start, end): (u32, u32)| start.min(len)..end.min(len).max(start.min(len));
+        functions.zip(starts.zip(ends).map(range))
     }
 }
 
@@ -284,6 +295,11 @@ impl Image {
     /// How many functions there are, imports included.
     pub fn functions_len(&self) -> usize {
         self.list(&self.meta().lists.function_types).len()
+    }
+
+    /// The place of a defined function in the index space.
+    pub fn func_index(&self, defined: DefinedFuncIdx) -> FuncIdx {
+        FuncIdx(self.meta().imported_functions.to_native().saturating_add(defined.0))
     }
 
     /// The type of a function.

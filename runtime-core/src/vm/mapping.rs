@@ -43,13 +43,17 @@ impl Code {
         match unsafe { MmapOptions::new().offset(offset).len(len).map_exec(file) } {
             Ok(map) => Ok(Self { map, copied: false }),
             Err(error) if error.raw_os_error() == Some(libc::EPERM) || error.raw_os_error() == Some(libc::EACCES) => {
-                let view = View::new(file, offset, len)?;
-                let mut copy = MmapMut::map_anon(len)?;
-                copy.copy_from_slice(&view);
-                Ok(Self { map: copy.make_exec()?, copied: true })
+                Self::copy(&View::new(file, offset, len)?)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A copy of code in anonymous memory.
+    pub fn copy(code: &[u8]) -> io::Result<Self> {
+        let mut copy = MmapMut::map_anon(code.len())?;
+        copy.copy_from_slice(code);
+        Ok(Self { map: copy.make_exec()?, copied: true })
     }
 
     /// Whether the code had to be copied.

@@ -1,0 +1,138 @@
+//! Where a release is: a folder, or a server.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use ureq::Agent;
+
+/// How long a server may take to accept a connection or to begin its answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a file may take.
+const FILE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// Ending of an address that names one archive of a release.
+const ARCHIVE_ENDING: &str = ".tar.gz";
+
+/// A release.
+pub(super) enum Source {
+    /// Its folder.
+    Folder(PathBuf),
+    /// The address of its files, without the slash at the end.
+    Web(String, Agent),
+}
+
+impl Source {
+    /// The release at a place, and the archive if the place names one.
+    pub(super) fn new(from: &OsStr) -> anyhow::Result<(Self, Option<String>)> {
+        match from.to_str().filter(|text| text.contains("://")) {
+            Some(address) => Self::web(address),
+            None => Self::folder(Path::new(from)),
+        }
+    }
+
+    fn folder(path: &Path) -> anyhow::Result<(Self, Option<String>)> {
+        if path.is_dir() {
+            return Ok((Self::Folder(path.to_owned()), None));
+        }
+        match path.file_name().and_then(OsStr::to_str).filter(|name| name.ends_with(ARCHIVE_ENDING)) {
+            Some(name) => {
+                let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+                Ok((Self::Folder(folder.to_owned()), Some(name.to_owned())))
+            }
+            None => bail!("`{}` is neither a folder nor an archive (`{ARCHIVE_ENDING}`)", path.display()),
+        }
+    }
+
+    fn web(address: &str) -> anyhow::Result<(Self, Option<String>)> {
+        let secure = address.starts_with("https://");
+        if !secure && !is_loopback(address) {
+            bail!(
+                "`{address}` would be read without protection from others on the way\n\
+                 hint: use an address that starts with `https://`, or fetch the files and name their folder"
+            );
+        }
+        let agent = Agent::config_builder()
+            .https_only(secure)
+            .user_agent(concat!("wasmer/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(ANSWER_TIMEOUT))
+            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .timeout_recv_body(Some(FILE_TIMEOUT))
+            .build()
+            .new_agent();
+        let address = address.trim_end_matches('/');
+        Ok(match address.rsplit_once('/') {
+            Some((base, name)) if name.ends_with(ARCHIVE_ENDING) => {
+                (Self::Web(base.to_owned(), agent), Some(name.to_owned()))
+            }
+            _ => (Self::Web(address.to_owned(), agent), None),
+        })
+    }
+
+    /// A file of the release.
+    pub(super) fn open(&self, name: &str) -> anyhow::Result<Box<dyn Read>> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(name);
+                let file = File::open(&path).with_context(|| format!("could not read `{}`", path.display()))?;
+                Ok(Box::new(file))
+            }
+            Self::Web(base, agent) => {
+                let address = format!("{base}/{name}");
+                let answer = agent.get(&address).call().with_context(|| format!("could not fetch `{address}`"))?;
+                Ok(Box::new(answer.into_body().into_reader()))
+            }
+        }
+    }
+}
+
+/// Whether an address leads to this machine itself.
+fn is_loopback(address: &str) -> bool {
+    let host = address.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, port)| if port.contains(']') { "" } else { host });
+    matches!(host, "127.0.0.1" | "localhost" | "[::1]")
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "`{}`", folder.display()),
+            Self::Web(base, _) => write!(f, "`{base}`"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_asked_without_encryption() {
+        for good in ["http://127.0.0.1:80/x", "http://localhost/", "http://[::1]:8000"] {
+            assert!(is_loopback(good), "{good}");
+        }
+        for bad in [
+            "http://example.com",
+            "http://127.0.0.1.example.com/",
+            "http://localhost@example.com/",
+            "ftp://localhost/",
+            "http://u:p@h/",
+        ] {
+            assert!(!is_loopback(bad), "{bad}");
+            assert!(Source::new(OsStr::new(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn places_name_a_release_or_one_archive() {
+        let place = |text: &str| Source::new(OsStr::new(text)).map(|(source, name)| (source.to_string(), name));
+        assert_eq!(place("https://example.com/r/").unwrap(), ("`https://example.com/r`".to_owned(), None));
+        let (source, name) = place("https://example.com/r/wasmer-1.tar.gz").unwrap();
+        assert_eq!((source.as_str(), name.as_deref()), ("`https://example.com/r`", Some("wasmer-1.tar.gz")));
+        assert_eq!(place("x.tar.gz").unwrap(), ("`.`".to_owned(), Some("x.tar.gz".to_owned())));
+        assert!(place("/nowhere/at/all").is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! `wasmer compile --emit`.
+
+use crate::common::Bench;
+
+const MODULE: &str = r#"(module
+    (import "host" "log" (func $log (param i32)))
+    (memory 1)
+    (func $double (export "twice") (param i32) (result i32) (i32.add (local.get 0) (local.get 0)))
+    (func $divide (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+    (func $choose (param i32) (result i32)
+        (block (block (block (block (br_table 0 1 2 3 (local.get 0)))
+            (return (i32.const 10))) (return (i32.const 11))) (return (i32.const 12)))
+        (call $double (call $divide (i32.const 6) (local.get 0)))))"#;
+
+fn emit(bench: &Bench, words: &[&str]) -> crate::common::Ran {
+    bench.file("module.wat", MODULE);
+    bench.run([&["compile", "module.wat", "--emit"], words].concat())
+}
+
+#[test]
+fn machine_code_has_names_traps_and_places() {
+    let bench = Bench::new();
+    for backend in ["cranelift", "singlepass"] {
+        let ran = emit(&bench, &["asm", "--backend", backend]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        for part in [
+            "; function 1 double, ",
+            "; function 2 divide, ",
+            "; function 3 choose, ",
+            "idiv",
+            "integer divide by zero",
+            "wasm 0x",
+            "ret",
+        ] {
+            assert!(ran.out.contains(part), "{backend}: `{part}` is missing in\n{}", ran.out);
+        }
+        for target in ["double", "divide"] {
+            assert!(
+                ran.out.lines().any(|line| line.contains("call") && line.contains(target)),
+                "{backend}: {}",
+                ran.out
+            );
+        }
+        // Tables and constants are not taken for code.
+        assert!(ran.out.contains(" distances") && !ran.out.contains("(bad)"), "{backend}: {}", ran.out);
+        assert!(!bench.path("module.wart").exists());
+    }
+}
+
+#[test]
+fn one_function_is_chosen_by_name_export_or_index() {
+    let bench = Bench::new();
+    let all = emit(&bench, &["asm"]).out;
+    for word in ["double", "twice", "1"] {
+        let ran = emit(&bench, &["asm", "--function", word]);
+        assert!(ran.out.starts_with("; function 1 double") && ran.out.matches("; function").count() == 1, "{ran:?}");
+        assert!(all.contains(ran.out.trim_end()), "{ran:?}");
+    }
+    let two = emit(&bench, &["asm", "--function", "divide", "--function", "3"]);
+    assert_eq!(two.out.matches("; function").count(), 2);
+    emit(&bench, &["asm", "--function", "doubel"]).failed(1, &["no function `doubel`", "did you mean `double`?"]);
+    emit(&bench, &["asm", "--function", "zzz"]).failed(1, &["no function `zzz`", "wasmer inspect"]);
+    emit(&bench, &["asm", "--function", "0"]).failed(1, &["function 0 is imported"]);
+    emit(&bench, &["asm", "--function", "4"]).failed(1, &["no function 4", "the last one is 3"]);
+}
+
+#[test]
+fn clif_is_shown_before_and_after_the_optimiser() {
+    let bench = Bench::new();
+    let optimized = emit(&bench, &["clif", "--function", "choose"]);
+    assert_eq!(optimized.code, Some(0), "{optimized:?}");
+    assert!(optimized.out.starts_with("; function 3 choose\nfunction u0:"), "{}", optimized.out);
+    let raw = emit(&bench, &["clif", "--function", "choose", "--unoptimized"]);
+    assert!(raw.out.contains("br_table") && raw.out != optimized.out, "{}", raw.out);
+    let file = bench.path("all.clif");
+    let ran = emit(&bench, &["clif", "-o", file.to_str().unwrap()]);
+    ran.printed("");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert_eq!(text.matches("; function").count(), 3, "{text}");
+}
+
+#[test]
+fn what_does_not_work_says_what_would() {
+    let bench = Bench::new();
+    emit(&bench, &["clif", "--backend", "singlepass"])
+        .failed(1, &["`singlepass` has no `clif`", "--backend cranelift"]);
+    emit(&bench, &["llvm-ir", "--backend", "cranelift"]).failed(1, &["`cranelift` has no `llvm-ir`", "--backend llvm"]);
+    emit(&bench, &["asm", "--unoptimized"]).failed(1, &["no unoptimized form", "--emit clif"]);
+    emit(&bench, &["wat"]).failed(2, &["asm", "clif", "llvm-ir"]);
+    bench.run(["compile", "module.wat", "--function", "double"]).failed(2, &["--emit"]);
+    bench.file("broken.wat", "(module (func (result i32)))");
+    for what in ["asm", "clif"] {
+        bench.run(["compile", "--emit", what, "broken.wat"]).failed(1, &["broken.wat", "type mismatch"]);
+    }
+}

@@ -1,0 +1,101 @@
+//! `wasmer inspect`.
+
+use serde_json::{Value, json};
+
+use crate::common::Bench;
+
+const MODULE: &str = r#"(module $shape
+    (import "env" "f" (func (param i32)))
+    (import "env" "shared" (memory 1 4 shared))
+    (memory (export "memory") i64 2)
+    (table 3 funcref)
+    (global (mut i32) (i32.const 0))
+    (func $small (export "s"))
+    (func $large (param v128) (result v128) (i32x4.add (local.get 0) (i32x4.mul (local.get 0) (local.get 0))))
+    (start $small)
+    (data (memory 1) (i64.const 0) "hello")
+    (@producers (language "Rust" "2024") (processed-by "hand" "")))"#;
+
+fn inspect(bench: &Bench) -> Value {
+    let ran = bench.run(["inspect", "--json", "module.wat"]);
+    assert_eq!(ran.silent().code, Some(0));
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+#[test]
+fn everything_about_a_module_is_there() {
+    let bench = Bench::new();
+    bench.file("module.wat", MODULE);
+    let module = inspect(&bench);
+    assert_eq!(module["name"], "shape");
+    assert_eq!(module["imports"][0], json!({ "name": "env.f", "type": "func [i32] -> []" }));
+    assert_eq!(module["exports"][1]["name"], "s");
+    assert_eq!(module["memories"], json!(["memory 1 to 4 pages shared, 32-bit", "memory from 2 pages, 64-bit"]));
+    assert_eq!(module["tables"].as_array().unwrap().len(), 1);
+    assert_eq!((&module["globals"], &module["start"], &module["data_bytes"]), (&json!(1), &json!(1), &json!(5)));
+    assert_eq!(module["features"], json!(["memory64", "multi-memory", "simd", "threads"]));
+    assert_eq!(
+        module["producers"],
+        json!([
+            { "field": "language", "name": "Rust", "version": "2024" },
+            { "field": "processed-by", "name": "hand", "version": "" },
+        ])
+    );
+    assert_eq!(module["largest_functions"][0]["name"], "large");
+    assert_eq!(module["largest_functions"][1]["exports"], json!(["s"]));
+    let sections = module["sections"].as_array().unwrap();
+    let kinds: Vec<_> = sections.iter().map(|section| section["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds[..4], ["type", "import", "function", "table"]);
+    let mut custom: Vec<_> = sections.iter().filter_map(|section| section["name"].as_str()).collect();
+    custom.sort();
+    assert_eq!(custom, ["name", "producers"]);
+    let bytes: u64 = sections.iter().map(|section| section["bytes"].as_u64().unwrap()).sum();
+    let total = module["bytes"].as_u64().unwrap();
+    assert!(bytes < total && bytes > total - 100, "{bytes} of {total}");
+
+    let text = bench.run(["inspect", "module.wat"]).out;
+    for part in [
+        "name: shape",
+        "custom `producers`",
+        "language: Rust 2024",
+        "features needed: memory64, multi-memory",
+        "memories: 2",
+        "start: func[1]",
+        "large\n",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn hostile_input_is_an_error() {
+    let bench = Bench::new();
+    let header = b"\0asm\x01\0\0\0".as_slice();
+    let cases: [&[u8]; 7] = [
+        b"",
+        b"\0asm",
+        b"\x7fELF\xff\xff\xff\xff",
+        &[header, b"\x01\xff\xff\xff\xff\x0f"].concat(),
+        // Four billion functions, declared only.
+        &[header, b"\x03\x06\xff\xff\xff\xff\x0f\x00"].concat(),
+        // A body that does not end, behind sound sections.
+        &[header, b"\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x05\x01\x03\0\x01\x01"].concat(),
+        b"(module (func (result i32) i64.const 0))",
+    ];
+    for case in cases {
+        bench.file("hostile.wasm", case);
+        for options in [&["inspect"][..], &["inspect", "--json"]] {
+            let ran = bench.run(options.iter().chain(&["hostile.wasm"]));
+            ran.failed(1, &["error: "]);
+        }
+    }
+}
+
+#[test]
+fn a_malformed_custom_section_is_mentioned_and_nothing_worse() {
+    let bench = Bench::new();
+    bench.file("module.wat", r#"(module (@custom "producers" "\ff\ff"))"#);
+    let module = inspect(&bench);
+    assert_eq!((&module["producers"], &module["producers_malformed"]), (&json!([]), &json!(true)));
+    assert!(bench.run(["inspect", "module.wat"]).out.contains("producers: the section is malformed"));
+}

@@ -1,0 +1,40 @@
+//! The map of `perf`: lines of `START SIZE NAME`, numbers in hexadecimal.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::pieces;
+use crate::image::Image;
+
+/// The file of this process, once there is one.
+static MAP: Mutex<Option<File>> = Mutex::new(None);
+
+/// Appends the image's functions.
+pub(super) fn record(image: &Image, path: &Path) -> io::Result<()> {
+    let mut map = MAP.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = match map.take() {
+        Some(file) => map.insert(file),
+        None => map.insert(create(path)?),
+    };
+    let base = image.code_range().start;
+    let mut out = BufWriter::new(file);
+    for (name, range) in pieces(image) {
+        writeln!(out, "{:x} {:x} {name}", base + range.start, range.len())?;
+    }
+    out.flush()
+}
+
+/// A new file of the user's own. One that is there stems from another process that had this number, or is somebody's trap: its folder
+/// is everybody's.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::RDWR | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
