@@ -16,3 +16,6 @@ pub mod translate;
 pub mod trap;
 pub mod types;
 pub mod vm;
+
+#[cfg(test)]
+mod doc_tests;

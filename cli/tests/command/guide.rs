@@ -194,6 +194,7 @@ fn options_that_pages_mention_exist() {
     let known = options(&help_text);
     // Options of cargo and other programs, which stand in the pages too.
     let foreign = [
+        "--locked",
         "--path",
         "--features",
         "--package",

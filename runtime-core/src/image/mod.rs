@@ -4,6 +4,8 @@
 //! one are the same thing. The format is described byte by byte in `docs/image-format.md`.
 
 mod build;
+#[cfg(test)]
+mod doc_tests;
 mod fold;
 mod header;
 mod indices;

@@ -66,7 +66,7 @@ fn compile_with(wasm: &[u8], threads: usize) -> ImageBytes {
     compile_image(wasm, &Fake, &options, None).unwrap()
 }
 
-fn compile(wat: &str) -> ImageBytes {
+pub(super) fn compile(wat: &str) -> ImageBytes {
     compile_with(&wat::parse_str(wat).unwrap(), 1)
 }
 
@@ -124,7 +124,7 @@ fn code_is_found_by_function_and_by_offset() {
     assert!(ranges.windows(2).all(|pair| pair[0].1.end <= pair[1].1.start));
 }
 
-const SMALL: &str = r#"(module $small (import "a" "f" (func (param i32))) (memory 2) (data (i32.const 5) "data")
+pub(super) const SMALL: &str = r#"(module $small (import "a" "f" (func (param i32))) (memory 2) (data (i32.const 5) "data")
     (table 3 funcref) (elem (i32.const 1) $g) (global (export "g") i64 (i64.const 7)) (func $g (export "run")))"#;
 
 #[test]
