@@ -20,7 +20,7 @@ const VALUES_MAX: usize = 1 << 22;
 
 /// The most work that may go into dropping block parameters again: a loop's first block gets one for each local used in the loop, and each
 /// that the loop does not change costs a walk over those behind it.
-const DROPPING_MAX: u64 = 1 << 34;
+const DROPPING_MAX: u64 = 1 << 32;
 
 /// The backend half of a control frame.
 #[derive(Debug)]

@@ -34,7 +34,8 @@ fn access_to_stores_can_be_exchanged_but_not_stores() {
         let module = module(&engine, wat);
         let [mut first, mut second] = [1, 2].map(|who| Store::new(&engine, who));
         let [in_first, in_second] = [&mut first, &mut second].map(|store| linker.instantiate(store, &module).unwrap());
-        std::mem::swap(&mut first.as_store_mut(), &mut second.as_store_mut());
+        let (mut a, mut b) = (first.as_store_mut(), second.as_store_mut());
+        std::mem::swap(&mut a, &mut b);
         assert_eq!(func::<_, (), i32>(&mut first, in_first, "run").call(&mut first, ()).unwrap(), 1);
         // Whole stores may be exchanged: what compiled code points to stays where it is.
         std::mem::swap(&mut first, &mut second);

@@ -35,14 +35,14 @@ impl Table {
     /// A table of the type's initial size whose elements are `init`.
     pub fn new(ty: &TableType, init: u64, limit: u64) -> Result<Self, TryReserveError> {
         let elements_max = ty.limits.max.unwrap_or(u64::MAX).min(limit);
-        let mut elements = Vec::new();
         let len = if ty.limits.min > elements_max { usize::MAX } else { ty.limits.min as usize };
-        if init == 0 && len <= elements_max as usize {
-            // Zeroed pages from the system are not touched until used.
-            elements.try_reserve_exact(len)?;
+        // Asks first whether there is room, because `vec!` does not; it gets zeroed pages from the system, which are not touched until used.
+        let mut elements = Vec::new();
+        elements.try_reserve_exact(len)?;
+        if init == 0 {
+            drop(elements);
             elements = vec![0; len];
         } else {
-            elements.try_reserve_exact(len)?;
             elements.resize(len, init);
         }
         Ok(Self {
