@@ -14,7 +14,7 @@ use inkwell::debug_info::{
 use inkwell::module::{FlagBehavior, Module};
 use inkwell::targets::TargetMachine;
 use inkwell::types::{BasicTypeEnum, FunctionType};
-use inkwell::values::{BasicValueEnum, FunctionValue, MetadataValue, PointerValue};
+use inkwell::values::{AnyValue, BasicValueEnum, FunctionValue, MetadataValue, PointerValue};
 use inkwell::{GlobalVisibility, IntPredicate};
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::module::ModuleInfo;
@@ -275,8 +275,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
 
     /// A function of the batch as LLVM writes it; nothing if the optimiser has left nothing of it.
     pub(crate) fn text_of(&self, index: DefinedFuncIdx) -> String {
-        let definition = Role::ALL.iter().filter_map(|(role, _)| self.module.get_function(&role.symbol(index)));
-        let definition = definition.into_iter().find(|function| function.get_first_basic_block().is_some());
+        let mut symbols = Role::ALL.iter().filter_map(|(role, _)| self.module.get_function(&role.symbol(index)));
+        let definition = symbols.find(|function| function.get_first_basic_block().is_some());
         definition.map(|function| function.print_to_string().to_string_lossy().into_owned()).unwrap_or_default()
     }
 

@@ -141,7 +141,7 @@ fn fill<'ctx, 'm>(
     machine: &TargetMachine,
     batch: &mut Batch<'m>,
 ) -> Result<Filled<'ctx, 'm>, CompileError> {
-    let mut codegen = Codegen::new(ctx, batch.module, machine);
+    let codegen = Codegen::new(ctx, batch.module, machine);
     codegen.module.set_inline_assembly(RUNTIME);
     let mut translator = FuncTranslator::new();
     let mut filled = Filled { codegen, functions: Vec::new(), largest_body: 0 };

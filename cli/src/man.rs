@@ -46,7 +46,8 @@ fn page(command: Command) -> std::io::Result<Vec<u8>> {
     let more = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let has_commands = command.has_subcommands();
     let program = format!("wasmer {}", env!("CARGO_PKG_VERSION"));
-    let man = Man::new(command).date("").source(program).manual("wasmer");
+    // The date is a blank: an argument without any would be taken for none, and the next one for the date.
+    let man = Man::new(command).date(" ").source(program).manual("wasmer");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
