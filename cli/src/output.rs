@@ -1,6 +1,7 @@
 //! Messages: data goes to standard output, everything else to standard error. Colour only on a terminal.
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 /// Prints an error and its causes.
 pub(crate) fn error(error: &anyhow::Error) {
@@ -18,6 +19,11 @@ pub(crate) fn warning(message: &str) {
 /// Prints a line of `--verbose`.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// Prints how long a phase took: a line of `--verbose`.
+pub(crate) fn phase(name: &str, time: Duration) {
+    note(&format!("  {name:8} {:9.3} ms", time.as_secs_f64() * 1e3));
 }
 
 fn colour() -> bool {
