@@ -3,7 +3,10 @@
 //! A user cannot set a file's change time, so the same device, inode, size, modification time and change time mean the
 //! same bytes — unless the file was changed again within the clock's granularity after it was hashed. Hence git's
 //! *racily clean* rule: a record is only made when the file's change time is clearly older than the moment of hashing.
+//! What escapes both, as it escapes git, is a program that keeps writing through a shared mapping that it made before: the times
+//! change when such a page is first written, not with every byte.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -35,6 +38,51 @@ pub enum Trust {
     Stat,
     /// Never: always hash the bytes.
     Hash,
+}
+
+/// Why a file was not recognised by its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrecognised {
+    /// Identities are not trusted: [`Trust::Hash`].
+    Distrusted,
+    /// No file of this device and inode was remembered.
+    New,
+    /// It changed since it was remembered.
+    Changed,
+}
+
+impl fmt::Display for Unrecognised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Distrusted => "identities are not trusted",
+            Self::New => "not seen before",
+            Self::Changed => "changed since it was seen",
+        })
+    }
+}
+
+/// Why a file will not be recognised by its identity the next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRemembered {
+    /// Identities are not trusted: [`Trust::Hash`].
+    Distrusted,
+    /// It changed while it was read.
+    Changing,
+    /// It changed so recently that another change would not show.
+    Fresh,
+    /// Its file system is not known to keep exact times.
+    Inexact,
+}
+
+impl fmt::Display for NotRemembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Distrusted => "identities are not trusted",
+            Self::Changing => "it changed while it was read",
+            Self::Fresh => "it changed a moment ago",
+            Self::Inexact => "its file system is not known to keep exact times",
+        })
+    }
 }
 
 /// What recognises a file.

@@ -11,9 +11,10 @@ pub mod lock;
 pub mod maintain;
 pub mod record;
 pub mod store;
+mod temporary;
 
 pub use error::CacheError;
-pub use identity::{FileIdentity, Trust};
+pub use identity::{FileIdentity, NotRemembered, Trust, Unrecognised};
 pub use key::{ArtifactKey, ContentHash};
-pub use maintain::{Entry, Stats, VerifyReport};
-pub use store::{Cache, CacheConfig, Durability, Found, Outcome};
+pub use maintain::{Entry, Prune, Stats, VerifyReport};
+pub use store::{Cache, CacheConfig, Durability, Found};

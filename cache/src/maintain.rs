@@ -5,12 +5,14 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, statat, unlinkat};
 
 use crate::error::CacheError;
+use crate::identity::FileIdentity;
 use crate::key::ArtifactKey;
-use crate::record::{self, UseRecord};
+use crate::record::{self, MemoRecord, UseRecord};
 use crate::store::{Cache, artifact_name, today};
+use crate::temporary::{MARK, remove_if_abandoned};
 
 /// An artifact in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,17 @@ pub struct Entry {
     pub bytes: u64,
     /// Days since 1970 of its last use; 0 if unknown.
     pub day: u64,
+    /// When it was written, in nanoseconds since 1970.
+    pub written_ns: i128,
+}
+
+/// What [`Cache::prune`] removes besides what no run needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prune {
+    /// Artifacts that were not used for so many days.
+    pub unused_days: Option<u64>,
+    /// The least recently used artifacts until the rest takes at most so many bytes; the budget of the store unless given.
+    pub budget_bytes: Option<u64>,
 }
 
 /// Figures of the store.
@@ -50,13 +63,14 @@ impl Cache {
     pub fn entries(&self) -> Result<Vec<Entry>, CacheError> {
         let mut entries = Vec::new();
         for name in self.names(self.artifacts.as_fd())? {
-            let Some(key) = name.strip_suffix(b".wart").and_then(ArtifactKey::from_hex) else { continue };
+            let Some(key) = artifact_key(&name) else { continue };
             // An artifact that another process removed in between is no entry.
             let Ok(stat) = statat(&self.artifacts, artifact_name(&key), AtFlags::SYMLINK_NOFOLLOW) else { continue };
             let used = record::read(self.used.as_fd(), &key.to_string()).and_then(|text| UseRecord::decode(&text));
-            entries.push(Entry { key, bytes: stat.st_size as u64, day: used.map_or(0, |used| used.day) });
+            let written_ns = FileIdentity::from_stat(&stat).modified_ns;
+            entries.push(Entry { key, bytes: stat.st_size as u64, day: used.map_or(0, |used| used.day), written_ns });
         }
-        entries.sort_by_key(|entry| (entry.day, entry.key));
+        entries.sort_by_key(|entry| (entry.day, entry.written_ns, entry.key));
         Ok(entries)
     }
 
@@ -72,12 +86,12 @@ impl Cache {
     }
 
     /// Removes the least recently used artifacts until the rest fits the budget; `keep` stays. Returns bytes freed.
-    pub(crate) fn evict(&self, keep: Option<&ArtifactKey>) -> Result<u64, CacheError> {
+    pub(crate) fn evict(&self, budget_bytes: u64, keep: Option<&ArtifactKey>) -> Result<u64, CacheError> {
         let entries = self.entries()?;
         let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
         let before = total;
         for entry in entries.iter().filter(|entry| Some(&entry.key) != keep) {
-            if total <= self.config.budget_bytes {
+            if total <= budget_bytes {
                 break;
             }
             self.remove(&entry.key)?;
@@ -86,31 +100,47 @@ impl Cache {
         Ok(before - total)
     }
 
-    /// Removes what no run needs: artifacts over the budget, left-overs of killed writers, records without an artifact, and
-    /// artifacts not used for `days`, if given. Returns bytes freed.
-    pub fn prune(&self, days: Option<u64>) -> Result<u64, CacheError> {
-        let mut freed = self.evict(None)?;
+    /// Removes what killed writers left behind.
+    pub(crate) fn sweep(&self) -> Result<(), CacheError> {
+        for name in self.names(self.artifacts.as_fd())?.iter().filter(|name| name.first() == Some(&MARK)) {
+            remove_if_abandoned(self.artifacts.as_fd(), name);
+        }
+        for name in self.names(self.locks.as_fd())? {
+            remove_if_abandoned(self.locks.as_fd(), &name);
+        }
+        Ok(())
+    }
+
+    /// Removes what no run needs: artifacts over the budget, left-overs of killed writers, records without an artifact, files that are not the
+    /// store's, and what `prune` says. Returns bytes freed.
+    pub fn prune(&self, prune: Prune) -> Result<u64, CacheError> {
+        let mut freed = self.evict(prune.budget_bytes.unwrap_or(self.config.budget_bytes), None)?;
         for entry in self.entries()? {
-            if days.is_some_and(|days| entry.day + days < today()) {
+            if prune.unused_days.is_some_and(|days| entry.day.saturating_add(days) < today()) {
                 self.remove(&entry.key)?;
                 freed += entry.bytes;
             }
         }
         let kept: HashSet<ArtifactKey> = self.entries()?.into_iter().map(|entry| entry.key).collect();
-        self.remove_where(self.artifacts.as_fd(), |name| self.is_abandoned(name))?;
+        self.sweep()?;
+        self.remove_where(self.artifacts.as_fd(), |name| name.first() != Some(&MARK) && artifact_key(name).is_none())?;
         self.remove_where(self.used.as_fd(), |name| {
             ArtifactKey::from_hex(name).is_none_or(|key| !kept.contains(&key))
         })?;
-        self.remove_where(self.memo.as_fd(), |name| name.starts_with(b"."))?;
+        self.remove_where(self.memo.as_fd(), |name| {
+            record::read(self.memo.as_fd(), name).and_then(|text| MemoRecord::decode(&text)).is_none()
+        })?;
         Ok(freed)
     }
 
     /// Removes everything. Running programs keep what they have mapped. Returns bytes freed.
     pub fn clean(&self) -> Result<u64, CacheError> {
         let freed = self.entries()?.iter().map(|entry| entry.bytes).sum();
-        for folder in [&self.used, &self.artifacts, &self.memo] {
-            self.remove_where(folder.as_fd(), |_| true)?;
-        }
+        self.sweep()?;
+        self.remove_where(self.used.as_fd(), |_| true)?;
+        self.remove_where(self.memo.as_fd(), |_| true)?;
+        // What is being written belongs to a process that needs it.
+        self.remove_where(self.artifacts.as_fd(), |name| name.first() != Some(&MARK))?;
         Ok(freed)
     }
 
@@ -121,9 +151,9 @@ impl Cache {
     ) -> Result<VerifyReport, CacheError> {
         let mut report = VerifyReport::default();
         for entry in self.entries()? {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let Ok(file) = openat(&self.artifacts, artifact_name(&entry.key), flags, Mode::empty()) else { continue };
-            match check(&entry.key, File::from(file)) {
+            // An artifact that another process removed in between is neither.
+            let Ok(file) = self.open_artifact(&entry.key) else { continue };
+            match check(&entry.key, file) {
                 Ok(()) => report.sound += 1,
                 Err(reason) => {
                     self.remove(&entry.key)?;
@@ -132,16 +162,6 @@ impl Cache {
             }
         }
         Ok(report)
-    }
-
-    /// Whether a file is the left-over of a writer that is gone: it has the name of a temporary file, and nobody holds the key's lock.
-    fn is_abandoned(&self, name: &[u8]) -> bool {
-        let Some(rest) = name.strip_prefix(b".") else { return !name.ends_with(b".wart") };
-        let Some(key) = rest.get(..64).and_then(ArtifactKey::from_hex) else { return true };
-        match openat(&self.locks, key.to_string(), OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty()) {
-            Ok(lock) => File::from(lock).try_lock().is_ok(),
-            Err(_) => true,
-        }
     }
 
     fn names(&self, folder: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, CacheError> {
@@ -168,4 +188,9 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// The key of an artifact, from the name of its file.
+fn artifact_key(name: &[u8]) -> Option<ArtifactKey> {
+    ArtifactKey::from_hex(name.strip_suffix(b".wart")?)
 }

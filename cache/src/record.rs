@@ -1,13 +1,14 @@
 //! Records of the store: a line of text kept as the target of a symbolic link.
 //!
-//! A link is read with one system call, replaced atomically by `rename`, and takes no data block. No record is ever
-//! followed as a link.
+//! A link is read with one system call. It appears whole or not at all, so a killed writer leaves no half of one. No record is ever followed
+//! as a link.
 
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, readlinkat, renameat, symlinkat, unlinkat};
+use rustix::fs::{AtFlags, readlinkat, symlinkat, unlinkat};
+use rustix::io::Errno;
 
 use crate::identity::FileIdentity;
 use crate::key::ContentHash;
@@ -82,24 +83,28 @@ fn decode_identity(text: &[u8]) -> Option<(FileIdentity, &[u8])> {
 }
 
 /// Reads a record; none if there is none.
-pub fn read(folder: BorrowedFd<'_>, name: &str) -> Option<Vec<u8>> {
+pub fn read(folder: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Option<Vec<u8>> {
     let target = readlinkat(folder, name, Vec::with_capacity(256)).ok()?;
     Some(target.into_bytes())
 }
 
-/// Writes a record, replacing an earlier one atomically.
+/// How often a record is written that others write at the same time.
+const ATTEMPTS: usize = 8;
+
+/// Writes a record, replacing an earlier one. In between there is none for a moment, which is safe: what is not recorded is hashed or verified
+/// again.
 pub fn write(folder: BorrowedFd<'_>, name: &str, text: &str) -> io::Result<()> {
-    let temporary = format!(".{name}.{}", std::process::id());
-    let result = symlinkat(text, folder, &temporary).or_else(|_| {
-        unlinkat(folder, &temporary, AtFlags::empty())?;
-        symlinkat(text, folder, &temporary)
-    });
-    let result = result.and_then(|()| renameat(folder, &temporary, folder, name));
-    if result.is_err() {
-        // Best effort: what is left behind is a dangling link of a few bytes that `prune` removes.
-        let _ = unlinkat(folder, &temporary, AtFlags::empty());
+    for _ in 0..ATTEMPTS {
+        match symlinkat(text, folder, name) {
+            Err(Errno::EXIST) => match unlinkat(folder, name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            },
+            result => return Ok(result?),
+        }
     }
-    Ok(result?)
+    // Others keep writing it, and theirs says the same.
+    Ok(())
 }
 
 #[cfg(test)]

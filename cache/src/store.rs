@@ -7,8 +7,8 @@
 //! | `artifacts/KEY.wart` | artifact images, named by their keys |
 //! | `used/KEY` | [`UseRecord`]: that the file was verified, and when it was last used |
 //! | `memo/DEVICE-INODE` | [`MemoRecord`]: what a module file's hash is |
-//! | `locks/KEY` | held while the artifact is being made |
-//! | `artifacts/.KEY.PID` | an artifact being written |
+//! | `locks/KEY` | locked while the artifact is being made |
+//! | `artifacts/.KEY.PID.N` | an artifact being written; locked by its writer |
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,14 +16,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, mkdirat, open, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, open, openat, unlinkat};
 use rustix::io::Errno;
 
 use crate::error::CacheError;
-use crate::identity::{FileIdentity, Trust, keeps_exact_times};
+use crate::identity::{FileIdentity, NotRemembered, Trust, Unrecognised, keeps_exact_times};
 use crate::key::{ArtifactKey, ContentHash};
 use crate::lock::KeyLock;
 use crate::record::{self, MemoRecord, UseRecord};
+use crate::temporary::Temporary;
 
 /// Default size budget in bytes.
 pub const BUDGET_BYTES_DEFAULT: u64 = 4 << 30;
@@ -84,17 +85,6 @@ pub struct Found {
     pub verified: bool,
 }
 
-/// How a module was come by: what `--verbose` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// From the store.
-    Hit,
-    /// Compiled and stored.
-    Stored,
-    /// Compiled; it could not be stored.
-    NotStored,
-}
-
 /// The store.
 #[derive(Debug)]
 pub struct Cache {
@@ -125,36 +115,49 @@ impl Cache {
     }
 
     /// The hash of a module file, if its identity is known. Reads nothing of the file.
-    pub fn recall(&self, identity: &FileIdentity) -> Option<ContentHash> {
+    pub fn recall(&self, identity: &FileIdentity) -> Result<ContentHash, Unrecognised> {
         if self.config.trust == Trust::Hash {
-            return None;
+            return Err(Unrecognised::Distrusted);
         }
-        let text = record::read(self.memo.as_fd(), &MemoRecord::name(identity))?;
-        MemoRecord::decode(&text).filter(|memo| memo.identity == *identity).map(|memo| memo.content)
+        let text = record::read(self.memo.as_fd(), &MemoRecord::name(identity)).ok_or(Unrecognised::New)?;
+        let memo = MemoRecord::decode(&text).ok_or(Unrecognised::New)?;
+        if memo.identity == *identity { Ok(memo.content) } else { Err(Unrecognised::Changed) }
     }
 
-    /// Remembers the hash of a module file. `before` is its identity before it was read.
-    ///
-    /// Keeps nothing if the file could have changed unseen.
-    pub fn remember(&self, file: &File, before: &FileIdentity, content: &ContentHash) -> Result<(), CacheError> {
-        let unchanged = FileIdentity::of(file).is_ok_and(|after| after == *before);
-        if self.config.trust == Trust::Hash
-            || !unchanged
-            || !before.is_settled(SystemTime::now())
-            || !keeps_exact_times(file)
-        {
-            return Ok(());
-        }
-        let memo = MemoRecord { identity: *before, content: *content };
-        record::write(self.memo.as_fd(), &MemoRecord::name(before), &memo.encode())
-            .map_err(|source| self.io("could not write a record", source))
+    /// Remembers the hash of a module file; `before` is its identity, and `read_from` the time, before it was read. Keeps nothing if the file
+    /// could have changed, or could change, unseen, and says why.
+    pub fn remember(
+        &self,
+        file: &File,
+        before: &FileIdentity,
+        read_from: SystemTime,
+        content: &ContentHash,
+    ) -> Result<Option<NotRemembered>, CacheError> {
+        let reason = if self.config.trust == Trust::Hash {
+            NotRemembered::Distrusted
+        } else if FileIdentity::of(file).ok() != Some(*before) {
+            NotRemembered::Changing
+        } else if !keeps_exact_times(file) {
+            NotRemembered::Inexact
+        } else if !before.is_settled(read_from) {
+            NotRemembered::Fresh
+        } else {
+            let memo = MemoRecord { identity: *before, content: *content };
+            return record::write(self.memo.as_fd(), &MemoRecord::name(before), &memo.encode())
+                .map(|()| None)
+                .map_err(|source| self.io("could not write a record", source));
+        };
+        Ok(Some(reason))
     }
 
     /// The artifact of a key, if the store has it. Writes nothing, except that the day of use is renewed once a day.
     pub fn get(&self, key: &ArtifactKey) -> Option<Found> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let file = File::from(openat(&self.artifacts, artifact_name(key), flags, Mode::empty()).ok()?);
-        let identity = FileIdentity::of(&file).ok()?;
+        let file = self.open_artifact(key).ok()?;
+        let stat = fstat(&file).ok()?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return None;
+        }
+        let identity = FileIdentity::from_stat(&stat);
         let used = record::read(self.used.as_fd(), &key.to_string()).and_then(|text| UseRecord::decode(&text));
         let verified = used.is_some_and(|used| used.identity == identity);
         if verified && used.is_some_and(|used| used.day != today()) {
@@ -186,28 +189,27 @@ impl Cache {
 
     /// Adds an artifact and returns its file, open for reading. The file appears under its name whole or not at all.
     pub fn put(&self, key: &ArtifactKey, image: &[u8]) -> Result<File, CacheError> {
-        let temporary = format!(".{key}.{}", std::process::id());
-        let written = self.write_artifact(key, &temporary, image);
-        if written.is_err() {
-            // Best effort: `prune` removes what is left behind.
-            let _ = unlinkat(&self.artifacts, &temporary, AtFlags::empty());
-        }
+        let written = self.write_artifact(key, image);
         let file = written.map_err(|source| self.io("could not store an artifact", source))?;
         self.mark_verified(key, &file)?;
-        self.evict(Some(key))?;
+        self.evict(self.config.budget_bytes, Some(key))?;
+        self.sweep()?;
         Ok(file)
     }
 
-    fn write_artifact(&self, key: &ArtifactKey, temporary: &str, image: &[u8]) -> io::Result<File> {
-        let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mut writer = File::from(openat(&self.artifacts, temporary, flags, Mode::RUSR | Mode::WUSR)?);
-        writer.write_all(image)?;
+    fn write_artifact(&self, key: &ArtifactKey, image: &[u8]) -> io::Result<File> {
+        let mut temporary = Temporary::create(self.artifacts.as_fd(), key)?;
+        temporary.file().write_all(image)?;
         if self.config.durability == Durability::Sync {
-            writer.sync_all()?;
+            temporary.file().sync_all()?;
         }
-        drop(writer);
-        renameat(&self.artifacts, temporary, &self.artifacts, artifact_name(key))?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        temporary.rename(&artifact_name(key))?;
+        self.open_artifact(key)
+    }
+
+    /// Opens the file of an artifact. Whatever else may stand under the name does not keep the caller waiting.
+    pub(crate) fn open_artifact(&self, key: &ArtifactKey) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         Ok(File::from(openat(&self.artifacts, artifact_name(key), flags, Mode::empty())?))
     }
 

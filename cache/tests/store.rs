@@ -1,11 +1,16 @@
 //! The store under normal use, misuse and attack.
 
 use std::fs;
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use wasmer_cache::{ArtifactKey, Cache, CacheConfig, CacheError, ContentHash, FileIdentity, Trust};
+use wasmer_cache::record::{self, MemoRecord, UseRecord};
+use wasmer_cache::{
+    ArtifactKey, Cache, CacheConfig, CacheError, ContentHash, FileIdentity, NotRemembered, Prune, Trust, Unrecognised,
+};
 use wasmer_runtime_core::compiler::KeyHasher;
 
 fn key(name: &str) -> ArtifactKey {
@@ -86,14 +91,44 @@ fn settled_files_are_recognised_and_fresh_ones_are_not() {
     let file = fs::File::open(&path).unwrap();
     let identity = FileIdentity::of(&file).unwrap();
     let content = ContentHash::of(b"module");
-    cache.remember(&file, &identity, &content).unwrap();
-    assert_eq!(cache.recall(&identity), None, "changed within the clock's granularity");
+    assert_eq!(cache.recall(&identity), Err(Unrecognised::New));
+    assert_eq!(cache.remember(&file, &identity, SystemTime::now(), &content).unwrap(), Some(NotRemembered::Fresh));
+    assert_eq!(cache.recall(&identity), Err(Unrecognised::New), "changed within the clock's granularity");
     std::thread::sleep(Duration::from_millis(50));
-    cache.remember(&file, &identity, &content).unwrap();
-    assert_eq!(cache.recall(&identity), Some(content));
+    assert_eq!(cache.remember(&file, &identity, SystemTime::now(), &content).unwrap(), None);
+    assert_eq!(cache.recall(&identity), Ok(content));
     fs::write(&path, b"modulf").unwrap();
     let changed = FileIdentity::of(&file).unwrap();
-    assert_eq!(cache.recall(&changed), None);
+    assert_eq!(cache.recall(&changed), Err(Unrecognised::Changed));
+    assert_eq!(cache.remember(&file, &identity, SystemTime::now(), &content).unwrap(), Some(NotRemembered::Changing));
+}
+
+#[test]
+fn a_change_that_keeps_size_and_modification_time_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    let path = dir.path().join("module.wasm");
+    fs::write(&path, b"module").unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let identity = FileIdentity::of(&file).unwrap();
+    cache.remember(&file, &identity, SystemTime::now(), &ContentHash::of(b"module")).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    fs::write(&path, b"modulf").unwrap();
+    file.set_modified(modified).unwrap();
+    let changed = FileIdentity::of(&file).unwrap();
+    assert_eq!((changed.size, changed.modified_ns), (identity.size, identity.modified_ns));
+    assert_eq!(cache.recall(&changed), Err(Unrecognised::Changed));
+}
+
+#[test]
+fn file_systems_that_keep_no_exact_times_are_not_trusted() {
+    let dir = tempfile::tempdir().unwrap();
+    // Neither its size nor its times say anything about what is read from it.
+    let file = fs::File::open("/proc/self/status").unwrap();
+    let identity = FileIdentity::of(&file).unwrap();
+    let reason = cache(&dir).remember(&file, &identity, SystemTime::now(), &ContentHash::of(b"")).unwrap();
+    assert_eq!(reason, Some(NotRemembered::Inexact));
 }
 
 #[test]
@@ -104,10 +139,57 @@ fn with_trust_in_hashes_nothing_is_recalled() {
     std::thread::sleep(Duration::from_millis(50));
     let file = fs::File::open(&path).unwrap();
     let identity = FileIdentity::of(&file).unwrap();
-    cache(&dir).remember(&file, &identity, &ContentHash::of(b"module")).unwrap();
-    assert!(cache(&dir).recall(&identity).is_some());
+    cache(&dir).remember(&file, &identity, SystemTime::now(), &ContentHash::of(b"module")).unwrap();
+    assert!(cache(&dir).recall(&identity).is_ok());
     let config = CacheConfig { trust: Trust::Hash, ..CacheConfig::new(dir.path().join("cache")) };
-    assert_eq!(Cache::open(config).unwrap().recall(&identity), None);
+    assert_eq!(Cache::open(config).unwrap().recall(&identity), Err(Unrecognised::Distrusted));
+}
+
+#[test]
+fn a_hit_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("module.wasm");
+    fs::write(&path, b"module").unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let file = fs::File::open(&path).unwrap();
+    let identity = FileIdentity::of(&file).unwrap();
+    cache(&dir).put(&key("a"), b"image").unwrap();
+    cache(&dir).remember(&file, &identity, SystemTime::now(), &ContentHash::of(b"module")).unwrap();
+    let state = || -> Vec<_> {
+        let folders = ["", "artifacts", "used", "memo", "locks"].map(|name| dir.path().join("cache").join(name));
+        let entries =
+            folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+        let mut paths: Vec<_> = folders.iter().cloned().chain(entries).collect();
+        paths.sort();
+        // The change time moves with every change of contents, name or attributes.
+        let stat = |path: &std::path::PathBuf| fs::symlink_metadata(path).unwrap();
+        paths.into_iter().map(|path| (stat(&path).ctime(), stat(&path).ctime_nsec(), path)).collect()
+    };
+    let before = state();
+    std::thread::sleep(Duration::from_millis(50));
+    for _ in 0..3 {
+        let cache = cache(&dir);
+        assert!(cache.recall(&identity).is_ok());
+        assert!(cache.get(&key("a")).unwrap().verified);
+    }
+    assert_eq!(state(), before);
+}
+
+#[test]
+fn the_day_of_use_is_renewed_once_a_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    let file = cache.put(&key("a"), b"image").unwrap();
+    set_used(&cache, "a", &UseRecord { identity: FileIdentity::of(&file).unwrap(), day: 1 });
+    assert_eq!(cache.entries().unwrap()[0].day, 1);
+    assert!(cache.get(&key("a")).unwrap().verified);
+    assert!(cache.entries().unwrap()[0].day > 1);
+}
+
+/// Replaces the record of an artifact.
+fn set_used(cache: &Cache, name: &str, record: &UseRecord) {
+    let used = fs::File::open(cache.dir().join("used")).unwrap();
+    record::write(used.as_fd(), &key(name).to_string(), &record.encode()).unwrap();
 }
 
 #[test]
@@ -140,32 +222,143 @@ fn the_budget_evicts_the_least_recently_used() {
     let config = CacheConfig { budget_bytes: 25, ..CacheConfig::new(dir.path().join("cache")) };
     let cache = Cache::open(config).unwrap();
     let old = cache.put(&key("old"), &[0; 10]).unwrap();
-    let identity = FileIdentity::of(&old).unwrap();
-    let record = wasmer_cache::record::UseRecord { identity, day: 1 }.encode();
-    let used = cache.dir().join("used").join(key("old").to_string());
-    fs::remove_file(&used).unwrap();
-    symlink(record, used).unwrap();
+    let record = UseRecord { identity: FileIdentity::of(&old).unwrap(), day: 1 };
     cache.put(&key("middle"), &[0; 10]).unwrap();
+    set_used(&cache, "old", &record);
     cache.put(&key("new"), &[0; 10]).unwrap();
     assert!(!cache.contains(&key("old")));
     assert!(cache.contains(&key("middle")) && cache.contains(&key("new")));
     assert_eq!(cache.stats().unwrap().bytes, 20);
+    // Of those used on the same day, the older one goes.
+    std::thread::sleep(Duration::from_millis(20));
+    cache.put(&key("newest"), &[0; 10]).unwrap();
+    assert!(!cache.contains(&key("middle")));
+    assert!(cache.contains(&key("new")) && cache.contains(&key("newest")));
 }
 
 #[test]
-fn left_overs_of_killed_writers_are_pruned() {
+fn eviction_leaves_open_artifacts_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = CacheConfig { budget_bytes: 5, ..CacheConfig::new(dir.path().join("cache")) };
+    let cache = Cache::open(config).unwrap();
+    cache.put(&key("a"), b"image").unwrap();
+    let mut open = cache.get(&key("a")).unwrap().file;
+    cache.put(&key("b"), b"other").unwrap();
+    assert!(!cache.contains(&key("a")));
+    let mut text = String::new();
+    open.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "image");
+}
+
+#[test]
+fn pruning_obeys_days_and_size() {
     let dir = tempfile::tempdir().unwrap();
     let cache = cache(&dir);
+    for (name, day) in [("ancient", 1), ("new", u64::MAX)] {
+        let file = cache.put(&key(name), &[0; 10]).unwrap();
+        set_used(&cache, name, &UseRecord { identity: FileIdentity::of(&file).unwrap(), day });
+    }
+    assert_eq!(cache.prune(Prune::default()).unwrap(), 0);
+    assert_eq!(cache.prune(Prune { unused_days: Some(30), ..Prune::default() }).unwrap(), 10);
+    assert!(!cache.contains(&key("ancient")) && cache.contains(&key("new")));
+    assert_eq!(cache.prune(Prune { budget_bytes: Some(9), ..Prune::default() }).unwrap(), 10);
+    assert_eq!(cache.stats().unwrap().artifacts, 0);
+    assert_eq!(fs::read_dir(cache.dir().join("used")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_next_writer_removes_what_killed_ones_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    let half = cache.dir().join("artifacts").join(format!(".{}.12345.0", key("b")));
+    let lock = cache.dir().join("locks").join(key("b").to_string());
+    fs::write(&half, b"half").unwrap();
+    fs::write(&lock, b"").unwrap();
+    let writers = [&half, &lock].map(|path| fs::OpenOptions::new().write(true).open(path).unwrap());
+    writers.iter().for_each(|writer| writer.lock().unwrap());
     cache.put(&key("a"), b"image").unwrap();
-    let left = cache.dir().join("artifacts").join(format!(".{}.12345", key("b")));
-    fs::write(&left, b"half").unwrap();
-    let lock = cache.lock(&key("b")).unwrap();
-    cache.prune(None).unwrap();
-    assert!(left.exists(), "its writer may still be alive");
-    drop(lock);
-    cache.prune(None).unwrap();
-    assert!(!left.exists());
+    cache.prune(Prune::default()).unwrap();
+    cache.clean().unwrap();
+    assert!(half.exists() && lock.exists(), "their writer lives");
+    drop(writers);
+    cache.put(&key("a"), b"image").unwrap();
+    assert!(!half.exists() && !lock.exists());
     assert!(cache.contains(&key("a")));
+}
+
+#[test]
+fn what_another_version_left_is_harmless() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    let path = |name: &str| cache.dir().join(name);
+    cache.put(&key("a"), b"image").unwrap();
+    fs::write(path("version"), b"99").unwrap();
+    fs::create_dir(path("artifacts/by-module")).unwrap();
+    fs::write(path("artifacts/a.wart2"), b"?").unwrap();
+    fs::write(path(&format!("artifacts/{}.wart", key("old"))), b"an older format").unwrap();
+    symlink("a record of another kind", path(&format!("used/{}", key("old")))).unwrap();
+    symlink("a record of another kind", path("memo/1-2")).unwrap();
+    assert!(cache.get(&key("a")).unwrap().verified);
+    assert!(!cache.get(&key("old")).unwrap().verified);
+    let file = fs::File::open("/proc/self/exe").unwrap();
+    let identity = FileIdentity { device: 1, inode: 2, ..FileIdentity::of(&file).unwrap() };
+    assert_eq!(cache.recall(&identity), Err(Unrecognised::New));
+    cache.prune(Prune::default()).unwrap();
+    assert!(!path("artifacts/a.wart2").exists());
+    assert_eq!(fs::read_dir(path("memo")).unwrap().count(), 0);
+    assert!(cache.contains(&key("a")));
+}
+
+#[test]
+fn a_name_that_is_no_file_is_a_miss() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    fs::create_dir(cache.artifact_path(&key("folder"))).unwrap();
+    assert!(cache.get(&key("folder")).is_none());
+    // Opening a pipe that nobody writes to would wait for ever.
+    rustix::fs::mkfifoat(rustix::fs::CWD, cache.artifact_path(&key("pipe")), rustix::fs::Mode::RUSR).unwrap();
+    assert!(cache.get(&key("pipe")).is_none());
+    cache.put(&key("pipe"), b"image").unwrap();
+    assert!(cache.get(&key("pipe")).unwrap().verified);
+}
+
+#[test]
+fn records_are_replaced_and_survive_races() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = fs::File::open(dir.path()).unwrap();
+    let identity = FileIdentity::of(&folder).unwrap();
+    let memo = |number: u8| MemoRecord { identity, content: ContentHash([number; 32]) };
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let folder = &folder;
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    record::write(folder.as_fd(), "memo", &memo(number).encode()).unwrap();
+                    // There may be none at the moment, but never a part of one.
+                    if let Some(text) = record::read(folder.as_fd(), "memo") {
+                        assert_eq!(MemoRecord::decode(&text).unwrap().identity, identity);
+                    }
+                }
+            });
+        }
+    });
+    record::write(folder.as_fd(), "memo", &memo(9).encode()).unwrap();
+    assert_eq!(MemoRecord::decode(&record::read(folder.as_fd(), "memo").unwrap()), Some(memo(9)));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn threads_that_put_the_same_artifact_do_not_disturb_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    let image = vec![7; 1 << 20];
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..10).for_each(|_| drop(cache.put(&key("a"), &image).unwrap())));
+        }
+    });
+    assert_eq!(fs::read(cache.artifact_path(&key("a"))).unwrap(), image);
+    assert_eq!(fs::read_dir(cache.dir().join("artifacts")).unwrap().count(), 1);
 }
 
 #[test]
@@ -190,11 +383,12 @@ fn verification_removes_what_is_damaged() {
 }
 
 #[test]
-fn a_full_disk_costs_the_artifact_only() {
-    // The temporary file cannot be made where its name is taken by a folder: stands for every failing write.
+fn a_failed_write_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let cache = cache(&dir);
-    fs::create_dir(cache.dir().join("artifacts").join(format!(".{}.{}", key("a"), std::process::id()))).unwrap();
+    // The name is taken by something that no file replaces.
+    fs::create_dir(cache.artifact_path(&key("a"))).unwrap();
     assert!(matches!(cache.put(&key("a"), b"image"), Err(CacheError::Io { .. })));
     assert!(cache.get(&key("a")).is_none());
+    assert_eq!(fs::read_dir(cache.dir().join("artifacts")).unwrap().count(), 1);
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::examples;
 
@@ -310,6 +310,9 @@ pub(crate) enum CacheCommand {
         /// Also remove artifacts that were not used for this many days.
         #[arg(long, value_name = "DAYS")]
         days: Option<u64>,
+        /// Also remove the least recently used artifacts until the rest is at most this large, for instance 500MiB.
+        #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+        size: Option<u64>,
     },
     /// Remove everything.
     Clean,
@@ -367,6 +370,19 @@ const FIRST_WORDS: &[&str] = &[
     "--version",
     "-V",
 ];
+
+/// Parses a command line that names its command. Describing all commands to clap takes a good part of a cached start, so `run` is tried first,
+/// alone; whatever that does not accept, the whole parser accepts, answers or explains.
+pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
+    if arguments.get(1).is_some_and(|word| word == "run") {
+        let run = RunArgs::augment_args(clap::Command::new("run").disable_help_flag(true));
+        let matches = run.try_get_matches_from(&arguments[1..]);
+        if let Ok(args) = matches.and_then(|matches| RunArgs::from_arg_matches(&matches)) {
+            return Ok(Command::Run(args));
+        }
+    }
+    Ok(Cli::try_parse_from(arguments)?.command)
+}
 
 /// `wasmer app.wasm …` means `wasmer run app.wasm …`: the command `run` is put in unless the first word is a command, and a word
 /// is a module only if it looks like a path, so that a mistyped command is not taken for a file.
@@ -442,7 +458,11 @@ mod tests {
     }
 
     fn run(line: &str) -> RunArgs {
-        match Cli::try_parse_from(with_default_command(words(line))).unwrap().command {
+        let arguments = with_default_command(words(line));
+        let whole = Cli::try_parse_from(arguments.clone()).unwrap().command;
+        let command = parse(arguments).unwrap();
+        assert_eq!(format!("{command:?}"), format!("{whole:?}"), "`run` alone is parsed as among all commands");
+        match command {
             Command::Run(run) => run,
             other => panic!("not `run`: {other:?}"),
         }
@@ -465,8 +485,10 @@ mod tests {
 
     #[test]
     fn an_unknown_option_before_the_module_is_an_error() {
-        assert!(Cli::try_parse_from(words("wasmer run --verbos app.wasm")).is_err());
-        assert!(Cli::try_parse_from(words("wasmer run")).is_err());
+        for line in ["wasmer run --verbos app.wasm", "wasmer run", "wasmer run --help", "wasmer run -V x"] {
+            let error = parse(words(line)).unwrap_err().to_string();
+            assert_eq!(error, Cli::try_parse_from(words(line)).unwrap_err().to_string(), "{line}");
+        }
     }
 
     #[test]

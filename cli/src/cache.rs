@@ -4,7 +4,7 @@ use crate::exit::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasmer_runtime::Image;
-use wasmer_runtime::cache::{Cache, CacheConfig};
+use wasmer_runtime::cache::{Cache, CacheConfig, Prune};
 
 use crate::args::{CacheArgs, CacheCommand, TrustArg};
 use crate::exit;
@@ -27,7 +27,10 @@ pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
         CacheCommand::List => list(&cache)?,
         CacheCommand::Stats => stats(&cache)?,
         CacheCommand::Verify => return verify(&cache),
-        CacheCommand::Prune { days } => say(format_args!("{} bytes freed", cache.prune(days)?))?,
+        CacheCommand::Prune { days, size } => {
+            let freed = cache.prune(Prune { unused_days: days, budget_bytes: size })?;
+            say(format_args!("{freed} bytes freed"))?;
+        }
         CacheCommand::Clean => say(format_args!("{} bytes freed", cache.clean()?))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -9,7 +9,8 @@ use wasmer_runtime::Engine;
 use wasmer_runtime::cache::{ArtifactKey, ContentHash};
 
 use crate::args::CompileArgs;
-use crate::load::{ARTIFACT_ENDING, Bar, config, read_module};
+use crate::load::{ARTIFACT_ENDING, config, read_module};
+use crate::progress::Progress;
 use crate::{emit, output};
 
 /// Compiles a module to an artifact, which appears whole or not at all.
@@ -29,7 +30,7 @@ pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
     let engine = Engine::new(config)?;
     let wasm = read_module(&args.module)?;
     let key = ArtifactKey::new(&ContentHash::of(&wasm), &engine.key_material()?);
-    let (bar, started) = (Bar::new(), Instant::now());
+    let (bar, started) = (Progress::new(), Instant::now());
     let image = engine.compile(&wasm, key.0, Some(&|done, total| bar.tick(done, total)));
     drop(bar);
     let image = image.with_context(|| format!("could not compile `{}`", args.module.display()))?;
@@ -39,7 +40,7 @@ pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
         let backend = engine.backend().map_or("", |backend| backend.name);
         let (from, to) = (wasm.len(), image.as_bytes().len());
         output::note(&format!("{}: {from} bytes, compiled with {backend} to {to} bytes", args.module.display()));
-        output::note(&format!("  {:8} {:9.3} ms", "compile", took.as_secs_f64() * 1e3));
+        output::phase("compile", took);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,7 @@ mod inspect;
 mod load;
 mod man;
 mod output;
+mod progress;
 mod run;
 mod source;
 mod suggest;
@@ -24,9 +25,7 @@ mod worker;
 
 use std::ffi::OsString;
 
-use clap::Parser;
-
-use args::{Cli, Command};
+use args::Command;
 pub use exit::ExitCode;
 
 #[doc(hidden)]
@@ -37,15 +36,15 @@ pub use worker::protocol;
 
 /// Runs the command with these arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args::with_default_command(arguments.into_iter().collect())) {
-        Ok(cli) => cli,
+    let command = match args::parse(args::with_default_command(arguments.into_iter().collect())) {
+        Ok(command) => command,
         Err(error) => {
             // Help and version are data, everything else is a message; clap knows which stream is whose.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::SUCCESS });
         }
     };
-    match execute(cli.command) {
+    match execute(command) {
         Ok(code) => code,
         // Whoever reads has seen enough.
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,

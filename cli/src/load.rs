@@ -6,20 +6,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmer_runtime::cache::{Cache, CacheConfig, Trust};
-use wasmer_runtime::cached::{CachedLoader, Outcome, Report};
+use wasmer_runtime::cached::{CachedLoader, Outcome, Recognition, Report};
 use wasmer_runtime::{Backend, Engine, EngineConfig, Error, Image, Module};
 
-use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg};
+use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg, parse_size};
+use crate::progress::Progress;
 use crate::{output, suggest, worker};
 
 /// First bytes of a binary module.
 const WASM_MAGIC: &[u8] = b"\0asm";
 /// Ending of artifact files.
 pub(crate) const ARTIFACT_ENDING: &str = "wart";
-/// Compiles shorter than this show no progress.
-const PROGRESS_DELAY: Duration = Duration::from_millis(500);
+/// Sets the size above which the cache removes what was not used for long.
+const SIZE_VARIABLE: &str = "WASMER_CACHE_SIZE";
 
 /// What `--backend` is unless given.
 pub(crate) const AUTO: &str = "auto";
@@ -62,7 +62,12 @@ pub(crate) fn open_cache(dir: Option<&Path>, trust: TrustArg) -> anyhow::Result<
         TrustArg::Stat => Trust::Stat,
         TrustArg::Hash => Trust::Hash,
     };
-    Ok(Cache::open(CacheConfig { trust, ..CacheConfig::new(dir) })?)
+    let mut config = CacheConfig { trust, ..CacheConfig::new(dir) };
+    if let Some(size) = std::env::var_os(SIZE_VARIABLE).filter(|size| !size.is_empty()) {
+        let bytes = parse_size(&size.to_string_lossy());
+        config.budget_bytes = bytes.map_err(|error| anyhow::anyhow!("`{SIZE_VARIABLE}`: {error}"))?;
+    }
+    Ok(Cache::open(config)?)
 }
 
 /// Reads a module in binary or text format; `-` is standard input.
@@ -110,23 +115,20 @@ fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
 /// Loads a module through the cache, unless the user forbids it or the cache cannot be used.
 pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose: bool) -> anyhow::Result<Module> {
     let refused = || format!("could not load `{}`", path.display());
-    if options.disable_cache {
-        let wasm = read_module(path)?;
-        let bar = Bar::new();
-        let module = Module::with_progress(engine, &wasm, Some(&|done, total| bar.tick(done, total)));
-        drop(bar);
-        return module.with_context(refused);
-    }
-    let cache = match open_cache(options.cache_dir.as_deref(), options.cache_trust) {
-        Ok(cache) => cache,
-        Err(error) => {
-            output::warning(&format!("{error:#}; running without a cache"));
-            return Module::new(engine, &read_module(path)?).with_context(refused);
-        }
+    let cache = if options.disable_cache {
+        None
+    } else {
+        open_cache(options.cache_dir.as_deref(), options.cache_trust)
+            .inspect_err(|error| output::warning(&format!("{error:#}; running without a cache")))
+            .ok()
     };
-    let bar = Bar::new();
+    let bar = Progress::new();
     let progress = |done, total| bar.tick(done, total);
-    let loader = CachedLoader::new(engine, &cache).progress(&progress);
+    let loader = match &cache {
+        Some(cache) => CachedLoader::new(engine, cache),
+        None => CachedLoader::without_cache(engine),
+    };
+    let loader = loader.progress(&progress);
     let loaded = if path == Path::new("-") {
         loader.load_bytes(&read_module(path)?)
     } else {
@@ -161,49 +163,30 @@ pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyh
 
 fn describe(path: &Path, report: &Report) {
     let how = match report.outcome {
-        Outcome::Hit if report.recognised => "cache hit (recognised by its identity on disk)",
-        Outcome::Hit => "cache hit (recognised by its hash)",
+        Outcome::Hit => "cache hit",
+        Outcome::Awaited => "cache hit, after another process had compiled it",
         Outcome::Stored => "cache miss: compiled and stored",
         Outcome::NotStored => "cache miss: compiled, not stored",
+        Outcome::Uncached => "no cache: compiled",
     };
-    output::note(&format!("{}: {how}", path.display()));
+    let recognition = report.recognition;
+    if recognition == Recognition::Unneeded {
+        output::note(&format!("{}: {how}", path.display()));
+    } else {
+        output::note(&format!("{}: {how} ({recognition})", path.display()));
+    }
+    if report.code_copied {
+        output::note("  the code was copied: files in the cache folder may not be executed");
+    }
     let phases = [
         ("read", report.read),
         ("hash", report.hash),
+        ("wait", report.wait),
         ("compile", report.compile),
         ("save", report.save),
         ("load", report.load),
     ];
     for (name, time) in phases.into_iter().filter(|(_, time)| !time.is_zero()) {
-        output::note(&format!("  {name:8} {:9.3} ms", time.as_secs_f64() * 1e3));
-    }
-}
-
-/// The progress of a compile, as a bar on standard error that appears only if that is a terminal, and only after [`PROGRESS_DELAY`].
-/// It is gone when it is dropped.
-pub(crate) struct Bar(ProgressBar);
-
-impl Bar {
-    pub(crate) fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        bar.set_style(
-            ProgressStyle::with_template("compiling {bar:30} {pos}/{len} functions")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        Self(bar)
-    }
-
-    pub(crate) fn tick(&self, done: usize, total: usize) {
-        if self.0.is_hidden() && self.0.elapsed() > PROGRESS_DELAY {
-            self.0.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        self.0.set_length(total as u64);
-        self.0.set_position(done as u64);
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+        output::phase(name, time);
     }
 }

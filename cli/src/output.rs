@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 /// Writes data to standard output, all of it or an error.
 pub(crate) fn data(text: impl AsRef<[u8]>) -> io::Result<()> {
@@ -42,6 +43,11 @@ pub(crate) fn note(message: &str) {
 fn harmless(message: &str) -> Cow<'_, str> {
     let is_harmful = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     if message.contains(is_harmful) { message.replace(is_harmful, "\u{fffd}").into() } else { message.into() }
+}
+
+/// Prints how long a phase took: a line of `--verbose`.
+pub(crate) fn phase(name: &str, time: Duration) {
+    note(&format!("  {name:8} {:9.3} ms", time.as_secs_f64() * 1e3));
 }
 
 fn colour() -> bool {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Engine, Error, Extern, ExternType, FuncType, InterruptHandle, Linker, Module, Profile, Store, StoreLimits,
-    TrapCode, Val, ValType,
+    Engine, Error, Extern, ExternType, FuncType, Instance, InterruptHandle, Linker, Module, Profile, Store,
+    StoreLimits, TrapCode, Val, ValType,
 };
 
 use crate::args::{ProfileArg, RunArgs};
@@ -53,14 +53,18 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
 
     let started = Instant::now();
-    let result = execute(args, &module, &mut store);
-    let took = started.elapsed().as_secs_f64() * 1e3;
+    let instance = instantiate(&module, &mut store);
+    let ready = Instant::now();
+    let result = instance.and_then(|instance| execute(args, &module, instance, &mut store));
+    let ended = Instant::now();
     if args.verbose {
-        output::note(&format!("  {:8} {took:9.3} ms", "run"));
+        output::phase("start", ready - started);
+        output::phase("run", ended - ready);
     }
     if let Some(path) =
         args.timings.as_ref().filter(|_| result.as_ref().err().is_none_or(|error| status(error).is_some()))
     {
+        let took = (ended - started).as_secs_f64() * 1e3;
         std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))?;
     }
     let timed_out = timer.is_some_and(Timer::stop);
@@ -70,10 +74,13 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn execute(args: &RunArgs, module: &Module, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
+fn instantiate(module: &Module, store: &mut Store<WasiCtx>) -> anyhow::Result<Instance> {
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, module, |context: &mut WasiCtx| context)?;
-    let instance = linker.instantiate(store, module)?;
+    Ok(linker.instantiate(store, module)?)
+}
+
+fn execute(args: &RunArgs, module: &Module, instance: Instance, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
     if let Some(name) = &args.invoke {
         if let Ok(initialize) = instance.typed_func::<(), ()>(store, INITIALIZE) {
             initialize.call(store, ())?;

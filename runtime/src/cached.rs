@@ -1,33 +1,79 @@
 //! Loading modules through the store of artifacts.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use wasmer_cache::{ArtifactKey, Cache, ContentHash, FileIdentity, Found};
+use wasmer_cache::{ArtifactKey, Cache, ContentHash, FileIdentity, Found, NotRemembered, Unrecognised};
 use wasmer_runtime_core::api::{Engine, Error, Module, Result};
-use wasmer_runtime_core::image::Image;
+use wasmer_runtime_core::image::{Image, ImageError};
 
-pub use wasmer_cache::Outcome;
+/// How a module was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// From the store.
+    Hit,
+    /// From the store, after waiting for another process that compiled it.
+    Awaited,
+    /// Compiled and stored.
+    Stored,
+    /// Compiled; it could not be stored.
+    NotStored,
+    /// Compiled; there is no store.
+    Uncached,
+}
+
+/// How it was found out which module it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recognition {
+    /// Nobody asked: there is no store.
+    Unneeded,
+    /// By the identity of its file, which was not read.
+    Identity,
+    /// Its bytes were given, and hashed.
+    Bytes,
+    /// Its file was hashed; why, and why that will be so the next time, if it will.
+    Hash(Unrecognised, Option<NotRemembered>),
+}
+
+impl fmt::Display for Recognition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unneeded => f.write_str("not recognised"),
+            Self::Identity => f.write_str("recognised by its identity on disk"),
+            Self::Bytes => f.write_str("recognised by its hash"),
+            // One reason is enough.
+            Self::Hash(why, None | Some(NotRemembered::Distrusted)) => {
+                write!(f, "recognised by its hash: {why}")
+            }
+            Self::Hash(why, Some(again)) => write!(f, "recognised by its hash: {why}, not remembered because {again}"),
+        }
+    }
+}
 
 /// Where the time of loading a module went, and what was noticed: for `--verbose` and benchmarks.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// Hit or miss.
     pub outcome: Outcome,
-    /// Whether the module file was recognised without being read.
-    pub recognised: bool,
+    /// How the module was recognised.
+    pub recognition: Recognition,
     /// Reading the module's bytes.
     pub read: Duration,
     /// Hashing them.
     pub hash: Duration,
+    /// Waiting for another process that made the artifact.
+    pub wait: Duration,
     /// Compiling.
     pub compile: Duration,
     /// Writing the artifact.
     pub save: Duration,
     /// Mapping the artifact.
     pub load: Duration,
+    /// Whether the code had to be copied, because files may not be executed where the store is.
+    pub code_copied: bool,
     /// What went wrong with the store, in the user's words; none of it fails the load.
     pub warnings: Vec<String>,
 }
@@ -41,7 +87,7 @@ pub type Decode<'a> = &'a dyn Fn(Vec<u8>) -> Result<Vec<u8>>;
 /// Loads modules through a [`Cache`].
 pub struct CachedLoader<'a> {
     engine: &'a Engine,
-    cache: &'a Cache,
+    cache: Option<&'a Cache>,
     progress: Option<Progress<'a>>,
     report: Report,
 }
@@ -49,17 +95,24 @@ pub struct CachedLoader<'a> {
 impl<'a> CachedLoader<'a> {
     /// A loader for one module.
     pub fn new(engine: &'a Engine, cache: &'a Cache) -> Self {
+        Self { cache: Some(cache), ..Self::without_cache(engine) }
+    }
+
+    /// A loader that compiles.
+    pub fn without_cache(engine: &'a Engine) -> Self {
         let report = Report {
-            outcome: Outcome::Hit,
-            recognised: false,
+            outcome: Outcome::Uncached,
+            recognition: Recognition::Unneeded,
             read: Duration::ZERO,
             hash: Duration::ZERO,
+            wait: Duration::ZERO,
             compile: Duration::ZERO,
             save: Duration::ZERO,
             load: Duration::ZERO,
+            code_copied: false,
             warnings: Vec::new(),
         };
-        Self { engine, cache, progress: None, report }
+        Self { engine, cache: None, progress: None, report }
     }
 
     /// Reports the progress of a compile.
@@ -70,111 +123,146 @@ impl<'a> CachedLoader<'a> {
 
     /// Loads a module from its bytes.
     pub fn load_bytes(mut self, wasm: &[u8]) -> Result<(Module, Report)> {
+        let Some(cache) = self.cache else { return self.compile(wasm) };
+        self.report.recognition = Recognition::Bytes;
         let content = timed(&mut self.report.hash, || ContentHash::of(wasm));
         let key = self.key(&content)?;
-        let module = match self.find(&key) {
-            Some(module) => module,
-            None => self.make(&key, wasm)?,
-        };
-        Ok((module, self.report))
+        match self.find(cache, &key)? {
+            Some(module) => Ok(self.found(module, Outcome::Hit)),
+            None => self.make(cache, &key, wasm),
+        }
     }
 
     /// Loads a module from a file, which is not read at all when its identity and its artifact are known.
     pub fn load_file(mut self, path: &Path, decode: Decode<'_>) -> Result<(Module, Report)> {
         let unreadable = |error: io::Error| Error::Resource(format!("could not read `{}`: {error}", path.display()));
         let file = File::open(path).map_err(unreadable)?;
+        let Some(cache) = self.cache else {
+            let bytes = timed(&mut self.report.read, || read(&file)).map_err(unreadable)?;
+            return self.compile(&decode(bytes)?);
+        };
         let identity = FileIdentity::of(&file).map_err(unreadable)?;
-        let recalled = self.cache.recall(&identity);
-        if let Some(content) = recalled {
+        let recalled = cache.recall(&identity);
+        if let Ok(content) = recalled {
+            self.report.recognition = Recognition::Identity;
             let key = self.key(&content)?;
-            if let Some(module) = self.find(&key) {
-                self.report.recognised = true;
-                return Ok((module, self.report));
+            if let Some(module) = self.find(cache, &key)? {
+                return Ok(self.found(module, Outcome::Hit));
             }
         }
+        let read_from = SystemTime::now();
         let bytes = timed(&mut self.report.read, || read(&file)).map_err(unreadable)?;
         let content = timed(&mut self.report.hash, || ContentHash::of(&bytes));
-        if recalled != Some(content)
-            && let Err(error) = self.cache.remember(&file, &identity, &content)
-        {
-            self.report.warnings.push(error.to_string());
+        if recalled != Ok(content) {
+            let why = recalled.err().unwrap_or(Unrecognised::Changed);
+            let remembered = cache.remember(&file, &identity, read_from, &content);
+            let remembered = remembered.unwrap_or_else(|error| {
+                self.store_failed(&error);
+                None
+            });
+            self.report.recognition = Recognition::Hash(why, remembered);
         }
         let key = self.key(&content)?;
-        let module = match self.find(&key) {
-            Some(module) => module,
-            None => self.make(&key, &decode(bytes)?)?,
-        };
-        Ok((module, self.report))
+        match self.find(cache, &key)? {
+            Some(module) => Ok(self.found(module, Outcome::Hit)),
+            None => self.make(cache, &key, &decode(bytes)?),
+        }
     }
 
     fn key(&self, content: &ContentHash) -> Result<ArtifactKey> {
         Ok(ArtifactKey::new(content, &self.engine.key_material()?))
     }
 
-    /// The artifact of the store, if there is a sound one. A damaged one is removed and mentioned.
-    fn find(&mut self, key: &ArtifactKey) -> Option<Module> {
-        let started = Instant::now();
-        let found = self.cache.get(key)?;
-        let module = self.accept(key, found);
-        self.report.load += started.elapsed();
-        match module {
-            Ok(module) => Some(module),
-            Err(error) => {
-                let path = self.cache.artifact_path(key);
-                self.report
-                    .warnings
-                    .push(format!("the artifact `{}` is damaged, compiling again: {error}", path.display()));
-                if let Err(error) = self.cache.remove(key) {
-                    self.report.warnings.push(error.to_string());
-                }
-                None
-            }
+    fn found(mut self, module: Module, outcome: Outcome) -> (Module, Report) {
+        self.report.outcome = outcome;
+        self.report.code_copied = module.code_copied();
+        (module, self.report)
+    }
+
+    /// Notes what is wrong with the store. One thing leads to the next, so the first is all that the user is told.
+    fn store_failed(&mut self, error: &dyn fmt::Display) {
+        if self.report.warnings.is_empty() {
+            self.report.warnings.push(error.to_string());
         }
     }
 
-    fn accept(&mut self, key: &ArtifactKey, found: Found) -> Result<Module> {
+    /// The artifact of the store, if there is a sound one. A damaged one is removed and mentioned.
+    fn find(&mut self, cache: &Cache, key: &ArtifactKey) -> Result<Option<Module>> {
+        let started = Instant::now();
+        let Some(found) = cache.get(key) else { return Ok(None) };
+        let module = match self.accept(cache, key, found) {
+            // SAFETY: the artifact stands in the user's private store under the key of this module and engine, and passed its checksums.
+            Ok(image) => unsafe { Module::from_image(self.engine, image) }.map(Some),
+            Err(error) => {
+                self.refuse(cache, key, &error);
+                Ok(None)
+            }
+        };
+        self.report.load += started.elapsed();
+        module
+    }
+
+    fn refuse(&mut self, cache: &Cache, key: &ArtifactKey, error: &ImageError) {
+        let path = cache.artifact_path(key);
+        if let ImageError::Io(error) = error {
+            // Says nothing about the artifact.
+            return self.store_failed(&format_args!("the artifact `{}` is not used: {error}", path.display()));
+        }
+        self.store_failed(&format_args!("the artifact `{}` is damaged, compiling again: {error}", path.display()));
+        if let Err(error) = cache.remove(key) {
+            self.store_failed(&error);
+        }
+    }
+
+    fn accept(&mut self, cache: &Cache, key: &ArtifactKey, found: Found) -> Result<Image, ImageError> {
         let seal = if found.verified { None } else { Some(found.file.try_clone()) };
         let image = Image::from_file(found.file, Some(&key.0))?;
         if let Some(file) = seal {
             image.verify()?;
-            if let Err(error) = file
-                .map_err(|error| error.to_string())
-                .and_then(|file| self.cache.mark_verified(key, &file).map_err(|error| error.to_string()))
-            {
-                self.report.warnings.push(error);
+            let sealed = file.map_err(|error| error.to_string());
+            let sealed = sealed.and_then(|file| cache.mark_verified(key, &file).map_err(|error| error.to_string()));
+            if let Err(error) = sealed {
+                self.store_failed(&error);
             }
         }
-        // SAFETY: the artifact stands in the user's private store under the key of this module and engine, and passed its checksums.
-        unsafe { Module::from_image(self.engine, image) }
+        Ok(image)
     }
 
     /// Compiles and stores. Of several processes one compiles, and the others wait for its artifact.
-    fn make(&mut self, key: &ArtifactKey, wasm: &[u8]) -> Result<Module> {
-        let lock = self.cache.lock(key);
+    fn make(mut self, cache: &Cache, key: &ArtifactKey, wasm: &[u8]) -> Result<(Module, Report)> {
+        let lock = timed(&mut self.report.wait, || cache.lock(key));
         match &lock {
             Ok(_) => {
-                if let Some(module) = self.find(key) {
-                    return Ok(module);
+                if let Some(module) = self.find(cache, key)? {
+                    return Ok(self.found(module, Outcome::Awaited));
                 }
             }
-            Err(error) => self.report.warnings.push(error.to_string()),
+            Err(error) => self.store_failed(error),
         }
         let (engine, progress) = (self.engine, self.progress);
         let bytes = timed(&mut self.report.compile, || engine.compile(wasm, key.0, progress))?;
-        let cache = self.cache;
-        let image = match timed(&mut self.report.save, || cache.put(key, bytes.as_bytes())) {
-            Ok(file) => {
-                self.report.outcome = Outcome::Stored;
-                Image::from_file(file, Some(&key.0))?
-            }
+        let stored = timed(&mut self.report.save, || cache.put(key, bytes.as_bytes()));
+        let started = Instant::now();
+        let mapped = stored
+            .map_err(|error| error.to_string())
+            .and_then(|file| Image::from_file(file, Some(&key.0)).map_err(|error| error.to_string()));
+        let (outcome, image) = match mapped {
+            Ok(image) => (Outcome::Stored, image),
             Err(error) => {
-                self.report.outcome = Outcome::NotStored;
-                self.report.warnings.push(error.to_string());
-                Image::from_bytes(bytes.as_bytes())?
+                self.store_failed(&error);
+                (Outcome::NotStored, Image::from_bytes(bytes.as_bytes())?)
             }
         };
         // SAFETY: the image was just made by this engine.
-        timed(&mut self.report.load, || unsafe { Module::from_image(engine, image) })
+        let module = unsafe { Module::from_image(engine, image) }?;
+        self.report.load += started.elapsed();
+        Ok(self.found(module, outcome))
+    }
+
+    fn compile(mut self, wasm: &[u8]) -> Result<(Module, Report)> {
+        let (engine, progress) = (self.engine, self.progress);
+        let module = timed(&mut self.report.compile, || Module::with_progress(engine, wasm, progress))?;
+        Ok(self.found(module, Outcome::Uncached))
     }
 }
 

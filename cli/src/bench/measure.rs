@@ -7,12 +7,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmer_runtime::cache::ContentHash;
 use wasmer_runtime::{Backend, Engine, EngineConfig, Image};
 
 use super::{Row, Spread};
 use crate::args::BenchArgs;
+use crate::progress::Status;
 use crate::worker;
 
 /// Milliseconds that `action` takes, and its result.
@@ -34,29 +34,6 @@ fn repeated(runs: usize, mut action: impl FnMut() -> anyhow::Result<()>) -> anyh
         times.push(time);
     }
     Ok(Spread::of(times))
-}
-
-/// What is being measured, in a line on standard error if that is a terminal. The line is gone when this is dropped.
-pub(super) struct Status(ProgressBar);
-
-impl Status {
-    pub(super) fn new() -> Self {
-        let style =
-            ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);
-        Self(bar)
-    }
-
-    fn say(&self, what: String) {
-        self.0.set_message(what);
-        self.0.tick();
-    }
-}
-
-impl Drop for Status {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
 }
 
 pub(super) fn validate(wasm: &[u8], runs: usize) -> anyhow::Result<Spread> {
@@ -131,14 +108,14 @@ pub(super) fn backends(
 ) -> anyhow::Result<Vec<Row>> {
     // The first warm run fills the cache, and shows that the module runs at all.
     for backend in backends {
-        status.say(format!("first run with {backend}"));
+        status.say(&format!("first run with {backend}"));
         process.run(*backend, &[])?;
     }
     let is_long = |ran: &[Ran]| ran.iter().map(|ran| ran.total).sum::<f64>() >= LONG;
     let mut ran: Vec<(Vec<Ran>, Vec<Ran>)> = backends.iter().map(|_| Default::default()).collect();
     for number in 1..=runs {
         for (backend, (cold, warm)) in backends.iter().zip(&mut ran) {
-            status.say(format!("starts with {backend}, {number} of {runs}"));
+            status.say(&format!("starts with {backend}, {number} of {runs}"));
             if !is_long(cold) {
                 cold.push(process.run(*backend, &["--disable-cache"])?);
             }
@@ -148,7 +125,7 @@ pub(super) fn backends(
         }
     }
     let row = |(backend, (cold, warm)): (&Backend, (Vec<Ran>, Vec<Ran>))| {
-        status.say(format!("compiling with {backend}"));
+        status.say(&format!("compiling with {backend}"));
         row(*backend, wasm, &cold, &warm, runs)
     };
     backends.iter().zip(ran).map(row).collect()

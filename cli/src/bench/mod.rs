@@ -18,9 +18,10 @@ use wasmer_runtime::Backend;
 
 use crate::args::BenchArgs;
 use crate::load::{named_backend, read_module};
+use crate::progress::Status;
 use crate::{output, worker};
 use machine::Machine;
-use measure::{Process, Status};
+use measure::Process;
 
 /// What was measured, as `--json` prints it. Times are in milliseconds.
 #[derive(Debug, Serialize)]
@@ -89,7 +90,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let runs = args.runs.max(1);
     let backends = backends(args)?;
     let scratch = tempfile::tempdir().context("could not make a folder for the cache")?;
-    let status = Status::new();
+    let status = Status;
     let report = Report {
         module: args.module().display().to_string(),
         module_bytes: wasm.len(),

@@ -9,6 +9,7 @@ use wasmer_runtime::{Backend, Engine, FuncIdx, Image, IrRequest, IrStage, Module
 use crate::args::{BackendArgs, CompileArgs, EmitArg};
 use crate::exit::ExitCode;
 use crate::load::{config, read_module};
+use crate::progress::Progress;
 use crate::{load, output, suggest};
 
 /// Writes functions to the output file, or to standard output.
@@ -28,7 +29,7 @@ pub(crate) fn emit(args: &CompileArgs, what: EmitArg) -> anyhow::Result<ExitCode
     let text = match what {
         EmitArg::Asm => {
             let key = ArtifactKey::new(&ContentHash::of(&wasm), &engine.key_material()?);
-            let progress = load::Bar::new();
+            let progress = Progress::new();
             let image = engine.compile(&wasm, key.0, Some(&|done, total| progress.tick(done, total)));
             drop(progress);
             asm::listing(&Image::from_bytes(image.with_context(refused)?.as_bytes())?, &request)

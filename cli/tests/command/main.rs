@@ -1,6 +1,7 @@
 //! The `wasmer` command as its users meet it.
 
 mod cache;
+mod cache_folders;
 mod common;
 mod emit;
 mod guide;

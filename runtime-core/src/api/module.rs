@@ -90,6 +90,11 @@ impl Module {
         self.0.code.image.module_name()
     }
 
+    /// Whether the code had to be copied to anonymous memory, because the file that it stands in may not be executed.
+    pub fn code_copied(&self) -> bool {
+        self.0.code.image.code_copied()
+    }
+
     /// Whether the module has a start function.
     pub fn has_start(&self) -> bool {
         self.0.code.image.start().is_some()
