@@ -27,6 +27,19 @@ struct Package {
     license: Option<String>,
     source: Option<String>,
     manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+impl Package {
+    /// Whether the compiler runs it, so that none of it is in the programs.
+    fn is_macro(&self) -> bool {
+        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "proc-macro"))
+    }
+}
+
+#[derive(Deserialize)]
+struct Target {
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -87,7 +100,7 @@ fn linked(metadata: &Metadata) -> Vec<&Package> {
         metadata.packages.iter().filter(|package| package.name == SHIPPED).map(|package| package.id.as_str()).collect();
     let mut seen = BTreeSet::new();
     while let Some(id) = open.pop() {
-        if !seen.insert(id) {
+        if packages.get(id).is_some_and(|package| package.is_macro()) || !seen.insert(id) {
             continue;
         }
         let edges = nodes.get(id).map(|node| &node.deps[..]).unwrap_or_default();
