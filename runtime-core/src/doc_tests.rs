@@ -1,6 +1,5 @@
 //! The tables of `docs/internals` say what the code says.
 
-use std::mem::offset_of;
 use std::path::Path;
 
 use crate::libcall::Libcall;
