@@ -28,6 +28,13 @@ pub(crate) enum Pending {
         lhs: Entry,
         rhs: Entry,
     },
+    /// The sum of the left operand and the right one, which is shifted to the left by `scale`.
+    Scaled {
+        width: Width,
+        lhs: Entry,
+        rhs: Entry,
+        scale: u8,
+    },
     /// A comparison; with `test` of the bitwise conjunction and zero.
     Compare {
         op: IntCompare,
@@ -75,6 +82,7 @@ impl Pending {
         match self {
             Self::None => RegSet::EMPTY,
             Self::Int { lhs, rhs, .. }
+            | Self::Scaled { lhs, rhs, .. }
             | Self::Compare { lhs, rhs, .. }
             | Self::FloatCompare { lhs, rhs, .. }
             | Self::FloatBinary { lhs, rhs, .. } => of(lhs).or(of(rhs)),
@@ -316,6 +324,7 @@ impl Codegen {
         match pending {
             Pending::None => unreachable!("something is pending"),
             Pending::Int { op, width, lhs, rhs } => self.int_binary_now(op, width, lhs, rhs, hint),
+            Pending::Scaled { width, lhs, rhs, scale } => self.scaled_now(width, lhs, rhs, scale, hint),
             Pending::Compare { .. } | Pending::FloatCompare { .. } => self.compare_now(pending, hint),
             Pending::FloatBinary { op, width, lhs, rhs } => self.float_binary_now(op, width, lhs, rhs, hint),
             Pending::Load { op, place, offset } => self.load_now(op, place, offset, hint),
@@ -328,6 +337,21 @@ impl Codegen {
             Some(reg) => reg,
             None => self.al.alloc(&mut self.a, ty),
         }
+    }
+
+    /// Makes a pending `i32` an `i64`: the upper half of what it will be computed to is zero. Returns whether that is so.
+    pub(crate) fn extend_pending(&mut self) -> bool {
+        let is_int = match self.pending {
+            Pending::None | Pending::FloatBinary { .. } => false,
+            Pending::Int { .. } | Pending::Scaled { .. } | Pending::Compare { .. } | Pending::FloatCompare { .. } => {
+                true
+            }
+            Pending::Load { op, .. } => op.ty() == Ty::I32,
+        };
+        if is_int {
+            self.al.stack.last_mut().expect("the pending operand").ty = Ty::I64;
+        }
+        is_int
     }
 
     // Loads that instructions do themselves.

@@ -145,6 +145,9 @@ impl FuncCodegen for Codegen {
 
     #[inline]
     fn int_binary(&mut self, op: IntBinary, width: Width, (): (), (): ()) -> Result<()> {
+        if op == IntBinary::Add && self.add_scaled(width) {
+            return Ok(());
+        }
         let rhs = match op {
             IntBinary::Add | IntBinary::Sub | IntBinary::Or | IntBinary::Xor | IntBinary::Mul => self.pop_right(width),
             _ => self.pop(),
@@ -205,6 +208,9 @@ impl FuncCodegen for Codegen {
     }
 
     fn convert(&mut self, op: Convert, (): ()) -> Result<()> {
+        if op == Convert::ExtendU && self.extend_pending() {
+            return Ok(());
+        }
         let value = self.pop();
         let reg = self.convert_now(op, value);
         self.push_reg(op.types().1, reg);

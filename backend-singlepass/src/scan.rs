@@ -1,17 +1,39 @@
 //! A glance at a body before it is compiled: which locals are used how often, and where for the last time.
 //!
-//! What it finds decides only which locals get registers and which need not be stored any more. It reads nothing but opcodes and the
-//! lengths of immediates, validates nothing, and stops at what it does not know; then all locals count as used to the end.
+//! What it finds decides only which locals get registers, which need not be stored any more, and which need not be zeroed. It reads
+//! nothing but opcodes and the lengths of immediates, validates nothing, and stops at what it does not know; then all locals count as
+//! used to the end and read before they are written.
 
 /// What was found of a local.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Usage {
     /// Uses, those in loops counted more.
-    pub(crate) weight: u32,
+    pub(crate) weight: u64,
     /// Offset in the body of the last use.
     pub(crate) last: u32,
-    /// Whether it is written in a loop.
-    pub(crate) written_in_loop: bool,
+    flags: u32,
+}
+
+/// The local is written in a loop.
+const WRITTEN_IN_LOOP: u32 = 1;
+/// The local may be read before it is written.
+const READ_FIRST: u32 = 2;
+
+impl Usage {
+    /// What is assumed when nothing is known.
+    const UNKNOWN: Self = Self { weight: 1, last: u32::MAX, flags: WRITTEN_IN_LOOP | READ_FIRST };
+
+    /// Notes a use at `offset`.
+    #[inline(always)]
+    fn note(&mut self, nest: &Nest, offset: usize, is_write: bool) {
+        let is_first = self.weight == 0;
+        let is_certain = nest.branched & nest.open == 0;
+        self.flags |= u32::from(is_write) & nest.in_loop;
+        self.flags |= u32::from(is_first & !(is_write & is_certain)) << 1;
+        self.weight += nest.weight;
+        self.last = offset as u32;
+    }
 }
 
 /// Use in a loop counts this many times (as a power of two) use outside.
@@ -34,6 +56,9 @@ enum Kind {
     Bytes8,
     Types,
     Local,
+    /// A branch whose only immediate is a depth.
+    Branch,
+    If,
     Misc,
     Vector,
     Atomic,
@@ -46,12 +71,12 @@ const KINDS: [Kind; 256] = {
     while opcode < 256 {
         kinds[opcode] = match opcode {
             0x00 | 0x01 | 0x05 | 0x0f | 0x1a | 0x1b | 0x45..=0xc4 | 0xd1 | 0xd4 => Kind::None,
-            0x02 | 0x04 => Kind::Block,
+            0x02 => Kind::Block,
+            0x04 => Kind::If,
             0x03 => Kind::Loop,
             0x0b => Kind::End,
-            0x0c | 0x0d | 0x10 | 0x12 | 0x14 | 0x15 | 0x23..=0x26 | 0x3f..=0x42 | 0xd0 | 0xd2 | 0xd5 | 0xd6 => {
-                Kind::Leb
-            }
+            0x0c | 0x0d | 0xd5 | 0xd6 => Kind::Branch,
+            0x10 | 0x12 | 0x14 | 0x15 | 0x23..=0x26 | 0x3f..=0x42 | 0xd0 | 0xd2 => Kind::Leb,
             0x0e => Kind::Table,
             0x11 | 0x13 => Kind::Leb2,
             0x1c => Kind::Types,
@@ -69,10 +94,16 @@ const KINDS: [Kind; 256] = {
     kinds
 };
 
+/// Locals whose index takes one byte.
+const NEAR: usize = 128;
+
 /// The scanner, whose vectors are kept from function to function.
 #[derive(Default)]
 pub(crate) struct Scan {
-    pub(crate) locals: Vec<Usage>,
+    /// In front of the locals, where operators without a local go. At least [`NEAR`] locals.
+    usages: Vec<Usage>,
+    /// How many locals there are.
+    locals: usize,
     /// Offset in the module of the first operator.
     pub(crate) start: u32,
     /// For each open block, whether it is a loop.
@@ -80,67 +111,67 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// What was found of each local.
+    pub(crate) fn locals(&self) -> &[Usage] {
+        &self.usages[1..=self.locals]
+    }
+
+    fn of(&self, local: u32) -> Usage {
+        self.locals().get(local as usize).copied().unwrap_or(Usage::UNKNOWN)
+    }
+
     /// Whether a local is used at or behind an offset in the module.
     pub(crate) fn is_used_from(&self, local: u32, offset: u32) -> bool {
-        match self.locals.get(local as usize) {
-            Some(usage) => usage.last.saturating_add(self.start) >= offset,
-            None => true,
-        }
+        self.of(local).last.saturating_add(self.start) >= offset
     }
 
     /// Whether a local is written in a loop.
     pub(crate) fn is_written_in_loop(&self, local: u32) -> bool {
-        self.locals.get(local as usize).is_none_or(|usage| usage.written_in_loop)
+        self.of(local).flags & WRITTEN_IN_LOOP != 0
+    }
+
+    /// Whether a local may be read before it is written.
+    pub(crate) fn is_read_first(&self, local: u32) -> bool {
+        self.of(local).flags & READ_FIRST != 0
     }
 
     /// Scans the operators of a body. Locals that are not found are not used, unless the scan ended early.
     pub(crate) fn scan(&mut self, code: &[u8], locals: usize) {
-        self.locals.clear();
-        self.locals.resize(locals, Usage::default());
+        self.locals = locals;
+        self.usages.clear();
+        self.usages.resize(1 + locals.max(NEAR), Usage::default());
         self.blocks.clear();
         let mut cursor = Cursor { code, at: 0 };
         if self.operators(&mut cursor).is_none() {
-            for local in &mut self.locals {
-                local.last = u32::MAX;
-                local.written_in_loop = true;
+            for local in &mut self.usages {
+                *local = Usage { weight: local.weight, ..Usage::UNKNOWN };
             }
         }
     }
 
     /// `None` if something was not understood.
     fn operators(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let mut nest = Nest { weight: 1, loops: 0 };
-        // Where operators without a local go.
-        let nowhere = self.locals.len();
-        self.locals.push(Usage::default());
-        let result = loop {
-            let Some(word) = cursor.word() else { break self.slow_operators(cursor, &mut nest, usize::MAX) };
+        let mut nest = Nest { weight: 1, loops: 0, in_loop: 0, open: 0, branched: 0 };
+        loop {
+            let near = self.usages.first_chunk_mut::<{ NEAR + 1 }>()?;
+            let Some(word) = cursor.word() else { return self.slow_operators(cursor, &mut nest, usize::MAX) };
             let shape = SHAPES[word as u8 as usize];
-            // The last byte of each immediate, and the opcode, have no continuation bit.
-            let stops = !word & 0x8080_8080_8080_8000;
-            let stop = match shape & SHAPE_LEBS {
-                0 => 0x80,
-                1 => stops,
-                _ => stops & stops.wrapping_sub(1),
-            };
+            // The last byte of each immediate has no continuation bit. The opcode's last byte is the opcode.
+            let mut stops = !word & 0x8080_8080_8080_8080 | 0x80;
+            stops &= stops.wrapping_sub(u64::from(shape & 1));
+            stops &= stops.wrapping_sub(u64::from(shape >> 1 & 1));
             let index = (word >> 8) as u8;
-            let is_unusual = shape & SHAPE_MEMORY != 0 && index & 0x40 != 0
-                || shape & SHAPE_LOCAL != 0 && usize::from(index) >= nowhere.min(0x80);
-            if shape & SHAPE_SPECIAL != 0 || stop == 0 || is_unusual {
-                match self.slow_operators(cursor, &mut nest, 1) {
-                    Some(()) => continue,
-                    None => break None,
-                }
+            let is_unusual = shape & (SHAPE_MEMORY & index >> 1 | SHAPE_LOCAL & index >> 3 | SHAPE_SPECIAL);
+            if is_unusual != 0 || stops == 0 {
+                self.slow_operators(cursor, &mut nest, 1)?;
+                continue;
             }
-            let local = if shape & SHAPE_LOCAL != 0 { index.into() } else { nowhere };
-            let local = &mut self.locals[local];
-            local.weight = local.weight.saturating_add(nest.weight);
-            local.last = cursor.at as u32;
-            local.written_in_loop |= shape & SHAPE_WRITE != 0 && nest.loops > 0;
-            cursor.at += (stop.trailing_zeros() as usize + 1) / 8;
-        };
-        self.locals.truncate(nowhere);
-        result
+            nest.branched |= u32::from(shape / SHAPE_BRANCH & 1);
+            let is_local = 0u8.wrapping_sub(shape >> 4 & 1);
+            let local = &mut near[usize::from((index & 0x7f) + 1 & is_local)];
+            local.note(&nest, cursor.at, shape & SHAPE_WRITE != 0);
+            cursor.at += (stops.trailing_zeros() as usize + 1) / 8;
+        }
     }
 
     /// At most `count` operators, one by one.
@@ -159,20 +190,25 @@ impl Scan {
                 Kind::Memory => cursor.skip_memory()?,
                 Kind::Local => {
                     let index = cursor.leb()?;
-                    let locals = self.locals.len() - 1;
-                    let local = self.locals[..locals].get_mut(index as usize)?;
-                    local.weight = local.weight.saturating_add(nest.weight);
-                    local.last = start as u32;
-                    local.written_in_loop |= opcode != 0x20 && nest.loops > 0;
+                    self.usages.get_mut(index as usize + 1)?.note(nest, start, opcode != 0x20);
                 }
-                kind @ (Kind::Block | Kind::Loop) => {
+                Kind::Branch => {
+                    cursor.skip_leb()?;
+                    nest.branched = 1;
+                }
+                kind @ (Kind::Block | Kind::Loop | Kind::If) => {
                     cursor.skip_block_type()?;
+                    nest.branched |= u32::from(kind == Kind::If);
                     self.blocks.push(kind == Kind::Loop);
-                    nest.change(u32::from(kind == Kind::Loop), 0);
+                    nest.change(u32::from(kind == Kind::Loop), 0, &self.blocks);
                 }
                 // The last one is the body's.
-                Kind::End => nest.change(0, u32::from(self.blocks.pop() == Some(true))),
+                Kind::End => {
+                    let is_loop = self.blocks.pop() == Some(true);
+                    nest.change(0, u32::from(is_loop), &self.blocks);
+                }
                 Kind::Table => {
+                    nest.branched = 1;
                     for _ in 0..=cursor.leb()? {
                         cursor.skip_leb()?;
                     }
@@ -195,21 +231,34 @@ impl Scan {
     }
 }
 
-/// How deep in loops an operator is.
+/// Where among blocks an operator is.
 struct Nest {
-    weight: u32,
+    /// What a use counts here.
+    weight: u64,
+    /// How many loops are open.
     loops: u32,
+    /// Whether that is any: 0 or 1.
+    in_loop: u32,
+    /// Whether any block is open: 0 or 1.
+    open: u32,
+    /// Whether there was a branch or an `if` before: 0 or 1. Until then, and wherever no block is open, an operator is reached only by way of
+    /// all that stand before it.
+    branched: u32,
 }
 
 impl Nest {
-    fn change(&mut self, opened: u32, closed: u32) {
+    fn change(&mut self, opened: u32, closed: u32, blocks: &[bool]) {
         self.loops = self.loops + opened - closed;
+        self.in_loop = u32::from(self.loops > 0);
+        self.open = u32::from(!blocks.is_empty());
         self.weight = 1 << (LOOP_SHIFT * LOOP_DEPTH_MAX.min(self.loops));
     }
 }
 
-/// How many LEB128 immediates an operator has.
-const SHAPE_LEBS: u8 = 3;
+/// How many LEB128 immediates an operator has: as many ones.
+const SHAPE_LEBS: [u8; 3] = [0, 1, 3];
+/// It branches.
+const SHAPE_BRANCH: u8 = 4;
 /// The first is the index of a local.
 const SHAPE_LOCAL: u8 = 0x10;
 /// And the local is written.
@@ -225,12 +274,13 @@ const SHAPES: [u8; 256] = {
     let mut opcode = 0;
     while opcode < 256 {
         shapes[opcode] = match KINDS[opcode] {
-            Kind::None => 0,
-            Kind::Leb => 1,
-            Kind::Leb2 => 2,
-            Kind::Memory => SHAPE_MEMORY | 2,
-            Kind::Local if opcode == 0x20 => SHAPE_LOCAL | 1,
-            Kind::Local => SHAPE_LOCAL | SHAPE_WRITE | 1,
+            Kind::None => SHAPE_LEBS[0],
+            Kind::Leb => SHAPE_LEBS[1],
+            Kind::Branch => SHAPE_LEBS[1] | SHAPE_BRANCH,
+            Kind::Leb2 => SHAPE_LEBS[2],
+            Kind::Memory => SHAPE_LEBS[2] | SHAPE_MEMORY,
+            Kind::Local if opcode == 0x20 => SHAPE_LEBS[1] | SHAPE_LOCAL,
+            Kind::Local => SHAPE_LEBS[1] | SHAPE_LOCAL | SHAPE_WRITE,
             _ => SHAPE_SPECIAL,
         };
         opcode += 1;
@@ -340,37 +390,68 @@ mod tests {
     fn scan(code: &[u8], locals: usize) -> Vec<Usage> {
         let mut scan = Scan::default();
         scan.scan(code, locals);
-        scan.locals
+        scan.locals().to_vec()
+    }
+
+    /// The same with and without the fast way, which needs eight bytes.
+    fn scan_both(code: &[u8], locals: usize) -> Vec<Usage> {
+        let short = scan(code, locals);
+        let mut code = code.to_vec();
+        code.extend([0x01; 16]);
+        assert_eq!(scan(&code, locals), short);
+        short
     }
 
     #[test]
     fn uses_in_loops_count_more() {
         // local.get 0, loop, local.get 1, local.set 1, end, i32.const 200, local.set 2, end
-        let mut code = vec![0x20, 0, 0x03, 0x40, 0x20, 1, 0x21, 1, 0x0b, 0x41, 0xc8, 0x01, 0x21, 2, 0x0b];
-        let short = scan(&code, 4);
-        // The same where the fast way is taken.
-        code.extend([0x01; 16]);
-        let locals = scan(&code, 4);
-        assert_eq!(locals, short);
-        let expected = [(1, 0, false), (16, 6, true), (1, 12, false), (0, 0, false)]
-            .map(|(weight, last, written_in_loop)| Usage { weight, last, written_in_loop });
-        assert_eq!(locals, expected);
+        let code = [0x20, 0, 0x03, 0x40, 0x20, 1, 0x21, 1, 0x0b, 0x41, 0xc8, 0x01, 0x21, 2, 0x0b];
+        let expected = [(1, 0, READ_FIRST), (16, 6, READ_FIRST | WRITTEN_IN_LOOP), (1, 12, 0), (0, 0, 0)]
+            .map(|(weight, last, flags)| Usage { weight, last, flags });
+        assert_eq!(scan_both(&code, 4), expected);
+    }
+
+    #[test]
+    fn locals_beyond_one_byte_are_found() {
+        // local.get 300, local.tee 127, local.set 128
+        let locals = scan_both(&[0x20, 0xac, 0x02, 0x22, 0x7f, 0x21, 0x80, 0x01], 301);
+        let used: Vec<_> = (0..301).filter(|local| locals[*local].weight > 0).collect();
+        assert_eq!(used, [127, 128, 300]);
+        assert_eq!(locals[300].flags, READ_FIRST);
+    }
+
+    #[test]
+    fn writes_come_first_only_where_nothing_passes_them_by() {
+        let is_read_first = |code: &[u8]| scan_both(code, 1)[0].flags & READ_FIRST != 0;
+        // local.set, local.get; in a block, behind whose end it is read; at the start of a loop.
+        assert!(!is_read_first(&[0x21, 0, 0x20, 0]));
+        assert!(!is_read_first(&[0x02, 0x40, 0x21, 0, 0x0b, 0x20, 0]));
+        assert!(!is_read_first(&[0x03, 0x40, 0x21, 0, 0x20, 0, 0x0d, 0, 0x0b]));
+        // Behind a block that is left early.
+        assert!(!is_read_first(&[0x02, 0x40, 0x0d, 0, 0x0b, 0x21, 0, 0x20, 0]));
+        // Behind a conditional branch in a block, in a conditional arm, behind a table in a block.
+        assert!(is_read_first(&[0x02, 0x40, 0x0d, 0, 0x21, 0, 0x0b, 0x20, 0]));
+        assert!(is_read_first(&[0x04, 0x40, 0x21, 0, 0x0b, 0x20, 0]));
+        assert!(is_read_first(&[0x02, 0x40, 0x0e, 1, 0, 0, 0x21, 0, 0x0b, 0x20, 0]));
+        // A read comes first.
+        assert!(is_read_first(&[0x20, 0, 0x21, 0]));
     }
 
     #[test]
     fn what_is_unknown_ends_it() {
-        let locals = scan(&[0x20, 0, 0xff, 0x20, 0], 2);
-        assert_eq!(locals[0], Usage { weight: 1, last: u32::MAX, written_in_loop: true });
-        assert_eq!(locals[1], Usage { weight: 0, last: u32::MAX, written_in_loop: true });
+        let locals = scan(&[0x21, 0, 0xff, 0x20, 0], 2);
+        assert_eq!(locals[0], Usage::UNKNOWN);
+        assert_eq!(locals[1], Usage { weight: 0, ..Usage::UNKNOWN });
     }
 
     #[test]
     fn truncated_and_absurd_bodies_end_it() {
         let long = [0x41, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
         assert_eq!(scan(&long, 1)[0].last, u32::MAX);
-        for code in [&[0x20][..], &[0x41, 0x80], &[0x0e, 0xff, 0xff, 0xff, 0xff, 0x0f, 0], &[0x20, 9], &[0xfd, 12]] {
-            let locals = scan(code, 1);
-            assert_eq!(locals.len(), 1);
+        let absurd: [&[u8]; 5] =
+            [&[0x20], &[0x41, 0x80], &[0x0e, 0xff, 0xff, 0xff, 0xff, 0x0f, 0], &[0x20, 0x80, 0x09], &[0xfd, 12]];
+        for code in absurd {
+            assert_eq!(scan(code, 1).len(), 1);
         }
     }
 }

@@ -1,102 +1,15 @@
-//! The encoder: instructions of x86-64 as bytes, straight into the text.
+//! The assembler: instructions of x86-64 by name, straight into the text, and what labels and constants they refer to.
 //!
-//! An [`Op`] says prefix, opcode map, opcode and operand size; the encoder adds registers, addresses and immediates. The same `Op` is
-//! encoded with or without VEX, so vector operators have one table for both. Instructions with fixed registers, where speed does not
-//! matter, are written with `dynasm!`, for which [`Asm`] is an assembler too.
+//! Instructions with fixed registers, where speed does not matter, are written with `dynasm!`, for which [`Asm`] is an assembler too.
 
 use dynasmrt::{AssemblyOffset, DynasmApi};
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::labels::{Label, Labels, patch};
 use crate::regs::{Machine, Reg, RegSet};
+use crate::x64::encode::Writer;
+pub(crate) use crate::x64::encode::{Mem, Op, Rm};
 use crate::x64::regs::*;
-
-/// An instruction, without operands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Op(u32);
-
-const W: u32 = 1 << 16;
-const BYTE: u32 = 1 << 17;
-
-impl Op {
-    /// `map`: 0 for one-byte opcodes, 1 for `0f`, 2 for `0f 38`, 3 for `0f 3a`. `prefix`: 0, or one of 66, f3, f2.
-    pub(crate) const fn new(prefix: u8, map: u8, opcode: u8) -> Self {
-        let prefix = match prefix {
-            0 => 0,
-            0x66 => 1,
-            0xf3 => 2,
-            _ => 3,
-        };
-        Self(opcode as u32 | (map as u32) << 8 | prefix << 12)
-    }
-
-    /// With 64-bit operands.
-    pub(crate) const fn w(self) -> Self {
-        Self(self.0 | W)
-    }
-
-    /// With operands of this width.
-    pub(crate) const fn width(self, width: Width) -> Self {
-        match width {
-            Width::W32 => self,
-            Width::W64 => self.w(),
-        }
-    }
-
-    /// With 8-bit registers.
-    pub(crate) const fn byte(self) -> Self {
-        Self(self.0 | BYTE)
-    }
-
-    const fn map(self) -> u32 {
-        self.0 >> 8 & 15
-    }
-
-    const fn prefix(self) -> u32 {
-        self.0 >> 12 & 15
-    }
-
-    const fn is_w(self) -> bool {
-        self.0 & W != 0
-    }
-}
-
-/// A place in memory: `base + index << scale + disp`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mem {
-    pub(crate) base: Reg,
-    pub(crate) index: Option<Reg>,
-    pub(crate) scale: u8,
-    pub(crate) disp: i32,
-}
-
-impl Mem {
-    pub(crate) const fn new(base: Reg, disp: i32) -> Self {
-        Self { base, index: None, scale: 0, disp }
-    }
-
-    pub(crate) const fn indexed(base: Reg, index: Reg, scale: u8, disp: i32) -> Self {
-        Self { base, index: Some(index), scale, disp }
-    }
-
-    pub(crate) const fn frame(at: i32) -> Self {
-        Self::new(RBP, at)
-    }
-
-    /// Whether the address depends on the register.
-    pub(crate) fn uses(&self, reg: Reg) -> bool {
-        self.base == reg || self.index == Some(reg)
-    }
-}
-
-/// The operand of an instruction that can be a register or a place in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rm {
-    Reg(Reg),
-    Mem(Mem),
-    /// A constant of the pool, by number.
-    Pool(u32),
-}
 
 /// Conditions, as in `jcc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,9 +106,6 @@ struct PoolRef {
     constant: u32,
 }
 
-/// The longest instruction is 15 bytes.
-const INSTRUCTION_ROOM: usize = 16;
-
 /// Writes instructions.
 #[derive(Default)]
 pub(crate) struct Asm {
@@ -209,29 +119,8 @@ pub(crate) struct Asm {
     pub(crate) avx: bool,
     /// Offset in the vmctx of the base of memory 0.
     pub(crate) memory_base: i32,
-}
-
-/// Where the bytes of an instruction go.
-struct Writer(*mut u8);
-
-impl Writer {
-    #[inline(always)]
-    fn byte(&mut self, byte: u8) {
-        // SAFETY: `Asm::instruction` has made room for INSTRUCTION_ROOM bytes, and no instruction has more.
-        unsafe {
-            self.0.write(byte);
-            self.0 = self.0.add(1);
-        }
-    }
-
-    #[inline(always)]
-    fn word(&mut self, word: u32) {
-        // SAFETY: as above.
-        unsafe {
-            self.0.cast::<[u8; 4]>().write(word.to_le_bytes());
-            self.0 = self.0.add(4);
-        }
-    }
+    /// An instruction that ends at this position has left the zero flag for its result, in this register.
+    zero_flag: Option<(usize, Reg, Width)>,
 }
 
 impl Asm {
@@ -239,8 +128,20 @@ impl Asm {
         Self { avx, ..Self::default() }
     }
 
+    /// The last instruction has set the zero flag for its result.
+    #[inline]
+    pub(crate) fn note_zero_flag(&mut self, reg: Reg, width: Width) {
+        self.zero_flag = Some((self.text.len(), reg, width));
+    }
+
+    /// Whether the zero flag tells if the register is zero.
+    pub(crate) fn has_zero_flag(&self, reg: Reg, width: Width) -> bool {
+        self.zero_flag == Some((self.text.len(), reg, width))
+    }
+
     /// Forgets the last function's labels and constants.
     pub(crate) fn clear(&mut self) {
+        self.zero_flag = None;
         self.labels.clear();
         self.pool.clear();
         self.pool_refs.clear();
@@ -252,172 +153,83 @@ impl Asm {
 
     #[inline(always)]
     fn instruction(&mut self, write: impl FnOnce(&mut Writer)) {
-        let len = self.text.len();
-        if self.text.capacity() - len < INSTRUCTION_ROOM {
-            self.text.reserve(self.text.capacity().max(4096));
-        }
-        // SAFETY: the vector has room for INSTRUCTION_ROOM bytes behind its length.
-        let start = unsafe { self.text.as_mut_ptr().add(len) };
-        let mut writer = Writer(start);
-        write(&mut writer);
-        // SAFETY: both pointers are into the vector's allocation, and the bytes in between were just written.
-        unsafe {
-            let written = writer.0.offset_from_unsigned(start);
-            debug_assert!(written <= INSTRUCTION_ROOM);
-            self.text.set_len(len + written);
-        }
+        Writer::append(&mut self.text, write);
     }
 
-    /// `tail` is how many bytes of immediate follow.
-    #[inline(always)]
-    fn note_pool(&mut self, rm: &Rm, tail: u32) {
-        if let Rm::Pool(constant) = *rm {
-            let end = self.text.len() as u32 + tail;
-            self.pool_refs.push(PoolRef { place: self.text.len() as u32 - 4, end, constant });
-        }
-    }
-
-    /// The ModRM byte and what follows it.
-    #[inline(always)]
-    fn operands(w: &mut Writer, reg: u8, rm: &Rm) {
-        let reg = (reg & 7) << 3;
-        match *rm {
-            Rm::Reg(rm) => w.byte(0xc0 | reg | rm.0 & 7),
-            Rm::Mem(Mem { base, index, scale, disp }) => {
-                let low = base.0 & 7;
-                // rbp and r13 as a base always have a displacement.
-                let mode = if disp == 0 && low != 5 {
-                    0
-                } else if disp as i8 as i32 == disp {
-                    0x40
-                } else {
-                    0x80
-                };
-                match index {
-                    None if low != 4 => w.byte(mode | reg | low),
-                    None => {
-                        w.byte(mode | reg | 4);
-                        w.byte(0x24);
-                    }
-                    Some(index) => {
-                        debug_assert_ne!(index, RSP);
-                        w.byte(mode | reg | 4);
-                        w.byte(scale << 6 | (index.0 & 7) << 3 | low);
-                    }
-                }
-                match mode {
-                    0 => {}
-                    0x40 => w.byte(disp as u8),
-                    _ => w.word(disp as u32),
-                }
-            }
-            Rm::Pool(_) => {
-                w.byte(reg | 5);
-                w.word(0);
-            }
-        }
-    }
-
-    /// The bits of the REX prefix for registers beyond the eighth.
-    #[inline(always)]
-    fn extensions(reg: u8, rm: &Rm) -> u8 {
-        let r = (reg >> 3 & 1) << 2;
-        match *rm {
-            Rm::Reg(rm) => r | rm.0 >> 3 & 1,
-            Rm::Mem(Mem { base, index, .. }) => {
-                let x = index.map_or(0, |index| index.0 >> 3 & 1);
-                r | x << 1 | base.0 >> 3 & 1
-            }
-            Rm::Pool(_) => r,
-        }
-    }
-
-    #[inline(always)]
-    fn legacy(w: &mut Writer, op: Op, reg: u8, rm: &Rm) {
-        match op.prefix() {
-            0 => {}
-            1 => w.byte(0x66),
-            2 => w.byte(0xf3),
-            _ => w.byte(0xf2),
-        }
-        let mut rex = Self::extensions(reg, rm);
-        if op.0 & (W | BYTE) != 0 {
-            if op.is_w() {
-                rex |= 0x48;
-            }
-            // Without a REX prefix, numbers 4 to 7 would be ah, ch, dh, bh.
-            if op.0 & BYTE != 0 && (reg & 15 >= 4 || matches!(rm, Rm::Reg(rm) if rm.code() >= 4)) {
-                rex |= 0x40;
-            }
-        }
-        if rex != 0 {
-            w.byte(0x40 | rex);
-        }
-        match op.map() {
-            0 => {}
-            1 => w.byte(0x0f),
-            2 => {
-                w.byte(0x0f);
-                w.byte(0x38);
-            }
-            _ => {
-                w.byte(0x0f);
-                w.byte(0x3a);
-            }
-        }
-        w.byte(op.0 as u8);
-        Self::operands(w, reg, rm);
+    /// The last four bytes but `tail` are the distance to a constant.
+    fn note_pool(&mut self, constant: u32, tail: usize) {
+        let end = self.text.len();
+        self.pool_refs.push(PoolRef { place: (end - tail - 4) as u32, end: end as u32, constant });
     }
 
     /// `op reg, rm`, where `reg` may also be an extension of the opcode.
     #[inline]
     pub(crate) fn op(&mut self, op: Op, reg: u8, rm: &Rm) {
-        self.instruction(|w| Self::legacy(w, op, reg, rm));
-        self.note_pool(rm, 0);
+        match *rm {
+            Rm::Reg(rm) => self.op_reg(op, reg, rm),
+            Rm::Mem(mem) => self.op_mem(op, reg, mem),
+            Rm::Pool(constant) => {
+                self.instruction(|w| w.pool(op, reg));
+                self.note_pool(constant, 0);
+            }
+        }
+    }
+
+    fn op_reg(&mut self, op: Op, reg: u8, rm: Reg) {
+        self.instruction(|w| w.reg(op, reg, rm));
+    }
+
+    fn op_mem(&mut self, op: Op, reg: u8, mem: Mem) {
+        self.instruction(|w| w.mem(op, reg, mem));
     }
 
     /// `op reg, rm, imm8`
-    #[inline]
     pub(crate) fn op_imm8(&mut self, op: Op, reg: u8, rm: &Rm, imm: u8) {
-        self.instruction(|w| Self::legacy(w, op, reg, rm));
-        self.note_pool(rm, 1);
-        self.instruction(|w| w.byte(imm));
+        self.op_imm::<1>(op, reg, rm, imm.into());
+    }
+
+    /// `op reg, rm, imm16`
+    pub(crate) fn op_imm16(&mut self, op: Op, reg: u8, rm: &Rm, imm: u16) {
+        self.op_imm::<2>(op, reg, rm, imm.into());
     }
 
     /// `op reg, rm, imm32`
-    #[inline]
     pub(crate) fn op_imm32(&mut self, op: Op, reg: u8, rm: &Rm, imm: i32) {
-        self.instruction(|w| Self::legacy(w, op, reg, rm));
-        self.note_pool(rm, 4);
-        self.instruction(|w| w.word(imm as u32));
+        self.op_imm::<4>(op, reg, rm, imm as u32);
     }
 
-    fn vex_bytes(w: &mut Writer, op: Op, reg: u8, second: u8, rm: &Rm) {
-        let extensions = Self::extensions(reg, rm);
-        let tail = !(second << 3) & 0x78 | op.prefix() as u8;
-        if extensions & 3 == 0 && op.map() == 1 && !op.is_w() {
-            w.byte(0xc5);
-            w.byte((!extensions & 4) << 5 | tail);
-        } else {
-            w.byte(0xc4);
-            w.byte((!extensions & 7) << 5 | op.map() as u8);
-            w.byte((op.is_w() as u8) << 7 | tail);
+    #[inline]
+    fn op_imm<const LEN: usize>(&mut self, op: Op, reg: u8, rm: &Rm, imm: u32) {
+        self.instruction(|w| {
+            match *rm {
+                Rm::Reg(rm) => w.reg(op, reg, rm),
+                Rm::Mem(mem) => w.mem(op, reg, mem),
+                Rm::Pool(_) => w.pool(op, reg),
+            }
+            w.put(imm.into(), LEN);
+        });
+        if let Rm::Pool(constant) = *rm {
+            self.note_pool(constant, LEN);
         }
-        w.byte(op.0 as u8);
-        Self::operands(w, reg, rm);
     }
 
     /// `op reg, second, rm` with a VEX prefix; 128-bit vectors or scalars.
     pub(crate) fn vex(&mut self, op: Op, reg: Reg, second: Reg, rm: &Rm) {
-        self.instruction(|w| Self::vex_bytes(w, op, reg.code(), second.code(), rm));
-        self.note_pool(rm, 0);
+        self.instruction(|w| w.vex(op, reg.code(), second.code(), rm));
+        if let Rm::Pool(constant) = *rm {
+            self.note_pool(constant, 0);
+        }
     }
 
     /// `op reg, second, rm, imm8` with a VEX prefix.
     pub(crate) fn vex_imm8(&mut self, op: Op, reg: Reg, second: Reg, rm: &Rm, imm: u8) {
-        self.instruction(|w| Self::vex_bytes(w, op, reg.code(), second.code(), rm));
-        self.note_pool(rm, 1);
-        self.instruction(|w| w.byte(imm));
+        self.instruction(|w| {
+            w.vex(op, reg.code(), second.code(), rm);
+            w.byte(imm);
+        });
+        if let Rm::Pool(constant) = *rm {
+            self.note_pool(constant, 1);
+        }
     }
 
     // Integer instructions.
@@ -451,23 +263,23 @@ impl Asm {
         self.op_imm32(Op::new(0, 0, 0xf7).width(width), 0, a, imm);
     }
 
-    #[inline]
     pub(crate) fn mov_int(&mut self, width: Width, dst: Reg, src: Reg) {
-        self.op(Op::new(0, 0, 0x8b).width(width), dst.0, &Rm::Reg(src));
+        self.instruction(|w| w.reg(Op::new(0, 0, 0x8b).width(width), dst.0, src));
     }
 
-    #[inline]
     pub(crate) fn load_int(&mut self, width: Width, dst: Reg, src: &Mem) {
-        self.op(Op::new(0, 0, 0x8b).width(width), dst.0, &Rm::Mem(*src));
+        let src = *src;
+        self.instruction(|w| w.mem(Op::new(0, 0, 0x8b).width(width), dst.0, src));
     }
 
-    #[inline]
     pub(crate) fn store_int(&mut self, width: Width, dst: &Mem, src: Reg) {
-        self.op(Op::new(0, 0, 0x89).width(width), src.0, &Rm::Mem(*dst));
+        let dst = *dst;
+        self.instruction(|w| w.mem(Op::new(0, 0, 0x89).width(width), src.0, dst));
     }
 
     pub(crate) fn lea(&mut self, width: Width, dst: Reg, src: &Mem) {
-        self.op(Op::new(0, 0, 0x8d).width(width), dst.0, &Rm::Mem(*src));
+        let src = *src;
+        self.instruction(|w| w.mem(Op::new(0, 0, 0x8d).width(width), dst.0, src));
     }
 
     pub(crate) fn shift_imm(&mut self, shift: Shift, width: Width, dst: Reg, count: u8) {
@@ -532,7 +344,7 @@ impl Asm {
             self.op_imm32(op.w(), 0, &Rm::Mem(*dst), bits as i32);
         } else {
             self.op_imm32(op, 0, &Rm::Mem(*dst), bits as i32);
-            self.op_imm32(op, 0, &Rm::Mem(Mem { disp: dst.disp + 4, ..*dst }), (bits >> 32) as i32);
+            self.op_imm32(op, 0, &Rm::Mem(dst.plus(4)), (bits >> 32) as i32);
         }
     }
 
@@ -589,6 +401,7 @@ impl Asm {
     }
 
     pub(crate) fn bind(&mut self, label: Label) {
+        self.zero_flag = None;
         self.labels.bind(&mut self.text, label);
     }
 
@@ -597,6 +410,7 @@ impl Asm {
         let end = self.text.len();
         self.labels.forget_last(label, end - 4);
         self.text.truncate(end - 5);
+        self.zero_flag = None;
         self.labels.bind(&mut self.text, other);
     }
 
@@ -619,6 +433,7 @@ impl Asm {
 
     /// The target of a short jump.
     pub(crate) fn land(&mut self, from: usize) {
+        self.zero_flag = None;
         let distance = self.text.len() - from;
         assert!(distance < 128, "a short jump over {distance} bytes");
         self.text[from - 1] = distance as u8;
@@ -635,6 +450,7 @@ impl Asm {
     }
 
     pub(crate) fn land_near(&mut self, from: usize) {
+        self.zero_flag = None;
         let distance = (self.text.len() - from) as u32;
         patch(&mut self.text, from - 4, distance);
     }
@@ -703,6 +519,12 @@ const fn int_width(ty: Ty) -> Width {
     if matches!(ty, Ty::I32 | Ty::F32) { Width::W32 } else { Width::W64 }
 }
 
+impl Mem {
+    pub(crate) const fn frame(at: i32) -> Self {
+        Self::new(RBP, at)
+    }
+}
+
 impl Machine for Asm {
     const INT_SCRATCH: RegSet = RegSet::of(&[RAX, RCX, RDX, RSI, RDI]);
     const FLOAT_SCRATCH: RegSet = RegSet::of(&[xmm(0), xmm(1), xmm(2), xmm(3), xmm(4), xmm(5), xmm(6)]);
@@ -727,11 +549,19 @@ impl Machine for Asm {
     }
 
     fn load(&mut self, ty: Ty, dst: Reg, at: i32) {
-        self.load_value(ty, dst, &Mem::frame(at));
+        if ty.is_int_class() {
+            self.instruction(|w| w.frame(Op::new(0, 0, 0x8b).width(int_width(ty)), dst.0, at));
+        } else {
+            self.load_float(ty, dst, &Rm::Mem(Mem::frame(at)));
+        }
     }
 
     fn store(&mut self, ty: Ty, at: i32, src: Reg) {
-        self.store_value(ty, &Mem::frame(at), src);
+        if ty.is_int_class() {
+            self.instruction(|w| w.frame(Op::new(0, 0, 0x89).width(int_width(ty)), src.0, at));
+        } else {
+            self.store_float(ty, &Mem::frame(at), src);
+        }
     }
 
     fn copy(&mut self, ty: Ty, to: i32, from: i32) {

@@ -119,9 +119,7 @@ impl Codegen {
             if place.mem.base == RAX {
                 place.mem.base = other;
             }
-            if place.mem.index == Some(RAX) {
-                place.mem.index = Some(other);
-            }
+            place.mem.replace_index(RAX, other);
             return;
         }
         for value in values {

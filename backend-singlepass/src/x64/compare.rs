@@ -93,6 +93,7 @@ impl Codegen {
                 let left = self.in_rm(&mut lhs);
                 self.mark_folded();
                 match left {
+                    Rm::Reg(reg) if imm == 0 && matches!(cc, Cc::E | Cc::NE) => self.test_zero(width, reg),
                     Rm::Reg(reg) if imm == 0 => self.a.test(width, reg, reg),
                     _ => self.a.alu_imm(Alu::Cmp, width, &left, imm),
                 }
@@ -120,6 +121,13 @@ impl Codegen {
         self.al.drop_entry(lhs);
         self.al.drop_entry(rhs);
         Condition::Cc(cc)
+    }
+
+    /// Sets the zero flag for a register, unless it is set already.
+    pub(crate) fn test_zero(&mut self, width: Width, reg: Reg) {
+        if !self.a.has_zero_flag(reg, width) {
+            self.a.test(width, reg, reg);
+        }
     }
 
     fn test_ints(&mut self, cc: Cc, width: Width, mut lhs: Entry, mut rhs: Entry) -> Condition {

@@ -64,7 +64,7 @@ impl Codegen {
     /// The flags of an `i32` being other than zero.
     pub(crate) fn value_flags(&mut self, mut value: Entry) -> Condition {
         match self.in_rm(&mut value) {
-            Rm::Reg(reg) => self.a.test(Width::W32, reg, reg),
+            Rm::Reg(reg) => self.test_zero(Width::W32, reg),
             rm => self.a.alu_imm(Alu::Cmp, Width::W32, &rm, 0),
         }
         self.al.drop_entry(value);

@@ -11,6 +11,7 @@
 use wasmer_runtime_core::types::{Signature, Ty, Width};
 use wasmer_runtime_core::vm::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_TAIL_ARGS};
 
+use crate::alloc::Local;
 use crate::codegen::Codegen;
 use crate::labels::patch;
 use crate::moves::{Move, Source, resolve};
@@ -38,7 +39,7 @@ pub(crate) const fn overflow_place(base: Reg, position: usize) -> Mem {
 /// The locals of a class that get registers.
 struct Chosen {
     /// Weight and position, heaviest first.
-    locals: [(u32, u32); 8],
+    locals: [(u64, u32); 8],
     len: usize,
 }
 
@@ -46,8 +47,9 @@ impl Chosen {
     /// The `room` locals that are used most. Without knowledge, the first.
     fn choose(scan: &Scan, locals: &[Ty], ints: bool, room: usize) -> Self {
         let mut chosen = Self { locals: [(0, 0); 8], len: 0 };
+        let known = scan.locals();
         for (position, _) in locals.iter().enumerate().filter(|(_, ty)| ty.is_int_class() == ints) {
-            let weight = scan.locals.get(position).map_or(1, |usage| usage.weight);
+            let weight = known.get(position).map_or(1, |usage| usage.weight);
             if weight == 0 || chosen.len == room && chosen.locals[room - 1].0 >= weight {
                 continue;
             }
@@ -165,31 +167,56 @@ impl Codegen {
         resolve(&mut self.a, &self.moves);
     }
 
-    /// Zeroes the places of the locals that are not parameters.
+    /// Zeroes the locals that are not parameters and may be read before they are written: pinned ones in their registers only.
     fn zero_locals(&mut self, params: usize) {
-        let Some(last) = self.al.locals.last() else { return };
-        let end = params.checked_sub(1).map_or(VMCTX_PLACE, |last| self.al.locals[last].at);
-        let mut at = last.at;
-        if at >= end {
-            return;
+        // The places to zero, from the lowest to the end of the highest.
+        let (mut low, mut high) = (0, i32::MIN);
+        for number in params..self.al.locals.len() {
+            let Local { ty, pin, at } = self.al.locals[number];
+            match (pin, self.scan.is_read_first(number as u32)) {
+                (Some(pin), true) => {
+                    self.a.constant(ty, pin, 0);
+                    self.al.written(pin);
+                }
+                // Whatever the register holds will do.
+                (Some(pin), false) => self.al.state.regs = self.al.state.regs.with(pin),
+                (None, true) => (low, high) = (low.min(at), high.max(at + ty.bytes().max(8) as i32)),
+                (None, false) => {}
+            }
         }
-        if end - at > ZERO_UNROLLED_BYTES {
-            self.a.lea(Width::W64, RDI, &Mem::frame(at));
-            self.a.int_constant(RCX, ((end - at) / 8) as u64);
+        if high - low.min(high) > ZERO_UNROLLED_BYTES {
+            self.a.lea(Width::W64, RDI, &Mem::frame(low));
+            self.a.int_constant(RCX, ((high - low) / 8) as u64);
             self.a.int_constant(RAX, 0);
             // rep stosq
             self.a.bytes(&[0xf3, 0x48, 0xab]);
-            return;
+        } else if low < high {
+            self.zero_places(params, low);
         }
-        if end - at >= 16 {
-            self.a.zero_float(XMM_TEMP);
-        }
-        while end - at >= 16 {
+    }
+
+    /// Zeroes places of locals that have no register, from `at` on upwards.
+    fn zero_places(&mut self, params: usize, mut at: i32) {
+        let end = params.checked_sub(1).map_or(VMCTX_PLACE, |last| self.al.locals[last].at);
+        let mut has_zero = false;
+        for number in (params..self.al.locals.len()).rev() {
+            let local = self.al.locals[number];
+            let is_done = local.at + local.ty.bytes().max(8) as i32 <= at;
+            if is_done || local.pin.is_some() || !self.scan.is_read_first(number as u32) {
+                continue;
+            }
+            at = local.at;
+            if at + 16 > end {
+                self.a.store_imm(Width::W64, &Mem::frame(at), 0);
+                continue;
+            }
+            if !has_zero {
+                self.a.zero_float(XMM_TEMP);
+                has_zero = true;
+            }
+            // The next place may be written, too: so far all of them are nobody's, or zero.
             self.a.store_float(Ty::V128, &Mem::frame(at), XMM_TEMP);
             at += 16;
-        }
-        if at < end {
-            self.a.store_imm(Width::W64, &Mem::frame(at), 0);
         }
     }
 

@@ -5,7 +5,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
-use crate::codegen::Codegen;
+use crate::codegen::{Codegen, Pending};
 use crate::regs::{Machine, Reg};
 use crate::x64::asm::{Alu, Asm, Cc, Mem, Op, Rm, Shift};
 use crate::x64::regs::*;
@@ -121,12 +121,14 @@ impl Codegen {
         if let Some(imm) = immediate(&rhs) {
             let dst = self.destination(&mut lhs, None, hint);
             self.a.alu_imm(alu, width, &Rm::Reg(dst), imm);
+            self.a.note_zero_flag(dst, width);
             return dst;
         }
         let src = self.in_rm(&mut rhs);
         let dst = self.destination(&mut lhs, Some(&src), hint);
         self.mark_folded();
         self.a.alu(alu, width, dst, &src);
+        self.a.note_zero_flag(dst, width);
         self.release_folded();
         self.al.drop_entry(rhs);
         dst
@@ -154,6 +156,37 @@ impl Codegen {
             }
         }
         self.alu(Alu::Add, width, lhs, rhs, hint)
+    }
+
+    /// If the right operand of a sum is pending, and a few bits to the left, the sum is an address.
+    pub(crate) fn add_scaled(&mut self, width: Width) -> bool {
+        let Pending::Int { op: IntBinary::Shl, width: of, lhs: rhs, rhs: count } = self.pending else { return false };
+        let (Some(scale @ 1..=3), true) = (constant(&count), of == width) else { return false };
+        if let Loc::Const(_) = self.al.stack[self.al.len() - 2].loc {
+            return false;
+        }
+        self.pending = Pending::None;
+        self.al.pop();
+        let lhs = self.al.pop();
+        self.push_pending(width.int(), Pending::Scaled { width, lhs, rhs, scale: scale as u8 });
+        true
+    }
+
+    pub(crate) fn scaled_now(
+        &mut self,
+        width: Width,
+        mut lhs: Entry,
+        mut rhs: Entry,
+        scale: u8,
+        hint: Option<Reg>,
+    ) -> Reg {
+        let base = self.al.in_reg(&mut self.a, &mut lhs);
+        let index = self.al.in_reg(&mut self.a, &mut rhs);
+        self.al.drop_entry(lhs);
+        self.al.drop_entry(rhs);
+        let dst = self.result(width.int(), hint);
+        self.a.lea(width, dst, &Mem::indexed(base, index, scale, 0));
+        dst
     }
 
     fn multiply(&mut self, width: Width, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {

@@ -165,10 +165,7 @@ impl Codegen {
                 Store::I32 | Store::F32 | Store::Int32 => self.a.op_imm32(Op::new(0, 0, 0xc7), 0, &mem, imm),
                 Store::I64 | Store::F64 => self.a.op_imm32(Op::new(0, 0, 0xc7).w(), 0, &mem, imm),
                 Store::Int8 { .. } => self.a.op_imm8(Op::new(0, 0, 0xc6), 0, &mem, imm as u8),
-                Store::Int16 { .. } => {
-                    self.a.op(Op::new(0x66, 0, 0xc7), 0, &mem);
-                    self.a.bytes(&(imm as u16).to_le_bytes());
-                }
+                Store::Int16 { .. } => self.a.op_imm16(Op::new(0x66, 0, 0xc7), 0, &mem, imm as u16),
                 Store::V128 => unreachable!("vectors are no such constants"),
             }
         } else {

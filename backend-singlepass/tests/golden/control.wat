@@ -21,15 +21,13 @@
 ;;    1 mov rbp,rsp
 ;;    4 sub rsp,30h
 ;;    b mov [rbp-8],r14
-;;    f mov qword [rbp-18h],0
-;;   17 mov r8d,[rbp-18h]
-;;   1b add r8d,ebx
-;;   1e add ebx,0FFFFFFFFh
-;;   21 test ebx,ebx
-;;   23 jne short 1Bh
-;;   25 mov eax,r8d
-;;   28 leave
-;;   29 ret
+;;    f xor r8d,r8d
+;;   12 add r8d,ebx
+;;   15 add ebx,0FFFFFFFFh
+;;   18 jne short 12h
+;;   1a mov eax,r8d
+;;   1d leave
+;;   1e ret
 ;; function 1:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp

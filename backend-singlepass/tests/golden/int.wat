@@ -1,12 +1,13 @@
-;; Integers: a comparison that feeds a branch or select makes no boolean; division checks zero itself.
+;; Integers: a comparison that feeds a branch or select makes no boolean; division checks zero itself; a sum with a shifted operand is an
+;; address; what has set the zero flag is not compared with zero.
 (module
   (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.div_s)
   (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.rem_s)
   (func (param i64 i64) (result i64) local.get 0 local.get 1 i64.rotl)
   (func (param i32) (result i32) local.get 0 i32.const 7 i32.rotl)
   (func (param i32 i32) (result i32) local.get 0 local.get 1 local.get 0 local.get 1 i32.lt_s select)
-  (func (param i64 i64 i64 i64) (result i64 i64) local.get 0 local.get 1 local.get 2 local.get 3 i64.add128)
-  (func (param i64 i64) (result i64 i64) local.get 0 local.get 1 i64.mul_wide_u))
+  (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.const 2 i32.shl i32.add)
+  (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.sub local.tee 0 i32.eqz))
 ;; machine code
 ;; function 0:
 ;;    0 push rbp
@@ -66,21 +67,18 @@
 ;; function 5:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
-;;    4 sub rsp,50h
+;;    4 sub rsp,30h
 ;;    b mov [rbp-8],r14
-;;    f mov rax,rbx
-;;   12 mov rcx,r8
-;;   15 add rax,r9
-;;   18 adc rcx,r10
-;;   1b leave
-;;   1c ret
+;;    f lea eax,[rbx+r8*4]
+;;   13 leave
+;;   14 ret
 ;; function 6:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
 ;;    4 sub rsp,30h
 ;;    b mov [rbp-8],r14
-;;    f mov rax,rbx
-;;   12 mul r8
-;;   15 mov rcx,rdx
+;;    f sub ebx,r8d
+;;   12 sete al
+;;   15 movzx eax,al
 ;;   18 leave
 ;;   19 ret

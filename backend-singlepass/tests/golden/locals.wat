@@ -13,13 +13,12 @@
 ;;    1 mov rbp,rsp
 ;;    4 sub rsp,30h
 ;;    b mov [rbp-8],r14
-;;    f mov qword [rbp-20h],0
-;;   17 mov r9d,ebx
-;;   1a sub r9d,r8d
-;;   1d mov r15,[r14+20h]
-;;   21 mov [r15+r9],ebx ; MemoryOutOfBounds
-;;   25 leave
-;;   26 ret
+;;    f mov r9d,ebx
+;;   12 sub r9d,r8d
+;;   15 mov r15,[r14+20h]
+;;   19 mov [r15+r9],ebx ; MemoryOutOfBounds
+;;   1d leave
+;;   1e ret
 ;; function 1:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp

@@ -1,5 +1,7 @@
 //! Writing an image.
 
+use std::convert::Infallible;
+
 use rkyv::rancor;
 
 use crate::compiler::{BackendId, CompileError};
@@ -9,7 +11,6 @@ use crate::image::header::{HEADER_BYTES, Header, Section, checksum};
 use crate::image::indices::IndicesBuilder;
 use crate::image::link::Linked;
 use crate::image::metadata::*;
-use crate::image::pairs;
 use crate::module::*;
 use crate::types::*;
 
@@ -17,7 +18,7 @@ use crate::types::*;
 pub(crate) fn build(
     info: &ModuleInfo,
     wasm: &[u8],
-    linked: Linked,
+    mut linked: Linked,
     backend: &BackendId,
     key: [u8; 32],
 ) -> Result<ImageBytes, CompileError> {
@@ -28,16 +29,17 @@ pub(crate) fn build(
     let metadata = rkyv::to_bytes::<rancor::Error>(&metadata)
         .map_err(|error| CompileError::Internal { by: backend.name, message: format!("the metadata: {error}") })?;
 
-    let mut writer = Writer::new(Header::new(backend.abi, key), linked.code.len() + folded.pages.len());
+    let mut writer = Writer::new(Header::new(backend.abi, key), linked.code_bytes() + folded.pages.len());
     writer.section(Section::Metadata, &metadata);
     writer.section(Section::Indices, &indices.finish());
-    writer.section(Section::Code, &linked.code);
-    drop(linked.code);
+    let tables = writer
+        .section_by(Section::Code, |bytes| linked.append_code(bytes))
+        .map_err(|message| CompileError::Internal { by: backend.name, message })?;
     writer.section(Section::Memory, &folded.pages);
     writer.section(Section::Data, &data);
     writer.section(Section::Places, &places(&linked.places));
-    writer.section(Section::Traps, &pairs::encode(linked.traps.into_iter()));
-    writer.section(Section::Locations, &pairs::encode(linked.locations.into_iter()));
+    writer.section(Section::Traps, &tables.traps.finish());
+    writer.section(Section::Locations, &tables.locations.finish());
     writer.section(Section::Names, &names(&info.function_names));
     Ok(writer.finish())
 }
@@ -56,15 +58,28 @@ impl Writer {
     }
 
     fn section(&mut self, section: Section, bytes: &[u8]) {
+        let Ok(()) = self.section_by(section, |image| {
+            image.extend_from_slice(bytes);
+            Ok::<_, Infallible>(())
+        });
+    }
+
+    /// A section that `append` appends.
+    fn section_by<T, E>(
+        &mut self,
+        section: Section,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let offset = self.bytes.len().next_multiple_of(section.align());
         self.bytes.resize(offset, 0);
-        self.bytes.extend_from_slice(bytes);
+        let result = append(&mut self.bytes)?;
         let entry = &mut self.header.sections[section as usize];
         entry.offset = offset as u64;
-        entry.len = bytes.len() as u64;
+        entry.len = (self.bytes.len() - offset) as u64;
         if section != Section::Metadata {
-            entry.checksum = checksum(bytes);
+            entry.checksum = checksum(&self.bytes[offset..]);
         }
+        Ok(result)
     }
 
     fn finish(mut self) -> ImageBytes {

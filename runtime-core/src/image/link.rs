@@ -4,29 +4,38 @@ use std::collections::HashMap;
 
 use crate::compiler::*;
 use crate::image::indices::NONE;
+use crate::image::pairs::Encoder;
 use crate::module::ModuleInfo;
 use crate::types::*;
 
-/// Linked code.
+/// Outputs that have their places.
 pub(crate) struct Linked {
-    /// Machine code and its read-only data.
-    pub(super) code: Vec<u8>,
+    outputs: Vec<Output>,
+    /// Offset of each output in the code.
+    bases: Vec<u32>,
     /// Offset of every defined function.
     pub(super) functions: Vec<u32>,
     /// By type: offsets of the trampolines, array-to-wasm first, or [`NONE`].
     pub(super) trampolines: Vec<[u32; 2]>,
+    /// Offsets of all trampolines.
+    symbols: HashMap<Trampoline, u32>,
     /// Start of every piece of code and its function, [`NONE`] for other things; ascending.
     pub(super) places: Vec<(u32, u32)>,
-    /// Offset of a faulting instruction and its trap code, ascending.
-    pub(super) traps: Vec<(u32, u32)>,
-    /// Offset of code and wasm offset, ascending.
-    pub(super) locations: Vec<(u32, u32)>,
+}
+
+/// What the code's instructions say to the virtual machine.
+#[derive(Default)]
+pub(super) struct Tables {
+    /// Offset of a faulting instruction and its trap code.
+    pub(super) traps: Encoder,
+    /// Offset of code and wasm offset.
+    pub(super) locations: Encoder,
 }
 
 /// Which trampoline serves a type: types of one signature share theirs.
 pub(crate) type TrampolineOf<'a> = &'a dyn Fn(Trampoline) -> Trampoline;
 
-/// Puts `outputs` together, in order.
+/// Puts `outputs` one behind the other, in order.
 pub(crate) fn link(
     info: &ModuleInfo,
     outputs: Vec<Output>,
@@ -34,44 +43,36 @@ pub(crate) fn link(
     by: &'static str,
 ) -> Result<Linked, CompileError> {
     let bases = place(&outputs)?;
-    let mut linked = Linked {
-        code: Vec::new(),
-        functions: vec![NONE; info.defined_functions()],
-        trampolines: vec![[NONE; 2]; info.types.len()],
-        places: Vec::new(),
-        traps: Vec::new(),
-        locations: Vec::new(),
-    };
-    let mut trampolines = HashMap::new();
+    let (mut functions, mut symbols) = (vec![NONE; info.defined_functions()], HashMap::new());
+    let mut places = Vec::new();
     for (output, base) in outputs.iter().zip(&bases) {
         for definition in &output.definitions {
             let offset = base + definition.offset;
             let function = match definition.symbol {
                 Symbol::Function(index) => {
-                    linked.functions[index.index()] = offset;
+                    functions[index.index()] = offset;
                     index.0
                 }
                 Symbol::Trampoline(trampoline) => {
-                    trampolines.insert(trampoline, offset);
+                    symbols.insert(trampoline, offset);
                     NONE
                 }
                 Symbol::Local(_) => NONE,
             };
-            linked.places.push((offset, function));
+            places.push((offset, function));
         }
     }
-    linked.places.sort_unstable();
-    for index in 0..info.types.len() {
+    places.sort_unstable();
+    if let Some(index) = functions.iter().position(|offset| *offset == NONE) {
+        return Err(CompileError::Internal { by, message: format!("function {index} has no code") });
+    }
+    let offset = |which| symbols.get(&shared(which)).copied().unwrap_or(NONE);
+    let pair = |index| {
         let ty = TypeIdx::from_index(index);
-        let pair = [Trampoline::ArrayToWasm(ty), Trampoline::WasmToArray(ty)];
-        linked.trampolines[index] = pair.map(|which| trampolines.get(&shared(which)).copied().unwrap_or(NONE));
-    }
-    let internal = |message: String| CompileError::Internal { by, message };
-    if let Some(index) = linked.functions.iter().position(|offset| *offset == NONE) {
-        return Err(internal(format!("function {index} has no code")));
-    }
-    append(&mut linked, outputs, &bases, &trampolines).map_err(internal)?;
-    Ok(linked)
+        [offset(Trampoline::ArrayToWasm(ty)), offset(Trampoline::WasmToArray(ty))]
+    };
+    let trampolines = (0..info.types.len()).map(pair).collect();
+    Ok(Linked { outputs, bases, functions, trampolines, symbols, places })
 }
 
 /// The offset of each output in the code.
@@ -87,32 +88,36 @@ fn place(outputs: &[Output]) -> Result<Vec<u32>, CompileError> {
     bases.map_err(|_| CompileError::Limit("more than 2 GiB of machine code".to_owned()))
 }
 
-/// Appends the outputs, each freed as soon as it is copied, with their references resolved.
-fn append(
-    linked: &mut Linked,
-    outputs: Vec<Output>,
-    bases: &[u32],
-    trampolines: &HashMap<Trampoline, u32>,
-) -> Result<(), String> {
-    linked.code =
-        Vec::with_capacity(outputs.last().map_or(0, |last| *bases.last().unwrap_or(&0) as usize + last.text.len()));
-    for (output, base) in outputs.into_iter().zip(bases) {
-        linked.code.resize(*base as usize, 0);
-        linked.code.extend_from_slice(&output.text);
-        let locals = local_symbols(&output, *base);
-        for reloc in &output.relocs {
-            let target = match reloc.target {
-                Symbol::Function(index) => linked.functions.get(index.index()).copied(),
-                Symbol::Trampoline(trampoline) => trampolines.get(&trampoline).copied(),
-                Symbol::Local(number) => locals.get(&number).copied(),
-            };
-            let target = target.ok_or_else(|| format!("a reference to {:?}, which is not there", reloc.target))?;
-            resolve(&mut linked.code, base + reloc.offset, reloc, target)?;
-        }
-        linked.traps.extend(output.traps.iter().map(|trap| (base + trap.offset, trap.code as u32)));
-        linked.locations.extend(output.locations.iter().map(|entry| (base + entry.offset, entry.wasm_offset)));
+impl Linked {
+    /// How long the code is.
+    pub(super) fn code_bytes(&self) -> usize {
+        let last = self.outputs.last().zip(self.bases.last());
+        last.map_or(0, |(output, base)| *base as usize + output.text.len())
     }
-    Ok(())
+
+    /// Appends the code to `image`, its references resolved, each output freed as soon as it is copied.
+    pub(super) fn append_code(&mut self, image: &mut Vec<u8>) -> Result<Tables, String> {
+        let start = image.len();
+        image.reserve(self.code_bytes());
+        let mut tables = Tables::default();
+        for (output, base) in std::mem::take(&mut self.outputs).into_iter().zip(&self.bases) {
+            image.resize(start + *base as usize, 0);
+            image.extend_from_slice(&output.text);
+            let locals = local_symbols(&output, *base);
+            for reloc in &output.relocs {
+                let target = match reloc.target {
+                    Symbol::Function(index) => self.functions.get(index.index()).copied(),
+                    Symbol::Trampoline(trampoline) => self.symbols.get(&trampoline).copied(),
+                    Symbol::Local(number) => locals.get(&number).copied(),
+                };
+                let target = target.ok_or_else(|| format!("a reference to {:?}, which is not there", reloc.target))?;
+                resolve(&mut image[start..], base + reloc.offset, reloc, target)?;
+            }
+            output.traps.iter().for_each(|trap| tables.traps.push(base + trap.offset, trap.code as u32));
+            output.locations.iter().for_each(|entry| tables.locations.push(base + entry.offset, entry.wasm_offset));
+        }
+        Ok(tables)
+    }
 }
 
 fn local_symbols(output: &Output, base: u32) -> HashMap<u32, u32> {

@@ -12,30 +12,39 @@
 const BLOCK_ENTRIES: usize = 64;
 const HEAD_BYTES: usize = 8;
 
-/// Encodes entries with ascending keys.
-pub(super) fn encode(entries: impl Iterator<Item = (u32, u32)>) -> Vec<u8> {
-    let (mut heads, mut body) = (Vec::new(), Vec::new());
-    let (mut key, mut value) = (0, 0);
-    for (position, (next_key, next_value)) in entries.enumerate() {
-        if position % BLOCK_ENTRIES == 0 {
-            heads.extend_from_slice(&next_key.to_le_bytes());
-            heads.extend_from_slice(&(body.len() as u32).to_le_bytes());
-            (key, value) = (next_key, 0);
+/// Encodes entries as they come, with ascending keys.
+#[derive(Default)]
+pub(super) struct Encoder {
+    heads: Vec<u8>,
+    body: Vec<u8>,
+    /// Entries in the last block.
+    filled: usize,
+    /// The last entry.
+    key: u32,
+    value: u32,
+}
+
+impl Encoder {
+    pub(super) fn push(&mut self, key: u32, value: u32) {
+        if self.filled % BLOCK_ENTRIES == 0 {
+            self.heads.extend_from_slice(&key.to_le_bytes());
+            self.heads.extend_from_slice(&(self.body.len() as u32).to_le_bytes());
+            (self.filled, self.key, self.value) = (0, key, 0);
         }
-        let changed = next_value != value;
-        write_varint(&mut body, u64::from(next_key.wrapping_sub(key)) << 1 | u64::from(changed));
+        let changed = value != self.value;
+        write_varint(&mut self.body, u64::from(key.wrapping_sub(self.key)) << 1 | u64::from(changed));
         if changed {
-            let difference = i64::from(next_value) - i64::from(value);
-            write_varint(&mut body, (difference << 1 ^ difference >> 63) as u64);
+            let difference = i64::from(value) - i64::from(self.value);
+            write_varint(&mut self.body, (difference << 1 ^ difference >> 63) as u64);
         }
-        (key, value) = (next_key, next_value);
+        (self.filled, self.key, self.value) = (self.filled + 1, key, value);
     }
-    let blocks = (heads.len() / HEAD_BYTES) as u32;
-    let mut bytes = Vec::with_capacity(4 + heads.len() + body.len());
-    bytes.extend_from_slice(&blocks.to_le_bytes());
-    bytes.extend_from_slice(&heads);
-    bytes.extend_from_slice(&body);
-    bytes
+
+    /// The table.
+    pub(super) fn finish(self) -> Vec<u8> {
+        let blocks = (self.heads.len() / HEAD_BYTES) as u32;
+        [&blocks.to_le_bytes(), &self.heads[..], &self.body].concat()
+    }
 }
 
 fn write_varint(bytes: &mut Vec<u8>, mut value: u64) {
@@ -124,6 +133,12 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn encode(entries: impl Iterator<Item = (u32, u32)>) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        entries.for_each(|(key, value)| encoder.push(key, value));
+        encoder.finish()
+    }
 
     fn entries() -> Vec<(u32, u32)> {
         (0..1000u32).map(|i| (i * i + 5, if i % 3 == 0 { u32::MAX - i } else { i / 7 })).collect()
