@@ -160,8 +160,7 @@ fn what_is_only_declared_costs_nothing() {
     for (backend, engine) in engines() {
         for (name, wasm) in &modules {
             let result = Module::new(&engine, wasm);
-            let refused =
-                matches!(result, Err(Error::Compile(CompileError::Invalid { .. } | CompileError::Limit(_))));
+            let refused = matches!(result, Err(Error::Compile(CompileError::Invalid { .. } | CompileError::Limit(_))));
             assert!(refused, "{backend}, {name}");
         }
         for wat in ["(module (table 0xffffffff funcref))", "(module (table i64 0xffffffffff externref))"] {
