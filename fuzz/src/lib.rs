@@ -20,7 +20,8 @@ fn engines() -> &'static [(String, Engine)] {
     static ENGINES: OnceLock<Vec<(String, Engine)>> = OnceLock::new();
     ENGINES.get_or_init(|| {
         let config = |backend: Backend| -> EngineConfig { backend.config().expect("a compiler for this machine") };
-        let engine = |backend| (backend.to_string(), Engine::new(config(backend).threads(1)).expect("good settings"));
+        let engine =
+            |backend: Backend| (backend.to_string(), Engine::new(config(backend).threads(1)).expect("good settings"));
         Backend::built().map(engine).collect()
     })
 }
