@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use wasmer_runtime::{Backend, Engine, EngineConfig};
 
-use behaviour::{compare_one, theirs};
+use behaviour::{Reference, compare_one, theirs};
 use exercise::{Watchdog, damaged_image, survive};
 use generate::{BASES, interpreter_config, smith_config, smith_from};
 
@@ -20,7 +20,8 @@ fn engines() -> &'static [(String, Engine)] {
     static ENGINES: OnceLock<Vec<(String, Engine)>> = OnceLock::new();
     ENGINES.get_or_init(|| {
         let config = |backend: Backend| -> EngineConfig { backend.config().expect("a compiler for this machine") };
-        let engine = |backend| (format!("{backend}"), Engine::new(config(backend).threads(1)).expect("good settings"));
+        let engine =
+            |backend: Backend| (backend.to_string(), Engine::new(config(backend).threads(1)).expect("good settings"));
         Backend::built().map(engine).collect()
     })
 }
@@ -44,7 +45,7 @@ pub fn images(damage: &[u8]) {
         let compile = |(_, engine): &(_, Engine), wasm: &[u8]| {
             engine.compile(wasm, [0; 32], None).expect("a valid module").as_bytes().to_vec()
         };
-        modules.iter().flat_map(|wasm| engines().iter().map(|engine| compile(engine, wasm))).collect()
+        modules.iter().flat_map(|wasm| engines().iter().map(move |engine| compile(engine, wasm))).collect()
     });
     let [which, changes @ ..] = damage else { return };
     let which = usize::from(*which) % images.len();
@@ -63,10 +64,8 @@ pub fn images(damage: &[u8]) {
 /// Bytes that decide on a valid module: it does the same on every backend and, where `wasmi` can run it, there. Panics otherwise.
 pub fn differential(bytes: &[u8]) {
     let [first, bytes @ ..] = bytes else { return };
-    let (config, reference) = match first % 2 {
-        0 => (interpreter_config(), Some(theirs as _)),
-        _ => (smith_config(), None),
-    };
+    let reference = (first % 2 == 0).then_some(theirs as Reference);
+    let config = if reference.is_some() { interpreter_config() } else { smith_config() };
     let Some(wasm) = smith_from(bytes, &config) else { return };
     let (_, difference) = compare_one(engines(), reference, &wasm, u64::from(*first));
     assert_eq!(difference, None);

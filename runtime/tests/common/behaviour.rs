@@ -1,5 +1,7 @@
 //! What a module does, in a form that can be compared: shared by the differential tests and the fuzz targets.
 
+#![allow(dead_code, reason = "each user takes its part")]
+
 use wasmer_runtime::*;
 
 use crate::generate::Random;
