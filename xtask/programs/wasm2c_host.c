@@ -1,5 +1,5 @@
 /* The host of a program that wasm2c has translated to `app.c`: as much of WASI preview 1 as the programs of the comparison need, which is
- * arguments, the standard streams and the clock. There are no folders. */
+ * arguments, the standard streams, the clock, and numbers that are not random. There are no folders. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +50,12 @@ WASI(clock_time_get, u32 clock, u64 precision, u32 result) {
     return store64(result, (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec), SUCCESS;
 }
 
+WASI(random_get, u32 buffer, u32 length) {
+    (void)host;
+    for (; length > 0; length--) *at(buffer++) = (u8)rand();
+    return SUCCESS;
+}
+
 /* Reads or writes all the buffers of a list. */
 static u32 transfer(u32 fd, u32 list, u32 length, u32 result, int writes) {
     u32 total = 0;
@@ -91,6 +97,7 @@ NONE(EBADF_, fd_filestat_set_size, u32 fd, u64 size)
 NONE(EBADF_, fd_prestat_get, u32 fd, u32 result)
 NONE(EBADF_, fd_prestat_dir_name, u32 fd, u32 path, u32 length)
 NONE(EBADF_, fd_readdir, u32 fd, u32 buffer, u32 length, u64 cookie, u32 result)
+NONE(EBADF_, fd_renumber, u32 fd, u32 to)
 NONE(EBADF_, fd_sync, u32 fd)
 NONE(ENOTCAPABLE_, path_create_directory, u32 fd, u32 path, u32 length)
 NONE(ENOTCAPABLE_, path_filestat_get, u32 fd, u32 flags, u32 path, u32 length, u32 result)

@@ -81,6 +81,7 @@ impl Measurer<'_> {
             Ok((sample, _)) => {
                 if !is_warm_up {
                     job.row.seconds.push(sample.seconds);
+                    job.row.processor_seconds.push(sample.processor_seconds);
                 }
                 job.row.memory_bytes = job.row.memory_bytes.max(sample.memory_bytes);
                 let size = |path: &PathBuf| fs::metadata(path).ok().map(|metadata| metadata.len());
@@ -142,6 +143,7 @@ fn row(section: Section, workload: &Workload, peer: &Peer, variant: &str) -> Row
         peer: peer.name.to_owned(),
         variant: variant.to_owned(),
         seconds: Vec::new(),
+        processor_seconds: Vec::new(),
         memory_bytes: 0,
         artifact_bytes: None,
         failure: None,

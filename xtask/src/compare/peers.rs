@@ -65,7 +65,7 @@ macro_rules! wasmtime {
             )),
             one_thread: "-C parallel-compilation=n",
             dir: "--dir {host}::{guest}",
-            run: "wasmtime run --allow-precompiled {dir} {artifact} {args}",
+            run: concat!("wasmtime run --allow-precompiled -C compiler=", $compiler, " {dir} {artifact} {args}"),
             cold: Some(concat!("wasmtime run -C cache=n -C compiler=", $compiler, " {dir} {wasm} {args}")),
             hit: Some(concat!("wasmtime run -C cache=y -C compiler=", $compiler, " {dir} {wasm} {args}")),
         }

@@ -67,7 +67,7 @@ pub(crate) fn markdown(results: &Results) -> String {
     let mut text = String::from("# Results\n\n");
     text.push_str(
         "Written by `cargo xtask compare`; see [`benches/README.md`](../../benches/README.md) for what is measured and how. \
-         All times are medians of whole processes, side by side on one machine, start included. Raw figures: \
+         All times are medians of whole processes, in turns on one machine, start included. Raw figures: \
          [`results.json`](results.json).\n\n",
     );
     for (name, value) in &results.machine {
@@ -100,7 +100,7 @@ fn run_section(results: &Results, text: &mut String) {
     if programs.is_empty() {
         return;
     }
-    text.push_str("\n## Run time of compiled code\n\nCompiled before, except by `v8…`, which compiles in every run.\n\n![](run.svg)\n");
+    text.push_str("\n## Run time of compiled code\n\nProcessor time. Compiled before, except by `v8…`, which compiles in every run.\n\n![](run.svg)\n");
     text.push_str("\nGeometric means of the ratios, over the programs that both sides ran (how many):\n\n");
     let bases: Vec<_> = BASES.iter().filter(|base| !results.ratios(Section::Run, "", base, base).is_empty()).collect();
     header(text, "", bases.iter().map(|base| format!("over `{base}`")));
@@ -119,7 +119,7 @@ fn run_section(results: &Results, text: &mut String) {
         line(text, program, cells);
     }
     let spreads = results.rows.iter().filter(|row| row.section == Section::Run && row.failure.is_none());
-    let mut spreads: Vec<f64> = spreads.filter_map(|row| spread(&row.seconds)).collect();
+    let mut spreads: Vec<f64> = spreads.filter_map(|row| spread(row.times())).collect();
     spreads.sort_by(f64::total_cmp);
     if let Some(most) = spreads.get(spreads.len().saturating_sub(1) * 9 / 10) {
         let _ = writeln!(text, "\nIn nine of ten cells no run is farther than {:.0} % from the median.", most * 100.0);

@@ -25,7 +25,10 @@ pub(crate) struct Tools {
 /// What one process took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
+    /// By the clock.
     pub(crate) seconds: f64,
+    /// That processors spent on it, in the program and in the system.
+    pub(crate) processor_seconds: f64,
     pub(crate) memory_bytes: u64,
 }
 
@@ -88,8 +91,13 @@ impl Tools {
         command.stdout(Stdio::from(output.try_clone()?)).stderr(Stdio::from(errors.try_clone()?));
         let start = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start `{}`", words[0]))?;
-        let (status, memory_bytes) = wait(&child)?;
-        let sample = Sample { seconds: start.elapsed().as_secs_f64(), memory_bytes };
+        let (status, usage) = wait(&child)?;
+        let sample = Sample {
+            seconds: start.elapsed().as_secs_f64(),
+            processor_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            // Linux counts in units of 1024 bytes.
+            memory_bytes: usage.ru_maxrss as u64 * 1024,
+        };
         if !status.success() {
             bail!("`{}` failed ({status})\n{}", words.join(" "), String::from_utf8_lossy(&content(&mut errors)?));
         }
@@ -114,8 +122,8 @@ fn content(file: &mut File) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Waits for a process; its status, and the largest memory that it had in use, in bytes.
-fn wait(child: &Child) -> Result<(ExitStatus, u64)> {
+/// Waits for a process; its status, and what it used.
+fn wait(child: &Child) -> Result<(ExitStatus, libc::rusage)> {
     let mut status = 0;
     // SAFETY: zero is valid for every field.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -124,8 +132,11 @@ fn wait(child: &Child) -> Result<(ExitStatus, u64)> {
     if waited < 0 {
         return Err(std::io::Error::last_os_error()).context("cannot wait for a process");
     }
-    // Linux counts in units of 1024 bytes.
-    Ok((ExitStatus::from_raw(status), usage.ru_maxrss as u64 * 1024))
+    Ok((ExitStatus::from_raw(status), usage))
+}
+
+fn seconds(time: libc::timeval) -> f64 {
+    time.tv_sec as f64 + time.tv_usec as f64 / 1e6
 }
 
 #[cfg(test)]
@@ -142,6 +153,7 @@ mod tests {
         let tools = Tools::new(folder.path().to_owned());
         let (sample, printed) = tools.run(&shell("sleep 0.05; echo $WASMER_CACHE_DIR; echo x >&2")).unwrap();
         assert!(sample.seconds >= 0.05 && sample.memory_bytes > 100_000, "{sample:?}");
+        assert!(sample.processor_seconds < sample.seconds, "it slept: {sample:?}");
         assert_eq!(printed, format!("{}/wasmer_cache_dir\n", folder.path().display()).into_bytes());
         let error = tools.run(&shell("echo broken >&2; exit 3")).unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && error.contains("broken"), "{error}");
