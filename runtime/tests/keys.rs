@@ -1,0 +1,201 @@
+//! What an artifact depends on is in its key: change any of it, get another key.
+#![cfg(feature = "cache")]
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use wasmer_runtime::cache::{ArtifactKey, ContentHash};
+use wasmer_runtime::*;
+
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+fn key_of(module: &[u8], config: EngineConfig) -> ArtifactKey {
+    let engine = Engine::new(config).unwrap();
+    ArtifactKey::new(&ContentHash::of(module), &engine.key_material().unwrap())
+}
+
+fn key(config: EngineConfig) -> ArtifactKey {
+    key_of(MODULE, config)
+}
+
+/// That no two of these keys are equal.
+#[track_caller]
+fn all_differ(keys: &[(String, ArtifactKey)]) {
+    let mut seen = HashSet::new();
+    for (name, key) in keys {
+        assert!(seen.insert(*key), "`{name}` has the key of another");
+    }
+}
+
+/// A compiler that exists for its key only.
+#[derive(Clone)]
+struct Keyed {
+    id: BackendId,
+    settings: Vec<(String, Vec<u8>)>,
+}
+
+impl ImageCompiler for Keyed {
+    fn id(&self) -> BackendId {
+        self.id.clone()
+    }
+
+    fn fingerprint(&self, key: &mut KeyHasher) {
+        for (name, value) in &self.settings {
+            key.setting(name, value);
+        }
+    }
+
+    fn compile(
+        &self,
+        _: &[u8],
+        _: &CompileOptions,
+        _: Option<Progress<'_>>,
+    ) -> std::result::Result<ImageBytes, CompileError> {
+        unreachable!("nothing is compiled here")
+    }
+}
+
+impl Keyed {
+    fn new(name: &'static str, version: &'static str) -> Self {
+        let id =
+            BackendId { name, version: Cow::Borrowed(version), abi: wasmer_runtime_core::compiler::Abi::Cranelift };
+        Self { id, settings: Vec::new() }
+    }
+
+    fn key(&self) -> ArtifactKey {
+        key(EngineConfig::with_image_compiler(Arc::new(self.clone())))
+    }
+}
+
+/// The named settings in the material of a key.
+fn settings(material: &KeyHasher) -> Vec<(String, Vec<u8>)> {
+    let mut bytes = material.as_bytes();
+    let mut part = || {
+        let (len, rest) = bytes.split_first_chunk::<8>()?;
+        let (part, rest) = rest.split_at(u64::from_le_bytes(*len) as usize);
+        bytes = rest;
+        Some(part.to_vec())
+    };
+    let mut settings = Vec::new();
+    while let (Some(name), Some(value)) = (part(), part()) {
+        settings.push((String::from_utf8(name).unwrap(), value));
+    }
+    settings
+}
+
+#[test]
+fn every_byte_of_the_module_counts() {
+    let Some(backend) = Backend::default_backend() else { return };
+    let module: Vec<u8> = (0..300).map(|position| position as u8).collect();
+    let mut keys = vec![("the module".to_owned(), key_of(&module, backend.config().unwrap()))];
+    for position in 0..module.len() {
+        let mut changed = module.clone();
+        changed[position] ^= 1;
+        keys.push((format!("byte {position}"), key_of(&changed, backend.config().unwrap())));
+    }
+    keys.push(("a byte less".to_owned(), key_of(&module[..299], backend.config().unwrap())));
+    all_differ(&keys);
+}
+
+#[test]
+fn the_same_settings_have_the_same_key() {
+    for backend in Backend::built() {
+        assert_eq!(key(backend.config().unwrap()), key(backend.config().unwrap()), "{backend}");
+        // What changes no code changes no key.
+        assert_eq!(key(backend.config().unwrap()), key(backend.config().unwrap().threads(1).stack_bytes(1 << 21)));
+    }
+}
+
+#[test]
+fn backends_and_their_versions_count() {
+    let mut keys: Vec<_> =
+        Backend::built().map(|backend| (backend.to_string(), key(backend.config().unwrap()))).collect();
+    for (name, version) in [("cranelift", "1"), ("cranelift", "2"), ("singlepass", "1"), ("singlepass", "2")] {
+        keys.push((format!("{name} {version}"), Keyed::new(name, version).key()));
+    }
+    all_differ(&keys);
+}
+
+#[test]
+fn every_feature_of_webassembly_counts() {
+    let Some(backend) = Backend::default_backend() else { return };
+    let usual = default_features();
+    let mut keys = vec![("usual".to_owned(), key(backend.config().unwrap()))];
+    for (name, feature) in WasmFeatures::all().iter_names() {
+        // Some names stand for several features together.
+        if feature.bits().is_power_of_two() {
+            keys.push((name.to_owned(), key(backend.config().unwrap().features(usual ^ feature))));
+        }
+    }
+    assert!(keys.len() > 10);
+    all_differ(&keys);
+}
+
+#[test]
+fn every_setting_that_goes_into_a_key_counts() {
+    for backend in Backend::built() {
+        let material = Engine::new(backend.config().unwrap()).unwrap().key_material().unwrap();
+        let settings = settings(&material);
+        for name in ["image format", "architecture", "system", "backend", "backend version", "wasm features"] {
+            assert!(settings.iter().any(|(known, value)| known == name && !value.is_empty()), "{backend}: {name}");
+        }
+        let with = |settings: &[(String, Vec<u8>)]| {
+            let mut key = KeyHasher::default();
+            settings.iter().for_each(|(name, value)| key.setting(name, value));
+            ArtifactKey::new(&ContentHash::of(MODULE), &key)
+        };
+        let unchanged = with(&settings);
+        assert_eq!(unchanged, ArtifactKey::new(&ContentHash::of(MODULE), &material));
+        let mut keys = vec![("unchanged".to_owned(), unchanged)];
+        for position in 0..settings.len() {
+            let mut changed = settings.clone();
+            changed[position].1.push(b'!');
+            keys.push((settings[position].0.clone(), with(&changed)));
+            changed.remove(position);
+            keys.push((format!("without {}", settings[position].0), with(&changed)));
+        }
+        all_differ(&keys);
+    }
+}
+
+#[cfg(feature = "cranelift")]
+#[test]
+fn every_setting_of_cranelift_counts() {
+    use wasmer_backend_cranelift::{Cpu, Cranelift, OptLevel, Regalloc};
+
+    let named = |name: &str| Cranelift::builder().cpu(Cpu::Named(name.to_owned()));
+    let builders = [
+        ("usual", Cranelift::builder()),
+        ("opt_level=none", Cranelift::builder().opt_level(OptLevel::None)),
+        ("opt_level=speed_and_size", Cranelift::builder().opt_level(OptLevel::SpeedAndSize)),
+        ("regalloc=single_pass", Cranelift::builder().regalloc(Regalloc::SinglePass)),
+        ("canonical_nans", Cranelift::builder().canonical_nans(true)),
+        ("x86-64-v2", named("x86-64-v2")),
+        ("x86-64-v3", named("x86-64-v3")),
+    ];
+    let keys = builders.map(|(name, builder)| (name.to_owned(), key(EngineConfig::new(builder.build().unwrap()))));
+    all_differ(&keys);
+    let verified = Cranelift::builder().verify(true).build().unwrap();
+    assert_eq!(key(EngineConfig::new(verified)), keys[0].1, "verification changes no code");
+}
+
+#[cfg(feature = "singlepass")]
+#[test]
+fn every_feature_of_the_processor_counts_for_singlepass() {
+    use wasmer_backend_singlepass::{Cpu, Singlepass};
+
+    let base = Cpu::BASELINE;
+    let cpus = [
+        ("baseline", base),
+        ("popcnt", Cpu { popcnt: true, ..base }),
+        ("lzcnt", Cpu { lzcnt: true, ..base }),
+        ("bmi1", Cpu { bmi1: true, ..base }),
+        ("bmi2", Cpu { bmi2: true, ..base }),
+        ("avx", Cpu { avx: true, ..base }),
+        ("avx2", Cpu { avx2: true, ..base }),
+        ("fma", Cpu { fma: true, ..base }),
+        ("v3", Cpu::V3),
+    ];
+    all_differ(&cpus.map(|(name, cpu)| (name.to_owned(), key(EngineConfig::new(Singlepass::with_cpu(cpu))))));
+}
