@@ -26,7 +26,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn push(&mut self, key: u32, value: u32) {
-        if self.filled % BLOCK_ENTRIES == 0 {
+        if self.filled.is_multiple_of(BLOCK_ENTRIES) {
             self.heads.extend_from_slice(&key.to_le_bytes());
             self.heads.extend_from_slice(&(self.body.len() as u32).to_le_bytes());
             (self.filled, self.key, self.value) = (0, key, 0);
