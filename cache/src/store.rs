@@ -119,7 +119,7 @@ impl Cache {
         if self.config.trust == Trust::Hash {
             return Err(Unrecognised::Distrusted);
         }
-        let text = record::read(self.memo.as_fd(), &MemoRecord::name(identity)).ok_or(Unrecognised::New)?;
+        let text = record::read(self.memo.as_fd(), MemoRecord::name(identity)).ok_or(Unrecognised::New)?;
         let memo = MemoRecord::decode(&text).ok_or(Unrecognised::New)?;
         if memo.identity == *identity { Ok(memo.content) } else { Err(Unrecognised::Changed) }
     }
@@ -157,7 +157,7 @@ impl Cache {
             return None;
         }
         let identity = FileIdentity::from_stat(&stat);
-        let used = record::read(self.used.as_fd(), &key.to_string()).and_then(|text| UseRecord::decode(&text));
+        let used = record::read(self.used.as_fd(), key.to_string()).and_then(|text| UseRecord::decode(&text));
         let verified = used.is_some_and(|used| used.identity == identity);
         if verified && used.is_some_and(|used| used.day != today()) {
             // A store that cannot be written still serves hits.
