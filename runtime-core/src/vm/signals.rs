@@ -130,12 +130,13 @@ thread_local! {
 
 /// A signal stack of a thread that had none; taken out of use when the thread ends.
 struct SignalStack {
-    memory: Box<[u8]>,
+    /// Never initialised: a page that no handler uses takes no memory.
+    memory: Box<[MaybeUninit<u8>]>,
 }
 
 impl SignalStack {
     fn new() -> Self {
-        Self { memory: vec![0; SIGNAL_STACK_BYTES].into_boxed_slice() }
+        Self { memory: Box::new_uninit_slice(SIGNAL_STACK_BYTES) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The structs that compiled code reads, in the layout of [`crate::vm::layout`].
 
 use std::ffi::c_void;
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 use crate::types::CanonicalId;
@@ -117,7 +117,7 @@ pub struct VMStoreContext {
     pub owner: *mut crate::vm::store::StoreVm,
     /// Arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere:
     /// the caller's frame is gone when the callee reads them.
-    pub tail_args: [RawValue; TAIL_ARGS_MAX],
+    pub tail_args: MaybeUninit<[RawValue; TAIL_ARGS_MAX]>,
 }
 
 /// The canonical type in a type id.
