@@ -156,7 +156,7 @@ fn assert_clean(bench: &Bench, artifacts: usize) {
     let found = bench.artifacts();
     assert_eq!(found.len(), artifacts, "{found:?}");
     assert!(found.iter().all(|path| path.extension().is_some_and(|ending| ending == "wart")), "{found:?}");
-    assert_eq!(crate::common::files(&bench.cache().join("locks")).len(), 0);
+    assert_eq!(crate::common::files(&bench.cache().join("locks")), Vec::<PathBuf>::new());
     assert_eq!(crate::common::files(&bench.cache().join("used")).len(), artifacts);
     let verified = bench.run(["cache", "verify"]);
     assert_eq!(verified.code, Some(0), "{verified:?}");

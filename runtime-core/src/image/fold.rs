@@ -35,8 +35,10 @@ const TABLE_IMAGE_FREE: u64 = 1 << 16;
 const PAGES_FREE: usize = 1024;
 const IMAGE_RATIO: usize = 4;
 
-/// Runs of pages are joined over holes of at most this many pages: a page of zeros in the file costs less than a mapping.
+/// Runs of pages are joined over holes of at most this many pages, or of this part of the run before the hole: a mapping costs an instance several
+/// microseconds, a page of zeros in the file only its place.
 const HOLE_PAGES: u64 = 8;
+const HOLE_PART: u64 = 4;
 
 pub(super) fn fold(info: &ModuleInfo, wasm: &[u8]) -> Folded {
     let mut folded = Folded::default();
@@ -117,7 +119,10 @@ fn lay_out(pages: BTreeMap<u64, Box<Page>>, image: &mut Vec<u8>) -> Vec<Extent> 
     let mut extents: Vec<Extent> = Vec::new();
     for (number, page) in pages {
         match extents.last_mut() {
-            Some(last) if number - (last.guest_page + u64::from(last.pages)) <= HOLE_PAGES => {
+            Some(last)
+                if number - (last.guest_page + u64::from(last.pages))
+                    <= HOLE_PAGES.max(u64::from(last.pages) / HOLE_PART) =>
+            {
                 let hole = number - (last.guest_page + u64::from(last.pages));
                 image.resize(image.len() + hole as usize * PAGE_ALIGN, 0);
                 last.pages += hole as u32 + 1;

@@ -1,6 +1,8 @@
 //! The header of an image: what it is, whose it is, where its sections are.
 
+use std::fs::File;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
 use twox_hash::XxHash3_64;
 
@@ -137,8 +139,16 @@ impl Header {
         checksum(parts.map(u64::to_le_bytes).as_flattened())
     }
 
-    /// Reads and checks the header of an image, of which at least the first [`HEADER_BYTES`] and the metadata are looked at.
-    pub(super) fn read(image: &[u8], key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
+    /// Where the part of an image ends that [`Header::read`] looks at, going by its header, of which nothing has been checked yet: where the
+    /// code starts.
+    pub(super) fn head_bytes(file: &File) -> Option<u64> {
+        let mut offset = [0; 8];
+        file.read_exact_at(&mut offset, (SECTIONS_AT + Section::Code as usize * SECTION_BYTES) as u64).ok()?;
+        Some(u64::from_le_bytes(offset).max(HEADER_BYTES as u64))
+    }
+
+    /// Reads and checks the header of an image of `len` bytes, which starts with `image`: everything before the code at least.
+    pub(super) fn read(image: &[u8], len: u64, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
         if image.get(..MAGIC.len()) != Some(&MAGIC) {
             return Err(ImageError::Magic);
         }
@@ -149,9 +159,9 @@ impl Header {
         if version != FORMAT_VERSION {
             return Err(ImageError::Version { found: version });
         }
-        let len = read_u64(image, LENGTH_AT);
-        if len != image.len() as u64 {
-            return Err(ImageError::Length { expected: len, found: image.len() as u64 });
+        let expected = read_u64(image, LENGTH_AT);
+        if expected != len {
+            return Err(ImageError::Length { expected, found: len });
         }
         let abi = match read_u32(image, ABI_AT) {
             0 => Abi::Cranelift,
@@ -174,7 +184,8 @@ impl Header {
                 .filter(|end| *end <= len)
                 .ok_or(ImageError::Damaged("a section leaves it"))?;
         }
-        if read_u64(image, CHECKSUM_AT) != header.checksum(image) {
+        let is_whole = header.section(Section::Code).offset <= image.len() as u64;
+        if !is_whole || read_u64(image, CHECKSUM_AT) != header.checksum(image) {
             return Err(ImageError::Damaged("the checksum of its header does not fit"));
         }
         if key.is_some_and(|key| *key != header.key) {

@@ -26,10 +26,13 @@ use crate::vm::memory::MemoryExtent;
 #[derive(Debug)]
 pub struct Image {
     header: Header,
-    /// Inside `view`; checked when it was mapped.
+    /// Inside `head`; checked when it was mapped.
     metadata: NonNull<ArchivedMetadata>,
-    view: View,
+    /// Everything before the code. Mapped apart from what comes behind it, so that no page more than that becomes resident with it.
+    head: View,
     code: Code,
+    /// Everything from the data segments on.
+    tail: View,
     file: File,
 }
 
@@ -73,19 +76,22 @@ impl Image {
     ///
     /// Header and metadata are checked. Code and the tables beside it are not read: see [`Image::verify`].
     pub fn from_file(file: File, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
-        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let len = file.metadata()?.len();
         if len == 0 {
             return Err(ImageError::Magic);
         }
-        let view = View::new(&file, 0, len)?;
-        let header = Header::read(&view, key)?;
+        let head_bytes = Header::head_bytes(&file).unwrap_or(len).min(len);
+        let head = View::new(&file, 0, usize::try_from(head_bytes).map_err(io::Error::other)?)?;
+        let header = Header::read(&head, len, key)?;
         let metadata =
-            rkyv::access::<ArchivedMetadata, rancor::Error>(&view[header.section(Section::Metadata).range()])
+            rkyv::access::<ArchivedMetadata, rancor::Error>(&head[header.section(Section::Metadata).range()])
                 .map_err(|_| ImageError::Damaged("its metadata is malformed"))?;
         let metadata = NonNull::from(metadata);
         let code = header.section(Section::Code);
         let code = Code::new(&file, code.offset, code.len as usize)?;
-        let image = Self { header, metadata, view, code, file };
+        let tail_offset = header.section(Section::Data).offset;
+        let tail = View::new(&file, tail_offset, (len - tail_offset) as usize)?;
+        let image = Self { header, metadata, head, code, tail, file };
         image.check()?;
         Ok(image)
     }
@@ -113,7 +119,12 @@ impl Image {
     /// Reads everything and compares checksums: for images whose file nobody has vouched for.
     pub fn verify(&self) -> Result<(), ImageError> {
         for section in Section::ALL.iter().filter(|section| **section != Section::Metadata) {
-            if checksum(self.section(*section)) != self.header.section(*section).checksum {
+            let entry = self.header.section(*section);
+            let found = match section {
+                Section::Memory => checksum(&View::new(&self.file, entry.offset, entry.len as usize)?),
+                section => checksum(self.section(*section)),
+            };
+            if found != entry.checksum {
                 return Err(ImageError::Damaged("a checksum does not fit"));
             }
         }
@@ -126,7 +137,16 @@ impl Image {
     }
 
     fn section(&self, section: Section) -> &[u8] {
-        &self.view[self.header.section(section).range()]
+        let range = self.header.section(section).range();
+        match section {
+            Section::Metadata | Section::Indices => &self.head[range],
+            Section::Code => &self.code,
+            Section::Memory => unreachable!("every instance maps its pages for itself"),
+            Section::Data | Section::Places | Section::Traps | Section::Locations | Section::Names => {
+                let tail = self.header.section(Section::Data).offset as usize;
+                &self.tail[range.start - tail..range.end - tail]
+            }
+        }
     }
 
     fn list(&self, list: &ArchivedList) -> Numbers<'_> {

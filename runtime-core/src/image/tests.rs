@@ -131,7 +131,7 @@ pub(super) const SMALL: &str = r#"(module $small (import "a" "f" (func (param i3
 fn truncated_and_extended_images_are_refused() {
     let bytes = compile(SMALL);
     let bytes = bytes.as_bytes();
-    let header = Header::read(bytes, None).unwrap();
+    let header = Header::read(bytes, bytes.len() as u64, None).unwrap();
     let metadata = header.section(Section::Metadata).range().end;
     let lengths = (0..metadata).chain((metadata..bytes.len()).step_by(97)).chain([bytes.len() - 1]);
     for len in lengths {
@@ -145,23 +145,23 @@ fn truncated_and_extended_images_are_refused() {
 fn every_flipped_bit_of_header_and_metadata_is_noticed() {
     let bytes = compile(SMALL);
     let bytes = bytes.as_bytes();
-    let header = Header::read(bytes, None).unwrap();
+    let header = Header::read(bytes, bytes.len() as u64, None).unwrap();
     let metadata = header.section(Section::Metadata).range();
     let mut damaged = bytes.to_vec();
     for at in (0..HEADER_BYTES).chain(metadata) {
         for bit in 0..8 {
             damaged[at] ^= 1 << bit;
-            assert!(Header::read(&damaged, None).is_err(), "bit {bit} of byte {at}");
+            assert!(Header::read(&damaged, damaged.len() as u64, None).is_err(), "bit {bit} of byte {at}");
             damaged[at] ^= 1 << bit;
         }
     }
-    assert!(Header::read(&damaged, None).is_ok());
+    assert!(Header::read(&damaged, damaged.len() as u64, None).is_ok());
 }
 
 #[test]
 fn damage_elsewhere_is_noticed_on_demand() {
     let bytes = compile(SMALL);
-    let header = Header::read(bytes.as_bytes(), None).unwrap();
+    let header = Header::read(bytes.as_bytes(), bytes.as_bytes().len() as u64, None).unwrap();
     for section in Section::ALL.iter().filter(|section| **section != Section::Metadata) {
         for at in header.section(*section).range().step_by(31) {
             let mut damaged = bytes.as_bytes().to_vec();
@@ -176,7 +176,7 @@ fn damage_elsewhere_is_noticed_on_demand() {
 fn damage_that_nobody_looked_for_gives_wrong_answers_and_no_panics() {
     let wasm = wat::parse_str(many_functions(100)).unwrap();
     let bytes = compile_with(&wasm, 1);
-    let header = Header::read(bytes.as_bytes(), None).unwrap();
+    let header = Header::read(bytes.as_bytes(), bytes.as_bytes().len() as u64, None).unwrap();
     for section in [Section::Places, Section::Traps, Section::Locations, Section::Names, Section::Data] {
         for at in header.section(section).range().step_by(7) {
             let mut damaged = bytes.as_bytes().to_vec();
@@ -196,7 +196,7 @@ fn damage_that_nobody_looked_for_gives_wrong_answers_and_no_panics() {
 #[test]
 fn sections_are_where_pages_can_be_mapped() {
     let bytes = compile(SMALL);
-    let header = Header::read(bytes.as_bytes(), None).unwrap();
+    let header = Header::read(bytes.as_bytes(), bytes.as_bytes().len() as u64, None).unwrap();
     for section in [Section::Code, Section::Memory] {
         assert!(header.section(section).offset.is_multiple_of(PAGE_ALIGN as u64));
     }
@@ -248,6 +248,22 @@ fn pages_near_each_other_are_one_mapping() {
         [(0, 5 * 4096), (397_312, 4096)]
     );
     assert_eq!(pages[0].1.iter().filter(|byte| **byte != 0).count(), 2);
+}
+
+#[test]
+fn long_runs_are_joined_over_longer_holes() {
+    let run = "a".repeat(80 * 4096);
+    let wat = format!(
+        "(module (memory 10) (data (i32.const 0) \"{run}\") (data (i32.const {}) \"b\") (data (i32.const {}) \"c\"))",
+        100 * 4096,
+        (101 + 26) * 4096,
+    );
+    let pages = memory(&wat, 0);
+    assert_eq!(
+        pages.iter().map(|(start, bytes)| (*start, bytes.len())).collect::<Vec<_>>(),
+        [(0, 101 * 4096), (127 * 4096, 4096)],
+        "a hole of 20 pages after 80, and one of 26 after 101"
+    );
 }
 
 #[test]
@@ -348,7 +364,7 @@ fn images_are_small() {
     assert!(empty <= 8192, "{empty} bytes");
     let wasm = wat::parse_str(many_functions(10_000)).unwrap();
     let image = compile_with(&wasm, 2);
-    let header = Header::read(image.as_bytes(), None).unwrap();
+    let header = Header::read(image.as_bytes(), image.as_bytes().len() as u64, None).unwrap();
     let code = header.section(Section::Code).len as usize;
     let rest = image.as_bytes().len() - code;
     // Types, exports with their names, function names, places, traps and locations.

@@ -5,6 +5,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,7 +16,6 @@ use crate::trap::TrapCode;
 use crate::vm::arch;
 use crate::vm::backtrace::walk;
 use crate::vm::host::VMHostContext;
-use crate::vm::layout::TAIL_ARGS_MAX;
 use crate::vm::signals::{Activation, INTERRUPT_SIGNAL, current, set_current};
 use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, host_has_room, prepare_stack, stack_bounds};
 use crate::vm::vmcontext::*;
@@ -98,7 +98,8 @@ impl StoreVm {
             wasm_sp: null_mut(),
             exit_fp: null(),
             exit_pc: null(),
-            tail_args: [RawValue::ZERO; TAIL_ARGS_MAX],
+            // Written before it is read: a store need not touch its pages.
+            tail_args: MaybeUninit::uninit(),
         };
         let shared = Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicI32::new(0) });
         Box::new(Self {

@@ -1,7 +1,7 @@
 //! The structs that compiled code reads, in the layout of [`crate::vm::layout`].
 
 use std::ffi::c_void;
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 use crate::types::CanonicalId;
@@ -115,7 +115,7 @@ pub struct VMStoreContext {
     pub exit_pc: *const c_void,
     /// Arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere:
     /// the caller's frame is gone when the callee reads them.
-    pub tail_args: [RawValue; TAIL_ARGS_MAX],
+    pub tail_args: MaybeUninit<[RawValue; TAIL_ARGS_MAX]>,
 }
 
 /// The canonical type in a type id.
