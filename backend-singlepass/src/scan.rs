@@ -166,9 +166,9 @@ impl Scan {
                 self.slow_operators(cursor, &mut nest, 1)?;
                 continue;
             }
-            nest.branched |= u32::from(shape / SHAPE_BRANCH & 1);
+            nest.branched |= u32::from((shape / SHAPE_BRANCH) & 1);
             let is_local = 0u8.wrapping_sub(shape >> 4 & 1);
-            let local = &mut near[usize::from((index & 0x7f) + 1 & is_local)];
+            let local = &mut near[usize::from(((index & 0x7f) + 1) & is_local)];
             local.note(&nest, cursor.at, shape & SHAPE_WRITE != 0);
             cursor.at += (stops.trailing_zeros() as usize + 1) / 8;
         }

@@ -54,6 +54,14 @@ impl ImageCompiler for Keyed {
     ) -> std::result::Result<ImageBytes, CompileError> {
         unreachable!("nothing is compiled here")
     }
+
+    fn ir_name(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn emit_ir(&self, _: &[u8], _: WasmFeatures, _: &IrRequest) -> std::result::Result<String, CompileError> {
+        unreachable!("nothing is shown here")
+    }
 }
 
 impl Keyed {

@@ -181,7 +181,7 @@ impl Writer {
         let mut bytes = u64::from(op.0 as u8) << escape_bits | (ESCAPES >> (map * 16) & 0xffff);
         let mut len = 1 + escape_bits as usize / 8;
         let has_rex = rex != 0 || force;
-        bytes = bytes << (u32::from(has_rex) * 8) | u64::from(0x40 | rex) * u64::from(has_rex);
+        bytes = (bytes << (u32::from(has_rex) * 8)) | (u64::from(0x40 | rex) * u64::from(has_rex));
         len += usize::from(has_rex);
         let has_prefix = prefix != 0;
         bytes = bytes << (u32::from(has_prefix) * 8) | u64::from(PREFIXES >> (prefix * 8) & 0xff);
