@@ -321,6 +321,24 @@ impl<'ctx> Codegen<'ctx, '_> {
         operands: &[V<'ctx>],
         narrow: bool,
     ) -> Result<Option<V<'ctx>>> {
+        if self.emit_bulk(call, immediates, operand_types, operands)? {
+            return Ok(None);
+        }
+        let result = self.call_host(call, immediates, operand_types, operands)?;
+        Ok(match result {
+            Some(result) if narrow => Some(self.cast(Op::Trunc, result, self.t.i32)?),
+            result => result,
+        })
+    }
+
+    /// Calls the host's entry of a libcall.
+    pub(crate) fn call_host(
+        &mut self,
+        call: Libcall,
+        immediates: &[u64],
+        operand_types: &[Ty],
+        operands: &[V<'ctx>],
+    ) -> Result<Option<V<'ctx>>> {
         let vmctx = self.f().vmctx;
         let table = self.load_constant_ptr(vmctx, VMCTX_LIBCALLS)?;
         let entry = self.load_constant_ptr(table, call.table_offset())?;
@@ -349,7 +367,6 @@ impl<'ctx> Codegen<'ctx, '_> {
         if call.result().is_none() {
             return Ok(None);
         }
-        let result = value_of(site)?;
-        Ok(Some(if narrow { self.cast(Op::Trunc, result, self.t.i32)? } else { result }))
+        value_of(site).map(Some)
     }
 }

@@ -380,6 +380,9 @@ fn function_attributes(ctx: &Context, machine: &TargetMachine) -> Vec<Attribute>
         ("no-builtin-bcmp", ""),
         ("no-builtin-strlen", ""),
         ("no-builtin-wcslen", ""),
+        // Vectors of 512 bits make loops of few iterations slow, and a wide load of what was just stored in parts waits for the stores.
+        ("prefer-vector-width", "256"),
+        ("min-legal-vector-width", "0"),
         ("target-cpu", &cpu),
         ("target-features", &features),
     ];

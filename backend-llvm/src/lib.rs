@@ -8,6 +8,8 @@ pub mod description;
 #[cfg(feature = "llvm")]
 mod abi;
 #[cfg(feature = "llvm")]
+mod bulk;
+#[cfg(feature = "llvm")]
 mod call;
 #[cfg(feature = "llvm")]
 mod codegen;
@@ -23,6 +25,8 @@ mod float;
 mod int;
 #[cfg(feature = "llvm")]
 mod intrinsics;
+#[cfg(feature = "llvm")]
+mod loops;
 #[cfg(feature = "llvm")]
 mod memory;
 #[cfg(feature = "llvm")]

@@ -18,7 +18,7 @@ use crate::codegen::{Codegen, V};
 use crate::intrinsics::{AliasClass, Built, instruction_of, internal};
 
 impl<'ctx> Codegen<'ctx, '_> {
-    fn memory_class(&self, memory: MemoryIdx) -> AliasClass {
+    pub(crate) fn memory_class(&self, memory: MemoryIdx) -> AliasClass {
         if memory.0 < self.info.imported_memories { AliasClass::ImportedMemories } else { AliasClass::Memory(memory) }
     }
 
@@ -69,7 +69,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     }
 
     /// The current length in bytes.
-    fn memory_len(&mut self, memory: &MemoryRef) -> Result<V<'ctx>> {
+    pub(crate) fn memory_len(&mut self, memory: &MemoryRef) -> Result<V<'ctx>> {
         let vmctx = self.f().vmctx;
         let definition = self.load_constant_ptr(vmctx, memory.definition_offset)?;
         let place = self.at(definition, VMMEMORY_LEN as i64)?;

@@ -7,22 +7,27 @@
 //! * Loads that trap. Guest loads are born volatile. After a first simplification those that are used become plain
 //!   loads, free to be moved, merged and vectorised; the others stay and trap. Likewise, a result or an argument that
 //!   only keeps a load alive in another function is kept in place.
+//! * Loops that count up to zero, see [`crate::loops`].
 //!
-//! **Pipeline.** `default<O3>` with all vectorisers; where a function of the partition has more than
-//! [`LARGE_BODY_BYTES`] of wasm (about 100,000 operators), `default<O1>`, whose time and memory stay linear.
+//! **Pipeline.** It adapts to the partition ([`Partition`]):
+//! * `default<O3>` with all vectorisers, for modules that are one small partition.
+//! * [`LEAN`] for full partitions, which only large modules have: each step of `default<O3>` that pays on code that was optimised when it became wasm,
+//!   once; only small functions are inlined. Half of the time and of the machine code.
+//! * `default<O1>` where a function has more than [`LARGE_BODY_BYTES`] of wasm (about 100,000 operators): its time and memory stay linear.
 
 use inkwell::OptimizationLevel;
+use inkwell::attributes::AttributeLoc;
 use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{FileType, TargetMachine};
 use inkwell::values::{
-    AsValueRef, BasicValue, BasicValueEnum, CallSiteValue, FloatValue, FunctionValue, InstructionOpcode as Op,
-    InstructionValue, LLVMTailCallKind, Operand,
+    AnyValueEnum, AsValueRef, BasicValue, BasicValueEnum, BasicValueUse, CallSiteValue, FloatValue, FunctionValue,
+    InstructionOpcode as Op, InstructionValue, LLVMTailCallKind, Operand,
 };
 use wasmer_runtime_core::translate::codegen::Result;
 
 use crate::codegen::{Codegen, V};
-use crate::description::LARGE_BODY_BYTES;
+use crate::description::{BATCH_BYTES, LARGE_BODY_BYTES};
 use crate::intrinsics::{Built, internal};
 
 /// The code generator's effort.
@@ -30,22 +35,57 @@ pub(crate) const CODEGEN_LEVEL: OptimizationLevel = OptimizationLevel::Aggressiv
 
 const FULL: &str = "default<O3>";
 const LARGE: &str = "default<O1>";
+const LEAN: &str = "cgscc(inline),function<eager-inv>(loop-mssa(loop-rotate,licm<allowspeculation>),\
+    loop(loop-idiom,indvars,loop-deletion,loop-unroll-full),gvn,sccp,bdce,jump-threading,correlated-propagation,\
+    instcombine<max-iterations=1;no-verify-fixpoint>,dse,loop-mssa(licm<allowspeculation>),adce,\
+    simplifycfg<hoist-common-insts;sink-common-insts;speculate-unpredictables>,\
+    loop-simplify,lcssa,loop-vectorize,loop-load-elim,slp-vectorizer,vector-combine,\
+    instcombine<max-iterations=1;no-verify-fixpoint>,loop-unroll<O3>,loop-mssa(licm<allowspeculation>),div-rem-pairs,simplifycfg)";
+/// The cost up to which [`LEAN`] inlines a function: `default<O3>` goes up to 250, which doubles the machine code of a large module.
+const LEAN_INLINE_COST: &str = "40";
 /// Into SSA form, without any simplification.
 const TO_SSA: &str = "function(sroa)";
 /// Finds values that nothing needs.
 const SIMPLIFY: &str = "function(simplifycfg,instcombine<no-verify-fixpoint>,early-cse,simplifycfg,adce)";
 
+/// What the pipeline adapts to: sizes in bytes of wasm.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Partition {
+    /// Of all functions.
+    bytes: u64,
+    /// Of the largest function.
+    largest: u64,
+}
+
+impl Partition {
+    /// Counts a function of this size.
+    pub(crate) fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.largest = self.largest.max(bytes);
+    }
+
+    fn pipeline(self) -> &'static str {
+        if self.largest > LARGE_BODY_BYTES {
+            LARGE
+        } else if self.bytes >= BATCH_BYTES as u64 {
+            LEAN
+        } else {
+            FULL
+        }
+    }
+}
+
 impl<'ctx> Codegen<'ctx, '_> {
     /// Turns the module into an object file.
-    pub(crate) fn compile(&mut self, machine: &TargetMachine, largest_body: u64) -> Result<MemoryBuffer<'static>> {
-        self.optimize(machine, largest_body)?;
+    pub(crate) fn compile(&mut self, machine: &TargetMachine, partition: Partition) -> Result<MemoryBuffer<'static>> {
+        self.optimize(machine, partition)?;
         machine
             .write_to_memory_buffer(&self.module, FileType::Object)
             .map_err(|message| internal(message.to_string_lossy()))
     }
 
     /// Prepares and optimises the module.
-    pub(crate) fn optimize(&mut self, machine: &TargetMachine, largest_body: u64) -> Result<()> {
+    pub(crate) fn optimize(&mut self, machine: &TargetMachine, partition: Partition) -> Result<()> {
         self.close();
         if cfg!(debug_assertions) {
             self.module.verify().map_err(|message| internal(message.to_string_lossy()))?;
@@ -53,12 +93,20 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.run(TO_SSA, machine)?;
         for function in self.module.get_functions() {
             self.keep_nans_arithmetic(function)?;
+            self.count_from_zero(function)?;
         }
         self.run(SIMPLIFY, machine)?;
         for function in self.module.get_functions() {
             self.keep_traps(function)?;
         }
-        self.run(if largest_body > LARGE_BODY_BYTES { LARGE } else { FULL }, machine)
+        let pipeline = partition.pipeline();
+        if pipeline == LEAN {
+            let limit = self.ctx.create_string_attribute("function-inline-threshold", LEAN_INLINE_COST);
+            for function in self.module.get_functions() {
+                function.add_attribute(AttributeLoc::Function, limit);
+            }
+        }
+        self.run(pipeline, machine)
     }
 
     fn run(&self, passes: &str, machine: &TargetMachine) -> Result<()> {
@@ -157,9 +205,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         let mut used = vec![false; all.get_type().count_fields() as usize];
         let mut next = call.get_first_use();
         while let Some(place) = next {
-            let user = place.get_user();
-            match InstructionValue::try_from(user) {
-                Ok(user) if user.get_opcode() == Op::ExtractValue => {
+            match user_of(place) {
+                Some(user) if user.get_opcode() == Op::ExtractValue => {
                     for index in user.get_indices() {
                         used[index as usize] = true;
                     }
@@ -183,7 +230,7 @@ fn instructions(function: FunctionValue<'_>) -> Vec<InstructionValue<'_>> {
     function.get_basic_block_iter().flat_map(|block| block.get_instructions()).collect()
 }
 
-fn first_use<'ctx>(value: V<'ctx>) -> Option<inkwell::values::BasicValueUse<'ctx>> {
+fn first_use<'ctx>(value: V<'ctx>) -> Option<BasicValueUse<'ctx>> {
     match value {
         V::ArrayValue(value) => value.get_first_use(),
         V::IntValue(value) => value.get_first_use(),
@@ -192,6 +239,14 @@ fn first_use<'ctx>(value: V<'ctx>) -> Option<inkwell::values::BasicValueUse<'ctx
         V::StructValue(value) => value.get_first_use(),
         V::VectorValue(value) => value.get_first_use(),
         V::ScalableVectorValue(value) => value.get_first_use(),
+    }
+}
+
+/// The instruction that uses a value.
+pub(crate) fn user_of(place: BasicValueUse<'_>) -> Option<InstructionValue<'_>> {
+    match place.get_user() {
+        AnyValueEnum::InstructionValue(user) => Some(user),
+        user => V::try_from(user).ok()?.as_instruction_value(),
     }
 }
 

@@ -12,6 +12,7 @@ use wasmer_runtime_core::vm::vmcontext::{RawValue, VMContextHeader, VMFuncRef};
 use crate::LlvmCompiler;
 use crate::codegen::Codegen;
 use crate::object::{self, Contents};
+use crate::passes::Partition;
 
 /// Executable memory with linked code in it.
 pub(crate) struct Linked {
@@ -113,7 +114,7 @@ fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body<'_>], tail_call
         codegen.end(frame, None, false, &mut Vec::new()).expect("end");
         codegen.finish().expect("finish");
     }
-    let object = codegen.compile(&machine, 0).expect("LLVM compiles it");
+    let object = codegen.compile(&machine, Partition::default()).expect("LLVM compiles it");
     object::append(object.as_slice(), Contents::Functions, &mut output).expect("the object is as expected");
     compiler
         .worker()
@@ -328,6 +329,70 @@ fn a_load_behind_an_ignored_result_or_argument_stays() {
     for (caller, callee) in callers {
         let output = compile_all(&info, &[], &[caller, callee], false);
         assert!(len(&output) > len(&empty));
+    }
+}
+
+#[test]
+fn a_load_behind_one_ignored_result_of_two_stays() {
+    let (mut info, access) = info_with_memory();
+    info.types.push(TypeDef::Func(FuncType::new([ValType::I32], [ValType::I32, ValType::I32])));
+    info.functions.push(TypeIdx(1));
+    let signature = info.func_type(TypeIdx(1)).signature();
+    let store = Access { offset: 64, ..access };
+    let caller = |c: &mut Codegen<'_, '_>| {
+        let index = c.local_get(LocalIdx(0))?;
+        let mut results = Vec::new();
+        c.call(Callee::Direct(DefinedFuncIdx(1)), &signature, &[index], &mut results)?;
+        c.store(&store, Store::I32, index, results[0])?;
+        c.return_(&[])
+    };
+    let output = |second: &Body<'_>| compile_all(&info, &[], &[&caller, second], false);
+    let loads = output(&move |c| {
+        let index = c.local_get(LocalIdx(0))?;
+        let value = c.load(&access, Load::I32, index)?;
+        c.return_(&[index, value])
+    });
+    let does_not = output(&|c| {
+        let index = c.local_get(LocalIdx(0))?;
+        c.return_(&[index, index])
+    });
+    assert!(len(&loads) > len(&does_not));
+}
+
+#[test]
+fn a_loop_up_to_zero_runs_as_often_as_written() {
+    // f(x, n): i = -40 or -n; do { sum += x + i; i += 8 } while (i != 0)
+    let info = info(&[ValType::I32, ValType::I32], &[ValType::I32]);
+    for start_is_constant in [true, false] {
+        let output = compile(&info, &[Ty::I32, Ty::I32], &|c| {
+            let (x, counter, sum) = (LocalIdx(0), LocalIdx(2), LocalIdx(3));
+            let start = if start_is_constant {
+                c.constant(Const::I32(-40))?
+            } else {
+                let zero = c.constant(Const::I32(0))?;
+                let n = c.local_get(LocalIdx(1))?;
+                c.int_binary(IntBinary::Sub, Width::W32, zero, n)?
+            };
+            c.local_set(counter, start)?;
+            let mut frame = c.loop_(BlockSig { params: &[], results: &[] }, &mut [])?;
+            let mut total = c.local_get(sum)?;
+            for local in [x, counter] {
+                let value = c.local_get(local)?;
+                total = c.int_binary(IntBinary::Add, Width::W32, total, value)?;
+            }
+            c.local_set(sum, total)?;
+            let (value, step) = (c.local_get(counter)?, c.constant(Const::I32(8))?);
+            let next = c.int_binary(IntBinary::Add, Width::W32, value, step)?;
+            let next = c.local_tee(counter, next)?;
+            c.br_if(&mut frame, &[], next)?;
+            c.end(frame, Some(&[]), false, &mut Vec::new())?;
+            let total = c.local_get(sum)?;
+            c.return_(&[total])
+        });
+        let mut values = i32s(&[1000, 40]);
+        assert!(Linked::new(output).call(&mut [0; 8], &mut values));
+        // SAFETY: the function stores an `i32`.
+        assert_eq!(unsafe { values[0].i32 }, 5 * 1000 - (40 + 32 + 24 + 16 + 8));
     }
 }
 
