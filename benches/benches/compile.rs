@@ -1,11 +1,11 @@
-//! The four timings of the project's announcement, validate, hash, compile and load, for a small, a middle and a large module and each backend.
+//! Validating, hashing, compiling and loading a small, a middle and a large module with each backend, and dropping it.
 
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use wasmer_benches::subjects;
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use wasmer_benches::{engine, subjects};
 use wasmer_runtime::cache::ContentHash;
-use wasmer_runtime::{Backend, Engine, Image, Module};
+use wasmer_runtime::{Backend, Image, Module};
 
 fn compile(criterion: &mut Criterion) {
     for subject in subjects() {
@@ -14,7 +14,7 @@ fn compile(criterion: &mut Criterion) {
         group.sample_size(10).measurement_time(Duration::from_secs(3));
         group.bench_function("hash", |bencher| bencher.iter(|| ContentHash::of(wasm)));
         for backend in Backend::built() {
-            let engine = Engine::new(backend.config().expect("a built backend works here")).expect("default settings");
+            let engine = engine(backend);
             if backend == Backend::built().next().unwrap_or(backend) {
                 group.bench_function("validate", |bencher| bencher.iter(|| engine.validate(wasm)));
             }
@@ -24,13 +24,15 @@ fn compile(criterion: &mut Criterion) {
             let bytes = engine.compile(wasm, [0; 32], None).expect("the module compiles");
             let file = tempfile::NamedTempFile::new().expect("there is room for the image");
             std::fs::write(file.path(), bytes.as_bytes()).expect("there is room for the image");
-            group.bench_function(format!("load/{backend}"), |bencher| {
-                bencher.iter(|| {
-                    let file = std::fs::File::open(file.path()).expect("it was just written");
-                    let image = Image::from_file(file, None).expect("it was just written");
-                    // SAFETY: the image was just made here.
-                    unsafe { Module::from_image(&engine, image) }.expect("it was just written")
-                });
+            let load = || {
+                let file = std::fs::File::open(file.path()).expect("it was just written");
+                let image = Image::from_file(file, None).expect("it was just written");
+                // SAFETY: the image was just made here.
+                unsafe { Module::from_image(&engine, image) }.expect("it was just written")
+            };
+            group.bench_function(format!("load/{backend}"), |bencher| bencher.iter_with_large_drop(load));
+            group.bench_function(format!("drop/{backend}"), |bencher| {
+                bencher.iter_batched(load, drop, BatchSize::PerIteration);
             });
         }
         group.finish();

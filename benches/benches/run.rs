@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use wasmer_benches::{python, text, with_data};
+use wasmer_benches::{engine, python, text, with_data};
 use wasmer_runtime::wasi::{WasiCtx, WasiCtxBuilder, add_to_linker};
-use wasmer_runtime::{Backend, Caller, Engine, Linker, Module, Store, Val};
-
-fn engine(backend: Backend) -> Engine {
-    Engine::new(backend.config().expect("a built backend works here")).expect("default settings")
-}
+use wasmer_runtime::{Backend, Caller, FuncType, Linker, Module, Store, Val, ValType};
 
 /// A store and an instance, made and dropped.
 fn instantiate(criterion: &mut Criterion) {
@@ -56,8 +52,16 @@ fn instantiate(criterion: &mut Criterion) {
 
 const CALLS: &str = r#"(module
     (import "host" "nop" (func $nop (param i32) (result i32)))
+    (import "host" "untyped" (func $untyped (param i32) (result i32)))
     (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
     (func (export "trap") (unreachable))
+    (func $deep (export "deep") (param $depth i32)
+        (if (i32.eqz (local.get $depth)) (then unreachable))
+        (call $deep (i32.sub (local.get $depth) (i32.const 1))))
+    (func (export "host untyped") (param $times i32)
+        (loop
+            (drop (call $untyped (local.get $times)))
+            (br_if 0 (local.tee $times (i32.sub (local.get $times) (i32.const 1))))))
     (func (export "host") (param $times i32)
         (loop
             (drop (call $nop (local.get $times)))
@@ -69,8 +73,15 @@ fn calls(criterion: &mut Criterion) {
         let module = Module::new(&engine, &text(CALLS)).expect("the module compiles");
         let mut linker = Linker::new();
         linker.func_wrap("host", "nop", |_: Caller<'_, ()>, value: i32| value).expect("the name is new");
+        let untyped = FuncType::new([ValType::I32], [ValType::I32]);
+        linker
+            .func_new("host", "untyped", untyped, |_, params, results| {
+                results[0] = params[0].clone();
+                Ok(())
+            })
+            .expect("the name is new");
         let mut store = Store::new(&engine, ());
-        let instance = linker.instantiate(&mut store, &module).expect("the import is there");
+        let instance = linker.instantiate(&mut store, &module).expect("the imports are there");
         let mut group = criterion.benchmark_group(format!("calls/{backend}"));
         let add = instance.typed_func::<(i32, i32), i32>(&mut store, "add").expect("it has this type");
         group.bench_function("host to wasm, typed", |bencher| {
@@ -88,10 +99,18 @@ fn calls(criterion: &mut Criterion) {
         group.bench_function("wasm to host, 1000 times", |bencher| {
             bencher.iter(|| host.call(&mut store, TIMES as i32).expect("it returns"));
         });
+        let host = instance.typed_func::<i32, ()>(&mut store, "host untyped").expect("it has this type");
+        group.bench_function("wasm to host, untyped, 1000 times", |bencher| {
+            bencher.iter(|| host.call(&mut store, TIMES as i32).expect("it returns"));
+        });
         group.throughput(Throughput::Elements(1));
         let trap = instance.typed_func::<(), ()>(&mut store, "trap").expect("it has this type");
         group.bench_function("trap with backtrace", |bencher| {
             bencher.iter(|| trap.call(&mut store, ()).expect_err("it traps"));
+        });
+        let deep = instance.typed_func::<i32, ()>(&mut store, "deep").expect("it has this type");
+        group.bench_function("trap with backtrace of 1000 frames", |bencher| {
+            bencher.iter(|| deep.call(&mut store, 1000).expect_err("it traps"));
         });
         group.finish();
     }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use wasmer_runtime::{Backend, Engine};
+
 /// A module, and what to call it in reports.
 pub struct Subject {
     /// Its name.
@@ -56,4 +58,12 @@ pub fn with_data(bytes: usize) -> Vec<u8> {
     // Not zero, so that every page is in the image.
     let data = "a".repeat(bytes);
     text(&format!("(module (memory (export \"memory\") {}) (data (i32.const 0) \"{data}\"))", bytes.div_ceil(65536)))
+}
+
+/// An engine with default settings.
+///
+/// # Panics
+/// If the backend does not work on this machine.
+pub fn engine(backend: Backend) -> Engine {
+    Engine::new(backend.config().expect("a built backend works here")).expect("default settings")
 }
