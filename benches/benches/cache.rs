@@ -5,7 +5,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use wasmer_benches::{Subject, engine, subjects};
 use wasmer_runtime::cache::{Cache, CacheConfig};
-use wasmer_runtime::cached::{CachedLoader, Outcome};
+use wasmer_runtime::cached::{CachedLoader, Outcome, Recognition};
 use wasmer_runtime::{Backend, Engine};
 
 /// Threads that load the same module.
