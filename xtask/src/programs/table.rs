@@ -133,7 +133,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// What only benchmarks run, beside [`KERNELS`].
+/// What only benchmarks run, beside the kernels.
 pub(crate) const MEASURED: &[Program] = &[
     Program {
         name: "lua",
