@@ -15,7 +15,7 @@ pub const IR_NAME: &str = "llvm-ir";
 /// Bytes of wasm bodies that are compiled together: what bounds both inlining across functions and memory.
 pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// Counts changes of the pipelines: part of the fingerprint.
-pub(crate) const PIPELINE_REVISION: &str = "3";
+pub(crate) const PIPELINE_REVISION: &str = "4";
 /// The largest body, in bytes of wasm, that gets the full pipeline.
 pub(crate) const LARGE_BODY_BYTES: u64 = 256 << 10;
 

@@ -365,7 +365,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         let asm = self.ctx.create_inline_asm(
             ty,
             String::new(),
-            "=x,0".into(),
+            // A general register for integers, a vector register for everything else.
+            if value.is_int_value() { "=r,0" } else { "=x,0" }.into(),
             false,
             false,
             Some(InlineAsmDialect::ATT),

@@ -174,7 +174,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         value: V<'ctx>,
     ) -> Result<V<'ctx>> {
         let address = self.address(access, index)?;
-        let value = self.narrow(width, value)?.into_int_value();
+        // LLVM makes a fence of an operation that changes nothing and whose result nobody needs, without the access that may trap.
+        let narrow = self.narrow(width, value)?;
+        let value = self.opaque(narrow)?.into_int_value();
         let op = match op {
             AtomicRmw::Add => AtomicRMWBinOp::Add,
             AtomicRmw::Sub => AtomicRMWBinOp::Sub,

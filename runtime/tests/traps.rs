@@ -37,6 +37,30 @@ fn infinite_recursion_traps_at_any_stack_size() {
     }
 }
 
+/// Atomic operators that change nothing, with results that nobody needs, still access memory.
+#[test]
+fn atomics_without_effect_trap() {
+    const NEUTRAL: &[(&str, &str)] = &[
+        ("i32.atomic.rmw.add", "i32.const 0"),
+        ("i32.atomic.rmw.sub", "i32.const 0"),
+        ("i32.atomic.rmw.or", "i32.const 0"),
+        ("i32.atomic.rmw.and", "i32.const -1"),
+        ("i64.atomic.rmw.xor", "i64.const 0"),
+        ("i64.atomic.rmw8.or_u", "i64.const -256"),
+        ("i64.atomic.rmw16.and_u", "i64.const 65535"),
+    ];
+    for (backend, engine) in engines() {
+        for (operator, operand) in NEUTRAL {
+            let wat =
+                format!(r#"(module (memory 0) (func (export "f") (drop ({operator} (i32.const 64) ({operand})))))"#);
+            let (mut store, instance) = instantiate(&engine, &wat);
+            let result = run(&mut store, instance, "f");
+            assert!(result.is_err(), "{backend}: {operator}");
+            trap(&result, TrapCode::MemoryOutOfBounds);
+        }
+    }
+}
+
 /// A function with many locals that are all alive across a recursive call.
 fn many_locals(count: usize) -> String {
     let mut wat = String::from("(module (func $down (export \"down\") (param i64) (result i64)\n");

@@ -77,9 +77,14 @@ fn facts(out: &mut String, report: &Report) {
 /// A distance between marks of an axis so that about five of them reach `largest`: 1, 2 or 5 times a power of ten.
 fn step(largest: f64) -> f64 {
     let rough = largest / 5.0;
-    let power = 10f64.powf(rough.log10().floor());
+    let power = format!("1e{}", exponent(rough)).parse().unwrap_or(1.0);
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= rough).unwrap_or(10.0);
     step * power
+}
+
+/// The power of ten of a number's first digit. By its text, because a logarithm would make the command need `libm`, which every start then loads.
+fn exponent(number: f64) -> i32 {
+    format!("{number:e}").split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0)
 }
 
 /// The unit in which a chart is best read, and what its figures are divided by.
@@ -185,7 +190,7 @@ fn best(spreads: &[Spread]) -> f64 {
 
 /// A number of an axis, with as many decimals as its steps have.
 fn mark_label(value: f64, step: f64) -> String {
-    let decimals = (-step.log10().floor()).max(0.0) as usize;
+    let decimals = usize::try_from(-exponent(step)).unwrap_or(0);
     format!("{value:.decimals$}")
 }
 
