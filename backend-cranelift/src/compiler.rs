@@ -208,10 +208,6 @@ impl Compiler for Cranelift {
         }
     }
 
-    fn batch_bytes(&self) -> usize {
-        1
-    }
-
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(CraneliftWorker {
             compiler: self,

@@ -45,6 +45,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         if !memories.iter().all(is_simple) {
             return Ok(false);
         }
+        self.locate();
         let len = self.cast(Op::ZExt, len, self.t.i64)?;
         let starts = if call == Libcall::MemoryCopy { &[first, second][..] } else { &[first] };
         let mut blocks = Vec::with_capacity(starts.len());

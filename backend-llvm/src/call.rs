@@ -117,6 +117,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         fixed: Fixed<'ctx>,
         args: &[V<'ctx>],
     ) -> Result<CallSiteValue<'ctx>> {
+        self.locate();
         let all = self.outgoing(abi, fixed, args)?;
         let call = match target {
             Target::Function(index) => {
@@ -159,6 +160,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         signature: &Signature,
         args: &[V<'ctx>],
     ) -> Result<()> {
+        self.locate();
         let (target, vmctx) = self.resolve(callee)?;
         let abi = self.abi(signature);
         // The callee has our result types, so it needs a buffer if we were given one.
@@ -339,6 +341,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         operand_types: &[Ty],
         operands: &[V<'ctx>],
     ) -> Result<Option<V<'ctx>>> {
+        self.locate();
         let vmctx = self.f().vmctx;
         let table = self.load_constant_ptr(vmctx, VMCTX_LIBCALLS)?;
         let entry = self.load_constant_ptr(table, call.table_offset())?;

@@ -50,6 +50,8 @@ pub(crate) struct Codegen<'ctx, 'm> {
     debug: DebugInfo<'ctx>,
     // The function at hand.
     pub(crate) offset: u32,
+    /// The offset of the builder's debug location.
+    located: Option<u32>,
     pub(crate) current: Option<Current<'ctx>>,
 }
 
@@ -157,6 +159,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             declared: HashMap::new(),
             debug,
             offset: 0,
+            located: None,
             current: None,
             module,
         }
@@ -242,6 +245,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.current =
             Some(Current { function, abi, is_uniform: false, vmctx, entry, locals: Vec::new(), scope, buffers });
         self.set_offset(offset);
+        self.locate();
     }
 
     /// A new block at the end of the function.
@@ -304,8 +308,23 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.body_frame(signature)
     }
 
+    /// Ends a function's debug locations.
+    pub(crate) fn unset_location(&mut self) {
+        self.located = None;
+        self.b.unset_current_debug_location();
+    }
+
     fn set_wasm_offset(&mut self, offset: u32) {
         self.offset = offset;
+    }
+
+    /// Gives the instructions that follow the wasm offset of the operator at hand. Needed before what may fault and before calls: others keep the
+    /// one before, so that a load that is folded into its use has its own.
+    pub(crate) fn locate(&mut self) {
+        let offset = self.offset;
+        if self.located.replace(offset) == Some(offset) {
+            return;
+        }
         let line = offset.saturating_add(LINE_OF_OFFSET_ZERO);
         let scope = self.f().scope.as_debug_info_scope();
         self.b.set_current_debug_location(self.debug.builder.create_debug_location(self.ctx, line, 0, scope, None));
@@ -355,7 +374,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
                 self.b.build_unreachable().built()?;
             }
         }
-        self.b.unset_current_debug_location();
+        self.unset_location();
         self.current = None;
         Ok(())
     }

@@ -12,7 +12,7 @@ use wasmer_runtime_core::types::DefinedFuncIdx;
 use wasmparser::{FunctionBody, Operator};
 
 use crate::codegen::Codegen;
-use crate::description::{self, BATCH_BYTES};
+use crate::description;
 use crate::intrinsics::internal;
 use crate::object::{self, Contents};
 use crate::passes::{CODEGEN_LEVEL, Partition};
@@ -49,6 +49,8 @@ fn keep_accesses_in_place() {
             c"-instcombine-code-sinking=0",
             c"-disable-machine-sink",
             c"-x86-cmov-converter-force-mem-operand=0",
+            c"-disable-post-ra",
+            c"-experimental-debug-variable-locations=false",
         ]
         .map(CStr::as_ptr);
         // SAFETY: the arguments are strings that live as long as the call; `Once` keeps other threads of ours out.
@@ -107,8 +109,8 @@ impl Compiler for LlvmCompiler {
         description::fingerprint(key);
     }
 
-    fn batch_bytes(&self) -> usize {
-        BATCH_BYTES
+    fn batch_bytes(&self, module: &ModuleInfo) -> usize {
+        description::batch_bytes(module.code_bytes())
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {
@@ -139,7 +141,14 @@ impl LlvmWorker<'_> {
 struct Filled<'ctx, 'm> {
     codegen: Codegen<'ctx, 'm>,
     functions: Vec<DefinedFuncIdx>,
-    partition: Partition,
+    /// Bytes of the largest of them.
+    largest: u64,
+}
+
+impl Filled<'_, '_> {
+    fn partition(&self) -> Partition {
+        Partition::Functions { module: self.codegen.info.code_bytes(), largest: self.largest }
+    }
 }
 
 /// Translates the functions of a batch.
@@ -151,10 +160,10 @@ fn fill<'ctx, 'm>(
     let codegen = Codegen::new(ctx, batch.module, machine);
     codegen.module.set_inline_assembly(RUNTIME);
     let mut translator = FuncTranslator::new();
-    let mut filled = Filled { codegen, functions: Vec::new(), partition: Partition::default() };
+    let mut filled = Filled { codegen, functions: Vec::new(), largest: 0 };
     for input in &mut *batch.functions {
         let range = input.body.range();
-        filled.partition.add(range.end - range.start);
+        filled.largest = filled.largest.max(range.end - range.start);
         filled.functions.push(input.index);
         filled.codegen.start(input.index, range.start as u32, makes_tail_calls(&input.body));
         translator.translate(batch.module, input, &mut filled.codegen)?;
@@ -166,18 +175,21 @@ impl Worker for LlvmWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         let machine = self.machine()?;
         let ctx = Context::create();
-        let Filled { mut codegen, functions, partition } = fill(&ctx, machine, batch)?;
-        if functions.is_empty() {
+        let mut filled = fill(&ctx, machine, batch)?;
+        if filled.functions.is_empty() {
             return Ok(());
         }
-        let object = codegen.compile(machine, partition)?;
+        let partition = filled.partition();
+        let object = filled.codegen.compile(machine, partition)?;
         object::append(object.as_slice(), Contents::Functions, output)
     }
 
     fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {
         let machine = self.machine()?;
         let ctx = Context::create();
-        let Filled { mut codegen, functions, partition } = fill(&ctx, machine, batch)?;
+        let filled = fill(&ctx, machine, batch)?;
+        let partition = filled.partition();
+        let Filled { mut codegen, functions, .. } = filled;
         match request.stage {
             IrStage::Translated => codegen.close(),
             IrStage::Optimized => codegen.optimize(machine, partition)?,
@@ -203,7 +215,7 @@ impl Worker for LlvmWorker<'_> {
         let ctx = Context::create();
         let mut codegen = Codegen::new(&ctx, module, machine);
         codegen.trampoline(*trampoline)?;
-        let object = codegen.compile(machine, Partition::default())?;
+        let object = codegen.compile(machine, Partition::Trampoline)?;
         object::append(object.as_slice(), Contents::Trampoline(*trampoline), output)
     }
 }

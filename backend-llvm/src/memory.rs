@@ -24,6 +24,7 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// The checked address of an access. If it always traps, code goes on in a block that nothing reaches.
     pub(crate) fn address(&mut self, access: &Access, index: V<'ctx>) -> Result<PointerValue<'ctx>> {
+        self.locate();
         if let Some(bytes) = access.aligned_to {
             let place = self.bin(Op::Add, index, self.const_like(index, access.offset))?;
             let low = self.bin(Op::And, place, self.const_like(index, bytes as u64 - 1))?;

@@ -10,9 +10,10 @@
 //! * Loops that count up to zero, see [`crate::loops`].
 //!
 //! **Pipeline.** It adapts to the partition ([`Partition`]):
-//! * `default<O3>` with all vectorisers, for modules that are one small partition.
-//! * [`LEAN`] for full partitions, which only large modules have: each step of `default<O3>` that pays on code that was optimised when it became wasm,
+//! * `default<O3>` with all vectorisers, for small modules.
+//! * [`LEAN`] for modules of more than [`LEAN_MODULE_BYTES`]: each step of `default<O3>` that pays on code that was optimised when it became wasm,
 //!   once; only small functions are inlined. Half of the time and of the machine code.
+//! * [`LINEAR`] for trampolines, which have no branches.
 //! * `default<O1>` where a function has more than [`LARGE_BODY_BYTES`] of wasm (about 100,000 operators): its time and memory stay linear.
 
 use inkwell::OptimizationLevel;
@@ -27,7 +28,7 @@ use inkwell::values::{
 use wasmer_runtime_core::translate::codegen::Result;
 
 use crate::codegen::{Codegen, V};
-use crate::description::{BATCH_BYTES, LARGE_BODY_BYTES};
+use crate::description::{LARGE_BODY_BYTES, LEAN_MODULE_BYTES};
 use crate::intrinsics::{Built, internal};
 
 /// The code generator's effort.
@@ -35,6 +36,7 @@ pub(crate) const CODEGEN_LEVEL: OptimizationLevel = OptimizationLevel::Aggressiv
 
 const FULL: &str = "default<O3>";
 const LARGE: &str = "default<O1>";
+const LINEAR: &str = "function(early-cse)";
 const LEAN: &str = "cgscc(inline),function<eager-inv>(loop-mssa(loop-rotate,licm<allowspeculation>),\
     loop(loop-idiom,indvars,loop-deletion,loop-unroll-full),gvn,sccp,bdce,jump-threading,correlated-propagation,\
     instcombine<max-iterations=1;no-verify-fixpoint>,dse,loop-mssa(licm<allowspeculation>),adce,\
@@ -49,28 +51,26 @@ const TO_SSA: &str = "function(sroa)";
 const SIMPLIFY: &str = "function(simplifycfg,instcombine<no-verify-fixpoint>,early-cse,simplifycfg,adce)";
 
 /// What the pipeline adapts to: sizes in bytes of wasm.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Partition {
-    /// Of all functions.
-    bytes: u64,
-    /// Of the largest function.
-    largest: u64,
+#[derive(Clone, Copy)]
+pub(crate) enum Partition {
+    /// Functions.
+    Functions {
+        /// Of all functions of the module.
+        module: usize,
+        /// Of the largest function of the partition.
+        largest: u64,
+    },
+    /// A trampoline.
+    Trampoline,
 }
 
 impl Partition {
-    /// Counts a function of this size.
-    pub(crate) fn add(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        self.largest = self.largest.max(bytes);
-    }
-
     fn pipeline(self) -> &'static str {
-        if self.largest > LARGE_BODY_BYTES {
-            LARGE
-        } else if self.bytes >= BATCH_BYTES as u64 {
-            LEAN
-        } else {
-            FULL
+        match self {
+            Self::Trampoline => LINEAR,
+            Self::Functions { largest, .. } if largest > LARGE_BODY_BYTES => LARGE,
+            Self::Functions { module, .. } if module > LEAN_MODULE_BYTES => LEAN,
+            Self::Functions { .. } => FULL,
         }
     }
 }

@@ -101,7 +101,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     }
 
     fn finish_trampoline(&mut self) {
-        self.b.unset_current_debug_location();
+        self.unset_location();
         self.current = None;
     }
 }

@@ -112,10 +112,6 @@ impl Compiler for Singlepass {
         }
     }
 
-    fn batch_bytes(&self) -> usize {
-        1
-    }
-
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(SinglepassWorker { codegen: Codegen::new(self.cpu), translator: FuncTranslator::new() })
     }

@@ -95,7 +95,7 @@ pub fn compile_image(
     let backend = compiler.id();
     let shared = SharedTrampolines::new(&info);
     let total = functions.len();
-    let mut jobs = function_jobs(functions, compiler.batch_bytes());
+    let mut jobs = function_jobs(functions, compiler.batch_bytes(&info));
     jobs.extend(shared.needed(&info).chunks(JOB_TRAMPOLINES).map(|chunk| Job::Trampolines(chunk.to_vec())));
     let run = Run { info: &info, compiler, by: backend.name, progress, total, done: AtomicUsize::new(0) };
     let outputs = run.all(jobs, options.threads)?;
@@ -113,7 +113,7 @@ pub fn emit_ir(
     let Translation { info, functions } = translate_module(wasm, features)?;
     let mut text = String::new();
     let mut worker = compiler.worker();
-    for job in function_jobs(functions, compiler.batch_bytes()) {
+    for job in function_jobs(functions, compiler.batch_bytes(&info)) {
         let Job::Functions(functions) = job else { continue };
         if functions.iter().any(|function| request.wants(info.func_index(function.index))) {
             let batch = &mut Batch { module: &info, functions: &mut functions.into_iter() };

@@ -79,8 +79,11 @@ pub trait Compiler: Send + Sync {
     fn id(&self) -> BackendId;
     /// Every setting that can change the bytes, CPU features included.
     fn fingerprint(&self, key: &mut KeyHasher);
-    /// How many function bodies (in bytes of wasm) make a batch; 1 means every function is one.
-    fn batch_bytes(&self) -> usize;
+    /// How many function bodies (in bytes of wasm) of this module make a batch; 1 means every function is one.
+    fn batch_bytes(&self, module: &ModuleInfo) -> usize {
+        let _ = module;
+        1
+    }
     /// Per-thread state.
     fn worker(&self) -> Box<dyn Worker + '_>;
     /// The name of the intermediate form that [`Worker::emit_ir`] writes, if the compiler has one.

@@ -216,6 +216,11 @@ pub struct DataSegment {
 }
 
 impl ModuleInfo {
+    /// Bytes of all bodies.
+    pub fn code_bytes(&self) -> usize {
+        self.bodies.iter().map(Range::len).sum()
+    }
+
     /// Fills [`ModuleInfo::resolved`]. The module translation does it; whoever puts a module together by other means has
     /// to call it before functions are translated.
     pub fn resolve(&mut self) {

@@ -13,6 +13,10 @@ use wasmer_runtime::{
     Trampoline, WasmFeatures, Worker,
 };
 
+/// In the place of the C library's too, of which LLVM asks for a seventh of its time when two threads compile.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A worker whose parent was killed would go on for nobody.
     // SAFETY: only sets an attribute of this process.
@@ -108,8 +112,8 @@ impl Compiler for Announcing {
         self.0.fingerprint(key);
     }
 
-    fn batch_bytes(&self) -> usize {
-        self.0.batch_bytes()
+    fn batch_bytes(&self, module: &ModuleInfo) -> usize {
+        self.0.batch_bytes(module)
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {

@@ -121,7 +121,7 @@ impl ModuleSummary {
             exports: exports.collect(),
             defined_functions: info.defined_functions(),
             imported_functions: info.imported_functions as usize,
-            code_bytes: info.bodies.iter().map(|body| body.len()).sum(),
+            code_bytes: info.code_bytes(),
             data_segments: info.data.len(),
             data_bytes: info.data.iter().map(|segment| segment.range.len()).sum(),
             functions: functions(&info),

@@ -22,10 +22,6 @@ impl Compiler for Fake {
 
     fn fingerprint(&self, _: &mut KeyHasher) {}
 
-    fn batch_bytes(&self) -> usize {
-        1
-    }
-
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(Self)
     }
