@@ -85,11 +85,11 @@ impl Memory {
         Ok(Self::on(reservation, ty, &sizes, None))
     }
 
-    /// A memory with initial contents, mapped copy-on-write. `pool` keeps memories of this type with these contents.
-    pub fn with_contents(
+    /// A memory with initial contents, mapped copy-on-write from `file`, which is asked for only if there are any. `pool` keeps memories of this type with these contents.
+    pub fn with_contents<'file>(
         ty: &MemoryType,
         limit_bytes: Option<u64>,
-        file: BorrowedFd<'_>,
+        file: impl Fn() -> io::Result<BorrowedFd<'file>>,
         extents: impl Iterator<Item = MemoryExtent>,
         pool: &Arc<MemoryPool>,
     ) -> io::Result<Self> {
@@ -110,12 +110,16 @@ impl Memory {
         Self { vm, ty: *ty, bytes_max: sizes.max, growth: Mutex::new(()), reservation, pool }
     }
 
-    fn map(&self, file: BorrowedFd<'_>, extents: impl Iterator<Item = MemoryExtent>) -> io::Result<()> {
+    fn map<'file>(
+        &self,
+        file: impl Fn() -> io::Result<BorrowedFd<'file>>,
+        extents: impl Iterator<Item = MemoryExtent>,
+    ) -> io::Result<()> {
         let committed = round_up(self.len_bytes()).unwrap_or(0) as u64;
         for extent in extents {
             let end = extent.guest_offset.checked_add(extent.len).filter(|end| *end <= committed);
             let end = end.ok_or(io::ErrorKind::InvalidData)?;
-            self.reservation.map_file(extent.guest_offset as usize..end as usize, file, extent.file_offset)?;
+            self.reservation.map_file(extent.guest_offset as usize..end as usize, file()?, extent.file_offset)?;
         }
         Ok(())
     }
