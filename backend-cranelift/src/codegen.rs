@@ -166,10 +166,10 @@ impl<'a> Codegen<'a> {
     }
 
     /// Flags of an access that traps with `code` when it faults, and may be unaligned.
-    pub(crate) fn faulting(&mut self, region: Region, code: TrapCode) -> MemFlagsData {
+    pub(crate) fn faulting(&mut self, region: Region, code: ClifTrap) -> MemFlagsData {
         let region = self.region(region);
         MemFlagsData::new()
-            .with_trap_code(Some(clif_trap(code)))
+            .with_trap_code(Some(code))
             .with_endianness(Endianness::Little)
             .with_alias_region(Some(region))
     }

@@ -10,6 +10,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
 
 use crate::compiler::NAME;
+use crate::memory::FAULT_IN_MEMORY;
 use crate::place::{STEP_BYTES, place};
 
 /// What stands between functions: a trap, should anything ever jump there.
@@ -34,7 +35,7 @@ pub(crate) fn append(context: &Context, symbol: Symbol, output: &mut Output) -> 
     for reloc in buffer.relocs() {
         output.relocs.push(relocation(reloc, symbol, &context.func, start)?);
     }
-    for trap in buffer.traps() {
+    for trap in buffer.traps().iter().filter(|trap| trap.code != FAULT_IN_MEMORY) {
         let code = trap_code(trap.code).ok_or_else(|| internal(symbol, "a trap without a known code"))?;
         output.traps.push(TrapSite { offset: start + trap.offset, code });
     }
@@ -71,7 +72,6 @@ fn relocation(reloc: &FinalizedMachReloc, symbol: Symbol, func: &Function, start
 fn trap_code(code: CraneliftTrap) -> Option<TrapCode> {
     match code {
         CraneliftTrap::STACK_OVERFLOW => Some(TrapCode::StackOverflow),
-        CraneliftTrap::HEAP_OUT_OF_BOUNDS => Some(TrapCode::MemoryOutOfBounds),
         CraneliftTrap::INTEGER_OVERFLOW => Some(TrapCode::IntegerOverflow),
         CraneliftTrap::INTEGER_DIVISION_BY_ZERO => Some(TrapCode::IntegerDivideByZero),
         CraneliftTrap::BAD_CONVERSION_TO_INTEGER => Some(TrapCode::InvalidConversionToInteger),

@@ -389,8 +389,8 @@ impl Codegen {
     /// The instruction that follows does the folded load, if there is one.
     #[inline]
     pub(crate) fn mark_folded(&mut self) {
-        if let Some(Folded { offset: Some(offset), .. }) = self.folded {
-            self.traps_at(TrapCode::MemoryOutOfBounds, offset);
+        if let Some(Folded { offset: Some(offset), place }) = self.folded {
+            self.accesses_at(&place, offset);
         }
     }
 
