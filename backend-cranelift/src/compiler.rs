@@ -9,7 +9,8 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Symbol, Trampoline, Worker,
+    Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, NO_WASM_OFFSET, Output, Symbol,
+    Trampoline, Worker,
 };
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
@@ -257,14 +258,14 @@ impl CraneliftWorker<'_> {
         }
     }
 
-    /// Compiles the function in the context and appends it to `output`.
-    fn compile(&mut self, symbol: Symbol, output: &mut Output) -> Result<(), CompileError> {
+    /// Compiles the function in the context, which starts at `wasm_offset`, and appends it to `output`.
+    fn compile(&mut self, symbol: Symbol, wasm_offset: u32, output: &mut Output) -> Result<(), CompileError> {
         let isa = &*self.compiler.isa;
         if let Err(error) = self.context.compile(isa, &mut ControlPlane::default()) {
             let error = error.inner;
             return Err(compile_error(error, symbol));
         }
-        emit::append(&self.context, symbol, output)
+        emit::append(&self.context, symbol, wasm_offset, output)
     }
 }
 
@@ -280,9 +281,9 @@ fn compile_error(error: CodegenError, symbol: Symbol) -> CompileError {
 impl Worker for CraneliftWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         for input in &mut *batch.functions {
-            let index = input.index;
+            let (index, wasm_offset) = (input.index, input.body.range().start as u32);
             self.translate(batch.module, input)?;
-            self.compile(Symbol::Function(index), output)?;
+            self.compile(Symbol::Function(index), wasm_offset, output)?;
         }
         Ok(())
     }
@@ -295,7 +296,7 @@ impl Worker for CraneliftWorker<'_> {
     ) -> Result<(), CompileError> {
         self.context.clear();
         trampoline::build(module, *trampoline, &*self.compiler.isa, &mut self.context.func, &mut self.builder);
-        self.compile(Symbol::Trampoline(*trampoline), output)
+        self.compile(Symbol::Trampoline(*trampoline), NO_WASM_OFFSET, output)
     }
 
     fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {

@@ -159,7 +159,7 @@ impl Worker for SinglepassWorker {
         codegen.set_module(batch.module);
         codegen.append_to(output, |codegen| {
             for input in &mut *batch.functions {
-                codegen.start_function(input.index);
+                codegen.start_function(input.index, input.body.range().start as u32);
                 glance(&mut codegen.scan, batch.module, &input);
                 translator.translate(batch.module, input, codegen)?;
             }
