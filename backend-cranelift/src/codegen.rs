@@ -17,9 +17,9 @@ use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
-use crate::compiler::Target;
 use crate::control::Frame;
 use crate::memory::Region;
+use crate::target::Target;
 use crate::{call, control, convert, float, int, memory, simd};
 
 /// The type in which vectors cross block, call and local boundaries; in between they have the type of their last operator.
