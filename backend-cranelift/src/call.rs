@@ -15,7 +15,7 @@ use wasmer_runtime_core::vm::layout::{
     VMTABLE_BASE, VMTABLE_LEN,
 };
 
-use crate::codegen::{Codegen, clif_type, wasm_signature};
+use crate::codegen::{Codegen, clif_trap, clif_type, wasm_signature};
 use crate::memory::Region;
 
 /// What a call instruction needs.
@@ -154,7 +154,7 @@ fn table_element(cg: &mut Codegen<'_>, table: &TableRef, index: Value) -> Value 
     let address = cg.ins().iadd(base, scaled);
     let null = cg.ins().iconst(types::I64, 0);
     let address = cg.ins().select_spectre_guard(beyond, null, address);
-    let flags = cg.faulting(Region::TableElements(table.index), TrapCode::UndefinedElement).with_aligned();
+    let flags = cg.faulting(Region::TableElements(table.index), clif_trap(TrapCode::UndefinedElement)).with_aligned();
     cg.ins().load(types::I64, flags, address, 0)
 }
 
@@ -165,7 +165,7 @@ fn typed_reference(cg: &mut Codegen<'_>, type_index: TypeIdx, reference: Value) 
     let callee = cg.builder.append_block_param(found, types::I64);
     cg.builder.set_cold_block(slow);
     // Null faults here, within the first page.
-    let flags = cg.faulting(Region::Constant, TrapCode::NullFunctionReference).with_readonly();
+    let flags = cg.faulting(Region::Constant, clif_trap(TrapCode::NullFunctionReference)).with_readonly();
     let id = cg.ins().load(types::I32, flags, reference, VMFUNCREF_TYPE_ID);
     // Our ABI's number is zero, so ids of our functions are the small ones.
     let ours = cg.ins().icmp_imm_u(IntCC::UnsignedLessThan, id, 1 << TYPE_ID_ABI_SHIFT);

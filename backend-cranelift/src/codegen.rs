@@ -17,9 +17,9 @@ use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
-use crate::compiler::Target;
 use crate::control::Frame;
 use crate::memory::Region;
+use crate::target::Target;
 use crate::{call, control, convert, float, int, memory, simd};
 
 /// The type in which vectors cross block, call and local boundaries; in between they have the type of their last operator.
@@ -166,10 +166,10 @@ impl<'a> Codegen<'a> {
     }
 
     /// Flags of an access that traps with `code` when it faults, and may be unaligned.
-    pub(crate) fn faulting(&mut self, region: Region, code: TrapCode) -> MemFlagsData {
+    pub(crate) fn faulting(&mut self, region: Region, code: ClifTrap) -> MemFlagsData {
         let region = self.region(region);
         MemFlagsData::new()
-            .with_trap_code(Some(clif_trap(code)))
+            .with_trap_code(Some(code))
             .with_endianness(Endianness::Little)
             .with_alias_region(Some(region))
     }

@@ -1,6 +1,7 @@
 //! The compiler's settings, its identity, and its per-thread worker.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{UserFuncName, Value};
@@ -9,20 +10,22 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Symbol, Trampoline, Worker,
+    Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, NO_WASM_OFFSET, Output, Symbol,
+    Trampoline, Worker,
 };
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
 use crate::codegen::{Codegen, Scratch};
 use crate::control::Frame;
+use crate::target::{HostFeatures, Target};
 use crate::{emit, trampoline};
 
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "cranelift";
 
 /// Counts our own changes to the emitted code: part of every cache key.
-const REVISION: u32 = 3;
+const REVISION: u32 = 4;
 
 /// How much Cranelift's middle end does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,23 +102,36 @@ impl Builder {
 
     /// The compiler, or why this machine or setting will not do.
     pub fn build(self) -> Result<Cranelift, CompileError> {
-        let flags = self.flags().map_err(setting_error)?;
-        let infer = self.cpu == Cpu::Host;
-        let mut isa = cranelift_native::builder_with_options(infer).map_err(setting_error)?;
-        if let Cpu::Named(name) = &self.cpu {
-            isa.enable(name).map_err(|error| setting_error(format!("cpu `{name}`: {error}")))?;
-            // Cranelift's presets name AVX2 without AVX, which is what decides about the encodings.
-            if matches!(name.as_str(), "x86-64-v3" | "x86-64-v4") {
-                isa.enable("has_avx").map_err(setting_error)?;
+        match self.cpu {
+            Cpu::Host => Cranelift::for_host(self, HostFeatures::detect()?),
+            Cpu::Named(_) => {
+                let isa = self.isa().map_err(setting_error)?;
+                let target = Target::of(&*isa)?;
+                Ok(Cranelift { settings: self, features: HostFeatures::default(), isa: isa.into(), target })
             }
         }
-        let isa = isa.finish(flags).map_err(setting_error)?;
-        let target = Target::of(&*isa)?;
-        Ok(Cranelift { isa, target })
     }
 
-    fn flags(&self) -> settings::SetResult<settings::Flags> {
+    /// Cranelift's description of the target.
+    fn isa(&self) -> Result<OwnedTargetIsa, String> {
+        let infer = self.cpu == Cpu::Host;
+        let mut isa = cranelift_native::builder_with_options(infer)?;
+        if let Cpu::Named(name) = &self.cpu {
+            isa.enable(name).map_err(|error| format!("cpu `{name}`: {error}"))?;
+            // Cranelift's presets name AVX2 without AVX, which is what decides about the encodings.
+            if matches!(name.as_str(), "x86-64-v3" | "x86-64-v4") {
+                isa.enable("has_avx").map_err(|error| error.to_string())?;
+            }
+        }
         let mut flags = settings::builder();
+        for (name, value) in self.flags().into_iter().chain([self.verifier()]) {
+            flags.set(name, value).map_err(|error| format!("`{name}`: {error}"))?;
+        }
+        isa.finish(settings::Flags::new(flags)).map_err(|error| error.to_string())
+    }
+
+    /// Names and values of what is set that may change the code.
+    fn flags(&self) -> [(&'static str, &'static str); 12] {
         let opt_level = match self.opt_level {
             OptLevel::None => "none",
             OptLevel::Speed => "speed",
@@ -125,58 +141,43 @@ impl Builder {
             Regalloc::Backtracking => "backtracking",
             Regalloc::SinglePass => "single_pass",
         };
-        let verify = self.verify.unwrap_or(cfg!(debug_assertions));
-        flags.set("opt_level", opt_level)?;
-        flags.set("regalloc_algorithm", regalloc)?;
-        for (name, value) in [
-            ("enable_alias_analysis", true),
-            ("enable_llvm_abi_extensions", false),
+        [
+            ("opt_level", opt_level),
+            ("regalloc_algorithm", regalloc),
+            ("enable_alias_analysis", "true"),
+            ("enable_llvm_abi_extensions", "false"),
             // Results beyond the registers go to an area that the caller provides.
-            ("enable_multi_ret_implicit_sret", true),
-            ("enable_nan_canonicalization", self.canonical_nans),
-            ("enable_probestack", true),
-            ("enable_verifier", verify),
-            ("is_pic", false),
+            ("enable_multi_ret_implicit_sret", "true"),
+            ("enable_nan_canonicalization", if self.canonical_nans { "true" } else { "false" }),
+            ("enable_probestack", "true"),
+            ("probestack_strategy", "inline"),
+            ("is_pic", "false"),
             // Where blocks are: for the place of the function, see `place`.
-            ("machine_code_cfg_info", true),
+            ("machine_code_cfg_info", "true"),
             // Backtraces and traps walk the frame pointers; no unwinder is involved.
-            ("preserve_frame_pointers", true),
-            ("unwind_info", false),
-        ] {
-            flags.set(name, if value { "true" } else { "false" })?;
-        }
-        flags.set("probestack_strategy", "inline")?;
-        Ok(settings::Flags::new(flags))
+            ("preserve_frame_pointers", "true"),
+            ("unwind_info", "false"),
+        ]
+    }
+
+    /// Verification finds bugs; it never changes the code.
+    fn verifier(&self) -> (&'static str, &'static str) {
+        let verify = self.verify.unwrap_or(cfg!(debug_assertions));
+        ("enable_verifier", if verify { "true" } else { "false" })
     }
 }
 
-fn setting_error(error: impl std::fmt::Display) -> CompileError {
+pub(crate) fn setting_error(error: impl std::fmt::Display) -> CompileError {
     CompileError::Limit(format!("{NAME}: {error}"))
-}
-
-/// What the code generator asks about the target.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target {
-    /// Whether x86-64's own vector operators may be used.
-    pub(crate) x86: bool,
-    /// Whether a fused multiply-add is one instruction.
-    pub(crate) fma: bool,
-}
-
-impl Target {
-    fn of(isa: &dyn TargetIsa) -> Result<Self, CompileError> {
-        let has = |name: &str| isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool().unwrap_or(false));
-        let x86 = isa.name() == "x64";
-        if x86 && !(has("has_ssse3") && has("has_sse41")) {
-            return Err(setting_error("the processor lacks SSE4.1, which is the least that this compiler works with"));
-        }
-        Ok(Self { x86, fma: !x86 || (has("has_avx") && has("has_fma")) })
-    }
 }
 
 /// The compiler. Immutable; any number of threads may take workers from it.
 pub struct Cranelift {
-    isa: OwnedTargetIsa,
+    settings: Builder,
+    /// The host's, if code is made for it.
+    features: HostFeatures,
+    /// Made when something is compiled: a cached start has no use for it.
+    isa: OnceLock<OwnedTargetIsa>,
     target: Target,
 }
 
@@ -190,6 +191,17 @@ impl Cranelift {
     pub fn builder() -> Builder {
         Builder::default()
     }
+
+    /// A compiler for this machine.
+    pub(crate) fn for_host(settings: Builder, features: HostFeatures) -> Result<Self, CompileError> {
+        let target = features.target()?;
+        Ok(Self { settings, features, isa: OnceLock::new(), target })
+    }
+
+    pub(crate) fn isa(&self) -> &dyn TargetIsa {
+        // None of what can be wrong here comes from the user: a processor's name was tried when the compiler was made.
+        &**self.isa.get_or_init(|| self.settings.isa().expect("the settings are Cranelift's, and so are the features"))
+    }
 }
 
 impl Compiler for Cranelift {
@@ -199,12 +211,13 @@ impl Compiler for Cranelift {
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {
-        key.setting("triple", self.isa.triple().to_string());
-        for flag in self.isa.flags().iter().chain(self.isa.isa_flags()) {
-            // Verification finds bugs; it never changes the code.
-            if flag.name != "enable_verifier" {
-                key.setting(flag.name, flag.value_string());
-            }
+        // What is not set is as this version of Cranelift has it.
+        for (name, value) in self.settings.flags() {
+            key.setting(name, value);
+        }
+        match &self.settings.cpu {
+            Cpu::Host => self.features.iter().for_each(|feature| key.setting(feature, "true")),
+            Cpu::Named(name) => key.setting("cpu", name),
         }
     }
 
@@ -242,7 +255,7 @@ impl CraneliftWorker<'_> {
         let mut codegen = Codegen::new(func, &mut self.builder, module, target, &mut self.scratch);
         match self.translator.translate(module, input, &mut codegen) {
             Ok(()) => {
-                codegen.finalize(self.compiler.isa.frontend_config());
+                codegen.finalize(self.compiler.isa().frontend_config());
                 Ok(())
             }
             Err(error) => {
@@ -253,14 +266,14 @@ impl CraneliftWorker<'_> {
         }
     }
 
-    /// Compiles the function in the context and appends it to `output`.
-    fn compile(&mut self, symbol: Symbol, output: &mut Output) -> Result<(), CompileError> {
-        let isa = &*self.compiler.isa;
+    /// Compiles the function in the context, which starts at `wasm_offset`, and appends it to `output`.
+    fn compile(&mut self, symbol: Symbol, wasm_offset: u32, output: &mut Output) -> Result<(), CompileError> {
+        let isa = self.compiler.isa();
         if let Err(error) = self.context.compile(isa, &mut ControlPlane::default()) {
             let error = error.inner;
             return Err(compile_error(error, symbol));
         }
-        emit::append(&self.context, symbol, output)
+        emit::append(&self.context, symbol, wasm_offset, output)
     }
 }
 
@@ -276,9 +289,9 @@ fn compile_error(error: CodegenError, symbol: Symbol) -> CompileError {
 impl Worker for CraneliftWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         for input in &mut *batch.functions {
-            let index = input.index;
+            let (index, wasm_offset) = (input.index, input.body.range().start as u32);
             self.translate(batch.module, input)?;
-            self.compile(Symbol::Function(index), output)?;
+            self.compile(Symbol::Function(index), wasm_offset, output)?;
         }
         Ok(())
     }
@@ -290,8 +303,8 @@ impl Worker for CraneliftWorker<'_> {
         output: &mut Output,
     ) -> Result<(), CompileError> {
         self.context.clear();
-        trampoline::build(module, *trampoline, &*self.compiler.isa, &mut self.context.func, &mut self.builder);
-        self.compile(Symbol::Trampoline(*trampoline), output)
+        trampoline::build(module, *trampoline, self.compiler.isa(), &mut self.context.func, &mut self.builder);
+        self.compile(Symbol::Trampoline(*trampoline), NO_WASM_OFFSET, output)
     }
 
     fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {
@@ -302,7 +315,7 @@ impl Worker for CraneliftWorker<'_> {
             }
             self.translate(batch.module, input)?;
             if request.stage == IrStage::Optimized {
-                let optimized = self.context.optimize(&*self.compiler.isa, &mut ControlPlane::default());
+                let optimized = self.context.optimize(self.compiler.isa(), &mut ControlPlane::default());
                 optimized.map_err(|error| compile_error(error, symbol))?;
             }
             text.push_str(&batch.module.heading(index));

@@ -10,13 +10,19 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
 
 use crate::compiler::NAME;
+use crate::memory::FAULT_IN_MEMORY;
 use crate::place::{STEP_BYTES, place};
 
 /// What stands between functions: a trap, should anything ever jump there.
 const PADDING: u8 = 0xcc;
 
-/// Appends the function that `context` compiled.
-pub(crate) fn append(context: &Context, symbol: Symbol, output: &mut Output) -> Result<(), CompileError> {
+/// Appends the function that `context` compiled, whose code starts at `wasm_offset` of the module.
+pub(crate) fn append(
+    context: &Context,
+    symbol: Symbol,
+    wasm_offset: u32,
+    output: &mut Output,
+) -> Result<(), CompileError> {
     let Some(code) = context.compiled_code() else {
         return Err(internal(symbol, "nothing was compiled"));
     };
@@ -34,10 +40,12 @@ pub(crate) fn append(context: &Context, symbol: Symbol, output: &mut Output) -> 
     for reloc in buffer.relocs() {
         output.relocs.push(relocation(reloc, symbol, &context.func, start)?);
     }
-    for trap in buffer.traps() {
+    for trap in buffer.traps().iter().filter(|trap| trap.code != FAULT_IN_MEMORY) {
         let code = trap_code(trap.code).ok_or_else(|| internal(symbol, "a trap without a known code"))?;
         output.traps.push(TrapSite { offset: start + trap.offset, code });
     }
+    // The stack may overflow before the first operator.
+    output.locations.push(CodeLocation { offset: start, wasm_offset });
     locations(buffer, start, &mut output.locations);
     Ok(())
 }
@@ -71,7 +79,6 @@ fn relocation(reloc: &FinalizedMachReloc, symbol: Symbol, func: &Function, start
 fn trap_code(code: CraneliftTrap) -> Option<TrapCode> {
     match code {
         CraneliftTrap::STACK_OVERFLOW => Some(TrapCode::StackOverflow),
-        CraneliftTrap::HEAP_OUT_OF_BOUNDS => Some(TrapCode::MemoryOutOfBounds),
         CraneliftTrap::INTEGER_OVERFLOW => Some(TrapCode::IntegerOverflow),
         CraneliftTrap::INTEGER_DIVISION_BY_ZERO => Some(TrapCode::IntegerDivideByZero),
         CraneliftTrap::BAD_CONVERSION_TO_INTEGER => Some(TrapCode::InvalidConversionToInteger),
@@ -79,7 +86,7 @@ fn trap_code(code: CraneliftTrap) -> Option<TrapCode> {
     }
 }
 
-/// Writes the locations of trapping instructions and of the last byte of calls: nothing else is ever looked up.
+/// Writes the locations of the operators that trap or call: nothing else is ever looked up.
 fn locations(buffer: &MachBufferFinalized<Final>, start: u32, locations: &mut Vec<CodeLocation>) {
     let mut ranges = buffer.get_srclocs_sorted().iter().peekable();
     let mut traps = buffer.traps().iter().map(|trap| trap.offset).peekable();
@@ -99,12 +106,13 @@ fn locations(buffer: &MachBufferFinalized<Final>, start: u32, locations: &mut Ve
             (Some(_), None) => unreachable!("the first guard covers a missing call"),
         };
         while ranges.next_if(|range| range.end <= point).is_some() {}
-        let wasm_offset = match ranges.peek() {
-            Some(range) if range.start <= point && !range.loc.is_default() => range.loc.bits(),
-            _ => NO_WASM_OFFSET,
+        // From the operator's first byte on: where a call ends is known, but not where it starts, and there the stack may overflow.
+        let (offset, wasm_offset) = match ranges.peek() {
+            Some(range) if range.start <= point && !range.loc.is_default() => (range.start, range.loc.bits()),
+            _ => (point, NO_WASM_OFFSET),
         };
         if last != Some(wasm_offset) {
-            locations.push(CodeLocation { offset: start + point, wasm_offset });
+            locations.push(CodeLocation { offset: start + offset, wasm_offset });
             last = Some(wasm_offset);
         }
     }

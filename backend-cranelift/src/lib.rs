@@ -15,6 +15,7 @@ mod int;
 mod memory;
 mod place;
 mod simd;
+mod target;
 mod trampoline;
 
 pub use compiler::{Builder, Cpu, Cranelift, OptLevel, Regalloc};

@@ -1,7 +1,7 @@
 //! Loads, stores and atomic accesses of linear memories, and what Cranelift is told about aliases.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, TrapCode as ClifTrap, Type, Value, types};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef};
 use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load, Store};
@@ -11,6 +11,10 @@ use wasmer_runtime_core::vm::layout::VMMEMORY_LEN;
 
 use crate::codegen::{Codegen, V128, clif_trap};
 use crate::int::int_type;
+
+/// Stands for [`TrapCode::MemoryOutOfBounds`] at instructions that only fault in the address space of a memory: they need no entry in the trap
+/// table.
+pub(crate) const FAULT_IN_MEMORY: ClifTrap = ClifTrap::HEAP_OUT_OF_BOUNDS;
 
 /// Disjoint parts of memory, for Cranelift's alias analysis. Imported entities of a kind share one region, because two imports can
 /// be the same thing.
@@ -86,7 +90,12 @@ pub(crate) struct Place {
 /// Checks an access and computes its address.
 pub(crate) fn place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> Place {
     let memory = &access.memory;
-    let flags = cg.faulting(Region::Memory(memory.index), TrapCode::MemoryOutOfBounds);
+    // An access without a check faults inside its memory's address space, which needs no entry in the trap table.
+    let trap = match access.bounds {
+        Bounds::Elided => FAULT_IN_MEMORY,
+        Bounds::Explicit { .. } | Bounds::AlwaysTraps => clif_trap(TrapCode::MemoryOutOfBounds),
+    };
+    let flags = cg.faulting(Region::Memory(memory.index), trap);
     let index = cg.index64(memory.width, index);
     if let Some(bytes) = access.aligned_to {
         check_alignment(cg, index, access.offset, bytes);

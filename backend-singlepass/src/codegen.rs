@@ -183,9 +183,10 @@ impl Codegen {
         self.a.memory_base = memory.map_or(0, |memory| memory.base_offset);
     }
 
-    /// The translator will call `FuncCodegen::begin` for this function.
-    pub(crate) fn start_function(&mut self, index: DefinedFuncIdx) {
+    /// The translator will call `FuncCodegen::begin` for this function, which starts at `wasm_offset` of the module.
+    pub(crate) fn start_function(&mut self, index: DefinedFuncIdx, wasm_offset: u32) {
         self.index = index;
+        self.offset = wasm_offset;
         self.live = false;
     }
 
@@ -219,8 +220,8 @@ impl Codegen {
         result
     }
 
-    /// Aligns the text and forgets the last function.
-    pub(crate) fn open(&mut self) {
+    /// Aligns the text and forgets the last function. What follows starts at `wasm_offset` of the module.
+    pub(crate) fn open(&mut self, wasm_offset: u32) {
         self.a.text.resize(self.a.text.len().next_multiple_of(FUNCTION_ALIGN), PADDING);
         self.start = self.a.text.len();
         self.a.clear();
@@ -232,8 +233,8 @@ impl Codegen {
         self.cold_saves.clear();
         self.tables.clear();
         self.loops = 0;
-        self.last_location = NO_WASM_OFFSET;
-        self.locations.push(CodeLocation { offset: self.start as u32, wasm_offset: NO_WASM_OFFSET });
+        self.last_location = wasm_offset;
+        self.locations.push(CodeLocation { offset: self.start as u32, wasm_offset });
     }
 
     /// The text since [`Codegen::open`] is this.
@@ -389,8 +390,8 @@ impl Codegen {
     /// The instruction that follows does the folded load, if there is one.
     #[inline]
     pub(crate) fn mark_folded(&mut self) {
-        if let Some(Folded { offset: Some(offset), .. }) = self.folded {
-            self.traps_at(TrapCode::MemoryOutOfBounds, offset);
+        if let Some(Folded { offset: Some(offset), place }) = self.folded {
+            self.accesses_at(&place, offset);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::scan::Scan;
 pub(crate) const NAME: &str = "singlepass";
 
 /// Counts changes to the emitted code: part of every cache key.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 
 /// What a processor has beyond SSE4.1, the least that this compiler works with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl Worker for SinglepassWorker {
         codegen.set_module(batch.module);
         codegen.append_to(output, |codegen| {
             for input in &mut *batch.functions {
-                codegen.start_function(input.index);
+                codegen.start_function(input.index, input.body.range().start as u32);
                 glance(&mut codegen.scan, batch.module, &input);
                 translator.translate(batch.module, input, codegen)?;
             }

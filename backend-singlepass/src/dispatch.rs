@@ -18,7 +18,7 @@ impl FuncCodegen for Codegen {
     type Frame = Frame;
 
     fn begin(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame> {
-        self.open();
+        self.open(self.offset);
         self.prologue(signature, locals);
         self.results.extend_from_slice(&signature.results);
         self.live = true;

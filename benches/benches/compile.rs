@@ -34,6 +34,14 @@ fn compile(criterion: &mut Criterion) {
             group.bench_function(format!("drop/{backend}"), |bencher| {
                 bencher.iter_batched(load, drop, BatchSize::PerIteration);
             });
+            let keep = || {
+                let image = Image::from_bytes(bytes.as_bytes()).expect("it was just made");
+                // SAFETY: as above.
+                unsafe { Module::from_image(&engine, image) }.expect("it was just made")
+            };
+            group.bench_function(format!("drop, without a cache/{backend}"), |bencher| {
+                bencher.iter_batched(keep, drop, BatchSize::PerIteration);
+            });
         }
         group.finish();
     }

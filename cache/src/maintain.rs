@@ -111,24 +111,27 @@ impl Cache {
         Ok(())
     }
 
-    /// Removes what no run needs: artifacts over the budget, left-overs of killed writers, records without an artifact, files that are not the
-    /// store's, and what `prune` says. Returns bytes freed.
+    /// Removes what no run needs: artifacts over the budget, left-overs of killed writers, records without an artifact, memos that were last of
+    /// use before any artifact that remains, files that are not the store's, and what `prune` says. Returns bytes freed.
     pub fn prune(&self, prune: Prune) -> Result<u64, CacheError> {
         let mut freed = self.evict(prune.budget_bytes.unwrap_or(self.config.budget_bytes), None)?;
-        for entry in self.entries()? {
-            if prune.unused_days.is_some_and(|days| entry.day.saturating_add(days) < today()) {
-                self.remove(&entry.key)?;
-                freed += entry.bytes;
-            }
+        let is_unused = |day: u64| prune.unused_days.is_some_and(|days| day.saturating_add(days) < today());
+        for entry in self.entries()?.iter().filter(|entry| is_unused(entry.day)) {
+            self.remove(&entry.key)?;
+            freed += entry.bytes;
         }
-        let kept: HashSet<ArtifactKey> = self.entries()?.into_iter().map(|entry| entry.key).collect();
+        let entries = self.entries()?;
+        // Whoever uses a memo uses an artifact after it. Should another file have kept that in use, this one is hashed once more.
+        let oldest_day = entries.iter().map(|entry| entry.day).min().unwrap_or(u64::MAX);
+        let kept: HashSet<ArtifactKey> = entries.into_iter().map(|entry| entry.key).collect();
         self.sweep()?;
         self.remove_where(self.artifacts.as_fd(), |name| name.first() != Some(&MARK) && artifact_key(name).is_none())?;
         self.remove_where(self.used.as_fd(), |name| {
             ArtifactKey::from_hex(name).is_none_or(|key| !kept.contains(&key))
         })?;
         self.remove_where(self.memo.as_fd(), |name| {
-            record::read(self.memo.as_fd(), name).and_then(|text| MemoRecord::decode(&text)).is_none()
+            let memo = record::read(self.memo.as_fd(), name).and_then(|text| MemoRecord::decode(&text));
+            memo.is_none_or(|memo| memo.day < oldest_day || is_unused(memo.day))
         })?;
         Ok(freed)
     }

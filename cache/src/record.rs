@@ -13,13 +13,15 @@ use rustix::io::Errno;
 use crate::identity::FileIdentity;
 use crate::key::ContentHash;
 
-/// That a file with this identity has these bytes.
+/// That a file with this identity has these bytes, and when that was last of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoRecord {
     /// Which file.
     pub identity: FileIdentity,
     /// Its hash.
     pub content: ContentHash,
+    /// Days since 1970 of the last use.
+    pub day: u64,
 }
 
 /// That an artifact file with this identity passed its checksum, and when it was last used.
@@ -39,13 +41,15 @@ impl MemoRecord {
 
     /// The text form.
     pub fn encode(&self) -> String {
-        format!("{} {}", encode_identity(&self.identity), self.content)
+        format!("{} {} {}", encode_identity(&self.identity), self.day, self.content)
     }
 
     /// Reads the text form; none if it is damaged.
     pub fn decode(text: &[u8]) -> Option<Self> {
         let (identity, rest) = decode_identity(text)?;
-        Some(Self { identity, content: ContentHash::from_hex(rest)? })
+        let space = rest.iter().position(|byte| *byte == b' ')?;
+        let (day, content) = (std::str::from_utf8(&rest[..space]).ok()?, &rest[space + 1..]);
+        Some(Self { identity, content: ContentHash::from_hex(content)?, day: day.parse().ok()? })
     }
 }
 
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn records_round_trip() {
-        let memo = MemoRecord { identity: IDENTITY, content: ContentHash::of(b"abc") };
+        let memo = MemoRecord { identity: IDENTITY, content: ContentHash::of(b"abc"), day: 20_000 };
         assert_eq!(MemoRecord::decode(memo.encode().as_bytes()), Some(memo));
         let used = UseRecord { identity: IDENTITY, day: 20_000 };
         assert_eq!(UseRecord::decode(used.encode().as_bytes()), Some(used));
@@ -124,7 +128,7 @@ mod tests {
 
     #[test]
     fn damaged_records_are_none() {
-        let text = MemoRecord { identity: IDENTITY, content: ContentHash::of(b"abc") }.encode();
+        let text = MemoRecord { identity: IDENTITY, content: ContentHash::of(b"abc"), day: 20_000 }.encode();
         for len in 0..text.len() {
             assert_eq!(MemoRecord::decode(&text.as_bytes()[..len]), None, "{len}");
         }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `artifacts/KEY.wart` | artifact images, named by their keys |
 //! | `used/KEY` | [`UseRecord`]: that the file was verified, and when it was last used |
-//! | `memo/DEVICE-INODE` | [`MemoRecord`]: what a module file's hash is |
+//! | `memo/DEVICE-INODE` | [`MemoRecord`]: what a module file's hash is, and when that was last of use |
 //! | `locks/KEY` | locked while the artifact is being made |
 //! | `artifacts/.KEY.PID.N` | an artifact being written; locked by its writer |
 
@@ -114,14 +114,27 @@ impl Cache {
         self.config.dir.join("artifacts").join(artifact_name(key))
     }
 
-    /// The hash of a module file, if its identity is known. Reads nothing of the file.
+    /// The hash of a module file, if its identity is known. Reads nothing of the file, and writes nothing, except that the day of use is renewed
+    /// once a day.
     pub fn recall(&self, identity: &FileIdentity) -> Result<ContentHash, Unrecognised> {
         if self.config.trust == Trust::Hash {
             return Err(Unrecognised::Distrusted);
         }
         let text = record::read(self.memo.as_fd(), MemoRecord::name(identity)).ok_or(Unrecognised::New)?;
         let memo = MemoRecord::decode(&text).ok_or(Unrecognised::New)?;
-        if memo.identity == *identity { Ok(memo.content) } else { Err(Unrecognised::Changed) }
+        if memo.identity != *identity {
+            return Err(Unrecognised::Changed);
+        }
+        if memo.day != today() {
+            // A store that cannot be written still knows files.
+            let _ = self.write_memo(&MemoRecord { day: today(), ..memo });
+        }
+        Ok(memo.content)
+    }
+
+    fn write_memo(&self, memo: &MemoRecord) -> Result<(), CacheError> {
+        record::write(self.memo.as_fd(), &MemoRecord::name(&memo.identity), &memo.encode())
+            .map_err(|source| self.io("could not write a record", source))
     }
 
     /// Remembers the hash of a module file; `before` is its identity, and `read_from` the time, before it was read. Keeps nothing if the file
@@ -142,10 +155,8 @@ impl Cache {
         } else if !before.is_settled(read_from) {
             NotRemembered::Fresh
         } else {
-            let memo = MemoRecord { identity: *before, content: *content };
-            return record::write(self.memo.as_fd(), &MemoRecord::name(before), &memo.encode())
-                .map(|()| None)
-                .map_err(|source| self.io("could not write a record", source));
+            let memo = MemoRecord { identity: *before, content: *content, day: today() };
+            return self.write_memo(&memo).map(|()| None);
         };
         Ok(Some(reason))
     }

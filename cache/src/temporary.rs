@@ -1,6 +1,6 @@
 //! Files being written: named so that nobody takes them for artifacts, locked so that others see whether their writer still lives.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,9 +36,13 @@ impl<'a> Temporary<'a> {
                 Err(Errno::EXIST) => continue,
                 Err(error) => return Err(error.into()),
             };
-            // Where files cannot be locked, nobody can prove that the writer is gone, so that the file stays.
-            let _ = file.try_lock();
-            // Somebody who cleans up may have been quicker; then the file has no name any more.
+            match file.try_lock() {
+                // Somebody who cleans up has just taken it for abandoned, and removes it.
+                Err(TryLockError::WouldBlock) => continue,
+                // Where files cannot be locked, nobody can prove that the writer is gone, so that the file stays.
+                Ok(()) | Err(TryLockError::Error(_)) => {}
+            }
+            // If he was quicker still, the file has no name any more.
             if fstat(&file)?.st_nlink > 0 {
                 return Ok(Self { folder, name, file, is_renamed: false });
             }

@@ -21,6 +21,22 @@ fn cache(dir: &tempfile::TempDir) -> Cache {
     Cache::open(CacheConfig::new(dir.path().join("cache"))).unwrap()
 }
 
+/// A module file that was written long enough ago to be remembered.
+fn settled_file(dir: &tempfile::TempDir, name: &str) -> (fs::File, FileIdentity) {
+    let path = dir.path().join(name);
+    fs::write(&path, b"module").unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let identity = FileIdentity::of(&file).unwrap();
+    (file, identity)
+}
+
+/// The cache remembers a file.
+fn remember(cache: &Cache, (file, identity): &(fs::File, FileIdentity)) {
+    let reason = cache.remember(file, identity, SystemTime::now(), &ContentHash::of(b"module")).unwrap();
+    assert_eq!(reason, None);
+}
+
 #[test]
 fn an_artifact_is_found_again_and_verified() {
     let dir = tempfile::tempdir().unwrap();
@@ -107,14 +123,11 @@ fn settled_files_are_recognised_and_fresh_ones_are_not() {
 fn a_change_that_keeps_size_and_modification_time_shows() {
     let dir = tempfile::tempdir().unwrap();
     let cache = cache(&dir);
-    let path = dir.path().join("module.wasm");
-    fs::write(&path, b"module").unwrap();
-    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    std::thread::sleep(Duration::from_millis(50));
-    let identity = FileIdentity::of(&file).unwrap();
-    cache.remember(&file, &identity, SystemTime::now(), &ContentHash::of(b"module")).unwrap();
+    let module = settled_file(&dir, "module.wasm");
+    remember(&cache, &module);
+    let (file, identity) = module;
     let modified = file.metadata().unwrap().modified().unwrap();
-    fs::write(&path, b"modulf").unwrap();
+    fs::write(dir.path().join("module.wasm"), b"modulf").unwrap();
     file.set_modified(modified).unwrap();
     let changed = FileIdentity::of(&file).unwrap();
     assert_eq!((changed.size, changed.modified_ns), (identity.size, identity.modified_ns));
@@ -134,12 +147,9 @@ fn file_systems_that_keep_no_exact_times_are_not_trusted() {
 #[test]
 fn with_trust_in_hashes_nothing_is_recalled() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("module.wasm");
-    fs::write(&path, b"module").unwrap();
-    std::thread::sleep(Duration::from_millis(50));
-    let file = fs::File::open(&path).unwrap();
-    let identity = FileIdentity::of(&file).unwrap();
-    cache(&dir).remember(&file, &identity, SystemTime::now(), &ContentHash::of(b"module")).unwrap();
+    let module = settled_file(&dir, "module.wasm");
+    remember(&cache(&dir), &module);
+    let (_, identity) = module;
     assert!(cache(&dir).recall(&identity).is_ok());
     let config = CacheConfig { trust: Trust::Hash, ..CacheConfig::new(dir.path().join("cache")) };
     assert_eq!(Cache::open(config).unwrap().recall(&identity), Err(Unrecognised::Distrusted));
@@ -148,13 +158,10 @@ fn with_trust_in_hashes_nothing_is_recalled() {
 #[test]
 fn a_hit_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("module.wasm");
-    fs::write(&path, b"module").unwrap();
-    std::thread::sleep(Duration::from_millis(50));
-    let file = fs::File::open(&path).unwrap();
-    let identity = FileIdentity::of(&file).unwrap();
+    let module = settled_file(&dir, "module.wasm");
     cache(&dir).put(&key("a"), b"image").unwrap();
-    cache(&dir).remember(&file, &identity, SystemTime::now(), &ContentHash::of(b"module")).unwrap();
+    remember(&cache(&dir), &module);
+    let (_, identity) = module;
     let state = || -> Vec<_> {
         let folders = ["", "artifacts", "used", "memo", "locks"].map(|name| dir.path().join("cache").join(name));
         let entries =
@@ -184,6 +191,24 @@ fn the_day_of_use_is_renewed_once_a_day() {
     assert_eq!(cache.entries().unwrap()[0].day, 1);
     assert!(cache.get(&key("a")).unwrap().verified);
     assert!(cache.entries().unwrap()[0].day > 1);
+    let (_, identity) = settled_file(&dir, "module.wasm");
+    set_memo(&cache, &identity, 1);
+    assert_eq!(cache.recall(&identity), Ok(ContentHash::of(b"module")));
+    assert!(memo_day(&cache, &identity).unwrap() > 1);
+}
+
+/// Replaces the record of a module file.
+fn set_memo(cache: &Cache, identity: &FileIdentity, day: u64) {
+    let memo = MemoRecord { identity: *identity, content: ContentHash::of(b"module"), day };
+    let folder = fs::File::open(cache.dir().join("memo")).unwrap();
+    record::write(folder.as_fd(), &MemoRecord::name(identity), &memo.encode()).unwrap();
+}
+
+/// When the record of a module file was last of use, if there is one.
+fn memo_day(cache: &Cache, identity: &FileIdentity) -> Option<u64> {
+    let folder = fs::File::open(cache.dir().join("memo")).unwrap();
+    let text = record::read(folder.as_fd(), MemoRecord::name(identity))?;
+    Some(MemoRecord::decode(&text).unwrap().day)
 }
 
 /// Replaces the record of an artifact.
@@ -267,6 +292,28 @@ fn pruning_obeys_days_and_size() {
 }
 
 #[test]
+fn pruning_forgets_files_whose_artifacts_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    let (old, new) = (settled_file(&dir, "old.wasm").1, settled_file(&dir, "new.wasm").1);
+    let artifact = cache.put(&key("new"), b"image").unwrap();
+    let today = cache.entries().unwrap()[0].day;
+    set_used(&cache, "new", &UseRecord { identity: FileIdentity::of(&artifact).unwrap(), day: today - 5 });
+    set_memo(&cache, &old, today - 6);
+    set_memo(&cache, &new, today - 5);
+    cache.prune(Prune::default()).unwrap();
+    assert_eq!([&old, &new].map(|file| memo_day(&cache, file)), [None, Some(today - 5)]);
+    set_memo(&cache, &old, today);
+    cache.prune(Prune { unused_days: Some(5), ..Prune::default() }).unwrap();
+    assert_eq!(cache.stats().unwrap().memos, 2);
+    cache.put(&key("other"), b"image").unwrap();
+    cache.prune(Prune { unused_days: Some(4), ..Prune::default() }).unwrap();
+    assert_eq!([&old, &new].map(|file| memo_day(&cache, file)), [Some(today), None]);
+    cache.prune(Prune { budget_bytes: Some(0), ..Prune::default() }).unwrap();
+    assert_eq!(cache.stats().unwrap().memos, 0);
+}
+
+#[test]
 fn the_next_writer_removes_what_killed_ones_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let cache = cache(&dir);
@@ -327,7 +374,7 @@ fn records_are_replaced_and_survive_races() {
     let dir = tempfile::tempdir().unwrap();
     let folder = fs::File::open(dir.path()).unwrap();
     let identity = FileIdentity::of(&folder).unwrap();
-    let memo = |number: u8| MemoRecord { identity, content: ContentHash([number; 32]) };
+    let memo = |number: u8| MemoRecord { identity, content: ContentHash([number; 32]), day: number.into() };
     std::thread::scope(|scope| {
         for number in 0..8 {
             let folder = &folder;

@@ -104,11 +104,11 @@ fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     }
     if bytes.is_empty() || std::str::from_utf8(&bytes).is_err() {
         let message = format!("`{}` is neither a WebAssembly module nor its text format", path.display());
-        return Err(Error::Link(message));
+        return Err(Error::Malformed(message));
     }
     match wat::Parser::new().parse_bytes(Some(path), &bytes) {
         Ok(binary) => Ok(binary.into_owned()),
-        Err(error) => Err(Error::Link(error.to_string())),
+        Err(error) => Err(Error::Malformed(error.to_string())),
     }
 }
 

@@ -37,12 +37,12 @@ pub enum Abi {
 }
 
 impl Abi {
-    /// What a memory fault (SIGSEGV or SIGBUS) at an instruction without an entry in the trap table means in code of
-    /// this backend. LLVM may move and copy accesses, so their places are not recorded.
+    /// What a fault in the address space of a memory means at an instruction without an entry in the trap table. Accesses whose bounds check is
+    /// elided are most of a module's traps, and a fault there can be nothing else, so they have none; LLVM could not even say where they are.
     pub const fn untabled_fault(self) -> Option<TrapCode> {
         match self {
-            Self::Llvm => Some(TrapCode::MemoryOutOfBounds),
-            Self::Cranelift | Self::Singlepass | Self::Host => None,
+            Self::Cranelift | Self::Singlepass | Self::Llvm => Some(TrapCode::MemoryOutOfBounds),
+            Self::Host => None,
         }
     }
 

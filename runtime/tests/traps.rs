@@ -37,6 +37,31 @@ fn infinite_recursion_traps_at_any_stack_size() {
     }
 }
 
+/// Frames of several sizes meet the end of the stack in their prologue, at a call, and at what is stored for one.
+#[test]
+fn an_exhausted_stack_is_where_the_function_is() {
+    for locals in [0, 1, 2, 3, 20, 500] {
+        let before = "(func $before (export \"before\") (result i32) (i32.load (call $before)))";
+        let wat = many_locals(locals).replacen("(module", &format!("(module (memory 1) {before}"), 1);
+        let bytes = wasm(&wat);
+        let bodies = wasmparser::Parser::new(0).parse_all(&bytes).filter_map(|payload| match payload.unwrap() {
+            wasmparser::Payload::CodeSectionEntry(body) => Some(body.range()),
+            _ => None,
+        });
+        let body = bodies.last().unwrap();
+        let sizes: Vec<usize> = (16..24).map(|pages| pages << 12).collect();
+        at_stack_sizes(&wat, &sizes, |store, instance| {
+            let result = func::<_, i64, i64>(store, instance, "down").call(store, 1);
+            let frames = &trap(&result, TrapCode::StackOverflow).backtrace.frames;
+            for frame in frames {
+                assert_eq!(frame.name.as_deref(), Some("down"));
+                let offset = u64::from(frame.wasm_offset.expect("every place in a function is known"));
+                assert!(body.contains(&offset), "{offset:#x} of {body:x?} with {locals} locals");
+            }
+        });
+    }
+}
+
 /// Atomic operators that change nothing, with results that nobody needs, still access memory.
 #[test]
 fn atomics_without_effect_trap() {

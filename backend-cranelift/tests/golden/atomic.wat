@@ -13,7 +13,7 @@
 ;;    d jne near 26h
 ;;   13 mov r8,[rdi+20h]
 ;;   17 mov rax,rdx
-;;   1a lock xadd [r8+rsi+4],eax ; MemoryOutOfBounds
+;;   1a lock xadd [r8+rsi+4],eax
 ;;   21 mov rsp,rbp
 ;;   24 pop rbp
 ;;   25 ret
@@ -28,7 +28,7 @@
 ;;   10 mov rsi,rdx
 ;;   13 cmove esi,ecx
 ;;   16 mov rax,rdx
-;;   19 lock cmpxchg [r10+r11],sil ; MemoryOutOfBounds
+;;   19 lock cmpxchg [r10+r11],sil
 ;;   1f movzx eax,al
 ;;   22 mov rsp,rbp
 ;;   25 pop rbp
@@ -40,7 +40,7 @@
 ;;    6 test rsi,7
 ;;    d jne near 23h
 ;;   13 mov rdi,[rdi+20h]
-;;   17 mov [rdi+rsi],rdx ; MemoryOutOfBounds
+;;   17 mov [rdi+rsi],rdx
 ;;   1b mfence
 ;;   1e mov rsp,rbp
 ;;   21 pop rbp

@@ -21,7 +21,7 @@
 ;;    7 mov rsi,[rdi+20h]
 ;;    b mov rdi,r8
 ;;    e mov edi,edi
-;;   10 mov eax,[rsi+rdi+8] ; MemoryOutOfBounds
+;;   10 mov eax,[rsi+rdi+8]
 ;;   14 mov rsp,rbp
 ;;   17 pop rbp
 ;;   18 ret
@@ -32,7 +32,7 @@
 ;;    7 mov rsi,[rdi+20h]
 ;;    b mov rdi,r8
 ;;    e mov edi,edi
-;;   10 mov esi,[rsi+rdi] ; MemoryOutOfBounds
+;;   10 mov esi,[rsi+rdi]
 ;;   13 mov rsp,rbp
 ;;   16 pop rbp
 ;;   17 ret
@@ -41,10 +41,10 @@
 ;;    1 mov rbp,rsp
 ;;    4 mov r9,[rdi+20h]
 ;;    8 mov r10d,esi
-;;    b mov r9d,[r9+r10] ; MemoryOutOfBounds
+;;    b mov r9d,[r9+r10]
 ;;    f mov r10,[rdi+30h]
 ;;   13 mov r11d,edx
-;;   16 mov dword [r10+r11],7 ; MemoryOutOfBounds
+;;   16 mov dword [r10+r11],7
 ;;   1e lea eax,[r9+r9]
 ;;   22 mov rsp,rbp
 ;;   25 pop rbp
@@ -56,7 +56,7 @@
 ;;    7 mov rsi,[rdi+20h]
 ;;    b mov rdi,r8
 ;;    e mov edi,edi
-;;   10 vmovdqu [rsi+rdi+10h],xmm0 ; MemoryOutOfBounds
+;;   10 vmovdqu [rsi+rdi+10h],xmm0
 ;;   16 mov rsp,rbp
 ;;   19 pop rbp
 ;;   1a ret

@@ -54,7 +54,7 @@
 ;;    7 mov rsi,[rdi+20h]
 ;;    b mov rdi,r8
 ;;    e mov edi,edi
-;;   10 vpmovsxwd xmm5,[rsi+rdi] ; MemoryOutOfBounds
+;;   10 vpmovsxwd xmm5,[rsi+rdi]
 ;;   16 mov rsp,rbp
 ;;   19 pop rbp
 ;;   1a ret
@@ -64,7 +64,7 @@
 ;;    4 mov r8,rsi
 ;;    7 mov rsi,[rdi+20h]
 ;;    b mov edi,r8d
-;;    e vpinsrd xmm0,xmm0,[rsi+rdi],2 ; MemoryOutOfBounds
+;;    e vpinsrd xmm0,xmm0,[rsi+rdi],2
 ;;   15 mov rsp,rbp
 ;;   18 pop rbp
 ;;   19 ret

@@ -2,7 +2,6 @@
 
 use wasmer_runtime_core::translate::codegen::Access;
 use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load};
-use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::Width;
 
 use crate::alloc::Entry;
@@ -37,7 +36,7 @@ fn sized(bytes: u8, map: u8, opcode: u8) -> Op {
 impl Codegen {
     /// A locked instruction on an integer in memory.
     fn locked(&mut self, op: Op, reg: Reg, place: &Place) {
-        self.traps(TrapCode::MemoryOutOfBounds);
+        self.accesses(place);
         // lock
         self.a.bytes(&[0xf0]);
         self.a.op(op, reg.0, &Rm::Mem(place.mem));
@@ -59,7 +58,7 @@ impl Codegen {
             return;
         };
         let reg = self.al.own(&mut self.a, &mut value);
-        self.traps(TrapCode::MemoryOutOfBounds);
+        self.accesses(&place);
         // xchg with memory is locked.
         self.a.op(sized(width.bytes, 0, 0x86), reg.0, &Rm::Mem(place.mem));
         self.al.release(reg);
@@ -93,7 +92,7 @@ impl Codegen {
             }
             AtomicRmw::Xchg => {
                 let reg = self.al.own(&mut self.a, &mut value);
-                self.traps(TrapCode::MemoryOutOfBounds);
+                self.accesses(&place);
                 self.a.op(sized(bytes, 0, 0x86), reg.0, &Rm::Mem(place.mem));
                 reg
             }
@@ -138,7 +137,7 @@ impl Codegen {
         self.take_accumulator(place, &mut [&mut value]);
         let operand = self.al.in_reg(&mut self.a, &mut value);
         let new = self.al.alloc(&mut self.a, width.value.int());
-        self.traps(TrapCode::MemoryOutOfBounds);
+        self.accesses(place);
         match plain_load(width) {
             Load::Int8 { .. } => self.a.op(Op::new(0, 1, 0xb6), RAX.0, &Rm::Mem(place.mem)),
             Load::Int16 { .. } => self.a.op(Op::new(0, 1, 0xb7), RAX.0, &Rm::Mem(place.mem)),

@@ -2,7 +2,6 @@
 
 use wasmer_runtime_core::translate::codegen::{Access, Result};
 use wasmer_runtime_core::translate::ops::*;
-use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Loc;
@@ -175,21 +174,21 @@ impl Codegen {
                     IntShape::I32x4 => 0x23,
                     IntShape::I64x2 => 0x25,
                 };
-                self.traps(TrapCode::MemoryOutOfBounds);
+                self.accesses(&place);
                 self.a.v2(p38(if signed { opcode } else { opcode + 0x10 }), dst, &mem);
             }
             SimdLoad::Zero { bytes } => {
-                self.traps(TrapCode::MemoryOutOfBounds);
+                self.accesses(&place);
                 self.a.load_float(if bytes == 4 { Ty::F32 } else { Ty::F64 }, dst, &mem);
             }
             SimdLoad::Splat { bytes } if bytes >= 4 => {
-                self.traps(TrapCode::MemoryOutOfBounds);
+                self.accesses(&place);
                 self.a.load_float(if bytes == 4 { Ty::F32 } else { Ty::F64 }, dst, &mem);
                 self.v_broadcast(bytes, dst);
             }
             SimdLoad::Splat { bytes } => {
                 let scalar = self.al.alloc(&mut self.a, Ty::I32);
-                self.traps(TrapCode::MemoryOutOfBounds);
+                self.accesses(&place);
                 self.a.op(Op::new(0, 1, if bytes == 1 { 0xb6 } else { 0xb7 }), scalar.0, &mem);
                 self.v_splat_int(bytes, dst, scalar);
                 self.al.release(scalar);
@@ -209,7 +208,7 @@ impl Codegen {
             return Ok(());
         };
         let src = self.al.own(&mut self.a, &mut vector);
-        self.traps(TrapCode::MemoryOutOfBounds);
+        self.accesses(&place);
         self.a.v3_imm8(insert(bytes), src, src, &Rm::Mem(place.mem), lane);
         self.release_place(place);
         self.push_reg(Ty::V128, src);
@@ -224,7 +223,7 @@ impl Codegen {
             return Ok(());
         };
         let src = self.al.in_reg(&mut self.a, &mut vector);
-        self.traps(TrapCode::MemoryOutOfBounds);
+        self.accesses(&place);
         match (bytes, lane) {
             (4, 0) => self.a.store_float(Ty::F32, &place.mem, src),
             (8, 0) => self.a.store_float(Ty::F64, &place.mem, src),

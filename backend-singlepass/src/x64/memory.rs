@@ -17,6 +17,8 @@ use crate::x64::regs::*;
 pub(crate) struct Place {
     pub(crate) mem: Mem,
     pub(crate) held: RegSet,
+    /// Whether a fault here is outside the address space of memories, so that the trap table must say what it means.
+    pub(crate) in_table: bool,
 }
 
 impl Codegen {
@@ -63,13 +65,13 @@ impl Codegen {
         if let Loc::Const(bits) = index.loc
             && let Ok(disp) = i32::try_from(bits + access.offset)
         {
-            return Place { mem: Mem::new(base, disp), held };
+            return Place { mem: Mem::new(base, disp), held, in_table: false };
         }
         let reg = self.al.in_reg(&mut self.a, &mut index);
         if let Loc::Reg(reg) = index.loc {
             held = held.with(reg);
         }
-        Place { mem: Mem::indexed(base, reg, 0, access.offset as i32), held }
+        Place { mem: Mem::indexed(base, reg, 0, access.offset as i32), held, in_table: false }
     }
 
     /// Outside, also when the processor only guesses, the address is null, which faults and so traps. Atomic operators hold two more
@@ -104,7 +106,7 @@ impl Codegen {
         self.a.cmov(Cc::A, Width::W64, address, &Rm::Reg(end));
         self.al.release(len);
         self.al.release(end);
-        Place { mem: Mem::new(address, 0), held: RegSet::of(&[address]) }
+        Place { mem: Mem::new(address, 0), held: RegSet::of(&[address]), in_table: true }
     }
 
     /// Only the low bits matter, so the sum may wrap around.
@@ -126,6 +128,22 @@ impl Codegen {
         self.trap_if(Cc::NE, TrapCode::UnalignedAtomic);
     }
 
+    /// The instruction that follows accesses a memory.
+    #[inline]
+    pub(crate) fn accesses_at(&mut self, place: &Place, wasm_offset: u32) {
+        if place.in_table {
+            self.traps_at(TrapCode::MemoryOutOfBounds, wasm_offset);
+        } else {
+            self.mark_at(wasm_offset);
+        }
+    }
+
+    /// The instruction that follows accesses a memory.
+    #[inline]
+    pub(crate) fn accesses(&mut self, place: &Place) {
+        self.accesses_at(place, self.offset);
+    }
+
     /// Emits a pending load.
     pub(crate) fn load_now(&mut self, op: Load, place: Place, offset: Option<u32>, hint: Option<Reg>) -> Reg {
         let ty = op.ty();
@@ -133,7 +151,7 @@ impl Codegen {
         self.release_place(place);
         let dst = self.result(ty, hint);
         if let Some(offset) = offset {
-            self.traps_at(TrapCode::MemoryOutOfBounds, offset);
+            self.accesses_at(&place, offset);
         }
         let mem = Rm::Mem(place.mem);
         match op {
@@ -160,7 +178,7 @@ impl Codegen {
         };
         let mem = Rm::Mem(place.mem);
         if let Some(imm) = imm {
-            self.traps(TrapCode::MemoryOutOfBounds);
+            self.accesses(&place);
             match op {
                 Store::I32 | Store::F32 | Store::Int32 => self.a.op_imm32(Op::new(0, 0, 0xc7), 0, &mem, imm),
                 Store::I64 | Store::F64 => self.a.op_imm32(Op::new(0, 0, 0xc7).w(), 0, &mem, imm),
@@ -170,7 +188,7 @@ impl Codegen {
             }
         } else {
             let reg = self.al.in_reg(&mut self.a, &mut value);
-            self.traps(TrapCode::MemoryOutOfBounds);
+            self.accesses(&place);
             match op {
                 Store::I32 | Store::Int32 => self.a.store_int(Width::W32, &place.mem, reg),
                 Store::I64 => self.a.store_int(Width::W64, &place.mem, reg),

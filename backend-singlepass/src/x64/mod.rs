@@ -12,9 +12,12 @@ mod float;
 mod frame;
 pub(crate) mod int;
 mod lanes;
+mod machine;
 pub(crate) mod memory;
 mod regs;
 mod simd;
+mod simd_float;
+mod simd_int;
 pub(crate) mod trampoline;
 
 pub(crate) use asm::Asm;

@@ -5,7 +5,7 @@
 
 use dynasm::dynasm;
 use dynasmrt::DynasmApi;
-use wasmer_runtime_core::compiler::{Symbol, Trampoline};
+use wasmer_runtime_core::compiler::{NO_WASM_OFFSET, Symbol, Trampoline};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::types::{Signature, Ty, Width};
@@ -21,7 +21,7 @@ use crate::x64::regs::*;
 pub(crate) fn build(codegen: &mut Codegen, module: &ModuleInfo, trampoline: Trampoline) -> Result<()> {
     let (Trampoline::ArrayToWasm(ty) | Trampoline::WasmToArray(ty)) = trampoline;
     let signature = module.func_type(ty).signature();
-    codegen.open();
+    codegen.open(NO_WASM_OFFSET);
     match trampoline {
         Trampoline::ArrayToWasm(_) => array_to_wasm(codegen, &signature),
         Trampoline::WasmToArray(_) => wasm_to_array(codegen, &signature),

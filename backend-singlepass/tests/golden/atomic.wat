@@ -14,7 +14,7 @@
 ;;   15 jne near 2Dh
 ;;   1b mov r15,[r14+20h]
 ;;   1f mov eax,r8d
-;;   22 lock xadd [r15+rbx+4],eax ; MemoryOutOfBounds
+;;   22 lock xadd [r15+rbx+4],eax
 ;;   29 mov eax,eax
 ;;   2b leave
 ;;   2c ret
@@ -31,7 +31,7 @@
 ;;   1c movzx edx,dl
 ;;   1f cmp rdx,rax
 ;;   22 cmovne rcx,rdx
-;;   26 lock cmpxchg [r15+rbx],cl ; MemoryOutOfBounds
+;;   26 lock cmpxchg [r15+rbx],cl
 ;;   2c movzx eax,al
 ;;   2f leave
 ;;   30 ret
@@ -44,7 +44,7 @@
 ;;   15 jne near 28h
 ;;   1b mov r15,[r14+20h]
 ;;   1f mov rax,r8
-;;   22 xchg rax,[r15+rbx] ; MemoryOutOfBounds
+;;   22 xchg rax,[r15+rbx]
 ;;   26 leave
 ;;   27 ret
 ;;   28 ud2 ; UnalignedAtomic

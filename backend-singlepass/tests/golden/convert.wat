@@ -34,7 +34,7 @@
 ;;    4 sub rsp,20h
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
-;;   13 movzx eax,byte [r15+rbx] ; MemoryOutOfBounds
+;;   13 movzx eax,byte [r15+rbx]
 ;;   18 leave
 ;;   19 ret
 ;; function 3:

@@ -16,7 +16,7 @@
 ;;    f mov r9d,ebx
 ;;   12 sub r9d,r8d
 ;;   15 mov r15,[r14+20h]
-;;   19 mov [r15+r9],ebx ; MemoryOutOfBounds
+;;   19 mov [r15+r9],ebx
 ;;   1d leave
 ;;   1e ret
 ;; function 1:
@@ -70,7 +70,7 @@
 ;;    4 sub rsp,30h
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
-;;   13 movsx eax,byte [r15+r8] ; MemoryOutOfBounds
+;;   13 movsx eax,byte [r15+r8]
 ;;   18 movsxd rax,eax
 ;;   1b add rax,rbx
 ;;   1e leave

@@ -19,7 +19,7 @@
 ;;    4 sub rsp,20h
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
-;;   13 mov eax,[r15+rbx+8] ; MemoryOutOfBounds
+;;   13 mov eax,[r15+rbx+8]
 ;;   18 leave
 ;;   19 ret
 ;; function 1:
@@ -28,7 +28,7 @@
 ;;    4 sub rsp,20h
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
-;;   13 mov eax,[r15+rbx] ; MemoryOutOfBounds
+;;   13 mov eax,[r15+rbx]
 ;;   17 leave
 ;;   18 ret
 ;; function 2:
@@ -37,10 +37,10 @@
 ;;    4 sub rsp,30h
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
-;;   13 mov eax,[r15+rbx] ; MemoryOutOfBounds
+;;   13 mov eax,[r15+rbx]
 ;;   17 mov rcx,[r14+30h]
-;;   1b mov dword [rcx+r8],7 ; MemoryOutOfBounds
-;;   23 add eax,[r15+rbx] ; MemoryOutOfBounds
+;;   1b mov dword [rcx+r8],7
+;;   23 add eax,[r15+rbx]
 ;;   27 leave
 ;;   28 ret
 ;; function 3:
@@ -49,7 +49,7 @@
 ;;    4 sub rsp,40h
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
-;;   13 vmovups [r15+rbx+10h],xmm7 ; MemoryOutOfBounds
+;;   13 vmovups [r15+rbx+10h],xmm7
 ;;   1a leave
 ;;   1b ret
 ;; function 4:

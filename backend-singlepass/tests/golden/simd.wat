@@ -59,7 +59,7 @@
 ;;    4 sub rsp,20h
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
-;;   13 vpmovsxwd xmm0,[r15+rbx] ; MemoryOutOfBounds
+;;   13 vpmovsxwd xmm0,[r15+rbx]
 ;;   19 leave
 ;;   1a ret
 ;; function 6:
@@ -69,6 +69,6 @@
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
 ;;   13 vmovaps xmm0,xmm7
-;;   17 vpinsrd xmm0,xmm0,[r15+rbx],2 ; MemoryOutOfBounds
+;;   17 vpinsrd xmm0,xmm0,[r15+rbx],2
 ;;   1e leave
 ;;   1f ret

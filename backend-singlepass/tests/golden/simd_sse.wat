@@ -65,7 +65,7 @@
 ;;    4 sub rsp,20h
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
-;;   13 pmovsxwd xmm0,[r15+rbx] ; MemoryOutOfBounds
+;;   13 pmovsxwd xmm0,[r15+rbx]
 ;;   1a leave
 ;;   1b ret
 ;; function 6:
@@ -75,6 +75,6 @@
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
 ;;   13 movaps xmm0,xmm7
-;;   16 pinsrd xmm0,[r15+rbx],2 ; MemoryOutOfBounds
+;;   16 pinsrd xmm0,[r15+rbx],2
 ;;   1e leave
 ;;   1f ret

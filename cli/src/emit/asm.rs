@@ -90,6 +90,8 @@ struct Listing<'a> {
     data: BTreeMap<u64, Data>,
     /// Where branches go.
     targets: BTreeSet<u64>,
+    /// The place in the module that was last mentioned.
+    place: Option<u32>,
 }
 
 impl<'a> Listing<'a> {
@@ -101,7 +103,7 @@ impl<'a> Listing<'a> {
         options.set_hex_suffix("");
         options.set_uppercase_hex(false);
         options.set_space_after_operand_separator(true);
-        Self { image, code, start, formatter, data: BTreeMap::new(), targets: BTreeSet::new() }
+        Self { image, code, start, formatter, data: BTreeMap::new(), targets: BTreeSet::new(), place: None }
     }
 
     fn write(mut self, text: &mut String) {
@@ -140,15 +142,17 @@ impl<'a> Listing<'a> {
     }
 
     /// Why it traps, and the place in the module of what traps or calls.
-    fn remark(&self, instruction: &Instruction) -> Option<String> {
+    fn remark(&mut self, instruction: &Instruction) -> Option<String> {
         let offset = self.start + instruction.ip() as u32;
         let trap = self.image.trap_at(offset);
         let is_call = instruction.mnemonic() == Mnemonic::Call;
-        if trap.is_none() && !is_call {
-            return None;
-        }
         let last = offset + instruction.len() as u32 - 1;
         let place = self.image.wasm_offset_at(if is_call { last } else { offset });
+        // An access to memory can trap without being listed, so every new place is of interest.
+        let is_new = std::mem::replace(&mut self.place, place) != place;
+        if trap.is_none() && !is_call && !is_new {
+            return None;
+        }
         let parts = [trap.map(|trap| trap.to_string()), place.map(|place| format!("wasm {place:#x}"))];
         Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|remark| !remark.is_empty())
     }

@@ -13,6 +13,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Anything that can go wrong in the public interface.
 #[derive(Debug)]
 pub enum Error {
+    /// What was given is not a module in any format that it could have.
+    Malformed(String),
     /// The module could not be validated or compiled.
     Compile(CompileError),
     /// An artifact could not be loaded.
@@ -106,7 +108,9 @@ impl fmt::Display for Error {
         match self {
             Self::Compile(error) => error.fmt(f),
             Self::Image(error) => error.fmt(f),
-            Self::Link(message) | Self::Type(message) | Self::Resource(message) => f.write_str(message),
+            Self::Malformed(message) | Self::Link(message) | Self::Type(message) | Self::Resource(message) => {
+                f.write_str(message)
+            }
             Self::Trap(trap) => trap.fmt(f),
             Self::Host(failure) => failure.error.fmt(f),
         }
@@ -119,7 +123,7 @@ impl StdError for Error {
             Self::Compile(error) => error.source(),
             Self::Image(error) => error.source(),
             Self::Host(failure) => failure.error.source(),
-            Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Trap(_) => None,
+            Self::Malformed(_) | Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Trap(_) => None,
         }
     }
 }

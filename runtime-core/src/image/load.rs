@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use rkyv::rancor;
@@ -14,12 +14,13 @@ use crate::image::ImageError;
 use crate::image::header::{Header, PAGE_ALIGN, Section, checksum};
 use crate::image::indices::{ArchivedList, NONE, Numbers};
 use crate::image::metadata::*;
+use crate::image::pages::Pages;
 use crate::image::pairs::Pairs;
 use crate::module::{ArchivedConstOp, ConstOp, Entity, ImportType};
 use crate::trap::TrapCode;
 use crate::types::*;
 use crate::vm::layout::VMCounts;
-use crate::vm::mapping::{Code, View, memory_file};
+use crate::vm::mapping::{Code, View};
 use crate::vm::memory::MemoryExtent;
 
 /// A mapped image.
@@ -33,7 +34,7 @@ pub struct Image {
     code: Code,
     /// Everything from the data segments on.
     tail: View,
-    file: File,
+    pages: Pages,
 }
 
 // SAFETY: an image is read only; the pointer is into its own view.
@@ -83,22 +84,33 @@ impl Image {
         let head_bytes = Header::head_bytes(&file).unwrap_or(len).min(len);
         let head = View::new(&file, 0, usize::try_from(head_bytes).map_err(io::Error::other)?)?;
         let header = Header::read(&head, len, key)?;
-        let metadata =
-            rkyv::access::<ArchivedMetadata, rancor::Error>(&head[header.section(Section::Metadata).range()])
-                .map_err(|_| ImageError::Damaged("its metadata is malformed"))?;
-        let metadata = NonNull::from(metadata);
         let code = header.section(Section::Code);
         let code = Code::new(&file, code.offset, code.len as usize)?;
         let tail_offset = header.section(Section::Data).offset;
         let tail = View::new(&file, tail_offset, (len - tail_offset) as usize)?;
-        let image = Self { header, metadata, head, code, tail, file };
-        image.check()?;
-        Ok(image)
+        let pages = Pages::File { file, section: *header.section(Section::Memory) };
+        Self::new(header, [head, tail], code, pages)
     }
 
-    /// Maps bytes that stand in no file, through a file in memory.
+    /// Maps a copy of bytes that stand in no file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
-        Self::from_file(memory_file(bytes)?, None)
+        let header = Header::read(bytes, bytes.len() as u64, None)?;
+        let code = header.section(Section::Code);
+        let head = View::copy(&bytes[..code.offset as usize])?;
+        let code = Code::copy(&bytes[code.range()])?;
+        let tail = View::copy(&bytes[header.section(Section::Data).offset as usize..])?;
+        let pages = Pages::copy(&bytes[header.section(Section::Memory).range()])?;
+        Self::new(header, [head, tail], code, pages)
+    }
+
+    fn new(header: Header, [head, tail]: [View; 2], code: Code, pages: Pages) -> Result<Self, ImageError> {
+        let metadata =
+            rkyv::access::<ArchivedMetadata, rancor::Error>(&head[header.section(Section::Metadata).range()])
+                .map_err(|_| ImageError::Damaged("its metadata is malformed"))?;
+        let metadata = NonNull::from(metadata);
+        let image = Self { header, metadata, head, code, tail, pages };
+        image.check()?;
+        Ok(image)
     }
 
     /// Checks what later accesses rely on.
@@ -121,7 +133,7 @@ impl Image {
         for section in Section::ALL.iter().filter(|section| **section != Section::Metadata) {
             let entry = self.header.section(*section);
             let found = match section {
-                Section::Memory => checksum(&View::new(&self.file, entry.offset, entry.len as usize)?),
+                Section::Memory => self.pages.checksum()?,
                 section => checksum(self.section(*section)),
             };
             if found != entry.checksum {
@@ -178,9 +190,9 @@ impl Image {
         self.header.len
     }
 
-    /// Whether the code could not be mapped from the file and was copied.
+    /// Whether the code was copied because its file may not be executed.
     pub fn code_copied(&self) -> bool {
-        self.code.is_copied()
+        self.code.is_refused()
     }
 
     /// Moves the code to anonymous memory, unless it is there already. Nothing may run in it yet.
@@ -191,9 +203,9 @@ impl Image {
         Ok(())
     }
 
-    /// The file, for mapping initial memories.
-    pub fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    /// The file that initial memories are mapped from, by [`Image::memory_image`].
+    pub fn memory_file(&self) -> io::Result<BorrowedFd<'_>> {
+        self.pages.file()
     }
 }
 
@@ -452,16 +464,16 @@ impl Image {
 
     /// The initial contents of a defined memory, as parts of the file.
     pub fn memory_image(&self, index: MemoryIdx) -> impl Iterator<Item = MemoryExtent> {
-        let section = *self.header.section(Section::Memory);
+        let section_len = self.header.section(Section::Memory).len;
         let meta = self.meta();
         let position = index.index() - meta.imported_memories.to_native() as usize;
         meta.memory_images[position].iter().map(move |extent| {
             let len = u64::from(extent.pages.to_native()) * PAGE_ALIGN as u64;
             let start = u64::from(extent.image_page.to_native()) * PAGE_ALIGN as u64;
             // A part outside of the section becomes empty.
-            let len = len.min(section.len.saturating_sub(start));
+            let len = len.min(section_len.saturating_sub(start));
             let guest_offset = extent.guest_page.to_native().saturating_mul(PAGE_ALIGN as u64);
-            MemoryExtent { guest_offset, file_offset: section.offset + start, len }
+            MemoryExtent { guest_offset, file_offset: self.pages.file_offset() + start, len }
         })
     }
 

@@ -12,6 +12,7 @@ mod indices;
 mod link;
 mod load;
 mod metadata;
+mod pages;
 mod pairs;
 #[cfg(test)]
 mod tests;

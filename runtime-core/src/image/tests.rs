@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use crate::compile::{CompileOptions, compile_image};
 use crate::compiler::*;
@@ -11,6 +13,8 @@ use crate::module::ModuleInfo;
 use crate::translate::module::default_features;
 use crate::trap::TrapCode;
 use crate::types::*;
+use crate::vm::mapping::memory_file;
+use crate::vm::memory::MemoryExtent;
 
 /// The code of a function is its body, preceded by a reference to the first function.
 struct Fake;
@@ -200,12 +204,21 @@ fn sections_are_where_pages_can_be_mapped() {
     assert_eq!(header.len as usize, bytes.as_bytes().len());
 }
 
-/// The initial contents of the first defined memory, as the image has them: pages and what is in them.
+/// The initial contents of a memory, as instances get them: where pages start and what is in them. The same in a file and in memory.
 fn memory(wat: &str, index: u32) -> Vec<(u64, Vec<u8>)> {
     let bytes = compile(wat);
-    let image = Image::from_bytes(bytes.as_bytes()).unwrap();
-    let extents = image.memory_image(MemoryIdx(index));
-    extents.map(|e| (e.guest_offset, bytes.as_bytes()[e.file_offset as usize..][..e.len as usize].to_vec())).collect()
+    let stored = Image::from_file(memory_file(bytes.as_bytes()).unwrap(), None).unwrap();
+    let [stored, kept] = [stored, Image::from_bytes(bytes.as_bytes()).unwrap()].map(|image| {
+        let file = File::from(image.memory_file().unwrap().try_clone_to_owned().unwrap());
+        let contents = |extent: MemoryExtent| {
+            let mut contents = vec![0; extent.len as usize];
+            file.read_exact_at(&mut contents, extent.file_offset).unwrap();
+            (extent.guest_offset, contents)
+        };
+        image.memory_image(MemoryIdx(index)).map(contents).collect::<Vec<_>>()
+    });
+    assert!(stored == kept);
+    kept
 }
 
 /// Element and data segments that are applied when an instance is made.

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::image::Image;
 use crate::trap::TrapCode;
+use crate::vm::memory_space;
 
 struct Entry {
     start: usize,
@@ -58,12 +59,14 @@ pub fn lookup(pc: usize) -> Option<(Arc<Image>, u32)> {
     find(pc, |entry, offset| (Arc::clone(&entry.image), offset))
 }
 
-/// Why the instruction at an address of compiled code traps; for the signal handler.
-pub(crate) fn trap_at(pc: usize, is_memory_fault: bool) -> Option<Option<TrapCode>> {
+/// Why the instruction at an address of compiled code traps; for the signal handler. `address` is where it accessed memory, if that is what
+/// failed.
+pub(crate) fn trap_at(pc: usize, address: Option<usize>) -> Option<TrapCode> {
     find(pc, |entry, offset| {
-        let untabled = entry.image.abi().untabled_fault().filter(|_| is_memory_fault);
-        entry.image.trap_at(offset).or(untabled)
-    })
+        // Any other fault that the table does not know is no trap but a mistake in the code, and must not look like one.
+        let untabled = || entry.image.abi().untabled_fault().filter(|_| address.is_some_and(memory_space::contains));
+        entry.image.trap_at(offset).or_else(untabled)
+    })?
 }
 
 /// Whether an address is compiled code; for the signal handler.

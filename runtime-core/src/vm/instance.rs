@@ -161,7 +161,7 @@ impl Instance {
             let pool = &code.memory_pools[index];
             let index = MemoryIdx::from_index(index);
             let (ty, contents) = (image.memory_type(index), image.memory_image(index));
-            let memory = Memory::with_contents(&ty, Some(limit), image.file(), contents, pool)
+            let memory = Memory::with_contents(&ty, Some(limit), || image.memory_file(), contents, pool)
                 .map_err(|error| InstanceError::Resource(format!("could not make a memory: {error}")))?;
             memories.push(Arc::new(memory));
         }

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::types::{MemoryType, Width};
 use crate::vm::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES, MEMORY64_RESERVATION_BYTES};
-use crate::vm::mmap::{PAGE_BYTES, Reservation, round_up};
+use crate::vm::memory_space::MemorySpace;
+use crate::vm::mmap::{PAGE_BYTES, round_up};
 use crate::vm::pool::MemoryPool;
 use crate::vm::vmcontext::VMMemory;
 
@@ -34,7 +35,7 @@ pub struct Memory {
     bytes_max: usize,
     /// Held while growing.
     growth: Mutex<()>,
-    reservation: Reservation,
+    reservation: MemorySpace,
     /// Where the reservation goes when the memory is dropped.
     pool: Option<Arc<MemoryPool>>,
 }
@@ -80,16 +81,16 @@ impl Memory {
     /// A memory of the type's initial size, all zero. `limit_bytes` is the embedder's.
     pub fn new(ty: &MemoryType, limit_bytes: Option<u64>) -> io::Result<Self> {
         let sizes = Sizes::new(ty, limit_bytes).ok_or_else(too_large)?;
-        let reservation = Reservation::new(sizes.reserved)?;
+        let reservation = MemorySpace::new(sizes.reserved)?;
         reservation.commit(0..round_up(sizes.initial).ok_or_else(too_large)?)?;
         Ok(Self::on(reservation, ty, &sizes, None))
     }
 
-    /// A memory with initial contents, mapped copy-on-write. `pool` keeps memories of this type with these contents.
-    pub fn with_contents(
+    /// A memory with initial contents, mapped copy-on-write from `file`, which is asked for only if there are any. `pool` keeps memories of this type with these contents.
+    pub fn with_contents<'file>(
         ty: &MemoryType,
         limit_bytes: Option<u64>,
-        file: BorrowedFd<'_>,
+        file: impl Fn() -> io::Result<BorrowedFd<'file>>,
         extents: impl Iterator<Item = MemoryExtent>,
         pool: &Arc<MemoryPool>,
     ) -> io::Result<Self> {
@@ -105,17 +106,21 @@ impl Memory {
         Ok(memory)
     }
 
-    fn on(reservation: Reservation, ty: &MemoryType, sizes: &Sizes, pool: Option<Arc<MemoryPool>>) -> Self {
+    fn on(reservation: MemorySpace, ty: &MemoryType, sizes: &Sizes, pool: Option<Arc<MemoryPool>>) -> Self {
         let vm = VMMemory { len: AtomicUsize::new(sizes.initial), base: reservation.base() };
         Self { vm, ty: *ty, bytes_max: sizes.max, growth: Mutex::new(()), reservation, pool }
     }
 
-    fn map(&self, file: BorrowedFd<'_>, extents: impl Iterator<Item = MemoryExtent>) -> io::Result<()> {
+    fn map<'file>(
+        &self,
+        file: impl Fn() -> io::Result<BorrowedFd<'file>>,
+        extents: impl Iterator<Item = MemoryExtent>,
+    ) -> io::Result<()> {
         let committed = round_up(self.len_bytes()).unwrap_or(0) as u64;
         for extent in extents {
             let end = extent.guest_offset.checked_add(extent.len).filter(|end| *end <= committed);
             let end = end.ok_or(io::ErrorKind::InvalidData)?;
-            self.reservation.map_file(extent.guest_offset as usize..end as usize, file, extent.file_offset)?;
+            self.reservation.map_file(extent.guest_offset as usize..end as usize, file()?, extent.file_offset)?;
         }
         Ok(())
     }
@@ -178,7 +183,7 @@ impl Drop for Memory {
         let Some(pool) = self.pool.take() else { return };
         let initial = (self.ty.limits.min as usize) << self.ty.page_size_log2;
         let committed = self.len_bytes();
-        pool.give_back(std::mem::replace(&mut self.reservation, Reservation::empty()), initial, committed);
+        pool.give_back(std::mem::replace(&mut self.reservation, MemorySpace::empty()), initial, committed);
     }
 }
 

@@ -11,6 +11,7 @@ pub mod layout;
 pub mod libcalls;
 pub mod mapping;
 pub mod memory;
+pub mod memory_space;
 pub mod mmap;
 pub mod module_code;
 pub mod pool;

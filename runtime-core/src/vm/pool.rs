@@ -5,23 +5,23 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::vm::mmap::Reservation;
+use crate::vm::memory_space::MemorySpace;
 
 /// How many memories are kept: address space and page tables, no pages.
 const KEPT: usize = 64;
 
 /// Clean memories of one index of one module: initial contents, initial size.
 #[derive(Debug, Default)]
-pub struct MemoryPool(Mutex<Vec<Reservation>>);
+pub struct MemoryPool(Mutex<Vec<MemorySpace>>);
 
 impl MemoryPool {
     /// A clean memory, if there is one.
-    pub fn take(&self) -> Option<Reservation> {
+    pub fn take(&self) -> Option<MemorySpace> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     /// Keeps a memory that has grown from `initial` to `committed` bytes, both whole pages. One that cannot be cleaned is unmapped.
-    pub fn give_back(&self, reservation: Reservation, initial: usize, committed: usize) {
+    pub fn give_back(&self, reservation: MemorySpace, initial: usize, committed: usize) {
         let is_clean = reservation.decommit(initial..committed).and_then(|()| reservation.drop_pages(0..committed));
         if is_clean.is_err() {
             return;

@@ -177,7 +177,7 @@ unsafe fn handle_fault(address: usize, signal: c_int, context: &mut SignalContex
     let code = if is_memory_fault && activation.stack.guards(address) {
         TrapCode::StackOverflow
     } else {
-        match code_registry::trap_at(context.pc(), is_memory_fault).flatten() {
+        match code_registry::trap_at(context.pc(), Some(address).filter(|_| is_memory_fault)) {
             Some(code) => code,
             None => return false,
         }
