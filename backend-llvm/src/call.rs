@@ -17,6 +17,7 @@ use wasmer_runtime_core::vm::layout::*;
 use crate::abi::{Fixed, FuncAbi, VALUE_BYTES};
 use crate::codegen::{Codegen, V};
 use crate::intrinsics::{AliasClass, Built, internal, params, value_of};
+use crate::memory::Outside;
 
 /// Where a call goes.
 enum Target<'ctx> {
@@ -274,6 +275,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         }
         let offset = self.bin(Op::Shl, index, self.const_like(index, 3))?.into_int_value();
         let place = self.at(base.into_pointer_value(), offset)?;
+        let place = self.guard(Outside { condition: "ae", lhs: index, rhs: len }, place)?;
         self.load_from(self.t.i64, place, AliasClass::Elements, 8)
     }
 

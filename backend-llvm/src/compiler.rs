@@ -12,7 +12,7 @@ use wasmer_runtime_core::types::DefinedFuncIdx;
 use wasmparser::{FunctionBody, Operator};
 
 use crate::codegen::Codegen;
-use crate::description;
+use crate::description::{self, BATCH_BYTES, BATCHES};
 use crate::intrinsics::internal;
 use crate::object::{self, Contents};
 use crate::passes::{CODEGEN_LEVEL, Partition};
@@ -38,10 +38,14 @@ pub struct LlvmCompiler {
     features: String,
 }
 
-/// Keeps LLVM from moving a load into the branch that needs its value: on the other one it would not trap. InstCombine and MachineSink
-/// move single loads; the conversion of conditional moves to branches makes a branch around a load. There is no other switch for them than
-/// LLVM's command line, which is the process's.
-fn keep_accesses_in_place() {
+/// What can be said on LLVM's command line only, which is the process's.
+///
+/// A load must not move into the branch that needs its value, because on the other one it would not trap: InstCombine and MachineSink
+/// move single loads; the conversion of conditional moves to branches makes a branch around a load.
+///
+/// Scheduling after register allocation takes 8 % of the code generator's work, for processors that reorder by themselves; so does half as
+/// much the tracking of variables, which our debug information has none of.
+fn set_switches() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let arguments = [
@@ -73,7 +77,7 @@ impl LlvmCompiler {
             return Err(internal(format!("LLVM {line}.{update} is needed, and this is LLVM {major}.{minor}.{patch}")));
         }
         Target::initialize_x86(&InitializationConfig { disassembler: false, ..Default::default() });
-        keep_accesses_in_place();
+        set_switches();
         let features = TargetMachine::get_host_cpu_features().to_string_lossy().into_owned();
         let mut features: Vec<_> = features.split(',').filter(|feature| !feature.is_empty()).collect();
         features.sort_unstable();
@@ -110,7 +114,8 @@ impl Compiler for LlvmCompiler {
     }
 
     fn batch_bytes(&self, module: &ModuleInfo) -> usize {
-        description::batch_bytes(module.code_bytes())
+        let [least, most] = BATCH_BYTES;
+        module.code_bytes().div_ceil(BATCHES).clamp(least, most)
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {

@@ -13,21 +13,15 @@ const VERSION: &str = concat!("22.1-", "3");
 /// The name of the intermediate form.
 pub const IR_NAME: &str = "llvm-ir";
 /// A module is cut into this many batches at least, so that as many threads compile it at once, unless they would be too small.
-const BATCHES: usize = 4;
+pub(crate) const BATCHES: usize = 4;
 /// Bytes of wasm bodies of a batch. LLVM inlines within a batch, so it is not too small; the largest bounds memory.
-const BATCH_BYTES: [usize; 2] = [256 << 10, 1 << 20];
+pub(crate) const BATCH_BYTES: [usize; 2] = [256 << 10, 1 << 20];
 /// The largest module, in bytes of wasm bodies, that gets the full pipeline.
 pub(crate) const LEAN_MODULE_BYTES: usize = 512 << 10;
 /// Counts changes of the pipelines: part of the fingerprint.
-pub(crate) const PIPELINE_REVISION: &str = "5";
+pub(crate) const PIPELINE_REVISION: &str = "6";
 /// The largest body, in bytes of wasm, that gets the full pipeline.
 pub(crate) const LARGE_BODY_BYTES: u64 = 256 << 10;
-
-/// Bytes of the bodies of a batch, in a module with so many bytes of them.
-pub(crate) fn batch_bytes(code_bytes: usize) -> usize {
-    let [least, most] = BATCH_BYTES;
-    code_bytes.div_ceil(BATCHES).clamp(least, most)
-}
 
 /// Name, version and convention.
 pub fn id() -> BackendId {
@@ -38,6 +32,7 @@ pub fn id() -> BackendId {
 pub fn fingerprint(key: &mut KeyHasher) {
     key.setting("llvm.cpu", cpu());
     key.setting("llvm.pipeline", PIPELINE_REVISION);
+    key.setting("llvm.batches", BATCHES.to_le_bytes());
     key.setting("llvm.batch", BATCH_BYTES.map(usize::to_le_bytes).concat());
     key.setting("llvm.lean", LEAN_MODULE_BYTES.to_le_bytes());
     key.setting("llvm.large", LARGE_BODY_BYTES.to_le_bytes());

@@ -5,9 +5,10 @@
 //! delete a load that nobody uses. So guest loads are born volatile; [`crate::passes`] takes the mark away from
 //! all that are used.
 
+use inkwell::attributes::AttributeLoc;
 use inkwell::types::BasicTypeEnum;
 use inkwell::values::{InstructionOpcode as Op, PointerValue};
-use inkwell::{AtomicOrdering, AtomicRMWBinOp, IntPredicate};
+use inkwell::{AtomicOrdering, AtomicRMWBinOp, InlineAsmDialect, IntPredicate};
 use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef, Result};
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
@@ -15,9 +16,38 @@ use wasmer_runtime_core::types::{MemoryIdx, Width};
 use wasmer_runtime_core::vm::layout::VMMEMORY_LEN;
 
 use crate::codegen::{Codegen, V};
-use crate::intrinsics::{AliasClass, Built, instruction_of, internal};
+use crate::intrinsics::{AliasClass, Built, instruction_of, internal, value_of};
+
+/// What holds of an access outside: `lhs` is above (`a`), below (`b`) or not below (`ae`) `rhs`, as unsigned 64-bit numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Outside<'ctx> {
+    /// The condition, as assembly names it.
+    pub(crate) condition: &'static str,
+    pub(crate) lhs: V<'ctx>,
+    pub(crate) rhs: V<'ctx>,
+}
 
 impl<'ctx> Codegen<'ctx, '_> {
+    /// `address`, or null outside. The check before has trapped there already, but a processor may guess past it (Spectre, variant 1): the null
+    /// comes without a branch, and by an instruction that LLVM does not look into, or it would know that the check has been made.
+    pub(crate) fn guard(&mut self, outside: Outside<'ctx>, address: PointerValue<'ctx>) -> Result<PointerValue<'ctx>> {
+        let (ptr, word) = (self.t.ptr, self.t.i64);
+        let ty = ptr.fn_type(&[ptr.into(), word.into(), word.into(), word.into()], false);
+        let asm = self.ctx.create_inline_asm(
+            ty,
+            format!("cmpq $3, $2\n\tcmov{}q $4, $0", outside.condition),
+            "=&r,0,r,re,r,~{flags}".into(),
+            false,
+            false,
+            Some(InlineAsmDialect::ATT),
+            false,
+        );
+        let operands = [address.into(), outside.lhs.into(), outside.rhs.into(), word.const_zero().into()];
+        let call = self.b.build_indirect_call(ty, asm, &operands, "").built()?;
+        call.add_attribute(AttributeLoc::Function, self.nounwind);
+        Ok(value_of(call)?.into_pointer_value())
+    }
+
     pub(crate) fn memory_class(&self, memory: MemoryIdx) -> AliasClass {
         if memory.0 < self.info.imported_memories { AliasClass::ImportedMemories } else { AliasClass::Memory(memory) }
     }
@@ -35,9 +65,10 @@ impl<'ctx> Codegen<'ctx, '_> {
             Width::W32 => self.cast(Op::ZExt, index, self.t.i64)?,
             Width::W64 => index,
         };
+        let mut guards = Vec::new();
         match access.bounds {
             Bounds::Elided => {}
-            Bounds::Explicit { end_offset } => self.check_bounds(&access.memory, end_offset, index)?,
+            Bounds::Explicit { end_offset } => self.check_bounds(&access.memory, end_offset, index, &mut guards)?,
             Bounds::AlwaysTraps => {
                 self.trap_here(TrapCode::MemoryOutOfBounds)?;
                 let unreachable = self.new_block();
@@ -47,21 +78,31 @@ impl<'ctx> Codegen<'ctx, '_> {
         let vmctx = self.f().vmctx;
         let base = self.load_constant_ptr(vmctx, access.memory.base_offset)?;
         let place = self.at(base, index.into_int_value())?;
-        self.at(place, access.offset as i64)
+        let place = self.at(place, access.offset as i64)?;
+        guards.into_iter().try_fold(place, |place, outside| self.guard(outside, place))
     }
 
-    fn check_bounds(&mut self, memory: &MemoryRef, end_offset: u64, index: V<'ctx>) -> Result<()> {
+    fn check_bounds(
+        &mut self,
+        memory: &MemoryRef,
+        end_offset: u64,
+        index: V<'ctx>,
+        guards: &mut Vec<Outside<'ctx>>,
+    ) -> Result<()> {
         let len = self.memory_len(memory)?;
         let end = self.const_like(len, end_offset);
         let outside = match memory.width {
             // The sum of a 32-bit index and an offset below 2^33 does not wrap; larger offsets always trap.
             Width::W32 if end_offset < 1 << 34 => {
                 let past = self.bin(Op::Add, index, end)?;
+                guards.push(Outside { condition: "a", lhs: past, rhs: len });
                 self.icmp(IntPredicate::UGT, past, len)?
             }
             Width::W32 | Width::W64 => {
                 let never = self.icmp(IntPredicate::ULT, len, end)?;
                 let last = self.bin(Op::Sub, len, end)?;
+                guards.push(Outside { condition: "b", lhs: len, rhs: end });
+                guards.push(Outside { condition: "a", lhs: index, rhs: last });
                 let behind = self.icmp(IntPredicate::UGT, index, last)?;
                 self.bin(Op::Or, never, behind)?
             }

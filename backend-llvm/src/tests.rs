@@ -114,7 +114,7 @@ fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body<'_>], tail_call
         codegen.end(frame, None, false, &mut Vec::new()).expect("end");
         codegen.finish().expect("finish");
     }
-    let object = codegen.compile(&machine, Partition::default()).expect("LLVM compiles it");
+    let object = codegen.compile(&machine, Partition::Functions { module: 0, largest: 0 }).expect("LLVM compiles it");
     object::append(object.as_slice(), Contents::Functions, &mut output).expect("the object is as expected");
     compiler
         .worker()

@@ -47,6 +47,33 @@ fn machine_code_has_names_traps_and_places() {
     }
 }
 
+/// Accesses with a check of their own, each in a function.
+const CHECKED: &str = r#"(module
+    (memory i64 1)
+    (table 4 100 funcref)
+    (type $nothing (func))
+    (func (export "load") (param i64) (result i32) (i32.load (local.get 0)))
+    (func (export "store") (param i64) (i32.store8 offset=100 (local.get 0) (i32.const 1)))
+    (func (export "call") (param i32) (call_indirect (type $nothing) (local.get 0))))"#;
+
+/// A conditional move makes the address null outside, also where the processor guesses that the check holds.
+#[test]
+fn checked_addresses_are_guarded_on_every_backend() {
+    let bench = Bench::new();
+    bench.file("checked.wat", CHECKED);
+    for backend in ["cranelift", "singlepass", "llvm"] {
+        if backend == "llvm" && !cfg!(feature = "llvm") {
+            continue;
+        }
+        for function in ["load", "store", "call"] {
+            let ran =
+                bench.run(["compile", "checked.wat", "--emit", "asm", "--backend", backend, "--function", function]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            assert!(ran.out.contains("cmov"), "{backend}, {function}: no conditional move in\n{}", ran.out);
+        }
+    }
+}
+
 #[test]
 fn one_function_is_chosen_by_name_export_or_index() {
     let bench = Bench::new();
