@@ -12,7 +12,7 @@
 //! **Pipeline.** It adapts to the partition ([`Partition`]):
 //! * `default<O3>` with all vectorisers, for small modules.
 //! * [`LEAN`] for modules of more than [`LEAN_MODULE_BYTES`]: each step of `default<O3>` that pays on code that was optimised when it became wasm,
-//!   once; only small functions are inlined. Half of the time and of the machine code.
+//!   once; only small functions are inlined. Two thirds of the time.
 //! * [`LINEAR`] for trampolines, which have no branches.
 //! * `default<O1>` where a function has more than [`LARGE_BODY_BYTES`] of wasm (about 100,000 operators): its time and memory stay linear.
 
