@@ -22,12 +22,12 @@ fn instantiate(criterion: &mut Criterion) {
             Linker::new().instantiate(&mut store, &module).expect("nothing can go wrong");
         };
         group.bench_function(name, |bencher| bencher.iter(make));
-        group.throughput(Throughput::Elements(2000));
-        group.bench_function(format!("{name}, 2 × 1000 on two threads"), |bencher| {
+        group.throughput(Throughput::Elements(20_000));
+        group.bench_function(format!("{name}, 2 × 10,000 on two threads"), |bencher| {
             bencher.iter(|| {
                 std::thread::scope(|scope| {
                     for _ in 0..2 {
-                        scope.spawn(|| (0..1000).for_each(|_| make()));
+                        scope.spawn(|| (0..10_000).for_each(|_| make()));
                     }
                 });
             });

@@ -36,7 +36,7 @@ pub(crate) enum Given<'a, T> {
 
 /// What a store keeps of an instance.
 pub(crate) struct InstanceRecord {
-    /// Boxed and never moved: compiled code points to it.
+    /// Boxed and never moved: compiled code points to it. Dropped before the module, whose code it uses.
     vm: Box<VmInstance>,
     module: Module,
     /// The memory exported as `memory`, once it was asked for: host functions ask at every call.
@@ -71,8 +71,8 @@ impl Instance {
         let instance = Self { store: store.id(), position: store.instances.len() };
         let imports = instance.resolve(store, module.code(), find)?;
         let vm_store = NonNull::from(store.vm());
-        // SAFETY: the imports were checked, and belong to the store, which keeps the instance.
-        let vm = unsafe { VmInstance::new(Arc::clone(module.code()), vm_store, imports) };
+        // SAFETY: the imports were checked, and belong to the store, which keeps the instance and then the module.
+        let vm = unsafe { VmInstance::new(module.code(), vm_store, imports) };
         let vm = vm.map_err(|InstanceError::Resource(message)| Error::Resource(message))?;
         store.instances.push(InstanceRecord { vm, module: module.clone(), default_memory: None });
         // A segment that traps may have put functions of the instance into tables before, so it stays in the store.

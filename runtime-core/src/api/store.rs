@@ -1,5 +1,6 @@
 //! The store: owner of instances, host functions and everything that they share. One thread at a time uses it.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -22,9 +23,17 @@ use crate::vm::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
 pub struct StoreId(u64);
 
 impl StoreId {
+    /// An id that no other store has. Threads take them by the block, to keep out of each other's way.
     fn fresh() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+        const BLOCK: u64 = 1 << 10;
+        static NEXT_BLOCK: AtomicU64 = AtomicU64::new(BLOCK);
+        thread_local! {
+            static NEXT: Cell<u64> = const { Cell::new(0) };
+        }
+        let next = NEXT.get();
+        let id = if next.is_multiple_of(BLOCK) { NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed) } else { next };
+        NEXT.set(id + 1);
+        Self(id)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -43,9 +43,21 @@ struct ImportedFunction {
     original: NonNull<VMFuncRef>,
 }
 
+/// A module's code, kept by whoever keeps the instance. Not counted again: threads that instantiate one module would wait for the count.
+struct Code(NonNull<ModuleCode>);
+
+impl Deref for Code {
+    type Target = ModuleCode;
+
+    fn deref(&self) -> &ModuleCode {
+        // SAFETY: the code outlives the instance, as was promised to `Instance::new`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
 /// The host's side of an instance. Boxed and never moved; lives as long as its store.
 pub struct Instance {
-    code: Arc<ModuleCode>,
+    code: Code,
     offsets: VMOffsets,
     store: NonNull<StoreVm>,
     vmctx: NonNull<VMContext>,
@@ -116,18 +128,18 @@ impl Instance {
     /// Makes an instance: memories, tables, globals. Segments that could trap are applied afterwards, by [`Instance::initialise`].
     ///
     /// # Safety
-    /// The imports fit the module's types and live as long as the store, and so does the store.
+    /// The imports fit the module's types and live as long as the store. Store and code outlive the instance.
     pub unsafe fn new(
-        code: Arc<ModuleCode>,
+        code: &ModuleCode,
         store: NonNull<StoreVm>,
         imports: Imports,
     ) -> Result<Box<Self>, InstanceError> {
-        let image = Arc::clone(&code.image);
+        let image = &code.image;
         let offsets = VMOffsets::new(image.counts());
         // SAFETY: the store outlives the instance by the caller's promise.
         let limits = unsafe { store.as_ref() }.limits;
-        let memories = Self::memories(&code, imports.memories, limits.memory_bytes_max)?;
-        let own_tables = Self::tables(&code, limits.table_elements_max)?;
+        let memories = Self::memories(code, imports.memories, limits.memory_bytes_max)?;
+        let own_tables = Self::tables(code, limits.table_elements_max)?;
         let vmctx = allocate_vmctx(&offsets);
         let mut instance = Box::new(Self {
             offsets,
@@ -140,7 +152,7 @@ impl Instance {
             func_refs: FuncRefs::new(image.escaping_len()),
             dropped_elements: vec![Cell::new(false); image.elements_len()],
             dropped_data: vec![Cell::new(false); image.data_len()],
-            code,
+            code: Code(NonNull::from(code)),
         });
         // SAFETY: the vmctx is as large as the offsets say, and nobody else uses it yet.
         unsafe {
@@ -217,7 +229,7 @@ impl Instance {
         let abi = self.code.abi();
         // SAFETY: the store outlives the instance.
         let store = unsafe { self.store.as_ref() }.context();
-        let image = Arc::clone(&self.code.image);
+        let image = &self.code.image;
         let entry = |(index, original): (usize, &NonNull<VMFuncRef>)| {
             let ty = image.function_type_index(FuncIdx::from_index(index));
             ImportedFunction {
@@ -331,8 +343,7 @@ impl Instance {
     /// Applies the initial values of tables and the active segments that the image could not fold in, in the order of the specification (section
     /// 4.5.4). A trap leaves what was done before it.
     pub fn initialise(&mut self) -> Result<(), TrapCode> {
-        let code = Arc::clone(&self.code);
-        let image = &code.image;
+        let image = &self.code.image;
         for position in 0..self.own_tables.len() {
             if let Some(init) = image.table_init(position) {
                 // SAFETY: the initial value of a table is a reference, whose bits are these.
@@ -375,7 +386,7 @@ impl Instance {
     }
 
     /// The module.
-    pub fn code(&self) -> &Arc<ModuleCode> {
+    pub fn code(&self) -> &ModuleCode {
         &self.code
     }
 

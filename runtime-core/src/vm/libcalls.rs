@@ -3,7 +3,6 @@
 //! A libcall that traps records it and returns anything: the stub sees the record and leaves wasm.
 
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 use crate::libcall::split_atomic_place;
 use crate::trap::TrapCode;
@@ -236,7 +235,7 @@ libcalls! {
 fn call_indirect(caller: &mut Caller, table: u64, ty: TypeIdx, index: u64) -> Result<u64, TrapCode> {
     let element = caller.table(table).get(index)?;
     let callee = NonNull::new(element as *mut VMFuncRef).ok_or(TrapCode::UninitializedElement)?;
-    let code = Arc::clone(caller.instance().code());
+    let code = caller.instance().code();
     // SAFETY: elements of a function table are references that live as long as the store.
     let type_id = unsafe { callee.as_ref() }.type_id;
     if type_id == code.type_ids[ty.index()] {

@@ -12,7 +12,7 @@ use crate::types::{MemoryType, Width};
 use crate::vm::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES, MEMORY64_RESERVATION_BYTES};
 use crate::vm::memory_space::MemorySpace;
 use crate::vm::mmap::{PAGE_BYTES, round_up};
-use crate::vm::pool::MemoryPool;
+use crate::vm::pool::{MemoryPool, Shelf};
 use crate::vm::vmcontext::VMMemory;
 
 /// A part of a memory's initial contents that stands in a file.
@@ -37,7 +37,7 @@ pub struct Memory {
     growth: Mutex<()>,
     reservation: MemorySpace,
     /// Where the reservation goes when the memory is dropped.
-    pool: Option<Arc<MemoryPool>>,
+    shelf: Option<Arc<Shelf>>,
 }
 
 // SAFETY: the length is atomic and changes under the lock; the bytes are the guest's, who orders its own accesses.
@@ -92,23 +92,23 @@ impl Memory {
         limit_bytes: Option<u64>,
         file: impl Fn() -> io::Result<BorrowedFd<'file>>,
         extents: impl Iterator<Item = MemoryExtent>,
-        pool: &Arc<MemoryPool>,
+        pool: &MemoryPool,
     ) -> io::Result<Self> {
         // Only these are the same whatever the limit; shared memories may be in use for longer than this one.
-        let pool = (has_fixed_reservation(ty) && !ty.shared).then_some(pool);
-        if let Some(reservation) = pool.and_then(|pool| pool.take()) {
+        let shelf = (has_fixed_reservation(ty) && !ty.shared).then(|| pool.shelf());
+        if let Some(reservation) = shelf.as_ref().and_then(|shelf| shelf.take()) {
             let sizes = Sizes::new(ty, limit_bytes).ok_or_else(too_large)?;
-            return Ok(Self::on(reservation, ty, &sizes, pool.cloned()));
+            return Ok(Self::on(reservation, ty, &sizes, shelf));
         }
         let mut memory = Self::new(ty, limit_bytes)?;
         memory.map(file, extents)?;
-        memory.pool = pool.cloned();
+        memory.shelf = shelf;
         Ok(memory)
     }
 
-    fn on(reservation: MemorySpace, ty: &MemoryType, sizes: &Sizes, pool: Option<Arc<MemoryPool>>) -> Self {
+    fn on(reservation: MemorySpace, ty: &MemoryType, sizes: &Sizes, shelf: Option<Arc<Shelf>>) -> Self {
         let vm = VMMemory { len: AtomicUsize::new(sizes.initial), base: reservation.base() };
-        Self { vm, ty: *ty, bytes_max: sizes.max, growth: Mutex::new(()), reservation, pool }
+        Self { vm, ty: *ty, bytes_max: sizes.max, growth: Mutex::new(()), reservation, shelf }
     }
 
     fn map<'file>(
@@ -180,10 +180,10 @@ fn too_large() -> io::Error {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        let Some(pool) = self.pool.take() else { return };
+        let Some(shelf) = self.shelf.take() else { return };
         let initial = (self.ty.limits.min as usize) << self.ty.page_size_log2;
         let committed = self.len_bytes();
-        pool.give_back(std::mem::replace(&mut self.reservation, MemorySpace::empty()), initial, committed);
+        shelf.give_back(std::mem::replace(&mut self.reservation, MemorySpace::empty()), initial, committed);
     }
 }
 

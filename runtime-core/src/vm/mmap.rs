@@ -7,6 +7,8 @@ use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap};
 
+use crate::vm::pagemap;
+
 /// Bytes of a page of the host. Larger pages of other systems are multiples of what the image format aligns to.
 pub const PAGE_BYTES: usize = 4096;
 
@@ -82,9 +84,12 @@ impl Reservation {
             return Ok(());
         }
         let address = self.check(&range)?;
-        // SAFETY: the pages are inside this reservation, whose owner has no more use for their contents.
-        unsafe { madvise(address.cast(), range.len(), Advice::LinuxDontNeed)? };
-        Ok(())
+        let drop = |pages: Range<usize>| {
+            // SAFETY: the pages are inside this reservation, whose owner has no more use for their contents.
+            unsafe { madvise(pages.start as *mut _, pages.len(), Advice::LinuxDontNeed) }.map_err(io::Error::from)
+        };
+        let all = address as usize..address as usize + range.len();
+        pagemap::written(all.clone(), drop).or_else(|_| drop(all))
     }
 
     /// Replaces pages by a private copy-on-write view of a file, readable and writable. `offset` is page-aligned.

@@ -14,6 +14,7 @@ pub mod memory;
 pub mod memory_space;
 pub mod mmap;
 pub mod module_code;
+mod pagemap;
 pub mod pool;
 pub mod signals;
 pub mod stack;

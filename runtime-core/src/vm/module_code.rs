@@ -20,7 +20,7 @@ pub struct ModuleCode {
     /// The same with the module's convention: what compiled code compares.
     pub type_ids: Box<[u32]>,
     /// For each memory; unused for imported ones.
-    pub memory_pools: Box<[Arc<MemoryPool>]>,
+    pub memory_pools: Box<[MemoryPool]>,
 }
 
 impl ModuleCode {
@@ -31,7 +31,7 @@ impl ModuleCode {
         let canonical = types_registry::intern_all(types);
         let type_ids = canonical.iter().map(|id| image.abi().type_id(*id)).collect();
         let registration = Registration::new(image.code_range(), Arc::clone(&image));
-        let memory_pools = (0..image.counts().memories).map(|_| Arc::default()).collect();
+        let memory_pools = (0..image.counts().memories).map(|_| MemoryPool::default()).collect();
         Self { _registration: registration, image, canonical, type_ids, memory_pools }
     }
 
