@@ -159,7 +159,7 @@ fn errors_are_in_the_users_words() {
     let bench = Bench::new();
     let hello = bench.file("hello.wat", printer("hello"));
     let hello = hello.to_str().unwrap();
-    bench.run(["run", "--backend", "gcc", hello]).failed(1, &["unknown backend `gcc`", "cranelift"]);
+    bench.run(["run", "--backend", "gcc", hello]).failed(2, &["unknown backend `gcc`", "cranelift"]);
     bench.run(["run", "absent.wasm"]).failed(1, &["absent.wasm"]);
     bench.file("broken.wasm", b"\0asm\x01\0\0\0\x01\xff");
     bench.run(["validate", "broken.wasm"]).failed(1, &["broken.wasm", "offset"]);
