@@ -124,6 +124,10 @@ main() {
         esac
         shift
     done
+    case $prefix in
+    /*) ;;
+    *) prefix=$PWD/$prefix ;;
+    esac
     [ -n "$from" ] || fail 'it is not known where the release is' '`--from` names an address, a folder or an archive'
 
     machine=$(uname -m)

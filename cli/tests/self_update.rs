@@ -481,6 +481,17 @@ fn the_script_fetches_with_either_client_from_servers_that_are_vouched_for() {
 }
 
 #[test]
+fn the_script_says_where_the_programs_are() {
+    let place = Place::new();
+    place.offer(&name(NEW, ""), &release());
+    let mut command = installer(&place.release().display().to_string(), Path::new("here"));
+    let output = command.current_dir(place.0.path()).output().unwrap();
+    let here = place.0.path().canonicalize().unwrap().join("here/bin");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains(&format!("PATH=\"{}:$PATH\"", here.display())), "{said}");
+}
+
+#[test]
 fn the_script_keeps_programs_of_one_version() {
     let place = Place::new();
     place.offer(&name(NEW, "-llvm"), &release());

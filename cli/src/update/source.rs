@@ -120,12 +120,13 @@ fn trusted() -> anyhow::Result<RootCerts> {
     Ok(RootCerts::new_with_certs(&certificates))
 }
 
-/// Adds what to do about a server whose certificate nobody vouches for.
+/// Adds what to do about a server whose certificate is not accepted.
 fn explain(error: ureq::Error) -> anyhow::Error {
     let text = error.to_string();
-    if text.contains("UnknownIssuer") {
+    if text.contains("invalid peer certificate") {
         return anyhow::anyhow!(
-            "{text}\nhint: if you trust the server, let `{CERTIFICATES_VARIABLE}` name a file with its certificate, or its authority's"
+            "{text}\nhint: if you trust the server, let `{CERTIFICATES_VARIABLE}` name a file with its certificate, or its authority's; \
+             docs/guide/install.md says what it has to be like"
         );
     }
     error.into()
