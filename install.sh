@@ -32,25 +32,41 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # fetch NAME FILE: copies a file of the release.
 fetch() {
     case $base in
-    https://*) secure=1 ;;
-    http://127.0.0.1[:/]* | http://localhost[:/]* | http://\[::1\][:/]*) secure=0 ;;
+    https://*) download there "$base/$1" "$2" ;;
+    http://127.0.0.1[:/]* | http://localhost[:/]* | http://\[::1\][:/]*) download here "$base/$1" "$2" ;;
     *://*) fail "\`$base\` would be read without protection from others on the way" 'use an address that starts with `https://`' ;;
-    *)
-        cp "$base/$1" "$2" || fail "could not read \`$base/$1\`"
-        return
-        ;;
+    *) cp "$base/$1" "$2" || fail "could not read \`$base/$1\`" ;;
     esac
+}
+
+# download there|here ADDRESS FILE: from a server, or from this machine, when neither a proxy nor another server may step in.
+download() {
+    place=$1 address=$2 status=0
     if has curl; then
-        if [ $secure = 1 ]; then
-            curl -fsSL --proto '=https' -o "$2" "$base/$1" || fail "could not fetch \`$base/$1\`"
-        else
-            curl -fsS --noproxy '*' -o "$2" "$base/$1" || fail "could not fetch \`$base/$1\`"
-        fi
+        client=curl
+        set -- -fsS --connect-timeout 30 -o "$3" "$address"
+        case $place in
+        there) set -- "$@" -L --proto '=https' ;;
+        here) set -- "$@" --noproxy '*' ;;
+        esac
+        [ -z "${SSL_CERT_FILE:-}" ] || set -- "$@" --cacert "$SSL_CERT_FILE"
     elif has wget; then
-        wget -q --max-redirect=0 -O "$2" "$base/$1" || fail "could not fetch \`$base/$1\`"
+        client=wget
+        set -- -q --tries=2 --timeout=30 --max-redirect=0 -O "$3" "$address"
+        [ "$place" = there ] || set -- "$@" --no-proxy
+        [ -z "${SSL_CERT_FILE:-}" ] || set -- "$@" "--ca-certificate=$SSL_CERT_FILE"
     else
         fail 'neither curl nor wget is here' 'fetch the files in another way and name their folder'
     fi
+    "$client" "$@" || status=$?
+    case $client-$status in
+    *-0) ;;
+    curl-60 | wget-5)
+        fail "could not fetch \`$address\`: the certificate of its server is not accepted" \
+            "if you trust the server, let \`SSL_CERT_FILE\` name a file with its certificate, or its authority's"
+        ;;
+    *) fail "could not fetch \`$address\`" ;;
+    esac
 }
 
 # sum FILE: its SHA-256 in hexadecimal.
@@ -80,6 +96,14 @@ choose() {
         END { print chosen }' "$scratch/SHA256SUMS"
 }
 
+# clean: removes what is only needed while this runs.
+clean() {
+    if [ -f "$scratch/list" ]; then
+        while IFS= read -r file; do rm -f "$prefix/${file#./}.new.$$"; done <"$scratch/list"
+    fi
+    rm -rf "$scratch"
+}
+
 main() {
     from=${WASMER_UPDATE_URL:-}
     prefix=${HOME:-}/.local
@@ -100,6 +124,10 @@ main() {
         esac
         shift
     done
+    case $prefix in
+    /*) ;;
+    *) prefix=$PWD/$prefix ;;
+    esac
     [ -n "$from" ] || fail 'it is not known where the release is' '`--from` names an address, a folder or an archive'
 
     machine=$(uname -m)
@@ -110,7 +138,7 @@ main() {
     system=$(uname -s | tr '[:upper:]' '[:lower:]')
 
     scratch=$(mktemp -d)
-    trap 'rm -rf "$scratch"' EXIT
+    trap clean EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
 
@@ -142,6 +170,10 @@ main() {
     [ $# = 1 ] && [ -x "$1/bin/wasmer" ] || fail "\`$name\` is no release of wasmer"
     root=$1
     version=$("$root/bin/wasmer" --version) || fail 'the programs of the release do not work here; nothing was installed'
+
+    [ -e "$root/bin/wasmer-llvm" ] || [ ! -e "$prefix/bin/wasmer-llvm" ] ||
+        fail "\`$name\` does not contain \`wasmer-llvm\`, which is in \`$prefix/bin\` and has to be of the same version" \
+            '`--llvm` takes an archive with it; or remove it first'
 
     # Everything goes to its folder under another name first, so that what takes time is over when the names change.
     (cd "$root" && find . -type f) | sort >"$scratch/list"

@@ -340,7 +340,8 @@ pub(crate) struct ManArgs {
 #[derive(Debug, Args)]
 #[command(after_help = examples::SELF_UPDATE)]
 pub(crate) struct SelfUpdateArgs {
-    /// Where the release is: a folder, an address, or one archive in either; its checksum is taken from the `SHA256SUMS` beside it.
+    /// Where the release is: a folder, an address, or one archive in either, with its checksum in `SHA256SUMS` beside it (default:
+    /// WASMER_UPDATE_URL).
     #[arg(long, value_name = "URL|DIR|ARCHIVE")]
     pub(crate) from: Option<OsString>,
     /// Only say whether there is a newer version.

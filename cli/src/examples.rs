@@ -16,9 +16,10 @@ Exit status:
   (`wasmer run`: the program's own, 124 after --timeout, 134 after a trap)
 
 Environment:
-  WASMER_CACHE_DIR  folder of the cache (default: `wasmer` in the user's cache folder)
-  WASMER_LLVM       the compile worker of `--backend llvm` (default: `wasmer-llvm` beside `wasmer`)
-  NO_COLOR          no colours on the terminal";
+  WASMER_CACHE_DIR   folder of the cache (default: `wasmer` in the user's cache folder)
+  WASMER_CACHE_SIZE  size above which the cache forgets what was not used for longest (default: 4GiB)
+  WASMER_LLVM        the compile worker of `--backend llvm` (default: `wasmer-llvm` beside `wasmer`)
+  NO_COLOR           no colours on the terminal";
 
 pub(crate) const RUN: &str = "\
 Examples:
@@ -104,4 +105,8 @@ Examples:
 
 Exit status:
   0  updated, or nothing to do
-  1  it failed, and the old version is still there";
+  1  it failed, and the old version is still there
+
+Environment:
+  WASMER_UPDATE_URL  where the release is, unless `--from` says
+  SSL_CERT_FILE      certificates to trust instead of the built-in list";

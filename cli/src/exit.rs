@@ -1,5 +1,19 @@
 //! Exit statuses. A guest's own status (`proc_exit`) is passed on as it is.
 
+use std::fmt;
+
+/// A command line that is wrong in a way that clap does not know of.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
 /// What the process ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExitCode(u8);

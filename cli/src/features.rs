@@ -1,9 +1,9 @@
 //! WebAssembly features by name.
 
-use anyhow::bail;
 use wasmer_runtime::WasmFeatures;
 
 use crate::args::FeatureArgs;
+use crate::exit::Usage;
 use crate::suggest;
 
 /// Features that can be switched: name on the command line, and what it stands for.
@@ -26,14 +26,14 @@ pub(crate) const FEATURES: &[(&str, WasmFeatures)] = &[
 ];
 
 /// The default features with the user's changes.
-pub(crate) fn features(args: &FeatureArgs) -> anyhow::Result<WasmFeatures> {
+pub(crate) fn features(args: &FeatureArgs) -> Result<WasmFeatures, Usage> {
     let mut features = wasmer_runtime::default_features();
     for (names, value) in [(&args.enable, true), (&args.disable, false)] {
         for name in names {
             let Some((_, feature)) = FEATURES.iter().find(|(known, _)| known == name) else {
                 let known: Vec<_> = FEATURES.iter().map(|(name, _)| *name).collect();
                 let list = format!("the features are {}", known.join(", "));
-                bail!("unknown feature `{name}`{}", suggest::hint(name, known, &list));
+                return Err(Usage(format!("unknown feature `{name}`{}", suggest::hint(name, known, &list))));
             };
             features.set(*feature, value);
         }

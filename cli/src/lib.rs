@@ -50,7 +50,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
-            ExitCode::from(exit::FAILURE)
+            ExitCode::from(if error.is::<exit::Usage>() { exit::USAGE } else { exit::FAILURE })
         }
     }
 }

@@ -11,11 +11,14 @@ use wasmer_runtime::cached::{CachedLoader, Outcome, Recognition, Report};
 use wasmer_runtime::{Backend, Engine, EngineConfig, Error, Image, Module};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg, parse_size};
+use crate::exit::Usage;
 use crate::progress::Progress;
 use crate::{output, suggest, worker};
 
 /// First bytes of a binary module.
 const WASM_MAGIC: &[u8] = b"\0asm";
+/// Ending of modules in the text format.
+const TEXT_ENDING: &str = "wat";
 /// Ending of artifact files.
 pub(crate) const ARTIFACT_ENDING: &str = "wart";
 /// Sets the size above which the cache removes what was not used for long.
@@ -30,15 +33,15 @@ pub(crate) fn backend(args: &BackendArgs) -> anyhow::Result<Backend> {
         return Backend::default_backend()
             .context("this build contains no backend\nhint: build with `--features cranelift`");
     }
-    named_backend(&args.backend)
+    Ok(named_backend(&args.backend)?)
 }
 
 /// The backend of a name.
-pub(crate) fn named_backend(name: &str) -> anyhow::Result<Backend> {
+pub(crate) fn named_backend(name: &str) -> Result<Backend, Usage> {
     let known = Backend::ALL.map(Backend::name);
     name.parse::<Backend>().map_err(|error| {
         let meant = suggest::similar(name, known).map(|name| format!("\nhint: did you mean `{name}`?"));
-        anyhow::anyhow!("{error}{}", meant.unwrap_or_default())
+        Usage(format!("{error}{}", meant.unwrap_or_default()))
     })
 }
 
@@ -108,13 +111,18 @@ fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     }
     match wat::Parser::new().parse_bytes(Some(path), &bytes) {
         Ok(binary) => Ok(binary.into_owned()),
-        Err(error) => Err(Error::Malformed(error.to_string())),
+        Err(error) if path.extension().is_some_and(|ending| ending == TEXT_ENDING) || path == Path::new("-") => {
+            Err(Error::Malformed(error.to_string()))
+        }
+        Err(error) => {
+            let message = format!("`{}` is not a binary module, so it was read as text: {error}", path.display());
+            Err(Error::Malformed(message))
+        }
     }
 }
 
 /// Loads a module through the cache, unless the user forbids it or the cache cannot be used.
 pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose: bool) -> anyhow::Result<Module> {
-    let refused = || format!("could not load `{}`", path.display());
     let cache = if options.disable_cache {
         None
     } else {
@@ -135,7 +143,12 @@ pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose
         loader.load_file(path, &|bytes| to_binary(bytes, path))
     };
     drop(bar);
-    let (module, report) = loaded.with_context(refused)?;
+    let (module, report) = loaded.map_err(|error| {
+        let name = path.display().to_string();
+        let names_it = error.to_string().contains(&name);
+        let error = anyhow::Error::from(error);
+        if names_it { error } else { error.context(format!("could not load `{name}`")) }
+    })?;
     for warning in &report.warnings {
         output::warning(warning);
     }

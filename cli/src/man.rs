@@ -1,8 +1,8 @@
 //! `wasmer man`.
 
-use crate::exit::ExitCode;
+use crate::exit::{ExitCode, Usage};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -28,7 +28,8 @@ pub(crate) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
             let Some(command) = root.find_subcommand(name) else {
                 let names: Vec<_> = root.get_subcommands().map(Command::get_name).collect();
                 let list = format!("the commands are {}", names.join(", "));
-                bail!("there is no command `{name}`{}", suggest::hint(name, names, &list));
+                let hint = suggest::hint(name, names, &list);
+                return Err(Usage(format!("there is no command `{name}`{hint}")).into());
             };
             output::data(page(titled(command))?)?;
         }

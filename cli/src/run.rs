@@ -77,7 +77,12 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 fn instantiate(module: &Module, store: &mut Store<WasiCtx>) -> anyhow::Result<Instance> {
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, module, |context: &mut WasiCtx| context)?;
-    Ok(linker.instantiate(store, module)?)
+    linker.instantiate(store, module).map_err(|error| match error {
+        Error::Link(message) => anyhow::anyhow!(
+            "{message}\nhint: a program finds WASI preview 1 here and nothing else; `wasmer inspect` lists its imports"
+        ),
+        other => other.into(),
+    })
 }
 
 fn execute(args: &RunArgs, module: &Module, instance: Instance, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {

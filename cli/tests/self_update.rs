@@ -2,14 +2,18 @@
 //! work.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::thread;
 
 use flate2::{Compression, write::GzEncoder};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -80,8 +84,13 @@ impl Place {
     }
 
     fn update(&self, from: &str, options: &[&str]) -> Output {
+        self.updater(from).args(options).output().expect("the old program starts")
+    }
+
+    fn updater(&self, from: &str) -> Command {
         let mut command = Command::new(self.bin().join("wasmer"));
-        command.args(["self-update", "--from", from]).args(options).output().expect("the old program starts")
+        command.args(["self-update", "--from", from]).env_remove("SSL_CERT_FILE");
+        command
     }
 
     /// What the installed program says.
@@ -129,6 +138,8 @@ enum Manner {
     Missing,
     /// Ends the connection before the answer.
     Silent,
+    /// Sends the client to another server.
+    Elsewhere,
 }
 
 /// Serves a folder on this machine, until the process ends; the address.
@@ -145,8 +156,38 @@ fn serve(folder: PathBuf, manner: Manner) -> String {
     address
 }
 
-fn answer(mut connection: TcpStream, folder: &Path, manner: Manner) -> std::io::Result<()> {
-    let mut lines = BufReader::new(connection.try_clone()?).lines();
+/// The file of a certificate that nobody vouches for, and that of its key.
+fn certificate(name: &str) -> [PathBuf; 2] {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates");
+    ["pem", "key"].map(|ending| folder.join(format!("{name}.{ending}")))
+}
+
+/// The same behind TLS, with a certificate; its address.
+fn serve_securely(folder: PathBuf, name: &str, manner: Manner) -> String {
+    let [certificate, key] = certificate(name);
+    let certificate = CertificateDer::from_pem_file(certificate).expect("the certificate is there");
+    let key = PrivateKeyDer::from_pem_file(key).expect("its key is there");
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    let config = Arc::new(config.expect("the key belongs to the certificate"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener.local_addr().expect("it has an address").port();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let Ok(connection) = connection else { return };
+            let session = ServerConnection::new(config.clone()).expect("the configuration is whole");
+            let mut connection = StreamOwned::new(session, connection);
+            if answer(&mut connection, &folder, manner).is_ok() {
+                connection.conn.send_close_notify();
+                // As above, the client may have left.
+                let _ = connection.flush();
+            }
+        }
+    });
+    format!("https://localhost:{port}")
+}
+
+fn answer(mut connection: impl Read + Write, folder: &Path, manner: Manner) -> std::io::Result<()> {
+    let mut lines = BufReader::new(&mut connection).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
     let name = request.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
@@ -162,6 +203,11 @@ fn answer(mut connection: TcpStream, folder: &Path, manner: Manner) -> std::io::
             return connection.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         }
         Manner::Silent => return Ok(()),
+        Manner::Elsewhere => {
+            return connection.write_all(
+                b"HTTP/1.1 302 Found\r\nlocation: http://example.com/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            );
+        }
         _ => {}
     }
     write!(connection, "HTTP/1.1 200 OK\r\ncontent-length: {len}\r\nconnection: close\r\n\r\n")?;
@@ -218,6 +264,7 @@ fn damaged_and_interrupted_downloads_change_nothing() {
         (Manner::Interrupted, ["wasmer-9.9.9", ""]),
         (Manner::Missing, ["could not fetch", "404"]),
         (Manner::Silent, ["could not fetch", "SHA256SUMS"]),
+        (Manner::Elsewhere, ["could not fetch", "302"]),
     ] {
         let place = Place::new();
         place.offer(&name(NEW, ""), &release());
@@ -229,6 +276,40 @@ fn damaged_and_interrupted_downloads_change_nothing() {
     fs::write(place.release().join(name(NEW, "")), b"not what the list says").unwrap();
     let from = place.release().display().to_string();
     place.assert_unchanged(&place.update(&from, &[]), &["another checksum", "nothing was changed"]);
+}
+
+#[test]
+fn a_server_has_to_be_vouched_for() {
+    let place = Place::new();
+    place.offer(&name(NEW, ""), &release());
+    let good = serve_securely(place.release(), "localhost", Manner::Good);
+    let posing = serve_securely(place.release(), "elsewhere", Manner::Good);
+    let interrupted = serve_securely(place.release(), "localhost", Manner::Interrupted);
+    let [[its, _], [another, _]] = ["localhost", "elsewhere"].map(certificate);
+    let update = |address: &str, certificate: &Path| {
+        place.updater(address).env("SSL_CERT_FILE", certificate).output().expect("the old program starts")
+    };
+    place.assert_unchanged(&place.update(&good, &[]), &["certificate", "UnknownIssuer", "hint:", "SSL_CERT_FILE"]);
+    place.assert_unchanged(&update(&good, &another), &["certificate"]);
+    place.assert_unchanged(&update(&posing, &another), &["certificate", "localhost"]);
+    place.assert_unchanged(&update(&interrupted, &its), &["wasmer-9.9.9"]);
+    place.assert_unchanged(&update(&good, Path::new("/nowhere")), &["could not read `/nowhere`", "SSL_CERT_FILE"]);
+    place.assert_unchanged(&update(&good, Path::new("/dev/null")), &["no certificate in `/dev/null`"]);
+    let output = update(&good, &its);
+    assert_eq!(text(&output), (Some(0), format!("wasmer {} is now {NEW}\n", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(place.version(), format!("wasmer {NEW}\n"));
+}
+
+#[test]
+fn what_is_on_this_machine_is_fetched_directly() {
+    let place = Place::new();
+    place.offer(&name(NEW, ""), &release());
+    let address = serve(place.release(), Manner::Good);
+    let mut updater = place.updater(&address);
+    let output =
+        updater.env("http_proxy", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(place.version(), format!("wasmer {NEW}\n"));
 }
 
 #[test]
@@ -272,24 +353,46 @@ fn wrong_places_are_refused() {
     place.assert_unchanged(&place.update("/nowhere/at/all", &[]), &["neither a folder nor an archive"]);
     place.assert_unchanged(&place.update("http://example.com/wasmer", &[]), &["without protection", "https://"]);
     place.assert_unchanged(&place.update(&place.release().display().to_string(), &[]), &["SHA256SUMS"]);
+    let by_variable = |address: &str| {
+        let mut command = Command::new(place.bin().join("wasmer"));
+        command.arg("self-update").env("WASMER_UPDATE_URL", address).output().unwrap()
+    };
+    place.assert_unchanged(&by_variable("http://example.com/"), &["without protection"]);
     if option_env!("WASMER_UPDATE_URL").is_none() {
-        let output = Command::new(place.bin().join("wasmer")).arg("self-update").output().unwrap();
-        place.assert_unchanged(&output, &["--from"]);
+        place.assert_unchanged(&by_variable(""), &["--from", "WASMER_UPDATE_URL"]);
     }
     fs::remove_file(place.bin().join("wasmer-update")).unwrap();
     place.assert_unchanged(&place.update(".", &[]), &["`wasmer-update` is not beside `wasmer`", "cargo install"]);
 }
 
 fn install(from: &str, to: &Path, options: &[&str]) -> Output {
+    installer(from, to).args(options).output().expect("there is a shell")
+}
+
+fn installer(from: &str, to: &Path) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../install.sh");
-    Command::new("sh")
-        .arg(script)
-        .args(["--from", from, "--to"])
-        .arg(to)
-        .args(options)
-        .env_remove("WASMER_UPDATE_URL")
-        .output()
-        .expect("there is a shell")
+    let mut command = Command::new("sh");
+    command.arg(script).args(["--from", from, "--to"]).arg(to);
+    command.env_remove("WASMER_UPDATE_URL").env_remove("SSL_CERT_FILE");
+    command
+}
+
+/// Folders to search for programs in: everything that the script needs, and one network client; for each client that is here.
+fn clients(place: &Place) -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let find =
+        |program: &str| std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file());
+    let tools = "awk cat chmod cp cut find gzip mkdir mktemp mv rm sha256sum sh sort tar tr uname";
+    let folder = |client: &&str| {
+        let folder = place.0.path().join(format!("only {client}"));
+        find(client)?;
+        fs::create_dir(&folder).ok()?;
+        for program in tools.split(' ').chain([*client]) {
+            std::os::unix::fs::symlink(find(program)?, folder.join(program)).ok()?;
+        }
+        Some(folder)
+    };
+    ["curl", "wget"].iter().filter_map(folder).collect()
 }
 
 #[test]
@@ -337,6 +440,77 @@ fn the_script_installs_nothing_that_it_cannot_verify() {
     refused(&place.release().display().to_string(), "another checksum");
     fs::write(place.release().join("SHA256SUMS"), "").unwrap();
     refused(&place.release().display().to_string(), "no archive for");
+}
+
+#[test]
+fn the_script_fetches_with_either_client_from_servers_that_are_vouched_for() {
+    let place = Place::new();
+    place.offer(&name(NEW, ""), &release());
+    let good = serve_securely(place.release(), "localhost", Manner::Good);
+    let posing = serve_securely(place.release(), "elsewhere", Manner::Good);
+    let interrupted = serve_securely(place.release(), "localhost", Manner::Interrupted);
+    let [[its, _], [another, _]] = ["localhost", "elsewhere"].map(certificate);
+    let near = serve(place.release(), Manner::Good);
+    for path in clients(&place) {
+        let to = path.join("prefix");
+        let run = |from: &str, certificate: Option<&Path>| {
+            let mut command = installer(from, &to);
+            command.env("PATH", &path).env("http_proxy", "http://127.0.0.1:1");
+            if let Some(certificate) = certificate {
+                command.env("SSL_CERT_FILE", certificate);
+            }
+            command.output().expect("there is a shell")
+        };
+        let refused = |from: &str, certificate: Option<&Path>, part: &str| {
+            let output = run(from, certificate);
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.code() == Some(1) && error.contains(part), "{from} by {path:?}: {error}");
+            assert!(!to.exists(), "{from}");
+        };
+        refused(&good, None, "hint: if you trust the server, let `SSL_CERT_FILE`");
+        refused(&good, Some(&another), "could not fetch");
+        refused(&posing, Some(&another), "could not fetch");
+        refused(&interrupted, Some(&its), "could not fetch");
+        for (from, certificate) in [(&good, Some(&*its)), (&near, None)] {
+            let output = run(from, certificate);
+            assert!(output.status.success(), "{from} by {path:?}: {output:?}");
+            assert!(to.join("bin/wasmer").is_file());
+            fs::remove_dir_all(&to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_script_says_where_the_programs_are() {
+    let place = Place::new();
+    place.offer(&name(NEW, ""), &release());
+    let mut command = installer(&place.release().display().to_string(), Path::new("here"));
+    let output = command.current_dir(place.0.path()).output().unwrap();
+    let here = place.0.path().canonicalize().unwrap().join("here/bin");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains(&format!("PATH=\"{}:$PATH\"", here.display())), "{said}");
+}
+
+#[test]
+fn the_script_keeps_programs_of_one_version() {
+    let place = Place::new();
+    place.offer(&name(NEW, "-llvm"), &release());
+    place.offer(&name("9.10.0", ""), &archive(&[("wasmer", &program("9.10.0"))]));
+    let to = place.0.path().join("prefix");
+    let from = place.release().display().to_string();
+    assert!(install(&from, &to, &["--llvm"]).status.success());
+    let output = install(&from, &to, &[]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && error.contains("does not contain `wasmer-llvm`"), "{error}");
+    let said = Command::new(to.join("bin/wasmer")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&said.stdout), format!("wasmer {NEW}\n"));
+    // A folder stands where a program goes: what was copied until then is removed.
+    fs::remove_file(to.join("bin/wasmer-llvm")).unwrap();
+    fs::remove_dir_all(to.join("share")).unwrap();
+    fs::write(to.join("share"), "in the way").unwrap();
+    assert!(!install(&from, &to, &[]).status.success());
+    let names: Vec<_> = fs::read_dir(to.join("bin")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().contains("new")), "{names:?}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The book in `docs/`, and the other pages: that every page is listed, that links, anchors and included parts exist, and that
-//! mdBook makes a book of it.
+//! The book in `docs/`, and the other pages: that every page is listed, that links, anchors and included parts exist, that code which
+//! stands in another file, too, is the same there, and that mdBook makes a book of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -100,6 +100,11 @@ fn examine(files: &Files, exists: &dyn Fn(&Path) -> bool) -> (Report, Vec<String
             };
             errors.extend(wrong.map(|wrong| format!("{place}: {wrong}")));
         }
+        for quote in quotes(text) {
+            report.includes += 1;
+            let wrong = check_quote(files, path, &quote);
+            errors.extend(wrong.map(|wrong| format!("{}:{}: {wrong}", path.display(), quote.line)));
+        }
     }
     for path in files.keys().filter(|path| is_page(path) && path.starts_with(BOOK) && **path != Path::new(SUMMARY)) {
         if !listed.contains(path) {
@@ -138,6 +143,28 @@ fn parts(text: &str) -> Vec<(usize, Part<'_>)> {
         }
     }
     found
+}
+
+/// Code of another file that a page repeats, so that whoever reads the page as it is finds it there.
+struct Quote<'a> {
+    line: usize,
+    /// `FILE` or `FILE:ANCHOR`, from `<!-- code of FILE:ANCHOR -->` before the code.
+    target: &'a str,
+    code: Vec<&'a str>,
+}
+
+/// The quotes of a page. Where no code follows it is empty, and hence wrong.
+fn quotes(text: &str) -> Vec<Quote<'_>> {
+    let lines: Vec<_> = lines(text).collect();
+    let mut quotes = Vec::new();
+    for (index, (line, is_code, text)) in lines.iter().enumerate() {
+        let target = text.strip_prefix("<!-- code of ").and_then(|rest| rest.strip_suffix(" -->"));
+        let Some(target) = target.filter(|_| !is_code) else { continue };
+        let block = lines[index + 1..].iter().take_while(|(_, is_code, _)| *is_code).map(|(_, _, line)| *line);
+        let code = block.skip(1).take_while(|line| !line.trim_start().starts_with("```")).collect();
+        quotes.push(Quote { line: *line, target, code });
+    }
+    quotes
 }
 
 /// Lines with their numbers, and whether they are code.
@@ -196,12 +223,38 @@ fn slug(heading: &str) -> String {
 }
 
 fn check_include(files: &Files, page: &Path, target: &str) -> Option<String> {
+    part_of(files, page, target).err()
+}
+
+fn check_quote(files: &Files, page: &Path, quote: &Quote<'_>) -> Option<String> {
+    match part_of(files, page, quote.target) {
+        Ok(part) if unindented(&part) != unindented(&quote.code) => {
+            Some(format!("the code differs from `{}`, which it repeats", quote.target))
+        }
+        other => other.err(),
+    }
+}
+
+/// The lines of a file, or those between the marks of an anchor in it.
+fn part_of<'a>(files: &'a Files, page: &Path, target: &str) -> Result<Vec<&'a str>, String> {
     let (file, anchor) = target.split_once(':').unwrap_or((target, ""));
     let text = resolve(page, file).and_then(|path| files.get(&path));
-    let Some(text) = text else { return Some(format!("the included file `{file}` does not exist")) };
-    let has = |mark: &str| text.lines().any(|line| line.trim_end().ends_with(&format!("{mark}: {anchor}")));
-    let whole = anchor.is_empty() || (has("ANCHOR") && has("ANCHOR_END"));
-    (!whole).then(|| format!("`{file}` has no part `{anchor}`"))
+    let text = text.ok_or_else(|| format!("the included file `{file}` does not exist"))?;
+    let lines: Vec<_> = text.lines().collect();
+    if anchor.is_empty() {
+        return Ok(lines);
+    }
+    let find = |mark: &str| lines.iter().position(|line| line.trim_end().ends_with(&format!("{mark}: {anchor}")));
+    let range = find("ANCHOR").zip(find("ANCHOR_END")).filter(|(start, end)| start < end);
+    let (start, end) = range.ok_or_else(|| format!("`{file}` has no part `{anchor}`"))?;
+    Ok(lines[start + 1..end].to_vec())
+}
+
+/// Lines without the indentation that all of them have.
+fn unindented<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let indentation = |line: &&str| line.len() - line.trim_start().len();
+    let common = lines.iter().filter(|line| !line.trim().is_empty()).map(indentation).min().unwrap_or(0);
+    lines.iter().map(|line| line.get(common..).unwrap_or_default()).collect()
 }
 
 #[cfg(test)]
@@ -222,8 +275,11 @@ mod tests {
                 "docs/guide/run.md",
                 "# Run\n## One, `two`!\n[up](../why.md) [here](#one-two) `[no](link)`\n```\n[no](x)\n```",
             ),
-            ("docs/why.md", "```rust\n{{#include ../a.rs:part}}\n```"),
-            ("a.rs", "// ANCHOR: part\n// ANCHOR_END: part\n"),
+            (
+                "docs/why.md",
+                "{{#include ../a.rs}}\n<!-- code of ../a.rs:part -->\n```rust\nif x {\n\n    y\n}\n```\ntext",
+            ),
+            ("a.rs", "z\n  // ANCHOR: part\n  if x {\n\n      y\n  }\n  // ANCHOR_END: part\n"),
         ];
         assert_eq!(errors(&files), [""; 0]);
     }
@@ -236,7 +292,11 @@ mod tests {
                 "docs/a.md",
                 "[x](b.md)\n[`y`](c.md#no) [z](../README.md) [w](../../x)\n{{#include gone.rs}} {{#include c.md:part}}",
             ),
-            ("docs/c.md", "# Yes"),
+            (
+                "docs/c.md",
+                "# Yes\n<!-- code of ../a.rs -->\n```rust\nold\n```\n<!-- code of b.rs -->\n<!-- code of ../a.rs -->",
+            ),
+            ("a.rs", "new\n"),
             ("README.md", ""),
         ];
         let found = errors(&files);
@@ -247,6 +307,9 @@ mod tests {
             "docs/a.md:2: `../../x` leads out of the repository",
             "docs/a.md:3: the included file `gone.rs` does not exist",
             "docs/a.md:3: `c.md` has no part `part`",
+            "docs/c.md:2: the code differs from `../a.rs`, which it repeats",
+            "docs/c.md:6: the included file `b.rs` does not exist",
+            "docs/c.md:7: the code differs from `../a.rs`, which it repeats",
             "docs/SUMMARY.md: `docs/c.md` is not listed",
         ];
         assert_eq!(found, expected);

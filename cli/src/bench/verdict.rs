@@ -27,6 +27,10 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
     for row in rows.iter().filter(|row| row.status != 0) {
         sentences.push(format!("With {} the program ended with status {}.", proper(row), row.status));
     }
+    if rows.len() > 1 {
+        sentences
+            .push("Why one compiler suits a program better than another stands in docs/guide/backends.md.".to_owned());
+    }
     sentences
 }
 

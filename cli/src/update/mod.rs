@@ -54,7 +54,9 @@ mod helper {
     use crate::exit::ExitCode;
     use crate::{exit, output};
 
-    /// Where releases are, if whoever built this program said so.
+    /// Says where releases are, to whoever builds this program or uses it.
+    const ADDRESS_VARIABLE: &str = "WASMER_UPDATE_URL";
+    /// Where they are if whoever built this program said so.
     const DEFAULT_ADDRESS: Option<&str> = option_env!("WASMER_UPDATE_URL");
 
     /// What `wasmer self-update` asks for.
@@ -90,9 +92,11 @@ mod helper {
     }
 
     fn update(options: &Options) -> anyhow::Result<()> {
-        let Some(from) = options.from.clone().or(DEFAULT_ADDRESS.map(OsString::from)) else {
+        let variable = || std::env::var_os(ADDRESS_VARIABLE).filter(|address| !address.is_empty());
+        let Some(from) = options.from.clone().or_else(variable).or(DEFAULT_ADDRESS.map(OsString::from)) else {
             bail!(
-                "this build does not know where releases are\nhint: `--from` names a folder or an address with a release"
+                "this build does not know where releases are\n\
+                 hint: `--from`, or the variable {ADDRESS_VARIABLE}, names a folder or an address with a release"
             );
         };
         let own = std::env::current_exe().context("could not find this program")?;

@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ureq::Agent;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// How long a server may take to accept a connection or to begin its answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a file may take.
 const FILE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// Names a file of certificates to trust instead of the built-in ones, as it does for `curl`.
+const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
 /// Ending of an address that names one archive of a release.
 const ARCHIVE_ENDING: &str = ".tar.gz";
 
@@ -55,8 +58,13 @@ impl Source {
                  hint: use an address that starts with `https://`, or fetch the files and name their folder"
             );
         }
-        let agent = Agent::config_builder()
-            .https_only(secure)
+        let agent = Agent::config_builder().https_only(secure);
+        let agent = match secure {
+            true => agent.tls_config(TlsConfig::builder().root_certs(trusted()?).build()),
+            // Neither a proxy nor another server, which might be anywhere.
+            false => agent.proxy(None).max_redirects(0),
+        };
+        let agent = agent
             .user_agent(concat!("wasmer/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(ANSWER_TIMEOUT))
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
@@ -82,11 +90,46 @@ impl Source {
             }
             Self::Web(base, agent) => {
                 let address = format!("{base}/{name}");
-                let answer = agent.get(&address).call().with_context(|| format!("could not fetch `{address}`"))?;
+                let failed = || format!("could not fetch `{address}`");
+                let answer = agent.get(&address).call().map_err(explain).with_context(failed)?;
+                if !answer.status().is_success() {
+                    bail!("{}: the server answers `{}`", failed(), answer.status());
+                }
                 Ok(Box::new(answer.into_body().into_reader()))
             }
         }
     }
+}
+
+/// The certificates that servers are compared with: Mozilla's, which are built in, or the user's.
+fn trusted() -> anyhow::Result<RootCerts> {
+    let Some(path) = std::env::var_os(CERTIFICATES_VARIABLE).filter(|path| !path.is_empty()) else {
+        return Ok(RootCerts::WebPki);
+    };
+    let place = || format!("`{}`, which `{CERTIFICATES_VARIABLE}` names", Path::new(&path).display());
+    let text = std::fs::read(&path).with_context(|| format!("could not read {}", place()))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&text) {
+        if let PemItem::Certificate(certificate) = item.with_context(|| format!("could not read {}", place()))? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() {
+        bail!("there is no certificate in {}", place());
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+/// Adds what to do about a server whose certificate is not accepted.
+fn explain(error: ureq::Error) -> anyhow::Error {
+    let text = error.to_string();
+    if text.contains("invalid peer certificate") {
+        return anyhow::anyhow!(
+            "{text}\nhint: if you trust the server, let `{CERTIFICATES_VARIABLE}` name a file with its certificate, or its authority's; \
+             docs/guide/install.md says what it has to be like"
+        );
+    }
+    error.into()
 }
 
 /// Whether an address leads to this machine itself.

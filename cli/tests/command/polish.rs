@@ -41,12 +41,12 @@ fn slips_are_recognised() {
     let hello = hello.to_str().unwrap();
     bench.run(["complie", hello]).failed(2, &["complie", "'compile'"]);
     bench.run(["run", "--bakend", "llvm", hello]).failed(2, &["--bakend", "'--backend'"]);
-    bench.run(["run", "--backend", "carnelift", hello]).failed(1, &["did you mean `cranelift`?"]);
-    bench.run(["bench", "--backend", "single-pass", hello]).failed(1, &["did you mean `singlepass`?"]);
-    bench.run(["run", "--enable", "multi-memroy", hello]).failed(1, &["did you mean `multi-memory`?"]);
-    bench.run(["run", "--enable", "flying", hello]).failed(1, &["the features are", "tail-call"]);
+    bench.run(["run", "--backend", "carnelift", hello]).failed(2, &["did you mean `cranelift`?"]);
+    bench.run(["bench", "--backend", "single-pass", hello]).failed(2, &["did you mean `singlepass`?"]);
+    bench.run(["run", "--enable", "multi-memroy", hello]).failed(2, &["did you mean `multi-memory`?"]);
+    bench.run(["run", "--enable", "flying", hello]).failed(2, &["the features are", "tail-call"]);
     bench.run(["run", "--invoke", "_strat", hello]).failed(1, &["did you mean `_start`?"]);
-    bench.run(["man", "valdate"]).failed(1, &["did you mean `validate`?"]);
+    bench.run(["man", "valdate"]).failed(2, &["did you mean `validate`?"]);
 }
 
 /// Commands that print data.

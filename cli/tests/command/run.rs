@@ -159,8 +159,14 @@ fn errors_are_in_the_users_words() {
     let bench = Bench::new();
     let hello = bench.file("hello.wat", printer("hello"));
     let hello = hello.to_str().unwrap();
-    bench.run(["run", "--backend", "gcc", hello]).failed(1, &["unknown backend `gcc`", "cranelift"]);
-    bench.run(["run", "absent.wasm"]).failed(1, &["absent.wasm"]);
+    bench.run(["run", "--backend", "gcc", hello]).failed(2, &["unknown backend `gcc`", "cranelift"]);
+    bench.run(["run", "absent.wasm"]).failed(1, &["error: could not read `absent.wasm`: "]);
+    bench.file("lost.wat", r#"(module (import "env" "f" (func)))"#);
+    bench.run(["run", "lost.wat"]).failed(1, &["unknown import: `env.f`", "hint:", "`wasmer inspect`"]);
+    bench.file("large.wat", r#"(module (memory 17) (func (export "_start")))"#);
+    bench.run(["run", "--max-memory", "1MiB", "large.wat"]).failed(1, &["1114112 bytes", "limit of 1048576 bytes"]);
+    bench.file("notes.txt", "no module");
+    bench.run(["run", "notes.txt"]).failed(1, &["`notes.txt` is not a binary module", "as text", "notes.txt:1:1"]);
     bench.file("broken.wasm", b"\0asm\x01\0\0\0\x01\xff");
     bench.run(["validate", "broken.wasm"]).failed(1, &["broken.wasm", "offset"]);
     bench.file("text.wat", "(module (func (result i32)))");

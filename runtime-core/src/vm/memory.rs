@@ -80,9 +80,9 @@ fn has_fixed_reservation(ty: &MemoryType) -> bool {
 impl Memory {
     /// A memory of the type's initial size, all zero. `limit_bytes` is the embedder's.
     pub fn new(ty: &MemoryType, limit_bytes: Option<u64>) -> io::Result<Self> {
-        let sizes = Sizes::new(ty, limit_bytes).ok_or_else(too_large)?;
+        let sizes = Sizes::new(ty, limit_bytes).ok_or_else(|| too_large(ty, limit_bytes))?;
         let reservation = MemorySpace::new(sizes.reserved)?;
-        reservation.commit(0..round_up(sizes.initial).ok_or_else(too_large)?)?;
+        reservation.commit(0..round_up(sizes.initial).ok_or_else(|| too_large(ty, limit_bytes))?)?;
         Ok(Self::on(reservation, ty, &sizes, None))
     }
 
@@ -97,7 +97,7 @@ impl Memory {
         // Only these are the same whatever the limit; shared memories may be in use for longer than this one.
         let shelf = (has_fixed_reservation(ty) && !ty.shared).then(|| pool.shelf());
         if let Some(reservation) = shelf.as_ref().and_then(|shelf| shelf.take()) {
-            let sizes = Sizes::new(ty, limit_bytes).ok_or_else(too_large)?;
+            let sizes = Sizes::new(ty, limit_bytes).ok_or_else(|| too_large(ty, limit_bytes))?;
             return Ok(Self::on(reservation, ty, &sizes, shelf));
         }
         let mut memory = Self::new(ty, limit_bytes)?;
@@ -174,8 +174,11 @@ impl Memory {
     }
 }
 
-fn too_large() -> io::Error {
-    io::Error::new(io::ErrorKind::OutOfMemory, "the memory's initial size is beyond the limit")
+fn too_large(ty: &MemoryType, limit_bytes: Option<u64>) -> io::Error {
+    let initial = u128::from(ty.limits.min) << ty.page_size_log2;
+    let limit = limit_bytes.filter(|bytes| u128::from(*bytes) < initial);
+    let limit = limit.map(|bytes| format!(" of {bytes} bytes")).unwrap_or_default();
+    io::Error::new(io::ErrorKind::OutOfMemory, format!("its initial size, {initial} bytes, is beyond the limit{limit}"))
 }
 
 impl Drop for Memory {
