@@ -273,9 +273,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         if table.fixed {
             self.invariant(base)?;
         }
+        let index = self.guard(Outside { condition: "ae", lhs: index, rhs: len }, index)?;
         let offset = self.bin(Op::Shl, index, self.const_like(index, 3))?.into_int_value();
         let place = self.at(base.into_pointer_value(), offset)?;
-        let place = self.guard(Outside { condition: "ae", lhs: index, rhs: len }, place)?;
         self.load_from(self.t.i64, place, AliasClass::Elements, 8)
     }
 

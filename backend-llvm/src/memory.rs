@@ -6,7 +6,7 @@
 //! all that are used.
 
 use inkwell::attributes::AttributeLoc;
-use inkwell::types::BasicTypeEnum;
+use inkwell::types::{BasicType, BasicTypeEnum};
 use inkwell::values::{InstructionOpcode as Op, PointerValue};
 use inkwell::{AtomicOrdering, AtomicRMWBinOp, InlineAsmDialect, IntPredicate};
 use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef, Result};
@@ -28,11 +28,12 @@ pub(crate) struct Outside<'ctx> {
 }
 
 impl<'ctx> Codegen<'ctx, '_> {
-    /// `address`, or null outside. The check before has trapped there already, but a processor may guess past it (Spectre, variant 1): the null
-    /// comes without a branch, and by an instruction that LLVM does not look into, or it would know that the check has been made.
-    pub(crate) fn guard(&mut self, outside: Outside<'ctx>, address: PointerValue<'ctx>) -> Result<PointerValue<'ctx>> {
-        let (ptr, word) = (self.t.ptr, self.t.i64);
-        let ty = ptr.fn_type(&[ptr.into(), word.into(), word.into(), word.into()], false);
+    /// `value`, or zero outside: an address or the index of one. The check before has trapped there already, but a processor may guess past it
+    /// (Spectre, variant 1): the zero comes without a branch, and by an instruction that LLVM does not look into, or it would know that the check
+    /// has been made.
+    pub(crate) fn guard(&mut self, outside: Outside<'ctx>, value: V<'ctx>) -> Result<V<'ctx>> {
+        let (ty, word) = (value.get_type(), self.t.i64);
+        let ty = ty.fn_type(&[ty.into(), word.into(), word.into(), word.into()], false);
         let asm = self.ctx.create_inline_asm(
             ty,
             format!("cmpq $3, $2\n\tcmov{}q $4, $0", outside.condition),
@@ -42,10 +43,10 @@ impl<'ctx> Codegen<'ctx, '_> {
             Some(InlineAsmDialect::ATT),
             false,
         );
-        let operands = [address.into(), outside.lhs.into(), outside.rhs.into(), word.const_zero().into()];
+        let operands = [value.into(), outside.lhs.into(), outside.rhs.into(), word.const_zero().into()];
         let call = self.b.build_indirect_call(ty, asm, &operands, "").built()?;
         call.add_attribute(AttributeLoc::Function, self.nounwind);
-        Ok(value_of(call)?.into_pointer_value())
+        value_of(call)
     }
 
     pub(crate) fn memory_class(&self, memory: MemoryIdx) -> AliasClass {
@@ -79,7 +80,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         let base = self.load_constant_ptr(vmctx, access.memory.base_offset)?;
         let place = self.at(base, index.into_int_value())?;
         let place = self.at(place, access.offset as i64)?;
-        guards.into_iter().try_fold(place, |place, outside| self.guard(outside, place))
+        let guarded = guards.into_iter().try_fold(place.into(), |place, outside| self.guard(outside, place))?;
+        Ok(guarded.into_pointer_value())
     }
 
     fn check_bounds(

@@ -13,7 +13,7 @@
 //! * `default<O3>` with all vectorisers, for small modules.
 //! * [`LEAN`] for modules of more than [`LEAN_MODULE_BYTES`]: each step of `default<O3>` that pays on code that was optimised when it became wasm,
 //!   once; only small functions are inlined. Two thirds of the time.
-//! * [`LINEAR`] for trampolines, which have no branches.
+//! * Nothing for trampolines, which have no branches: what the preparation does is enough.
 //! * `default<O1>` where a function has more than [`LARGE_BODY_BYTES`] of wasm (about 100,000 operators): its time and memory stay linear.
 
 use inkwell::OptimizationLevel;
@@ -36,7 +36,6 @@ pub(crate) const CODEGEN_LEVEL: OptimizationLevel = OptimizationLevel::Aggressiv
 
 const FULL: &str = "default<O3>";
 const LARGE: &str = "default<O1>";
-const LINEAR: &str = "function(early-cse)";
 const LEAN: &str = "cgscc(inline),function<eager-inv>(loop-mssa(loop-rotate,licm<allowspeculation>),\
     loop(loop-idiom,indvars,loop-deletion,loop-unroll-full),gvn,sccp,bdce,jump-threading,correlated-propagation,\
     instcombine<max-iterations=1;no-verify-fixpoint>,dse,loop-mssa(licm<allowspeculation>),adce,\
@@ -65,12 +64,12 @@ pub(crate) enum Partition {
 }
 
 impl Partition {
-    fn pipeline(self) -> &'static str {
+    fn pipeline(self) -> Option<&'static str> {
         match self {
-            Self::Trampoline => LINEAR,
-            Self::Functions { largest, .. } if largest > LARGE_BODY_BYTES => LARGE,
-            Self::Functions { module, .. } if module > LEAN_MODULE_BYTES => LEAN,
-            Self::Functions { .. } => FULL,
+            Self::Trampoline => None,
+            Self::Functions { largest, .. } if largest > LARGE_BODY_BYTES => Some(LARGE),
+            Self::Functions { module, .. } if module > LEAN_MODULE_BYTES => Some(LEAN),
+            Self::Functions { .. } => Some(FULL),
         }
     }
 }
@@ -99,7 +98,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         for function in self.module.get_functions() {
             self.keep_traps(function)?;
         }
-        let pipeline = partition.pipeline();
+        let Some(pipeline) = partition.pipeline() else { return Ok(()) };
         if pipeline == LEAN {
             let limit = self.ctx.create_string_attribute("function-inline-threshold", LEAN_INLINE_COST);
             for function in self.module.get_functions() {

@@ -56,7 +56,7 @@ const CHECKED: &str = r#"(module
     (func (export "store") (param i64) (i32.store8 offset=100 (local.get 0) (i32.const 1)))
     (func (export "call") (param i32) (call_indirect (type $nothing) (local.get 0))))"#;
 
-/// A conditional move makes the address null outside, also where the processor guesses that the check holds.
+/// A conditional move makes the address null, or the index zero, outside, also where the processor guesses that the check holds.
 #[test]
 fn checked_addresses_are_guarded_on_every_backend() {
     let bench = Bench::new();
