@@ -12,7 +12,7 @@ use wasmer_runtime_core::types::DefinedFuncIdx;
 use wasmparser::{FunctionBody, Operator};
 
 use crate::codegen::Codegen;
-use crate::description::{self, BATCH_BYTES, BATCHES};
+use crate::description::{self, BATCH_BYTES, BATCH_SHARE};
 use crate::intrinsics::internal;
 use crate::object::{self, Contents};
 use crate::passes::{CODEGEN_LEVEL, Partition};
@@ -117,9 +117,9 @@ impl Compiler for LlvmCompiler {
         description::fingerprint(key);
     }
 
-    fn batch_bytes(&self, module: &ModuleInfo) -> usize {
+    fn batch_bytes(&self, left: usize) -> usize {
         let [least, most] = BATCH_BYTES;
-        module.code_bytes().div_ceil(BATCHES).clamp(least, most)
+        (left / BATCH_SHARE).clamp(least, most)
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {

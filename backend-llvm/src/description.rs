@@ -12,8 +12,8 @@ use wasmer_runtime_core::compiler::{Abi, BackendId, KeyHasher};
 const VERSION: &str = concat!("22.1-", "3");
 /// The name of the intermediate form.
 pub const IR_NAME: &str = "llvm-ir";
-/// A module is cut into this many batches at least, so that as many threads compile it at once, unless they would be too small.
-pub(crate) const BATCHES: usize = 4;
+/// A batch takes one in so many of the bytes that are left: small ones at the end, because threads that find none wait for the last.
+pub(crate) const BATCH_SHARE: usize = 4;
 /// Bytes of wasm bodies of a batch. LLVM inlines within a batch, so it is not too small; the largest bounds memory.
 pub(crate) const BATCH_BYTES: [usize; 2] = [256 << 10, 1 << 20];
 /// The largest module, in bytes of wasm bodies, that gets the full pipeline.
@@ -32,7 +32,7 @@ pub fn id() -> BackendId {
 pub fn fingerprint(key: &mut KeyHasher) {
     key.setting("llvm.cpu", cpu());
     key.setting("llvm.pipeline", PIPELINE_REVISION);
-    key.setting("llvm.batches", BATCHES.to_le_bytes());
+    key.setting("llvm.share", BATCH_SHARE.to_le_bytes());
     key.setting("llvm.batch", BATCH_BYTES.map(usize::to_le_bytes).concat());
     key.setting("llvm.lean", LEAN_MODULE_BYTES.to_le_bytes());
     key.setting("llvm.large", LARGE_BODY_BYTES.to_le_bytes());

@@ -95,7 +95,7 @@ pub fn compile_image(
     let backend = compiler.id();
     let shared = SharedTrampolines::new(&info);
     let total = functions.len();
-    let mut jobs = function_jobs(functions, compiler.batch_bytes(&info));
+    let mut jobs = function_jobs(functions, compiler);
     jobs.extend(shared.needed(&info).chunks(JOB_TRAMPOLINES).map(|chunk| Job::Trampolines(chunk.to_vec())));
     let run = Run { info: &info, compiler, by: backend.name, progress, total, done: AtomicUsize::new(0) };
     let outputs = run.all(jobs, options.threads)?;
@@ -113,7 +113,7 @@ pub fn emit_ir(
     let Translation { info, functions } = translate_module(wasm, features)?;
     let mut text = String::new();
     let mut worker = compiler.worker();
-    for job in function_jobs(functions, compiler.batch_bytes(&info)) {
+    for job in function_jobs(functions, compiler) {
         let Job::Functions(functions) = job else { continue };
         if functions.iter().any(|function| request.wants(info.func_index(function.index))) {
             let batch = &mut Batch { module: &info, functions: &mut functions.into_iter() };
@@ -134,16 +134,18 @@ enum Job<'a> {
 }
 
 /// Cuts functions, in order, into pieces by the size of their bodies.
-fn function_jobs(functions: Vec<FuncInput<'_>>, batch_bytes: usize) -> Vec<Job<'_>> {
-    let bytes_max = batch_bytes.max(JOB_BYTES) as u64;
-    let (mut jobs, mut job, mut bytes) = (Vec::new(), Vec::new(), 0);
+fn function_jobs<'a>(functions: Vec<FuncInput<'a>>, compiler: &dyn Compiler) -> Vec<Job<'a>> {
+    let len = |function: &FuncInput<'_>| function.body.as_bytes().len();
+    let mut left = functions.iter().map(len).sum();
+    let job_bytes = |left| compiler.batch_bytes(left).max(JOB_BYTES);
+    let (mut jobs, mut job, mut bytes, mut bytes_max) = (Vec::new(), Vec::new(), 0, job_bytes(left));
     for function in functions {
-        let range = function.body.range();
-        bytes += range.end - range.start;
+        bytes += len(&function);
         job.push(function);
         if bytes >= bytes_max {
             jobs.push(Job::Functions(std::mem::take(&mut job)));
-            bytes = 0;
+            left -= bytes;
+            (bytes, bytes_max) = (0, job_bytes(left));
         }
     }
     if !job.is_empty() {

@@ -79,9 +79,8 @@ pub trait Compiler: Send + Sync {
     fn id(&self) -> BackendId;
     /// Every setting that can change the bytes, CPU features included.
     fn fingerprint(&self, key: &mut KeyHasher);
-    /// How many function bodies (in bytes of wasm) of this module make a batch; 1 means every function is one.
-    fn batch_bytes(&self, module: &ModuleInfo) -> usize {
-        let _ = module;
+    /// How many bytes of function bodies the next batch takes at least, if so many are left; with 1 every function is one.
+    fn batch_bytes(&self, _left: usize) -> usize {
         1
     }
     /// Per-thread state.

@@ -112,8 +112,8 @@ impl Compiler for Announcing {
         self.0.fingerprint(key);
     }
 
-    fn batch_bytes(&self, module: &ModuleInfo) -> usize {
-        self.0.batch_bytes(module)
+    fn batch_bytes(&self, left: usize) -> usize {
+        self.0.batch_bytes(left)
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {
