@@ -278,14 +278,37 @@ fn damaged_and_interrupted_downloads_change_nothing() {
     place.assert_unchanged(&place.update(&from, &[]), &["another checksum", "nothing was changed"]);
 }
 
+/// Servers of a release behind TLS, and what vouches for them.
+struct Servers {
+    good: String,
+    /// Says that it is another.
+    posing: String,
+    interrupted: String,
+    /// The certificate of `good` and `interrupted`.
+    its: PathBuf,
+    /// The certificate of `posing`.
+    another: PathBuf,
+}
+
+impl Servers {
+    fn of(place: &Place) -> Self {
+        let serve = |name, manner| serve_securely(place.release(), name, manner);
+        let [[its, _], [another, _]] = ["localhost", "elsewhere"].map(certificate);
+        Self {
+            good: serve("localhost", Manner::Good),
+            posing: serve("elsewhere", Manner::Good),
+            interrupted: serve("localhost", Manner::Interrupted),
+            its,
+            another,
+        }
+    }
+}
+
 #[test]
 fn a_server_has_to_be_vouched_for() {
     let place = Place::new();
     place.offer(&name(NEW, ""), &release());
-    let good = serve_securely(place.release(), "localhost", Manner::Good);
-    let posing = serve_securely(place.release(), "elsewhere", Manner::Good);
-    let interrupted = serve_securely(place.release(), "localhost", Manner::Interrupted);
-    let [[its, _], [another, _]] = ["localhost", "elsewhere"].map(certificate);
+    let Servers { good, posing, interrupted, its, another } = Servers::of(&place);
     let update = |address: &str, certificate: &Path| {
         place.updater(address).env("SSL_CERT_FILE", certificate).output().expect("the old program starts")
     };
@@ -446,10 +469,7 @@ fn the_script_installs_nothing_that_it_cannot_verify() {
 fn the_script_fetches_with_either_client_from_servers_that_are_vouched_for() {
     let place = Place::new();
     place.offer(&name(NEW, ""), &release());
-    let good = serve_securely(place.release(), "localhost", Manner::Good);
-    let posing = serve_securely(place.release(), "elsewhere", Manner::Good);
-    let interrupted = serve_securely(place.release(), "localhost", Manner::Interrupted);
-    let [[its, _], [another, _]] = ["localhost", "elsewhere"].map(certificate);
+    let Servers { good, posing, interrupted, its, another } = Servers::of(&place);
     let near = serve(place.release(), Manner::Good);
     for path in clients(&place) {
         let to = path.join("prefix");

@@ -92,6 +92,13 @@ impl Reservation {
         pagemap::written(all.clone(), drop).or_else(|_| drop(all))
     }
 
+    /// Makes all pages read as zero in a process that a fork makes.
+    pub fn wipe_on_fork(&self) -> io::Result<()> {
+        // SAFETY: the pages are this reservation; this process sees no change.
+        unsafe { madvise(self.base().cast(), self.bytes, Advice::LinuxWipeOnFork)? };
+        Ok(())
+    }
+
     /// Replaces pages by a private copy-on-write view of a file, readable and writable. `offset` is page-aligned.
     pub fn map_file(&self, range: Range<usize>, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
         if range.is_empty() {

@@ -6,14 +6,12 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
 
-use crate::vm::mmap::PAGE_BYTES;
+use crate::vm::mmap::{PAGE_BYTES, Reservation};
 use crate::vm::pool::{PLACES, place};
 
 /// How many runs of pages are asked for. Whoever wrote more has them dropped all at once.
@@ -58,33 +56,30 @@ const SCAN: Opcode = opcode::read_write::<ScanArgs>(b'f', 16);
 /// The page tables of this process, if the kernel (Linux 6.7) lets us ask.
 struct Pagemap {
     file: File,
-    /// In a page that a fork wipes: the file shows the pages of the process that opened it, which a child must not take for its own.
-    is_ours: NonNull<AtomicBool>,
+    /// Holds [`Pagemap::is_ours`] and is wiped by a fork: the file shows the pages of the process that opened it, which a child must not take
+    /// for its own.
+    flag: Reservation,
 }
-
-// SAFETY: the flag is atomic and lives as long as the process.
-unsafe impl Send for Pagemap {}
-// SAFETY: as above.
-unsafe impl Sync for Pagemap {}
 
 impl Pagemap {
     fn open() -> io::Result<Self> {
         let file = File::open("/proc/self/pagemap")?;
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new anonymous mapping touches no existing one.
-        let page = unsafe { mmap_anonymous(std::ptr::null_mut(), PAGE_BYTES, protection, MapFlags::PRIVATE)? };
-        // SAFETY: the page is ours.
-        unsafe { madvise(page, PAGE_BYTES, Advice::LinuxWipeOnFork)? };
-        let is_ours = NonNull::new(page.cast::<AtomicBool>()).ok_or(io::ErrorKind::OutOfMemory)?;
-        // SAFETY: zero bytes are a flag that is not set, and nobody unmaps the page.
-        unsafe { is_ours.as_ref() }.store(true, Ordering::Relaxed);
-        Ok(Self { file, is_ours })
+        let flag = Reservation::new(PAGE_BYTES)?;
+        flag.commit(0..PAGE_BYTES)?;
+        flag.wipe_on_fork()?;
+        let pagemap = Self { file, flag };
+        pagemap.is_ours().store(true, Ordering::Relaxed);
+        Ok(pagemap)
+    }
+
+    fn is_ours(&self) -> &AtomicBool {
+        // SAFETY: the page is committed, lives as long as this and is accessed as a flag only; zero bytes are one that is not set.
+        unsafe { &*self.flag.base().cast() }
     }
 
     /// Fills in the runs of written pages, and fails if they are too many. All zero behind the last.
     fn scan(&self, range: &Range<usize>, runs: &mut [PageRegion; RUNS]) -> io::Result<()> {
-        // SAFETY: the flag lives as long as the process.
-        if !unsafe { self.is_ours.as_ref() }.load(Ordering::Relaxed) {
+        if !self.is_ours().load(Ordering::Relaxed) {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let mut args = ScanArgs {
@@ -124,7 +119,6 @@ mod tests {
     use std::os::unix::fs::FileExt;
 
     use super::*;
-    use crate::vm::mmap::Reservation;
 
     /// Half of it a file's, half anonymous.
     const PAGES: usize = 256;
