@@ -33,7 +33,7 @@ pub(crate) fn build(
     let signature = module.func_type(ty).signature();
     func.name = UserFuncName::user(namespace, ty.0);
     func.signature = match trampoline {
-        Trampoline::ArrayToWasm(_) => array_signature(CallConv::SystemV),
+        Trampoline::ArrayToWasm(_) => array_signature(),
         Trampoline::WasmToArray(_) => wasm_signature(&signature),
     };
     let mut builder = FunctionBuilder::new(func, context);
@@ -49,8 +49,8 @@ pub(crate) fn build(
 }
 
 /// `extern "C" fn(callee: *const VMFuncRef, values: *mut RawValue) -> bool`.
-fn array_signature(convention: CallConv) -> ClifSignature {
-    let mut signature = ClifSignature::new(convention);
+fn array_signature() -> ClifSignature {
+    let mut signature = ClifSignature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64), AbiParam::new(types::I64)]);
     signature.returns.push(AbiParam::new(types::I8));
     signature
@@ -95,9 +95,7 @@ fn wasm_to_array(builder: &mut FunctionBuilder<'_>, signature: &Signature) {
     }
     let callee = builder.ins().load(types::I64, flags, vmctx, VMIMPORT_CALLEE);
     let code = builder.ins().load(types::I64, flags, callee, VMFUNCREF_ARRAY_CALL);
-    // Another backend's entry preserves no register, while our `tail` callers rely on some. The `winch` convention passes
-    // these arguments like the system's and lets the callee clobber everything.
-    let sig = builder.import_signature(array_signature(CallConv::Winch));
+    let sig = builder.import_signature(array_signature());
     builder.ins().call_indirect(sig, code, &[callee, values]);
     let results: Vec<_> = signature
         .results

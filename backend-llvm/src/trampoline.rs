@@ -1,7 +1,8 @@
 //! Trampolines between array call (C convention, values in a buffer) and our wasm call.
 
-use inkwell::values::{FunctionValue, InstructionOpcode as Op};
-use inkwell::{GlobalVisibility, InlineAsmDialect};
+use inkwell::GlobalVisibility;
+use inkwell::types::FunctionType;
+use inkwell::values::FunctionValue;
 use wasmer_runtime_core::compiler::Trampoline;
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::types::{Signature, TypeIdx};
@@ -13,12 +14,6 @@ use crate::intrinsics::{Built, params};
 
 /// The symbol of the only trampoline of an LLVM module.
 pub(crate) const TRAMPOLINE_SYMBOL: &str = "trampoline";
-
-/// What an array call may change: everything but the stack and frame pointers. The callee may be another backend's
-/// trampoline, and its code preserves no register.
-const ARRAY_CALL_CLOBBERS: &str = "~{rbx},~{rcx},~{rdx},~{r8},~{r9},~{r10},~{r11},~{r12},~{r13},~{r14},~{r15},\
-    ~{xmm0},~{xmm1},~{xmm2},~{xmm3},~{xmm4},~{xmm5},~{xmm6},~{xmm7},\
-    ~{xmm8},~{xmm9},~{xmm10},~{xmm11},~{xmm12},~{xmm13},~{xmm14},~{xmm15},~{memory},~{dirflag},~{fpsr},~{flags}";
 
 impl<'ctx> Codegen<'ctx, '_> {
     pub(crate) fn trampoline(&mut self, trampoline: Trampoline) -> Result<()> {
@@ -32,6 +27,11 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.info.func_type(ty).signature()
     }
 
+    /// `fn(callee, values) -> bool`.
+    fn array_call(&self) -> FunctionType<'ctx> {
+        self.t.i8.fn_type(&params([self.t.ptr.into(), self.t.ptr.into()]), false)
+    }
+
     fn define(&mut self, abi: FuncAbi<'ctx>) -> FunctionValue<'ctx> {
         let function = self.module.add_function(TRAMPOLINE_SYMBOL, abi.ty, None);
         function.as_global_value().set_visibility(GlobalVisibility::Hidden);
@@ -40,10 +40,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         function
     }
 
-    /// `fn(callee, values) -> bool`: arguments out of the buffer, call, results into the buffer.
+    /// An array call: arguments out of the buffer, call, results into the buffer.
     fn array_to_wasm(&mut self, signature: &Signature) -> Result<()> {
-        let types = params([self.t.ptr.into(), self.t.ptr.into()]);
-        let abi = FuncAbi::foreign(self.t.i8.fn_type(&types, false));
+        let abi = FuncAbi::foreign(self.array_call());
         let function = self.define(abi);
         let callee = self.f().vmctx;
         let values = function.get_nth_param(1).map(V::into_pointer_value).unwrap_or(callee);
@@ -70,33 +69,11 @@ impl<'ctx> Codegen<'ctx, '_> {
         let import = self.f().vmctx;
         let callee = self.load_constant_ptr(import, VMIMPORT_CALLEE)?;
         let entry = self.load_constant_ptr(callee, VMFUNCREF_ARRAY_CALL)?;
-        self.array_call(entry.into(), callee.into(), buffer.into())?;
+        self.b.build_indirect_call(self.array_call(), entry, &[callee.into(), buffer.into()], "").built()?;
         let mut results = Vec::with_capacity(signature.results.len());
         self.load_values(buffer, &signature.results, &mut results)?;
         self.emit_return(&results)?;
         self.finish_trampoline();
-        Ok(())
-    }
-
-    /// Calls `entry(callee, buffer)` and trusts no register afterwards.
-    fn array_call(&mut self, entry: V<'ctx>, callee: V<'ctx>, buffer: V<'ctx>) -> Result<()> {
-        let word = self.t.i64;
-        let words = self.ctx.struct_type(&[word.into(); 3], false);
-        let ty = words.fn_type(&[word.into(); 3], false);
-        let asm = self.ctx.create_inline_asm(
-            ty,
-            "call *%rax".into(),
-            format!("={{rax}},={{rdi}},={{rsi}},0,1,2,{ARRAY_CALL_CLOBBERS}"),
-            true,
-            true,
-            Some(InlineAsmDialect::ATT),
-            false,
-        );
-        let mut operands = Vec::with_capacity(3);
-        for value in [entry, callee, buffer] {
-            operands.push(self.cast(Op::PtrToInt, value, word)?.into());
-        }
-        self.b.build_indirect_call(ty, asm, &operands, "").built()?;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use crate::scan::Scan;
 pub(crate) const NAME: &str = "singlepass";
 
 /// Counts changes to the emitted code: part of every cache key.
-const REVISION: u32 = 3;
+const REVISION: u32 = 4;
 
 /// What a processor has beyond SSE4.1, the least that this compiler works with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -46,8 +46,7 @@ fn map(output: &Output) -> Mmap {
 
 const VALUES_MAX: usize = 64;
 
-/// Adds one to the low 32 bits of each value, whose number the test puts in the callee's vmctx field. Like an entry of
-/// another backend it preserves no register.
+/// Adds one to the low 32 bits of each value, whose number the test puts in the callee's vmctx field. Changes what C lets a callee change.
 #[unsafe(naked)]
 unsafe extern "C" fn host(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
     std::arch::naked_asm!(
@@ -60,11 +59,13 @@ unsafe extern "C" fn host(callee: *const VMFuncRef, values: *mut RawValue) -> bo
         "dec rcx",
         "jnz 2b",
         "3:",
-        "mov rbx, -1",
-        "mov r12, -1",
-        "mov r13, -1",
-        "mov r14, -1",
-        "mov r15, -1",
+        "mov rdx, -1",
+        "mov rsi, -1",
+        "mov rdi, -1",
+        "mov r8, -1",
+        "mov r9, -1",
+        "mov r10, -1",
+        "mov r11, -1",
         "mov eax, 1",
         "ret",
         vmctx = const VMFUNCREF_VMCTX,
@@ -72,15 +73,43 @@ unsafe extern "C" fn host(callee: *const VMFuncRef, values: *mut RawValue) -> bo
     )
 }
 
-/// Array call of `code`, for a caller that wants registers preserved.
+/// Array call of `code`. Whether it returned true and the registers that C wants preserved have what they had.
 ///
 /// # Safety
 /// `code` is an array-call entry that can be given these arguments.
 #[unsafe(naked)]
 unsafe extern "C" fn enter(callee: *const VMFuncRef, values: *mut RawValue, code: ArrayCall) -> bool {
     std::arch::naked_asm!(
-        "push rbx", "push r12", "push r13", "push r14", "push r15", "call rdx", "pop r15", "pop r14", "pop r13",
-        "pop r12", "pop rbx", "ret",
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push rsp",
+        "mov ebp, 1",
+        "mov ebx, 2",
+        "mov r12d, 4",
+        "mov r13d, 8",
+        "mov r14d, 16",
+        "mov r15d, 32",
+        "call rdx",
+        "or rbp, rbx",
+        "or r12, r13",
+        "or r14, r15",
+        "or rbp, r12",
+        "or rbp, r14",
+        "cmp rbp, 63",
+        "sete cl",
+        "and al, cl",
+        "pop rcx",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
     )
 }
 

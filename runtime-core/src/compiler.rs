@@ -148,8 +148,7 @@ pub struct Batch<'a> {
 pub enum Trampoline {
     /// Convention: array call (`extern "C" fn(callee: *const VMFuncRef, values: *mut RawValue) -> bool`). Loads the arguments from `values`, calls
     /// the callee's wasm entry with the callee's vmctx, stores the results to `values`, returns true. It is entered on a
-    /// wasm stack, by the entry stub, and preserves what C says a callee preserves only as far as the entry stub needs: nothing.
-    /// A frame pointer is kept.
+    /// wasm stack, by the entry stub or by another backend's trampoline, and preserves what C says a callee preserves. A frame pointer is kept.
     ArrayToWasm(TypeIdx),
     /// Convention: wasm call, with a `VMImportContext` as its vmctx. Stores the arguments to a buffer of `max(params, results)` 16-byte values,
     /// loads the callee from [`crate::vm::layout::VMIMPORT_CALLEE`], calls its array-call entry, and loads the results. The returned

@@ -1,14 +1,14 @@
 //! Trampolines between array call and wasm call.
 //!
-//! Array call is C: `rdi` the callee's function reference, `rsi` the values, `al` whether it returned. A trampoline keeps its vmctx at
-//! `rbp - 8` and, entered from the host, the values' address at `rbp - 16`.
+//! Array call is C: `rdi` the callee's function reference, `rsi` the values, `al` whether it returned. A trampoline that is entered by it keeps
+//! the values' address at `rbp - 8`, its vmctx at `rbp - 16`, and below them the registers that C wants preserved.
 
 use dynasm::dynasm;
 use dynasmrt::DynasmApi;
 use wasmer_runtime_core::compiler::{NO_WASM_OFFSET, Symbol, Trampoline};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
-use wasmer_runtime_core::types::{Signature, Ty, Width};
+use wasmer_runtime_core::types::{Signature, Ty};
 use wasmer_runtime_core::vm::layout::*;
 
 use crate::codegen::Codegen;
@@ -34,11 +34,9 @@ fn value_place(base: Reg, position: usize) -> Mem {
     Mem::new(base, position as i32 * RAW_VALUE_BYTES)
 }
 
-/// The store's room for values that do not fit registers, in `rax`, unless all do.
-fn load_overflow(codegen: &mut Codegen, types: &[Ty], mut dealer: Dealer) {
-    if types.iter().any(|ty| dealer.next(*ty).is_none()) {
-        codegen.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
-    }
+/// Whether some of these values fit no register, but go through the store's room.
+fn overflows(types: &[Ty], mut dealer: Dealer) -> bool {
+    types.iter().any(|ty| dealer.next(*ty).is_none())
 }
 
 /// Values of a buffer to where a convention wants them. The buffer's address is in a register that the convention does not use, and so is
@@ -70,26 +68,43 @@ fn array_to_wasm(codegen: &mut Codegen, signature: &Signature) {
         ; .arch x64
         ; push rbp
         ; mov rbp, rsp
-        ; sub rsp, 16
+        ; sub rsp, 64
+        ; mov [rbp - 24], rbx
+        ; mov [rbp - 32], r12
+        ; mov [rbp - 40], r13
+        ; mov [rbp - 48], r14
+        ; mov [rbp - 56], r15
         ; mov r14, [rdi + VMFUNCREF_VMCTX]
-        ; mov [rbp - 8], r14
-        ; mov [rbp - 16], rsi
+        ; mov [rbp - 8], rsi
+        ; mov [rbp - 16], r14
     );
-    load_overflow(codegen, &signature.params, Dealer::args());
+    if overflows(&signature.params, Dealer::args()) {
+        dynasm!(a ; .arch x64 ; mov rax, [r14 + VMCTX_STORE]);
+    }
     load_values(codegen, &signature.params, Dealer::args(), RSI, RAX);
     let a = &mut codegen.a;
     dynasm!(a
         ; .arch x64
         ; call QWORD [rdi + VMFUNCREF_WASM_CALL]
-        ; mov rsi, [rbp - 16]
-        ; mov r14, [rbp - 8]
-        ; mov rdi, [r14 + VMCTX_STORE]
+        ; mov rsi, [rbp - 8]
     );
+    if overflows(&signature.results, Dealer::results()) {
+        dynasm!(a
+            ; .arch x64
+            ; mov rdi, [rbp - 16]
+            ; mov rdi, [rdi + VMCTX_STORE]
+        );
+    }
     store_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
     let a = &mut codegen.a;
     dynasm!(a
         ; .arch x64
         ; mov eax, 1
+        ; mov rbx, [rbp - 24]
+        ; mov r12, [rbp - 32]
+        ; mov r13, [rbp - 40]
+        ; mov r14, [rbp - 48]
+        ; mov r15, [rbp - 56]
         ; leave
         ; ret
     );
@@ -102,21 +117,23 @@ fn wasm_to_array(codegen: &mut Codegen, signature: &Signature) {
         ; .arch x64
         ; push rbp
         ; mov rbp, rsp
-        ; sub rsp, slots * RAW_VALUE_BYTES + 16
-        ; mov [rbp - 8], r14
+        ; sub rsp, slots * RAW_VALUE_BYTES
         ; mov rdi, [r14 + VMIMPORT_CALLEE]
         ; mov rsi, rsp
     );
-    load_overflow(codegen, &signature.params, Dealer::args());
+    if overflows(&signature.params, Dealer::args()) {
+        dynasm!(a ; .arch x64 ; mov rax, [r14 + VMCTX_STORE]);
+    }
     store_values(codegen, &signature.params, Dealer::args(), RSI, RAX);
     let a = &mut codegen.a;
     dynasm!(a
         ; .arch x64
         ; call QWORD [rdi + VMFUNCREF_ARRAY_CALL]
         ; mov rsi, rsp
-        ; mov r14, [rbp - 8]
-        ; mov rdi, [r14 + VMCTX_STORE]
     );
+    if overflows(&signature.results, Dealer::results()) {
+        dynasm!(a ; .arch x64 ; mov rdi, [r14 + VMCTX_STORE]);
+    }
     load_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
     let a = &mut codegen.a;
     dynasm!(a

@@ -244,29 +244,14 @@ impl StoreOpaque {
     ///
     /// # Safety
     /// `func_ref` belongs to this store; `values` holds its arguments and has room for its results.
+    #[inline(always)]
     pub(crate) unsafe fn call(&mut self, func_ref: NonNull<VMFuncRef>, values: *mut RawValue) -> Result<()> {
         // SAFETY: the caller's promise.
-        match unsafe { self.vm.call(func_ref, values) } {
-            Ok(()) => Ok(()),
-            Err(failure) => Err(self.failure(failure)),
-        }
+        unsafe { self.vm.call(func_ref, values) }.map_err(failure)
     }
 
     pub(crate) fn record_unwind(&mut self, unwind: vm::Unwind) {
         self.vm.record_unwind(unwind);
-    }
-
-    #[cold]
-    fn failure(&mut self, failure: vm::Failure) -> Error {
-        let backtrace = crate::api::backtrace::resolve(&failure);
-        match failure.unwind {
-            vm::Unwind::Trap(code) => Error::Trap(Box::new(Trap { code, backtrace })),
-            vm::Unwind::Error(error) => match error.downcast::<Error>() {
-                Ok(error) => host_error(*error, backtrace),
-                Err(error) => host_error(Error::host(error), backtrace),
-            },
-            vm::Unwind::Panic(payload) => std::panic::resume_unwind(payload),
-        }
     }
 
     /// The handle of a host reference; equal references have equal handles. Zero is null.
@@ -281,6 +266,20 @@ impl StoreOpaque {
     pub(crate) fn extern_ref(&self, handle: u64) -> Option<ExternRef> {
         let position = usize::try_from(handle.checked_sub(1)?).ok()?;
         self.extern_refs.get(position).cloned()
+    }
+}
+
+/// What a failed call means for the embedder. A host function's panic goes on here.
+#[cold]
+fn failure(failure: Box<vm::Failure>) -> Error {
+    let backtrace = crate::api::backtrace::resolve(&failure);
+    match failure.unwind {
+        vm::Unwind::Trap(code) => Error::Trap(Box::new(Trap { code, backtrace })),
+        vm::Unwind::Error(error) => match error.downcast::<Error>() {
+            Ok(error) => host_error(*error, backtrace),
+            Err(error) => host_error(Error::host(error), backtrace),
+        },
+        vm::Unwind::Panic(payload) => std::panic::resume_unwind(payload),
     }
 }
 

@@ -61,7 +61,7 @@ pub const MEMORY64_RESERVATION_BYTES: u64 = 64 << 30;
 
 /// `VMStoreContext`: room for arguments of a tail call that do not fit registers, [`TAIL_ARGS_MAX`] values of 16 bytes. The
 /// callee reads them before anything else.
-pub const VMSTORE_TAIL_ARGS: i32 = 48;
+pub const VMSTORE_TAIL_ARGS: i32 = 32;
 /// Parameters that a function can have (a limit of the validator).
 pub const TAIL_ARGS_MAX: usize = 1000;
 

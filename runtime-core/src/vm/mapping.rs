@@ -1,18 +1,27 @@
 //! Read-only and executable views of artifacts, and files in memory.
 
+use std::collections::hash_map::RandomState;
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::io;
 use std::ops::Deref;
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
+use memmap2::{Mmap, MmapOptions};
 use rustix::fs::{MemfdFlags, memfd_create};
+
+use crate::vm::arch;
+use crate::vm::mmap::{PAGE_BYTES, Reservation};
 
 /// A read-only view: of a part of a file, or of a copy in anonymous memory.
 #[derive(Debug)]
-pub struct View {
-    map: Mmap,
-    len: usize,
-    copied: bool,
+pub enum View {
+    /// Of a part of a file.
+    File(Mmap),
+    /// Of a copy, which is so long.
+    Copy(Reservation, usize),
 }
 
 impl View {
@@ -20,13 +29,14 @@ impl View {
     pub fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         // SAFETY: artifact files are replaced by renaming, never written in place; whoever shortens one that is in use breaks his own runs, as
         // with any executable file.
-        let map = unsafe { MmapOptions::new().offset(offset).len(len).map(file)? };
-        Ok(Self { map, len, copied: false })
+        Ok(Self::File(unsafe { MmapOptions::new().offset(offset).len(len).map(file)? }))
     }
 
     /// A copy of bytes in anonymous memory.
     pub fn copy(bytes: &[u8]) -> io::Result<Self> {
-        Ok(Self { map: anonymous(bytes)?.make_read_only()?, len: bytes.len(), copied: true })
+        let pages = anonymous(bytes, |_, _| 0)?;
+        pages.seal()?;
+        Ok(Self::Copy(pages, bytes.len()))
     }
 }
 
@@ -34,24 +44,33 @@ impl Deref for View {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.map[..self.len]
+        match self {
+            Self::File(map) => map,
+            // SAFETY: so many bytes were copied, and nothing writes to them.
+            Self::Copy(pages, len) => unsafe { std::slice::from_raw_parts(pages.base(), *len) },
+        }
     }
 }
 
 /// Executable pages: never writable at the same time.
 #[derive(Debug)]
 pub struct Code {
-    view: View,
+    pages: Reservation,
+    len: usize,
+    copied: bool,
     refused: bool,
 }
 
 impl Code {
-    /// Maps `len` bytes at `offset` for reading and executing: directly from the file, or, where files may not be executed
-    /// (a `noexec` mount), from a copy in anonymous memory.
+    /// Maps `len` bytes at `offset`, a multiple of pages, for reading and executing: directly from the file, or, where files may not be
+    /// executed (a `noexec` mount), from a copy in anonymous memory.
     pub fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
-        // SAFETY: see `View::new`.
-        match unsafe { MmapOptions::new().offset(offset).len(len).map_exec(file) } {
-            Ok(map) => Ok(Self { view: View { map, len, copied: false }, refused: false }),
+        if len == 0 {
+            return Self::copy(&[]);
+        }
+        // SAFETY of reading it: see `View::new`.
+        match Reservation::of_code(near_stubs(len, PAGE_BYTES), len, file.as_fd(), offset) {
+            Ok(pages) => Ok(Self { pages, len, copied: false, refused: false }),
             Err(error) if error.raw_os_error() == Some(libc::EPERM) || error.raw_os_error() == Some(libc::EACCES) => {
                 Ok(Self { refused: true, ..Self::copy(&View::new(file, offset, len)?)? })
             }
@@ -61,13 +80,14 @@ impl Code {
 
     /// A copy of code in anonymous memory.
     pub fn copy(code: &[u8]) -> io::Result<Self> {
-        let view = View { map: anonymous(code)?.make_exec()?, len: code.len(), copied: true };
-        Ok(Self { view, refused: false })
+        let pages = anonymous(code, near_stubs)?;
+        pages.seal_code()?;
+        Ok(Self { pages, len: code.len(), copied: true, refused: false })
     }
 
     /// Whether it is in anonymous memory.
     pub fn is_copied(&self) -> bool {
-        self.view.copied
+        self.copied
     }
 
     /// Whether it is there because its file may not be executed.
@@ -80,25 +100,50 @@ impl Deref for Code {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.view
+        // SAFETY: so many bytes were mapped or copied, and nothing writes to them.
+        unsafe { std::slice::from_raw_parts(self.pages.base(), self.len) }
     }
+}
+
+/// Bytes of the region in which code is put. Processors predict jumps less well that go farther than they have bits for.
+const NEAR_BYTES: usize = 1 << 30;
+
+/// Where code of this length has a chance to be near the stubs, which it calls and is called by. Whether that place is free the system
+/// knows: if not, it takes another. See ADR 15.
+fn near_stubs(len: usize, align: usize) -> usize {
+    static START: OnceLock<usize> = OnceLock::new();
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+    // Nobody should be able to tell the address of a guest's code from the address of the program's.
+    let start = *START.get_or_init(|| RandomState::new().hash_one(0u8) as usize);
+    let taken = TAKEN.fetch_add(len.next_multiple_of(PAGE_BYTES) + align, Ordering::Relaxed);
+    let offset = start.wrapping_add(taken) % NEAR_BYTES;
+    (near_region(arch::enter as *const () as usize) + offset).next_multiple_of(align)
+}
+
+/// The start of the region for stubs at this address: below the program, where nothing grows to; or, for a program at a low address, above it,
+/// with room for its heap in between.
+fn near_region(stubs: usize) -> usize {
+    if stubs > 2 * NEAR_BYTES { stubs - 2 * NEAR_BYTES } else { stubs + 2 * NEAR_BYTES }
 }
 
 /// What the system can give and take back at once, on every supported machine with pages of 4 KiB.
 const HUGE_PAGE_BYTES: usize = 2 << 20;
 
-/// A copy of bytes. Large ones are in huge pages where the system has some, because giving back thousands of small ones takes milliseconds.
-fn anonymous(bytes: &[u8]) -> io::Result<MmapMut> {
+/// A copy of bytes, at the place that is wished for its length and alignment if possible. Large ones are in huge pages where the system has
+/// some, because giving back thousands of small ones takes milliseconds.
+fn anonymous(bytes: &[u8], place: fn(usize, usize) -> usize) -> io::Result<Reservation> {
+    if bytes.is_empty() {
+        return Ok(Reservation::empty());
+    }
     // A last one of which less than half were needed stays in small pages.
     let huge_bytes = (bytes.len() + HUGE_PAGE_BYTES / 2) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
-    // The system aligns mappings of whole huge pages to them.
-    let map_bytes = if huge_bytes == 0 { bytes.len() } else { bytes.len().next_multiple_of(HUGE_PAGE_BYTES) };
-    let mut copy = MmapMut::map_anon(map_bytes)?;
-    if huge_bytes > 0 {
-        // Not every system has them, and none needs them.
-        let _ = copy.advise_range(Advice::HugePage, 0, huge_bytes);
-    }
-    copy[..bytes.len()].copy_from_slice(bytes);
+    let align = if huge_bytes == 0 { PAGE_BYTES } else { HUGE_PAGE_BYTES };
+    let map_bytes = bytes.len().next_multiple_of(align);
+    let copy = Reservation::at(place(map_bytes, align), map_bytes)?;
+    copy.commit(0..map_bytes)?;
+    copy.advise_huge_pages(0..huge_bytes)?;
+    // SAFETY: these pages are writable, and nobody else has them.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy.base(), bytes.len()) };
     Ok(copy)
 }
 
@@ -112,6 +157,15 @@ pub fn memory_file(bytes: &[u8]) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_is_near_the_stubs() {
+        let codes: Vec<Code> = (0..100).map(|index| Code::copy(&vec![index; 4096 << (index % 11)]).unwrap()).collect();
+        let stubs = arch::enter as *const () as usize;
+        for code in &codes {
+            assert!(code.as_ptr().addr().abs_diff(stubs) <= 3 * NEAR_BYTES, "{:p}", code.as_ptr());
+        }
+    }
 
     #[test]
     fn copies_are_as_long_as_what_was_copied() {

@@ -17,6 +17,11 @@ pub fn round_up(bytes: usize) -> Option<usize> {
     Some(bytes.checked_add(PAGE_BYTES - 1)? & !(PAGE_BYTES - 1))
 }
 
+/// The same for a mapping: none is empty.
+fn whole_pages(bytes: usize) -> io::Result<usize> {
+    round_up(bytes).filter(|bytes| *bytes > 0).ok_or(io::ErrorKind::InvalidInput.into())
+}
+
 /// Reserved address space: nothing in it can be accessed until committed. Unmapped on drop.
 #[derive(Debug)]
 pub struct Reservation {
@@ -32,13 +37,26 @@ unsafe impl Sync for Reservation {}
 impl Reservation {
     /// Reserves whole pages.
     pub fn new(bytes: usize) -> io::Result<Self> {
-        let bytes = round_up(bytes).filter(|bytes| *bytes > 0).ok_or(io::ErrorKind::InvalidInput)?;
-        // SAFETY: a new anonymous mapping touches no existing one.
-        let base = unsafe {
-            mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)?
-        };
+        Self::at(0, bytes)
+    }
+
+    /// Reserves whole pages: at `address` if they are free there, else anywhere.
+    pub fn at(address: usize, bytes: usize) -> io::Result<Self> {
+        let bytes = whole_pages(bytes)?;
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: a new mapping that is not fixed touches no existing one.
+        let base = unsafe { mmap_anonymous(address as *mut _, bytes, ProtFlags::empty(), flags)? };
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { base, bytes })
+    }
+
+    /// A view of a file's code, readable and executable: at `address` if whole pages are free there, else anywhere. `offset` is page-aligned.
+    pub fn of_code(address: usize, bytes: usize, file: BorrowedFd<'_>, offset: u64) -> io::Result<Self> {
+        let bytes = whole_pages(bytes)?;
+        let protection = ProtFlags::READ | ProtFlags::EXEC;
+        // SAFETY: a new mapping that is not fixed touches no existing one.
+        let base = unsafe { mmap(address as *mut _, bytes, protection, MapFlags::PRIVATE, file, offset)? };
+        Ok(Self { base: NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?, bytes })
     }
 
     /// No pages at all.
@@ -96,6 +114,36 @@ impl Reservation {
     pub fn wipe_on_fork(&self) -> io::Result<()> {
         // SAFETY: the pages are this reservation; this process sees no change.
         unsafe { madvise(self.base().cast(), self.bytes, Advice::LinuxWipeOnFork)? };
+        Ok(())
+    }
+
+    /// Makes all pages readable, and no longer writable.
+    pub fn seal(&self) -> io::Result<()> {
+        self.protect(MprotectFlags::READ)
+    }
+
+    /// Makes all pages executable, and no longer writable.
+    pub fn seal_code(&self) -> io::Result<()> {
+        self.protect(MprotectFlags::READ | MprotectFlags::EXEC)
+    }
+
+    fn protect(&self, protection: MprotectFlags) -> io::Result<()> {
+        if self.bytes == 0 {
+            return Ok(());
+        }
+        // SAFETY: the pages are this reservation.
+        unsafe { mprotect(self.base().cast(), self.bytes, protection)? };
+        Ok(())
+    }
+
+    /// Lets the system use huge pages, where it has some: none needs them.
+    pub fn advise_huge_pages(&self, range: Range<usize>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let address = self.check(&range)?;
+        // SAFETY: the pages are inside this reservation; their contents stay.
+        let _ = unsafe { madvise(address.cast(), range.len(), Advice::LinuxHugepage) };
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use crate::trap::TrapCode;
 use crate::vm::arch::{self, SignalContext};
 use crate::vm::code_registry;
-use crate::vm::stack::{self, StackBounds};
+use crate::vm::stack::{self, ready};
 use crate::vm::vmcontext::{STOP_INTERRUPT, VMStoreContext};
 
 /// The signal that interrupts running code. Its default action is to do nothing.
@@ -41,12 +41,8 @@ pub struct Fault {
 /// A call from the host into wasm that has not returned yet. The innermost one of each thread is known to the handler.
 #[derive(Debug)]
 pub struct Activation {
-    /// The one outside it on this thread.
-    pub prev: *const Activation,
     /// The store that it runs in.
     pub store: *mut VMStoreContext,
-    /// The stack that it runs on.
-    pub stack: StackBounds,
     /// Set by the handler.
     pub fault: Cell<Option<Fault>>,
 }
@@ -170,11 +166,12 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
 unsafe fn handle_fault(address: usize, signal: c_int, context: &mut SignalContext<'_>) -> bool {
     // SAFETY: the innermost activation is on this thread's host stack, which is suspended below the handler.
     let Some(activation) = (unsafe { CURRENT.get().as_ref() }) else { return false };
-    if !activation.stack.contains(context.sp()) {
+    let stack = ready().stack;
+    if !stack.contains(context.sp()) {
         return false;
     }
     let is_memory_fault = matches!(signal, libc::SIGSEGV | libc::SIGBUS);
-    let code = if is_memory_fault && activation.stack.guards(address) {
+    let code = if is_memory_fault && stack.guards(address) {
         TrapCode::StackOverflow
     } else {
         match code_registry::trap_at(context.pc(), Some(address).filter(|_| is_memory_fault)) {
@@ -196,7 +193,7 @@ extern "C" fn on_interrupt(signal: c_int, info: *mut libc::siginfo_t, context: *
         let Some(activation) = asked else { return pass_on(signal, info, context) };
         // Elsewhere the thread is in the host, or about to switch to the wasm stack: it tests `stop` itself, later.
         let in_wasm = || arch::is_stub(frame.pc()) || code_registry::is_code(frame.pc());
-        if activation.stack.contains(frame.sp()) && in_wasm() {
+        if ready().stack.contains(frame.sp()) && in_wasm() {
             leave(activation, TrapCode::Interrupted, &mut frame);
         }
     }

@@ -65,35 +65,49 @@ impl StackBounds {
     }
 }
 
-const NO_BOUNDS: StackBounds = StackBounds { guard: 0, low: 0, high: 0 };
+/// What a thread needs to run wasm.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    /// The stack's size as it was asked for.
+    stack_bytes: usize,
+    /// The thread's stack for wasm.
+    pub stack: StackBounds,
+    /// The kernel's number of the thread.
+    pub thread: i32,
+}
+
+/// A thread without a stack: no stack has this size.
+const NOT_READY: Ready =
+    Ready { stack_bytes: usize::MAX, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: 0 };
 
 thread_local! {
-    static STACK: RefCell<Option<(usize, WasmStack)>> = const { RefCell::new(None) };
-    /// The bounds of `STACK` and the size asked for, where they can be read without a borrow.
-    static BOUNDS: Cell<(usize, StackBounds)> = const { Cell::new((0, NO_BOUNDS)) };
+    static STACK: RefCell<Option<WasmStack>> = const { RefCell::new(None) };
+    /// What is known of `STACK`, where a signal handler can read it.
+    static READY: Cell<Ready> = const { Cell::new(NOT_READY) };
 }
 
-/// Makes sure that this thread is prepared to run wasm and has a stack of the size asked for. Must not be called while wasm code is
-/// suspended on the thread, because a stack of another size is replaced.
+/// Makes sure that this thread is ready to run wasm on a stack of the size asked for. Must not be called while wasm code is suspended on the
+/// thread, because a stack of another size is replaced.
 #[inline]
-pub fn prepare_stack(bytes: usize) -> io::Result<()> {
-    if BOUNDS.get().0 == bytes && bytes != 0 { Ok(()) } else { replace_stack(bytes) }
+pub fn make_ready(stack_bytes: usize) -> io::Result<()> {
+    if READY.get().stack_bytes == stack_bytes { Ok(()) } else { replace_stack(stack_bytes) }
 }
 
-/// The bounds of this thread's stack; nothing of use before [`prepare_stack`].
+/// What this thread was made ready with.
 #[inline]
-pub fn stack_bounds() -> StackBounds {
-    BOUNDS.get().1
+pub fn ready() -> Ready {
+    READY.get()
 }
 
 #[cold]
-fn replace_stack(bytes: usize) -> io::Result<()> {
+fn replace_stack(stack_bytes: usize) -> io::Result<()> {
     prepare_thread();
-    let stack = WasmStack::new(bytes)?;
-    let bounds = stack.bounds();
-    let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some((bytes, stack)));
+    let stack = WasmStack::new(stack_bytes)?;
+    let thread = rustix::thread::gettid().as_raw_nonzero().get();
+    let ready = Ready { stack_bytes, stack: stack.bounds(), thread };
+    let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some(stack));
     kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
-    BOUNDS.set((bytes, bounds));
+    READY.set(ready);
     Ok(())
 }
 
@@ -103,10 +117,10 @@ impl Drop for WasmStack {
     }
 }
 
-/// Makes the next call of [`prepare_stack`] provide everything anew: when a thread ends, what it keeps for itself is dropped in some order,
+/// Makes the next call of [`make_ready`] provide everything anew: when a thread ends, what it keeps for itself is dropped in some order,
 /// and something of that may still want to run wasm.
 pub fn forget() {
-    BOUNDS.set((0, NO_BOUNDS));
+    READY.set(NOT_READY);
 }
 
 /// Whether this thread's own stack has room for another host function. Guests that recurse through the host take from both stacks.
@@ -153,7 +167,7 @@ mod tests {
     #[test]
     fn a_thread_reuses_its_stack() {
         std::thread::spawn(|| {
-            let stack = |bytes| prepare_stack(bytes).map(|()| stack_bounds()).unwrap();
+            let stack = |bytes| make_ready(bytes).map(|()| ready().stack).unwrap();
             let first = stack(1 << 20);
             assert_eq!(stack(1 << 20), first);
             assert_eq!(first.usable().len(), 1 << 20);

@@ -15,9 +15,8 @@ use crate::compiler::Abi;
 use crate::trap::TrapCode;
 use crate::vm::arch;
 use crate::vm::backtrace::walk;
-use crate::vm::host::VMHostContext;
-use crate::vm::signals::{Activation, INTERRUPT_SIGNAL, current, set_current};
-use crate::vm::stack::{NESTED_ROOM_BYTES, StackBounds, host_has_room, prepare_stack, stack_bounds};
+use crate::vm::signals::{Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
+use crate::vm::stack::{NESTED_ROOM_BYTES, host_has_room, make_ready, ready};
 use crate::vm::vmcontext::*;
 
 /// Why a call did not return normally.
@@ -43,9 +42,11 @@ pub struct Failure {
     pub at_instruction: bool,
 }
 
-impl From<Unwind> for Failure {
-    fn from(unwind: Unwind) -> Self {
-        Self { unwind, pcs: Vec::new(), at_instruction: false }
+impl Failure {
+    /// Of a call that did not reach the guest.
+    #[cold]
+    fn without_frames(unwind: Unwind) -> Box<Self> {
+        Box::new(Self { unwind, pcs: Vec::new(), at_instruction: false })
     }
 }
 
@@ -95,9 +96,7 @@ impl StoreVm {
         let context = VMStoreContext {
             stop: AtomicU32::new(0),
             host_sp: null_mut(),
-            wasm_sp: null_mut(),
-            exit_fp: null(),
-            exit_pc: null(),
+            exit: null(),
             // Written before it is read: a store need not touch its pages.
             tail_args: MaybeUninit::uninit(),
         };
@@ -148,90 +147,87 @@ impl StoreVm {
     /// # Safety
     /// `callee` belongs to this store, whose instances are alive; `values` holds its arguments and has room for its results.
     #[inline]
-    pub unsafe fn call(&mut self, callee: NonNull<VMFuncRef>, values: *mut RawValue) -> Result<(), Failure> {
-        // SAFETY: the reference is valid by the caller's promise.
-        let func_ref = unsafe { callee.as_ref() };
-        if func_ref.array_call as usize == arch::exit_host as *const () as usize {
-            // SAFETY: the vmctx of a host function is its context.
-            return unsafe { self.call_host(func_ref.vmctx.cast(), values) };
+    pub unsafe fn call(&mut self, callee: NonNull<VMFuncRef>, values: *mut RawValue) -> Result<(), Box<Failure>> {
+        let outer = current();
+        // SAFETY: the caller's promise. The whole stack is free if the thread is not in wasm yet.
+        unsafe {
+            if !outer.is_null() {
+                return self.call_nested(outer, callee, values);
+            }
+            make_ready(self.stack_bytes).map_err(|error| Failure::without_frames(Unwind::Error(Box::new(error))))?;
+            self.activate(outer, ready().stack.high, callee, values)
         }
-        let prev = current();
-        let (stack, top) = if prev.is_null() { self.whole_stack()? } else { Self::rest_of_stack(prev)? };
-        let activation = Activation { prev, store: self.context(), stack, fault: Default::default() };
-        // SAFETY: this thread is the only one that uses the store, so nothing changes the context but the stubs below.
-        let outer = (!prev.is_null()).then(|| unsafe { SavedContext::of(self.context()) });
-        let outer_thread = self.shared.thread.load(Ordering::Relaxed);
-        // From now on, interrupts come by signal; `enter` looks for those that came before. See `InterruptHandle::interrupt`.
-        self.shared.thread.store(thread_id(), Ordering::Release);
-        set_current(&activation);
-        // SAFETY: the stack's free part starts at `top`; the rest is the caller's promise.
-        let returned = unsafe { arch::enter(self.context(), callee.as_ptr(), values, top, func_ref.array_call) };
-        set_current(prev);
-        self.shared.thread.store(outer_thread, Ordering::Release);
-        let result = if returned { Ok(()) } else { Err(self.failure(&activation)) };
-        if let Some(outer) = outer {
-            // SAFETY: as above.
-            unsafe { outer.restore(self.context()) };
-        }
-        result
     }
 
-    /// Calls a host function from the host: no stack is switched.
+    /// The same on a thread that has left wasm for the host: on what its guest has not used of the stack.
     ///
     /// # Safety
-    /// As for `call`.
-    unsafe fn call_host(&mut self, context: *mut VMHostContext, values: *mut RawValue) -> Result<(), Failure> {
-        if self.stop().load(Ordering::Acquire) & STOP_INTERRUPT != 0 {
-            return Err(Unwind::Trap(TrapCode::Interrupted).into());
-        }
-        // SAFETY: the caller's promise.
-        let returned = unsafe { ((*context).func)(context, values) };
-        match self.take_pending() {
-            Some(unwind) => Err(unwind.into()),
-            None if returned => Ok(()),
-            None => Err(Unwind::Trap(TrapCode::Interrupted).into()),
-        }
-    }
-
-    /// The stack of a thread that is not in wasm yet, and where its free part ends.
-    #[inline]
-    fn whole_stack(&self) -> Result<(StackBounds, *mut u8), Failure> {
-        prepare_stack(self.stack_bytes).map_err(|error| Unwind::Error(Box::new(error)))?;
-        let bounds = stack_bounds();
-        Ok((bounds, bounds.high as *mut u8))
-    }
-
-    /// The same for a thread that has left wasm for the host: what the guest has not used.
-    #[cold]
-    fn rest_of_stack(outer: *const Activation) -> Result<(StackBounds, *mut u8), Failure> {
+    /// As for `call`; `outer` is this thread's innermost activation.
+    #[inline(never)]
+    unsafe fn call_nested(
+        &mut self,
+        outer: *const Activation,
+        callee: NonNull<VMFuncRef>,
+        values: *mut RawValue,
+    ) -> Result<(), Box<Failure>> {
         // SAFETY: outer activations are on this thread's host stack, and their stores are alive as long as they run. An activation that has
-        // left wasm has its stack pointer recorded.
-        let (outer, sp) = unsafe { (&*outer, (*(*outer).store).wasm_sp) };
-        let top = (sp as usize).wrapping_sub(64) & !15;
-        let fits = outer.stack.usable().contains(&top) && top - outer.stack.low >= NESTED_ROOM_BYTES;
+        // left wasm has recorded where.
+        let top = arch::top_below(unsafe { (*(*outer).store).exit });
+        let stack = ready().stack;
+        let fits = stack.usable().contains(&top) && top - stack.low >= NESTED_ROOM_BYTES;
         if !fits || !host_has_room() {
-            return Err(Unwind::Trap(TrapCode::StackOverflow).into());
+            return Err(Failure::without_frames(Unwind::Trap(TrapCode::StackOverflow)));
         }
-        Ok((outer.stack, top as *mut u8))
+        let thread = self.shared.thread.load(Ordering::Relaxed);
+        // SAFETY: this thread is the only one that uses the store, so nothing changes the context but the stubs. The stack is free below `top`;
+        // the rest is the caller's promise.
+        unsafe {
+            let context = self.context();
+            let (host_sp, exit) = ((*context).host_sp, (*context).exit);
+            let result = self.activate(outer, top, callee, values);
+            ((*context).host_sp, (*context).exit) = (host_sp, exit);
+            self.shared.thread.store(thread, Ordering::Release);
+            result
+        }
+    }
+
+    /// Runs a function on this thread's wasm stack from `top` downwards.
+    ///
+    /// # Safety
+    /// As for `call`; `outer` is this thread's innermost activation, and the thread's stack is free below `top`.
+    #[inline]
+    unsafe fn activate(
+        &mut self,
+        outer: *const Activation,
+        top: usize,
+        callee: NonNull<VMFuncRef>,
+        values: *mut RawValue,
+    ) -> Result<(), Box<Failure>> {
+        let activation = Activation { store: self.context(), fault: Cell::new(None) };
+        // From now on, interrupts come by signal; `enter` looks for those that came before. See `InterruptHandle::interrupt`.
+        self.shared.thread.store(ready().thread, Ordering::Release);
+        set_current(&activation);
+        // SAFETY: the caller's promise.
+        let returned = unsafe {
+            arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, callee.as_ref().array_call)
+        };
+        set_current(outer);
+        self.shared.thread.store(0, Ordering::Release);
+        if returned { Ok(()) } else { Err(self.failure(activation.fault.get())) }
     }
 
     /// Why an activation ended, with the guest's frames: its stack is still as it was.
     #[cold]
-    fn failure(&mut self, activation: &Activation) -> Failure {
-        let mut pcs = Vec::new();
+    fn failure(&mut self, fault: Option<Fault>) -> Box<Failure> {
         let pending = self.take_pending();
-        // SAFETY: the context is this thread's.
-        let context = unsafe { &*self.context() };
-        let fault = activation.fault.get();
-        let (unwind, pc, fp) = match fault {
-            Some(fault) => (Unwind::Trap(fault.code), fault.pc, fault.fp),
-            None => {
-                let unwind = pending.unwrap_or(Unwind::Trap(TrapCode::Interrupted));
-                (unwind, context.exit_pc as usize, context.exit_fp as usize)
-            }
+        // SAFETY: the context is this thread's, and an exit frame is where the context says.
+        let exit = || unsafe { (*self.context()).exit.as_ref() }.map(|exit| (exit.pc, exit.fp));
+        let (unwind, frame) = match fault {
+            Some(fault) => (Unwind::Trap(fault.code), Some((fault.pc, fault.fp))),
+            None => (pending.unwrap_or(Unwind::Trap(TrapCode::Interrupted)), exit()),
         };
-        walk(pc, fp, &activation.stack, &mut pcs);
-        Failure { unwind, pcs, at_instruction: fault.is_some() }
+        let pcs = frame.map_or(Vec::new(), |(pc, fp)| walk(pc, fp, &ready().stack));
+        Box::new(Failure { unwind, pcs, at_instruction: fault.is_some() })
     }
 
     /// A reference to the same function that is callable by convention `abi` with the wasm-to-array trampoline `wasm_call`.
@@ -252,46 +248,6 @@ impl StoreVm {
         self.adapters.insert(key, reference);
         reference
     }
-}
-
-/// The fields of a store context that an activation changes. They mean nothing while there is none.
-struct SavedContext {
-    host_sp: *mut c_void,
-    wasm_sp: *mut c_void,
-    exit_fp: *const c_void,
-    exit_pc: *const c_void,
-}
-
-impl SavedContext {
-    /// # Safety
-    /// The context is valid and used by this thread only.
-    unsafe fn of(context: *mut VMStoreContext) -> Self {
-        // SAFETY: the caller's promise.
-        let VMStoreContext { host_sp, wasm_sp, exit_fp, exit_pc, .. } = unsafe { &*context };
-        Self { host_sp: *host_sp, wasm_sp: *wasm_sp, exit_fp: *exit_fp, exit_pc: *exit_pc }
-    }
-
-    /// # Safety
-    /// As for `of`.
-    unsafe fn restore(self, context: *mut VMStoreContext) {
-        // SAFETY: the caller's promise.
-        let context = unsafe { &mut *context };
-        context.host_sp = self.host_sp;
-        context.wasm_sp = self.wasm_sp;
-        context.exit_fp = self.exit_fp;
-        context.exit_pc = self.exit_pc;
-    }
-}
-
-/// The kernel's number of this thread.
-fn thread_id() -> i32 {
-    thread_local! {
-        static ID: Cell<i32> = const { Cell::new(0) };
-    }
-    if ID.get() == 0 {
-        ID.set(rustix::thread::gettid().as_raw_nonzero().get());
-    }
-    ID.get()
 }
 
 /// Stops a store's guest from another thread.

@@ -5,6 +5,7 @@ use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 use crate::types::CanonicalId;
+use crate::vm::arch::ExitFrame;
 use crate::vm::layout::*;
 
 /// A value in an array call's buffer: 16 bytes, little-endian, the unused upper part unspecified.
@@ -107,12 +108,9 @@ pub struct VMStoreContext {
     pub stop: AtomicU32,
     /// Host stack pointer to switch to on the way from wasm to the host: set by the entry stub.
     pub host_sp: *mut c_void,
-    /// Wasm stack pointer at the last exit to the host; a nested entry continues below it.
-    pub wasm_sp: *mut c_void,
-    /// Frame pointer of the wasm frame that last left for the host: where a backtrace starts.
-    pub exit_fp: *const c_void,
-    /// Return address into that frame's code.
-    pub exit_pc: *const c_void,
+    /// Where wasm last left for the host, on the wasm stack: a backtrace starts there, and a nested entry continues below. Null when wasm
+    /// was left before it started.
+    pub exit: *const ExitFrame,
     /// Arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere:
     /// the caller's frame is gone when the callee reads them.
     pub tail_args: MaybeUninit<[RawValue; TAIL_ARGS_MAX]>,

@@ -16,18 +16,31 @@ use crate::vm::vmcontext::*;
 
 const STOP: usize = offset_of!(VMStoreContext, stop);
 const HOST_SP: usize = offset_of!(VMStoreContext, host_sp);
-const WASM_SP: usize = offset_of!(VMStoreContext, wasm_sp);
-const EXIT_FP: usize = offset_of!(VMStoreContext, exit_fp);
-const EXIT_PC: usize = offset_of!(VMStoreContext, exit_pc);
+const EXIT: usize = offset_of!(VMStoreContext, exit);
 const HOST_FUNC: usize = offset_of!(VMHostContext, func);
+
+/// What an exit stub leaves on the wasm stack.
+#[repr(C)]
+pub struct ExitFrame {
+    rbx: usize,
+    /// Frame pointer of the code that called the stub.
+    pub fp: usize,
+    /// Return address into that code.
+    pub pc: usize,
+}
+
+/// Where the free part of the stack ends below an exit frame: the stub's last word is in between.
+pub fn top_below(exit: *const ExitFrame) -> usize {
+    (exit as usize).wrapping_sub(size_of::<usize>()) & !15
+}
 
 /// Calls `array_call(callee, values)` on the wasm stack that ends at `stack_top` (16-byte aligned).
 ///
 /// The store's `stop` is tested once more on the wasm stack: whoever asks for an interrupt before that is seen here, and whoever asks
 /// later finds the thread where its signal works (see [`is_stub`]).
 ///
-/// Saves what C wants preserved on the host's stack, because wasm code preserves nothing. The frame pointer of the first wasm frame is zero: the end
-/// of the chain.
+/// Saves what C wants preserved for [`unwind`]; array calls preserve it themselves. The caller of the first wasm frame is this stub's frame, on the
+/// host's stack: there a walk of wasm frames ends, while a profiler's goes on.
 ///
 /// # Safety
 /// The arguments belong together; `stack_top` is the top of free space on a wasm stack of this thread.
@@ -50,34 +63,21 @@ pub unsafe extern "C" fn enter(
         "push r15",
         "sub rsp, 8",
         "mov [rdi + {host_sp}], rsp",
-        "mov rax, rsp",
         "mov rsp, rcx",
-        "push rax",
-        "push rax",
         "cmp dword ptr [rdi + {stop}], 0",
         "jne 2f",
         "mov rdi, rsi",
         "mov rsi, rdx",
-        "xor ebp, ebp",
         "call r8",
-        "pop rsp",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        "leave",
         "ret",
         // Nothing of the guest runs yet: an interrupt here has no backtrace.
         "2:",
-        "mov qword ptr [rdi + {exit_fp}], 0",
-        "mov qword ptr [rdi + {exit_pc}], 0",
+        "mov qword ptr [rdi + {exit}], 0",
         "jmp {unwind}",
         host_sp = const HOST_SP,
         stop = const STOP,
-        exit_fp = const EXIT_FP,
-        exit_pc = const EXIT_PC,
+        exit = const EXIT,
         unwind = sym unwind,
     )
 }
@@ -105,44 +105,51 @@ pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
     )
 }
 
-/// The array-call entry of every host function: switches to the host's stack and calls the function in the callee's
-/// [`VMHostContext`].
+/// The body of a stub through which wasm calls the host: switches to the host's stack around `$call`, with the vmctx in `rdi` after `$before`.
+///
+/// It leaves an [`ExitFrame`], and below that the store. `rbx`, which C preserves, finds them again; the frame pointer stays the caller's, so
+/// that what the caller does next depends on no load of this stub. `r10` is free in C's convention.
+macro_rules! exit_stub {
+    ($before:literal, $call:literal, $($operand:tt)*) => {
+        naked_asm!(
+            "push rbp",
+            "push rbx",
+            $before,
+            "mov rbx, rsp",
+            "mov r10, [rdi + {store}]",
+            "push r10",
+            "mov [r10 + {exit}], rbx",
+            "mov rsp, [r10 + {host_sp}]",
+            $call,
+            "mov rsp, rbx",
+            "mov rdi, [rbx - 8]",
+            "cmp dword ptr [rdi + {stop}], 0",
+            "jne {unwind}",
+            "pop rbx",
+            "add rsp, 8",
+            "ret",
+            store = const VMCTX_STORE,
+            exit = const EXIT,
+            host_sp = const HOST_SP,
+            stop = const STOP,
+            unwind = sym unwind,
+            $($operand)*
+        )
+    };
+}
+
+/// The array-call entry of every host function: calls the function in the callee's [`VMHostContext`].
 ///
 /// # Safety
-/// Called by compiled code only, on a wasm stack.
+/// Called on a wasm stack, with the reference of a host function.
 #[unsafe(naked)]
 #[unsafe(link_section = "wasmer_stubs")]
 pub unsafe extern "C" fn exit_host(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
-    naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
+    exit_stub!(
         "mov rdi, [rdi + {vmctx}]",
-        "mov r10, [rdi + {store}]",
-        "mov r11, [rbp]",
-        "mov [r10 + {exit_fp}], r11",
-        "mov r11, [rbp + 8]",
-        "mov [r10 + {exit_pc}], r11",
-        "mov [r10 + {wasm_sp}], rsp",
-        "mov r11, rsp",
-        "mov rsp, [r10 + {host_sp}]",
-        "push r11",
-        "push r10",
         "call [rdi + {func}]",
-        "pop rdi",
-        "pop rsp",
-        "cmp dword ptr [rdi + {stop}], 0",
-        "jne {unwind}",
-        "pop rbp",
-        "ret",
         vmctx = const VMFUNCREF_VMCTX,
-        store = const VMCTX_STORE,
-        exit_fp = const EXIT_FP,
-        exit_pc = const EXIT_PC,
-        wasm_sp = const WASM_SP,
-        host_sp = const HOST_SP,
-        stop = const STOP,
         func = const HOST_FUNC,
-        unwind = sym unwind,
     )
 }
 
@@ -163,8 +170,7 @@ pub unsafe extern "C" fn forward(callee: *const VMFuncRef, values: *mut RawValue
     )
 }
 
-/// A stub for a libcall: switches to the host's stack around it, with the arguments where they are. `r10` and `r11` are
-/// free in C's convention.
+/// A stub for a libcall, with the arguments where they are.
 macro_rules! libcall_stub {
     ($implementation:path) => {{
         /// # Safety
@@ -172,35 +178,7 @@ macro_rules! libcall_stub {
         #[unsafe(naked)]
         #[unsafe(link_section = "wasmer_stubs")]
         unsafe extern "C" fn stub() {
-            naked_asm!(
-                "push rbp",
-                "mov rbp, rsp",
-                "mov r10, [rdi + {store}]",
-                "mov r11, [rbp]",
-                "mov [r10 + {exit_fp}], r11",
-                "mov r11, [rbp + 8]",
-                "mov [r10 + {exit_pc}], r11",
-                "mov [r10 + {wasm_sp}], rsp",
-                "mov r11, rsp",
-                "mov rsp, [r10 + {host_sp}]",
-                "push r11",
-                "push r10",
-                "call {implementation}",
-                "pop rdi",
-                "pop rsp",
-                "cmp dword ptr [rdi + {stop}], 0",
-                "jne {unwind}",
-                "pop rbp",
-                "ret",
-                store = const VMCTX_STORE,
-                exit_fp = const EXIT_FP,
-                exit_pc = const EXIT_PC,
-                wasm_sp = const WASM_SP,
-                host_sp = const HOST_SP,
-                stop = const STOP,
-                implementation = sym $implementation,
-                unwind = sym unwind,
-            )
+            exit_stub!("", "call {implementation}", implementation = sym $implementation,)
         }
         LibcallEntry(stub as *const c_void)
     }};
