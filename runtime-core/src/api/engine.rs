@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wasmparser::WasmFeatures;
 
 use crate::api::error::{Error, Result};
+use crate::api::shared::Shared;
 use crate::compile::{CompileOptions, ImageCompiler, InProcess};
 use crate::compiler::{BackendId, Compiler, IrRequest, KeyHasher};
 use crate::image::{FORMAT_VERSION, ImageBytes};
@@ -84,7 +85,7 @@ impl EngineConfig {
 
 /// A compiler with its settings. Cheap to clone, shared by all threads.
 #[derive(Clone)]
-pub struct Engine(Arc<EngineConfig>);
+pub struct Engine(Shared<EngineConfig>);
 
 impl Engine {
     /// Makes an engine.
@@ -95,7 +96,12 @@ impl Engine {
                 config.stack_bytes
             )));
         }
-        Ok(Self(Arc::new(config)))
+        Ok(Self(Shared::new(config)))
+    }
+
+    /// The engine for what this thread makes.
+    pub(crate) fn counted_here(&self) -> Self {
+        Self(self.0.counted_here())
     }
 
     /// Which compiler this engine has.

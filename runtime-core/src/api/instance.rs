@@ -74,7 +74,7 @@ impl Instance {
         // SAFETY: the imports were checked, and belong to the store, which keeps the instance and then the module.
         let vm = unsafe { VmInstance::new(module.code(), vm_store, imports) };
         let vm = vm.map_err(|InstanceError::Resource(message)| Error::Resource(message))?;
-        store.instances.push(InstanceRecord { vm, module: module.clone(), default_memory: None });
+        store.instances.push(InstanceRecord { vm, module: module.counted_here(), default_memory: None });
         // A segment that traps may have put functions of the instance into tables before, so it stays in the store.
         let vm = &mut store.instances[instance.position].vm;
         vm.initialise()?;

@@ -9,6 +9,7 @@ pub mod instance;
 pub mod limits;
 pub mod linker;
 pub mod module;
+mod shared;
 pub mod store;
 pub mod summary;
 pub mod value;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::engine::Engine;
 use crate::api::error::{Error, Result};
+use crate::api::shared::Shared;
 use crate::compile::Progress;
 use crate::image::Image;
 use crate::module::{Entity, ImportType};
@@ -14,7 +15,7 @@ use crate::vm::module_code::ModuleCode;
 /// A compiled module. Cheap to clone, shared by all threads; its code is unmapped when the last clone and the last
 /// instance are gone.
 #[derive(Clone)]
-pub struct Module(Arc<ModuleInner>);
+pub struct Module(Shared<ModuleInner>);
 
 struct ModuleInner {
     code: Arc<ModuleCode>,
@@ -68,7 +69,12 @@ impl Module {
             profile.record(&mut image).map_err(failed)?;
         }
         let code = Arc::new(ModuleCode::new(image));
-        Ok(Self(Arc::new(ModuleInner { code, engine: engine.clone() })))
+        Ok(Self(Shared::new(ModuleInner { code, engine: engine.clone() })))
+    }
+
+    /// The module for what this thread makes.
+    pub(crate) fn counted_here(&self) -> Self {
+        Self(self.0.counted_here())
     }
 
     pub(crate) fn code(&self) -> &Arc<ModuleCode> {

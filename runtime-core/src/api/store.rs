@@ -85,7 +85,7 @@ impl<T: 'static> Store<T> {
         let vm = vm::StoreVm::new(engine.stack_bytes(), limits.to_vm());
         let opaque = StoreOpaque {
             id: StoreId::fresh(),
-            engine: engine.clone(),
+            engine: engine.counted_here(),
             instances: Vec::new(),
             memories: Vec::new(),
             tables: Vec::new(),

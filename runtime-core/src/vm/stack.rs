@@ -77,8 +77,7 @@ pub struct Ready {
 }
 
 /// A thread without a stack: no stack has this size.
-const NOT_READY: Ready =
-    Ready { stack_bytes: usize::MAX, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: 0 };
+const NOT_READY: Ready = Ready { stack_bytes: usize::MAX, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: 0 };
 
 thread_local! {
     static STACK: RefCell<Option<WasmStack>> = const { RefCell::new(None) };

@@ -208,9 +208,8 @@ impl StoreVm {
         self.shared.thread.store(ready().thread, Ordering::Release);
         set_current(&activation);
         // SAFETY: the caller's promise.
-        let returned = unsafe {
-            arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, callee.as_ref().array_call)
-        };
+        let returned =
+            unsafe { arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, callee.as_ref().array_call) };
         set_current(outer);
         self.shared.thread.store(0, Ordering::Release);
         if returned { Ok(()) } else { Err(self.failure(activation.fault.get())) }
