@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::examples;
+use crate::{examples, suggest};
 
 /// Runs WebAssembly programs, compiling each of them once.
 #[derive(Debug, Parser)]
@@ -382,7 +383,18 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
             return Ok(Command::Run(args));
         }
     }
-    Ok(Cli::try_parse_from(arguments)?.command)
+    Ok(Cli::try_parse_from(arguments).map_err(with_suggestion)?.command)
+}
+
+/// Names the command that was meant where clap does not recognise it.
+fn with_suggestion(mut error: clap::Error) -> clap::Error {
+    if let (Some(ContextValue::String(word)), None) =
+        (error.get(ContextKind::InvalidSubcommand), error.get(ContextKind::SuggestedSubcommand))
+        && let Some(name) = suggest::similar(word, FIRST_WORDS.iter().copied())
+    {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![name.to_owned()]));
+    }
+    error
 }
 
 /// `wasmer app.wasm …` means `wasmer run app.wasm …`: the command `run` is put in unless the first word is a command, and a word

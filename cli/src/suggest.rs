@@ -1,7 +1,9 @@
 //! "Did you mean": the known name that is most like a mistyped one.
 
-/// Names that are less alike than this are not mentioned.
+/// Names that are less alike than this are not mentioned, unless they are one slip apart.
 const LIKENESS_MIN: f64 = 0.8;
+/// Shorter words are one slip from too many others.
+const SLIP_CHARS_MIN: usize = 3;
 /// Longer names are nobody's slip, and comparing them takes long.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -12,8 +14,9 @@ pub(crate) fn similar<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     }
     let names = known.into_iter().filter(|name| name.len() <= NAME_BYTES_MAX);
     let likeness = names.map(|name| (strsim::jaro_winkler(word, name), name));
-    let best = likeness.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    best.filter(|(likeness, _)| *likeness >= LIKENESS_MIN).map(|(_, name)| name)
+    let (likeness, name) = likeness.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    let is_slip = || word.chars().count() >= SLIP_CHARS_MIN && strsim::osa_distance(word, name) == 1;
+    (likeness >= LIKENESS_MIN || is_slip()).then_some(name)
 }
 
 /// The rest of an error message about a name that is not known: the one that may have been meant, or other help.
@@ -36,6 +39,7 @@ mod tests {
         {
             assert_eq!(similar(word, known), Some(meant), "{word}");
         }
+        assert_eq!(similar("rnu", ["run", "bench"]), Some("run"));
         for word in ["gcc", "", "x", &"cranelift".repeat(100)] {
             assert_eq!(similar(word, known), None, "{word}");
         }

@@ -40,6 +40,7 @@ fn slips_are_recognised() {
     let hello = bench.file("hello.wat", printer("hello"));
     let hello = hello.to_str().unwrap();
     bench.run(["complie", hello]).failed(2, &["complie", "'compile'"]);
+    bench.run(["rnu", hello]).failed(2, &["rnu", "'run'"]);
     bench.run(["run", "--bakend", "llvm", hello]).failed(2, &["--bakend", "'--backend'"]);
     bench.run(["run", "--backend", "carnelift", hello]).failed(2, &["did you mean `cranelift`?"]);
     bench.run(["bench", "--backend", "single-pass", hello]).failed(2, &["did you mean `singlepass`?"]);
