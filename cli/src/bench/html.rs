@@ -24,7 +24,7 @@ pub(super) fn page(report: &Report) -> String {
     for sentence in verdict::sentences(report) {
         let _ = writeln!(out, "<li>{}</li>", escaped(&sentence));
     }
-    out.push_str("</ul>\n<h2>Charts</h2>\n<p class=\"soft\">Bars are medians and start at zero; less is better everywhere. Thin lines reach from the smallest to the largest of all runs. In brackets: how many times the best.</p>\n");
+    out.push_str("</ul>\n<h2>Charts</h2>\n<p class=\"soft\">Bars are medians and start at zero; less is better everywhere. Thin lines reach from the smallest to the largest of all runs. In brackets: how many times the best, where the runs tell.</p>\n");
     for metric in METRICS {
         chart(&mut out, report, metric);
     }
@@ -111,7 +111,7 @@ fn chart(out: &mut String, report: &Report, metric: &Metric) {
     let marks = (largest / divisor / step).ceil().max(1.0);
     let scale = WIDTH / (marks * step * divisor);
     let bottom = LINE * spreads.len() as f64 + 4.0;
-    let best = best(&spreads);
+    let Some(best) = best(&spreads) else { return };
     let label: Vec<_> = report
         .backends
         .iter()
@@ -156,13 +156,13 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    fn write(&self, out: &mut String, value: &str, best: f64) {
+    fn write(&self, out: &mut String, value: &str, best: &Spread) {
         let Self { row, spread, top, scale } = self;
         let [median, min, max] = [spread.median, spread.min, spread.max].map(|value| LEFT + value * scale);
         let (middle, text) = (top + BAR / 2.0, top + BAR / 2.0 + 5.0);
-        let class = if spread.median <= best { "best" } else { "" };
-        let times = spread.median / best;
-        let times = if times < verdict::NOTICEABLE { String::new() } else { format!(" ({}×)", number(times)) };
+        let class = if spread.median <= best.median { "best" } else { "" };
+        let times = spread.is_above(*best).then(|| format!(" ({}×)", number(spread.median / best.median)));
+        let times = times.unwrap_or_default();
         let _ = write!(
             out,
             "<text x=\"{:.0}\" y=\"{text:.1}\" text-anchor=\"end\">{name}</text>\
@@ -184,8 +184,8 @@ impl Shown<'_> {
 }
 
 /// The smallest median.
-fn best(spreads: &[Spread]) -> f64 {
-    spreads.iter().map(|spread| spread.median).fold(f64::INFINITY, f64::min)
+fn best(spreads: &[Spread]) -> Option<&Spread> {
+    spreads.iter().min_by(|one, other| one.median.total_cmp(&other.median))
 }
 
 /// A number of an axis, with as many decimals as its steps have.
@@ -207,9 +207,9 @@ fn table(out: &mut String, report: &Report) {
     out.push_str("</tr>\n");
     for metric in METRICS {
         let spreads: Vec<Spread> = report.backends.iter().map(metric.value).collect();
-        let best = best(&spreads);
+        let best = best(&spreads).map_or(f64::NAN, |spread| spread.median);
         let _ = write!(out, "<tr><td>{} ({})</td>", capitalised(metric.name), metric.unit);
-        for spread in spreads {
+        for spread in &spreads {
             let class = if spread.median <= best { " class=\"best\"" } else { "" };
             let _ = write!(out, "<td{class}>{}", number(spread.median));
             if spread.max > spread.min {

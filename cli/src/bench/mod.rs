@@ -61,6 +61,9 @@ pub(crate) struct Row {
     status: i32,
 }
 
+/// Differences below this factor are not worth a word.
+const NOTICEABLE: f64 = 1.05;
+
 /// The median of several values, and the smallest and largest.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Spread {
@@ -72,6 +75,11 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
+    /// Whether these values tell that one is larger than the other: neither's median is among the other's values.
+    fn is_above(self, other: Self) -> bool {
+        self.median > NOTICEABLE * other.median && self.median > other.max && self.min > other.median
+    }
+
     /// Of at least one value.
     fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);

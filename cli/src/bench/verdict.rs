@@ -3,9 +3,6 @@
 use super::table::number;
 use super::{Report, Row, Spread};
 
-/// Differences below this factor are not worth a sentence: runs differ as much.
-pub(super) const NOTICEABLE: f64 = 1.05;
-
 /// The most important comparisons, for someone who has to choose.
 pub(super) fn sentences(report: &Report) -> Vec<String> {
     let rows = &report.backends;
@@ -36,15 +33,16 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
 
 /// Who is best at something, and by how much.
 fn extremes(rows: &[Row], of: fn(&Row) -> Spread, what: &str) -> Option<String> {
-    let median = |row: &&Row| of(row).median;
-    let best = rows.iter().min_by(|one, other| median(one).total_cmp(&median(other)))?;
-    let others: Vec<_> = rows
-        .iter()
-        .filter(|row| median(row) > NOTICEABLE * median(&best))
-        .map(|row| format!("{} takes {} times as long", proper(row), number(median(&row) / median(&best))))
-        .collect();
-    let rest = if others.is_empty() { "the others are as good".to_owned() } else { others.join(", ") };
-    Some(format!("{} {what} ({} ms); {rest}.", proper(best), number(median(&best))))
+    let best = rows.iter().min_by(|one, other| of(one).median.total_cmp(&of(other).median))?;
+    let compared = |row: &Row| {
+        if of(row).is_above(of(best)) {
+            format!("{} takes {} times as long", proper(row), number(of(row).median / of(best).median))
+        } else {
+            format!("{} is as good, as far as these runs tell", proper(row))
+        }
+    };
+    let others: Vec<_> = rows.iter().filter(|row| row.backend != best.backend).map(compared).collect();
+    Some(format!("{} {what} ({} ms); {}.", proper(best), number(of(best).median), others.join(", ")))
 }
 
 /// A backend's name as it is written in a sentence.
@@ -69,7 +67,7 @@ fn pairs(rows: &[Row]) -> impl Iterator<Item = (&Row, &Row)> {
 /// From which start on the slower compiler has saved more than it cost.
 fn break_even(quick: &Row, slow: &Row) -> Option<String> {
     let (cost, gain) = (slow.cold.median - quick.cold.median, quick.warm.median - slow.warm.median);
-    if cost <= 0.0 || quick.warm.median < NOTICEABLE * slow.warm.median {
+    if cost <= 0.0 || !quick.warm.is_above(slow.warm) {
         return None;
     }
     let starts = (cost / gain).floor() as u64 + 2;
@@ -111,5 +109,10 @@ mod tests {
         let rows = [row("singlepass", 10.0, 100.0), row("llvm", 100.0, 50.0)];
         let run = extremes(&rows, |row| row.run, "is fastest").unwrap();
         assert_eq!(run, "LLVM is fastest (50.0 ms); Singlepass takes 2.00 times as long.");
+        let spread = |median, min, max| Spread { median, min, max, runs: 5 };
+        let overlapping = Row { run: spread(60.0, 49.0, 90.0), ..row("cranelift", 20.0, 60.0) };
+        let rows = [row("llvm", 100.0, 50.0), overlapping];
+        let run = extremes(&rows, |row| row.run, "is fastest").unwrap();
+        assert_eq!(run, "LLVM is fastest (50.0 ms); Cranelift is as good, as far as these runs tell.");
     }
 }
