@@ -64,8 +64,7 @@ impl WasiCtx {
         path_len: u32,
         out: u32,
     ) -> WasiResult {
-        let path = read_path(mem, path, path_len)?;
-        self.path_stat(mem, fd, lookup, &path, out, Snapshot::Preview1)
+        self.path_stat(mem, fd, lookup, (path, path_len), out, Snapshot::Preview1)
     }
 
     /// `path_filestat_get` of the older snapshot.
@@ -78,8 +77,7 @@ impl WasiCtx {
         path_len: u32,
         out: u32,
     ) -> WasiResult {
-        let path = read_path(mem, path, path_len)?;
-        self.path_stat(mem, fd, lookup, &path, out, Snapshot::Unstable)
+        self.path_stat(mem, fd, lookup, (path, path_len), out, Snapshot::Unstable)
     }
 
     fn path_stat(
@@ -87,14 +85,15 @@ impl WasiCtx {
         mem: &GuestMemory<'_>,
         fd: u32,
         lookup: u32,
-        path: &[u8],
+        (path, path_len): (u32, u32),
         out: u32,
         snapshot: Snapshot,
     ) -> WasiResult {
+        let path = read_path(mem, path, path_len)?;
         let dir = self.dir_to_ask(fd, Rights::PATH_FILESTAT_GET)?;
         let follow = follows(lookup)?;
         mem.check(out, FileStat::size_bytes(snapshot))?;
-        let stat = resolve::stat(&self.interrupt, dir, path, follow)?;
+        let stat = resolve::stat(&self.interrupt, dir, &path, follow)?;
         Ok(FileStat::from(&stat).write(mem, out, snapshot)?)
     }
 

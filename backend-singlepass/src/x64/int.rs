@@ -288,19 +288,7 @@ impl Codegen {
         }
         let divisor = constant(&rhs);
         let signed = matches!(op, IntBinary::DivS | IntBinary::RemS);
-        self.vacate(&mut rhs, &[RAX, RDX]);
-        if divisor.is_some() {
-            let reg = self.al.alloc_in(&mut self.a, Asm::INT_SCRATCH.minus(crate::regs::RegSet::of(&[RAX, RDX])));
-            self.al.load_into(&mut self.a, rhs, reg);
-            rhs.loc = Loc::Reg(reg);
-        }
-        if lhs.loc != Loc::Reg(RAX) {
-            self.al.take(&mut self.a, RAX);
-            self.al.load_into(&mut self.a, lhs, RAX);
-            self.al.drop_entry(lhs);
-        }
-        self.al.take(&mut self.a, RDX);
-        let src = self.in_rm(&mut rhs);
+        let src = self.beside_rax_rdx(lhs, &mut rhs);
         let is_minus_one = divisor.map(|bits| bits == if width == Width::W32 { u64::from(u32::MAX) } else { u64::MAX });
         let mut zero_remainder = None;
         if signed {
@@ -475,13 +463,13 @@ impl Codegen {
         self.push_reg(Ty::I64, high_dst);
     }
 
-    fn wide_product(&mut self, extension: u8) {
-        let mut rhs = self.pop();
-        let lhs = self.al.pop();
-        self.vacate(&mut rhs, &[RAX, RDX]);
-        if constant(&rhs).is_some() {
+    /// Operands of the instructions that multiply or divide `rdx:rax`: `lhs` in `rax`, `rdx` free, and the place of `rhs`, which is neither
+    /// of them nor a constant.
+    fn beside_rax_rdx(&mut self, lhs: Entry, rhs: &mut Entry) -> Rm {
+        self.vacate(rhs, &[RAX, RDX]);
+        if constant(rhs).is_some() {
             let reg = self.al.alloc_in(&mut self.a, Asm::INT_SCRATCH.minus(crate::regs::RegSet::of(&[RAX, RDX])));
-            self.al.load_into(&mut self.a, rhs, reg);
+            self.al.load_into(&mut self.a, *rhs, reg);
             rhs.loc = Loc::Reg(reg);
         }
         if lhs.loc != Loc::Reg(RAX) {
@@ -490,7 +478,13 @@ impl Codegen {
             self.al.drop_entry(lhs);
         }
         self.al.take(&mut self.a, RDX);
-        let src = self.in_rm(&mut rhs);
+        self.in_rm(rhs)
+    }
+
+    fn wide_product(&mut self, extension: u8) {
+        let mut rhs = self.pop();
+        let lhs = self.al.pop();
+        let src = self.beside_rax_rdx(lhs, &mut rhs);
         self.a.op(Op::new(0, 0, 0xf7).w(), extension, &src);
         self.al.drop_entry(rhs);
         self.push_reg(Ty::I64, RAX);

@@ -10,6 +10,7 @@ use crate::api::value::Val;
 use crate::types::*;
 use crate::vm::memory::Memory as VmMemory;
 use crate::vm::table::Table as VmTable;
+use crate::vm::types_registry::TypeIds;
 use crate::vm::vmcontext::RawValue;
 
 /// Anything that a module can import or export.
@@ -206,8 +207,11 @@ impl SharedMemory {
     }
 }
 
-/// A table that the host made.
-pub(crate) struct HostTable(pub(crate) VmTable);
+/// A table that the host made, and what its type refers to.
+pub(crate) struct HostTable {
+    table: VmTable,
+    _types: TypeIds,
+}
 
 /// A table of a store: a small copyable handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,9 +235,9 @@ impl Table {
         let raw = unsafe { init.to_raw(store)?.reference };
         let limit = store.limits().table_elements_max;
         let table = VmTable::new(&ty, raw, limit).map_err(|error| Error::Resource(error.to_string()))?;
-        let mut table = Box::new(HostTable(table));
-        table.0.link(None);
-        let place = NonNull::from(&mut table.0);
+        let mut table = Box::new(HostTable { table, _types: types_in(ty.element)? });
+        table.table.link(None);
+        let place = NonNull::from(&mut table.table);
         store.tables.push(table);
         Ok(Self { store: store.id(), table: place })
     }
@@ -313,8 +317,17 @@ fn check_element(value: &Val, ty: &TableType, store: &StoreOpaque) -> Result<()>
     }
 }
 
-/// A global that the host made.
-pub(crate) struct HostGlobal(pub(crate) RawValue);
+/// A global that the host made, and what its type refers to.
+pub(crate) struct HostGlobal {
+    value: RawValue,
+    _types: TypeIds,
+}
+
+/// What the type of a host's table or global refers to.
+fn types_in(ty: RefType) -> Result<TypeIds> {
+    TypeIds::in_ref(ty)
+        .ok_or_else(|| Error::Type(format!("the function type in {ty} is of no module or function that there is")))
+}
 
 /// A global of a store: a small copyable handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,8 +351,12 @@ impl Global {
             return Err(Error::Type(format!("{value:?} is not a value of type {}", ty.content)));
         }
         let raw = value.to_raw(store)?;
-        let mut global = Box::new(HostGlobal(raw));
-        let value = NonNull::from(&mut global.0);
+        let types = match ty.content {
+            ValType::Ref(reference) => types_in(reference)?,
+            _ => TypeIds::default(),
+        };
+        let mut global = Box::new(HostGlobal { value: raw, _types: types });
+        let value = NonNull::from(&mut global.value);
         store.globals.push(global);
         Ok(Self { store: store.id(), ty, value })
     }

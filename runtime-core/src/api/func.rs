@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::api::error::{Error, HostFailure, Result};
 use crate::api::externs::{Extern, Memory};
 use crate::api::instance::Instance;
@@ -14,6 +16,7 @@ use crate::api::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
 use crate::compiler::Abi;
 use crate::types::*;
 use crate::vm::host::{HostEntry, VMHostContext};
+use crate::vm::types_registry::{self, TypeIds};
 use crate::vm::vmcontext::{RawValue, VMFuncRef};
 
 /// A function of a store: a small copyable handle.
@@ -48,7 +51,7 @@ impl Func {
 
     /// The function's type; concrete references in it are canonical ids.
     pub fn ty(&self, store: &impl AsStore) -> Result<FuncType> {
-        Ok(crate::vm::types_registry::lookup(self.canonical_id(store.store_inner())?))
+        Ok((*self.ty_in(store.store_inner())?).clone())
     }
 
     /// Calls the function with values checked against its type. `results` must have as many entries as the type.
@@ -56,7 +59,8 @@ impl Func {
         let store = store.store_inner_mut();
         let ty = self.ty_in(store)?;
         check_arguments(&ty, params, results, store)?;
-        let mut values = vec![RawValue::ZERO; params.len().max(results.len())];
+        // Most functions take few.
+        let mut values = SmallVec::<[_; 8]>::from_elem(RawValue::ZERO, params.len().max(results.len()));
         for (raw, param) in values.iter_mut().zip(params) {
             *raw = param.to_raw(store)?;
         }
@@ -72,7 +76,7 @@ impl Func {
 
     /// The same function with types that Rust knows: checked here once, not at every call.
     pub fn typed<P: WasmTyList, R: WasmTyList>(&self, store: &impl AsStore) -> Result<TypedFunc<P, R>> {
-        let ty = self.ty(store)?;
+        let ty = self.ty_in(store.store_inner())?;
         if *ty.params != *P::types() || *ty.results != *R::types() {
             let asked = FuncType::new(P::types(), R::types());
             return Err(Error::Type(format!("the function has type {ty}, not {asked}")));
@@ -104,8 +108,8 @@ impl Func {
         Ok(crate::vm::vmcontext::canonical_of(type_id))
     }
 
-    fn ty_in(&self, store: &StoreOpaque) -> Result<FuncType> {
-        Ok(crate::vm::types_registry::lookup(self.canonical_id(store)?))
+    fn ty_in(&self, store: &StoreOpaque) -> Result<Arc<FuncType>> {
+        Ok(types_registry::lookup(self.canonical_id(store)?))
     }
 }
 
@@ -217,7 +221,8 @@ impl<T: 'static> AsStoreMut for Caller<'_, T> {
 
 /// A host function that is not bound to a store yet.
 pub struct HostFunc<T> {
-    type_id: u32,
+    /// One.
+    type_ids: TypeIds,
     /// [`host_entry`] for the closure's type.
     entry: HostEntry,
     closure: Box<dyn Closure>,
@@ -235,13 +240,14 @@ impl<T: 'static> HostFunc<T> {
     where
         F: Fn(Caller<'_, T>, *mut RawValue) -> Result<()> + Send + Sync + 'static,
     {
-        let type_id = Abi::Host.type_id(crate::vm::types_registry::intern(ty));
-        Self { type_id, entry: host_entry::<T, F>, closure: Box::new(call), data: PhantomData }
+        // Whoever could make so many would have run out of memory before.
+        let type_ids = TypeIds::of(ty).expect("there are fewer than 2^28 function types");
+        Self { type_ids, entry: host_entry::<T, F>, closure: Box::new(call), data: PhantomData }
     }
 
     /// The type id that references to it have.
     pub(crate) fn type_id(&self) -> u32 {
-        self.type_id
+        Abi::Host.type_id(self.type_ids[0])
     }
 
     /// On the array call's buffer, as a slice.
@@ -264,14 +270,14 @@ impl<T: 'static> HostFunc<T> {
             let store: *mut StoreInner<T> = caller.store;
             // SAFETY: parameters were written by the caller as its type says. The store outlives the call; the closure below
             // has the only other use of it, and has ended when the results are written.
-            let params: Vec<Val> =
-                values.iter().zip(&types.params).map(|(raw, ty)| unsafe { Val::from_raw(raw, *ty, &*store) }).collect();
-            let mut results: Vec<Val> =
-                types.results.iter().map(|ty| Val::default_for(*ty).unwrap_or(Val::FuncRef(None))).collect();
-            func(caller, &params, &mut results)?;
+            let mut vals: Vec<Val> = Vec::with_capacity(types.params.len() + types.results.len());
+            vals.extend(values.iter().zip(&types.params).map(|(raw, ty)| unsafe { Val::from_raw(raw, *ty, &*store) }));
+            vals.extend(types.results.iter().map(|ty| Val::default_for(*ty).unwrap_or(Val::FuncRef(None))));
+            let (params, results) = vals.split_at_mut(types.params.len());
+            func(caller, params, results)?;
             // SAFETY: see above.
             let store = unsafe { &mut *store };
-            for ((raw, result), ty) in values.iter_mut().zip(&results).zip(&types.results) {
+            for ((raw, result), ty) in values.iter_mut().zip(results).zip(&types.results) {
                 if !result.matches(*ty, store) {
                     return Err(Error::Type(format!("a host function returned {result:?} for a result of type {ty}")));
                 }
@@ -297,7 +303,7 @@ pub(crate) struct HostRecord<T> {
 impl<T: 'static> HostRecord<T> {
     /// A record at a stable address, bound to an instance or to none.
     pub(crate) fn new(store: &mut StoreInner<T>, func: &Arc<HostFunc<T>>, instance: Option<Instance>) -> Box<Self> {
-        let context = VMHostContext::new(store.vm_context(), func.entry, func.type_id);
+        let context = VMHostContext::new(store.vm_context(), func.entry, func.type_id());
         let closure = (&raw const *func.closure).cast();
         let mut record = Box::new(Self { context, closure, store, instance, func: Arc::clone(func) });
         record.context.link();

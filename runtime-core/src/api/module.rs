@@ -68,7 +68,9 @@ impl Module {
             };
             profile.record(&mut image).map_err(failed)?;
         }
-        let code = Arc::new(ModuleCode::new(image));
+        let code = ModuleCode::new(image);
+        let code =
+            Arc::new(code.ok_or_else(|| Error::Resource("the process knows too many function types".to_owned()))?);
         Ok(Self(Shared::new(ModuleInner { code, engine: engine.clone() })))
     }
 
@@ -134,8 +136,8 @@ impl fmt::Debug for Module {
 impl ModuleCode {
     pub(crate) fn import_type(&self, ty: ImportType) -> ExternType {
         match ty {
-            ImportType::Func(index) => ExternType::Func(self.func_type(index)),
-            ImportType::Tag(index) => ExternType::Tag(self.func_type(index)),
+            ImportType::Func(index) => ExternType::Func((*self.func_type(index)).clone()),
+            ImportType::Tag(index) => ExternType::Tag((*self.func_type(index)).clone()),
             ImportType::Table(ty) => ExternType::Table(self.canonical_table(ty)),
             ImportType::Memory(ty) => ExternType::Memory(ty),
             ImportType::Global(ty) => ExternType::Global(self.canonical_global(ty)),
@@ -144,8 +146,8 @@ impl ModuleCode {
 
     fn entity_type(&self, entity: Entity) -> ExternType {
         match entity {
-            Entity::Func(index) => ExternType::Func(self.func_type(self.image.function_type_index(index))),
-            Entity::Tag(index) => ExternType::Tag(self.func_type(self.image.tag_type(index))),
+            Entity::Func(index) => ExternType::Func((*self.func_type(self.image.function_type_index(index))).clone()),
+            Entity::Tag(index) => ExternType::Tag((*self.func_type(self.image.tag_type(index))).clone()),
             Entity::Table(index) => ExternType::Table(self.table_type(index)),
             Entity::Memory(index) => ExternType::Memory(self.image.memory_type(index)),
             Entity::Global(index) => ExternType::Global(self.global_type(index)),

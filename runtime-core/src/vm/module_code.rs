@@ -7,7 +7,7 @@ use crate::image::Image;
 use crate::types::*;
 use crate::vm::code_registry::Registration;
 use crate::vm::pool::MemoryPool;
-use crate::vm::types_registry;
+use crate::vm::types_registry::{self, TypeIds};
 
 /// A mapped image, ready for instances. Its code stays registered and mapped as long as anything holds it.
 pub struct ModuleCode {
@@ -16,7 +16,7 @@ pub struct ModuleCode {
     /// The image.
     pub image: Arc<Image>,
     /// Canonical ids by module type index.
-    pub canonical: Box<[CanonicalId]>,
+    pub canonical: TypeIds,
     /// The same with the module's convention: what compiled code compares.
     pub type_ids: Box<[u32]>,
     /// For each memory; unused for imported ones.
@@ -24,15 +24,15 @@ pub struct ModuleCode {
 }
 
 impl ModuleCode {
-    /// Registers an image's code and types.
-    pub fn new(image: Image) -> Self {
+    /// Registers an image's code and types. None if the process knows too many types.
+    pub fn new(image: Image) -> Option<Self> {
         let image = Arc::new(image);
         let types = (0..image.types_len()).map(|index| image.func_type(TypeIdx::from_index(index)));
-        let canonical = types_registry::intern_all(types);
+        let canonical = TypeIds::of_module(types)?;
         let type_ids = canonical.iter().map(|id| image.abi().type_id(*id)).collect();
         let registration = Registration::new(image.code_range(), Arc::clone(&image));
         let memory_pools = (0..image.counts().memories).map(|_| MemoryPool::default()).collect();
-        Self { _registration: registration, image, canonical, type_ids, memory_pools }
+        Some(Self { _registration: registration, image, canonical, type_ids, memory_pools })
     }
 
     /// The convention of the module's code.
@@ -41,7 +41,7 @@ impl ModuleCode {
     }
 
     /// A function type whose concrete references are canonical ids.
-    pub fn func_type(&self, index: TypeIdx) -> FuncType {
+    pub fn func_type(&self, index: TypeIdx) -> Arc<FuncType> {
         types_registry::lookup(self.canonical[index.index()])
     }
 
