@@ -268,10 +268,11 @@ impl<T: 'static> HostFunc<T> {
         let types = ty;
         Self::on_slice(&types.clone(), move |caller, values| {
             let store: *mut StoreInner<T> = caller.store;
+            let mut vals: Vec<Val> = Vec::with_capacity(types.params.len() + types.results.len());
             // SAFETY: parameters were written by the caller as its type says. The store outlives the call; the closure below
             // has the only other use of it, and has ended when the results are written.
-            let mut vals: Vec<Val> = Vec::with_capacity(types.params.len() + types.results.len());
-            vals.extend(values.iter().zip(&types.params).map(|(raw, ty)| unsafe { Val::from_raw(raw, *ty, &*store) }));
+            let param = |(raw, ty): (&RawValue, &ValType)| unsafe { Val::from_raw(raw, *ty, &*store) };
+            vals.extend(values.iter().zip(&types.params).map(param));
             vals.extend(types.results.iter().map(|ty| Val::default_for(*ty).unwrap_or(Val::FuncRef(None))));
             let (params, results) = vals.split_at_mut(types.params.len());
             func(caller, params, results)?;

@@ -9,8 +9,10 @@ use crate::vm::pool::{PLACES, place};
 pub(crate) struct Shared<T> {
     owner: Arc<Owner<T>>,
     /// The owners that are counted by place; none in those themselves, which would own each other.
-    places: Option<Arc<[OnceLock<Arc<Owner<T>>>; PLACES]>>,
+    places: Option<Arc<Places<T>>>,
 }
+
+type Places<T> = [OnceLock<Arc<Owner<T>>>; PLACES];
 
 /// One of the few that the value itself counts. In cache lines of its own.
 #[repr(align(128))]
