@@ -11,8 +11,17 @@ use crate::vm::memory_space::MemorySpace;
 
 /// How many threads have a place of their own; more share.
 pub(crate) const PLACES: usize = 8;
-/// How many memories a shelf keeps: address space and page tables, no pages.
-const KEPT: usize = 16;
+/// How many memories a shelf keeps: address space, mappings and page tables, no pages.
+const SHELF_KEEPS: usize = 16;
+/// How many memories all shelves of a place keep, whatever the number of modules: a process may have 65,530 mappings, and a memory has a few.
+const PLACE_KEEPS: usize = 256;
+
+/// How many memories are kept at a place. In cache lines of its own: processors that write to the same one wait for each other.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Kept(AtomicUsize);
+
+static KEPT: [Kept; PLACES] = [const { Kept(AtomicUsize::new(0)) }; PLACES];
 
 /// Clean memories of one index of one module: initial contents, initial size.
 #[derive(Debug, Default)]
@@ -21,7 +30,9 @@ pub struct MemoryPool([OnceLock<Arc<Shelf>>; PLACES]);
 impl MemoryPool {
     /// Where the memories of this thread are kept.
     pub fn shelf(&self) -> Arc<Shelf> {
-        Arc::clone(self.0[place()].get_or_init(Arc::default))
+        let place = place();
+        let new = || Arc::new(Shelf { memories: Mutex::default(), kept: &KEPT[place].0 });
+        Arc::clone(self.0[place].get_or_init(new))
     }
 }
 
@@ -36,26 +47,61 @@ pub(crate) fn place() -> usize {
     place
 }
 
-/// Memories that few threads share. In cache lines of its own: processors that write to the same one wait for each other.
-#[derive(Debug, Default)]
+/// Memories that few threads share. In cache lines of its own.
+#[derive(Debug)]
 #[repr(align(128))]
-pub struct Shelf(Mutex<Vec<MemorySpace>>);
+pub struct Shelf {
+    memories: Mutex<Vec<MemorySpace>>,
+    /// How many all shelves of the place keep.
+    kept: &'static AtomicUsize,
+}
 
 impl Shelf {
     /// A clean memory, if there is one.
     pub fn take(&self) -> Option<MemorySpace> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        let memory = self.memories.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        self.kept.fetch_sub(1, Ordering::Relaxed);
+        Some(memory)
     }
 
-    /// Keeps a memory that has grown from `initial` to `committed` bytes, both whole pages. One that cannot be cleaned is unmapped.
-    pub fn give_back(&self, reservation: MemorySpace, initial: usize, committed: usize) {
-        let is_clean = reservation.decommit(initial..committed).and_then(|()| reservation.drop_pages(0..committed));
+    /// Keeps a memory that has grown from `initial` to `committed` bytes, both whole pages. One that cannot be cleaned, or for which there is no
+    /// room, is unmapped.
+    pub fn give_back(&self, memory: MemorySpace, initial: usize, committed: usize) {
+        let is_clean = memory.decommit(initial..committed).and_then(|()| memory.drop_pages(0..committed));
         if is_clean.is_err() {
             return;
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT {
-            kept.push(reservation);
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        if memories.len() < SHELF_KEEPS && self.kept.load(Ordering::Relaxed) < PLACE_KEEPS {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            memories.push(memory);
         }
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        let memories = self.memories.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.kept.fetch_sub(memories.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_keeps_so_many_memories_for_all_modules() {
+        static KEPT: AtomicUsize = AtomicUsize::new(0);
+        let memory = || MemorySpace::new(1 << 16).unwrap();
+        let shelves: Vec<_> = (0..2 * PLACE_KEEPS / SHELF_KEEPS)
+            .map(|_| Shelf { memories: Mutex::default(), kept: &KEPT })
+            .inspect(|shelf| (0..SHELF_KEEPS + 1).for_each(|_| shelf.give_back(memory(), 0, 0)))
+            .collect();
+        assert_eq!(KEPT.load(Ordering::Relaxed), PLACE_KEEPS);
+        let taken: Vec<_> = (0..SHELF_KEEPS + 1).map_while(|_| shelves[0].take()).collect();
+        assert_eq!((taken.len(), KEPT.load(Ordering::Relaxed)), (SHELF_KEEPS, PLACE_KEEPS - SHELF_KEEPS));
+        drop(shelves);
+        assert_eq!(KEPT.load(Ordering::Relaxed), 0);
     }
 }
