@@ -51,7 +51,7 @@ impl Func {
 
     /// The function's type; concrete references in it are canonical ids.
     pub fn ty(&self, store: &impl AsStore) -> Result<FuncType> {
-        Ok((*self.ty_in(store.store_inner())?).clone())
+        Ok(Arc::unwrap_or_clone(self.ty_in(store.store_inner())?))
     }
 
     /// Calls the function with values checked against its type. `results` must have as many entries as the type.

@@ -136,8 +136,8 @@ impl fmt::Debug for Module {
 impl ModuleCode {
     pub(crate) fn import_type(&self, ty: ImportType) -> ExternType {
         match ty {
-            ImportType::Func(index) => ExternType::Func((*self.func_type(index)).clone()),
-            ImportType::Tag(index) => ExternType::Tag((*self.func_type(index)).clone()),
+            ImportType::Func(index) => ExternType::Func(Arc::unwrap_or_clone(self.func_type(index))),
+            ImportType::Tag(index) => ExternType::Tag(Arc::unwrap_or_clone(self.func_type(index))),
             ImportType::Table(ty) => ExternType::Table(self.canonical_table(ty)),
             ImportType::Memory(ty) => ExternType::Memory(ty),
             ImportType::Global(ty) => ExternType::Global(self.canonical_global(ty)),
@@ -146,8 +146,10 @@ impl ModuleCode {
 
     fn entity_type(&self, entity: Entity) -> ExternType {
         match entity {
-            Entity::Func(index) => ExternType::Func((*self.func_type(self.image.function_type_index(index))).clone()),
-            Entity::Tag(index) => ExternType::Tag((*self.func_type(self.image.tag_type(index))).clone()),
+            Entity::Func(index) => {
+                ExternType::Func(Arc::unwrap_or_clone(self.func_type(self.image.function_type_index(index))))
+            }
+            Entity::Tag(index) => ExternType::Tag(Arc::unwrap_or_clone(self.func_type(self.image.tag_type(index)))),
             Entity::Table(index) => ExternType::Table(self.table_type(index)),
             Entity::Memory(index) => ExternType::Memory(self.image.memory_type(index)),
             Entity::Global(index) => ExternType::Global(self.global_type(index)),
