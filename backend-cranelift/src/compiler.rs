@@ -13,12 +13,13 @@ use wasmer_runtime_core::compiler::{
     Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, NO_WASM_OFFSET, Output, Symbol,
     Trampoline, Worker,
 };
+use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
 use crate::codegen::{Codegen, Scratch};
 use crate::control::Frame;
-use crate::target::{HostFeatures, Target};
+use crate::target::{self, Target};
 use crate::{emit, trampoline};
 
 /// The name in identities and messages.
@@ -49,16 +50,6 @@ pub enum Regalloc {
     SinglePass,
 }
 
-/// The processor that code is made for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Cpu {
-    /// This machine's, with everything it has.
-    #[default]
-    Host,
-    /// A level or model known to Cranelift by name, for example `x86-64-v2`.
-    Named(String),
-}
-
 /// Settings of a [`Cranelift`].
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
@@ -82,7 +73,7 @@ impl Builder {
         self
     }
 
-    /// The processor; the host's unless said otherwise.
+    /// The processor; this machine's unless said otherwise.
     pub fn cpu(mut self, cpu: Cpu) -> Self {
         self.cpu = cpu;
         self
@@ -102,26 +93,16 @@ impl Builder {
 
     /// The compiler, or why this machine or setting will not do.
     pub fn build(self) -> Result<Cranelift, CompileError> {
-        match self.cpu {
-            Cpu::Host => Cranelift::for_host(self, HostFeatures::detect()?),
-            Cpu::Named(_) => {
-                let isa = self.isa().map_err(setting_error)?;
-                let target = Target::of(&*isa)?;
-                Ok(Cranelift { settings: self, features: HostFeatures::default(), isa: isa.into(), target })
-            }
-        }
+        let (target, features) = Target::new(self.cpu.features())?;
+        Ok(Cranelift { settings: self, features, isa: OnceLock::new(), target })
     }
 
-    /// Cranelift's description of the target.
-    fn isa(&self) -> Result<OwnedTargetIsa, String> {
-        let infer = self.cpu == Cpu::Host;
-        let mut isa = cranelift_native::builder_with_options(infer)?;
-        if let Cpu::Named(name) = &self.cpu {
-            isa.enable(name).map_err(|error| format!("cpu `{name}`: {error}"))?;
-            // Cranelift's presets name AVX2 without AVX, which is what decides about the encodings.
-            if matches!(name.as_str(), "x86-64-v3" | "x86-64-v4") {
-                isa.enable("has_avx").map_err(|error| error.to_string())?;
-            }
+    /// Cranelift's description of a target with these features.
+    fn isa(&self, features: CpuFeatures) -> Result<OwnedTargetIsa, String> {
+        let mut isa = cranelift_native::builder_with_options(false)?;
+        for feature in features.iter() {
+            let name = target::setting(feature);
+            isa.enable(&name).map_err(|error| format!("`{name}`: {error}"))?;
         }
         let mut flags = settings::builder();
         for (name, value) in self.flags().into_iter().chain([self.verifier()]) {
@@ -174,8 +155,8 @@ pub(crate) fn setting_error(error: impl std::fmt::Display) -> CompileError {
 /// The compiler. Immutable; any number of threads may take workers from it.
 pub struct Cranelift {
     settings: Builder,
-    /// The host's, if code is made for it.
-    features: HostFeatures,
+    /// What code may use of the processor.
+    features: CpuFeatures,
     /// Made when something is compiled: a cached start has no use for it.
     isa: OnceLock<OwnedTargetIsa>,
     target: Target,
@@ -192,15 +173,10 @@ impl Cranelift {
         Builder::default()
     }
 
-    /// A compiler for this machine.
-    pub(crate) fn for_host(settings: Builder, features: HostFeatures) -> Result<Self, CompileError> {
-        let target = features.target()?;
-        Ok(Self { settings, features, isa: OnceLock::new(), target })
-    }
-
     pub(crate) fn isa(&self) -> &dyn TargetIsa {
-        // None of what can be wrong here comes from the user: a processor's name was tried when the compiler was made.
-        &**self.isa.get_or_init(|| self.settings.isa().expect("the settings are Cranelift's, and so are the features"))
+        // None of what can be wrong here comes from the user, and a test tries every feature.
+        let make = || self.settings.isa(self.features).expect("the settings are Cranelift's, and so are the features");
+        &**self.isa.get_or_init(make)
     }
 }
 
@@ -215,10 +191,11 @@ impl Compiler for Cranelift {
         for (name, value) in self.settings.flags() {
             key.setting(name, value);
         }
-        match &self.settings.cpu {
-            Cpu::Host => self.features.iter().for_each(|feature| key.setting(feature, "true")),
-            Cpu::Named(name) => key.setting("cpu", name),
-        }
+        key.setting("cpu", self.features.bits().to_le_bytes());
+    }
+
+    fn cpu_features(&self) -> CpuFeatures {
+        self.features
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {

@@ -18,4 +18,4 @@ mod simd;
 mod target;
 mod trampoline;
 
-pub use compiler::{Builder, Cpu, Cranelift, OptLevel, Regalloc};
+pub use compiler::{Builder, Cranelift, OptLevel, Regalloc};

@@ -1,8 +1,7 @@
 //! The processor that code is made for, known without Cranelift's description of it: a cached start needs no more than that.
 
-use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::settings::{Configurable, SetResult};
 use wasmer_runtime_core::compiler::CompileError;
+use wasmer_runtime_core::cpu::{CpuFeature, CpuFeatures};
 
 use crate::compiler::setting_error;
 
@@ -16,91 +15,112 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The target that Cranelift describes.
-    pub(crate) fn of(isa: &dyn TargetIsa) -> Result<Self, CompileError> {
-        let has = |name: &str| isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool().unwrap_or(false));
-        Self::new(isa.name() == "x64", has)
-    }
-
-    fn new(x86: bool, has: impl Fn(&str) -> bool) -> Result<Self, CompileError> {
-        if x86 && !(has("has_ssse3") && has("has_sse41")) {
-            return Err(setting_error("the processor lacks SSE4.1, which is the least that this compiler works with"));
+    /// The target with these features, and those of them that code may use.
+    pub(crate) fn new(features: CpuFeatures) -> Result<(Self, CpuFeatures), CompileError> {
+        let (x86, used) = (cfg!(target_arch = "x86_64"), USED.and(features));
+        let missing = FLOOR.without(used);
+        if x86 && !missing.is_empty() {
+            let message = format!("the processor lacks {missing}, the least that this compiler works with");
+            return Err(setting_error(message));
         }
-        Ok(Self { x86, fma: !x86 || (has("has_avx") && has("has_fma")) })
+        Ok((Self { x86, fma: !x86 || (used.has(CpuFeature::Avx) && used.has(CpuFeature::Fma)) }, used))
     }
 }
 
-/// The features of this machine's processor that Cranelift makes use of, by its names for them.
-#[derive(Debug, Default)]
-pub(crate) struct HostFeatures(Vec<String>);
+/// What Cranelift makes use of.
+const USED: CpuFeatures = CpuFeatures::of(&[
+    CpuFeature::Sse3,
+    CpuFeature::Ssse3,
+    CpuFeature::Sse41,
+    CpuFeature::Sse42,
+    CpuFeature::Popcnt,
+    CpuFeature::Cmpxchg16b,
+    CpuFeature::Avx,
+    CpuFeature::Avx2,
+    CpuFeature::Bmi1,
+    CpuFeature::Bmi2,
+    CpuFeature::Fma,
+    CpuFeature::Lzcnt,
+    CpuFeature::Avx512f,
+    CpuFeature::Avx512dq,
+    CpuFeature::Avx512vl,
+    CpuFeature::Avx512vbmi,
+    CpuFeature::Avx512bitalg,
+    CpuFeature::Avx512vnni,
+    CpuFeature::Avxvnni,
+]);
 
-impl HostFeatures {
-    /// What this machine has.
-    pub(crate) fn detect() -> Result<Self, CompileError> {
-        let mut features = Self::default();
-        cranelift_native::infer_native_flags(&mut features).map_err(setting_error)?;
-        Ok(features)
-    }
+/// The least that code is made for.
+const FLOOR: CpuFeatures = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
 
-    /// A target with these features.
-    pub(crate) fn target(&self) -> Result<Target, CompileError> {
-        Target::new(cfg!(target_arch = "x86_64"), |name| self.iter().any(|feature| feature == name))
-    }
-
-    /// Their names.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-}
-
-/// Notes what Cranelift would switch on.
-impl Configurable for HostFeatures {
-    fn set(&mut self, name: &str, value: &str) -> SetResult<()> {
-        self.0.push(format!("{name}={value}"));
-        Ok(())
-    }
-
-    fn enable(&mut self, name: &str) -> SetResult<()> {
-        self.0.push(name.to_owned());
-        Ok(())
+/// Cranelift's name for the setting that stands for a feature.
+pub(crate) fn setting(feature: CpuFeature) -> String {
+    match feature {
+        CpuFeature::Avxvnni => "has_avx_vnni".to_owned(),
+        feature => format!("has_{}", feature.name().replace('.', "")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use wasmer_runtime_core::compiler::{Compiler, KeyHasher};
+    use wasmer_runtime_core::cpu::Cpu;
 
     use super::*;
     use crate::Cranelift;
 
+    /// The features that Cranelift knows, and those that are on.
+    fn flags(cranelift: &Cranelift) -> [Vec<String>; 2] {
+        let flags = cranelift.isa().isa_flags();
+        let flags = flags.into_iter().filter(|flag| flag.name.starts_with("has_"));
+        let (mut known, mut on): (Vec<_>, Vec<_>) = Default::default();
+        for flag in flags {
+            known.push(flag.name.to_owned());
+            on.extend((flag.as_bool() == Some(true)).then(|| flag.name.to_owned()));
+        }
+        known.sort();
+        on.sort();
+        [known, on]
+    }
+
+    fn names(features: CpuFeatures) -> Vec<String> {
+        let mut names: Vec<_> = features.iter().map(setting).collect();
+        names.sort();
+        names
+    }
+
     #[test]
     fn the_features_are_those_that_cranelift_uses() {
-        let cranelift = Cranelift::new().unwrap();
-        let flags = cranelift.isa().isa_flags();
-        let used = flags.iter().filter(|flag| flag.as_bool() == Some(true)).map(|flag| flag.name);
-        let known = HostFeatures::detect().unwrap();
-        assert!(known.iter().count() > 0);
-        assert_eq!(known.iter().collect::<BTreeSet<_>>(), used.collect());
-        let (known, used) = (known.target().unwrap(), Target::of(cranelift.isa()).unwrap());
-        assert_eq!((known.x86, known.fma), (used.x86, used.fma));
+        for cpu in [Cpu::Native, Cpu::With(FLOOR), Cpu::With(CpuFeatures::V3), Cpu::With(CpuFeatures::ALL)] {
+            let cranelift = Cranelift::builder().cpu(cpu).build().unwrap();
+            let [known, on] = flags(&cranelift);
+            assert_eq!(known, names(USED));
+            assert_eq!(on, names(cranelift.cpu_features()), "{cpu}");
+        }
+    }
+
+    /// Cranelift's own look at this machine finds the same.
+    #[test]
+    fn the_host_is_what_cranelift_sees() {
+        let mut isa = cranelift_native::builder_with_options(false).unwrap();
+        cranelift_native::infer_native_flags(&mut isa).unwrap();
+        let isa = isa.finish(cranelift_codegen::settings::Flags::new(cranelift_codegen::settings::builder())).unwrap();
+        let inferred = isa.isa_flags().into_iter().filter(|flag| flag.as_bool() == Some(true));
+        let mut inferred: Vec<_> = inferred.map(|flag| flag.name.to_owned()).collect();
+        inferred.sort();
+        assert_eq!(inferred, names(Cranelift::new().unwrap().cpu_features()));
     }
 
     #[test]
     fn every_feature_changes_the_key() {
-        let key = |features: HostFeatures| {
+        let key = |features| {
             let mut key = KeyHasher::default();
-            Cranelift::for_host(Cranelift::builder(), features).unwrap().fingerprint(&mut key);
+            Cranelift::builder().cpu(Cpu::With(features)).build().unwrap().fingerprint(&mut key);
             key.as_bytes().to_vec()
         };
-        let all = key(HostFeatures::detect().unwrap());
-        let names = HostFeatures::detect().unwrap();
-        for name in names.iter().filter(|name| !["has_ssse3", "has_sse41"].contains(name)) {
-            let mut without = HostFeatures::detect().unwrap();
-            without.0.retain(|feature| feature != name);
-            assert_ne!(key(without), all, "{name}");
+        for feature in USED.without(FLOOR).iter() {
+            assert_ne!(key(USED.without(CpuFeatures::of(&[feature]))), key(USED), "{}", feature.name());
         }
-        assert!(HostFeatures::default().target().is_err() || !cfg!(target_arch = "x86_64"));
+        assert!(Cranelift::builder().cpu(Cpu::With(CpuFeatures::NONE)).build().is_err());
     }
 }

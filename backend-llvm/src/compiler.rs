@@ -6,6 +6,7 @@ use std::sync::Once;
 use inkwell::context::Context;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
 use wasmer_runtime_core::compiler::*;
+use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::FuncTranslator;
 use wasmer_runtime_core::types::DefinedFuncIdx;
@@ -22,8 +23,10 @@ use crate::runtime::RUNTIME;
 const LLVM_LINE: (u32, u32) = (22, 1);
 /// What the code is for. Nothing of a system is used but the C convention.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
-/// What x86-64-v2 promises: the least that we generate code for, so that LLVM never calls a library for an operator.
-const FLOOR: [&str; 5] = ["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"];
+/// What x86-64-v2 promises of the operators: the least that we generate code for, so that LLVM never calls a library for one.
+const FLOOR: CpuFeatures = CpuFeatures::V2.without(CpuFeatures::of(&[CpuFeature::Cmpxchg16b]));
+/// LLVM's names of what every x86-64 has.
+const BASE: [&str; 7] = ["64bit", "cmov", "cx8", "fxsr", "mmx", "sse", "sse2"];
 
 /// Switches of tuning, beside the CPU's own.
 ///
@@ -34,8 +37,44 @@ const TUNING: [&str; 2] = ["-fast-dpwssd", "+prefer-no-scatter"];
 /// Compiles with LLVM: slowly, for code that runs like a C compiler's.
 #[derive(Clone, Debug)]
 pub struct LlvmCompiler {
-    cpu: String,
+    cpu: Cpu,
+    /// What code may use of it.
+    used: CpuFeatures,
+    /// LLVM's name of it, which decides how code is tuned, and a list of features.
+    name: String,
     features: String,
+}
+
+/// LLVM's name of a feature.
+fn llvm_name(feature: CpuFeature) -> &'static str {
+    match feature {
+        CpuFeature::Bmi1 => "bmi",
+        CpuFeature::Cmpxchg16b => "cx16",
+        CpuFeature::Pclmulqdq => "pclmul",
+        feature => feature.name(),
+    }
+}
+
+/// The processor by LLVM's names, features switched on before others are switched off.
+fn describe(cpu: Cpu, used: CpuFeatures) -> (String, String) {
+    let mut features: Vec<_> = CpuFeature::ALL
+        .iter()
+        .map(|feature| format!("{}{}", if used.has(*feature) { '+' } else { '-' }, llvm_name(*feature)))
+        .collect();
+    let name = match cpu {
+        Cpu::Native => {
+            // The name stands for features, too: what artifacts cannot say that they need is switched off.
+            let host = TargetMachine::get_host_cpu_features().to_string_lossy().into_owned();
+            let names = host.split(',').filter_map(|feature| feature.get(1..)).filter(|name| !BASE.contains(name));
+            let unknown = names.filter(|name| CpuFeature::ALL.iter().all(|feature| llvm_name(*feature) != *name));
+            features.extend(unknown.map(|name| format!("-{name}")));
+            TargetMachine::get_host_cpu_name().to_string_lossy().into_owned()
+        }
+        Cpu::With(features) => features.level().name().to_owned(),
+    };
+    features.sort_unstable();
+    features.extend(TUNING.map(str::to_owned));
+    (name, features.join(","))
 }
 
 /// What can be said on LLVM's command line only, which is the process's.
@@ -75,6 +114,11 @@ fn set_switches() {
 impl LlvmCompiler {
     /// A compiler for the CPU that it runs on. Fails if that is older than x86-64-v2.
     pub fn new() -> Result<Self, CompileError> {
+        Self::for_cpu(Cpu::Native)
+    }
+
+    /// A compiler for this CPU. Fails if that is older than x86-64-v2.
+    pub fn for_cpu(cpu: Cpu) -> Result<Self, CompileError> {
         let (major, minor, patch) = inkwell::support::get_llvm_version();
         if (major, minor) != LLVM_LINE {
             let (line, update) = LLVM_LINE;
@@ -82,28 +126,21 @@ impl LlvmCompiler {
         }
         Target::initialize_x86(&InitializationConfig { disassembler: false, ..Default::default() });
         set_switches();
-        let features = TargetMachine::get_host_cpu_features().to_string_lossy().into_owned();
-        let mut features: Vec<_> = features.split(',').filter(|feature| !feature.is_empty()).collect();
-        features.sort_unstable();
-        features.extend(TUNING);
-        for name in FLOOR {
-            if !features.iter().any(|feature| feature.strip_prefix('+') == Some(name)) {
-                return Err(CompileError::Unsupported {
-                    what: format!("a CPU without `{name}`"),
-                    by: "llvm",
-                    offset: 0,
-                });
-            }
+        let used = cpu.features().and(CpuFeatures::ALL);
+        let missing = FLOOR.without(used);
+        if !missing.is_empty() {
+            let message = format!("llvm: the processor lacks {missing}, the least that it works with");
+            return Err(CompileError::Limit(message));
         }
-        let cpu = TargetMachine::get_host_cpu_name().to_string_lossy().into_owned();
-        Ok(Self { cpu, features: features.join(",") })
+        let (name, features) = describe(cpu, used);
+        Ok(Self { cpu, used, name, features })
     }
 
     pub(crate) fn machine(&self) -> Result<TargetMachine, CompileError> {
         let triple = TargetTriple::create(TRIPLE);
         let target = Target::from_triple(&triple).map_err(|message| internal(message.to_string_lossy()))?;
         target
-            .create_target_machine(&triple, &self.cpu, &self.features, CODEGEN_LEVEL, RelocMode::PIC, CodeModel::Small)
+            .create_target_machine(&triple, &self.name, &self.features, CODEGEN_LEVEL, RelocMode::PIC, CodeModel::Small)
             .ok_or_else(|| internal("LLVM has no such target machine"))
     }
 }
@@ -114,7 +151,11 @@ impl Compiler for LlvmCompiler {
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {
-        description::fingerprint(key);
+        description::fingerprint(key, self.cpu);
+    }
+
+    fn cpu_features(&self) -> CpuFeatures {
+        self.used
     }
 
     fn batch_bytes(&self, left: usize) -> usize {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use wasmer_runtime_core::compiler::{Abi, BackendId, KeyHasher};
+use wasmer_runtime_core::cpu::Cpu;
 
 /// Version of LLVM and of what we make of it: part of every cache key.
 const VERSION: &str = concat!("22.1-", "3");
@@ -29,8 +30,11 @@ pub fn id() -> BackendId {
 }
 
 /// Every setting that can change the bytes, CPU features included.
-pub fn fingerprint(key: &mut KeyHasher) {
-    key.setting("llvm.cpu", cpu());
+pub fn fingerprint(key: &mut KeyHasher, cpu: Cpu) {
+    match cpu {
+        Cpu::Native => key.setting("llvm.cpu", host()),
+        Cpu::With(features) => key.setting("llvm.cpu features", features.bits().to_le_bytes()),
+    }
     key.setting("llvm.pipeline", PIPELINE_REVISION);
     key.setting("llvm.share", BATCH_SHARE.to_le_bytes());
     key.setting("llvm.batch", BATCH_BYTES.map(usize::to_le_bytes).concat());
@@ -40,7 +44,7 @@ pub fn fingerprint(key: &mut KeyHasher) {
 
 /// The registers by which LLVM recognises a CPU, without those bits that differ between the cores of one machine (the number of the core).
 #[cfg(target_arch = "x86_64")]
-fn cpu() -> Vec<u8> {
+fn host() -> Vec<u8> {
     use std::arch::x86_64::__cpuid_count;
 
     const OSXSAVE: u32 = 1 << 27;
@@ -75,7 +79,7 @@ fn cpu() -> Vec<u8> {
 
 /// There is no LLVM compiler for other architectures.
 #[cfg(not(target_arch = "x86_64"))]
-fn cpu() -> Vec<u8> {
+fn host() -> Vec<u8> {
     Vec::new()
 }
 
@@ -87,7 +91,7 @@ mod tests {
     fn the_fingerprint_is_the_same_on_every_core() {
         let fingerprints = || {
             let mut key = KeyHasher::default();
-            fingerprint(&mut key);
+            fingerprint(&mut key, Cpu::Native);
             key.as_bytes().to_vec()
         };
         let first = fingerprints();

@@ -11,7 +11,7 @@ use wasmer_runtime_core::types::*;
 
 use crate::alloc::{Alloc, Entry, Loc};
 use crate::arch::{Asm, Cold, Place};
-use crate::compiler::Cpu;
+use crate::compiler::Extensions;
 use crate::control::Tables;
 use crate::moves::Move;
 use crate::regs::{Reg, RegSet};
@@ -102,7 +102,7 @@ pub(crate) struct Codegen {
     pub(crate) al: Alloc,
     pub(crate) pending: Pending,
     pub(crate) folded: Option<Folded>,
-    pub(crate) cpu: Cpu,
+    pub(crate) cpu: Extensions,
     /// Offset in the vmctx of memory 0's base, if there is a memory.
     pub(crate) has_memory: bool,
     /// Whether the current operator can be reached.
@@ -148,7 +148,7 @@ const FUNCTION_ALIGN: usize = 16;
 const PADDING: u8 = 0xcc;
 
 impl Codegen {
-    pub(crate) fn new(cpu: Cpu) -> Self {
+    pub(crate) fn new(cpu: Extensions) -> Self {
         Self {
             a: Asm::new(cpu.avx),
             al: Alloc::default(),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use wasmer_runtime_core::compiler::{
     Abi, BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Trampoline, Worker,
 };
+use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
@@ -19,75 +20,70 @@ pub(crate) const NAME: &str = "singlepass";
 /// Counts changes to the emitted code: part of every cache key.
 const REVISION: u32 = 4;
 
-/// What a processor has beyond SSE4.1, the least that this compiler works with.
+/// The least that this compiler works with.
+const FLOOR: CpuFeatures = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
+
+/// What is used of a processor beyond [`FLOOR`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cpu {
-    /// `popcnt`.
-    pub popcnt: bool,
-    /// `lzcnt`.
-    pub lzcnt: bool,
-    /// BMI1.
-    pub bmi1: bool,
-    /// BMI2.
-    pub bmi2: bool,
-    /// AVX.
-    pub avx: bool,
-    /// AVX2.
-    pub avx2: bool,
-    /// Fused multiply-add; only used together with AVX.
-    pub fma: bool,
+pub(crate) struct Extensions {
+    pub(crate) popcnt: bool,
+    pub(crate) lzcnt: bool,
+    pub(crate) bmi1: bool,
+    /// Encoded as AVX is, and only used together with it, as the next one is.
+    pub(crate) bmi2: bool,
+    pub(crate) fma: bool,
+    pub(crate) avx: bool,
 }
 
-impl Cpu {
-    /// SSE4.1 and nothing else.
-    pub const BASELINE: Self =
-        Self { popcnt: false, lzcnt: false, bmi1: false, bmi2: false, avx: false, avx2: false, fma: false };
-
-    /// What x86-64-v3 has.
-    pub const V3: Self = Self { popcnt: true, lzcnt: true, bmi1: true, bmi2: true, avx: true, avx2: true, fma: true };
-
-    /// What this machine has; nothing if it lacks SSE4.1.
-    #[cfg(target_arch = "x86_64")]
-    fn host() -> Option<Self> {
-        if !(is_x86_feature_detected!("sse4.1") && is_x86_feature_detected!("ssse3")) {
-            return None;
-        }
-        let avx = is_x86_feature_detected!("avx");
-        Some(Self {
-            popcnt: is_x86_feature_detected!("popcnt"),
-            lzcnt: is_x86_feature_detected!("lzcnt"),
-            bmi1: is_x86_feature_detected!("bmi1"),
-            bmi2: avx && is_x86_feature_detected!("bmi2"),
+impl Extensions {
+    fn of(features: CpuFeatures) -> Self {
+        let avx = features.has(CpuFeature::Avx);
+        Self {
+            popcnt: features.has(CpuFeature::Popcnt),
+            lzcnt: features.has(CpuFeature::Lzcnt),
+            bmi1: features.has(CpuFeature::Bmi1),
+            bmi2: avx && features.has(CpuFeature::Bmi2),
+            fma: avx && features.has(CpuFeature::Fma),
             avx,
-            avx2: avx && is_x86_feature_detected!("avx2"),
-            fma: avx && is_x86_feature_detected!("fma"),
-        })
+        }
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
-    fn host() -> Option<Self> {
-        None
+    /// These and the floor.
+    fn features(self) -> CpuFeatures {
+        let Self { popcnt, lzcnt, bmi1, bmi2, fma, avx } = self;
+        let used = [
+            (CpuFeature::Popcnt, popcnt),
+            (CpuFeature::Lzcnt, lzcnt),
+            (CpuFeature::Bmi1, bmi1),
+            (CpuFeature::Bmi2, bmi2),
+            (CpuFeature::Fma, fma),
+            (CpuFeature::Avx, avx),
+        ];
+        used.into_iter().filter(|(_, has)| *has).fold(FLOOR, |all, (feature, _)| all.with(feature))
     }
 }
 
 /// The compiler. Immutable; any number of threads may take workers from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Singlepass {
-    cpu: Cpu,
+    cpu: Extensions,
 }
 
 impl Singlepass {
     /// For this machine, with everything it has. Fails if it is not an x86-64 with SSE4.1.
     pub fn new() -> Result<Self, CompileError> {
-        match Cpu::host() {
-            Some(cpu) => Ok(Self { cpu }),
-            None => Err(CompileError::Limit(format!("{NAME}: the processor is not an x86-64 with SSE4.1"))),
-        }
+        Self::for_cpu(Cpu::Native)
     }
 
-    /// For a processor that has this.
-    pub fn with_cpu(cpu: Cpu) -> Self {
-        Self { cpu }
+    /// For this processor. Fails if it is not an x86-64 with SSE4.1.
+    pub fn for_cpu(cpu: Cpu) -> Result<Self, CompileError> {
+        let features = cpu.features();
+        let missing = FLOOR.without(features);
+        if missing.is_empty() {
+            Ok(Self { cpu: Extensions::of(features) })
+        } else {
+            Err(CompileError::Limit(format!("{NAME}: the processor lacks {missing}, the least that it works with")))
+        }
     }
 }
 
@@ -98,18 +94,11 @@ impl Compiler for Singlepass {
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {
-        let Cpu { popcnt, lzcnt, bmi1, bmi2, avx, avx2, fma } = self.cpu;
-        for (name, has) in [
-            ("popcnt", popcnt),
-            ("lzcnt", lzcnt),
-            ("bmi1", bmi1),
-            ("bmi2", bmi2),
-            ("avx", avx),
-            ("avx2", avx2),
-            ("fma", fma),
-        ] {
-            key.setting(name, [has as u8]);
-        }
+        key.setting("cpu", self.cpu_features().bits().to_le_bytes());
+    }
+
+    fn cpu_features(&self) -> CpuFeatures {
+        self.cpu.features()
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {

@@ -18,4 +18,4 @@ mod x64;
 /// The machine that code is made for: another one is another folder with the same files.
 use x64 as arch;
 
-pub use compiler::{Cpu, Singlepass};
+pub use compiler::Singlepass;

@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use wasmer_backend_singlepass::{Cpu, Singlepass};
-use wasmer_backend_tests::golden::{self, Processor};
+use wasmer_backend_singlepass::Singlepass;
+use wasmer_backend_tests::golden;
 
 #[test]
 fn machine_code_is_as_expected() {
-    golden::check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"), |processor| {
-        Box::new(Singlepass::with_cpu(match processor {
-            Processor::Baseline => Cpu::BASELINE,
-            Processor::V3 => Cpu::V3,
-        }))
+    golden::check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"), |cpu| {
+        Box::new(Singlepass::for_cpu(cpu).expect("the compiler works with it"))
     });
 }

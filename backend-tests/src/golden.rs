@@ -6,29 +6,26 @@ use std::path::Path;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, Mnemonic, NasmFormatter};
 use wasmer_runtime_core::compiler::{Compiler, Definition, Output, Symbol};
+use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
 
 use crate::{compile, module};
 
 /// What stands between a module and its expected code.
 const MARK: &str = "\n;; machine code\n";
 
-/// Files whose name ends like this are for a processor without extensions.
+/// Files whose name ends like this are for a processor without extensions beyond [`LEAST`].
 const BASELINE: &str = "_sse";
 
-/// Which processor a file is for: the same whatever machine the test runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processor {
-    /// x86-64 without extensions.
-    Baseline,
-    /// x86-64-v3.
-    V3,
-}
+/// The least that compilers of single operators work with.
+pub const LEAST: Cpu = Cpu::With(CpuFeatures::of(&[CpuFeature::Sse3, CpuFeature::Ssse3, CpuFeature::Sse41]));
+/// What the other files are for.
+pub const USUAL: Cpu = Cpu::With(CpuFeatures::V3);
 
 /// Compiles every file of a folder and compares the machine code with what stands in the file.
 ///
 /// # Panics
 /// If it is another one.
-pub fn check(folder: &Path, compiler: impl Fn(Processor) -> Box<dyn Compiler>) {
+pub fn check(folder: &Path, compiler: impl Fn(Cpu) -> Box<dyn Compiler>) {
     let mut paths: Vec<_> = folder.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
     assert!(!paths.is_empty());
@@ -37,7 +34,7 @@ pub fn check(folder: &Path, compiler: impl Fn(Processor) -> Box<dyn Compiler>) {
         let text = std::fs::read_to_string(&path).expect("readable");
         let source = text.split_once(MARK).map_or(text.trim_end(), |(source, _)| source);
         let is_baseline = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(BASELINE));
-        let compiler = compiler(if is_baseline { Processor::Baseline } else { Processor::V3 });
+        let compiler = compiler(if is_baseline { LEAST } else { USUAL });
         let output = compile(&*compiler, &module(source));
         let expected = format!("{source}{MARK}{}", disassemble(&output));
         if text == expected {

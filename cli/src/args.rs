@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use wasmer_runtime::Cpu;
 
 use crate::{examples, suggest};
 
@@ -184,6 +185,10 @@ pub(crate) struct CompileArgs {
     /// Threads that compile (default: all processors).
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Processor that the code is for: `native`, `x86-64-v2`, `x86-64-v3` or `x86-64-v4`, and what it has beyond that, as in
+    /// `x86-64-v2+avx+lzcnt`.
+    #[arg(long, value_name = "CPU", default_value_t = Cpu::Native)]
+    pub(crate) cpu: Cpu,
     /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) compile_timeout: Option<Duration>,

@@ -3,7 +3,7 @@
 use crate::exit::ExitCode;
 use std::fmt::Write;
 
-use wasmer_runtime::Backend;
+use wasmer_runtime::{Backend, Cpu, CpuFeatures};
 
 use crate::features::FEATURES;
 use crate::{output, worker};
@@ -13,7 +13,7 @@ pub(crate) fn backends() -> anyhow::Result<ExitCode> {
     let mut out = String::from("backends:\n");
     // Writing to a string cannot fail.
     for backend in Backend::ALL {
-        let state = match worker::config(backend, None) {
+        let state = match worker::config(backend, Cpu::Native, None) {
             Ok(_) if backend == Backend::Llvm => match worker::find() {
                 Some(path) => format!("by the compile worker `{}`", path.display()),
                 None => "no compile worker; `cargo install --path cli --features llvm` installs it".to_owned(),
@@ -31,23 +31,9 @@ pub(crate) fn backends() -> anyhow::Result<ExitCode> {
         let _ = writeln!(out, "  {name:24} {}", if on.contains(*feature) { "on" } else { "off" });
     }
     let _ = writeln!(out, "processor: {}", std::env::consts::ARCH);
-    let _ = writeln!(out, "  {}", cpu_features().join(" "));
+    let host = CpuFeatures::host();
+    let names: Vec<_> = host.iter().map(|feature| feature.name()).collect();
+    let _ = writeln!(out, "  {}: {}", host.level().name(), names.join(" "));
     output::data(out)?;
     Ok(ExitCode::SUCCESS)
-}
-
-#[cfg(target_arch = "x86_64")]
-fn cpu_features() -> Vec<&'static str> {
-    macro_rules! detected {
-        ($($name:tt)*) => { [$(($name, std::arch::is_x86_feature_detected!($name))),*] };
-    }
-    detected!["sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "lzcnt" "bmi1" "bmi2" "avx" "avx2" "fma" "avx512f"]
-        .into_iter()
-        .filter_map(|(name, has)| has.then_some(name))
-        .collect()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn cpu_features() -> Vec<&'static str> {
-    Vec::new()
 }

@@ -42,6 +42,7 @@ pub(crate) const COMPILE: &str = "\
 Examples:
   wasmer compile app.wasm                               makes app.wart
   wasmer compile --backend llvm app.wasm -o fast.wart
+  wasmer compile --cpu x86-64-v2 app.wasm               for older processors, too
   wasmer compile --emit asm --function main app.wasm    machine code of one function
   wasmer compile --emit clif --unoptimized sum.wat      Cranelift's intermediate form
   wasmer compile --emit llvm-ir app.wasm -o app.ll";

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use wasmer_runtime::cache::{Cache, CacheConfig, Trust};
 use wasmer_runtime::cached::{CachedLoader, Outcome, Recognition, Report};
-use wasmer_runtime::{Backend, Engine, EngineConfig, Error, Image, Module};
+use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Error, Image, Module};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg, parse_size};
 use crate::exit::Usage;
@@ -49,10 +49,11 @@ pub(crate) fn named_backend(name: &str) -> Result<Backend, Usage> {
 pub(crate) fn config(
     backend: &BackendArgs,
     features: &FeatureArgs,
+    cpu: Cpu,
     compile_timeout: Option<Duration>,
 ) -> anyhow::Result<EngineConfig> {
     let features = crate::features::features(features)?;
-    Ok(worker::config(self::backend(backend)?, compile_timeout)?.features(features))
+    Ok(worker::config(self::backend(backend)?, cpu, compile_timeout)?.features(features))
 }
 
 /// Opens the cache where the user wants it.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Engine, Error, Extern, ExternType, FuncType, Instance, InterruptHandle, Linker, Module, Profile, Store,
+    Cpu, Engine, Error, Extern, ExternType, FuncType, Instance, InterruptHandle, Linker, Module, Profile, Store,
     StoreLimits, TrapCode, Val, ValType,
 };
 
@@ -24,7 +24,7 @@ const INITIALIZE: &str = "_initialize";
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let mut config = config(&args.backend, &args.features, args.compile_timeout)?;
+    let mut config = config(&args.backend, &args.features, Cpu::Native, args.compile_timeout)?;
     if let Some(bytes) = args.stack_size {
         config = config.stack_bytes(usize::try_from(bytes)?);
     }

@@ -4,8 +4,8 @@ use crate::exit::ExitCode;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use wasmer_runtime::Engine;
 use wasmer_runtime::wast::{Report, run};
+use wasmer_runtime::{Cpu, Engine};
 
 use crate::args::WastArgs;
 use crate::load::config;
@@ -13,7 +13,7 @@ use crate::{exit, output};
 
 /// Runs scripts, prints a line per directive that fails, and last the number of assertions.
 pub(crate) fn wast(args: &WastArgs) -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(config(&args.backend, &args.features, None)?)?;
+    let engine = Engine::new(config(&args.backend, &args.features, Cpu::Native, None)?)?;
     let mut files = Vec::new();
     for path in &args.paths {
         collect(path, &mut files)?;

@@ -167,11 +167,11 @@ fn a_worker_that_fails_or_talks_nonsense_is_an_error() {
 fn another_modules_artifact_is_refused() {
     let place = Place::new(MODULE);
     let key = "00".repeat(32);
-    let worker = place.script(&format!("exec {WORKER} --module \"$2\" --output \"$4\" --key {key} --features \"${{10}}\" --threads 1 --fingerprint \"${{12}}\""));
+    let worker = place.script(&format!("exec {WORKER} --module \"$2\" --output \"$4\" --key {key} --features \"${{10}}\" --threads 1 --cpu \"${{12}}\" --fingerprint \"${{14}}\""));
     let message = place.error(&worker, &[]);
     assert!(message.contains("unusable artifact"), "{message}");
     let worker = place.script(&format!(
-        "exec {WORKER} --module \"$2\" --output \"$4\" --key \"$6\" --features \"${{10}}\" --threads 1 --fingerprint 00"
+        "exec {WORKER} --module \"$2\" --output \"$4\" --key \"$6\" --features \"${{10}}\" --threads 1 --cpu native --fingerprint 00"
     ));
     let message = place.error(&worker, &[]);
     assert!(message.contains("is another version"), "{message}");

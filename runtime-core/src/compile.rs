@@ -100,7 +100,8 @@ pub fn compile_image(
     let run = Run { info: &info, compiler, by: backend.name, progress, total, done: AtomicUsize::new(0) };
     let outputs = run.all(jobs, options.threads)?;
     let linked = image::link(&info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
-    image::build(&info, wasm, linked, &backend, options.key)
+    let made = image::Made { backend: &backend, cpu_features: compiler.cpu_features(), key: options.key };
+    image::build(&info, wasm, linked, &made)
 }
 
 /// Functions of a module in a compiler's intermediate form, each translated together with the same others as when it is compiled.

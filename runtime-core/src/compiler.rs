@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use crate::cpu::CpuFeatures;
 use crate::module::ModuleInfo;
 use crate::translate::func::FuncInput;
 use crate::trap::TrapCode;
@@ -79,6 +80,8 @@ pub trait Compiler: Send + Sync {
     fn id(&self) -> BackendId;
     /// Every setting that can change the bytes, CPU features included.
     fn fingerprint(&self, key: &mut KeyHasher);
+    /// All that the code may use of a processor: artifacts say so, and run nowhere else.
+    fn cpu_features(&self) -> CpuFeatures;
     /// How many bytes of function bodies the next batch takes at least, if so many are left; with 1 every function is one.
     fn batch_bytes(&self, _left: usize) -> usize {
         1

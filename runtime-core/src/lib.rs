@@ -8,6 +8,7 @@
 pub mod api;
 pub mod compile;
 pub mod compiler;
+pub mod cpu;
 pub mod image;
 pub mod libcall;
 pub mod module;

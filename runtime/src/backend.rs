@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wasmer_runtime_core::api::{Engine, EngineConfig, Error, Result};
 use wasmer_runtime_core::compiler::Compiler;
+use wasmer_runtime_core::cpu::Cpu;
 
 /// A compiler that this project has, whether or not this build contains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,13 +73,18 @@ impl Backend {
 
     /// The compiler, for this machine's processor.
     pub fn compiler(self) -> Result<Arc<dyn Compiler>, BackendError> {
+        self.compiler_for(Cpu::Native)
+    }
+
+    /// The compiler, for a processor: what it makes runs on every one that has these features, and is refused elsewhere.
+    pub fn compiler_for(self, cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
         match self {
             #[cfg(feature = "singlepass")]
-            Self::Singlepass => singlepass(),
+            Self::Singlepass => singlepass(cpu),
             #[cfg(feature = "cranelift")]
-            Self::Cranelift => cranelift(),
+            Self::Cranelift => cranelift(cpu),
             #[cfg(feature = "llvm")]
-            Self::Llvm => llvm(),
+            Self::Llvm => llvm(cpu),
             #[allow(unreachable_patterns, reason = "reachable unless every backend is built")]
             _ => Err(BackendError::NotBuilt(self)),
         }
@@ -94,8 +100,8 @@ impl Backend {
 
 /// The Singlepass compiler.
 #[cfg(feature = "singlepass")]
-pub fn singlepass() -> Result<Arc<dyn Compiler>, BackendError> {
-    match wasmer_backend_singlepass::Singlepass::new() {
+pub fn singlepass(cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
+    match wasmer_backend_singlepass::Singlepass::for_cpu(cpu) {
         Ok(compiler) => Ok(Arc::new(compiler)),
         Err(error) => Err(BackendError::Refused(Backend::Singlepass, error.to_string())),
     }
@@ -103,8 +109,8 @@ pub fn singlepass() -> Result<Arc<dyn Compiler>, BackendError> {
 
 /// The Cranelift compiler.
 #[cfg(feature = "cranelift")]
-pub fn cranelift() -> Result<Arc<dyn Compiler>, BackendError> {
-    match wasmer_backend_cranelift::Cranelift::new() {
+pub fn cranelift(cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
+    match wasmer_backend_cranelift::Cranelift::builder().cpu(cpu).build() {
         Ok(compiler) => Ok(Arc::new(compiler)),
         Err(error) => Err(BackendError::Refused(Backend::Cranelift, error.to_string())),
     }
@@ -112,8 +118,8 @@ pub fn cranelift() -> Result<Arc<dyn Compiler>, BackendError> {
 
 /// The LLVM compiler, in this process.
 #[cfg(feature = "llvm")]
-pub fn llvm() -> Result<Arc<dyn Compiler>, BackendError> {
-    match wasmer_backend_llvm::LlvmCompiler::new() {
+pub fn llvm(cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
+    match wasmer_backend_llvm::LlvmCompiler::for_cpu(cpu) {
         Ok(compiler) => Ok(Arc::new(compiler)),
         Err(error) => Err(BackendError::Refused(Backend::Llvm, error.to_string())),
     }
@@ -151,7 +157,7 @@ impl fmt::Display for BackendError {
         match self {
             Self::Unknown(name) => write!(f, "unknown backend `{name}`")?,
             Self::NotBuilt(backend) => write!(f, "the backend `{backend}` is not part of this build")?,
-            Self::Refused(backend, reason) => return write!(f, "the backend `{backend}` cannot run here: {reason}"),
+            Self::Refused(backend, reason) => return write!(f, "the backend `{backend}` cannot be used: {reason}"),
         }
         let built: Vec<_> = Backend::built().map(|backend| format!("`{backend}`")).collect();
         write!(f, "; this build has {}", if built.is_empty() { "none".to_owned() } else { built.join(", ") })?;

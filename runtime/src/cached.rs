@@ -204,9 +204,14 @@ impl<'a> CachedLoader<'a> {
 
     fn refuse(&mut self, cache: &Cache, key: &ArtifactKey, error: &ImageError) {
         let path = cache.artifact_path(key);
-        if let ImageError::Io(error) = error {
+        match error {
             // Says nothing about the artifact.
-            return self.store_failed(&format_args!("the artifact `{}` is not used: {error}", path.display()));
+            ImageError::Io(_) => {
+                return self.store_failed(&format_args!("the artifact `{}` is not used: {error}", path.display()));
+            }
+            // It is sound, only not for this machine; where the folder is shared, it is another's. What is compiled here takes its place.
+            ImageError::Architecture | ImageError::Processor { .. } => return,
+            _ => {}
         }
         self.store_failed(&format_args!("the artifact `{}` is damaged, compiling again: {error}", path.display()));
         if let Err(error) = cache.remove(key) {
@@ -217,6 +222,7 @@ impl<'a> CachedLoader<'a> {
     fn accept(&mut self, cache: &Cache, key: &ArtifactKey, found: Found) -> Result<Image, ImageError> {
         let seal = if found.verified { None } else { Some(found.file.try_clone()) };
         let image = Image::from_file(found.file, Some(&key.0))?;
+        image.check_processor()?;
         if let Some(file) = seal {
             image.verify()?;
             let sealed = file.map_err(|error| error.to_string());

@@ -34,8 +34,9 @@ fn ways() -> Vec<(String, Engine)> {
     };
     #[cfg(feature = "singlepass")]
     let ways = {
-        use wasmer_backend_singlepass::{Cpu, Singlepass};
-        let plain = Singlepass::with_cpu(Cpu::BASELINE);
+        use wasmer_backend_singlepass::Singlepass;
+        let least = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
+        let plain = Singlepass::for_cpu(Cpu::With(least)).unwrap();
         ways.chain([("singlepass, SSE4.1 only".to_owned(), Engine::new(EngineConfig::new(plain)).unwrap())])
     };
     ways.collect()

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use wasmer_runtime::cache::ContentHash;
-use wasmer_runtime::{Backend, Engine, EngineConfig, Image};
+use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Image};
 
 use super::{Row, Spread};
 use crate::args::BenchArgs;
@@ -132,8 +132,8 @@ pub(super) fn backends(
 }
 
 fn row(backend: Backend, wasm: &[u8], cold: &[Ran], warm: &[Ran], runs: usize) -> anyhow::Result<Row> {
-    let one = Engine::new(worker::config(backend, None)?.threads(1))?;
-    let all = Engine::new(worker::config(backend, None)?)?;
+    let one = Engine::new(worker::config(backend, Cpu::Native, None)?.threads(1))?;
+    let all = Engine::new(worker::config(backend, Cpu::Native, None)?)?;
     let spread = |ran: &[Ran], of: fn(&Ran) -> f64| Spread::of(ran.iter().map(of).collect());
     let memory = |ran: &[Ran]| ran.iter().map(|ran| ran.memory_bytes).max().unwrap_or(0);
     let compile_one = repeated(runs, || Ok(one.compile(wasm, [0; 32], None).map(drop)?))?;

@@ -14,7 +14,7 @@ use crate::exit::ExitCode;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use wasmer_runtime::Backend;
+use wasmer_runtime::{Backend, Cpu};
 
 use crate::args::BenchArgs;
 use crate::load::{named_backend, read_module};
@@ -130,7 +130,7 @@ fn backends(args: &BenchArgs) -> anyhow::Result<Vec<Backend>> {
         .iter()
         .map(|name| {
             let backend = named_backend(name)?;
-            worker::config(backend, None)?;
+            worker::config(backend, Cpu::Native, None)?;
             Ok(backend)
         })
         .collect()

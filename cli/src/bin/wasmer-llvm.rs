@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use wasmer_cli::protocol::{Failure, Line, fingerprint, ir_request, key_from_hex};
 use wasmer_runtime::{
-    BackendId, Batch, CompileError, Compiler, Engine, EngineConfig, Error, IrRequest, KeyHasher, ModuleInfo, Output,
-    Trampoline, WasmFeatures, Worker,
+    BackendId, Batch, CompileError, Compiler, Cpu, CpuFeatures, Engine, EngineConfig, Error, IrRequest, KeyHasher,
+    ModuleInfo, Output, Trampoline, WasmFeatures, Worker,
 };
 
 /// In the place of the C library's too, of which LLVM asks for a seventh of its time when two threads compile.
@@ -35,7 +35,8 @@ fn main() -> ExitCode {
 
 fn compile() -> Result<(), CompileError> {
     let options = Options::parse(std::env::args_os().skip(1))?;
-    if options.text("--fingerprint")? != fingerprint() {
+    let cpu: Cpu = options.text("--cpu")?.parse().map_err(|error| refused(&format!("cannot read `--cpu`: {error}")))?;
+    if options.text("--fingerprint")? != fingerprint(cpu) {
         return Err(refused("is another version than `wasmer`, or runs on another processor"));
     }
     let number = |name| options.text(name)?.parse::<u64>().map_err(|_| refused(&format!("cannot read `{name}`")));
@@ -44,7 +45,7 @@ fn compile() -> Result<(), CompileError> {
     let wasm =
         fs::read(options.get("--module")?).map_err(|error| refused(&format!("cannot read the module: {error}")))?;
 
-    let llvm = wasmer_runtime::backend::llvm().map_err(|error| refused(&format!("cannot work: {error}")))?;
+    let llvm = wasmer_runtime::backend::llvm(cpu).map_err(|error| refused(&format!("cannot work: {error}")))?;
     let config = EngineConfig::new(Announcing(llvm)).features(features);
     let engine = |config| Engine::new(config).map_err(compile_error);
     let written = if options.get("--ir").is_ok() {
@@ -110,6 +111,10 @@ impl Compiler for Announcing {
 
     fn fingerprint(&self, key: &mut KeyHasher) {
         self.0.fingerprint(key);
+    }
+
+    fn cpu_features(&self) -> CpuFeatures {
+        self.0.cpu_features()
     }
 
     fn batch_bytes(&self, left: usize) -> usize {

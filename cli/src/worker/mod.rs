@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmer_runtime::{Backend, BackendError, EngineConfig};
+use wasmer_runtime::{Backend, BackendError, Cpu, EngineConfig};
 
 use process::WorkerProcess;
 
@@ -38,14 +38,18 @@ pub(crate) fn is_available(backend: Backend) -> bool {
 }
 
 /// Settings of an engine with a backend. LLVM's need no LLVM: its worker is only looked for when something has to be compiled.
-pub(crate) fn config(backend: Backend, compile_timeout: Option<Duration>) -> Result<EngineConfig, BackendError> {
+pub(crate) fn config(
+    backend: Backend,
+    cpu: Cpu,
+    compile_timeout: Option<Duration>,
+) -> Result<EngineConfig, BackendError> {
     // Naming the functions one by one keeps LLVM's out of the command.
     match backend {
-        Backend::Llvm => Ok(EngineConfig::with_image_compiler(Arc::new(WorkerProcess::new(compile_timeout)))),
+        Backend::Llvm => Ok(EngineConfig::with_image_compiler(Arc::new(WorkerProcess::new(cpu, compile_timeout)))),
         #[cfg(feature = "singlepass")]
-        Backend::Singlepass => Ok(EngineConfig::with_compiler(wasmer_runtime::backend::singlepass()?)),
+        Backend::Singlepass => Ok(EngineConfig::with_compiler(wasmer_runtime::backend::singlepass(cpu)?)),
         #[cfg(feature = "cranelift")]
-        Backend::Cranelift => Ok(EngineConfig::with_compiler(wasmer_runtime::backend::cranelift()?)),
+        Backend::Cranelift => Ok(EngineConfig::with_compiler(wasmer_runtime::backend::cranelift(cpu)?)),
         #[allow(unreachable_patterns, reason = "reachable unless every backend is built")]
         _ => Err(BackendError::NotBuilt(backend)),
     }

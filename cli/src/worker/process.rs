@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use wasmer_runtime::backend::llvm_description;
 use wasmer_runtime::{
-    BackendId, CompileError, CompileOptions, ImageBytes, ImageCompiler, IrRequest, KeyHasher, Progress, WasmFeatures,
+    BackendId, CompileError, CompileOptions, Cpu, ImageBytes, ImageCompiler, IrRequest, KeyHasher, Progress,
+    WasmFeatures,
 };
 
 use super::protocol::{Failure, Line, fingerprint, ir_words, to_hex};
@@ -28,13 +29,14 @@ const SHOWN_CHARS_MAX: usize = 400;
 
 /// Compiles with the worker, one process for each module.
 pub(crate) struct WorkerProcess {
+    cpu: Cpu,
     timeout: Option<Duration>,
 }
 
 impl WorkerProcess {
-    /// A worker that may take so long for a module.
-    pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        Self { timeout }
+    /// A worker that makes code for this processor and may take so long for a module.
+    pub(crate) fn new(cpu: Cpu, timeout: Option<Duration>) -> Self {
+        Self { cpu, timeout }
     }
 }
 
@@ -44,7 +46,7 @@ impl ImageCompiler for WorkerProcess {
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {
-        llvm_description::fingerprint(key);
+        llvm_description::fingerprint(key, self.cpu);
     }
 
     fn compile(
@@ -96,7 +98,8 @@ impl WorkerProcess {
             .arg(&output)
             .args(words.iter().flat_map(|(name, value)| [*name, value]))
             .args(["--features", &features.bits().to_string()])
-            .args(["--fingerprint", &fingerprint()])
+            .args(["--cpu", &self.cpu.to_string()])
+            .args(["--fingerprint", &fingerprint(self.cpu)])
             // Its allocator keeps what LLVM frees: the next batch needs as much, and the process ends soon.
             .env("MIMALLOC_PURGE_DELAY", "-1")
             .stdin(Stdio::null())

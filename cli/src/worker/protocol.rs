@@ -1,14 +1,14 @@
 //! What the command and the compile worker say to each other.
 //!
 //! The command writes the module to a file in a private folder and starts `wasmer-llvm --module FILE --output FILE --key HEX --features BITS
-//! --threads N --fingerprint HEX`. The worker writes lines to standard output ([`Line`]) and the image to the output file, and ends with
+//! --threads N --cpu CPU --fingerprint HEX`. The worker writes lines to standard output ([`Line`]) and the image to the output file, and ends with
 //! status 0. With `--ir STAGE --functions LIST` ([`ir_words`]) in the place of key and threads it writes its intermediate form there instead. If the module cannot be compiled it writes one line of JSON ([`Failure`]) to standard error and ends with status 1.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use wasmer_runtime::{CompileError, FuncIdx, IrRequest, IrStage, KeyHasher};
+use wasmer_runtime::{CompileError, Cpu, FuncIdx, IrRequest, IrStage, KeyHasher};
 
 /// A line of the worker's standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,11 +91,11 @@ impl From<Failure> for CompileError {
 }
 
 /// What the two sides must agree on besides the key: who compiles, for which CPU.
-pub fn fingerprint() -> String {
+pub fn fingerprint(cpu: Cpu) -> String {
     let mut key = KeyHasher::default();
     key.setting("command", env!("CARGO_PKG_VERSION"));
     key.setting("version", wasmer_runtime::backend::llvm_description::id().version.as_bytes());
-    wasmer_runtime::backend::llvm_description::fingerprint(&mut key);
+    wasmer_runtime::backend::llvm_description::fingerprint(&mut key, cpu);
     to_hex(key.as_bytes())
 }
 

@@ -7,6 +7,7 @@ mod emit;
 mod guide;
 mod inspect;
 mod polish;
+mod processors;
 mod profile;
 mod programs;
 mod run;

@@ -56,12 +56,12 @@ impl Module {
         unsafe { Self::from_image(engine, Image::from_bytes(bytes.as_bytes())?) }
     }
 
-    /// A module from an artifact image.
+    /// A module from an artifact image. Fails if this machine's processor lacks what its code needs.
     ///
     /// # Safety
-    /// The image holds machine code that runs with the rights of the process: it must come from this project's compilers, for
-    /// a processor with this one's features.
+    /// The image holds machine code that runs with the rights of the process: it must come from this project's compilers.
     pub unsafe fn from_image(engine: &Engine, mut image: Image) -> Result<Self> {
+        image.check_processor()?;
         if let Some(profile) = engine.profile() {
             let failed = |error| {
                 Error::Resource(format!("could not write `{}` for profilers: {error}", profile.path().display()))

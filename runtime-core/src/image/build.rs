@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use rkyv::rancor;
 
 use crate::compiler::{BackendId, CompileError};
+use crate::cpu::CpuFeatures;
 use crate::image::ImageBytes;
 use crate::image::fold::{Folded, fold};
 use crate::image::header::{HEADER_BYTES, Header, Section, checksum};
@@ -14,14 +15,21 @@ use crate::image::metadata::*;
 use crate::module::*;
 use crate::types::*;
 
+/// Who made the code, for which processor, under which name.
+pub(crate) struct Made<'a> {
+    pub(crate) backend: &'a BackendId,
+    pub(crate) cpu_features: CpuFeatures,
+    pub(crate) key: [u8; 32],
+}
+
 /// The image of a module whose code is linked.
 pub(crate) fn build(
     info: &ModuleInfo,
     wasm: &[u8],
     mut linked: Linked,
-    backend: &BackendId,
-    key: [u8; 32],
+    made: &Made<'_>,
 ) -> Result<ImageBytes, CompileError> {
+    let backend = made.backend;
     let folded = fold(info, wasm);
     let mut indices = IndicesBuilder::default();
     let mut data = Vec::new();
@@ -29,7 +37,8 @@ pub(crate) fn build(
     let metadata = rkyv::to_bytes::<rancor::Error>(&metadata)
         .map_err(|error| CompileError::Internal { by: backend.name, message: format!("the metadata: {error}") })?;
 
-    let mut writer = Writer::new(Header::new(backend.abi, key), linked.code_bytes() + folded.pages.len());
+    let mut writer =
+        Writer::new(Header::new(backend.abi, made.cpu_features, made.key), linked.code_bytes() + folded.pages.len());
     writer.section(Section::Metadata, &metadata);
     writer.section(Section::Indices, &indices.finish());
     let tables = writer

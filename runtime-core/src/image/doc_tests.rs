@@ -2,6 +2,7 @@
 
 use twox_hash::XxHash3_64;
 
+use crate::cpu::{CpuFeature, CpuFeatures, Level};
 use crate::doc_tests::{fields, rows, size_of_field};
 use crate::image::header::{FORMAT_VERSION, HEADER_BYTES, Section};
 use crate::image::metadata::ArchivedMetadata;
@@ -24,10 +25,9 @@ fn the_header_is_documented() {
     let (rows, _) = tables();
     let mut end = 0;
     let mut next = |field: &str| {
-        let row =
-            &rows[rows.iter().position(|row| row[2].starts_with(field)).unwrap_or_else(|| panic!("no row `{field}`"))];
+        let row = rows.iter().find(|row| row[0] == end.to_string() && row[2].starts_with(field));
+        let row = row.unwrap_or_else(|| panic!("no row `{field}` at {end}"));
         let [at, len] = [0, 1].map(|cell| row[cell].parse::<usize>().expect("a number"));
-        assert_eq!(at, end, "{field}");
         end = at + len;
         &image[at..end]
     };
@@ -41,8 +41,11 @@ fn the_header_is_documented() {
     let sections = next(&format!("{} sections: offset (8), length (8), checksum (8", Section::ALL.len()));
     let sections: Vec<[u64; 3]> =
         sections.chunks(24).map(|entry| [0, 8, 16].map(|at| number(&entry[at..at + 8]))).collect();
-    assert!(next("zero").iter().all(|byte| *byte == 0));
-    assert_eq!((end, rows.len()), (HEADER_BYTES, 8));
+    assert_eq!(number(next("architecture, as ELF numbers them: 62 x86-64")), 62);
+    assert_eq!(number(next("zero")), 0);
+    assert_eq!(number(next("[features of the processor]")), CpuFeatures::V3.bits());
+    assert_eq!(number(next("zero")), 0);
+    assert_eq!((end, rows.len()), (HEADER_BYTES, 11));
 
     let hash = XxHash3_64::oneshot;
     let range = |section: &[u64; 3]| section[0] as usize..(section[0] + section[1]) as usize;
@@ -50,6 +53,19 @@ fn the_header_is_documented() {
     assert_eq!(checksum, hash(parts.map(u64::to_le_bytes).as_flattened()));
     for section in &sections[1..] {
         assert_eq!(section[2], hash(&image[range(section)]));
+    }
+}
+
+#[test]
+fn the_features_are_documented() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(PAGE);
+    let text = std::fs::read_to_string(path).expect("the page is there").replace('\n', " ");
+    let listed: Vec<_> =
+        CpuFeature::ALL.iter().map(|feature| format!("{} `{}`", *feature as u8, feature.name())).collect();
+    assert!(text.contains(&format!(" {}. ", listed.join(", "))));
+    for (level, first, last) in [(Level::V2, 0, 5), (Level::V3, 6, 13), (Level::V4, 14, 18)] {
+        assert_eq!(level.features().bits(), (2 << last) - 1);
+        assert!(text.contains(&format!("{first} to {last} ")) && text.contains(level.name()));
     }
 }
 

@@ -7,10 +7,11 @@ use std::os::unix::fs::FileExt;
 use twox_hash::XxHash3_64;
 
 use crate::compiler::Abi;
+use crate::cpu::{ARCHITECTURE, CpuFeatures};
 use crate::image::ImageError;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 
@@ -69,8 +70,10 @@ sections! {
 }
 
 const SECTIONS: usize = Section::ALL.len();
+const ARCHITECTURE_AT: usize = SECTIONS_AT + SECTIONS * SECTION_BYTES;
+const CPU_FEATURES_AT: usize = ARCHITECTURE_AT + 8;
 
-const _: () = assert!(SECTIONS_AT + SECTIONS * SECTION_BYTES <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
+const _: () = assert!(CPU_FEATURES_AT + 8 <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
 
 /// Checksum of bytes: finds damage, not malice.
 pub(super) fn checksum(bytes: &[u8]) -> u64 {
@@ -96,6 +99,10 @@ impl SectionEntry {
 #[derive(Clone, Debug)]
 pub(super) struct Header {
     pub(super) abi: Abi,
+    /// As [`ARCHITECTURE`].
+    pub(super) architecture: u32,
+    /// All that the code may use of a processor.
+    pub(super) cpu_features: CpuFeatures,
     pub(super) key: [u8; 32],
     /// Length of the whole file in bytes.
     pub(super) len: u64,
@@ -103,8 +110,10 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn new(abi: Abi, key: [u8; 32]) -> Self {
-        Self { abi, key, len: 0, sections: [SectionEntry::default(); SECTIONS] }
+    /// Of code for this program's architecture.
+    pub(super) fn new(abi: Abi, cpu_features: CpuFeatures, key: [u8; 32]) -> Self {
+        let sections = [SectionEntry::default(); SECTIONS];
+        Self { abi, architecture: ARCHITECTURE, cpu_features, key, len: 0, sections }
     }
 
     pub(super) fn section(&self, section: Section) -> &SectionEntry {
@@ -119,6 +128,8 @@ impl Header {
         put(ABI_AT, &(self.abi as u32).to_le_bytes());
         put(LENGTH_AT, &self.len.to_le_bytes());
         put(KEY_AT, &self.key);
+        put(ARCHITECTURE_AT, &self.architecture.to_le_bytes());
+        put(CPU_FEATURES_AT, &self.cpu_features.bits().to_le_bytes());
         for (index, entry) in self.sections.iter().enumerate() {
             let at = SECTIONS_AT + index * SECTION_BYTES;
             put(at, &entry.offset.to_le_bytes());
@@ -169,7 +180,9 @@ impl Header {
             2 => Abi::Llvm,
             _ => return Err(ImageError::Damaged("it names no calling convention")),
         };
-        let mut header = Self::new(abi, image[KEY_AT..KEY_AT + 32].try_into().expect("32 bytes"));
+        let cpu_features = CpuFeatures::from_bits(read_u64(image, CPU_FEATURES_AT));
+        let mut header = Self::new(abi, cpu_features, image[KEY_AT..KEY_AT + 32].try_into().expect("32 bytes"));
+        header.architecture = read_u32(image, ARCHITECTURE_AT);
         header.len = len;
         let mut end = HEADER_BYTES as u64;
         for (section, entry) in Section::ALL.iter().zip(&mut header.sections) {

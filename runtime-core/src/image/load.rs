@@ -10,6 +10,7 @@ use rkyv::rancor;
 use rkyv::string::ArchivedString;
 
 use crate::compiler::Abi;
+use crate::cpu::{ARCHITECTURE, CpuFeatures};
 use crate::image::ImageError;
 use crate::image::header::{Header, PAGE_ALIGN, Section, checksum};
 use crate::image::indices::{ArchivedList, NONE, Numbers};
@@ -173,6 +174,20 @@ impl Image {
     /// The calling convention of the code.
     pub fn abi(&self) -> Abi {
         self.header.abi
+    }
+
+    /// All that the code may use of a processor.
+    pub fn cpu_features(&self) -> CpuFeatures {
+        self.header.cpu_features
+    }
+
+    /// Whether this machine's processor has what the code needs. Making a module of the image asks this, too.
+    pub fn check_processor(&self) -> Result<(), ImageError> {
+        if self.header.architecture != ARCHITECTURE {
+            return Err(ImageError::Architecture);
+        }
+        let missing = self.header.cpu_features.without(CpuFeatures::host());
+        if missing.is_empty() { Ok(()) } else { Err(ImageError::Processor { missing }) }
     }
 
     /// Name of the backend that made it.

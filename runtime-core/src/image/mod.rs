@@ -20,10 +20,12 @@ mod tests;
 use std::fs::File;
 use std::io::Read;
 
-pub(crate) use build::build;
+pub(crate) use build::{Made, build};
 pub use header::FORMAT_VERSION;
 pub(crate) use link::link;
 pub use load::{ExportRef, Image, ImportRef};
+
+use crate::cpu::CpuFeatures;
 
 /// The bytes of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,19 @@ pub enum ImageError {
     /// It is another module's, or was made with other settings.
     #[error("the artifact is another one than its name says")]
     Key,
+    /// Its code is for machines of another kind.
+    #[error("the artifact is for another architecture: compile the module again on this one")]
+    Architecture,
+    /// Its code needs what this machine's processor lacks.
+    #[error(
+        "the artifact needs a processor with {missing}, which this one lacks\n\
+         hint: compile the module on this machine, or for older ones with `wasmer compile --cpu {}`",
+        CpuFeatures::host().level().name()
+    )]
+    Processor {
+        /// What it lacks.
+        missing: CpuFeatures,
+    },
     /// It was cut off, or extended.
     #[error("the artifact is {found} bytes long and says {expected}")]
     Length {

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use crate::api::{Engine, EngineConfig, Module};
 use crate::compile::{CompileOptions, compile_image};
 use crate::compiler::*;
+use crate::cpu::{ARCHITECTURE, CpuFeatures};
 use crate::image::header::{HEADER_BYTES, Header, PAGE_ALIGN, Section};
 use crate::image::{Image, ImageBytes, ImageError};
 use crate::module::ModuleInfo;
@@ -25,6 +27,10 @@ impl Compiler for Fake {
     }
 
     fn fingerprint(&self, _: &mut KeyHasher) {}
+
+    fn cpu_features(&self) -> CpuFeatures {
+        CpuFeatures::V3
+    }
 
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(Self)
@@ -190,6 +196,41 @@ fn damage_that_nobody_looked_for_gives_wrong_answers_and_no_panics() {
             }
             assert!(image.code_ranges().filter(|(function, _)| function.is_some()).count() <= 101);
         }
+    }
+}
+
+/// The image with another header, whose checksum fits.
+fn with_header(image: &[u8], change: impl FnOnce(&mut Header)) -> Vec<u8> {
+    let mut header = Header::read(image, image.len() as u64, None).unwrap();
+    let mut changed = image.to_vec();
+    change(&mut header);
+    header.write(&mut changed);
+    changed
+}
+
+#[test]
+fn code_for_other_processors_becomes_no_module() {
+    let bytes = compile(SMALL);
+    let engine = Engine::new(EngineConfig::headless()).unwrap();
+    let module = |change: &dyn Fn(&mut Header)| {
+        let image = Image::from_bytes(&with_header(bytes.as_bytes(), change)).unwrap();
+        image.verify().unwrap();
+        // SAFETY: nothing of it is run.
+        unsafe { Module::from_image(&engine, image) }.map_err(|error| error.to_string())
+    };
+    let needs = |features: CpuFeatures| module(&move |header: &mut Header| header.cpu_features = features);
+    for features in [CpuFeatures::NONE, CpuFeatures::host()] {
+        needs(features).unwrap();
+    }
+    for bit in (0..64).filter(|bit| CpuFeatures::host().bits() >> bit & 1 == 0) {
+        let missing = CpuFeatures::from_bits(1 << bit);
+        let error = needs(CpuFeatures::from_bits(CpuFeatures::host().bits() | 1 << bit)).unwrap_err();
+        assert!(error.contains(&format!("needs a processor with {missing}, which this one lacks")), "{error}");
+        assert!(error.contains(&format!("--cpu {}`", CpuFeatures::host().level().name())), "{error}");
+    }
+    for architecture in [0, ARCHITECTURE + 1, 183, u32::MAX] {
+        let error = module(&move |header: &mut Header| header.architecture = architecture).unwrap_err();
+        assert!(error.contains("another architecture"), "{error}");
     }
 }
 
