@@ -1,4 +1,4 @@
 //! Damaged images.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wasmer_fuzz::images(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wasmer_fuzz::attack("images", bytes));

@@ -1,4 +1,4 @@
-//! Modules that may be anything.
+//! Damaged modules.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wasmer_fuzz::modules(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wasmer_fuzz::attack("modules", bytes));

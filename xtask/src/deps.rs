@@ -33,7 +33,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wasmer-cli", &["wasmer-runtime"]),
     ("wasmer-spectests", &["wasmer-runtime"]),
     ("wasmer-benches", &["wasmer-runtime"]),
-    ("wasmer-fuzz", &["wasmer-runtime"]),
+    ("wasmer-testing", &["wasmer-runtime", "wasmer-backend-cranelift", "wasmer-backend-singlepass"]),
+    ("wasmer-fuzz", &["wasmer-testing"]),
     ("xtask", &[]),
 ];
 

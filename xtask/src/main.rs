@@ -1,4 +1,4 @@
-//! The commands of the project: `cargo xtask test`, `programs`, `compare`, `dist`, `book`, `tidy` and `deps`.
+//! The commands of the project: `cargo xtask test`, `programs`, `compare`, `soak`, `dist`, `book`, `tidy` and `deps`.
 
 mod book;
 mod compare;
@@ -8,6 +8,7 @@ mod licences;
 mod llvm;
 mod programs;
 mod shell;
+mod soak;
 mod source;
 mod test;
 mod tidy;
@@ -34,6 +35,8 @@ enum Command {
     Programs(programs::Options),
     /// Measure against the other runtimes that are installed, and native code; write `docs/results`.
     Compare(compare::Options),
+    /// Attack every entrance for as long as you like; goes on where the last run ended.
+    Soak(soak::Options),
     /// Make the archives of a release and the list of their checksums.
     Dist(dist::Options),
     /// Check the links of all pages, and make the book of `docs/` in `target/book`.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&root, &options),
         Command::Programs(options) => programs::run(&root, &options),
         Command::Compare(options) => compare::run(&root, &options),
+        Command::Soak(options) => soak::run(&root, &options),
         Command::Dist(options) => dist::run(&root, &options),
         Command::Book(options) => book::run(&root, &options),
         Command::Tidy => tidy::run(&root).map(|report| println!("{report}")),

@@ -159,7 +159,7 @@ fn built_backends(root: &Path) -> Result<Vec<Backend>> {
 }
 
 /// The packages that have a feature for each backend.
-const SELECTABLE: &[&str] = &["wasmer-runtime", "wasmer-cli", "wasmer-spectests", "wasmer-benches"];
+const SELECTABLE: &[&str] = &["wasmer-runtime", "wasmer-cli", "wasmer-spectests", "wasmer-testing", "wasmer-benches"];
 
 /// The arguments of cargo by which the workspace is built with these backends.
 fn selection(backends: &[Backend]) -> Vec<String> {

@@ -2,27 +2,14 @@
 //!
 //! `WASMER_HOSTILE_MODULES` sets how many modules are damaged, `WASMER_HOSTILE_SEED` the first seed.
 
-mod common;
-#[path = "common/exercise.rs"]
-mod exercise;
-#[path = "common/generate.rs"]
-mod generate;
-
-use common::*;
-use exercise::*;
-use generate::*;
 use wasmer_runtime::*;
+use wasmer_testing::child::{is_child, supervise};
+use wasmer_testing::engines::{engines, engines_with};
+use wasmer_testing::exercise::*;
+use wasmer_testing::generate::*;
 
 const MUTATED_MODULES: u64 = 2000;
 const MUTATED_IMAGES: u64 = 500;
-
-/// A child does the work, so that a crash is a failure with the number of the module that did it.
-fn supervise(test: &str) {
-    let output = in_child(test);
-    let text = String::from_utf8_lossy(&output.stderr);
-    let last = text.lines().rev().take(30).collect::<Vec<_>>();
-    assert!(output.status.success(), "{}: {}", output.status, last.into_iter().rev().collect::<Vec<_>>().join("\n"));
-}
 
 #[test]
 fn mutated_modules_do_no_harm() {
@@ -114,7 +101,7 @@ fn mutated_images_do_no_harm() {
 
 #[test]
 fn images_of_other_keys_and_versions_are_refused() {
-    let image = engine().compile(&wasm(BASES[0]), [5; 32], None).unwrap();
+    let image = default_engine().unwrap().compile(&wat::parse_str(BASES[0]).unwrap(), [5; 32], None).unwrap();
     let file = |bytes: &[u8]| {
         let mut file = tempfile::tempfile().unwrap();
         std::io::Write::write_all(&mut file, bytes).unwrap();

@@ -3,16 +3,10 @@
 //! `WASMER_DIFFERENTIAL_MODULES` sets how many modules there are, `WASMER_DIFFERENTIAL_SEED` the first one; those that differ are saved in the
 //! folder `WASMER_DIFFERENTIAL_SAVE`.
 
-#[path = "common/behaviour.rs"]
-mod behaviour;
-mod common;
-#[path = "common/generate.rs"]
-mod generate;
-
-use behaviour::*;
-use common::*;
-use generate::*;
 use wasmer_runtime::*;
+use wasmer_testing::behaviour::*;
+use wasmer_testing::engines::engines;
+use wasmer_testing::generate::*;
 
 /// Modules of an everyday run, for each of the two comparisons.
 const MODULES: u64 = 600;

@@ -1,4 +1,4 @@
-//! Runs modules that may be anything, under a watchdog: shared by the tests with damaged modules and the fuzz targets.
+//! Runs modules that may be anything, under a watchdog: what attacks and tests with damaged modules do with them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -17,12 +17,13 @@ const STEP: Duration = Duration::from_secs(20);
 const HEADER_BYTES: usize = 320;
 
 /// Ends what runs too long, and the process if that does not help.
-pub(crate) struct Watchdog {
+pub struct Watchdog {
     orders: Sender<Option<InterruptHandle>>,
 }
 
 impl Watchdog {
-    pub(crate) fn new() -> Self {
+    /// Starts its thread.
+    pub fn new() -> Self {
         let (orders, receiver) = channel();
         thread::spawn(move || Self::watch(&receiver));
         Self { orders }
@@ -34,7 +35,7 @@ impl Watchdog {
     }
 
     /// Watches no guest: only the time counts.
-    pub(crate) fn rest(&self) {
+    pub fn rest(&self) {
         self.orders.send(None).expect("the thread runs as long as it can get orders");
     }
 
@@ -77,7 +78,7 @@ fn imports(store: &mut Store<()>, module: &Module) -> Option<Vec<Extern>> {
 }
 
 /// Instantiates a module and calls its exports. Returns how many calls ended, in whatever way.
-pub(crate) fn exercise(engine: &Engine, module: &Module, watchdog: &Watchdog) -> usize {
+pub fn exercise(engine: &Engine, module: &Module, watchdog: &Watchdog) -> usize {
     let mut store = Store::with_limits(engine, (), limits());
     watchdog.guard(store.interrupt_handle());
     let Some(imports) = imports(&mut store, module) else { return 0 };
@@ -102,7 +103,7 @@ pub(crate) fn exercise(engine: &Engine, module: &Module, watchdog: &Watchdog) ->
 }
 
 /// Compiles and runs; an internal error or a panic is a failure. Returns whether the module was accepted.
-pub(crate) fn survive(engine: &Engine, wasm: &[u8], watchdog: &Watchdog) -> Result<bool, String> {
+pub fn survive(engine: &Engine, wasm: &[u8], watchdog: &Watchdog) -> Result<bool, String> {
     watchdog.rest();
     let attempt = || match Module::new(engine, wasm) {
         Ok(module) => {
@@ -116,7 +117,7 @@ pub(crate) fn survive(engine: &Engine, wasm: &[u8], watchdog: &Watchdog) -> Resu
 }
 
 /// Where the code stands in the bytes of an image.
-pub(crate) fn code_range(image: &[u8]) -> std::ops::Range<usize> {
+pub fn code_range(image: &[u8]) -> std::ops::Range<usize> {
     let mapped = Image::from_bytes(image).unwrap();
     let code = mapped.code();
     let start = (0..image.len()).step_by(4096).find(|start| image[*start..].starts_with(code)).unwrap();
@@ -124,7 +125,7 @@ pub(crate) fn code_range(image: &[u8]) -> std::ops::Range<usize> {
 }
 
 /// What became of damage to an image.
-pub(crate) enum Damage {
+pub enum Damage {
     /// The image is refused when it is mapped.
     Refused,
     /// It is found when the whole image is checked.
@@ -134,7 +135,7 @@ pub(crate) enum Damage {
 }
 
 /// Maps and checks a damaged image of the length that `image` had. Panics if damage that matters is not found.
-pub(crate) fn damaged_image(engine: &Engine, image: &[u8], damaged: &[u8], watchdog: &Watchdog) -> Damage {
+pub fn damaged_image(engine: &Engine, image: &[u8], damaged: &[u8], watchdog: &Watchdog) -> Damage {
     watchdog.rest();
     let changed: Vec<_> = (0..image.len()).filter(|place| image[*place] != damaged[*place]).collect();
     match Image::from_bytes(damaged) {

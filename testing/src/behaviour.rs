@@ -1,6 +1,4 @@
-//! What a module does, in a form that can be compared: shared by the differential tests and the fuzz targets.
-
-#![allow(dead_code, reason = "each user takes its part")]
+//! What a module does, in a form that can be compared: which differential tests compare.
 
 use wasmer_runtime::*;
 
@@ -11,15 +9,19 @@ const CALLS: usize = 2;
 
 /// A value that can be compared: bits, or whether a reference is null.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// The bits of a number, in the low ones.
     Number(u128),
+    /// Of a reference only whether it is null.
     Reference(bool),
 }
 
 /// How a call or an instantiation ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
+    /// It returned these.
     Values(Vec<Value>),
+    /// It trapped.
     Trap(TrapCode),
     /// Out of stack: where that happens is nobody's promise, so the comparison ends there.
     Exhausted,
@@ -27,7 +29,7 @@ pub(crate) enum Outcome {
 
 /// What a module did.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Behaviour {
+pub struct Behaviour {
     start: Outcome,
     calls: Vec<(String, Outcome)>,
     globals: Vec<(String, Value)>,
@@ -45,7 +47,7 @@ impl Behaviour {
     }
 
     /// How many calls ended in a certain way.
-    pub(crate) fn count(&self, which: impl Fn(&Outcome) -> bool) -> usize {
+    pub fn count(&self, which: impl Fn(&Outcome) -> bool) -> usize {
         self.calls.iter().filter(|(_, outcome)| which(outcome)).count()
     }
 
@@ -169,7 +171,7 @@ fn wasmi_outcome(result: Result<Vec<Value>, wasmi::Error>) -> Outcome {
 }
 
 /// What a module does in the interpreter.
-pub(crate) fn theirs(wasm: &[u8], seed: u64) -> Behaviour {
+pub fn theirs(wasm: &[u8], seed: u64) -> Behaviour {
     let mut config = wasmi::Config::default();
     config
         .wasm_multi_memory(true)
@@ -261,10 +263,10 @@ fn traps_otherwise(expected: &Behaviour, found: &Behaviour) -> bool {
 }
 
 /// Something else that runs modules.
-pub(crate) type Reference = fn(&[u8], u64) -> Behaviour;
+pub type Reference = fn(&[u8], u64) -> Behaviour;
 
 /// Runs a module everywhere. Returns what the first way does (`reference`, if there is one) and how another one differs from it.
-pub(crate) fn compare_one(
+pub fn compare_one(
     ways: &[(String, Engine)],
     reference: Option<Reference>,
     wasm: &[u8],

@@ -1,0 +1,4 @@
+//! Damaged text.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wasmer_fuzz::attack("text", bytes));

@@ -1,0 +1,4 @@
+//! Hostile WASI calls.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wasmer_fuzz::attack("wasi", bytes));

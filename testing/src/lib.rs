@@ -1,0 +1,24 @@
+//! What tests, fuzz targets and long runs share: generators of modules, oracles that say what is right, and attacks on every entrance.
+//!
+//! * [`generate`] makes modules: random valid ones, those of the specification's suite, and damage to both.
+//! * [`behaviour`] says what a module does, in a form that backends and another engine can be compared by.
+//! * [`exercise`] runs what may be anything, under a watchdog.
+//! * [`targets`] are the attacks: each turns bytes into a verdict. A fuzzer, an everyday test and [`soak`] drive the same ones.
+//!
+//! ```
+//! use wasmer_testing::targets;
+//!
+//! let target = targets::find("text").expect("one of the targets");
+//! let input = (target.input)(7);
+//! assert_eq!(input, (target.input)(7), "a seed always makes the same input");
+//! assert!((target.judge)(&input).is_ok());
+//! ```
+
+pub mod behaviour;
+pub mod child;
+pub mod engines;
+pub mod exercise;
+pub mod generate;
+pub mod minimize;
+pub mod soak;
+pub mod targets;
