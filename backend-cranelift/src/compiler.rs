@@ -26,7 +26,7 @@ use crate::{emit, trampoline};
 pub(crate) const NAME: &str = "cranelift";
 
 /// Counts our own changes to the emitted code: part of every cache key.
-const REVISION: u32 = 5;
+const REVISION: u32 = 6;
 
 /// How much Cranelift's middle end does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

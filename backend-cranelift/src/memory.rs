@@ -265,8 +265,6 @@ pub(crate) fn atomic_rmw(
     widen(cg, width, old)
 }
 
-/// A narrow access compares the zero-extended old value with all of `expected`. Where high bits of `expected` are set,
-/// that fails whatever the memory holds: then the narrow comparison, if it succeeds, stores what is there already.
 pub(crate) fn atomic_cmpxchg(
     cg: &mut Codegen<'_>,
     access: &Access,
@@ -276,13 +274,7 @@ pub(crate) fn atomic_cmpxchg(
     replacement: Value,
 ) -> Value {
     let (address, flags) = atomic_place(cg, access, index);
-    let mut replacement = narrow(cg, width, replacement);
-    let narrow_expected = narrow(cg, width, expected);
-    if bytes_type(width.bytes) != int_type(width.value) {
-        let extended = widen(cg, width, narrow_expected);
-        let possible = cg.ins().icmp(IntCC::Equal, extended, expected);
-        replacement = cg.ins().select(possible, replacement, narrow_expected);
-    }
-    let old = cg.ins().atomic_cas(flags, address, narrow_expected, replacement);
+    let (expected, replacement) = (narrow(cg, width, expected), narrow(cg, width, replacement));
+    let old = cg.ins().atomic_cas(flags, address, expected, replacement);
     widen(cg, width, old)
 }

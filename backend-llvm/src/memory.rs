@@ -244,19 +244,10 @@ impl<'ctx> Codegen<'ctx, '_> {
         replacement: V<'ctx>,
     ) -> Result<V<'ctx>> {
         let address = self.address(access, index)?;
-        let low = self.narrow(width, expected)?;
-        let new = self.narrow(width, replacement)?;
-        // An expected value with high bits set matches nothing, but the access is made: exchange what is
-        // there for itself. Equal operands do that: either they match and change nothing, or they do not match.
-        let new = if width.bytes as u32 * 8 == width.value.bits() {
-            new
-        } else {
-            let whole = self.widen(width, low)?;
-            let possible = self.icmp(IntPredicate::EQ, whole, expected)?;
-            self.select_value(possible, new, low)?
-        };
+        let expected = self.narrow(width, expected)?;
+        let replacement = self.narrow(width, replacement)?;
         let order = AtomicOrdering::SequentiallyConsistent;
-        let pair = self.b.build_cmpxchg(address, low, new, order, order).built()?;
+        let pair = self.b.build_cmpxchg(address, expected, replacement, order, order).built()?;
         self.tag(instruction_of(pair.into())?, self.memory_class(access.memory.index))?;
         let old = self.b.build_extract_value(pair, 0, "").built()?;
         self.widen(width, old)

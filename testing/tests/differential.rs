@@ -3,9 +3,8 @@
 //! `WASMER_DIFFERENTIAL_MODULES` sets how many modules there are, `WASMER_DIFFERENTIAL_SEED` the first one; those that differ are saved in the
 //! folder `WASMER_DIFFERENTIAL_SAVE`.
 
-use wasmer_runtime::*;
 use wasmer_testing::behaviour::*;
-use wasmer_testing::engines::engines;
+use wasmer_testing::engines::ways;
 use wasmer_testing::generate::*;
 
 /// Modules of an everyday run, for each of the two comparisons.
@@ -15,25 +14,6 @@ fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
     let first = number("WASMER_DIFFERENTIAL_SEED", 0);
     first..first + number("WASMER_DIFFERENTIAL_MODULES", MODULES)
-}
-
-/// Every way that this build has to run a module.
-fn ways() -> Vec<(String, Engine)> {
-    let ways = engines().into_iter().map(|(backend, engine)| (backend.to_string(), engine));
-    #[cfg(feature = "cranelift")]
-    let ways = {
-        use wasmer_backend_cranelift::{Cranelift, OptLevel, Regalloc};
-        let plain = Cranelift::builder().opt_level(OptLevel::None).regalloc(Regalloc::SinglePass).build().unwrap();
-        ways.chain([("cranelift, unoptimised".to_owned(), Engine::new(EngineConfig::new(plain)).unwrap())])
-    };
-    #[cfg(feature = "singlepass")]
-    let ways = {
-        use wasmer_backend_singlepass::Singlepass;
-        let least = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
-        let plain = Singlepass::for_cpu(Cpu::With(least)).unwrap();
-        ways.chain([("singlepass, SSE4.1 only".to_owned(), Engine::new(EngineConfig::new(plain)).unwrap())])
-    };
-    ways.collect()
 }
 
 /// Runs modules everywhere. Returns how many calls returned values, and how many trapped.

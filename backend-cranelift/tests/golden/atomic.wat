@@ -1,4 +1,4 @@
-;; Atomics: alignment before bounds; a narrow exchange compares all of the expected value.
+;; Atomics: alignment before bounds; a narrow exchange compares as many bits as it accesses.
 (module
   (memory 1 1 shared)
   (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.atomic.rmw.add offset=4)
@@ -21,18 +21,14 @@
 ;; function 1:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
-;;    4 mov r10,[rdi+20h]
-;;    8 mov r11d,esi
-;;    b movzx eax,dl
-;;    e cmp eax,edx
-;;   10 mov rsi,rdx
-;;   13 cmove esi,ecx
-;;   16 mov rax,rdx
-;;   19 lock cmpxchg [r10+r11],sil
-;;   1f movzx eax,al
-;;   22 mov rsp,rbp
-;;   25 pop rbp
-;;   26 ret
+;;    4 mov r8,[rdi+20h]
+;;    8 mov r9d,esi
+;;    b mov rax,rdx
+;;    e lock cmpxchg [r8+r9],cl
+;;   14 movzx eax,al
+;;   17 mov rsp,rbp
+;;   1a pop rbp
+;;   1b ret
 ;; function 2:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp

@@ -155,8 +155,6 @@ impl Codegen {
         RAX
     }
 
-    /// A narrow access compares the zero-extended old value with all of `expected`. Where high bits of `expected` are set that fails whatever the
-    /// memory holds: then the narrow comparison, if it succeeds, stores what is there already.
     pub(crate) fn atomic_cmpxchg_now(
         &mut self,
         access: &Access,
@@ -177,19 +175,10 @@ impl Codegen {
             self.al.load_into(&mut self.a, expected, RAX);
             self.al.drop_entry(expected);
         }
-        let new = self.al.own(&mut self.a, &mut replacement);
-        let is_narrow = u32::from(width.bytes) * 8 < width.value.bits();
-        if is_narrow {
-            let low = self.al.alloc(&mut self.a, ty);
-            self.a.mov_int(Width::W64, low, RAX);
-            self.extend(width.bytes, low);
-            self.a.alu(Alu::Cmp, Width::W64, low, &Rm::Reg(RAX));
-            self.a.cmov(Cc::NE, Width::W64, new, &Rm::Reg(low));
-            self.al.release(low);
-        }
+        let new = self.al.in_reg(&mut self.a, &mut replacement);
         self.locked(sized(width.bytes, 1, 0xb0), new, &place);
+        self.al.drop_entry(replacement);
         self.extend(width.bytes, RAX);
-        self.al.release(new);
         self.release_place(place);
         self.push_reg(ty, RAX);
     }

@@ -1,4 +1,4 @@
-;; Atomics: alignment before bounds; a narrow exchange compares all of the expected value.
+;; Atomics: alignment before bounds; a narrow exchange compares as many bits as it accesses.
 (module
   (memory 1 1 shared)
   (func (param i32 i32) (result i32) local.get 0 local.get 1 i32.atomic.rmw.add offset=4)
@@ -26,15 +26,10 @@
 ;;    b mov [rbp-8],r14
 ;;    f mov r15,[r14+20h]
 ;;   13 mov eax,r8d
-;;   16 mov ecx,r9d
-;;   19 mov rdx,rax
-;;   1c movzx edx,dl
-;;   1f cmp rdx,rax
-;;   22 cmovne rcx,rdx
-;;   26 lock cmpxchg [r15+rbx],cl
-;;   2c movzx eax,al
-;;   2f leave
-;;   30 ret
+;;   16 lock cmpxchg [r15+rbx],r9b
+;;   1c movzx eax,al
+;;   1f leave
+;;   20 ret
 ;; function 2:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp

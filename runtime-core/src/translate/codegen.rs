@@ -249,7 +249,8 @@ pub trait FuncCodegen: Sized {
         index: Self::Value,
         value: Self::Value,
     ) -> Result<Self::Value>;
-    /// `atomic.rmw.cmpxchg`: the old value. `expected` is compared in full, so a narrow access with high bits set never matches.
+    /// `atomic.rmw.cmpxchg`: the old value. Only the bits of `expected` and `replacement` that the access has room for count: both are wrapped
+    /// to its width (threads proposal, `exec-atomic.rmwn.cmpxchg`).
     fn atomic_cmpxchg(
         &mut self,
         access: &Access,
