@@ -23,7 +23,7 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Starts its thread.
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let (orders, receiver) = channel();
         thread::spawn(move || Self::watch(&receiver));
         Self { orders }

@@ -18,7 +18,7 @@ fn mutated_modules_do_no_harm() {
     }
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
     let (first, modules) = (number("WASMER_HOSTILE_SEED", 0), number("WASMER_HOSTILE_MODULES", MUTATED_MODULES));
-    let (bases, watchdog) = (bases(), Watchdog::new());
+    let (bases, watchdog) = (bases(), Watchdog::start());
     for (backend, engine) in engines_with(|config| config.threads(1)) {
         let (mut accepted, mut failures) = (0, Vec::new());
         for seed in first..first + modules {
@@ -39,7 +39,7 @@ fn mutated_modules_do_no_harm() {
 
 #[test]
 fn undamaged_modules_run() {
-    let watchdog = Watchdog::new();
+    let watchdog = Watchdog::start();
     for (backend, engine) in engines() {
         let mut calls = 0;
         for (position, wasm) in bases().iter().enumerate() {
@@ -59,7 +59,7 @@ fn mutated_images_do_no_harm() {
     if !is_child() {
         return supervise("mutated_images_do_no_harm");
     }
-    let (bases, watchdog) = (bases(), Watchdog::new());
+    let (bases, watchdog) = (bases(), Watchdog::start());
     for (backend, engine) in engines() {
         let mut seed = 0;
         let (mut refused, mut found) = (0, 0);

@@ -20,7 +20,7 @@ pub(super) fn engines() -> &'static [(String, Engine)] {
 /// The one watchdog of the process.
 pub(super) fn watchdog() -> &'static Watchdog {
     static WATCHDOG: OnceLock<Watchdog> = OnceLock::new();
-    WATCHDOG.get_or_init(Watchdog::new)
+    WATCHDOG.get_or_init(Watchdog::start)
 }
 
 pub(super) fn input(seed: u64) -> Vec<u8> {
