@@ -131,6 +131,12 @@ pub(crate) struct RunArgs {
     /// Largest size of a memory, for instance 64MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_memory: Option<u64>,
+    /// How many files, folders and sockets the program may have open at a time (default: 1024, or half of what the system allows).
+    #[arg(long, value_name = "N")]
+    pub(crate) max_open_files: Option<usize>,
+    /// How much the program may write in all, for instance 1GiB: files, streams and sockets together.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) max_output: Option<u64>,
     /// Size of the program's stack, for instance 8MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) stack_size: Option<u64>,

@@ -190,6 +190,12 @@ fn wasi(args: &RunArgs) -> anyhow::Result<WasiCtx> {
             std::net::TcpListener::bind(address).with_context(|| format!("could not listen on `{address}`"))?;
         builder = builder.listener(listener);
     }
+    if let Some(count) = args.max_open_files {
+        builder = builder.open_files_max(count);
+    }
+    if let Some(bytes) = args.max_output {
+        builder = builder.output_bytes_max(bytes);
+    }
     Ok(builder.build()?)
 }
 

@@ -6,13 +6,15 @@ use std::net::TcpListener;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, fstat};
 
 use crate::clock::{HostClocks, SystemClocks};
 use crate::ctx::{Interrupt, WasiCtx};
+use crate::resolve;
 use crate::rights::Rights;
 use crate::stdio::{Stdin, Stdout};
 use crate::table::{Descriptor, Directory, FdTable, Object};
+use crate::types::{FdFlags, identity_of};
 
 /// Why a [`WasiCtx`] could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +58,17 @@ pub enum BuildError {
         /// What the host said.
         source: io::Error,
     },
+    /// A directory that describes processes, this one among them (procfs).
+    #[error("cannot grant `{}`: it tells of this process, and lets its memory be changed", path.display())]
+    ProcessDir {
+        /// Path on the host.
+        path: PathBuf,
+    },
     /// A standard stream is not usable.
     #[error("cannot use the standard streams")]
     Stdio(#[source] io::Error),
-    /// More than the descriptor table holds.
-    #[error("too many directories and sockets")]
+    /// More than [`WasiCtxBuilder::open_files_max`].
+    #[error("too many directories and sockets: more than the guest may have open")]
     TooMany,
 }
 
@@ -95,6 +103,9 @@ impl DirGrant {
     }
 }
 
+/// How many descriptors a guest may have unless said otherwise.
+const OPEN_FILES_MAX: usize = 1024;
+
 /// Collects what a guest gets. By default that is nothing: no arguments, no environment, null streams, no directory.
 #[derive(Default)]
 #[must_use]
@@ -108,6 +119,8 @@ pub struct WasiCtxBuilder {
     listeners: Vec<TcpListener>,
     clocks: Option<Box<dyn HostClocks>>,
     interrupt: Option<Box<dyn Fn() -> bool + Send>>,
+    open_files_max: Option<usize>,
+    output_bytes_max: Option<u64>,
 }
 
 impl WasiCtxBuilder {
@@ -201,11 +214,26 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// Sets how many descriptors the guest may have open at a time, among them the three standard streams and what it is granted; one more
+    /// fails with [`Errno::Mfile`](crate::Errno::Mfile). Unless set, 1,024, but at most half of what this process may have
+    /// (`RLIMIT_NOFILE`). Of several guests in a process, the limits together should leave it some.
+    pub fn open_files_max(mut self, count: usize) -> Self {
+        self.open_files_max = Some(count);
+        self
+    }
+
+    /// Sets how many bytes the guest may write in all: to files (also what it reserves there), standard streams and sockets. What goes
+    /// beyond fails with [`Errno::Nospc`](crate::Errno::Nospc). Unless set, any number.
+    pub fn output_bytes_max(mut self, bytes: u64) -> Self {
+        self.output_bytes_max = Some(bytes);
+        self
+    }
+
     /// Checks everything, opens the directories, and makes the context.
     pub fn build(self) -> Result<WasiCtx, BuildError> {
         let args = checked_args(self.args)?;
         let env = checked_env(self.env)?;
-        let mut table = FdTable::default();
+        let mut table = FdTable::new(self.open_files_max.unwrap_or_else(open_files_by_default));
         for stream in [
             self.stdin.into_descriptor(),
             self.stdout.into_descriptor(&io::stdout()),
@@ -226,10 +254,17 @@ impl WasiCtxBuilder {
             table,
             clocks: self.clocks.unwrap_or_else(|| Box::new(SystemClocks)),
             interrupt: Interrupt::default(),
+            output_bytes_left: self.output_bytes_max.unwrap_or(u64::MAX),
         };
         ctx.set_interrupt_check(self.interrupt);
         Ok(ctx)
     }
+}
+
+/// As many as programs commonly expect, but never so many that the host itself can open nothing any more.
+fn open_files_by_default() -> usize {
+    let of_process = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(of_process / 2).unwrap_or(usize::MAX).min(OPEN_FILES_MAX)
 }
 
 fn insert(table: &mut FdTable, descriptor: Descriptor) -> Result<(), BuildError> {
@@ -280,9 +315,15 @@ fn preopened_dir(grant: DirGrant) -> Result<Descriptor, BuildError> {
             rustix::io::Errno::ACCESS => rustix::fs::open(&grant.host, flags | OFlags::PATH, Mode::empty()),
             other => Err(other),
         })
-        .map_err(|error| BuildError::OpenDir { path: grant.host, source: error.into() })?;
+        .and_then(|file| Ok((fstat(&file)?, resolve::is_of_processes(&file)?, file)));
+    let (stat, of_processes, file) =
+        file.map_err(|error| BuildError::OpenDir { path: grant.host.clone(), source: error.into() })?;
+    if of_processes {
+        return Err(BuildError::ProcessDir { path: grant.host });
+    }
+    let identity = identity_of(&stat);
     Ok(Descriptor {
-        object: Object::Dir(Directory { file: file.into(), cursor: None }),
+        object: Object::Dir(Directory { file: file.into(), is_root: true, identity, cursor: None }),
         rights: Rights::DIRECTORY,
         inheriting: Rights::INHERITED,
         preopen: Some(grant.guest.into_vec()),
@@ -292,7 +333,7 @@ fn preopened_dir(grant: DirGrant) -> Result<Descriptor, BuildError> {
 
 fn preopened_listener(listener: TcpListener) -> Descriptor {
     Descriptor {
-        object: Object::Listener(listener.into()),
+        object: Object::Listener(listener.into(), FdFlags::default()),
         rights: Rights::LISTENING_SOCKET,
         inheriting: Rights::STREAM_SOCKET,
         preopen: None,

@@ -3,9 +3,9 @@
 use std::os::fd::BorrowedFd;
 
 use crate::clock::HostClocks;
+use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
-use crate::rights::Rights;
-use crate::table::{Descriptor, FdTable};
+use crate::table::FdTable;
 
 /// Everything that WASI functions act on. One per guest; made by [`WasiCtxBuilder`](crate::WasiCtxBuilder).
 ///
@@ -17,6 +17,8 @@ pub struct WasiCtx {
     pub(crate) table: FdTable,
     pub(crate) clocks: Box<dyn HostClocks>,
     pub(crate) interrupt: Interrupt,
+    /// How many bytes the guest may still write, to files, streams and sockets together.
+    pub(crate) output_bytes_left: u64,
 }
 
 /// Asks the host whether a blocked call should give up.
@@ -24,12 +26,19 @@ pub struct WasiCtx {
 pub(crate) struct Interrupt(Option<Box<dyn Fn() -> bool + Send>>);
 
 impl Interrupt {
+    /// Whether the host wants the guest to stop.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.0.as_ref().is_some_and(|requested| requested())
+    }
+
     /// Fails if the host wants the guest to stop.
     pub(crate) fn check(&self) -> WasiResult {
-        match &self.0 {
-            Some(requested) if requested() => Err(WasiError::Interrupted),
-            _ => Ok(()),
-        }
+        if self.is_requested() { Err(WasiError::Interrupted) } else { Ok(()) }
+    }
+
+    /// [`Interrupt::check`] between the parts of a transfer, where the error means to look again.
+    pub(crate) fn io_error(&self) -> std::io::Result<()> {
+        if self.is_requested() { Err(std::io::ErrorKind::Interrupted.into()) } else { Ok(()) }
     }
 
     /// Runs a system call that may block. When a signal interrupts it, it is repeated, unless the host wants to stop.
@@ -66,17 +75,9 @@ impl WasiCtx {
         self.interrupt = Interrupt(check);
     }
 
-    /// The descriptor `fd`, if it is open and has `rights`.
-    pub(crate) fn descriptor(&self, fd: u32, rights: Rights) -> WasiResult<&Descriptor> {
-        let descriptor = self.table.get(fd)?;
-        descriptor.require(rights)?;
-        Ok(descriptor)
-    }
-
-    /// The host's descriptor behind `fd`, if `fd` is open and has `rights`.
-    pub(crate) fn host_fd(&self, fd: u32, rights: Rights) -> WasiResult<BorrowedFd<'_>> {
-        let descriptor = self.descriptor(fd, rights)?;
-        Ok(descriptor.host_fd().ok_or(crate::Errno::Notsup)?)
+    /// The host's descriptor behind `fd`. What has none is a stream in this process, of which `in_process` is the answer.
+    pub(crate) fn host_fd(&self, fd: u32, in_process: Errno) -> WasiResult<BorrowedFd<'_>> {
+        Ok(self.table.get(fd)?.host_fd().ok_or(in_process)?)
     }
 }
 

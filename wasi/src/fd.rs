@@ -9,10 +9,10 @@ use crate::errno::Errno;
 use crate::error::WasiResult;
 use crate::host_io::{self, Position};
 use crate::memory::{GuestMemory, IoBuffers};
-use crate::poll::{Direction, ready_now};
-use crate::rights::Rights;
-use crate::table::{HostFile, Object};
-use crate::types::{FdFlags, Snapshot};
+use crate::poll::Direction;
+use crate::table::Object;
+use crate::transfer::transfer;
+use crate::types::Snapshot;
 
 /// What an offset counts from (witx `whence`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,24 +83,19 @@ impl WasiCtx {
 
     fn read(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: IoVecs, at: Position, count_out: u32) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
-        descriptor.require(rights_for(Rights::FD_READ, at))?;
+        descriptor.require_open_for(Direction::Read)?;
         // Before any byte is consumed, so that a bad pointer loses nothing.
         mem.check(count_out, 4)?;
         let buffers = mem.io_buffers(iovs.ptr, iovs.count)?;
+        let interrupt = &self.interrupt;
         let count = match &mut descriptor.object {
-            Object::Dir(_) => return Err(Errno::Isdir.into()),
-            Object::Listener(_) => return Err(Errno::Notconn.into()),
-            Object::Writer(_) => return Err(Errno::Badf.into()),
+            Object::Dir(_) | Object::Listener(..) | Object::Writer(_) => return Err(Errno::Badf.into()),
             _ if buffers.is_empty() => 0,
-            Object::File(file) => {
-                check_would_block(file, Direction::Read)?;
-                let fd = &file.fd;
-                self.interrupt.retry(|| host_io::read(fd.as_fd(), &buffers, at))?
-            }
-            Object::Stream(fd) => self.interrupt.retry(|| host_io::read(fd.as_fd(), &buffers, at))?,
+            Object::File(file) => transfer(interrupt, file, Direction::Read, &buffers, at)?,
+            Object::Stream(fd) => interrupt.retry(|| host_io::read(fd.as_fd(), &buffers, at))?,
             Object::Reader(source) => {
                 check_sequential(at)?;
-                self.interrupt.retry_io(|| buffers.fill(|out| source.read(out)))?
+                interrupt.retry_io(|| buffers.fill(|out| interrupt.io_error().and_then(|()| source.read(out))))?
             }
         };
         write_count(mem, count_out, count)
@@ -108,25 +103,21 @@ impl WasiCtx {
 
     fn write(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: IoVecs, at: Position, count_out: u32) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
-        descriptor.require(rights_for(Rights::FD_WRITE, at))?;
+        descriptor.require_open_for(Direction::Write)?;
         mem.check(count_out, 4)?;
-        let buffers = mem.io_buffers(iovs.ptr, iovs.count)?;
+        let buffers = within_budget(mem.io_buffers(iovs.ptr, iovs.count)?, self.output_bytes_left)?;
+        let interrupt = &self.interrupt;
         let count = match &mut descriptor.object {
-            Object::Dir(_) => return Err(Errno::Isdir.into()),
-            Object::Listener(_) => return Err(Errno::Notconn.into()),
-            Object::Reader(_) => return Err(Errno::Badf.into()),
+            Object::Dir(_) | Object::Listener(..) | Object::Reader(_) => return Err(Errno::Badf.into()),
             _ if buffers.is_empty() => 0,
-            Object::File(file) => {
-                check_would_block(file, Direction::Write)?;
-                let fd = &file.fd;
-                self.interrupt.retry(|| host_io::write(fd.as_fd(), &buffers, at))?
-            }
-            Object::Stream(fd) => self.interrupt.retry(|| write_stream(fd, &buffers, at))?,
+            Object::File(file) => transfer(interrupt, file, Direction::Write, &buffers, at)?,
+            Object::Stream(fd) => interrupt.retry(|| write_stream(fd, &buffers, at))?,
             Object::Writer(sink) => {
                 check_sequential(at)?;
-                self.interrupt.retry_io(|| buffers.drain(|bytes| sink.write(bytes)))?
+                interrupt.retry_io(|| buffers.drain(|bytes| interrupt.io_error().and_then(|()| sink.write(bytes))))?
             }
         };
+        self.output_bytes_left -= count as u64;
         write_count(mem, count_out, count)
     }
 
@@ -156,11 +147,6 @@ impl WasiCtx {
 
     fn seek(&mut self, mem: &GuestMemory<'_>, fd: u32, offset: i64, whence: Whence, out: u32) -> WasiResult {
         let descriptor = self.table.get(fd)?;
-        // The right to seek includes the one to tell; a move by nothing only tells.
-        let tells = offset == 0 && whence == Whence::Current;
-        if !(tells && descriptor.rights.contains(Rights::FD_TELL)) {
-            descriptor.require(Rights::FD_SEEK)?;
-        }
         mem.check(out, 8)?;
         let target = match whence {
             Whence::Start => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Inval)?),
@@ -169,8 +155,9 @@ impl WasiCtx {
         };
         let position = match &descriptor.object {
             Object::File(file) => rustix::fs::seek(&file.fd, target)?,
-            Object::Dir(_) => return Err(Errno::Isdir.into()),
-            Object::Stream(_) | Object::Listener(_) | Object::Reader(_) | Object::Writer(_) => {
+            // Directories are read from cookies.
+            Object::Dir(_) => return Err(Errno::Badf.into()),
+            Object::Stream(_) | Object::Listener(..) | Object::Reader(_) | Object::Writer(_) => {
                 return Err(Errno::Spipe.into());
             }
         };
@@ -186,50 +173,38 @@ impl WasiCtx {
         Ok(())
     }
 
-    /// Gives the descriptor `from` the number `to` and closes what had that number.
+    /// Gives the descriptor `from` the number `to` and closes what had that number, if anything had: programs put their output aside and
+    /// back like this.
     pub fn fd_renumber(&mut self, _mem: &GuestMemory<'_>, from: u32, to: u32) -> WasiResult {
         Ok(self.table.renumber(from, to)?)
     }
 
     /// Waits until content and attributes are on the device.
     pub fn fd_sync(&mut self, _mem: &GuestMemory<'_>, fd: u32) -> WasiResult {
-        let host = self.host_fd(fd, Rights::FD_SYNC)?;
+        let host = self.host_fd(fd, Errno::Inval)?;
         self.interrupt.retry(|| rustix::fs::fsync(host))
     }
 
     /// Waits until the content is on the device.
     pub fn fd_datasync(&mut self, _mem: &GuestMemory<'_>, fd: u32) -> WasiResult {
-        let host = self.host_fd(fd, Rights::FD_DATASYNC)?;
+        let host = self.host_fd(fd, Errno::Inval)?;
         self.interrupt.retry(|| rustix::fs::fdatasync(host))
     }
 }
 
-/// The right to use an offset comes with the right to seek (witx `rights`, `fd_read` and `fd_write`).
-fn rights_for(direction: Rights, at: Position) -> Rights {
-    match at {
-        Position::Current => direction,
-        Position::At(_) => direction.union(Rights::FD_SEEK),
+/// What of the buffers may still be written. At the limit a guest is told that nothing more fits, as on a full disk.
+pub(crate) fn within_budget(buffers: IoBuffers<'_>, bytes_left: u64) -> Result<IoBuffers<'_>, Errno> {
+    let bytes_left = usize::try_from(bytes_left).unwrap_or(usize::MAX);
+    if buffers.bytes() <= bytes_left {
+        return Ok(buffers);
     }
+    if bytes_left == 0 { Err(Errno::Nospc) } else { Ok(buffers.part(0, bytes_left)) }
 }
 
 fn check_sequential(at: Position) -> Result<(), Errno> {
     match at {
         Position::Current => Ok(()),
         Position::At(_) => Err(Errno::Spipe),
-    }
-}
-
-/// Emulates `O_NONBLOCK` on the host's standard streams, where setting it would affect other processes.
-fn check_would_block(file: &HostFile, direction: Direction) -> WasiResult {
-    match file.shared_flags {
-        Some(flags) if flags.contains(FdFlags::NONBLOCK) => {
-            if ready_now(&file.fd, direction)? {
-                Ok(())
-            } else {
-                Err(Errno::Again.into())
-            }
-        }
-        _ => Ok(()),
     }
 }
 

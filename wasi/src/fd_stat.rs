@@ -5,13 +5,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Advice, FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
+use wasmer_runtime_core::vm::file_size::limit_as_error;
+
 use crate::clock::timespec;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
 use crate::memory::GuestMemory;
 use crate::rights::Rights;
-use crate::table::{Descriptor, Object};
+use crate::table::{Descriptor, HostFile, Object};
 use crate::types::{FdFlags, FileStat, Snapshot, TimeFlags};
 
 /// Advice on access patterns by number (witx `advice`).
@@ -40,7 +42,6 @@ impl WasiCtx {
     /// synchronous writing can be named if they are set already, but not added.
     pub fn fd_fdstat_set_flags(&mut self, _mem: &GuestMemory<'_>, fd: u32, flags: u32) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
-        descriptor.require(Rights::FD_FDSTAT_SET_FLAGS)?;
         let flags = FdFlags::from_guest(flags)?;
         let added = flags.bits() & FIXED_FLAGS.bits() & !flags_of(descriptor)?.bits();
         if added != 0 {
@@ -48,14 +49,11 @@ impl WasiCtx {
         }
         match &mut descriptor.object {
             Object::File(file) => match &mut file.shared_flags {
-                Some(_) if flags.contains(FdFlags::APPEND) => Err(Errno::Notsup.into()),
-                Some(shared) => {
-                    *shared = flags;
-                    Ok(())
-                }
+                Some(shared) => set_shared_flags(shared, file.fd.as_fd(), flags),
                 None => set_host_flags(file.fd.as_fd(), flags),
             },
-            Object::Stream(fd) | Object::Listener(fd) => set_host_flags(fd.as_fd(), flags),
+            Object::Listener(fd, shared) => set_shared_flags(shared, fd.as_fd(), flags),
+            Object::Stream(fd) => set_host_flags(fd.as_fd(), flags),
             // Nothing to append to, and nothing that blocks.
             Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => {
                 if flags == FdFlags::default() || flags == FdFlags::NONBLOCK {
@@ -67,7 +65,8 @@ impl WasiCtx {
         }
     }
 
-    /// Gives up rights. New ones cannot be had.
+    /// Gives up rights. New ones cannot be had. Without the one to read or to write, a descriptor is no longer open for that; the others
+    /// are only told ([`fd_fdstat_get`](Self::fd_fdstat_get)).
     pub fn fd_fdstat_set_rights(
         &mut self,
         _mem: &GuestMemory<'_>,
@@ -96,7 +95,7 @@ impl WasiCtx {
     }
 
     fn file_stat(&self, mem: &GuestMemory<'_>, fd: u32, out: u32, snapshot: Snapshot) -> WasiResult {
-        let descriptor = self.descriptor(fd, Rights::FD_FILESTAT_GET)?;
+        let descriptor = self.table.get(fd)?;
         let stat = match descriptor.host_fd() {
             Some(host) => FileStat::from(&rustix::fs::fstat(host)?),
             None => FileStat::of_type(descriptor.file_type()),
@@ -107,10 +106,12 @@ impl WasiCtx {
     /// Sets the size of an open file; what is added reads as zeroes.
     pub fn fd_filestat_set_size(&mut self, _mem: &GuestMemory<'_>, fd: u32, size: u64) -> WasiResult {
         let descriptor = self.table.get(fd)?;
-        descriptor.require_change(Rights::FD_FILESTAT_SET_SIZE)?;
-        let host = descriptor.host_fd().ok_or(Errno::Inval)?;
+        let host = descriptor.file_to_change()?;
         check_file_range(size, 0)?;
-        self.interrupt.retry(|| rustix::fs::ftruncate(host, size))
+        if !descriptor.rights.contains(Rights::FD_WRITE) {
+            return Err(Errno::Inval.into());
+        }
+        self.interrupt.retry(|| limit_as_error(|| rustix::fs::ftruncate(host, size)))
     }
 
     /// Sets the timestamps of an open file.
@@ -122,16 +123,14 @@ impl WasiCtx {
         modified_ns: u64,
         flags: u32,
     ) -> WasiResult {
-        let descriptor = self.table.get(fd)?;
-        descriptor.require_change(Rights::FD_FILESTAT_SET_TIMES)?;
+        let host = self.table.get(fd)?.file_to_change()?;
         let times = timestamps(accessed_ns, modified_ns, flags)?;
-        let host = descriptor.host_fd().ok_or(Errno::Notsup)?;
         Ok(rustix::fs::futimens(host, &times)?)
     }
 
     /// Tells the host how a part of a file will be used.
     pub fn fd_advise(&mut self, _mem: &GuestMemory<'_>, fd: u32, offset: u64, len: u64, advice: u32) -> WasiResult {
-        let host = self.host_fd(fd, Rights::FD_ADVISE)?;
+        let host = self.host_fd(fd, Errno::Spipe)?;
         let advice = *ADVICE.get(advice as usize).ok_or(Errno::Inval)?;
         check_file_range(offset, len)?;
         // A length of 0 means up to the end.
@@ -141,10 +140,18 @@ impl WasiCtx {
     /// Makes sure that a part of a file has space on the device; the file grows if it has to.
     pub fn fd_allocate(&mut self, _mem: &GuestMemory<'_>, fd: u32, offset: u64, len: u64) -> WasiResult {
         let descriptor = self.table.get(fd)?;
-        descriptor.require_change(Rights::FD_ALLOCATE)?;
-        let host = descriptor.host_fd().ok_or(Errno::Notsup)?;
+        let host = descriptor.file_to_change()?;
+        if !descriptor.rights.contains(Rights::FD_WRITE) {
+            return Err(Errno::Badf.into());
+        }
         check_file_range(offset, len)?;
-        self.interrupt.retry(|| rustix::fs::fallocate(host, FallocateFlags::empty(), offset, len))
+        if len > self.output_bytes_left {
+            return Err(Errno::Nospc.into());
+        }
+        let flags = FallocateFlags::empty();
+        self.interrupt.retry(|| limit_as_error(|| rustix::fs::fallocate(host, flags, offset, len)))?;
+        self.output_bytes_left -= len;
+        Ok(())
     }
 
     /// Writes what kind of preopened resource a descriptor is: the tag 0, a directory, and the length of its name.
@@ -172,15 +179,31 @@ impl WasiCtx {
 
 /// The flags that the guest sees. Those of a directory are of no interest; the host sets some of its own.
 fn flags_of(descriptor: &Descriptor) -> WasiResult<FdFlags> {
-    let host = match &descriptor.object {
-        Object::File(file) => match file.shared_flags {
-            Some(flags) => return Ok(flags),
-            None => &file.fd,
-        },
-        Object::Stream(fd) | Object::Listener(fd) => fd,
-        Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => return Ok(FdFlags::default()),
-    };
-    Ok(FdFlags::from_host(rustix::fs::fcntl_getfl(host)?))
+    match &descriptor.object {
+        Object::File(HostFile { fd, shared_flags: Some(shared), .. }) | Object::Listener(fd, shared) => {
+            shared_flags(*shared, fd.as_fd())
+        }
+        Object::File(HostFile { fd, shared_flags: None, .. }) | Object::Stream(fd) => {
+            Ok(FdFlags::from_host(rustix::fs::fcntl_getfl(fd)?))
+        }
+        Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => Ok(FdFlags::default()),
+    }
+}
+
+/// The flags of what others share: those of the host, but whether it blocks is the guest's choice.
+fn shared_flags(shared: FdFlags, fd: BorrowedFd<'_>) -> WasiResult<FdFlags> {
+    let host = rustix::fs::fcntl_getfl(fd)? - OFlags::NONBLOCK;
+    Ok(FdFlags::from_host(host).union(shared))
+}
+
+/// Sets the flags of what others share, without changing those of the host: only whether it blocks can be chosen.
+fn set_shared_flags(shared: &mut FdFlags, fd: BorrowedFd<'_>, flags: FdFlags) -> WasiResult {
+    let appends = shared_flags(*shared, fd)?.contains(FdFlags::APPEND);
+    if flags.contains(FdFlags::APPEND) != appends {
+        return Err(Errno::Notsup.into());
+    }
+    *shared = if flags.contains(FdFlags::NONBLOCK) { FdFlags::NONBLOCK } else { FdFlags::default() };
+    Ok(())
 }
 
 fn set_host_flags(fd: BorrowedFd<'_>, flags: FdFlags) -> WasiResult {

@@ -19,6 +19,14 @@ pub(crate) enum Position {
 }
 
 impl Position {
+    /// Where a transfer goes on after so many bytes.
+    pub(crate) fn moved_by(self, bytes: usize) -> Position {
+        match self {
+            Position::Current => Position::Current,
+            Position::At(offset) => Position::At(offset.saturating_add(bytes as u64)),
+        }
+    }
+
     fn offset(at: u64) -> HostResult<libc::off_t> {
         libc::off_t::try_from(at).map_err(|_| HostErrno::INVAL)
     }

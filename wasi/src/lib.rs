@@ -49,6 +49,7 @@ mod rights;
 mod sock;
 mod stdio;
 mod table;
+mod transfer;
 mod types;
 
 pub use builder::{BuildError, DirGrant, WasiCtxBuilder};

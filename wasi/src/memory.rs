@@ -15,6 +15,13 @@ pub(crate) const IO_BUFFERS_MAX: usize = 1024;
 /// Buffers that need no heap allocation. Nearly all guests pass one or two.
 const INLINE_BUFFERS: usize = 8;
 
+/// How many entries of a list of buffers are looked at. More than [`IO_BUFFERS_MAX`], because some may be empty; bounded, because a guest
+/// can name half a billion.
+const IO_ENTRIES_MAX: u32 = 1 << 16;
+
+/// What a 32-bit pointer reaches.
+const ADDRESSABLE_BYTES: usize = 1 << 32;
+
 /// Size of one `iovec` or `ciovec` in guest memory: a 32-bit pointer and a 32-bit length.
 const IOVEC_BYTES: u32 = 8;
 
@@ -43,22 +50,23 @@ macro_rules! integers {
 }
 
 impl<'a> GuestMemory<'a> {
-    /// Wraps `len` bytes at `base`.
+    /// Wraps `len` bytes at `base`. Of a larger memory only the first 4 GiB, which 32-bit pointers reach, are seen: what lies inside has
+    /// an end that is at most 2³², so that no sum of a checked pointer and what is inside its range wraps.
     ///
     /// # Safety
     ///
     /// For the whole lifetime `'a` the bytes must stay mapped, readable and writable, and no Rust reference to any of
     /// them may be used. Other guest threads may access them.
     pub unsafe fn new(base: *mut u8, len: usize) -> GuestMemory<'a> {
-        GuestMemory { base, len, lifetime: PhantomData }
+        GuestMemory { base, len: len.min(ADDRESSABLE_BYTES), lifetime: PhantomData }
     }
 
     /// Wraps a byte slice; for tests and for interpreters that lend their memory as a slice.
     pub fn from_slice(bytes: &'a mut [u8]) -> GuestMemory<'a> {
-        GuestMemory { base: bytes.as_mut_ptr(), len: bytes.len(), lifetime: PhantomData }
+        GuestMemory { base: bytes.as_mut_ptr(), len: bytes.len().min(ADDRESSABLE_BYTES), lifetime: PhantomData }
     }
 
-    /// Size in bytes.
+    /// Size in bytes, of what can be reached.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -129,11 +137,12 @@ impl<'a> GuestMemory<'a> {
     /// Reads an array of `count` `iovec`s at `iovs`.
     ///
     /// The whole array must be inside the memory, and so must every buffer that is used. Empty buffers are skipped, so
-    /// that a transfer of zero bytes keeps its meaning (end of file), and at most [`IO_BUFFERS_MAX`] are returned.
+    /// that a transfer of zero bytes keeps its meaning (end of file), and at most [`IO_BUFFERS_MAX`] are returned. A list that begins with
+    /// more than [`IO_ENTRIES_MAX`] empty ones is invalid.
     pub(crate) fn io_buffers(&self, iovs: u32, count: u32) -> Result<IoBuffers<'_>, Errno> {
         self.check_array(iovs, count, IOVEC_BYTES)?;
         let mut buffers = IoBuffers::new();
-        for index in 0..count {
+        for index in 0..count.min(IO_ENTRIES_MAX) {
             // Cannot overflow: the array was checked to lie inside the 32-bit memory.
             let entry = iovs + index * IOVEC_BYTES;
             let len = self.read_u32(entry + 4)?;
@@ -145,6 +154,9 @@ impl<'a> GuestMemory<'a> {
             if buffers.len == IO_BUFFERS_MAX {
                 break;
             }
+        }
+        if buffers.is_empty() && count > IO_ENTRIES_MAX {
+            return Err(Errno::Inval);
         }
         Ok(buffers)
     }
@@ -184,6 +196,29 @@ impl IoBuffers<'_> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Size of all buffers together; they may overlap.
+    pub(crate) fn bytes(&self) -> usize {
+        self.raw().iter().map(|buffer| buffer.iov_len).sum()
+    }
+
+    /// The part from `start` on, of at most `bytes_max` bytes.
+    pub(crate) fn part(&self, start: usize, bytes_max: usize) -> Self {
+        let (mut skip, mut room) = (start, bytes_max);
+        let mut part = IoBuffers::new();
+        for buffer in self.raw() {
+            let skipped = skip.min(buffer.iov_len);
+            let len = (buffer.iov_len - skipped).min(room);
+            skip -= skipped;
+            room -= len;
+            if len > 0 {
+                // SAFETY: `skipped <= iov_len`, so the pointer stays inside the checked buffer.
+                let base = unsafe { buffer.iov_base.cast::<u8>().add(skipped) };
+                part.push(libc::iovec { iov_base: base.cast(), iov_len: len });
+            }
+        }
+        part
     }
 
     /// Fills the buffers in order from a host source, through a bounce buffer. `source` returns how much of its argument
@@ -301,11 +336,43 @@ mod tests {
             mem.write_u32(index * 8 + 4, index % 2).unwrap();
         }
         let buffers = mem.io_buffers(0, count).unwrap();
-        assert_eq!(buffers.raw().len(), 1000);
+        assert_eq!((buffers.raw().len(), buffers.bytes()), (1000, 1000));
         assert!(mem.io_buffers(65529, 1).is_err());
         assert!(mem.io_buffers(0, 0x2000_0000).is_err());
         mem.write_u32(4, 6000).unwrap();
         assert_eq!(mem.io_buffers(0, 1).err(), Some(Errno::Fault));
+    }
+
+    #[test]
+    fn parts_of_buffers() {
+        let mut bytes = vec![0; 64];
+        let mem = GuestMemory::from_slice(&mut bytes);
+        for (index, (ptr, len)) in [(10, 3), (20, 0), (30, 5), (40, 2)].into_iter().enumerate() {
+            mem.write_u32(index as u32 * 8, ptr).unwrap();
+            mem.write_u32(index as u32 * 8 + 4, len).unwrap();
+        }
+        let buffers = mem.io_buffers(0, 4).unwrap();
+        assert_eq!(buffers.bytes(), 10);
+        for start in 0..=11 {
+            for max in 0..=11 {
+                let addresses = |buffers: &IoBuffers<'_>| -> Vec<usize> {
+                    buffers.raw().iter().flat_map(|b| (0..b.iov_len).map(|at| b.iov_base as usize + at)).collect()
+                };
+                let all = addresses(&buffers);
+                let want: Vec<usize> = all.into_iter().skip(start).take(max).collect();
+                assert_eq!(addresses(&buffers.part(start, max)), want, "{start} {max}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_nothing_but_empty_buffers_is_bounded() {
+        let mut bytes = vec![0; (IO_ENTRIES_MAX as usize + 1) * 8];
+        let mem = GuestMemory::from_slice(&mut bytes);
+        assert!(mem.io_buffers(0, IO_ENTRIES_MAX).unwrap().is_empty());
+        assert_eq!(mem.io_buffers(0, IO_ENTRIES_MAX + 1).err(), Some(Errno::Inval));
+        mem.write_u32(4, 1).unwrap();
+        assert_eq!(mem.io_buffers(0, IO_ENTRIES_MAX + 1).unwrap().bytes(), 1);
     }
 
     #[test]

@@ -11,8 +11,6 @@ use crate::error::WasiResult;
 use crate::fd_stat::timestamps;
 use crate::memory::GuestMemory;
 use crate::resolve::{self, Leaf, read_path};
-use crate::rights::Rights;
-use crate::table::Descriptor;
 use crate::types::{FileStat, FileType, LookupFlags, Snapshot};
 
 /// Permissions of a new directory, before the process's mask.
@@ -25,7 +23,7 @@ impl WasiCtx {
     /// Creates a directory.
     pub fn path_create_directory(&mut self, mem: &GuestMemory<'_>, fd: u32, path: u32, path_len: u32) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_change(fd, Rights::PATH_CREATE_DIRECTORY)?;
+        let dir = self.dir_to_change(fd)?;
         let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
         let name = leaf.name_or(Errno::Exist)?;
         Ok(rustix::fs::mkdirat(leaf.dir(), name, NEW_DIRECTORY_MODE)?)
@@ -34,7 +32,7 @@ impl WasiCtx {
     /// Removes an empty directory.
     pub fn path_remove_directory(&mut self, mem: &GuestMemory<'_>, fd: u32, path: u32, path_len: u32) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_change(fd, Rights::PATH_REMOVE_DIRECTORY)?;
+        let dir = self.dir_to_change(fd)?;
         let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
         let name = leaf.name_or(Errno::Inval)?;
         Ok(rustix::fs::unlinkat(leaf.dir(), name, AtFlags::REMOVEDIR)?)
@@ -43,7 +41,7 @@ impl WasiCtx {
     /// Removes a name of something that is not a directory.
     pub fn path_unlink_file(&mut self, mem: &GuestMemory<'_>, fd: u32, path: u32, path_len: u32) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_change(fd, Rights::PATH_UNLINK_FILE)?;
+        let dir = self.dir_to_change(fd)?;
         let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
         let name = leaf.name_or(Errno::Isdir)?;
         if leaf.slash {
@@ -90,7 +88,7 @@ impl WasiCtx {
         snapshot: Snapshot,
     ) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_ask(fd, Rights::PATH_FILESTAT_GET)?;
+        let dir = self.dir_to_ask(fd)?;
         let follow = follows(lookup)?;
         mem.check(out, FileStat::size_bytes(snapshot))?;
         let stat = resolve::stat(&self.interrupt, dir, &path, follow)?;
@@ -111,13 +109,13 @@ impl WasiCtx {
         flags: u32,
     ) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_change(fd, Rights::PATH_FILESTAT_SET_TIMES)?;
+        let dir = self.dir_to_change(fd)?;
         let follow = follows(lookup)?;
         let times = timestamps(accessed_ns, modified_ns, flags)?;
         set_times(&self.interrupt, dir, &path, follow, &times)
     }
 
-    /// Writes the target of a symbolic link, cut off at the end of the buffer.
+    /// Writes the target of a symbolic link, cut off at the end of the buffer. An absolute one is not told, as none can be made.
     #[allow(clippy::too_many_arguments, reason = "the WASI signature has that many")]
     pub fn path_readlink(
         &mut self,
@@ -130,7 +128,7 @@ impl WasiCtx {
         bufused: u32,
     ) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_ask(fd, Rights::PATH_READLINK)?;
+        let dir = self.dir_to_ask(fd)?;
         mem.check(buf, buf_len)?;
         mem.check(bufused, 4)?;
         let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
@@ -142,6 +140,10 @@ impl WasiCtx {
         }
         let mut target = [std::mem::MaybeUninit::uninit(); LINK_BYTES_MAX];
         let (target, _) = rustix::fs::readlinkat_raw(leaf.dir(), name, &mut target)?;
+        // It leads out, so it cannot be followed, and where it leads says how the host's folders are named.
+        if target.starts_with(b"/") {
+            return Err(Errno::Notcapable.into());
+        }
         let len = target.len().min(buf_len as usize);
         mem.write_bytes(buf, &target[..len])?;
         Ok(mem.write_u32(bufused, len as u32)?)
@@ -160,7 +162,7 @@ impl WasiCtx {
     ) -> WasiResult {
         let target = read_path(mem, target, target_len)?;
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_change(fd, Rights::PATH_SYMLINK)?;
+        let dir = self.dir_to_change(fd)?;
         if target.starts_with(b"/") {
             return Err(Errno::Notcapable.into());
         }
@@ -185,8 +187,7 @@ impl WasiCtx {
     ) -> WasiResult {
         let old_path = read_path(mem, old_path, old_path_len)?;
         let new_path = read_path(mem, new_path, new_path_len)?;
-        let (old_dir, new_dir) =
-            self.dirs_to_change((old_fd, Rights::PATH_LINK_SOURCE), (new_fd, Rights::PATH_LINK_TARGET))?;
+        let (old_dir, new_dir) = (self.dir_to_change(old_fd)?, self.dir_to_change(new_fd)?);
         if follows(old_lookup)? {
             return Err(Errno::Inval.into());
         }
@@ -213,8 +214,7 @@ impl WasiCtx {
     ) -> WasiResult {
         let old_path = read_path(mem, old_path, old_path_len)?;
         let new_path = read_path(mem, new_path, new_path_len)?;
-        let (old_dir, new_dir) =
-            self.dirs_to_change((old_fd, Rights::PATH_RENAME_SOURCE), (new_fd, Rights::PATH_RENAME_TARGET))?;
+        let (old_dir, new_dir) = (self.dir_to_change(old_fd)?, self.dir_to_change(new_fd)?);
         let old = Leaf::resolve(&self.interrupt, old_dir, &old_path)?;
         let old_name = old.name_or(Errno::Busy)?;
         let new = Leaf::resolve(&self.interrupt, new_dir, &new_path)?;
@@ -226,39 +226,17 @@ impl WasiCtx {
         Ok(rustix::fs::renameat(old.dir(), old_name, new.dir(), new_name)?)
     }
 
-    fn dir_to_ask(&self, fd: u32, rights: Rights) -> WasiResult<&File> {
+    fn dir_to_ask(&self, fd: u32) -> WasiResult<&File> {
+        Ok(&self.table.get(fd)?.dir()?.file)
+    }
+
+    fn dir_to_change(&self, fd: u32) -> WasiResult<&File> {
         let descriptor = self.table.get(fd)?;
         let dir = descriptor.dir()?;
-        descriptor.require(rights)?;
-        Ok(&dir.file)
-    }
-
-    fn dir_to_change(&self, fd: u32, rights: Rights) -> WasiResult<&File> {
-        self.descriptor_to_change(fd, rights).and_then(|descriptor| Ok(&descriptor.dir()?.file))
-    }
-
-    fn descriptor_to_change(&self, fd: u32, rights: Rights) -> WasiResult<&Descriptor> {
-        let descriptor = self.table.get(fd)?;
-        descriptor.dir()?;
-        descriptor.require_change(rights)?;
-        Ok(descriptor)
-    }
-
-    /// The directories of an operation that takes a file from one to another.
-    ///
-    /// The new one must not pass on more than the old one does. Otherwise a guest could move a file that it may only
-    /// read to where it may write, and open it there.
-    fn dirs_to_change(
-        &self,
-        (old_fd, old_rights): (u32, Rights),
-        (new_fd, new_rights): (u32, Rights),
-    ) -> WasiResult<(&File, &File)> {
-        let old = self.descriptor_to_change(old_fd, old_rights)?;
-        let new = self.descriptor_to_change(new_fd, new_rights)?;
-        if !old.inheriting.contains(new.inheriting) {
-            return Err(Errno::Notcapable.into());
+        if descriptor.read_only {
+            return Err(Errno::Rofs.into());
         }
-        Ok((&old.dir()?.file, &new.dir()?.file))
+        Ok(&dir.file)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `path_open`: from a path to a descriptor, with no more rights than the directory passes on.
+//! `path_open`: from a path to a descriptor.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -6,14 +6,14 @@ use std::io::IsTerminal;
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::ctx::WasiCtx;
+use crate::ctx::{Interrupt, WasiCtx};
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
 use crate::memory::GuestMemory;
 use crate::resolve;
 use crate::rights::Rights;
 use crate::table::{Descriptor, Directory, HostFile, Object};
-use crate::types::{FdFlags, FileType, LookupFlags, OpenFlags, file_type_of};
+use crate::types::{FdFlags, FileType, LookupFlags, OpenFlags, file_type_of, identity_of};
 
 /// What the guest asks for.
 struct Request {
@@ -22,7 +22,6 @@ struct Request {
     open: OpenFlags,
     flags: FdFlags,
     rights: Rights,
-    inheriting: Rights,
 }
 
 impl WasiCtx {
@@ -37,7 +36,7 @@ impl WasiCtx {
         path_len: u32,
         oflags: u32,
         rights: u64,
-        inheriting: u64,
+        _inheriting: u64,
         fdflags: u32,
         fd_out: u32,
     ) -> WasiResult {
@@ -48,23 +47,20 @@ impl WasiCtx {
             open: OpenFlags::from_guest(oflags)?,
             flags: FdFlags::from_guest(fdflags)?,
             rights: Rights::from_bits(rights),
-            inheriting: Rights::from_bits(inheriting),
         };
         let parent = self.table.get(dirfd)?;
         let dir = parent.dir()?;
-        check_request(parent, &request)?;
+        check_request(&self.interrupt, parent, &request)?;
         // Before the file is created.
         self.table.check_room()?;
         let file = self.open_host(&dir.file, parent.read_only, &request)?;
-        let opened = describe(file, parent, &request)?;
+        let opened = describe(file, dir, parent.read_only, &request)?;
         let fd = self.table.insert(opened)?;
         Ok(mem.write_u32(fd_out, fd)?)
     }
 
     fn open_host(&self, dir: &File, read_only: bool, request: &Request) -> WasiResult<File> {
-        let write = request.rights.intersects(Rights::NEEDS_WRITE_ACCESS);
-        // A file has to be open for something, even if the guest wants no right at all.
-        let read = request.rights.contains(Rights::FD_READ) || !write;
+        let Access { read, write } = request.access();
         let mut flags = request.flags.to_host() | OFlags::NOCTTY;
         for (asked, host) in [
             (OpenFlags::CREAT, OFlags::CREATE),
@@ -95,54 +91,82 @@ impl WasiCtx {
     }
 }
 
-/// Checks the request against what the directory may do and passes on.
-fn check_request(parent: &Descriptor, request: &Request) -> WasiResult {
+/// What a file is opened for.
+struct Access {
+    read: bool,
+    write: bool,
+}
+
+impl Request {
+    /// Of the rights that are asked for only these two mean anything: guests ask for the others out of habit, also for what they only read.
+    fn access(&self) -> Access {
+        let write = self.rights.contains(Rights::FD_WRITE);
+        // A file has to be open for something, even if the guest wants no right at all.
+        Access { read: self.rights.contains(Rights::FD_READ) || !write, write }
+    }
+}
+
+/// Checks the request against itself, and against what may be done in the directory.
+fn check_request(interrupt: &Interrupt, parent: &Descriptor, request: &Request) -> WasiResult {
     let open = request.open;
-    let mut needed = Rights::PATH_OPEN;
-    if open.contains(OpenFlags::CREAT) {
-        needed = needed.union(Rights::PATH_CREATE_FILE);
-    }
-    // Truncating is writing, whatever rights the new descriptor is to have.
-    if open.contains(OpenFlags::TRUNC) {
-        needed = needed.union(Rights::PATH_FILESTAT_SET_SIZE);
-    }
-    parent.require(needed)?;
-    let changes = open.contains(OpenFlags::TRUNC) || request.rights.intersects(Rights::NEEDS_WRITE_ACCESS);
-    if parent.read_only && changes {
-        return Err(Errno::Rofs.into());
-    }
-    // Rights that no file or directory has (of sockets, say) are dropped silently: some guests ask for all bits.
-    let wanted = request.rights.intersection(Rights::INHERITED);
-    let passed_on = request.inheriting.intersection(Rights::INHERITED);
-    if !parent.inheriting.contains(wanted) || !parent.inheriting.contains(passed_on) {
-        return Err(Errno::Notcapable.into());
-    }
     let not_for_directories = OpenFlags::CREAT.union(OpenFlags::EXCL).union(OpenFlags::TRUNC);
     if open.contains(OpenFlags::DIRECTORY) && open.intersects(not_for_directories) {
         return Err(Errno::Inval.into());
     }
+    // Truncating is writing, whatever the file is opened for.
+    if parent.read_only && (open.contains(OpenFlags::TRUNC) || request.access().write) {
+        return Err(why_not_written(interrupt, parent, request));
+    }
     Ok(())
 }
 
+/// The error of opening for writing what is there for reading only: that it is so, unless the file could not be opened anyway.
+fn why_not_written(interrupt: &Interrupt, parent: &Descriptor, request: &Request) -> WasiError {
+    let found = parent.dir().map_err(WasiError::from).and_then(|dir| {
+        let file = resolve::open_path_only(interrupt, &dir.file, &request.path, request.follow)?;
+        Ok(file_type_of(&rustix::fs::fstat(&file)?))
+    });
+    match found {
+        Err(WasiError::Errno(Errno::Noent)) if request.open.contains(OpenFlags::CREAT) => Errno::Rofs.into(),
+        Err(error) => error,
+        Ok(_) if request.open.contains(OpenFlags::CREAT.union(OpenFlags::EXCL)) => Errno::Exist.into(),
+        Ok(FileType::Directory) => Errno::Isdir.into(),
+        Ok(_) if request.open.contains(OpenFlags::DIRECTORY) => Errno::Notdir.into(),
+        Ok(FileType::SymbolicLink) => Errno::Loop.into(),
+        Ok(_) => Errno::Rofs.into(),
+    }
+}
+
 /// Makes the descriptor, with the rights that make sense for what was opened.
-fn describe(file: File, parent: &Descriptor, request: &Request) -> WasiResult<Descriptor> {
-    let file_type = file_type_of(&rustix::fs::fstat(&file)?);
-    let sensible = match file_type {
-        FileType::Directory => Rights::DIRECTORY,
+fn describe(file: File, parent: &Directory, read_only: bool, request: &Request) -> WasiResult<Descriptor> {
+    let stat = rustix::fs::fstat(&file)?;
+    let file_type = file_type_of(&stat);
+    if file_type == FileType::Directory {
+        let identity = identity_of(&stat);
+        // The directory itself, opened again, has no more above it than before.
+        let is_root = parent.is_root && identity == parent.identity;
+        let dir = Directory { file: readable_dir(file)?, is_root, identity, cursor: None };
+        return Ok(Descriptor {
+            object: Object::Dir(dir),
+            rights: Rights::DIRECTORY,
+            inheriting: Rights::INHERITED,
+            preopen: None,
+            read_only,
+        });
+    }
+    let mut rights = match file_type {
         FileType::CharacterDevice if file.is_terminal() => Rights::TERMINAL,
         _ => Rights::REGULAR_FILE,
     };
-    let object = match file_type {
-        FileType::Directory => Object::Dir(Directory { file: readable_dir(file)?, cursor: None }),
-        _ => Object::File(HostFile { fd: file.into(), file_type, shared_flags: None }),
-    };
-    Ok(Descriptor {
-        object,
-        rights: request.rights.intersection(sensible),
-        inheriting: request.inheriting.intersection(parent.inheriting),
-        preopen: None,
-        read_only: parent.read_only,
-    })
+    let Access { read, write } = request.access();
+    if !read {
+        rights = rights.without(Rights::FD_READ);
+    }
+    if !write {
+        rights = rights.without(Rights::NEEDS_WRITE_ACCESS);
+    }
+    let object = Object::File(HostFile { fd: file.into(), file_type, shared_flags: None });
+    Ok(Descriptor { object, rights, inheriting: Rights::NONE, preopen: None, read_only })
 }
 
 /// The fallback for kernels without `openat2` may open a directory for looking up names only. It is to be listed, too.

@@ -35,14 +35,15 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
-    fn poll_flags(self) -> PollFlags {
+    pub(crate) fn poll_flags(self) -> PollFlags {
         match self {
             Direction::Read => PollFlags::IN,
             Direction::Write => PollFlags::OUT,
         }
     }
 
-    fn right(self) -> Rights {
+    /// The right that says that a descriptor is open for this.
+    pub(crate) fn right(self) -> Rights {
         match self {
             Direction::Read => Rights::FD_READ,
             Direction::Write => Rights::FD_WRITE,
@@ -186,13 +187,15 @@ impl WasiCtx {
             Ok(descriptor) => descriptor,
             Err(errno) => return Target::Failed(errno),
         };
-        // A socket that waits for connections is readable when there is one.
-        let right = match &descriptor.object {
-            Object::Listener(_) => Rights::SOCK_ACCEPT,
-            _ => direction.right(),
+        let open = match &descriptor.object {
+            // A socket that waits for connections is readable when there is one.
+            Object::Listener(..) => direction == Direction::Read,
+            // A regular file is always ready, whatever it is open for.
+            Object::File(file) if file.file_type == FileType::RegularFile => true,
+            _ => descriptor.rights.contains(direction.right()),
         };
-        if let Err(errno) = descriptor.require(Rights::POLL_FD_READWRITE.union(right)) {
-            return Target::Failed(errno);
+        if !open {
+            return Target::Failed(Errno::Badf);
         }
         match &descriptor.object {
             Object::Reader(_) | Object::Writer(_) => Target::Ready { bytes: 1 },
@@ -203,7 +206,7 @@ impl WasiCtx {
                     Direction::Write => 1,
                 },
             },
-            Object::File(_) | Object::Stream(_) | Object::Listener(_) => Target::Host { fd, direction },
+            Object::File(_) | Object::Stream(_) | Object::Listener(..) => Target::Host { fd, direction },
         }
     }
 

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use cap_primitives::fs::{FollowSymlinks, OpenOptions, OpenOptionsExt};
-use rustix::fs::{AtFlags, OFlags, Stat, statat};
+use rustix::fs::{AtFlags, OFlags, Stat, fstatfs, statat};
 
 use crate::ctx::Interrupt;
 use crate::errno::Errno;
@@ -98,7 +98,8 @@ impl<'a> Leaf<'a> {
         let parent = if parent.is_empty() {
             Parent::Start(start)
         } else {
-            Parent::Opened(interrupt.retry_io(|| cap_primitives::fs::open_dir(start, as_path(parent)))?)
+            let opened = interrupt.retry_io(|| cap_primitives::fs::open_dir(start, as_path(parent)))?;
+            Parent::Opened(not_of_processes(opened)?)
         };
         Ok(Leaf { parent, name, slash })
     }
@@ -153,7 +154,18 @@ pub(crate) fn open_path_only(interrupt: &Interrupt, start: &File, path: &[u8], f
 
 /// Opens a path inside `start`.
 pub(crate) fn open(interrupt: &Interrupt, start: &File, path: &[u8], options: &OpenOptions) -> WasiResult<File> {
-    interrupt.retry_io(|| cap_primitives::fs::open(start, as_path(path), options))
+    not_of_processes(interrupt.retry_io(|| cap_primitives::fs::open(start, as_path(path), options))?)
+}
+
+/// Passes on what lies on no file system of processes. There are the host process's environment and memory (`/proc/self/environ`,
+/// `/proc/self/mem`), which no folder is granted for, not even `/`.
+fn not_of_processes(file: File) -> WasiResult<File> {
+    if is_of_processes(&file)? { Err(Errno::Acces.into()) } else { Ok(file) }
+}
+
+/// Whether a file lies on procfs, wherever that is mounted.
+pub(crate) fn is_of_processes(file: impl AsFd) -> rustix::io::Result<bool> {
+    Ok(fstatfs(file)?.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
 
 /// Options for [`open`]. Creating, truncating and so on are among `flags`, because the methods of `OpenOptions` insist on

@@ -1,6 +1,9 @@
-//! Rights: what a descriptor may be used for (witx type `rights`).
+//! Rights: what a guest is told a descriptor may be used for (witx type `rights`).
+//!
+//! They were taken out of WASI again, and no C library sets them with care, so they are told and not enforced
+//! (`docs/adr/0017-rights-are-told-not-enforced.md`). Two mean something: whether a descriptor is open for reading, and whether for writing.
 
-/// A set of rights. Rights only ever shrink: a descriptor passes on at most what it has itself.
+/// A set of rights.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Rights(u64);
 
@@ -77,7 +80,8 @@ impl Rights {
         .union(Rights::FD_FILESTAT_GET)
         .union(Rights::POLL_FD_READWRITE);
 
-    /// What makes sense for a directory. `FD_SYNC` is among them because databases flush directories.
+    /// What makes sense for a directory. `FD_SYNC` is among them because databases flush directories; truncating by path is no function of
+    /// preview 1.
     pub const DIRECTORY: Rights = Rights::FD_DATASYNC
         .union(Rights::FD_FDSTAT_SET_FLAGS)
         .union(Rights::FD_SYNC)
@@ -92,7 +96,6 @@ impl Rights {
         .union(Rights::PATH_RENAME_SOURCE)
         .union(Rights::PATH_RENAME_TARGET)
         .union(Rights::PATH_FILESTAT_GET)
-        .union(Rights::PATH_FILESTAT_SET_SIZE)
         .union(Rights::PATH_FILESTAT_SET_TIMES)
         .union(Rights::FD_FILESTAT_GET)
         .union(Rights::FD_FILESTAT_SET_TIMES)

@@ -2,11 +2,14 @@
 
 use std::os::fd::AsFd;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{Shutdown, SocketFlags};
+use rustix::time::Timespec;
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
+use crate::fd::within_budget;
 use crate::host_io;
 use crate::memory::GuestMemory;
 use crate::rights::Rights;
@@ -24,13 +27,11 @@ impl WasiCtx {
     /// Accepts a connection and writes its descriptor. Of the flags, only "do not block" makes sense.
     pub fn sock_accept(&mut self, mem: &GuestMemory<'_>, fd: u32, flags: u32, fd_out: u32) -> WasiResult {
         let descriptor = self.table.get(fd)?;
-        let listener = match &descriptor.object {
-            Object::Listener(listener) => listener,
+        let (listener, listener_flags) = match &descriptor.object {
+            Object::Listener(listener, flags) => (listener, *flags),
             Object::Stream(_) => return Err(Errno::Inval.into()),
             _ => return Err(Errno::Notsock.into()),
         };
-        descriptor.require(Rights::SOCK_ACCEPT)?;
-        let inherited = descriptor.inheriting;
         let mut host_flags = SocketFlags::CLOEXEC;
         match FdFlags::from_guest(flags)? {
             FdFlags::NONBLOCK => host_flags |= SocketFlags::NONBLOCK,
@@ -40,10 +41,23 @@ impl WasiCtx {
         mem.check(fd_out, 4)?;
         // Before a connection is taken from the queue.
         self.table.check_room()?;
-        let accepted = self.interrupt.retry(|| rustix::net::accept_with(listener, host_flags))?;
+        let accepted = self.interrupt.retry(|| {
+            loop {
+                // Others share the socket, so its own flags are neither changed nor trusted.
+                let timeout = listener_flags.contains(FdFlags::NONBLOCK).then(Timespec::default);
+                if poll(&mut [PollFd::new(listener, PollFlags::IN)], timeout.as_ref())? == 0 {
+                    return Err(rustix::io::Errno::AGAIN);
+                }
+                match rustix::net::accept_with(listener, host_flags) {
+                    // Another process was quicker.
+                    Err(rustix::io::Errno::AGAIN) if timeout.is_none() => {}
+                    result => return result,
+                }
+            }
+        })?;
         let fd = self.table.insert(Descriptor {
             object: Object::Stream(accepted),
-            rights: Rights::STREAM_SOCKET.intersection(inherited),
+            rights: Rights::STREAM_SOCKET,
             inheriting: Rights::NONE,
             preopen: None,
             read_only: false,
@@ -63,7 +77,7 @@ impl WasiCtx {
         ro_datalen: u32,
         ro_flags: u32,
     ) -> WasiResult {
-        let socket = connected(self.table.get(fd)?, Rights::FD_READ)?;
+        let socket = connected(self.table.get(fd)?)?;
         if ri_flags & !(RECV_PEEK | RECV_WAITALL) != 0 {
             return Err(Errno::Inval.into());
         }
@@ -93,20 +107,21 @@ impl WasiCtx {
         si_flags: u32,
         so_datalen: u32,
     ) -> WasiResult {
-        let socket = connected(self.table.get(fd)?, Rights::FD_WRITE)?;
+        let socket = connected(self.table.get(fd)?)?;
         if si_flags != 0 {
             return Err(Errno::Inval.into());
         }
         mem.check(so_datalen, 4)?;
-        let buffers = mem.io_buffers(si_data, si_data_len)?;
+        let buffers = within_budget(mem.io_buffers(si_data, si_data_len)?, self.output_bytes_left)?;
         let sent = self.interrupt.retry(|| host_io::send(socket.as_fd(), &buffers))?;
+        self.output_bytes_left -= sent as u64;
         let sent = u32::try_from(sent).map_err(|_| Errno::Overflow)?;
         Ok(mem.write_u32(so_datalen, sent)?)
     }
 
     /// Ends one or both directions of a connection.
     pub fn sock_shutdown(&mut self, _mem: &GuestMemory<'_>, fd: u32, how: u32) -> WasiResult {
-        let socket = connected(self.table.get(fd)?, Rights::SOCK_SHUTDOWN)?;
+        let socket = connected(self.table.get(fd)?)?;
         let how = match how {
             1 => Shutdown::Read,
             2 => Shutdown::Write,
@@ -117,14 +132,11 @@ impl WasiCtx {
     }
 }
 
-/// The host's socket behind a connection. What is no socket is reported as that, whatever rights it has.
-fn connected(descriptor: &Descriptor, rights: Rights) -> WasiResult<&std::os::fd::OwnedFd> {
+/// The host's socket behind a connection.
+fn connected(descriptor: &Descriptor) -> WasiResult<&std::os::fd::OwnedFd> {
     match &descriptor.object {
-        Object::Stream(socket) => {
-            descriptor.require(rights)?;
-            Ok(socket)
-        }
-        Object::Listener(_) => Err(Errno::Notconn.into()),
+        Object::Stream(socket) => Ok(socket),
+        Object::Listener(..) => Err(Errno::Notconn.into()),
         Object::File(_) | Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => Err(Errno::Notsock.into()),
     }
 }

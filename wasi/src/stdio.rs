@@ -16,7 +16,7 @@ pub enum Stdin {
     /// At its end from the start.
     #[default]
     Null,
-    /// The standard input of this process.
+    /// The standard input of this process; at its end if that is closed.
     Inherit,
     /// A descriptor of the host: a file, a pipe, a terminal.
     Fd(OwnedFd),
@@ -30,7 +30,7 @@ pub enum Stdout {
     /// Takes everything and keeps nothing.
     #[default]
     Null,
-    /// The stream of the same name of this process.
+    /// The stream of the same name of this process; takes everything if that is closed.
     Inherit,
     /// A descriptor of the host: a file, a pipe, a terminal.
     Fd(OwnedFd),
@@ -47,7 +47,10 @@ impl Stdin {
     pub(crate) fn into_descriptor(self) -> io::Result<Descriptor> {
         match self {
             Stdin::Null => Ok(reader(Box::new(io::empty()))),
-            Stdin::Inherit => host_stream(io::stdin().as_fd().try_clone_to_owned()?, Rights::FD_READ),
+            Stdin::Inherit => match inherited(&io::stdin())? {
+                Some(fd) => host_stream(fd, Rights::FD_READ),
+                None => Stdin::Null.into_descriptor(),
+            },
             Stdin::Fd(fd) => host_stream(fd, Rights::FD_READ),
             Stdin::Reader(source) => Ok(reader(source)),
         }
@@ -60,14 +63,26 @@ impl Stdout {
         Stdout::Writer(Box::new(buffer.clone()))
     }
 
-    /// `inherited` is the stream that [`Stdout::Inherit`] means here.
-    pub(crate) fn into_descriptor(self, inherited: &dyn AsFd) -> io::Result<Descriptor> {
+    /// `stream` is the one that [`Stdout::Inherit`] means here.
+    pub(crate) fn into_descriptor(self, stream: &dyn AsFd) -> io::Result<Descriptor> {
         match self {
             Stdout::Null => Ok(writer(Box::new(io::sink()))),
-            Stdout::Inherit => host_stream(inherited.as_fd().try_clone_to_owned()?, Rights::FD_WRITE),
+            Stdout::Inherit => match inherited(stream)? {
+                Some(fd) => host_stream(fd, Rights::FD_WRITE),
+                None => Stdout::Null.into_descriptor(stream),
+            },
             Stdout::Fd(fd) => host_stream(fd, Rights::FD_WRITE),
             Stdout::Writer(sink) => Ok(writer(sink)),
         }
+    }
+}
+
+/// A standard stream of this process, unless it is closed. Numbered 3 or higher, so that it never takes the place of one.
+fn inherited(stream: &dyn AsFd) -> io::Result<Option<OwnedFd>> {
+    match rustix::io::fcntl_dupfd_cloexec(stream, 3) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(rustix::io::Errno::BADF) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

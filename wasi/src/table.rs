@@ -6,18 +6,20 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::errno::Errno;
 use crate::fd_readdir::DirCursor;
+use crate::poll::Direction;
 use crate::rights::Rights;
 use crate::types::{FdFlags, FileType};
 
 /// One open descriptor of the guest.
 pub(crate) struct Descriptor {
     pub(crate) object: Object,
+    /// What the guest is told. Only two of them mean anything here: whether the descriptor is open for reading and for writing.
     pub(crate) rights: Rights,
+    /// What the guest is told about what it can open through this.
     pub(crate) inheriting: Rights,
     /// Name under which the guest finds this directory at start.
     pub(crate) preopen: Option<Vec<u8>>,
-    /// Opened in a read-only directory. Rights say what kind of operation the guest asked for; this says that the
-    /// answer to any change is [`Errno::Rofs`], as on a file system mounted read-only.
+    /// Opened in a read-only directory: the answer to any change is [`Errno::Rofs`], as on a file system mounted read-only.
     pub(crate) read_only: bool,
 }
 
@@ -29,8 +31,9 @@ pub(crate) enum Object {
     Dir(Directory),
     /// A connected socket.
     Stream(OwnedFd),
-    /// A socket that waits for connections.
-    Listener(OwnedFd),
+    /// A socket that waits for connections. Other processes may wait at it, too, so its flags are emulated as those of
+    /// [`HostFile::shared_flags`].
+    Listener(OwnedFd, FdFlags),
     /// A source of bytes in this process; always ready.
     Reader(Box<dyn Read + Send>),
     /// A sink of bytes in this process; always ready.
@@ -49,6 +52,10 @@ pub(crate) struct HostFile {
 /// A directory of the host. `File`, because that is what cap-primitives resolves paths from.
 pub(crate) struct Directory {
     pub(crate) file: File,
+    /// Whether it is one that was granted: for the guest, nothing is above it.
+    pub(crate) is_root: bool,
+    /// Device and inode.
+    pub(crate) identity: (u64, u64),
     pub(crate) cursor: Option<Box<DirCursor>>,
 }
 
@@ -58,7 +65,7 @@ impl Descriptor {
         match &self.object {
             Object::File(file) => Some(file.fd.as_fd()),
             Object::Dir(dir) => Some(dir.file.as_fd()),
-            Object::Stream(fd) | Object::Listener(fd) => Some(fd.as_fd()),
+            Object::Stream(fd) | Object::Listener(fd, _) => Some(fd.as_fd()),
             Object::Reader(_) | Object::Writer(_) => None,
         }
     }
@@ -67,22 +74,34 @@ impl Descriptor {
         match &self.object {
             Object::File(file) => file.file_type,
             Object::Dir(_) => FileType::Directory,
-            Object::Stream(_) | Object::Listener(_) => FileType::SocketStream,
+            Object::Stream(_) | Object::Listener(..) => FileType::SocketStream,
             Object::Reader(_) | Object::Writer(_) => FileType::Unknown,
         }
     }
 
-    /// Fails with [`Errno::Notcapable`] unless the descriptor has all of `rights`.
-    pub(crate) fn require(&self, rights: Rights) -> Result<(), Errno> {
-        if self.rights.contains(rights) { Ok(()) } else { Err(Errno::Notcapable) }
+    /// Fails unless bytes can be transferred in this direction, with what POSIX says of `read` and `write`.
+    pub(crate) fn require_open_for(&self, direction: Direction) -> Result<(), Errno> {
+        match (&self.object, direction) {
+            (Object::Dir(_), Direction::Read) => Err(Errno::Isdir),
+            (Object::Listener(..), _) => Err(Errno::Notconn),
+            _ if self.rights.contains(direction.right()) => Ok(()),
+            _ => Err(Errno::Badf),
+        }
     }
 
-    /// Like [`Descriptor::require`], for an operation that changes something in the file system.
-    pub(crate) fn require_change(&self, rights: Rights) -> Result<(), Errno> {
+    /// The host's file, for an operation that changes it otherwise than by writing. What stands behind a standard stream is not the
+    /// guest's: only what it writes goes there.
+    pub(crate) fn file_to_change(&self) -> Result<BorrowedFd<'_>, Errno> {
         if self.read_only {
             return Err(Errno::Rofs);
         }
-        self.require(rights)
+        match &self.object {
+            Object::File(file) if file.shared_flags.is_none() => Ok(file.fd.as_fd()),
+            Object::Dir(dir) => Ok(dir.file.as_fd()),
+            Object::File(_) | Object::Stream(_) | Object::Listener(..) | Object::Reader(_) | Object::Writer(_) => {
+                Err(Errno::Badf)
+            }
+        }
     }
 
     /// The directory behind this descriptor, for looking up a path.
@@ -94,18 +113,21 @@ impl Descriptor {
     }
 }
 
-/// The most descriptors a guest can have. The host's own limit is usually lower.
-const DESCRIPTORS_MAX: usize = 1 << 16;
-
 /// The guest's descriptors by number.
-#[derive(Default)]
 pub(crate) struct FdTable {
     slots: Vec<Option<Descriptor>>,
     /// No free slot is below this.
     first_free_hint: usize,
+    /// How many slots there may be.
+    descriptors_max: usize,
 }
 
 impl FdTable {
+    /// An empty table for at most so many descriptors.
+    pub(crate) fn new(descriptors_max: usize) -> FdTable {
+        FdTable { slots: Vec::new(), first_free_hint: 0, descriptors_max }
+    }
+
     pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
         self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::Badf)
     }
@@ -116,7 +138,7 @@ impl FdTable {
 
     /// Fails with [`Errno::Mfile`] when no further descriptor fits; to be asked before anything is created.
     pub(crate) fn check_room(&self) -> Result<(), Errno> {
-        if self.lowest_free() < DESCRIPTORS_MAX { Ok(()) } else { Err(Errno::Mfile) }
+        if self.lowest_free() < self.descriptors_max { Ok(()) } else { Err(Errno::Mfile) }
     }
 
     fn lowest_free(&self) -> usize {
@@ -144,13 +166,20 @@ impl FdTable {
         Ok(descriptor)
     }
 
-    /// Moves `from` over `to` and closes what was there. Both must be open; the same number twice changes nothing.
+    /// Moves `from` to `to` and closes what was there, if anything was: as `dup2` followed by a `close`. The same number twice changes
+    /// nothing.
     pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
         self.get(from)?;
-        self.get(to)?;
+        let place = to as usize;
+        if place >= self.descriptors_max {
+            return Err(Errno::Badf);
+        }
         if from != to {
             let moved = self.remove(from)?;
-            self.slots[to as usize] = Some(moved);
+            if place >= self.slots.len() {
+                self.slots.resize_with(place + 1, || None);
+            }
+            self.slots[place] = Some(moved);
         }
         Ok(())
     }
@@ -159,6 +188,8 @@ impl FdTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MAX: usize = 100;
 
     fn null() -> Descriptor {
         Descriptor {
@@ -172,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_lowest_number_is_used_again() {
-        let mut table = FdTable::default();
+        let mut table = FdTable::new(MAX);
         for want in 0..4 {
             assert_eq!(table.insert(null()), Ok(want));
         }
@@ -186,8 +217,8 @@ mod tests {
 
     #[test]
     fn the_table_is_bounded() {
-        let mut table = FdTable::default();
-        for _ in 0..DESCRIPTORS_MAX {
+        let mut table = FdTable::new(MAX);
+        for _ in 0..MAX {
             table.insert(null()).unwrap();
         }
         assert_eq!(table.insert(null()), Err(Errno::Mfile));
@@ -196,17 +227,29 @@ mod tests {
     }
 
     #[test]
-    fn renumber_needs_two_open_descriptors() {
-        let mut table = FdTable::default();
+    fn descriptors_are_moved_to_any_number() {
+        let mut table = FdTable::new(MAX);
         let a = table.insert(null()).unwrap();
         let b = table.insert(null()).unwrap();
         assert_eq!(table.renumber(a, a), Ok(()));
         assert!(table.get(a).is_ok());
-        assert_eq!(table.renumber(a, 77), Err(Errno::Badf));
+        for beyond in [MAX as u32, u32::MAX] {
+            assert_eq!(table.renumber(a, beyond), Err(Errno::Badf));
+        }
         assert!(table.get(a).is_ok());
         assert_eq!(table.renumber(a, b), Ok(()));
         assert_eq!(table.get(a).err(), Some(Errno::Badf));
         assert_eq!(table.renumber(a, a), Err(Errno::Badf));
-        assert_eq!(table.insert(null()), Ok(a));
+        // To numbers that nothing has, and back.
+        for to in [a, 7, MAX as u32 - 1, b] {
+            let from = (0..MAX as u32).find(|fd| table.get(*fd).is_ok()).unwrap();
+            assert_eq!(table.renumber(from, to), Ok(()), "{to}");
+            assert!(table.get(to).is_ok());
+        }
+        let free: Vec<_> = (0..MAX as u32).filter(|fd| *fd != b).collect();
+        for want in free {
+            assert_eq!(table.insert(null()), Ok(want), "the lowest number");
+        }
+        assert_eq!(table.insert(null()), Err(Errno::Mfile));
     }
 }

@@ -69,6 +69,11 @@ pub(crate) fn file_type_of(stat: &Stat) -> FileType {
     rustix::fs::FileType::from_raw_mode(stat.st_mode).into()
 }
 
+/// Device and inode of the file that a `stat` call described.
+pub(crate) fn identity_of(stat: &Stat) -> (u64, u64) {
+    (stat.st_dev, stat.st_ino)
+}
+
 /// A set of 16-bit or 32-bit flags: known bits, and failure for others where the definition leaves no room.
 macro_rules! flags {
     ($(#[$doc:meta])* $name:ident: $repr:ty { $($flag:ident = $bits:literal;)* }) => {

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{BUFFER, DIR, Guest, OUT};
+use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 use wasmer_wasi::{ClockId, Errno, Halt, HostClocks, Rights, Snapshot, Stdin, Stdout, WasiCtxBuilder};
 
@@ -134,8 +135,8 @@ fn what_cannot_be_waited_for_is_an_event() {
         (clock(1, 2), Errno::Inval),
         (clock(2, 0), Errno::Notsup),
         (Sub::Read(77), Errno::Badf),
-        (Sub::Read(DIR), Errno::Notcapable),
-        (Sub::Write(0), Errno::Notcapable),
+        (Sub::Read(DIR), Errno::Badf),
+        (Sub::Write(0), Errno::Badf),
     ] {
         let events = poll(&mut guest, &[after(60_000), sub]);
         assert_eq!(events.len(), 1);
@@ -192,6 +193,95 @@ fn not_blocking_is_emulated_on_shared_streams() {
     assert_eq!(guest.read(0, 10).unwrap(), b"x");
 }
 
+/// Makes a stream non-blocking for everyone, as another process may.
+fn made_nonblocking(fd: &OwnedFd) {
+    let flags = rustix::fs::fcntl_getfl(fd).unwrap();
+    rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK).unwrap();
+}
+
+/// A guest that did not ask for it waits, and writes everything.
+#[test]
+fn streams_that_others_made_nonblocking_block() {
+    let (in_read, in_write) = pipe();
+    let (out_read, out_write) = pipe();
+    let watched = [in_read.try_clone().unwrap(), out_write.try_clone().unwrap()];
+    watched.iter().for_each(made_nonblocking);
+    const BYTES: usize = 640_000;
+    let worker = thread::spawn(move || {
+        let mut guest = Guest::new(WasiCtxBuilder::new().stdin(Stdin::Fd(in_read)).stdout(Stdout::Fd(out_write)));
+        for fd in [0, 1] {
+            guest.call("fd_fdstat_get", &[fd, OUT.into()]).unwrap();
+            assert_eq!(guest.mem().read_u16(OUT + 2), Ok(0), "not what it asked for");
+        }
+        assert_eq!(guest.write(1, &[7; BYTES]), Ok(BYTES as u32));
+        guest.read(0, 100)
+    });
+    let mut received = 0;
+    let mut out = std::fs::File::from(out_read);
+    let mut piece = [0; 4096];
+    while received < BYTES {
+        received += std::io::Read::read(&mut out, &mut piece).unwrap();
+        thread::sleep(Duration::from_micros(100));
+    }
+    thread::sleep(Duration::from_millis(30));
+    std::fs::File::from(in_write).write_all(b"late").unwrap();
+    assert_eq!(worker.join().unwrap().unwrap(), b"late");
+    for fd in &watched {
+        assert!(rustix::fs::fcntl_getfl(fd).unwrap().contains(OFlags::NONBLOCK), "changed");
+    }
+}
+
+/// A guest that asked for it never waits, whatever it writes, and the stream stays as it was.
+#[test]
+fn not_blocking_is_emulated_for_large_writes() {
+    let (read, write) = pipe();
+    let host = write.try_clone().unwrap();
+    let mut guest = Guest::new(WasiCtxBuilder::new().stdout(Stdout::Fd(write)));
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[1, 4]), Ok(()));
+    let mut written = 0;
+    let last = loop {
+        match guest.write(1, &[7; 300_000]) {
+            Ok(count) => written += count,
+            Err(errno) => break errno,
+        }
+    };
+    assert_eq!((last, written), (Errno::Again, 65536), "as much as a pipe holds");
+    assert!(!rustix::fs::fcntl_getfl(&host).unwrap().contains(OFlags::NONBLOCK));
+    drop(read);
+}
+
+#[test]
+fn a_wait_at_a_nonblocking_stream_is_interrupted() {
+    let result = interrupted_at(true, |guest| {
+        let [iovs, count] = guest.iovecs(&[(BUFFER, 10)]);
+        guest.call_raw("fd_read", &[0, iovs, count, OUT.into()])
+    });
+    assert_eq!(result, Err(Halt::Interrupted));
+}
+
+/// The socket may be shared with other processes that serve it.
+#[test]
+fn a_listening_socket_keeps_its_flags() {
+    for nonblocking in [false, true] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(nonblocking).unwrap();
+        let host = OwnedFd::from(listener.try_clone().unwrap());
+        let before = rustix::fs::fcntl_getfl(&host).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut guest = Guest::new(WasiCtxBuilder::new().listener(listener));
+        assert_eq!(guest.call("fd_fdstat_set_flags", &[3, 4]), Ok(()));
+        assert_eq!(guest.call("sock_accept", &[3, 0, OUT.into()]), Err(Errno::Again));
+        assert_eq!(guest.call("fd_fdstat_set_flags", &[3, 0]), Ok(()));
+        assert_eq!(rustix::fs::fcntl_getfl(&host).unwrap(), before);
+        let client = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(30));
+            std::net::TcpStream::connect(address).unwrap()
+        });
+        assert_eq!(guest.call("sock_accept", &[3, 0, OUT.into()]), Ok(()), "waits");
+        drop(client.join().unwrap());
+    }
+}
+
 #[test]
 fn clocks_can_be_replaced() {
     struct Stopped;
@@ -230,8 +320,16 @@ fn install_handler() {
 
 /// Runs `block` on a guest in another thread, signals that thread, and after a while asks it to stop.
 fn interrupted(block: fn(&mut Guest) -> Result<u32, Halt>) -> Result<u32, Halt> {
+    interrupted_at(false, block)
+}
+
+/// The same at a standard input that somebody made non-blocking, or not.
+fn interrupted_at(nonblocking: bool, block: fn(&mut Guest) -> Result<u32, Halt>) -> Result<u32, Halt> {
     install_handler();
     let (read, _write) = pipe();
+    if nonblocking {
+        made_nonblocking(&read);
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     let mut guest = Guest::new(

@@ -154,8 +154,7 @@ fn read_only_directories_refuse_every_change() {
     for (fd, file) in [(DIR, "sub/file"), (sub, "file")] {
         for (oflags, rights) in [
             (0, WRITE),
-            (0, Rights::FD_ALLOCATE),
-            (0, Rights::FD_FILESTAT_SET_SIZE),
+            (0, WRITE.union(READ)),
             (OFLAGS_TRUNC, READ),
             (OFLAGS_TRUNC, Rights::NONE),
             (OFLAGS_CREAT | OFLAGS_TRUNC, READ),
@@ -176,6 +175,17 @@ fn read_only_directories_refuse_every_change() {
             assert_eq!(into, Err(Errno::Rofs), "{name}");
         }
     }
+    // What could not be opened anyway fails for that reason, as on a file system mounted read-only.
+    for (path, oflags, error) in [
+        ("none", 0, Errno::Noent),
+        ("none", OFLAGS_CREAT, Errno::Rofs),
+        ("sub", 0, Errno::Isdir),
+        ("../x", 0, Errno::Notcapable),
+        ("sub/file", OFLAGS_CREAT | OFLAGS_EXCL, Errno::Exist),
+        ("sub/file", OFLAGS_DIRECTORY, Errno::Notdir),
+    ] {
+        assert_eq!(guest.open(path, oflags, WRITE), Err(error), "{path} {oflags}");
+    }
     assert_eq!(guest.symlink("file", "link"), Err(Errno::Rofs));
     assert_eq!(guest.set_path_times(0, "sub/file", 1), Err(Errno::Rofs));
     let rights = READ.union(Rights::FD_FILESTAT_SET_TIMES);
@@ -189,67 +199,73 @@ fn read_only_directories_refuse_every_change() {
     assert_eq!(fs::read(host.path().join("sub/file")).unwrap(), b"data");
 }
 
+/// Rights were taken out of WASI, and libraries ask for too few or too many: only what a file is opened for counts.
 #[test]
-fn truncating_needs_its_right() {
+fn rights_are_no_limits() {
     let (mut guest, host) = guest_beside_secrets();
-    let weak = Rights::DIRECTORY.without(Rights::PATH_FILESTAT_SET_SIZE);
-    let set = |guest: &mut Guest, rights: Rights, inheriting: Rights| {
-        let args = [DIR.into(), rights.bits(), inheriting.bits()];
-        guest.call("fd_fdstat_set_rights", &args)
-    };
-    assert_eq!(set(&mut guest, weak, Rights::INHERITED), Ok(()));
-    for rights in [Rights::NONE, READ, READ.union(WRITE)] {
-        let result = guest.open("file", OFLAGS_TRUNC, rights);
-        assert_eq!(result, Err(Errno::Notcapable), "{rights:?}");
+    for rights in [Rights::NONE, Rights::FD_READDIR, Rights::DIRECTORY] {
+        let sub = guest.open_with(DIR, "sub", FOLLOW, OFLAGS_DIRECTORY, (rights, Rights::NONE), 0).unwrap();
+        let fd = guest.open_with(sub, "new", 0, OFLAGS_CREAT, (READ.union(WRITE), Rights::NONE), 0).unwrap();
+        assert_eq!(guest.write(fd, b"text"), Ok(4), "{rights:?}");
+        for name in ["path_link", "path_rename"] {
+            assert_eq!(guest.two_paths(name, (sub, "new"), (DIR, name)), Ok(()), "{name}");
+        }
+        assert_eq!(guest.path_call("path_create_directory", sub, "made"), Ok(()));
+        assert_eq!(guest.path_call("path_remove_directory", sub, "made"), Ok(()));
+        for name in ["path_link", "path_rename"] {
+            assert_eq!(guest.path_call("path_unlink_file", DIR, name), Ok(()), "{name}");
+        }
     }
+    // What changes a file but is not writing does not open it for writing: Go asks for that of everything it reads.
+    let asked = READ.union(Rights::FD_FILESTAT_SET_SIZE).union(Rights::FD_ALLOCATE);
+    let fd = guest.open("file", 0, asked).unwrap();
+    assert_eq!(guest.write(fd, b"x"), Err(Errno::Badf));
     assert_eq!(fs::read(host.path().join("inside/file")).unwrap(), b"data");
-    // Rights do not come back.
-    let again = set(&mut guest, Rights::DIRECTORY, Rights::INHERITED);
-    assert_eq!(again, Err(Errno::Notcapable));
+}
+
+/// A guest can still close a descriptor for one direction, and cannot open it again.
+#[test]
+fn rights_are_given_up_for_good() {
+    let (mut guest, _host) = guest_beside_secrets();
+    let fd = guest.open("file", 0, READ.union(WRITE)).unwrap();
+    let set = |guest: &mut Guest, rights: Rights| guest.call("fd_fdstat_set_rights", &[fd.into(), rights.bits(), 0]);
+    assert_eq!(set(&mut guest, WRITE), Ok(()));
+    assert_eq!(guest.read(fd, 4), Err(Errno::Badf));
+    assert_eq!(guest.write(fd, b"DATA"), Ok(4));
+    assert_eq!(set(&mut guest, READ), Err(Errno::Notcapable));
+    assert_eq!(set(&mut guest, Rights::NONE), Ok(()));
+    assert_eq!(guest.write(fd, b"x"), Err(Errno::Badf));
+    assert_eq!(guest.call("fd_filestat_set_size", &[fd.into(), 0]), Err(Errno::Inval));
 }
 
 #[test]
-fn rights_are_passed_on_and_not_made() {
-    let (mut guest, _host) = guest_beside_secrets();
-    let sub = guest.open_dir("sub", READ).unwrap();
-    let rights = (READ, Rights::NONE);
-    let fd = guest.open_with(sub, "new", 0, OFLAGS_CREAT, rights, 0).unwrap();
-    assert_eq!(guest.write(fd, b"x"), Err(Errno::Notcapable));
-    for rights in [(WRITE, Rights::NONE), (READ, WRITE)] {
-        let result = guest.open_with(sub, "new", 0, 0, rights, 0);
-        assert_eq!(result, Err(Errno::Notcapable), "{rights:?}");
+fn processes_are_out_of_reach() {
+    let host_proc = std::path::Path::new("/proc/self/environ");
+    assert!(host_proc.exists(), "this test needs /proc");
+    let error = WasiCtxBuilder::new().dir("/proc", "/proc").build().map(drop).unwrap_err();
+    assert!(error.to_string().contains("`/proc`"), "{error}");
+    let mut guest = Guest::new(WasiCtxBuilder::new().dir("/", "/"));
+    for path in ["proc/self/environ", "proc/self/mem", "proc/version", "proc/self", "proc/.", "proc"] {
+        for rights in [READ, WRITE] {
+            let opened = guest.open_with(DIR, path, FOLLOW, 0, (rights, Rights::NONE), 0).unwrap_err();
+            assert!(matches!(opened, Errno::Acces | Errno::Isdir), "{path}: {opened:?}");
+        }
+        assert_eq!(guest.open_with(DIR, path, FOLLOW, 0, (READ, Rights::NONE), 0), Err(Errno::Acces), "{path}");
     }
-    // A file that may only be read must not get a name where it may be written.
-    for name in ["path_link", "path_rename"] {
-        let up = guest.two_paths(name, (sub, "new"), (DIR, "writable"));
-        assert_eq!(up, Err(Errno::Notcapable), "{name}");
-        let down = guest.two_paths(name, (DIR, "file"), (sub, name));
-        assert_eq!(down, Ok(()), "{name}");
-        let back = guest.two_paths("path_rename", (sub, name), (sub, "x"));
-        assert_eq!(back, Ok(()), "{name}");
-        fs::write(_host.path().join("inside/file"), "data").unwrap();
+    for path in ["proc/self/environ", "proc/self/fd/0", "proc/self/cwd/"] {
+        assert!(matches!(guest.stat_size(DIR, FOLLOW, path), Err(Errno::Acces | Errno::Loop)), "{path}");
+        assert!(matches!(guest.readlink(path), Err(Errno::Acces | Errno::Loop)), "{path}");
     }
+    assert_eq!(guest.readlink("proc/self/exe"), Err(Errno::Acces));
+    assert_eq!(guest.readlink("proc/self"), Err(Errno::Acces));
 }
 
 #[test]
-fn every_path_function_asks_for_its_right() {
+fn absolute_targets_are_not_told() {
     let (mut guest, _host) = guest_beside_secrets();
-    let args = [DIR.into(), 0, Rights::INHERITED.bits()];
-    guest.call("fd_fdstat_set_rights", &args).unwrap();
-    for name in ["path_create_directory", "path_remove_directory", "path_unlink_file"] {
-        assert_eq!(guest.path_call(name, DIR, "file"), Err(Errno::Notcapable), "{name}");
-    }
-    assert_eq!(guest.open("file", 0, READ), Err(Errno::Notcapable));
-    assert_eq!(guest.stat_size(DIR, 0, "file"), Err(Errno::Notcapable));
-    assert_eq!(guest.readlink("link-ok"), Err(Errno::Notcapable));
-    assert_eq!(guest.symlink("file", "x"), Err(Errno::Notcapable));
-    assert_eq!(guest.set_path_times(0, "file", 1), Err(Errno::Notcapable));
-    for name in ["path_link", "path_rename"] {
-        let result = guest.two_paths(name, (DIR, "file"), (DIR, "x"));
-        assert_eq!(result, Err(Errno::Notcapable), "{name}");
-    }
-    let listed = guest.call("fd_readdir", &[DIR.into(), 0, 64, 0, 64]);
-    assert_eq!(listed, Err(Errno::Notcapable));
+    assert_eq!(guest.readlink("link-abs"), Err(Errno::Notcapable));
+    assert_eq!(guest.readlink("link-root"), Err(Errno::Notcapable));
+    assert_eq!(guest.readlink("link-round").unwrap(), b"sub/../../secret");
 }
 
 #[test]

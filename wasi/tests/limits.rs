@@ -88,6 +88,66 @@ fn output_buffers_can_be_limited() {
     assert_eq!(out.contents(), b"12345678ab");
 }
 
+#[test]
+fn open_files_can_be_limited() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut guest = Guest::new(WasiCtxBuilder::new().dir(dir.path(), "/").open_files_max(6));
+    for fd in 4..6 {
+        assert_eq!(guest.open("f", OFLAGS_CREAT, Rights::REGULAR_FILE), Ok(fd));
+    }
+    assert_eq!(guest.open("new", OFLAGS_CREAT, Rights::REGULAR_FILE), Err(Errno::Mfile));
+    assert!(!dir.path().join("new").exists(), "not even created");
+    guest.call("fd_close", &[4]).unwrap();
+    assert_eq!(guest.open("new", OFLAGS_CREAT, Rights::REGULAR_FILE), Ok(4));
+    let too_many = WasiCtxBuilder::new().dir(dir.path(), "/").open_files_max(3).build();
+    assert!(too_many.is_err());
+}
+
+/// By default, a guest leaves the process some descriptors.
+#[test]
+fn open_files_are_limited_by_default() {
+    let (mut guest, _dir) = Guest::with_dir();
+    let last = loop {
+        match guest.open("f", OFLAGS_CREAT, Rights::REGULAR_FILE) {
+            Ok(_) => {}
+            Err(errno) => break errno,
+        }
+    };
+    assert_eq!(last, Errno::Mfile);
+    std::fs::File::open("/dev/null").expect("the host can still open files");
+}
+
+#[test]
+fn all_output_together_can_be_limited() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut guest = Guest::new(WasiCtxBuilder::new().dir(dir.path(), "/").output_bytes_max(20));
+    let fd = guest.open("f", OFLAGS_CREAT, Rights::REGULAR_FILE).unwrap();
+    assert_eq!(guest.write(1, b"12345"), Ok(5));
+    assert_eq!(guest.write(fd, b"12345"), Ok(5));
+    assert_eq!(guest.call("fd_allocate", &[fd.into(), 0, 11]), Err(Errno::Nospc));
+    assert_eq!(guest.call("fd_allocate", &[fd.into(), 0, 2]), Ok(()));
+    assert_eq!(guest.write(fd, b"123456789"), Ok(8));
+    for fd in [1, 2, fd] {
+        assert_eq!(guest.write(fd, b"x"), Err(Errno::Nospc));
+        assert_eq!(guest.write(fd, b""), Ok(0));
+    }
+    assert_eq!(std::fs::read(dir.path().join("f")).unwrap(), b"1234512345678");
+}
+
+/// Half a billion buffers in a small memory: all of them empty.
+#[test]
+fn lists_of_empty_buffers_take_no_time() {
+    let (mut guest, _dir) = Guest::with_dir();
+    let start = std::time::Instant::now();
+    for count in [1 << 16, 1 << 17] {
+        let mut entries = vec![0; count * 8];
+        std::mem::swap(&mut guest.memory, &mut entries);
+        let result = guest.call("fd_write", &[1, 0, count as u64, 0]);
+        assert_eq!(result, if count > 1 << 16 { Err(Errno::Inval) } else { Ok(()) });
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+}
+
 /// Every function with extreme arguments: any error code will do, but not a panic.
 #[test]
 fn extreme_arguments_do_not_panic() {

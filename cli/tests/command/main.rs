@@ -11,3 +11,4 @@ mod processors;
 mod profile;
 mod programs;
 mod run;
+mod streams;
