@@ -255,6 +255,16 @@ pub enum CompileError {
         /// Where, in the module's bytes.
         offset: u64,
     },
+    /// The module needs features that are switched off.
+    #[error("{} off: {message} (at offset {offset:#x})", named(.features))]
+    Disabled {
+        /// Their names, as in [`FEATURES`](crate::translate::features::FEATURES).
+        features: Vec<&'static str>,
+        /// What the validator says without them.
+        message: String,
+        /// Where, in the module's bytes.
+        offset: u64,
+    },
     /// The module is valid and needs something that this build or backend refuses.
     #[error("{what} is not supported by {by} (at offset {offset:#x})")]
     Unsupported {
@@ -279,6 +289,13 @@ pub enum CompileError {
     /// The process that compiles failed: it crashed, was killed, took too long, or made something else than an artifact.
     #[error("the compile worker {0}")]
     Worker(String),
+}
+
+fn named(features: &[&str]) -> String {
+    match features {
+        [feature] => format!("the feature `{feature}` is"),
+        features => format!("the features `{}` are", features.join("`, `")),
+    }
 }
 
 impl From<wasmparser::BinaryReaderError> for CompileError {

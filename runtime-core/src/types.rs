@@ -404,6 +404,19 @@ pub enum ExternType {
     Tag(FuncType),
 }
 
+impl ExternType {
+    /// What it is, in a word: `a function`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Func(_) => "a function",
+            Self::Table(_) => "a table",
+            Self::Memory(_) => "a memory",
+            Self::Global(_) => "a global",
+            Self::Tag(_) => "a tag",
+        }
+    }
+}
+
 /// The process-wide number of a function type: equal types have equal ids, so that a `call_indirect` compares one
 /// 32-bit number. The upper bits of the id in a function reference carry the ABI (see `vm::vmcontext::VMFuncRef`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,6 +10,8 @@ use wasmer_cache::{ArtifactKey, Cache, ContentHash, FileIdentity, Found, NotReme
 use wasmer_runtime_core::api::{Engine, Error, Module, Result};
 use wasmer_runtime_core::image::{Image, ImageError};
 
+use crate::input::read_file;
+
 /// How a module was come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -138,7 +140,7 @@ impl<'a> CachedLoader<'a> {
         let unreadable = |error: io::Error| Error::Resource(format!("could not read `{}`: {error}", path.display()));
         let file = File::open(path).map_err(unreadable)?;
         let Some(cache) = self.cache else {
-            let bytes = timed(&mut self.report.read, || read(&file)).map_err(unreadable)?;
+            let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;
             return self.compile(&decode(bytes)?);
         };
         let identity = FileIdentity::of(&file).map_err(unreadable)?;
@@ -151,7 +153,7 @@ impl<'a> CachedLoader<'a> {
             }
         }
         let read_from = SystemTime::now();
-        let bytes = timed(&mut self.report.read, || read(&file)).map_err(unreadable)?;
+        let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;
         let content = timed(&mut self.report.hash, || ContentHash::of(&bytes));
         if recalled != Ok(content) {
             let why = recalled.err().unwrap_or(Unrecognised::Changed);
@@ -270,12 +272,6 @@ impl<'a> CachedLoader<'a> {
         let module = timed(&mut self.report.compile, || Module::with_progress(engine, wasm, progress))?;
         Ok(self.found(module, Outcome::Uncached))
     }
-}
-
-fn read(mut file: &File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut file, &mut bytes)?;
-    Ok(bytes)
 }
 
 fn timed<R>(total: &mut Duration, run: impl FnOnce() -> R) -> R {

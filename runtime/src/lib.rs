@@ -36,6 +36,7 @@
 pub mod backend;
 #[cfg(feature = "cache")]
 pub mod cached;
+pub mod input;
 #[cfg(feature = "wast")]
 pub mod wast;
 
@@ -50,6 +51,7 @@ pub use wasmer_runtime_core::image::ImageBytes;
 pub use wasmer_runtime_core::image::{Image, ImageError};
 pub use wasmer_runtime_core::module::ModuleInfo;
 pub use wasmer_runtime_core::profile::Profile;
+pub use wasmer_runtime_core::translate::features::FEATURES;
 pub use wasmer_runtime_core::translate::module::WasmFeatures;
 pub use wasmer_runtime_core::translate::module::default_features;
 pub use wasmer_runtime_core::trap::TrapCode;

@@ -54,6 +54,8 @@ impl FromStr for Line {
 pub enum Failure {
     /// The module breaks a rule of the specification.
     Invalid { message: String, offset: u64 },
+    /// Features of the module are switched off.
+    Disabled { features: Vec<String>, message: String, offset: u64 },
     /// The compiler refuses the module.
     Unsupported { what: String, by: String, offset: u64 },
     /// A limit of the implementation was exceeded.
@@ -68,6 +70,9 @@ impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         match error {
             CompileError::Invalid { message, offset } => Self::Invalid { message, offset },
+            CompileError::Disabled { features, message, offset } => {
+                Self::Disabled { features: features.into_iter().map(str::to_owned).collect(), message, offset }
+            }
             CompileError::Unsupported { what, by, offset } => Self::Unsupported { what, by: by.to_owned(), offset },
             CompileError::Limit(message) => Self::Limit { message },
             CompileError::Internal { by, message } => Self::Internal { by: by.to_owned(), message },
@@ -82,6 +87,9 @@ impl From<Failure> for CompileError {
         let name = |by: String| -> &'static str { by.leak() };
         match failure {
             Failure::Invalid { message, offset } => Self::Invalid { message, offset },
+            Failure::Disabled { features, message, offset } => {
+                Self::Disabled { features: features.into_iter().map(name).collect(), message, offset }
+            }
             Failure::Unsupported { what, by, offset } => Self::Unsupported { what, by: name(by), offset },
             Failure::Limit { message } => Self::Limit(message),
             Failure::Internal { by, message } => Self::Internal { by: name(by), message },
@@ -162,9 +170,15 @@ mod tests {
             assert_eq!(ir_request(&stage, &functions), Some(request));
         }
         assert_eq!((ir_request("optimized", "1,x"), ir_request("raw", "all")), (None, None));
-        let error = || CompileError::Unsupported { what: "gc".to_owned(), by: "llvm", offset: 16 };
-        let line = serde_json::to_string(&Failure::from(error())).unwrap();
-        let back = CompileError::from(serde_json::from_str::<Failure>(&line).unwrap());
-        assert_eq!(back.to_string(), error().to_string());
+        let (message, offset) = (String::new(), 16);
+        for error in [
+            CompileError::Unsupported { what: "gc".to_owned(), by: "llvm", offset },
+            CompileError::Disabled { features: vec!["simd", "threads"], message, offset },
+        ] {
+            let said = error.to_string();
+            let line = serde_json::to_string(&Failure::from(error)).unwrap();
+            let back = CompileError::from(serde_json::from_str::<Failure>(&line).unwrap());
+            assert_eq!(back.to_string(), said);
+        }
     }
 }

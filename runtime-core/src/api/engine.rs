@@ -8,9 +8,10 @@ use wasmparser::WasmFeatures;
 use crate::api::error::{Error, Result};
 use crate::api::shared::Shared;
 use crate::compile::{CompileOptions, ImageCompiler, InProcess};
-use crate::compiler::{BackendId, Compiler, IrRequest, KeyHasher};
+use crate::compiler::{BackendId, CompileError, Compiler, IrRequest, KeyHasher};
 use crate::image::{FORMAT_VERSION, ImageBytes};
 use crate::profile::Profile;
+use crate::translate::features::explain;
 use crate::translate::module::default_features;
 
 /// Default size of a wasm stack in bytes.
@@ -150,7 +151,7 @@ impl Engine {
         let threads = self.0.threads;
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
         let options = CompileOptions { features: self.0.features, threads, key };
-        Ok(self.compiler()?.compile(wasm, &options, progress)?)
+        self.compiler()?.compile(wasm, &options, progress).map_err(|error| self.explained(wasm, error))
     }
 
     /// The name of the compiler's intermediate form, for example `clif`; none for a compiler that has none to show.
@@ -160,12 +161,17 @@ impl Engine {
 
     /// Functions of a module in the compiler's intermediate form, as text.
     pub fn emit_ir(&self, wasm: &[u8], request: &IrRequest) -> Result<String> {
-        Ok(self.compiler()?.emit_ir(wasm, self.0.features, request)?)
+        self.compiler()?.emit_ir(wasm, self.0.features, request).map_err(|error| self.explained(wasm, error))
     }
 
     /// Whether `wasm` is a valid module under this engine's features.
     pub fn validate(&self, wasm: &[u8]) -> Result<()> {
-        Ok(crate::translate::module::validate(wasm, self.0.features)?)
+        crate::translate::module::validate(wasm, self.0.features).map_err(|error| self.explained(wasm, error))
+    }
+
+    #[cold]
+    fn explained(&self, wasm: &[u8], error: CompileError) -> Error {
+        explain(wasm, self.0.features, error).into()
     }
 
     fn compiler(&self) -> Result<&Arc<dyn ImageCompiler>> {

@@ -207,9 +207,12 @@ fn check_function(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId)
     let (expected, found) = match import.ty {
         ImportType::Func(index) if code.canonical[index.index()] == found => return Ok(()),
         ImportType::Func(index) => {
-            (format!("function {}", code.func_type(index)), format!("function {}", types_registry::lookup(found)))
+            let (expected, found) = (code.func_type(index).to_string(), types_registry::lookup(found).to_string());
+            // Types of different recursion groups are different types, even if they are written alike.
+            let group = if expected == found { " of another recursion group" } else { "" };
+            (format!("function {expected}"), format!("function {found}{group}"))
         }
-        other => (kind(&code.import_type(other)).to_owned(), "a function".to_owned()),
+        other => (code.import_type(other).kind().to_owned(), "a function".to_owned()),
     };
     Err(incompatible(import.module, import.name, &expected, &found))
 }
@@ -226,8 +229,9 @@ fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, 
             let table = unsafe { table.raw(store)?.as_ref() };
             let found = table.ty();
             let fits = expected.element == found.element && expected.index == found.index;
-            if !fits || !limits_fit(&expected.limits, &Limits { min: table.len(), max: found.limits.max }) {
-                return mismatch(describe_table(expected), describe_table(found));
+            let limits = Limits { min: table.len(), max: found.limits.max };
+            if !fits || !limits_fit(&expected.limits, &limits) {
+                return mismatch(describe_table(expected), describe_table(&TableType { limits, ..*found }));
             }
         }
         (ExternType::Memory(expected), Extern::Memory(memory)) => {
@@ -236,7 +240,9 @@ fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, 
             let key = |ty: &MemoryType| (ty.index, ty.shared, ty.page_size_log2);
             let limits = Limits { min: memory.pages(), max: found.limits.max };
             if key(expected) != key(found) || !limits_fit(&expected.limits, &limits) {
-                return mismatch(describe_memory(expected), describe_memory(&MemoryType { limits, ..*found }));
+                let found = MemoryType { limits, ..*found };
+                let with_page = expected.page_size_log2 != found.page_size_log2;
+                return mismatch(describe_memory(expected, with_page), describe_memory(&found, with_page));
             }
         }
         (ExternType::Global(expected), Extern::Global(global)) => {
@@ -249,7 +255,7 @@ fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, 
                 return mismatch(describe_global(expected), describe_global(&found));
             }
         }
-        (expected, given) => return mismatch(kind(expected).to_owned(), given.kind().to_owned()),
+        (expected, given) => return mismatch(expected.kind().to_owned(), given.kind().to_owned()),
     }
     Ok(())
 }
@@ -263,16 +269,6 @@ fn limits_fit(expected: &Limits, found: &Limits) -> bool {
     found.min >= expected.min && max_fits
 }
 
-fn kind(ty: &ExternType) -> &'static str {
-    match ty {
-        ExternType::Func(_) => "a function",
-        ExternType::Table(_) => "a table",
-        ExternType::Memory(_) => "a memory",
-        ExternType::Global(_) => "a global",
-        ExternType::Tag(_) => "a tag",
-    }
-}
-
 fn describe_limits(limits: &Limits) -> String {
     match limits.max {
         Some(max) => format!("{}..={max}", limits.min),
@@ -281,12 +277,19 @@ fn describe_limits(limits: &Limits) -> String {
 }
 
 fn describe_table(ty: &TableType) -> String {
-    format!("table of {} {} elements", describe_limits(&ty.limits), ty.element)
+    let wide = if ty.index == Width::W64 { "64-bit " } else { "" };
+    format!("{wide}table of {} {} elements", describe_limits(&ty.limits), ty.element)
 }
 
-fn describe_memory(ty: &MemoryType) -> String {
+/// The size of a page is only worth a word where it is the difference.
+fn describe_memory(ty: &MemoryType, with_page: bool) -> String {
     let shared = if ty.shared { "shared " } else { "" };
-    format!("{shared}{}-bit memory of {} pages", ty.index.bits(), describe_limits(&ty.limits))
+    let page = match (with_page, ty.page_size_log2) {
+        (false, _) => String::new(),
+        (true, 0) => " of 1 byte".to_owned(),
+        (true, log2) => format!(" of {} bytes", 1_u64 << log2),
+    };
+    format!("{shared}{}-bit memory of {} pages{page}", ty.index.bits(), describe_limits(&ty.limits))
 }
 
 fn describe_global(ty: &GlobalType) -> String {

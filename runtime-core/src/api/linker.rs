@@ -123,6 +123,12 @@ impl<T: 'static> Linker<T> {
         Ok(self)
     }
 
+    /// Forgets every name of `module`.
+    pub fn remove_module(&mut self, module: &str) -> &mut Self {
+        self.names.remove(module);
+        self
+    }
+
     /// Whether a name is defined.
     pub fn contains(&self, module: &str, name: &str) -> bool {
         self.names.get(module).is_some_and(|names| names.contains_key(name))

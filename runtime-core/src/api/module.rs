@@ -117,6 +117,12 @@ impl Module {
         })
     }
 
+    /// The type of the export of a name.
+    pub fn export(&self, name: &str) -> Option<ExternType> {
+        let entity = self.0.code.image.export(name)?;
+        Some(self.0.code.entity_type(entity))
+    }
+
     /// What the module exports, in order.
     pub fn exports(&self) -> impl Iterator<Item = ExportInfo> + '_ {
         self.0

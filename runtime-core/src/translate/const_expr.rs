@@ -3,15 +3,19 @@
 use wasmparser::Operator;
 
 use crate::compiler::CompileError;
-use crate::module::{ConstExpr, ConstOp};
+use crate::module::{ConstExpr, ConstOp, ModuleInfo};
+use crate::translate::convert::{self, At};
 use crate::translate::error::{invalid, unsupported};
 use crate::translate::ops::Const;
 use crate::types::*;
 
-/// Reads a constant expression that was validated. Functions that it refers to are added to `escaping`.
+/// Reads a constant expression that was validated. Functions that it refers to are added to `info.escaping`.
+///
+/// What is known is computed here: of an expression without imported globals one constant or function stays, which the image can fold in.
 pub(super) fn const_expr(
     expr: &wasmparser::ConstExpr<'_>,
-    escaping: &mut Vec<FuncIdx>,
+    at: At,
+    info: &mut ModuleInfo,
 ) -> Result<ConstExpr, CompileError> {
     let mut ops = Vec::with_capacity(1);
     let mut reader = expr.get_operators_reader();
@@ -24,12 +28,15 @@ pub(super) fn const_expr(
             Operator::F32Const { value } => ConstOp::Const(Const::F32(value.bits())),
             Operator::F64Const { value } => ConstOp::Const(Const::F64(value.bits())),
             Operator::V128Const { value } => ConstOp::Const(Const::V128(value.into())),
-            Operator::RefNull { .. } => ConstOp::Const(Const::Null),
+            Operator::RefNull { hty } => {
+                convert::heap_type(hty, At { offset, ..at })?;
+                ConstOp::Const(Const::Null)
+            }
             Operator::RefFunc { function_index } => {
-                escaping.push(FuncIdx(function_index));
+                info.escaping.push(FuncIdx(function_index));
                 ConstOp::RefFunc(FuncIdx(function_index))
             }
-            Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIdx(global_index)),
+            Operator::GlobalGet { global_index } => global_get(info, GlobalIdx(global_index)),
             Operator::I32Add => ConstOp::Add(Width::W32),
             Operator::I32Sub => ConstOp::Sub(Width::W32),
             Operator::I32Mul => ConstOp::Mul(Width::W32),
@@ -39,7 +46,46 @@ pub(super) fn const_expr(
             // The validator lets nothing else through but operators of proposals that are not implemented.
             other => return Err(unsupported(format!("constant operator `{other:?}`"), offset)),
         };
-        ops.push(op);
+        push(&mut ops, op);
     }
     Ok(ConstExpr(ops.into_boxed_slice()))
+}
+
+/// A global of the module has been read already; where its value is known, that stands for it.
+fn global_get(info: &ModuleInfo, index: GlobalIdx) -> ConstOp {
+    let own = index.0.checked_sub(info.imported_globals).and_then(|own| info.global_inits.get(own as usize));
+    match own.map(|init| &*init.0) {
+        Some([known @ (ConstOp::Const(_) | ConstOp::RefFunc(_))]) => *known,
+        _ => ConstOp::GlobalGet(index),
+    }
+}
+
+/// Appends an operator, or in its place the result if its operands are known.
+fn push(ops: &mut Vec<ConstOp>, op: ConstOp) {
+    let result = match (&ops[..], op) {
+        ([.., ConstOp::Const(Const::I32(lhs)), ConstOp::Const(Const::I32(rhs))], op) => {
+            arithmetic(op, [lhs, rhs], [i32::wrapping_add, i32::wrapping_sub, i32::wrapping_mul]).map(Const::I32)
+        }
+        ([.., ConstOp::Const(Const::I64(lhs)), ConstOp::Const(Const::I64(rhs))], op) => {
+            arithmetic(op, [lhs, rhs], [i64::wrapping_add, i64::wrapping_sub, i64::wrapping_mul]).map(Const::I64)
+        }
+        _ => None,
+    };
+    match result {
+        Some(result) => {
+            ops.truncate(ops.len() - 2);
+            ops.push(ConstOp::Const(result));
+        }
+        None => ops.push(op),
+    }
+}
+
+fn arithmetic<T: Copy>(op: ConstOp, [lhs, rhs]: [&T; 2], [add, sub, mul]: [fn(T, T) -> T; 3]) -> Option<T> {
+    let of = match op {
+        ConstOp::Add(_) => add,
+        ConstOp::Sub(_) => sub,
+        ConstOp::Mul(_) => mul,
+        ConstOp::Const(_) | ConstOp::GlobalGet(_) | ConstOp::RefFunc(_) => return None,
+    };
+    Some(of(*lhs, *rhs))
 }

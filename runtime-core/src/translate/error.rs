@@ -1,6 +1,7 @@
 //! How the validator's complaints and our own become [`CompileError`]s.
 
 use crate::compiler::CompileError;
+use crate::translate::features;
 
 /// Who refuses what the translation does not know.
 const BY: &str = "this runtime";
@@ -8,10 +9,16 @@ const BY: &str = "this runtime";
 /// Complaints about garbage collection that wasmparser gives no feature for.
 const UNNAMED_GC: &[&str] = &["gc proposal must be enabled", "because the GC proposal is disabled"];
 
-/// A complaint of the validator: invalid, or a proposal that is switched off.
+/// What wasmparser says of a constant expression that reads a global of its own module.
+const OWN_GLOBAL: &str = "global.get of locally defined global";
+
+/// A complaint of the validator: invalid, a feature that is switched off, or a proposal that is not supported.
 #[cold]
 pub(super) fn invalid(error: wasmparser::Error) -> CompileError {
     match error.missing_wasm_feature() {
+        Some(missing) if let Some(features) = features::names_of(missing) => {
+            CompileError::Disabled { features, message: error.message().to_owned(), offset: error.offset() }
+        }
         Some(features) => {
             let names: Vec<_> = features.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-")).collect();
             unsupported(format!("the `{}` proposal ({})", names.join("`, `"), error.message()), error.offset())
@@ -21,6 +28,17 @@ pub(super) fn invalid(error: wasmparser::Error) -> CompileError {
         }
         None => error.into(),
     }
+}
+
+/// Whether the validator complains about a constant expression that reads a global of its own module.
+pub(super) fn is_own_global(error: &CompileError) -> bool {
+    matches!(error, CompileError::Unsupported { what, .. } if what.contains(OWN_GLOBAL))
+}
+
+/// Something that comes with garbage collection.
+#[cold]
+pub(super) fn gc(what: &str, offset: u64) -> CompileError {
+    unsupported(format!("the `gc` proposal ({what})"), offset)
 }
 
 /// A valid construct that the translation refuses.

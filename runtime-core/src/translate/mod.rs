@@ -1,6 +1,7 @@
 //! From wasm bytes to calls of a code generator.
 
 pub mod codegen;
+pub mod features;
 pub mod func;
 pub mod module;
 pub mod ops;
@@ -14,6 +15,7 @@ mod error;
 mod memory;
 mod names;
 mod operators;
+mod own_globals;
 mod simd;
 mod stack;
 mod table;

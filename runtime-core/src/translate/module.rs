@@ -11,10 +11,11 @@ use wasmparser::{
 use crate::compiler::CompileError;
 use crate::module::*;
 use crate::translate::const_expr::const_expr;
-use crate::translate::convert;
-use crate::translate::error::{invalid, unsupported};
+use crate::translate::convert::{self, At};
+use crate::translate::error::{gc, invalid, unsupported};
 use crate::translate::func::FuncInput;
 use crate::translate::names;
+use crate::translate::own_globals;
 use crate::types::*;
 
 type Result<T> = std::result::Result<T, CompileError>;
@@ -46,21 +47,29 @@ pub fn default_features() -> WasmFeatures {
 /// Time and memory are proportional to the length of `wasm`: counts that the module declares are only believed
 /// as far as items follow.
 pub fn translate_module<'a>(wasm: &'a [u8], features: WasmFeatures) -> Result<Translation<'a>> {
-    let mut reader = ModuleReader::new(features);
-    each_payload(wasm, features, |valid, payload| reader.payload(valid, payload))?;
-    Ok(reader.finish())
+    own_globals::with(features, |allowed| {
+        let mut reader = ModuleReader::new(features);
+        each_payload(wasm, allowed, |valid, payload| reader.payload(valid, payload))?;
+        Ok(reader.finish())
+    })
 }
 
 /// Validates a binary module completely, function bodies included. Says nothing about what compilers support.
 pub fn validate(wasm: &[u8], features: WasmFeatures) -> Result<()> {
-    let mut allocations = wasmparser::FuncValidatorAllocations::default();
-    each_payload(wasm, features, |valid, _| {
-        if let ValidPayload::Func(function, body) = valid {
-            let mut validator = function.into_validator(std::mem::take(&mut allocations));
-            validator.validate(&body).map_err(invalid)?;
-            allocations = validator.into_allocations();
-        }
-        Ok(())
+    own_globals::with(features, |allowed| {
+        let mut allocations = wasmparser::FuncValidatorAllocations::default();
+        // What is allowed for the sake of constant expressions only has to be looked through by ourselves.
+        let mut reader = (allowed != features).then(|| ModuleReader::new(features));
+        each_payload(wasm, allowed, |valid, payload| {
+            if let ValidPayload::Func(mut function, body) = valid {
+                function.features = features;
+                let mut validator = function.into_validator(std::mem::take(&mut allocations));
+                validator.validate(&body).map_err(invalid)?;
+                allocations = validator.into_allocations();
+                return Ok(());
+            }
+            reader.as_mut().map_or(Ok(()), |reader| reader.payload(valid, payload))
+        })
     })
 }
 
@@ -101,6 +110,10 @@ fn each<'a, T: FromReader<'a>>(
     Ok(())
 }
 
+fn at(info: &ModuleInfo, features: WasmFeatures, offset: u64) -> At {
+    At { offset, gc: features.gc(), types: info.types.len() as u32 }
+}
+
 fn range(range: Range<u64>) -> Range<usize> {
     range.start as usize..range.end as usize
 }
@@ -119,13 +132,14 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn payload(&mut self, valid: ValidPayload<'a>, payload: Payload<'a>) -> Result<()> {
-        if let ValidPayload::Func(function, body) = valid {
+        if let ValidPayload::Func(mut function, body) = valid {
+            function.features = self.features;
             let index = DefinedFuncIdx::from_index(self.functions.len());
             self.info.bodies.push(range(body.range()));
             self.functions.push(FuncInput { index, body, validate: function });
             return Ok(());
         }
-        let info = &mut self.info;
+        let (info, features) = (&mut self.info, self.features);
         match payload {
             Payload::TypeSection(section) => self.types(section),
             Payload::ImportSection(section) => self.imports(section),
@@ -143,8 +157,10 @@ impl<'a> ModuleReader<'a> {
                 Ok(())
             }),
             Payload::GlobalSection(section) => each(section, |offset, global| {
-                info.globals.push(convert::global_type(&global.ty, offset)?);
-                info.global_inits.push(const_expr(&global.init_expr, &mut info.escaping)?);
+                let at = at(info, features, offset);
+                info.globals.push(convert::global_type(&global.ty, at)?);
+                let init = const_expr(&global.init_expr, at, info)?;
+                info.global_inits.push(init);
                 Ok(())
             }),
             Payload::ExportSection(section) => self.exports(section),
@@ -173,10 +189,13 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'a>) -> Result<()> {
-        let info = &mut self.info;
-        each(section, |_, group| {
+        let (info, features) = (&mut self.info, self.features);
+        each(section, |offset, group| {
             let first = info.types.len() as u32;
             let explicit = group.is_explicit_rec_group();
+            if explicit && !features.gc() {
+                return Err(gc("a recursion group", offset));
+            }
             for (offset, ty) in group.into_types_and_offsets() {
                 let refuse = |what: &str| Err(unsupported(what.into(), offset));
                 if !ty.is_final || !ty.supertype_idxs.is_empty() {
@@ -187,7 +206,9 @@ impl<'a> ModuleReader<'a> {
                     return refuse("a shared or described type");
                 }
                 match &composite.inner {
-                    CompositeInnerType::Func(ty) => info.types.push(TypeDef::Func(convert::func_type(ty, offset)?)),
+                    CompositeInnerType::Func(ty) => {
+                        info.types.push(TypeDef::Func(convert::func_type(ty, at(info, features, offset))?))
+                    }
                     CompositeInnerType::Array(_) => return refuse("an array type"),
                     CompositeInnerType::Struct(_) => return refuse("a struct type"),
                     CompositeInnerType::Cont(_) => return refuse("a continuation type"),
@@ -201,7 +222,7 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn imports(&mut self, section: wasmparser::ImportSectionReader<'a>) -> Result<()> {
-        let info = &mut self.info;
+        let (info, features) = (&mut self.info, self.features);
         each(section, |offset, imports| {
             // The compact forms would multiply one module name by any number of imports.
             let Imports::Single(_, import) = imports else {
@@ -214,7 +235,7 @@ impl<'a> ModuleReader<'a> {
                     ImportType::Func(TypeIdx(ty))
                 }
                 TypeRef::Table(ty) => {
-                    let ty = convert::table_type(&ty, offset)?;
+                    let ty = convert::table_type(&ty, at(info, features, offset))?;
                     info.tables.push(ty);
                     info.imported_tables += 1;
                     ImportType::Table(ty)
@@ -226,7 +247,7 @@ impl<'a> ModuleReader<'a> {
                     ImportType::Memory(ty)
                 }
                 TypeRef::Global(ty) => {
-                    let ty = convert::global_type(&ty, offset)?;
+                    let ty = convert::global_type(&ty, at(info, features, offset))?;
                     info.globals.push(ty);
                     info.imported_globals += 1;
                     ImportType::Global(ty)
@@ -244,13 +265,15 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn tables(&mut self, section: wasmparser::TableSectionReader<'a>) -> Result<()> {
-        let info = &mut self.info;
+        let (info, features) = (&mut self.info, self.features);
         each(section, |offset, table| {
-            info.tables.push(convert::table_type(&table.ty, offset)?);
-            info.table_inits.push(match &table.init {
+            let at = at(info, features, offset);
+            info.tables.push(convert::table_type(&table.ty, at)?);
+            let init = match &table.init {
                 TableInit::RefNull => None,
-                TableInit::Expr(expr) => Some(const_expr(expr, &mut info.escaping)?),
-            });
+                TableInit::Expr(expr) => Some(const_expr(expr, at, info)?),
+            };
+            info.table_inits.push(init);
             Ok(())
         })
     }
@@ -274,29 +297,30 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn elements(&mut self, section: wasmparser::ElementSectionReader<'a>) -> Result<()> {
-        let info = &mut self.info;
+        let (info, features) = (&mut self.info, self.features);
         each(section, |offset, element| {
+            let at = at(info, features, offset);
             let mode = match &element.kind {
                 ElementKind::Passive => ElementMode::Passive,
                 ElementKind::Declared => ElementMode::Declared,
                 ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
                     table: TableIdx(table_index.unwrap_or(0)),
-                    offset: const_expr(offset_expr, &mut info.escaping)?,
+                    offset: const_expr(offset_expr, at, info)?,
                 },
             };
-            let (ty, items) = element_items(element.items, offset, &mut info.escaping)?;
+            let (ty, items) = element_items(element.items, at, info)?;
             info.elements.push(ElementSegment { mode, ty, items });
             Ok(())
         })
     }
 
     fn data(&mut self, section: wasmparser::DataSectionReader<'a>) -> Result<()> {
-        let info = &mut self.info;
-        each(section, |_, data| {
+        let (info, features) = (&mut self.info, self.features);
+        each(section, |offset, data| {
             let active = match &data.kind {
                 DataKind::Passive => None,
                 DataKind::Active { memory_index, offset_expr } => {
-                    Some((MemoryIdx(*memory_index), const_expr(offset_expr, &mut info.escaping)?))
+                    Some((MemoryIdx(*memory_index), const_expr(offset_expr, at(info, features, offset), info)?))
                 }
             };
             // The range of the item includes its header; the bytes stand at its end.
@@ -332,8 +356,8 @@ impl<'a> ModuleReader<'a> {
 /// The elements of a segment. Expressions that are all `ref.func` become the usual case, whose tables fill lazily.
 fn element_items(
     items: wasmparser::ElementItems<'_>,
-    offset: u64,
-    escaping: &mut Vec<FuncIdx>,
+    at: At,
+    info: &mut ModuleInfo,
 ) -> Result<(RefType, ElementItems)> {
     match items {
         wasmparser::ElementItems::Functions(section) => {
@@ -342,15 +366,15 @@ fn element_items(
                 functions.push(FuncIdx(index));
                 Ok(())
             })?;
-            escaping.extend(&functions);
+            info.escaping.extend(&functions);
             // By index, elements are never null.
             Ok((RefType { nullable: false, heap: HeapType::Func }, ElementItems::Functions(functions)))
         }
         wasmparser::ElementItems::Expressions(ty, section) => {
-            let ty = convert::ref_type(ty, offset)?;
+            let ty = convert::ref_type(ty, at)?;
             let mut expressions = Vec::new();
             each(section, |_, expr| {
-                expressions.push(const_expr(&expr, escaping)?);
+                expressions.push(const_expr(&expr, at, info)?);
                 Ok(())
             })?;
             let function = |expr: &ConstExpr| match expr.0[..] {

@@ -3,15 +3,19 @@
 //! Strict means: results are compared in number, type and bits (NaN patterns as the script says), traps by their
 //! message, invalid modules must be refused by the validator and not for a feature that is missing.
 
+mod notation;
 mod runner;
 mod spectest;
 mod values;
+
+pub use notation::{text, value};
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use wasmer_runtime_core::api::Engine;
 use wast::WastDirective;
+use wast::lexer::TokenKind;
 
 /// What a script's directive asserts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -187,7 +191,25 @@ pub fn count(text: &str) -> Result<BTreeMap<Kind, usize>, wast::Error> {
     })
 }
 
+/// What text without module fields stands for (specification, section 6.6.13).
+pub const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// Whether text holds nothing but spaces and comments: an empty script, or a module without fields.
+pub fn is_blank(text: &str) -> bool {
+    let mut lexer = wast::lexer::Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let is_space = |token: Result<wast::lexer::Token, wast::Error>| {
+        token.is_ok_and(|token| {
+            matches!(token.kind, TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment)
+        })
+    };
+    lexer.iter(0).all(is_space)
+}
+
 fn with_directives<R>(text: &str, then: impl FnOnce(Vec<WastDirective<'_>>) -> R) -> Result<R, wast::Error> {
+    if is_blank(text) {
+        return Ok(then(Vec::new()));
+    }
     let mut lexer = wast::lexer::Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer)?;

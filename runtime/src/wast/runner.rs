@@ -8,7 +8,7 @@ use wasmer_runtime_core::compiler::CompileError;
 use wast::token::{Id, Span};
 use wast::{QuoteWat, QuoteWatTest, WastDirective, WastExecute, WastInvoke, WastThread, Wat};
 
-use super::{Kind, Miss, Report, spectest, values};
+use super::{EMPTY_MODULE, Kind, Miss, Report, spectest, values};
 
 type Outcome<T = ()> = Result<T, Miss>;
 
@@ -119,7 +119,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         let name = module.name();
         // A module that fails must not leave its predecessor as the target of later directives.
         self.current = None;
-        let bytes = module.encode().map_err(|error| error.to_string())?;
+        let bytes = encode(&mut module).map_err(|error| error.to_string())?;
         let module = self.compile(&bytes)?;
         self.instantiate(&module, name)
     }
@@ -138,7 +138,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
 
     fn definition(&mut self, mut module: QuoteWat<'_>) -> Outcome {
         let name = module.name();
-        let bytes = module.encode().map_err(|error| error.to_string())?;
+        let bytes = encode(&mut module).map_err(|error| error.to_string())?;
         let module = self.compile(&bytes)?;
         if let Some(name) = name {
             self.definitions.insert(name.name().to_owned(), module.clone());
@@ -174,6 +174,8 @@ impl<'scope, 'env> Runner<'scope, 'env> {
 
     fn register(&mut self, name: &str, id: Option<Id<'_>>) -> Outcome {
         let named = self.named(id)?;
+        // The name stands for this module alone from now on.
+        self.linker.remove_module(name);
         for (field, entity) in self.exports(named) {
             self.linker.define(name, &field, entity).map_err(|error| error.to_string())?;
         }
@@ -214,7 +216,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     }
 
     fn invalid(&mut self, mut module: QuoteWat<'_>) -> Outcome {
-        let bytes = module.encode().map_err(|error| format!("the text was refused before validation: {error}"))?;
+        let bytes = encode(&mut module).map_err(|error| format!("the text was refused before validation: {error}"))?;
         self.refused(&bytes)
     }
 
@@ -238,7 +240,9 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         match self.engine.validate(bytes) {
             Ok(()) => Err("the module was accepted".into()),
             Err(Error::Compile(CompileError::Invalid { .. })) => Ok(()),
-            Err(Error::Compile(CompileError::Unsupported { .. })) if !self.engine.features().function_references() => {
+            Err(Error::Compile(CompileError::Unsupported { .. } | CompileError::Disabled { .. }))
+                if !self.engine.features().function_references() =>
+            {
                 Ok(())
             }
             Err(error) => Err(format!("the module was refused for another reason: {error}").into()),
@@ -294,7 +298,21 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     }
 }
 
+/// The bytes of a module that may be quoted text.
+fn encode(module: &mut QuoteWat<'_>) -> Result<Vec<u8>, wast::Error> {
+    match module.to_test()? {
+        QuoteWatTest::Binary(bytes) => Ok(bytes),
+        QuoteWatTest::Text(text) => match std::str::from_utf8(&text) {
+            Ok(text) => parse_text(text),
+            Err(_) => Err(wast::Error::new(module.span(), "malformed UTF-8 encoding".to_owned())),
+        },
+    }
+}
+
 fn parse_text(text: &str) -> Result<Vec<u8>, wast::Error> {
+    if super::is_blank(text) {
+        return Ok(EMPTY_MODULE.to_vec());
+    }
     let mut lexer = wast::lexer::Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer)?;

@@ -117,7 +117,7 @@ fn offsets_name_places_in_the_module() {
 fn page_sizes() {
     let wasm = binary("(module (memory 7 (pagesize 1)) (memory 1))");
     let error = translate_module(&wasm, default_features()).err().expect("switched off");
-    assert!(matches!(error, CompileError::Unsupported { .. }), "{error}");
+    assert!(matches!(&error, CompileError::Disabled { features, .. } if *features == ["custom-page-sizes"]), "{error}");
     let features = default_features() | WasmFeatures::CUSTOM_PAGE_SIZES;
     let info = translate_module(&wasm, features).expect("valid").info;
     assert_eq!([info.memories[0].page_size_log2, info.memories[1].page_size_log2], [0, 16]);
@@ -172,6 +172,103 @@ fn what_is_refused_is_named() {
     assert_eq!(refused(&binary("(module (type (array i8)))"), gc), "an array type");
     assert_eq!(refused(&binary("(module (type (sub (func))))"), gc), "a type with supertypes or subtypes");
     assert!(refused(&binary("(module (type (struct)))"), default_features()).starts_with("the `gc` proposal"));
+}
+
+#[test]
+fn constant_expressions_are_computed() {
+    let info = info(
+        r#"(module
+            (import "m" "there" (global $there i32))
+            (global $base i32 (i32.const 1024))
+            (global $end i32 (i32.add (global.get $base) (i32.const 16)))
+            (global $far i64 (i64.mul (i64.const -2) (i64.sub (i64.const 3) (i64.const 10))))
+            (global $mixed i32 (i32.sub (global.get $there) (i32.mul (global.get $end) (i32.const 0x10000000))))
+            (global $f (ref func) (ref.func 0))
+            (global $g funcref (global.get $f))
+            (global $none externref (ref.null extern))
+            (global $vector v128 (v128.const i64x2 1 2))
+            (global $same v128 (global.get $vector))
+            (memory 1) (table 1 funcref) (func)
+            (data (global.get $end) "x")
+            (elem (table 0) (offset (i32.const 0)) funcref (item (global.get $g))))"#,
+    );
+    let constant = |value| vec![ConstOp::Const(value)];
+    let expected = [
+        constant(Const::I32(1024)),
+        constant(Const::I32(1040)),
+        constant(Const::I64(14)),
+        // Wraps; the imported global is known to the instance only.
+        vec![
+            ConstOp::GlobalGet(GlobalIdx(0)),
+            ConstOp::Const(Const::I32(0x1000_0000_i32.wrapping_mul(1040))),
+            ConstOp::Sub(Width::W32),
+        ],
+        vec![ConstOp::RefFunc(FuncIdx(0))],
+        vec![ConstOp::RefFunc(FuncIdx(0))],
+        constant(Const::Null),
+        constant(Const::V128(2 << 64 | 1)),
+        constant(Const::V128(2 << 64 | 1)),
+    ];
+    let found: Vec<_> = info.global_inits.iter().map(|init| init.0.to_vec()).collect();
+    assert_eq!(found, expected);
+    assert_eq!(info.data[0].active, Some((MemoryIdx(0), ConstExpr(constant(Const::I32(1040)).into()))));
+    assert!(matches!(&info.elements[0].items, ElementItems::Functions(items) if *items == [FuncIdx(0)]));
+}
+
+/// Reading an own global is no part of garbage collection; everything that is one stays refused beside it, and so do globals that may not be
+/// read.
+#[test]
+fn own_globals_let_nothing_else_in() {
+    let own = "(global $a i32 (i32.const 1)) (global i32 (global.get $a))";
+    let with = |more: &str| binary(&format!("(module {more} {own})"));
+    let check = |wasm: &[u8]| super::check_both(wasm, default_features());
+    for fine in [
+        "",
+        "(type $t (func)) (func (param (ref $t)))",
+        "(table 1 funcref) (elem (i32.const 0) func 0) (func)",
+        "(func (param externref) (local funcref) (drop (ref.null func)))",
+    ] {
+        check(&with(fine)).unwrap_or_else(|error| panic!("{fine}: {error}"));
+    }
+    for collected in [
+        "(type (struct))",
+        "(type (array i8))",
+        "(type (sub (func)))",
+        "(rec (type (func)))",
+        "(rec (type (func)) (type (func)))",
+        "(type $t (func (param (ref null $t))))",
+        "(func (param anyref))",
+        "(func (result eqref) unreachable)",
+        "(func (local i31ref))",
+        "(func (drop (ref.null none)))",
+        "(func (drop (ref.i31 (i32.const 1))))",
+        "(table 1 structref)",
+        "(table 1 nullfuncref)",
+        "(global anyref (ref.null any))",
+        "(global (ref null noextern) (ref.null noextern))",
+        "(global externref (ref.null noextern))",
+        "(global funcref (ref.null nofunc))",
+        "(import \"m\" \"g\" (global arrayref))",
+        "(elem arrayref)",
+    ] {
+        let error = check(&with(collected)).expect_err(collected);
+        assert!(
+            matches!(&error, CompileError::Unsupported { what, .. } if what.contains("gc")),
+            "{collected}: {error}"
+        );
+    }
+    for invalid in [
+        "(module (global $m (mut i32) (i32.const 1)) (global i32 (global.get $m)))",
+        "(module (global i32 (global.get 0)))",
+        "(module (global i32 (global.get 1)) (global i32 (i32.const 1)))",
+        "(module (global i32 (i32.const 1)) (global i64 (global.get 0)))",
+        "(module (table 1 funcref (global.get 0)) (global funcref (ref.null func)))",
+    ] {
+        let error = check(&binary(invalid)).expect_err(invalid);
+        assert!(matches!(error, CompileError::Invalid { .. }), "{invalid}: {error}");
+    }
+    let before = default_features().difference(WasmFeatures::EXTENDED_CONST);
+    assert!(super::check_both(&with(""), before).is_err());
 }
 
 #[test]

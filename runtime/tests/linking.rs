@@ -1,0 +1,202 @@
+//! How modules are put together: imports that do not fit, and constant expressions.
+
+mod common;
+
+use common::*;
+use wasmer_runtime::*;
+
+/// Memories, tables, globals and functions: as an export, and as an import of the same type.
+fn entities() -> Vec<(String, String)> {
+    let mut entities = Vec::new();
+    let mut plain = |kind: &str, types: &[&str], rest: &str| {
+        for ty in types {
+            entities.push((format!("({kind} (export \"x\") {ty}{rest})"), format!("({kind} {ty})")));
+        }
+    };
+    plain(
+        "memory",
+        &[
+            "1",
+            "2",
+            "1 2",
+            "1 3",
+            "i64 1",
+            "i64 1 2",
+            "1 2 shared",
+            "1 3 shared",
+            "i64 1 2 shared",
+            "1 (pagesize 1)",
+            "65536 (pagesize 1)",
+            "1 2 (pagesize 1)",
+            "i64 1 (pagesize 1)",
+        ],
+        "",
+    );
+    plain(
+        "table",
+        &[
+            "1 funcref",
+            "2 funcref",
+            "1 2 funcref",
+            "i64 1 funcref",
+            "i64 1 2 funcref",
+            "1 externref",
+            "1 (ref null $t)",
+            "1 (ref null $u)",
+            "i64 1 externref",
+        ],
+        "",
+    );
+    plain(
+        "func",
+        &[
+            "",
+            "(param i32)",
+            "(param i64)",
+            "(result i32)",
+            "(param i32 i32)",
+            "(param i32) (result i32)",
+            "(param funcref)",
+            "(param (ref func))",
+            "(param (ref $t))",
+            "(param (ref null $t))",
+            "(param (ref $u))",
+            "(result (ref null $u))",
+        ],
+        " unreachable",
+    );
+    for (ty, init) in [
+        ("i32", "(i32.const 0)"),
+        ("i64", "(i64.const 0)"),
+        ("f32", "(f32.const 0)"),
+        ("v128", "(v128.const i64x2 0 0)"),
+        ("funcref", "(ref.null func)"),
+        ("externref", "(ref.null extern)"),
+        ("(ref func)", "(ref.func $f)"),
+        ("(ref null $t)", "(ref.null $t)"),
+        ("(ref $t)", "(ref.func $f)"),
+        ("(ref null $u)", "(ref.null $u)"),
+    ] {
+        for ty in [ty.to_owned(), format!("(mut {ty})")] {
+            entities.push((format!("(global (export \"x\") {ty} {init})"), format!("(global {ty})")));
+        }
+    }
+    entities
+}
+
+/// Whatever does not fit, the message says what the difference is.
+#[test]
+fn types_that_do_not_link_are_written_differently() {
+    let features = default_features() | WasmFeatures::CUSTOM_PAGE_SIZES;
+    let engine = Engine::new(Backend::default_backend().unwrap().config().unwrap().features(features)).unwrap();
+    let types = "(type $t (func)) (type $u (func (param (ref null $t))))";
+    let entities = entities();
+    let importers: Vec<_> = entities
+        .iter()
+        .map(|(_, import)| module(&engine, &format!("(module {types} (import \"m\" \"x\" {import}))")))
+        .collect();
+    let (mut linked, mut refused) = (0, 0);
+    for (position, (export, _)) in entities.iter().enumerate() {
+        let exporter =
+            module(&engine, &format!("(module {types} {export} (func $f (type $t)) (elem declare func $f))"));
+        for (other, importer) in importers.iter().enumerate() {
+            let mut store = Store::new(&engine, ());
+            let instance = Linker::new().instantiate(&mut store, &exporter).unwrap();
+            let mut linker = Linker::new();
+            linker.instance(&mut store, "m", instance).unwrap();
+            let Err(error) = linker.instantiate(&mut store, importer) else {
+                linked += 1;
+                continue;
+            };
+            assert_ne!(position, other, "{export} is of its own type");
+            refused += 1;
+            let text = error.to_string();
+            let rest = text.strip_prefix("incompatible import type for `m.x`: expected ").expect("the reason");
+            let (expected, found) = rest.split_once(", found ").expect("both types");
+            assert_ne!(expected, found, "{} for {}", export, entities[other].1);
+        }
+    }
+    assert!(linked > entities.len() && refused > 1500, "{linked} and {refused}");
+}
+
+/// The type of what is found is the one that it has by then.
+#[test]
+fn link_errors_know_sizes_and_pages() {
+    let features = default_features() | WasmFeatures::CUSTOM_PAGE_SIZES;
+    let engine = Engine::new(Backend::default_backend().unwrap().config().unwrap().features(features)).unwrap();
+    let said = |export: &str, import: &str| {
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new().instantiate(&mut store, &module(&engine, &format!("(module {export})"))).unwrap();
+        if let Some(grow) = instance.func(&mut store, "grow") {
+            grow.call(&mut store, &[], &mut []).unwrap();
+        }
+        let mut linker = Linker::new();
+        linker.instance(&mut store, "m", instance).unwrap();
+        let importer = module(&engine, &format!("(module (import \"m\" \"x\" {import}))"));
+        linker.instantiate(&mut store, &importer).unwrap_err().to_string().split_once(": ").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        said(r#"(memory (export "x") 0 (pagesize 1))"#, "(memory 0)"),
+        "expected 32-bit memory of 0.. pages of 65536 bytes, found 32-bit memory of 0.. pages of 1 byte"
+    );
+    assert_eq!(
+        said(
+            r#"(table $x (export "x") 1 funcref) (func (export "grow") (drop (table.grow $x (ref.null func) (i32.const 2))))"#,
+            "(table 4 funcref)"
+        ),
+        "expected table of 4.. funcref elements, found table of 3.. funcref elements"
+    );
+    assert_eq!(
+        said(r#"(table (export "x") i64 1 funcref)"#, "(table 1 funcref)"),
+        "expected table of 1.. funcref elements, found 64-bit table of 1.. funcref elements"
+    );
+}
+
+/// Constant expressions read earlier globals of their module, in globals, segments and tables.
+#[test]
+fn constants_are_made_of_own_globals() {
+    let text = r#"(module
+        (import "m" "there" (global $there i32))
+        (global $base i32 (i32.const 1024))
+        (global $end (export "end") i32 (i32.add (global.get $base) (i32.const 16)))
+        (global $mixed (export "mixed") i32 (i32.add (global.get $there) (global.get $end)))
+        (global $f (ref func) (ref.func $seven))
+        (global $one i64 (i64.const 1))
+        (memory (export "memory") 1)
+        (table $table i64 3 funcref)
+        (table $initial 2 funcref (ref.func $seven))
+        (data (global.get $end) "here")
+        (data (global.get $mixed) "there")
+        (elem (table $table) (offset (global.get $one)) funcref (item (global.get $f)))
+        (func $seven (result i32) (i32.const 7))
+        (func (export "call") (result i32) (call_indirect $table (result i32) (i64.const 1))))"#;
+    for (backend, engine) in engines() {
+        let mut store = Store::new(&engine, ());
+        let mut linker = Linker::new();
+        let there = GlobalType { content: ValType::I32, mutable: false };
+        let there = Global::new(&mut store, there, Val::I32(100)).unwrap();
+        linker.define("m", "there", there).unwrap();
+        let instance = linker.instantiate(&mut store, &module(&engine, text)).unwrap();
+        for (name, expected) in [("end", 1040), ("mixed", 1140)] {
+            let value = export(&mut store, instance, name).global().unwrap().get(&store).unwrap();
+            assert_eq!(value.i32(), Some(expected), "{backend}: {name}");
+        }
+        let memory = instance.memory(&mut store, "memory").unwrap();
+        assert_eq!(&memory.data(&store).unwrap()[1040..1044], b"here", "{backend}");
+        assert_eq!(&memory.data(&store).unwrap()[1140..1145], b"there", "{backend}");
+        assert_eq!(func::<_, (), i32>(&mut store, instance, "call").call(&mut store, ()).unwrap(), 7, "{backend}");
+    }
+}
+
+/// A name that is removed is unknown.
+#[test]
+fn linkers_forget_modules() {
+    let engine = engine();
+    let mut linker: Linker<()> = Linker::new();
+    linker.func_wrap("m", "f", || 1).unwrap().func_wrap("n", "f", || 1).unwrap();
+    linker.remove_module("m");
+    assert!(!linker.contains("m", "f") && linker.contains("n", "f"));
+    let importer = module(&engine, r#"(module (import "m" "f" (func (result i32))))"#);
+    let error = linker.instantiate(&mut Store::new(&engine, ()), &importer).unwrap_err();
+    assert_eq!(error.to_string(), "unknown import: `m.f` has not been defined");
+}
