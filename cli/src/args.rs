@@ -116,9 +116,15 @@ pub(crate) struct RunArgs {
     /// Give the program an environment variable: NAME=VALUE, or NAME for the value here (may be repeated).
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
-    /// Read environment variables from a file of NAME=VALUE lines (may be repeated).
+    /// Give the program all environment variables that there are here.
+    #[arg(long)]
+    pub(crate) env_all: bool,
+    /// Read environment variables from a file of NAME=VALUE lines, or NAME for the value here if there is one (may be repeated).
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Vec<PathBuf>,
+    /// Name that the program is told to be called by, instead of its file's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) argv0: Option<OsString>,
     /// Let the program accept connections on a listening socket at this address (may be repeated).
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) tcplisten: Vec<String>,
@@ -163,6 +169,25 @@ impl RunArgs {
     /// The arguments of the program or function. A `--` right after the module only separates, as it does in other commands.
     pub(crate) fn args(&self) -> &[OsString] {
         args_of(&self.program)
+    }
+}
+
+impl RunArgs {
+    /// The first of the program's words that is the name of an option of ours: it may have been meant for us.
+    pub(crate) fn misplaced(&self) -> Option<String> {
+        let words = match self.program.get(1..)? {
+            // Who separates knows.
+            [first, ..] if first == "--" => return None,
+            words => words,
+        };
+        let long = |word: &OsString| Some(word.to_str()?.strip_prefix("--")?.split('=').next()?.to_owned());
+        let words: Vec<String> = words.iter().filter_map(long).filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            return None;
+        }
+        let run = Self::augment_args(clap::Command::new("run"));
+        let is_ours = |word: &&String| run.get_arguments().any(|argument| argument.get_long() == Some(word));
+        words.iter().find(is_ours).map(|word| format!("--{word}"))
     }
 }
 
@@ -268,9 +293,11 @@ pub(crate) struct BenchArgs {
     /// Compiler to measure; all of this build unless given (may be repeated).
     #[arg(long, value_name = "BACKEND")]
     pub(crate) backend: Vec<String>,
+    #[command(flatten)]
+    pub(crate) features: FeatureArgs,
     /// How often everything is measured.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(crate) runs: usize,
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) runs: u32,
     /// Let the program use a folder, as for `wasmer run` (may be repeated).
     #[arg(long, value_name = "HOST[::GUEST][:ro]")]
     pub(crate) dir: Vec<OsString>,

@@ -3,9 +3,8 @@
 use crate::exit::ExitCode;
 use std::fmt::Write;
 
-use wasmer_runtime::{Backend, Cpu, CpuFeatures};
+use wasmer_runtime::{Backend, Cpu, CpuFeatures, FEATURES};
 
-use crate::features::FEATURES;
 use crate::{output, worker};
 
 /// Lists compilers and features of WebAssembly, and what the processor has.

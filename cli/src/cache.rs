@@ -67,6 +67,6 @@ fn verify(cache: &Cache) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(if report.damaged.is_empty() { exit::SUCCESS } else { exit::FAILURE }))
 }
 
-fn say(line: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+fn say(line: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
     output::data(format!("{line}\n"))
 }

@@ -1,32 +1,16 @@
 //! WebAssembly features by name.
 
-use wasmer_runtime::WasmFeatures;
+use wasmer_runtime::{CompileError, Error, FEATURES, WasmFeatures};
 
 use crate::args::FeatureArgs;
 use crate::exit::Usage;
 use crate::suggest;
 
-/// Features that can be switched: name on the command line, and what it stands for.
-pub(crate) const FEATURES: &[(&str, WasmFeatures)] = &[
-    ("bulk-memory", WasmFeatures::BULK_MEMORY),
-    ("custom-page-sizes", WasmFeatures::CUSTOM_PAGE_SIZES),
-    ("extended-const", WasmFeatures::EXTENDED_CONST),
-    ("function-references", WasmFeatures::FUNCTION_REFERENCES),
-    ("memory64", WasmFeatures::MEMORY64),
-    ("multi-memory", WasmFeatures::MULTI_MEMORY),
-    ("multi-value", WasmFeatures::MULTI_VALUE),
-    ("reference-types", WasmFeatures::REFERENCE_TYPES),
-    ("relaxed-simd", WasmFeatures::RELAXED_SIMD),
-    ("saturating-float-to-int", WasmFeatures::SATURATING_FLOAT_TO_INT),
-    ("sign-extension", WasmFeatures::SIGN_EXTENSION),
-    ("simd", WasmFeatures::SIMD),
-    ("tail-call", WasmFeatures::TAIL_CALL),
-    ("threads", WasmFeatures::THREADS),
-    ("wide-arithmetic", WasmFeatures::WIDE_ARITHMETIC),
-];
-
 /// The default features with the user's changes.
 pub(crate) fn features(args: &FeatureArgs) -> Result<WasmFeatures, Usage> {
+    if let Some(name) = args.enable.iter().find(|name| args.disable.contains(name)) {
+        return Err(Usage(format!("`--enable {name}` and `--disable {name}` contradict each other")));
+    }
     let mut features = wasmer_runtime::default_features();
     for (names, value) in [(&args.enable, true), (&args.disable, false)] {
         for name in names {
@@ -39,4 +23,22 @@ pub(crate) fn features(args: &FeatureArgs) -> Result<WasmFeatures, Usage> {
         }
     }
     Ok(features)
+}
+
+/// What the validator says of components.
+const COMPONENT: &str = "this is a component";
+
+/// What there is to do about an error: the options that allow what is off, the target that makes modules.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().filter_map(|error| error.downcast_ref::<Error>()).find_map(|error| match error {
+        Error::Compile(CompileError::Disabled { features, .. }) => {
+            let options: Vec<_> = features.iter().map(|name| format!("--enable {name}")).collect();
+            Some(format!("\nhint: `{}` allows it", options.join(" ")))
+        }
+        Error::Compile(CompileError::Invalid { message, .. }) if message.contains(COMPONENT) => Some(
+            "\nhint: modules for WASI preview 1 run here; build it for `wasm32-wasip1` and not for `wasm32-wasip2`"
+                .to_owned(),
+        ),
+        _ => None,
+    })
 }

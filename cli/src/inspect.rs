@@ -6,12 +6,11 @@ use std::fmt::{self, Write};
 use anyhow::Context;
 use serde::Serialize;
 use wasmer_runtime::{
-    Engine, EngineConfig, ExportInfo, ExternType, FunctionSummary, ImportInfo, Limits, ModuleSummary, Producer,
-    SectionSummary, WasmFeatures,
+    Engine, EngineConfig, ExportInfo, ExternType, FEATURES, FunctionSummary, ImportInfo, Limits, ModuleSummary,
+    Producer, SectionSummary, WasmFeatures,
 };
 
 use crate::args::InspectArgs;
-use crate::features::FEATURES;
 use crate::load::read_module;
 use crate::output::{self, printable};
 

@@ -7,9 +7,11 @@ mod cache;
 mod compile;
 mod complete;
 mod emit;
+mod entry;
 mod examples;
 mod exit;
 mod features;
+mod imports;
 mod inspect;
 mod load;
 mod man;
@@ -38,18 +40,27 @@ pub use worker::protocol;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = match args::parse(args::with_default_command(arguments.into_iter().collect())) {
         Ok(command) => command,
+        // Help and version are data, everything else is a message.
+        Err(answer) if !answer.use_stderr() => {
+            return finish(output::data(answer.to_string()).map(|()| ExitCode::SUCCESS));
+        }
         Err(error) => {
-            // Help and version are data, everything else is a message; clap knows which stream is whose.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::SUCCESS });
+            // It quotes the command line.
+            output::complaint(&error.to_string());
+            return ExitCode::from(exit::USAGE);
         }
     };
-    match execute(command) {
+    finish(execute(command))
+}
+
+/// The status of what was done; what went wrong is printed.
+fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
         Ok(code) => code,
         // Whoever reads has seen enough.
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::error(&error);
+            output::error_with(&error, &features::hint(&error).unwrap_or_default());
             ExitCode::from(if error.is::<exit::Usage>() { exit::USAGE } else { exit::FAILURE })
         }
     }

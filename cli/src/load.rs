@@ -1,13 +1,14 @@
 //! From a path on the command line to a compiled module.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use wasmer_runtime::cache::{Cache, CacheConfig, Trust};
 use wasmer_runtime::cached::{CachedLoader, Outcome, Recognition, Report};
+use wasmer_runtime::input;
+use wasmer_runtime::wast::{EMPTY_MODULE, is_blank};
 use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Error, Image, Module};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg, parse_size};
@@ -90,15 +91,32 @@ pub(crate) fn read_with_lines(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
     if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).context("could not read standard input")?;
-    } else {
-        File::open(path)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
-            .with_context(|| format!("could not read `{}`", path.display()))?;
+        return input::read(std::io::stdin().lock(), None).context("could not read standard input");
     }
-    Ok(bytes)
+    let bytes = File::open(path).and_then(|file| input::read_file(&file));
+    bytes.map_err(|error| anyhow::anyhow!("could not read `{}`: {error}{}", path.display(), absent(path)))
+}
+
+/// What may have been meant by the name of a file that is not there.
+fn absent(path: &Path) -> &'static str {
+    let text = path.to_string_lossy();
+    if path.exists() {
+        ""
+    } else if text.contains("://") {
+        "\nhint: files are run, not addresses; fetch it first, for instance with `curl -LO`"
+    } else if path.extension().is_none() && path.components().count() == 2 && text.contains('/') {
+        "\nhint: files are run, not packages of a registry; give the path of a `.wasm` file"
+    } else {
+        ""
+    }
+}
+
+/// Reads a file of text.
+pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
+    let text = File::open(path).and_then(|file| input::read_file(&file));
+    let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    text.with_context(|| format!("could not read `{}`", path.display()))
 }
 
 /// The binary format of what was read from `path`.
@@ -106,15 +124,17 @@ fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     if bytes.starts_with(WASM_MAGIC) {
         return Ok(bytes);
     }
-    if bytes.is_empty() || std::str::from_utf8(&bytes).is_err() {
+    let is_text = path.extension().is_some_and(|ending| ending == TEXT_ENDING) || path == Path::new("-");
+    let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| is_text || !text.is_empty()) else {
         let message = format!("`{}` is neither a WebAssembly module nor its text format", path.display());
         return Err(Error::Malformed(message));
+    };
+    if is_blank(text) {
+        return Ok(EMPTY_MODULE.to_vec());
     }
     match wat::Parser::new().parse_bytes(Some(path), &bytes) {
         Ok(binary) => Ok(binary.into_owned()),
-        Err(error) if path.extension().is_some_and(|ending| ending == TEXT_ENDING) || path == Path::new("-") => {
-            Err(Error::Malformed(error.to_string()))
-        }
+        Err(error) if is_text => Err(Error::Malformed(error.to_string())),
         Err(error) => {
             let message = format!("`{}` is not a binary module, so it was read as text: {error}", path.display());
             Err(Error::Malformed(message))
@@ -148,7 +168,11 @@ pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose
         let name = path.display().to_string();
         let names_it = error.to_string().contains(&name);
         let error = anyhow::Error::from(error);
-        if names_it { error } else { error.context(format!("could not load `{name}`")) }
+        let error = if names_it { error } else { error.context(format!("could not load `{name}`")) };
+        match absent(path) {
+            "" => error,
+            hint => anyhow::anyhow!("{error:#}{hint}"),
+        }
     })?;
     for warning in &report.warnings {
         output::warning(warning);

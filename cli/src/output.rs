@@ -1,19 +1,40 @@
-//! Messages: data goes to standard output, everything else to standard error. Colour only on a terminal.
+//! Where text goes: data to standard output, everything else to standard error. Colour only on a terminal.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
+/// Standard output does not take what there is to write.
+#[derive(Debug)]
+struct Unwritable(io::Error);
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not write to standard output: {}", self.0)
+    }
+}
+
+impl std::error::Error for Unwritable {}
+
 /// Writes data to standard output, all of it or an error.
-pub(crate) fn data(text: impl AsRef<[u8]>) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_ref())?;
-    out.flush()
+pub(crate) fn data(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    // Rust's own handle takes a standard output that is closed for one where everything has been written.
+    let out = io::stdout().as_fd().try_clone_to_owned();
+    out.and_then(|out| File::from(out).write_all(text.as_ref())).map_err(|error| Unwritable(error).into())
+}
+
+/// Prints a complaint that ends its own lines.
+pub(crate) fn complaint(text: &str) {
+    // Nothing can be said if standard error is closed.
+    let _ = write!(io::stderr(), "{}", harmless(text));
 }
 
 /// Whether an error only says that whoever reads our output has seen enough.
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<Unwritable>().is_some_and(|Unwritable(error)| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Text of a module or another stranger, without what a terminal would take for a command.
@@ -23,9 +44,14 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// Prints an error and its causes.
 pub(crate) fn error(error: &anyhow::Error) {
+    error_with(error, "");
+}
+
+/// Prints an error and its causes, and what else there is to say.
+pub(crate) fn error_with(error: &anyhow::Error, hint: &str) {
     let (on, off) = if colour() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
     // Nothing can be said if standard error is closed.
-    let _ = writeln!(io::stderr(), "{on}error{off}: {}", harmless(&format!("{error:#}")));
+    let _ = writeln!(io::stderr(), "{on}error{off}: {}", harmless(&format!("{error:#}{hint}")));
 }
 
 /// Prints a warning.
@@ -40,7 +66,7 @@ pub(crate) fn note(message: &str) {
 }
 
 /// A message may quote names of a module: of what is not printable only the ends of lines stay.
-fn harmless(message: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(message: &str) -> Cow<'_, str> {
     let is_harmful = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     if message.contains(is_harmful) { message.replace(is_harmful, "\u{fffd}").into() } else { message.into() }
 }

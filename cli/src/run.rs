@@ -1,6 +1,7 @@
 //! `wasmer run`.
 
 use crate::exit::ExitCode;
+use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::mpsc;
@@ -9,18 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Cpu, Engine, Error, Extern, ExternType, FuncType, Instance, InterruptHandle, Linker, Module, Profile, Store,
-    StoreLimits, TrapCode, Val, ValType,
+    Cpu, Engine, Error, Instance, InterruptHandle, Linker, Profile, Store, StoreLimits, TrapCode, Val, wast,
 };
 
 use crate::args::{ProfileArg, RunArgs};
-use crate::load::{ARTIFACT_ENDING, config, load, load_artifact, read_with_lines};
-use crate::{exit, output, source, suggest};
-
-/// The export that starts a command.
-const START: &str = "_start";
-/// The export that initialises a reactor.
-const INITIALIZE: &str = "_initialize";
+use crate::entry::{Call, Entry, INITIALIZE, quoted};
+use crate::load::{ARTIFACT_ENDING, config, load, load_artifact, read_text, read_with_lines};
+use crate::{exit, imports, output, source};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -41,21 +37,38 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         load(&engine, args.module(), &args.cache, args.verbose)?
     };
 
+    let mut linker = Linker::new();
+    add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;
+    let has_options = args.args().iter().any(|word| word.as_encoded_bytes().starts_with(b"--"));
+    // Only a program that asks for its words can mean them.
+    if has_options
+        && !module.imports().any(|import| import.name == "args_get")
+        && let Some(option) = args.misplaced()
+    {
+        output::warning(&format!(
+            "`{option}` stands behind the module, where it is the program's; options of `wasmer` stand before it"
+        ));
+    }
+    // What is missing matters more than how it would be entered.
+    let entry = Entry::of(args, &module).map_err(|error| imports::missing(&linker, &module).unwrap_or(error))?;
     let mut limits = StoreLimits::default();
     if let Some(bytes) = args.max_memory {
         limits.memory_bytes_max = bytes;
     }
     // The process ends with the program; the system is quicker at cleaning up than we are.
     let module = ManuallyDrop::new(module);
-    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args)?, limits));
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args, &entry)?, limits));
     let interrupted = store.interrupt_handle();
     store.data_mut().set_interrupt_check(Some(Box::new(move || interrupted.is_interrupted())));
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
 
     let started = Instant::now();
-    let instance = instantiate(&module, &mut store);
+    let instance = linker.instantiate(&mut *store, &module).map_err(|error| match error {
+        Error::Link(message) => imports::missing(&linker, &module).unwrap_or_else(|| anyhow::Error::msg(message)),
+        error => error.into(),
+    });
     let ready = Instant::now();
-    let result = instance.and_then(|instance| execute(args, &module, instance, &mut store));
+    let result = instance.and_then(|instance| execute(&entry, instance, &mut store));
     let ended = Instant::now();
     if args.verbose {
         output::phase("start", ready - started);
@@ -74,99 +87,34 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn instantiate(module: &Module, store: &mut Store<WasiCtx>) -> anyhow::Result<Instance> {
-    let mut linker = Linker::new();
-    add_imports_to_linker(&mut linker, module, |context: &mut WasiCtx| context)?;
-    linker.instantiate(store, module).map_err(|error| match error {
-        Error::Link(message) => anyhow::anyhow!(
-            "{message}\nhint: a program finds WASI preview 1 here and nothing else; `wasmer inspect` lists its imports"
-        ),
-        other => other.into(),
-    })
-}
-
-fn execute(args: &RunArgs, module: &Module, instance: Instance, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
-    if let Some(name) = &args.invoke {
-        if let Ok(initialize) = instance.typed_func::<(), ()>(store, INITIALIZE) {
-            initialize.call(store, ())?;
+fn execute(entry: &Entry, instance: Instance, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
+    if entry.initialize {
+        instance.typed_func::<(), ()>(store, INITIALIZE)?.call(store, ())?;
+    }
+    match &entry.call {
+        Call::Nothing => Ok(()),
+        Call::Program(name) => Ok(instance.typed_func::<(), ()>(store, name)?.call(store, ())?),
+        Call::Function { name, params } => {
+            let func = instance.func(store, name).with_context(|| format!("the export {} is gone", quoted(name)))?;
+            let mut results = vec![Val::I32(0); func.ty(store)?.results.len()];
+            func.call(store, params, &mut results)?;
+            let text: String = results.iter().map(|result| wast::text(result) + "\n").collect();
+            output::data(text)
         }
-        return invoke(name, args, module, instance.export(store, name), store);
-    }
-    if let Ok(start) = instance.typed_func::<(), ()>(store, START) {
-        return Ok(start.call(store, ())?);
-    }
-    if let Ok(initialize) = instance.typed_func::<(), ()>(store, INITIALIZE) {
-        return Ok(initialize.call(store, ())?);
-    }
-    // A module without either has run what it wanted to run at its start.
-    if module.has_start() {
-        return Ok(());
-    }
-    bail!(
-        "`{}` is not a program: it exports no function `{START}`\n\
-         hint: `--invoke NAME` calls an exported function, `wasmer inspect` shows which there are",
-        args.module().display()
-    )
-}
-
-fn invoke(
-    name: &str,
-    args: &RunArgs,
-    module: &Module,
-    export: Option<Extern>,
-    store: &mut Store<WasiCtx>,
-) -> anyhow::Result<()> {
-    let Some(Extern::Func(func)) = export else {
-        let known: Vec<_> = module.exports().filter(|export| matches!(export.ty, ExternType::Func(_))).collect();
-        let known = known.iter().map(|export| export.name.as_str());
-        let hint = suggest::hint(name, known, "`wasmer inspect` shows which there are");
-        bail!("`{}` exports no function `{name}`{hint}", args.module().display());
-    };
-    let ty = func.ty(store)?;
-    let params = arguments(name, &ty, args)?;
-    let mut results = vec![Val::I32(0); ty.results.len()];
-    func.call(store, &params, &mut results)?;
-    let text: String = results.iter().map(|result| describe(result) + "\n").collect();
-    Ok(output::data(text)?)
-}
-
-fn arguments(name: &str, ty: &FuncType, args: &RunArgs) -> anyhow::Result<Vec<Val>> {
-    if args.args().len() != ty.params.len() {
-        bail!("`{name}` has type {ty}: it takes {} arguments, not {}", ty.params.len(), args.args().len());
-    }
-    let parse = |(text, ty): (&std::ffi::OsString, &ValType)| {
-        let text = text.to_str().with_context(|| format!("the argument {text:?} is not UTF-8"))?;
-        let value = match ty {
-            ValType::I32 => text.parse().or_else(|_| text.parse::<u32>().map(|value| value as i32)).ok().map(Val::I32),
-            ValType::I64 => text.parse().or_else(|_| text.parse::<u64>().map(|value| value as i64)).ok().map(Val::I64),
-            ValType::F32 => text.parse::<f32>().ok().map(Val::from),
-            ValType::F64 => text.parse::<f64>().ok().map(Val::from),
-            ValType::V128 => text.parse().ok().map(Val::V128),
-            ValType::Ref(_) => bail!("a reference of type {ty} cannot be given on a command line"),
-        };
-        value.with_context(|| format!("`{text}` is not a value of type {ty}"))
-    };
-    args.args().iter().zip(&ty.params).map(parse).collect()
-}
-
-fn describe(value: &Val) -> String {
-    match value {
-        Val::I32(value) => value.to_string(),
-        Val::I64(value) => value.to_string(),
-        Val::F32(bits) => f32::from_bits(*bits).to_string(),
-        Val::F64(bits) => f64::from_bits(*bits).to_string(),
-        Val::V128(bits) => bits.to_string(),
-        Val::FuncRef(None) | Val::ExternRef(None) => "null".to_owned(),
-        Val::FuncRef(Some(_)) => "funcref".to_owned(),
-        Val::ExternRef(Some(_)) => "externref".to_owned(),
     }
 }
 
 /// What the guest may reach: what the command line grants, and nothing else.
-fn wasi(args: &RunArgs) -> anyhow::Result<WasiCtx> {
-    let mut builder = WasiCtxBuilder::new().inherit_stdio().arg(program_name(args.module()));
-    if args.invoke.is_none() {
+fn wasi(args: &RunArgs, entry: &Entry) -> anyhow::Result<WasiCtx> {
+    let mut builder = WasiCtxBuilder::new().inherit_stdio();
+    builder = builder.arg(args.argv0.clone().unwrap_or_else(|| program_name(args.module())));
+    if entry.takes_words() {
         builder = builder.args(args.args());
+    }
+    if args.env_all {
+        for (name, value) in std::env::vars_os() {
+            builder = builder.env(name, value);
+        }
     }
     for file in &args.env_file {
         for (name, value) in env_file(file)? {
@@ -196,25 +144,45 @@ fn wasi(args: &RunArgs) -> anyhow::Result<WasiCtx> {
     if let Some(bytes) = args.max_output {
         builder = builder.output_bytes_max(bytes);
     }
-    Ok(builder.build()?)
+    builder.build().map_err(|error| anyhow::anyhow!("{error}{}", dir_hint(&args.dir)))
 }
 
-fn program_name(module: &Path) -> std::ffi::OsString {
+/// What other programs write where two colons are meant.
+fn dir_hint(dirs: &[OsString]) -> &'static str {
+    let is_suspicious = |dir: &OsString| {
+        let dir = dir.to_string_lossy();
+        dir.strip_suffix(":ro").unwrap_or(&dir).contains(':') && !dir.contains("::")
+    };
+    if dirs.iter().any(is_suspicious) {
+        "\nhint: `::` stands between the host's folder and the program's name for it"
+    } else {
+        ""
+    }
+}
+
+fn program_name(module: &Path) -> OsString {
     module.file_name().unwrap_or(module.as_os_str()).to_owned()
 }
 
-/// NAME=VALUE lines; empty lines and lines that start with `#` are passed over.
-fn env_file(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))?;
+/// NAME=VALUE lines, and NAME lines for what is set here, as `docker` reads them; empty lines and lines that start with `#` are passed over.
+fn env_file(path: &Path) -> anyhow::Result<Vec<(String, OsString)>> {
+    let text = read_text(path)?;
     let mut variables = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+        let line = line.trim_start();
+        if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (name, value) = line
-            .split_once('=')
-            .with_context(|| format!("line {} of `{}` is not NAME=VALUE", number + 1, path.display()))?;
-        variables.push((name.trim().to_owned(), value.to_owned()));
+        let (name, value) = match line.split_once('=') {
+            Some((name, value)) => (name.trim_end(), Some(value.into())),
+            None => (line.trim_end(), std::env::var_os(line.trim_end())),
+        };
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            bail!("line {} of `{}` is neither NAME=VALUE nor NAME", number + 1, path.display());
+        }
+        if let Some(value) = value {
+            variables.push((name.to_owned(), value));
+        }
     }
     Ok(variables)
 }
@@ -242,10 +210,13 @@ fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Resu
         output::error(&anyhow::anyhow!("`{module}` trapped: {}", trap.code));
     } else {
         // Standard input is gone, and an artifact has no debug information.
-        if let Ok(wasm) = read_with_lines(args.module()) {
-            source::add_lines(&mut backtrace, &wasm);
-        }
+        let outcome = read_with_lines(args.module()).map(|wasm| source::add_lines(&mut backtrace, &wasm));
         output::error(&anyhow::anyhow!("`{module}` trapped: {}\n{backtrace}", trap.code));
+        if outcome.is_ok_and(|outcome| outcome == source::Outcome::GaveUp) {
+            output::note(
+                "note: the debug information is out of proportion to the module, so not all of it was read for source lines",
+            );
+        }
     }
     Ok(ExitCode::from(exit::TRAP))
 }

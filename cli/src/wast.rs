@@ -8,7 +8,7 @@ use wasmer_runtime::wast::{Report, run};
 use wasmer_runtime::{Cpu, Engine};
 
 use crate::args::WastArgs;
-use crate::load::config;
+use crate::load::{config, read_text};
 use crate::{exit, output};
 
 /// Runs scripts, prints a line per directive that fails, and last the number of assertions.
@@ -21,24 +21,29 @@ pub(crate) fn wast(args: &WastArgs) -> anyhow::Result<ExitCode> {
     let mut total = Report::default();
     let mut broken = 0;
     for file in &files {
-        let text = std::fs::read_to_string(file).with_context(|| format!("could not read `{}`", file.display()))?;
+        let text = read_text(file)?;
         match run(&engine, &text) {
             Ok(report) => {
                 for failure in &report.failures {
                     let (line, kind) = (failure.line, failure.kind.name());
-                    output::data(format!("{}:{line}: {kind}: {}\n", file.display(), failure.message))?;
+                    say(format_args!("{}:{line}: {kind}: {}", file.display(), failure.message))?;
                 }
                 total.merge(report);
             }
             Err(error) => {
                 broken += 1;
-                output::data(format!("{}: the script cannot be parsed: {error}\n", file.display()))?;
+                say(format_args!("{}: the script cannot be parsed: {error}", file.display()))?;
             }
         }
     }
     output::data(format!("{total}\n"))?;
     let failed = broken > 0 || !total.failures.is_empty();
     Ok(ExitCode::from(if failed { exit::FAILURE } else { exit::SUCCESS }))
+}
+
+/// A line, which may quote names of files and of modules.
+fn say(line: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
+    output::data(format!("{}\n", output::harmless(&line.to_string())))
 }
 
 /// A script, or every script below a folder, in the order of their names.

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use wasmer_runtime::cache::ContentHash;
-use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Image};
+use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Image, WasmFeatures};
 
 use super::{Row, Spread};
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, FeatureArgs};
 use crate::progress::Status;
 use crate::worker;
 
@@ -27,7 +27,7 @@ const LONG: f64 = 30_000.0;
 
 /// The spread of several runs of something that can fail.
 fn repeated(runs: usize, mut action: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Spread> {
-    let mut times = Vec::with_capacity(runs);
+    let mut times = Vec::new();
     while times.len() < runs && times.iter().sum::<f64>() < LONG {
         let (time, result) = timed(&mut action);
         result?;
@@ -36,8 +36,8 @@ fn repeated(runs: usize, mut action: impl FnMut() -> anyhow::Result<()>) -> anyh
     Ok(Spread::of(times))
 }
 
-pub(super) fn validate(wasm: &[u8], runs: usize) -> anyhow::Result<Spread> {
-    let engine = Engine::new(EngineConfig::headless())?;
+pub(super) fn validate(wasm: &[u8], features: WasmFeatures, runs: usize) -> anyhow::Result<Spread> {
+    let engine = Engine::new(EngineConfig::headless().features(features))?;
     repeated(runs, || Ok(engine.validate(wasm)?))
 }
 
@@ -66,6 +66,9 @@ impl Process<'_> {
         let timings = self.cache.join("timings");
         let mut command = Command::new(std::env::current_exe().context("could not find this program")?);
         command.arg("run").args(["--backend", backend.name()]).args(options);
+        let FeatureArgs { enable, disable } = &self.args.features;
+        command.args(enable.iter().flat_map(|name| ["--enable", name]));
+        command.args(disable.iter().flat_map(|name| ["--disable", name]));
         command.arg("--cache-dir").arg(self.cache.join("cache")).arg("--timings").arg(&timings);
         command.args(self.args.dir.iter().flat_map(|dir| [OsString::from("--dir"), dir.clone()]));
         command.args(self.args.env.iter().flat_map(|variable| ["--env", variable]));
@@ -124,16 +127,25 @@ pub(super) fn backends(
             }
         }
     }
+    let features = crate::features::features(&process.args.features)?;
     let row = |(backend, (cold, warm)): (&Backend, (Vec<Ran>, Vec<Ran>))| {
         status.say(&format!("compiling with {backend}"));
-        row(*backend, wasm, &cold, &warm, runs)
+        row(*backend, features, wasm, &cold, &warm, runs)
     };
     backends.iter().zip(ran).map(row).collect()
 }
 
-fn row(backend: Backend, wasm: &[u8], cold: &[Ran], warm: &[Ran], runs: usize) -> anyhow::Result<Row> {
-    let one = Engine::new(worker::config(backend, Cpu::Native, None)?.threads(1))?;
-    let all = Engine::new(worker::config(backend, Cpu::Native, None)?)?;
+fn row(
+    backend: Backend,
+    features: WasmFeatures,
+    wasm: &[u8],
+    cold: &[Ran],
+    warm: &[Ran],
+    runs: usize,
+) -> anyhow::Result<Row> {
+    let config = worker::config(backend, Cpu::Native, None)?.features(features);
+    let one = Engine::new(config.clone().threads(1))?;
+    let all = Engine::new(config)?;
     let spread = |ran: &[Ran], of: fn(&Ran) -> f64| Spread::of(ran.iter().map(of).collect());
     let memory = |ran: &[Ran]| ran.iter().map(|ran| ran.memory_bytes).max().unwrap_or(0);
     let compile_one = repeated(runs, || Ok(one.compile(wasm, [0; 32], None).map(drop)?))?;
