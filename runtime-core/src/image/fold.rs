@@ -28,46 +28,51 @@ pub(super) struct Folded {
     pub(super) pages: Vec<u8>,
 }
 
-/// A table image is at most this many elements, or [`IMAGE_RATIO`] times the items that the module lists: a hostile module must not
-/// make much of little.
-const TABLE_IMAGE_FREE: u64 = 1 << 16;
-/// A memory's image has at most this many pages more than [`IMAGE_RATIO`] times what its data fills.
-const PAGES_FREE: usize = 1024;
-const IMAGE_RATIO: usize = 4;
+/// Images of tables have together at most this many elements, or [`IMAGE_RATIO`] times the items that the module lists: a hostile module must
+/// not make much of little.
+const TABLE_IMAGES_FREE: u64 = 1 << 16;
+/// Images of memories have together at most this many pages more than [`IMAGE_RATIO`] times what the data fills, holes included.
+const PAGES_FREE: u64 = 1024;
+const IMAGE_RATIO: u64 = 4;
 
 /// Runs of pages are joined over holes of at most this many pages, or of this part of the run before the hole: a mapping costs an instance several
 /// microseconds, a page of zeros in the file only its place.
 const HOLE_PAGES: u64 = 8;
 const HOLE_PART: u64 = 4;
 
+/// The most runs of a module's memories: each takes every instance one or two of the process's mappings, of which the kernel allows 65,530.
+const RUNS_MAX: usize = 512;
+
 pub(super) fn fold(info: &ModuleInfo, wasm: &[u8]) -> Folded {
     let mut folded = Folded::default();
     folded.elements = fold_elements(info, &mut folded.tables);
+    let mut pages = Pages::new(info);
     // A segment that may trap keeps all data from being written.
-    let mut pages = vec![BTreeMap::new(); info.memories.len() - info.imported_memories as usize];
     if folded.elements == info.elements.len() {
         folded.data = fold_data(info, wasm, &mut pages);
     }
-    folded.memories = pages.into_iter().map(|pages| lay_out(pages, &mut folded.pages)).collect();
+    let Pages { memories, mut left, .. } = pages;
+    folded.memories = memories.into_iter().map(|pages| lay_out(pages, &mut left, &mut folded.pages)).collect();
     folded
 }
 
 /// Folds element segments into `tables` and returns how many.
 fn fold_elements(info: &ModuleInfo, tables: &mut Vec<Vec<u32>>) -> usize {
-    let listed: usize = info.elements.iter().map(|segment| segment.items.len()).sum();
-    let length_max = TABLE_IMAGE_FREE.max(listed.saturating_mul(IMAGE_RATIO) as u64);
+    let listed: u64 = info.elements.iter().map(|segment| segment.items.len() as u64).sum();
+    let mut left = TABLE_IMAGES_FREE.max(listed.saturating_mul(IMAGE_RATIO));
     tables.resize(info.tables.len() - info.imported_tables as usize, Vec::new());
     let fold = |segment: &ElementSegment| -> Option<()> {
         let ElementMode::Active { table, offset } = &segment.mode else { return Some(()) };
         let defined = table.0.checked_sub(info.imported_tables)? as usize;
         let start = constant_offset(offset)?;
         let end = start.checked_add(segment.items.len() as u64)?;
-        let fits = end <= info.tables[table.index()].limits.min && end <= length_max;
-        if !fits || info.table_inits[defined].is_some() {
+        let image = &mut tables[defined];
+        let grown = left.checked_sub(end.saturating_sub(image.len() as u64));
+        if end > info.tables[table.index()].limits.min || info.table_inits[defined].is_some() {
             return None;
         }
         let items = segment.items.functions()?;
-        let image = &mut tables[defined];
+        left = grown?;
         image.resize(image.len().max(end as usize), NONE);
         image[start as usize..end as usize].copy_from_slice(&items);
         Some(())
@@ -76,10 +81,8 @@ fn fold_elements(info: &ModuleInfo, tables: &mut Vec<Vec<u32>>) -> usize {
     folded.unwrap_or(info.elements.len())
 }
 
-/// Folds data segments into `pages`, by defined memory, and returns how many.
-fn fold_data(info: &ModuleInfo, wasm: &[u8], pages: &mut [BTreeMap<u64, Box<Page>>]) -> usize {
-    let listed: usize = info.data.iter().map(|segment| segment.range.len()).sum();
-    let mut pages_left = PAGES_FREE + IMAGE_RATIO * listed.div_ceil(PAGE_ALIGN);
+/// Folds data segments into `pages` and returns how many.
+fn fold_data(info: &ModuleInfo, wasm: &[u8], pages: &mut Pages) -> usize {
     let fold = |segment: &DataSegment| -> Option<()> {
         let Some((memory, offset)) = &segment.active else { return Some(()) };
         let defined = memory.0.checked_sub(info.imported_memories)? as usize;
@@ -89,41 +92,81 @@ fn fold_data(info: &ModuleInfo, wasm: &[u8], pages: &mut [BTreeMap<u64, Box<Page
         if u128::from(end) > u128::from(ty.limits.min) << ty.page_size_log2 {
             return None;
         }
-        let numbers = start / PAGE_ALIGN as u64..end.div_ceil(PAGE_ALIGN as u64);
-        let missing = numbers.filter(|number| !pages[defined].contains_key(number)).count();
-        pages_left = pages_left.checked_sub(missing)?;
-        write(&mut pages[defined], start, &wasm[segment.range.clone()]);
-        Some(())
+        pages.write(defined, start, &wasm[segment.range.clone()])
     };
     let folded = info.data.iter().map(fold).position(|done| done.is_none());
     folded.unwrap_or(info.data.len())
 }
 
-/// Writes bytes to pages. Zeros make no new page.
-fn write(pages: &mut BTreeMap<u64, Box<Page>>, mut start: u64, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        let at = start as usize % PAGE_ALIGN;
-        let (now, later) = bytes.split_at(bytes.len().min(PAGE_ALIGN - at));
-        let number = start / PAGE_ALIGN as u64;
-        if pages.contains_key(&number) || now.iter().any(|byte| *byte != 0) {
-            let page = pages.entry(number).or_insert_with(|| Box::new([0; PAGE_ALIGN]));
-            page[at..at + now.len()].copy_from_slice(now);
+/// The pages that segments write to, within what they may make of the image.
+struct Pages {
+    /// By defined memory.
+    memories: Vec<BTreeMap<u64, Box<Page>>>,
+    /// How many more pages there may be, with the holes in runs.
+    left: u64,
+    /// How many more runs there may be, of pages with holes of at most [`HOLE_PAGES`] between them.
+    runs_left: usize,
+}
+
+impl Pages {
+    fn new(info: &ModuleInfo) -> Self {
+        let listed: usize = info.data.iter().map(|segment| segment.range.len()).sum();
+        let left = PAGES_FREE + IMAGE_RATIO * listed.div_ceil(PAGE_ALIGN) as u64;
+        let memories = vec![BTreeMap::new(); info.memories.len() - info.imported_memories as usize];
+        Self { memories, left, runs_left: RUNS_MAX }
+    }
+
+    /// Writes bytes; zeros make no new page. Ends early where that would make too many pages or runs: whoever then writes all of the bytes when an
+    /// instance is made finds a part of them there already.
+    fn write(&mut self, memory: usize, mut start: u64, mut bytes: &[u8]) -> Option<()> {
+        while !bytes.is_empty() {
+            let at = start as usize % PAGE_ALIGN;
+            let (now, later) = bytes.split_at(bytes.len().min(PAGE_ALIGN - at));
+            let number = start / PAGE_ALIGN as u64;
+            let is_new = !self.memories[memory].contains_key(&number);
+            if !is_new || now.iter().any(|byte| *byte != 0) {
+                if is_new {
+                    self.count(memory, number)?;
+                }
+                let page = self.memories[memory].entry(number).or_insert_with(|| Box::new([0; PAGE_ALIGN]));
+                page[at..at + now.len()].copy_from_slice(now);
+            }
+            start += now.len() as u64;
+            bytes = later;
         }
-        start += now.len() as u64;
-        bytes = later;
+        Some(())
+    }
+
+    /// Takes a new page from what there may be.
+    fn count(&mut self, memory: usize, number: u64) -> Option<()> {
+        let pages = &self.memories[memory];
+        let before = pages.range(..number).next_back().map(|(before, _)| number - before - 1);
+        let after = pages.range(number..).next().map(|(after, _)| after - number - 1);
+        let near = |hole: Option<u64>| hole.filter(|hole| *hole <= HOLE_PAGES);
+        let gone = near(before.zip(after).map(|(before, after)| before + after + 1));
+        let new = [near(before), near(after)];
+        let pages = 1 + new.iter().flatten().sum::<u64>();
+        self.left = (self.left + gone.unwrap_or(0)).checked_sub(pages)?;
+        // A page joins the runs beside it; those that were one already stay one.
+        let joined = new.iter().flatten().count() - usize::from(gone.is_some());
+        self.runs_left = (self.runs_left + joined).checked_sub(1)?;
+        Some(())
     }
 }
 
-/// Appends a memory's pages to `image` and says where they went.
-fn lay_out(pages: BTreeMap<u64, Box<Page>>, image: &mut Vec<u8>) -> Vec<Extent> {
+/// Appends a memory's pages to `image` and says where they went. Takes holes longer than [`HOLE_PAGES`] from `left`.
+fn lay_out(pages: BTreeMap<u64, Box<Page>>, left: &mut u64, image: &mut Vec<u8>) -> Vec<Extent> {
     let mut extents: Vec<Extent> = Vec::new();
     for (number, page) in pages {
-        match extents.last_mut() {
-            Some(last)
-                if number - (last.guest_page + u64::from(last.pages))
-                    <= HOLE_PAGES.max(u64::from(last.pages) / HOLE_PART) =>
-            {
-                let hole = number - (last.guest_page + u64::from(last.pages));
+        let join = extents.last().and_then(|last| {
+            let hole = number - (last.guest_page + u64::from(last.pages));
+            let cost = if hole <= HOLE_PAGES { 0 } else { hole };
+            let is_near = cost == 0 || hole <= u64::from(last.pages) / HOLE_PART && cost <= *left;
+            is_near.then_some((hole, cost))
+        });
+        match (extents.last_mut(), join) {
+            (Some(last), Some((hole, cost))) => {
+                *left -= cost;
                 image.resize(image.len() + hole as usize * PAGE_ALIGN, 0);
                 last.pages += hole as u32 + 1;
             }

@@ -408,6 +408,84 @@ fn little_input_makes_no_large_image() {
     assert!(image.as_bytes().len() < 16 << 10, "{} bytes", image.as_bytes().len());
 }
 
+/// A module with one byte at the start of each of these pages of a memory.
+fn bytes_at(pages: impl Iterator<Item = u64>, last: u64) -> Vec<u8> {
+    let mut wat = format!("(module (memory i64 {})\n", (last + 1).div_ceil(16));
+    for page in pages {
+        writeln!(wat, "(data (i64.const {}) \"x\")", page * PAGE_ALIGN as u64).unwrap();
+    }
+    wat::parse_str(wat + ")").unwrap()
+}
+
+#[test]
+fn holes_count_as_pages() {
+    // Each byte is as far from the one before as a run of all pages so far would be joined over.
+    for part in [2, 3, 4, 5, 8, 16] {
+        for last in [1 << 12, 1 << 18, 1 << 28, 1 << 40] {
+            let pages = std::iter::successors(Some(0u64), |page| Some(page + 1 + 8.max((page + 1) / part)));
+            let wasm = bytes_at(pages.take_while(|page| *page <= last), last);
+            let image = compile_with(&wasm, 1);
+            assert!(image.as_bytes().len() < 5 << 20, "1/{part} to {last}: {} bytes", image.as_bytes().len());
+            Image::from_bytes(image.as_bytes()).unwrap().verify().unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_image_has_few_runs_however_its_bytes_are_scattered() {
+    for distance in [1, 2, 8, 9, 10, 40, 1000] {
+        // Forwards, backwards, and both ends first.
+        let count = 3000;
+        let orders: [fn(u64, u64) -> u64; 3] = [
+            |place, _| place,
+            |place, count| count - 1 - place,
+            |place, count| if place % 2 == 0 { place } else { count - place },
+        ];
+        for order in orders {
+            let pages = (0..count).map(|place| order(place, count) * distance);
+            let wasm = bytes_at(pages, count * distance);
+            let bytes = compile_with(&wasm, 1);
+            let image = Image::from_bytes(bytes.as_bytes()).unwrap();
+            let runs = image.memory_image(MemoryIdx(0)).count();
+            assert!((1..=512).contains(&runs), "{runs} runs at distance {distance}");
+            let pages: u64 = image.memory_image(MemoryIdx(0)).map(|extent| extent.len / PAGE_ALIGN as u64).sum();
+            assert!(pages <= 1024 + 4, "{pages} pages at distance {distance}");
+            assert!(image.data_to_apply().count() > 0, "what does not fit is applied");
+        }
+    }
+    // Within one segment: long enough for any holes, and still few runs.
+    let scattered = format!("x{}", "\\00".repeat(10 * PAGE_ALIGN - 1)).repeat(600);
+    let image = image(&format!("(module (memory 400) (data (i32.const 0) \"{scattered}\"))"));
+    let runs = image.memory_image(MemoryIdx(0)).count();
+    assert!(runs <= 512 && image.data_to_apply().count() == 1, "{runs} runs");
+}
+
+#[test]
+fn table_images_are_bounded_together() {
+    for (tables, listed, length) in
+        [(1, 1, 65_536), (100, 1, 65_536), (100, 100_000, 400_000), (100, 100_000, 9_000_000)]
+    {
+        let mut wat = String::from("(module (func $f)\n");
+        for _ in 0..tables {
+            writeln!(wat, "(table {length} funcref)").unwrap();
+        }
+        writeln!(wat, "(elem func {})", "$f ".repeat(listed)).unwrap();
+        for table in 0..tables {
+            writeln!(wat, "(elem (table {table}) (i32.const {}) func $f)", length - 1).unwrap();
+        }
+        let bytes = compile(&(wat + ")"));
+        let len = bytes.as_bytes().len();
+        assert!(
+            len < 65_536 * 4 + 5 * listed * 4 + 50_000,
+            "{tables} tables of {length}, {listed} listed: {len} bytes"
+        );
+        let image = Image::from_bytes(bytes.as_bytes()).unwrap();
+        let first = (length <= 400_000).then_some(FuncIdx(0));
+        assert_eq!(image.table_image_get(TableIdx(0), length - 1), first);
+        assert_eq!(image.elements_to_apply().count() > 0, tables > 1);
+    }
+}
+
 #[test]
 fn images_are_small() {
     let empty = compile("(module)").as_bytes().len();
