@@ -442,7 +442,7 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
 
     fn global_set(&mut self, global: &GlobalRef, value: V<'ctx>) -> Result<()> {
         let (place, class) = self.global_place(global)?;
-        self.store_to(place, value, class, global_align(global.ty))
+        self.store_to(place, value, class, global_align(global.ty)).map(drop)
     }
 
     fn ref_is_null(&mut self, reference: V<'ctx>) -> Result<V<'ctx>> {

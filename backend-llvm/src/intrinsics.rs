@@ -340,25 +340,6 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.intrinsic(name, &[args[0].get_type()], &args_meta)
     }
 
-    /// Keeps a value, and so what computes it, alive, at no cost in machine code.
-    pub(crate) fn keep_alive(&self, value: BasicValueEnum<'ctx>) -> Result<()> {
-        let ty = self.ctx.void_type().fn_type(&[value.get_type().into()], false);
-        // `X` is anything, but LLVM takes a general register for integers, and vectors of integers fit none.
-        let constraint = if value.is_vector_value() { "x" } else { "X" };
-        let asm = self.ctx.create_inline_asm(
-            ty,
-            String::new(),
-            constraint.into(),
-            true,
-            false,
-            Some(InlineAsmDialect::ATT),
-            false,
-        );
-        let call = self.b.build_indirect_call(ty, asm, &[value.into()], "").built()?;
-        call.add_attribute(AttributeLoc::Function, self.nounwind);
-        Ok(())
-    }
-
     /// Hides from LLVM that a value is a constant.
     pub(crate) fn opaque(&self, value: BasicValueEnum<'ctx>) -> Result<BasicValueEnum<'ctx>> {
         let ty = value.get_type().fn_type(&[value.get_type().into()], false);
@@ -433,10 +414,11 @@ impl<'ctx> Codegen<'ctx, '_> {
         value: BasicValueEnum<'ctx>,
         class: AliasClass,
         align: u32,
-    ) -> Result<()> {
+    ) -> Result<InstructionValue<'ctx>> {
         let instruction = self.b.build_store(address, value).built()?;
         instruction.set_alignment(align).map_err(internal)?;
-        self.tag(instruction, class)
+        self.tag(instruction, class)?;
+        Ok(instruction)
     }
 
     /// Attaches the alias class to an access.

@@ -20,7 +20,11 @@ mod control;
 #[cfg(feature = "llvm")]
 mod convert;
 #[cfg(feature = "llvm")]
+mod exact;
+#[cfg(feature = "llvm")]
 mod float;
+#[cfg(feature = "llvm")]
+mod flow;
 #[cfg(feature = "llvm")]
 mod int;
 #[cfg(feature = "llvm")]

@@ -2,12 +2,12 @@
 //!
 //! A load or store whose check is elided traps by a fault, which any instruction of ours may raise: a fault without an
 //! entry in the trap table is an access out of bounds (`Abi::untabled_fault`). LLVM knows nothing of that, and would
-//! delete a load that nobody uses. So guest loads are born volatile; [`crate::passes`] takes the mark away from
-//! all that are used.
+//! delete a load that nobody uses. So such accesses are born volatile; [`crate::exact`] takes the mark away from
+//! those that cannot trap.
 
 use inkwell::attributes::AttributeLoc;
 use inkwell::types::{BasicType, BasicTypeEnum};
-use inkwell::values::{InstructionOpcode as Op, PointerValue};
+use inkwell::values::{InstructionOpcode as Op, InstructionValue, PointerValue};
 use inkwell::{AtomicOrdering, AtomicRMWBinOp, InlineAsmDialect, IntPredicate};
 use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef, Result};
 use wasmer_runtime_core::translate::ops::*;
@@ -114,7 +114,11 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// The current length in bytes.
     pub(crate) fn memory_len(&mut self, memory: &MemoryRef) -> Result<V<'ctx>> {
-        let vmctx = self.f().vmctx;
+        self.memory_len_of(self.f().vmctx, memory)
+    }
+
+    /// The current length in bytes of a memory of the instance of this vmctx.
+    pub(crate) fn memory_len_of(&mut self, vmctx: PointerValue<'ctx>, memory: &MemoryRef) -> Result<V<'ctx>> {
         let definition = self.load_constant_ptr(vmctx, memory.definition_offset)?;
         let place = self.at(definition, VMMEMORY_LEN as i64)?;
         let len = self.load_from(self.t.i64, place, AliasClass::MemoryLength, 8)?;
@@ -137,14 +141,21 @@ impl<'ctx> Codegen<'ctx, '_> {
     pub(crate) fn load_guest(&mut self, access: &Access, ty: BasicTypeEnum<'ctx>, index: V<'ctx>) -> Result<V<'ctx>> {
         let address = self.address(access, index)?;
         let value = self.load_from(ty, address, self.memory_class(access.memory.index), 1)?;
-        instruction_of(value)?.set_volatile(true).map_err(internal)?;
+        self.keep(access, instruction_of(value)?)?;
         Ok(value)
+    }
+
+    /// Marks an access that traps by a fault, or that another thread may wait for.
+    fn keep(&self, access: &Access, instruction: InstructionValue<'ctx>) -> Result<()> {
+        let is_shared = self.info.memories[access.memory.index.index()].shared;
+        instruction.set_volatile(access.bounds == Bounds::Elided || is_shared).map_err(internal)
     }
 
     /// A plain store, of alignment 1.
     pub(crate) fn store_guest(&mut self, access: &Access, index: V<'ctx>, value: V<'ctx>) -> Result<()> {
         let address = self.address(access, index)?;
-        self.store_to(address, value, self.memory_class(access.memory.index), 1)
+        let store = self.store_to(address, value, self.memory_class(access.memory.index), 1)?;
+        self.keep(access, store)
     }
 
     pub(crate) fn emit_load(&mut self, access: &Access, op: Load, index: V<'ctx>) -> Result<V<'ctx>> {
@@ -191,6 +202,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let value = self.load_from(ty, address, class, width.bytes as u32)?;
         let instruction = instruction_of(value)?;
         instruction.set_atomic_ordering(AtomicOrdering::SequentiallyConsistent).map_err(internal)?;
+        self.keep(access, instruction)?;
         self.widen(width, value)
     }
 
@@ -206,6 +218,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let store = self.b.build_store(address, value).built()?;
         store.set_alignment(width.bytes as u32).map_err(internal)?;
         store.set_atomic_ordering(AtomicOrdering::SequentiallyConsistent).map_err(internal)?;
+        self.keep(access, store)?;
         self.tag(store, self.memory_class(access.memory.index))
     }
 
@@ -231,7 +244,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         };
         let old: V<'ctx> =
             self.b.build_atomicrmw(op, address, value, AtomicOrdering::SequentiallyConsistent).built()?.into();
-        self.tag(instruction_of(old)?, self.memory_class(access.memory.index))?;
+        let instruction = instruction_of(old)?;
+        self.keep(access, instruction)?;
+        self.tag(instruction, self.memory_class(access.memory.index))?;
         self.widen(width, old)
     }
 
@@ -248,7 +263,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         let replacement = self.narrow(width, replacement)?;
         let order = AtomicOrdering::SequentiallyConsistent;
         let pair = self.b.build_cmpxchg(address, expected, replacement, order, order).built()?;
-        self.tag(instruction_of(pair.into())?, self.memory_class(access.memory.index))?;
+        let instruction = instruction_of(pair.into())?;
+        self.keep(access, instruction)?;
+        self.tag(instruction, self.memory_class(access.memory.index))?;
         let old = self.b.build_extract_value(pair, 0, "").built()?;
         self.widen(width, old)
     }
@@ -263,7 +280,9 @@ impl<'ctx> Codegen<'ctx, '_> {
             SimdLoad::Extend { to, signed } => {
                 let wide = self.t.lanes(to);
                 let narrow = self.t.int_bits(to.lane_bits() / 2).vec_type(wide.get_size());
-                let lanes = self.load_guest(access, narrow.into(), index)?;
+                // As a number: LLVM could load half a vector in parts.
+                let half = self.load_guest(access, self.t.i64.into(), index)?;
+                let lanes = self.bitcast(half, narrow)?;
                 let lanes = self.cast(if signed { Op::SExt } else { Op::ZExt }, lanes, wide)?;
                 self.bitcast(lanes, self.t.v128)
             }

@@ -4,9 +4,7 @@
 //! but not yet optimised:
 //! * Arithmetic on NaN. LLVM folds `x * 1`, `x - 0` and `demote(promote(x))` to `x` and may so hand on a signalling
 //!   NaN, which wasm makes quiet. The constants (and the value between the conversions) are made opaque.
-//! * Loads that trap. Guest loads are born volatile. After a first simplification those that are used become plain
-//!   loads, free to be moved, merged and vectorised; the others stay and trap. Likewise, a result or an argument that
-//!   only keeps a load alive in another function is kept in place.
+//! * Accesses that trap, and the order around them, see [`crate::exact`].
 //! * Loops that count up to zero, see [`crate::loops`].
 //!
 //! **Pipeline.** It adapts to the partition ([`Partition`]):
@@ -22,14 +20,14 @@ use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{FileType, TargetMachine};
 use inkwell::values::{
-    AnyValueEnum, AsValueRef, BasicValue, BasicValueEnum, BasicValueUse, CallSiteValue, FloatValue, FunctionValue,
-    InstructionOpcode as Op, InstructionValue, LLVMTailCallKind, Operand,
+    AnyValueEnum, AsValueRef, BasicValue, BasicValueEnum, BasicValueUse, FloatValue, FunctionValue,
+    InstructionOpcode as Op, InstructionValue, Operand,
 };
 use wasmer_runtime_core::translate::codegen::Result;
 
 use crate::codegen::{Codegen, V};
 use crate::description::{LARGE_BODY_BYTES, LEAN_MODULE_BYTES};
-use crate::intrinsics::{Built, internal};
+use crate::intrinsics::internal;
 
 /// The code generator's effort.
 pub(crate) const CODEGEN_LEVEL: OptimizationLevel = OptimizationLevel::Aggressive;
@@ -46,7 +44,7 @@ const LEAN: &str = "cgscc(inline),function<eager-inv>(loop-mssa(loop-rotate,licm
 const LEAN_INLINE_COST: &str = "40";
 /// Into SSA form, without any simplification.
 const TO_SSA: &str = "function(sroa)";
-/// Finds values that nothing needs.
+/// Simplifies, so that equal addresses are the same value.
 const SIMPLIFY: &str = "function(simplifycfg,instcombine<no-verify-fixpoint>,early-cse,simplifycfg,adce)";
 
 /// What the pipeline adapts to: sizes in bytes of wasm.
@@ -95,8 +93,10 @@ impl<'ctx> Codegen<'ctx, '_> {
             self.count_from_zero(function)?;
         }
         self.run(SIMPLIFY, machine)?;
-        for function in self.module.get_functions() {
-            self.keep_traps(function)?;
+        let functions = self.module.get_functions().collect();
+        self.keep_order(functions)?;
+        if cfg!(debug_assertions) {
+            self.module.verify().map_err(|message| internal(message.to_string_lossy()))?;
         }
         let Some(pipeline) = partition.pipeline() else { return Ok(()) };
         if pipeline == LEAN {
@@ -155,90 +155,11 @@ impl<'ctx> Codegen<'ctx, '_> {
         let hidden = self.opaque(operand)?;
         if instruction.set_operand(position, hidden) { Ok(()) } else { Err(internal("an operand without a place")) }
     }
-
-    /// Makes guest loads plain, but for those whose only effect is to trap.
-    fn keep_traps(&mut self, function: FunctionValue<'ctx>) -> Result<()> {
-        for instruction in instructions(function) {
-            match instruction.get_opcode() {
-                Op::Load if instruction.get_first_use().is_some() => {
-                    instruction.set_volatile(false).map_err(internal)?;
-                }
-                Op::Call => self.keep_traps_of_call(instruction)?,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// A load may be needed only for a result that the caller ignores, or for an argument that the callee ignores: once
-    /// the call is inlined, or found free of effects, it would be gone.
-    fn keep_traps_of_call(&mut self, instruction: InstructionValue<'ctx>) -> Result<()> {
-        let Ok(call) = CallSiteValue::try_from(instruction) else { return Ok(()) };
-        let Some(callee) = call.get_called_fn_value() else { return Ok(()) };
-        if callee.get_first_basic_block().is_none() {
-            return Ok(());
-        }
-        for position in 0..callee.count_params() {
-            let ignored = callee.get_nth_param(position).is_some_and(|param| first_use(param).is_none());
-            let Some(Operand::Value(argument)) = instruction.get_operand(position) else { continue };
-            if ignored && argument.as_instruction_value().is_some() {
-                self.b.position_before(&instruction);
-                self.keep_alive(argument)?;
-            }
-        }
-        let Some(result) = call.try_as_basic_value().basic() else { return Ok(()) };
-        let Some(next) = instruction.get_next_instruction() else { return Ok(()) };
-        // Nothing may stand between a tail call and its return, which uses the result anyway.
-        if call.get_tail_call_kind() == LLVMTailCallKind::LLVMTailCallKindMustTail {
-            return Ok(());
-        }
-        self.b.position_before(&next);
-        match result {
-            V::StructValue(all) => self.keep_fields(instruction, all),
-            _ if instruction.get_first_use().is_none() => self.keep_alive(result),
-            _ => Ok(()),
-        }
-    }
-
-    fn keep_fields(&mut self, call: InstructionValue<'ctx>, all: inkwell::values::StructValue<'ctx>) -> Result<()> {
-        let mut used = vec![false; all.get_type().count_fields() as usize];
-        let mut next = call.get_first_use();
-        while let Some(place) = next {
-            match user_of(place) {
-                Some(user) if user.get_opcode() == Op::ExtractValue => {
-                    for index in user.get_indices() {
-                        used[index as usize] = true;
-                    }
-                }
-                _ => return Ok(()),
-            }
-            next = place.get_next_use();
-        }
-        for (position, used) in used.into_iter().enumerate() {
-            if !used {
-                let field = self.b.build_extract_value(all, position as u32, "").built()?;
-                self.keep_alive(field)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A snapshot of a function's instructions, so that some can be added while it is walked.
 fn instructions(function: FunctionValue<'_>) -> Vec<InstructionValue<'_>> {
     function.get_basic_block_iter().flat_map(|block| block.get_instructions()).collect()
-}
-
-fn first_use<'ctx>(value: V<'ctx>) -> Option<BasicValueUse<'ctx>> {
-    match value {
-        V::ArrayValue(value) => value.get_first_use(),
-        V::IntValue(value) => value.get_first_use(),
-        V::FloatValue(value) => value.get_first_use(),
-        V::PointerValue(value) => value.get_first_use(),
-        V::StructValue(value) => value.get_first_use(),
-        V::VectorValue(value) => value.get_first_use(),
-        V::ScalableVectorValue(value) => value.get_first_use(),
-    }
 }
 
 /// The instruction that uses a value.

@@ -248,20 +248,6 @@ fn difference(a: &Behaviour, b: &Behaviour) -> String {
         .unwrap_or_default()
 }
 
-/// LLVM's known deviation, to be removed with its cause: where a guest traps in any case, a load whose result is not needed then may be
-/// gone, so that another trap behind it ends the call.
-fn traps_otherwise(expected: &Behaviour, found: &Behaviour) -> bool {
-    let outcomes = |behaviour: &Behaviour| {
-        let calls = behaviour.calls.iter().map(|(_, outcome)| outcome.clone());
-        [behaviour.start.clone()].into_iter().chain(calls).collect::<Vec<_>>()
-    };
-    let pairs = outcomes(expected).into_iter().zip(outcomes(found));
-    matches!(
-        pairs.into_iter().find(|(a, b)| a != b),
-        Some((Outcome::Trap(TrapCode::MemoryOutOfBounds), Outcome::Trap(_)))
-    )
-}
-
 /// Something else that runs modules.
 pub type Reference = fn(&[u8], u64) -> Behaviour;
 
@@ -282,8 +268,7 @@ pub fn compare_one(
         return (first, None);
     }
     let differs = |(name, behaviour): &(&str, Behaviour)| {
-        let allowed = *name == "llvm" && traps_otherwise(&first, behaviour);
-        (*behaviour != first && !allowed).then(|| format!("{first_name} | {name}: {}", difference(&first, behaviour)))
+        (*behaviour != first).then(|| format!("{first_name} | {name}: {}", difference(&first, behaviour)))
     };
     let found = all.iter().find_map(differs);
     (first, found)

@@ -1,6 +1,7 @@
 //! What tests, fuzz targets and long runs share: generators of modules, oracles that say what is right, and attacks on every entrance.
 //!
 //! * [`generate`] makes modules: random valid ones, those of the specification's suite, and damage to both.
+//! * [`edge`] makes modules that do things around accesses at the edge of memory and around other traps.
 //! * [`behaviour`] says what a module does, in a form that backends and another engine can be compared by.
 //! * [`exercise`] runs what may be anything, under a watchdog.
 //! * [`targets`] are the attacks: each turns bytes into a verdict. A fuzzer, an everyday test and [`soak`] drive the same ones.
@@ -16,6 +17,7 @@
 
 pub mod behaviour;
 pub mod child;
+pub mod edge;
 pub mod engines;
 pub mod exercise;
 pub mod generate;
