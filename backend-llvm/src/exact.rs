@@ -136,6 +136,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                     self.farthest_first(block)?;
                 }
                 harmless = self.prove(function, &regions)?;
+                self.version_loops(function, &regions, &harmless)?;
             }
             for block in function.get_basic_block_iter() {
                 self.separate(block, &barrier, &harmless)?;

@@ -5,18 +5,35 @@ use std::collections::HashMap;
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{FunctionValue, Operand};
 
+/// Blocks of the largest loop that is looked at.
+const LOOP_BLOCKS_MAX: usize = 24;
+
 /// Blocks that the entry reaches, by number in reverse post-order: the entry is 0, and a dominator comes before what it dominates.
 pub(crate) struct Flow<'ctx> {
     pub(crate) blocks: Vec<BasicBlock<'ctx>>,
     /// The immediate dominator of each block; the entry's is itself.
     dominators: Vec<usize>,
+    predecessors: Vec<Vec<usize>>,
+}
+
+/// A loop with one way in and one way back that contains no other loop.
+pub(crate) struct InnermostLoop<'ctx> {
+    /// The only block that leads in.
+    pub(crate) preheader: BasicBlock<'ctx>,
+    pub(crate) header: BasicBlock<'ctx>,
+    /// The only block that leads back.
+    pub(crate) latch: BasicBlock<'ctx>,
+    /// All blocks, in reverse post-order.
+    pub(crate) blocks: Vec<BasicBlock<'ctx>>,
+    /// Those that every iteration goes through before it leads back.
+    pub(crate) always: Vec<BasicBlock<'ctx>>,
 }
 
 impl<'ctx> Flow<'ctx> {
     /// The control flow of a function that has a body.
     pub(crate) fn new(function: FunctionValue<'ctx>) -> Self {
         let Some(entry) = function.get_first_basic_block() else {
-            return Self { blocks: Vec::new(), dominators: Vec::new() };
+            return Self { blocks: Vec::new(), dominators: Vec::new(), predecessors: Vec::new() };
         };
         let blocks = reverse_post_order(entry);
         let numbers: HashMap<_, _> = blocks.iter().enumerate().map(|(number, block)| (*block, number)).collect();
@@ -26,7 +43,7 @@ impl<'ctx> Flow<'ctx> {
                 predecessors[numbers[&successor]].push(number);
             }
         }
-        Self { dominators: dominators(&predecessors), blocks }
+        Self { dominators: dominators(&predecessors), blocks, predecessors }
     }
 
     /// Which blocks each block immediately dominates.
@@ -36,6 +53,50 @@ impl<'ctx> Flow<'ctx> {
             dominated[dominator].push(number);
         }
         dominated
+    }
+
+    fn dominates(&self, dominator: usize, mut block: usize) -> bool {
+        while block > dominator {
+            block = self.dominators[block];
+        }
+        block == dominator
+    }
+
+    /// The innermost loops that have a preheader and one latch.
+    pub(crate) fn innermost_loops(&self) -> Vec<InnermostLoop<'ctx>> {
+        let latches = |header: usize| {
+            let latches = self.predecessors[header].iter().copied();
+            latches.filter(|&latch| self.dominates(header, latch)).collect::<Vec<_>>()
+        };
+        let all_latches: Vec<_> = (0..self.blocks.len()).map(latches).collect();
+        let loops = all_latches.iter().enumerate().filter_map(|(header, latches)| match latches[..] {
+            [latch] => self.innermost_loop(header, latch, &all_latches),
+            _ => None,
+        });
+        loops.collect()
+    }
+
+    fn innermost_loop(&self, header: usize, latch: usize, latches: &[Vec<usize>]) -> Option<InnermostLoop<'ctx>> {
+        let mut blocks = std::collections::BTreeSet::from([header]);
+        let mut open = vec![latch];
+        while let Some(block) = open.pop() {
+            if blocks.insert(block) {
+                if !latches[block].is_empty() || blocks.len() > LOOP_BLOCKS_MAX {
+                    return None;
+                }
+                open.extend(&self.predecessors[block]);
+            }
+        }
+        let mut outside = self.predecessors[header].iter().filter(|block| !blocks.contains(block));
+        let (&preheader, None) = (outside.next()?, outside.next()) else { return None };
+        let block = |number: usize| self.blocks[number];
+        Some(InnermostLoop {
+            preheader: block(preheader),
+            header: block(header),
+            latch: block(latch),
+            always: blocks.iter().filter(|&&at| self.dominates(at, latch)).map(|&at| block(at)).collect(),
+            blocks: blocks.into_iter().map(block).collect(),
+        })
     }
 }
 

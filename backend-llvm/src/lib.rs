@@ -47,6 +47,8 @@ mod simd_lanes;
 mod tests;
 #[cfg(feature = "llvm")]
 mod trampoline;
+#[cfg(feature = "llvm")]
+mod versions;
 
 #[cfg(feature = "llvm")]
 pub use compiler::LlvmCompiler;

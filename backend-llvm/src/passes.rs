@@ -44,8 +44,9 @@ const LEAN: &str = "cgscc(inline),function<eager-inv>(loop-mssa(loop-rotate,licm
 const LEAN_INLINE_COST: &str = "40";
 /// Into SSA form, without any simplification.
 const TO_SSA: &str = "function(sroa)";
-/// Simplifies, so that equal addresses are the same value.
-const SIMPLIFY: &str = "function(simplifycfg,instcombine<no-verify-fixpoint>,early-cse,simplifycfg,adce)";
+/// Simplifies, so that equal addresses are the same value, and gives loops one way in.
+const SIMPLIFY: &str =
+    "function(simplifycfg,instcombine<no-verify-fixpoint>,early-cse,simplifycfg,adce,loop-simplify,lcssa)";
 
 /// What the pipeline adapts to: sizes in bytes of wasm.
 #[derive(Clone, Copy)]
