@@ -37,7 +37,11 @@ pub(crate) fn call(
         Entry::Direct(function) => cg.ins().call(function, &args),
         Entry::Pointer { sig, code } => cg.ins().call_indirect(sig, code, &args),
     };
-    results.extend(cg.builder.inst_results(inst));
+    let (fuel, returned) = cg.builder.inst_results(inst).split_at(usize::from(cg.fuel.is_some()));
+    results.extend(returned);
+    if let (Some(variable), &[fuel]) = (cg.fuel, fuel) {
+        cg.builder.def_var(variable, fuel);
+    }
     cg.scratch.call_args = args;
 }
 
@@ -56,6 +60,7 @@ fn gather(cg: &mut Codegen<'_>, vmctx: Value, args: &[Value]) -> Vec<Value> {
     let mut gathered = std::mem::take(&mut cg.scratch.call_args);
     gathered.clear();
     gathered.push(vmctx);
+    gathered.extend(cg.fuel.map(|variable| cg.builder.use_var(variable)));
     for &arg in args {
         gathered.push(cg.canonical(arg));
     }
@@ -100,7 +105,7 @@ fn wasm_sig(cg: &mut Codegen<'_>, signature: &Signature) -> SigRef {
     if let Some(sig) = cg.scratch.signatures.get(signature) {
         return *sig;
     }
-    let sig = cg.builder.import_signature(wasm_signature(signature));
+    let sig = cg.builder.import_signature(wasm_signature(cg.module, signature));
     cg.scratch.signatures.insert(signature.clone(), sig);
     sig
 }

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::{
-    Access, BlockSig, Callee, FuncCodegen, GlobalRef, Location, MemoryRef, Result,
+    Access, BlockSig, Callee, FuncCodegen, GlobalRef, Location, MemoryRef, Meter, Result,
 };
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
@@ -36,11 +36,16 @@ pub(crate) const fn clif_type(ty: Ty) -> Type {
     }
 }
 
-/// The wasm call convention: Cranelift's `tail`, with the callee's vmctx first.
-pub(crate) fn wasm_signature(signature: &Signature) -> ClifSignature {
+/// The wasm call convention: Cranelift's `tail`, with the callee's vmctx first. Where code is metered, the store's fuel comes behind it, and is the
+/// first result.
+pub(crate) fn wasm_signature(module: &ModuleInfo, signature: &Signature) -> ClifSignature {
     let mut clif = ClifSignature::new(CallConv::Tail);
-    clif.params.reserve(signature.params.len() + 1);
+    clif.params.reserve(signature.params.len() + 2);
     clif.params.push(AbiParam::new(types::I64));
+    if module.metered {
+        clif.params.push(AbiParam::new(types::I64));
+        clif.returns.push(AbiParam::new(types::I64));
+    }
     clif.params.extend(signature.params.iter().map(|ty| AbiParam::new(clif_type(*ty))));
     clif.returns.extend(signature.results.iter().map(|ty| AbiParam::new(clif_type(*ty))));
     clif
@@ -86,6 +91,8 @@ pub(crate) struct Codegen<'a> {
     pub(crate) vmctx: Value,
     entry: Block,
     pub(crate) locals: usize,
+    /// What is left of the store's fuel, if the module is metered.
+    pub(crate) fuel: Option<Variable>,
     /// Work on block parameters that were not needed, see [`control::check_size`].
     pub(crate) dropping: u64,
 }
@@ -109,6 +116,7 @@ impl<'a> Codegen<'a> {
             vmctx: Value::from_u32(0),
             entry: Block::from_u32(0),
             locals: 0,
+            fuel: None,
             dropping: 0,
         }
     }
@@ -238,7 +246,7 @@ impl<'a> Codegen<'a> {
         for (position, &ty) in locals.iter().enumerate() {
             let variable = self.builder.declare_var(clif_type(ty));
             let value = if position < params {
-                self.builder.block_params(entry)[position + 1]
+                self.builder.block_params(entry)[position + 1 + usize::from(self.module.metered)]
             } else if let Some(zero) = zeros[ty as usize] {
                 zero
             } else {
@@ -265,7 +273,7 @@ impl FuncCodegen for Codegen<'_> {
     type Frame = Frame;
 
     fn begin(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame> {
-        self.builder.func.signature = wasm_signature(signature);
+        self.builder.func.signature = wasm_signature(self.module, signature);
         let entry = self.builder.create_block();
         self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
@@ -275,6 +283,11 @@ impl FuncCodegen for Codegen<'_> {
         self.vmctx = self.builder.block_params(entry)[0];
         self.locals = locals.len();
         self.declare_locals(entry, signature.params.len(), locals);
+        if self.module.metered {
+            let (variable, fuel) = (self.builder.declare_var(types::I64), self.builder.block_params(entry)[1]);
+            self.builder.def_var(variable, fuel);
+            self.fuel = Some(variable);
+        }
         Ok(control::body(self, &signature.results))
     }
 
@@ -446,10 +459,18 @@ impl FuncCodegen for Codegen<'_> {
         narrow: bool,
     ) -> Result<Option<Value>> {
         let result = call::libcall(self, call, immediates, operand_types, operands);
+        if call.is_metered() {
+            control::load_fuel(self);
+        }
         Ok(match result {
             Some(wide) if narrow => Some(self.ins().ireduce(types::I32, wide)),
             result => result,
         })
+    }
+
+    fn meter(&mut self, cost: u32, point: Meter) -> Result<()> {
+        control::meter(self, cost, point);
+        Ok(())
     }
 
     fn trap(&mut self, code: TrapCode) -> Result<()> {

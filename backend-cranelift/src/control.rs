@@ -1,11 +1,15 @@
 //! Structured control: frames become blocks, whose parameters are the operands that branches carry.
 
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value, types};
 use wasmer_runtime_core::compiler::CompileError;
-use wasmer_runtime_core::translate::codegen::{BlockSig, Result};
+use wasmer_runtime_core::translate::codegen::{BlockSig, Meter, Result};
+use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::Ty;
+use wasmer_runtime_core::vm::layout::{VMCTX_STORE, VMSTORE_FUEL};
 
-use crate::codegen::{Codegen, clif_type};
+use crate::codegen::{Codegen, clif_trap, clif_type};
+use crate::memory::Region;
 
 /// The most targets of one Cranelift jump table.
 const JUMP_TABLE_TARGETS_MAX: usize = 65_520;
@@ -262,11 +266,39 @@ impl Stubs {
 pub(crate) fn return_(cg: &mut Codegen<'_>, values: &[Value]) {
     let mut args = std::mem::take(&mut cg.scratch.call_args);
     args.clear();
+    args.extend(cg.fuel.map(|variable| cg.builder.use_var(variable)));
     for &value in values {
         args.push(cg.canonical(value));
     }
     cg.ins().return_(&args);
     cg.scratch.call_args = args;
+}
+
+/// Takes the fuel over from whoever had it before, in a module that is metered.
+pub(crate) fn load_fuel(cg: &mut Codegen<'_>) {
+    let Some(variable) = cg.fuel else { return };
+    let store = cg.load_constant(VMCTX_STORE);
+    let flags = cg.trusted(Region::Fuel);
+    let fuel = cg.ins().load(types::I64, flags, store, VMSTORE_FUEL);
+    cg.builder.def_var(variable, fuel);
+}
+
+/// Pays for what has run. Cranelift keeps stores in their order, and traps behind what stands before them.
+pub(crate) fn meter(cg: &mut Codegen<'_>, cost: u32, point: Meter) {
+    let Some(variable) = cg.fuel else { return };
+    let fuel = cg.builder.use_var(variable);
+    let left = cg.ins().iadd_imm_s(fuel, -i64::from(cost));
+    cg.builder.def_var(variable, left);
+    match point {
+        Meter::Count => {}
+        Meter::Check => {
+            let store = cg.load_constant(VMCTX_STORE);
+            let flags = cg.trusted(Region::Fuel);
+            cg.ins().store(flags, left, store, VMSTORE_FUEL);
+            let is_out = cg.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+            cg.ins().trapnz(is_out, clif_trap(TrapCode::OutOfFuel));
+        }
+    }
 }
 
 /// Refuses a function that has grown out of proportion: after every operator that makes a block or merges locals.

@@ -32,6 +32,8 @@ pub(crate) enum Region {
     Table(TableIdx),
     /// The elements of a table.
     TableElements(TableIdx),
+    /// The store's fuel.
+    Fuel,
 }
 
 /// Cranelift numbers a function's memory flags with 16 bits, so regions of one kind are limited to this many;
@@ -43,6 +45,7 @@ impl Region {
     pub(crate) fn number(self, module: &ModuleInfo) -> u32 {
         let (kind, index, imported) = match self {
             Self::Constant => return 0,
+            Self::Fuel => return 6 << 16,
             Self::Memory(index) => (1, index.0, module.imported_memories),
             Self::MemoryLength(index) => (2, index.0, module.imported_memories),
             Self::Global(index) => (3, index.0, module.imported_globals),
@@ -65,6 +68,7 @@ impl Region {
             Self::Global(_) => "global",
             Self::Table(_) => "table",
             Self::TableElements(_) => "table elements",
+            Self::Fuel => "fuel",
         }
     }
 }

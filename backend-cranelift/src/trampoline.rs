@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, MemFlagsData, Signature as ClifSignature, StackSlotData, StackSlotKind,
-    UserFuncName, types,
+    UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -10,7 +10,8 @@ use wasmer_runtime_core::compiler::Trampoline;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::types::Signature;
 use wasmer_runtime_core::vm::layout::{
-    RAW_VALUE_BYTES, VMFUNCREF_ARRAY_CALL, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL, VMIMPORT_CALLEE,
+    RAW_VALUE_BYTES, VMCTX_STORE, VMFUNCREF_ARRAY_CALL, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL, VMIMPORT_CALLEE,
+    VMSTORE_FUEL,
 };
 
 use crate::codegen::{clif_type, wasm_signature};
@@ -34,7 +35,7 @@ pub(crate) fn build(
     func.name = UserFuncName::user(namespace, ty.0);
     func.signature = match trampoline {
         Trampoline::ArrayToWasm(_) => array_signature(),
-        Trampoline::WasmToArray(_) => wasm_signature(&signature),
+        Trampoline::WasmToArray(_) => wasm_signature(module, &signature),
     };
     let mut builder = FunctionBuilder::new(func, context);
     let entry = builder.create_block();
@@ -42,8 +43,8 @@ pub(crate) fn build(
     builder.switch_to_block(entry);
     builder.seal_block(entry);
     match trampoline {
-        Trampoline::ArrayToWasm(_) => array_to_wasm(&mut builder, &signature),
-        Trampoline::WasmToArray(_) => wasm_to_array(&mut builder, &signature),
+        Trampoline::ArrayToWasm(_) => array_to_wasm(&mut builder, module, &signature),
+        Trampoline::WasmToArray(_) => wasm_to_array(&mut builder, module, &signature),
     }
     builder.finalize(isa.frontend_config());
 }
@@ -61,27 +62,38 @@ fn value_offset(position: usize) -> i32 {
     position as i32 * RAW_VALUE_BYTES
 }
 
-fn array_to_wasm(builder: &mut FunctionBuilder<'_>, signature: &Signature) {
+/// The fuel of the store of a context.
+fn load_fuel(builder: &mut FunctionBuilder<'_>, vmctx: Value) -> Value {
+    let flags = MemFlagsData::trusted();
+    let store = builder.ins().load(types::I64, flags, vmctx, VMCTX_STORE);
+    builder.ins().load(types::I64, flags, store, VMSTORE_FUEL)
+}
+
+fn array_to_wasm(builder: &mut FunctionBuilder<'_>, module: &ModuleInfo, signature: &Signature) {
     let flags = MemFlagsData::trusted();
     let entry = builder.current_block().expect("the entry block is open");
     let &[callee, values] = builder.block_params(entry) else { unreachable!("array call has two parameters") };
-    let mut args = Vec::with_capacity(signature.params.len() + 1);
-    args.push(builder.ins().load(types::I64, flags, callee, VMFUNCREF_VMCTX));
+    let mut args = Vec::with_capacity(signature.params.len() + 2);
+    let vmctx = builder.ins().load(types::I64, flags, callee, VMFUNCREF_VMCTX);
+    args.push(vmctx);
+    if module.metered {
+        args.push(load_fuel(builder, vmctx));
+    }
     for (position, ty) in signature.params.iter().enumerate() {
         args.push(builder.ins().load(clif_type(*ty), flags, values, value_offset(position)));
     }
     let code = builder.ins().load(types::I64, flags, callee, VMFUNCREF_WASM_CALL);
-    let sig = builder.import_signature(wasm_signature(signature));
+    let sig = builder.import_signature(wasm_signature(module, signature));
     let call = builder.ins().call_indirect(sig, code, &args);
     for position in 0..signature.results.len() {
-        let result = builder.inst_results(call)[position];
+        let result = builder.inst_results(call)[position + usize::from(module.metered)];
         builder.ins().store(flags, result, values, value_offset(position));
     }
     let returned = builder.ins().iconst(types::I8, 1);
     builder.ins().return_(&[returned]);
 }
 
-fn wasm_to_array(builder: &mut FunctionBuilder<'_>, signature: &Signature) {
+fn wasm_to_array(builder: &mut FunctionBuilder<'_>, module: &ModuleInfo, signature: &Signature) {
     let flags = MemFlagsData::trusted();
     let entry = builder.current_block().expect("the entry block is open");
     let vmctx = builder.block_params(entry)[0];
@@ -90,18 +102,19 @@ fn wasm_to_array(builder: &mut FunctionBuilder<'_>, signature: &Signature) {
     let slot = builder.create_sized_stack_slot(slot);
     let values = builder.ins().stack_addr(types::I64, slot, 0);
     for position in 0..signature.params.len() {
-        let argument = builder.block_params(entry)[position + 1];
+        let argument = builder.block_params(entry)[position + 1 + usize::from(module.metered)];
         builder.ins().store(flags, argument, values, value_offset(position));
     }
     let callee = builder.ins().load(types::I64, flags, vmctx, VMIMPORT_CALLEE);
     let code = builder.ins().load(types::I64, flags, callee, VMFUNCREF_ARRAY_CALL);
     let sig = builder.import_signature(array_signature());
     builder.ins().call_indirect(sig, code, &[callee, values]);
-    let results: Vec<_> = signature
-        .results
-        .iter()
-        .enumerate()
-        .map(|(position, ty)| builder.ins().load(clif_type(*ty), flags, values, value_offset(position)))
-        .collect();
+    let mut results = Vec::with_capacity(signature.results.len() + 1);
+    if module.metered {
+        results.push(load_fuel(builder, vmctx));
+    }
+    for (position, ty) in signature.results.iter().enumerate() {
+        results.push(builder.ins().load(clif_type(*ty), flags, values, value_offset(position)));
+    }
     builder.ins().return_(&results);
 }

@@ -33,8 +33,8 @@ pub(crate) const VALUE_BYTES: i64 = 16;
 /// A wasm function type as LLVM function types.
 #[derive(Clone)]
 pub(crate) struct FuncAbi<'ctx> {
-    /// The natural prototype: vmctx, pointer to the buffer of results if there is one, pointer to the buffer of arguments
-    /// if there is one, and the other arguments.
+    /// The natural prototype: vmctx, the store's fuel if the module is metered, pointer to the buffer of results if there is one, pointer to the
+    /// buffer of arguments if there is one, and the other arguments. The fuel that is left is the first result.
     pub(crate) ty: FunctionType<'ctx>,
     /// Whether all results go through a buffer.
     pub(crate) results_in_memory: bool,
@@ -62,6 +62,8 @@ enum ArgPlace {
 #[derive(Clone, Copy)]
 pub(crate) struct Fixed<'ctx> {
     pub(crate) vmctx: PointerValue<'ctx>,
+    /// The store's fuel, if the module is metered.
+    pub(crate) fuel: Option<V<'ctx>>,
     /// The buffer of results.
     pub(crate) results: Option<PointerValue<'ctx>>,
     /// The buffer of arguments.
@@ -80,13 +82,15 @@ impl<'ctx> Codegen<'ctx, '_> {
     pub(crate) fn abi(&self, signature: &Signature) -> FuncAbi<'ctx> {
         let ints = |types: &[Ty]| types.iter().filter(|ty| ty.is_int_class()).count();
         let (int_results, int_args) = (ints(&signature.results), ints(&signature.params));
+        let fuel = usize::from(self.info.metered);
         let results_in_memory =
-            int_results > INT_RESULTS_MAX || signature.results.len() - int_results > VECTOR_RESULTS_MAX;
-        let int_room = INT_ARGS_MAX - 1 - results_in_memory as usize;
+            fuel + int_results > INT_RESULTS_MAX || signature.results.len() - int_results > VECTOR_RESULTS_MAX;
+        let int_room = INT_ARGS_MAX - 1 - fuel - results_in_memory as usize;
         let some_in_memory = int_args > int_room || signature.params.len() - int_args > VECTOR_ARGS_MAX;
-        let pointers = 1 + results_in_memory as usize + some_in_memory as usize;
-        let mut types: Vec<BasicTypeEnum<'ctx>> = vec![self.t.ptr.into(); pointers];
-        let (mut int_next, mut vector_next, mut args_in_memory) = (pointers, 0, 0);
+        let fixed = 1 + fuel + results_in_memory as usize + some_in_memory as usize;
+        let mut types: Vec<BasicTypeEnum<'ctx>> = vec![self.t.ptr.into(); fixed];
+        types[1..1 + fuel].fill(self.t.i64.into());
+        let (mut int_next, mut vector_next, mut args_in_memory) = (fixed, 0, 0);
         let mut args = Vec::with_capacity(signature.params.len());
         for &ty in &signature.params {
             let (next, max, first) = match ty.is_int_class() {
@@ -103,14 +107,13 @@ impl<'ctx> Codegen<'ctx, '_> {
             }
         }
         let types = params(types);
-        let ty = match &*signature.results {
-            _ if results_in_memory => self.ctx.void_type().fn_type(&types, false),
+        let in_registers = if results_in_memory { &[][..] } else { &*signature.results };
+        let fuel = self.info.metered.then_some(Ty::I64);
+        let fields: Vec<_> = fuel.iter().chain(in_registers).map(|&ty| self.t.of(ty)).collect();
+        let ty = match &*fields {
             [] => self.ctx.void_type().fn_type(&types, false),
-            &[result] => self.t.of(result).fn_type(&types, false),
-            results => {
-                let fields: Vec<_> = results.iter().map(|&ty| self.t.of(ty)).collect();
-                self.ctx.struct_type(&fields, false).fn_type(&types, false)
-            }
+            [result] => result.fn_type(&types, false),
+            fields => self.ctx.struct_type(fields, false).fn_type(&types, false),
         };
         FuncAbi { ty, results_in_memory, args_in_memory, args }
     }
@@ -145,7 +148,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 }
                 ArgPlace::Register { natural, .. } => self.param(natural)?,
                 ArgPlace::Memory(slot) => {
-                    let buffer = self.pointer_param(1 + abi.results_in_memory as u32)?;
+                    let buffer = self.pointer_param(1 + self.info.metered as u32 + abi.results_in_memory as u32)?;
                     let place = self.at(buffer, slot as i64 * VALUE_BYTES)?;
                     self.load_from(self.t.of(ty), place, AliasClass::Buffer, 8)?
                 }
@@ -154,7 +157,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         Ok(args)
     }
 
-    fn param(&self, position: u32) -> Result<V<'ctx>> {
+    pub(crate) fn param(&self, position: u32) -> Result<V<'ctx>> {
         self.f().function.get_nth_param(position).ok_or_else(|| internal("a parameter is missing"))
     }
 
@@ -167,7 +170,7 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// The buffer that the caller wants results in, if they do not fit registers.
     pub(crate) fn incoming_results(&self) -> Result<Option<PointerValue<'ctx>>> {
-        self.f().abi.results_in_memory.then(|| self.pointer_param(1)).transpose()
+        self.f().abi.results_in_memory.then(|| self.pointer_param(1 + self.info.metered as u32)).transpose()
     }
 
     /// Arguments for the natural prototype; stores those that go through the buffer.
@@ -178,8 +181,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         args: &[V<'ctx>],
     ) -> Result<Vec<BasicMetadataValueEnum<'ctx>>> {
         self.outgoing_in_memory(abi, fixed, args)?;
-        let pointers = [Some(fixed.vmctx), fixed.results, fixed.args];
-        let mut all: Vec<_> = pointers.into_iter().flatten().map(BasicMetadataValueEnum::from).collect();
+        let pointers = [fixed.results, fixed.args].map(|pointer| pointer.map(V::from));
+        let all = [Some(fixed.vmctx.into()), fixed.fuel].into_iter().chain(pointers);
+        let mut all: Vec<_> = all.flatten().map(BasicMetadataValueEnum::from).collect();
         for (&place, &arg) in abi.args.iter().zip(args) {
             if let ArgPlace::Register { .. } = place {
                 all.push(arg.into());
@@ -202,8 +206,13 @@ impl<'ctx> Codegen<'ctx, '_> {
                 false => self.t.v128.get_poison().into(),
             });
         all[0] = fixed.vmctx.into();
+        let mut next = 1;
+        if let Some(fuel) = fixed.fuel {
+            all[next] = fuel;
+            next += 1;
+        }
         for (position, pointer) in [fixed.results, fixed.args].into_iter().flatten().enumerate() {
-            all[1 + position] = self.cast(Op::PtrToInt, pointer, self.t.i64)?;
+            all[next + position] = self.cast(Op::PtrToInt, pointer, self.t.i64)?;
         }
         for (&place, &arg) in abi.args.iter().zip(args) {
             if let ArgPlace::Register { uniform, .. } = place {

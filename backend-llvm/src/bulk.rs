@@ -7,8 +7,9 @@
 use inkwell::IntPredicate;
 use inkwell::values::{InstructionOpcode as Op, PointerValue};
 use wasmer_runtime_core::libcall::Libcall;
-use wasmer_runtime_core::translate::codegen::{MemoryRef, Result};
+use wasmer_runtime_core::translate::codegen::{MemoryRef, Meter, Result};
 use wasmer_runtime_core::types::{MemoryIdx, Ty, Width};
+use wasmer_runtime_core::vm::fuel::BYTES_FOR_ONE_LOG2;
 
 use crate::codegen::{Codegen, V};
 use crate::intrinsics::{Built, internal};
@@ -88,6 +89,11 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// Fills the only block with `byte`, or copies from the second block to the first.
     fn move_block(&mut self, blocks: &[Block<'ctx>], byte: V<'ctx>, len: V<'ctx>) -> Result<()> {
+        if self.info.metered {
+            let rounded = self.bin(Op::Add, len, self.const_like(len, (1 << BYTES_FOR_ONE_LOG2) - 1))?;
+            let cost = self.bin(Op::LShr, rounded, self.const_like(len, BYTES_FOR_ONE_LOG2.into()))?;
+            self.pay(cost, Meter::Check)?;
+        }
         let len = len.into_int_value();
         let class = self.memory_class(blocks[0].memory.index);
         let (moved, is_one_class) = match blocks {

@@ -29,11 +29,12 @@ enum Target<'ctx> {
 
 impl<'ctx> Codegen<'ctx, '_> {
     pub(crate) fn emit_return(&mut self, values: &[V<'ctx>]) -> Result<()> {
-        if let Some(results) = self.incoming_results()? {
-            self.store_values(results, values)?;
-            return self.b.build_return(None).built().map(drop);
+        let mut fields: Vec<_> = self.fuel()?.into_iter().collect();
+        match self.incoming_results()? {
+            Some(results) => self.store_values(results, values)?,
+            None => fields.extend_from_slice(values),
         }
-        match values {
+        match &*fields {
             [] => self.b.build_return(None).built()?,
             [value] => self.b.build_return(Some(value)).built()?,
             values => self.b.build_aggregate_return(values).built()?,
@@ -104,7 +105,8 @@ impl<'ctx> Codegen<'ctx, '_> {
             0 => None,
             count => Some(self.buffer(count)?),
         };
-        let call = self.invoke(target, &abi, Fixed { vmctx, results: results_place, args: args_place }, args)?;
+        let fixed = Fixed { vmctx, fuel: self.fuel()?, results: results_place, args: args_place };
+        let call = self.invoke(target, &abi, fixed, args)?;
         // A recursion without end must exhaust the stack.
         call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
         self.call_results(call, signature, results_place, results)
@@ -138,10 +140,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         buffer: Option<PointerValue<'ctx>>,
         results: &mut Vec<V<'ctx>>,
     ) -> Result<()> {
-        if let Some(buffer) = buffer {
-            return self.load_values(buffer, &signature.results, results);
-        }
-        match signature.results.len() {
+        let in_registers = if buffer.is_some() { 0 } else { signature.results.len() };
+        match in_registers + self.info.metered as usize {
             0 => {}
             1 => results.push(value_of(call)?),
             count => {
@@ -152,7 +152,14 @@ impl<'ctx> Codegen<'ctx, '_> {
                 }
             }
         }
-        Ok(())
+        if self.info.metered {
+            let fuel = results.remove(0);
+            self.set_fuel(fuel)?;
+        }
+        match buffer {
+            Some(buffer) => self.load_values(buffer, &signature.results, results),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn emit_return_call(
@@ -176,7 +183,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 Some(self.at(store, VMSTORE_TAIL_ARGS as i64)?)
             }
         };
-        let fixed = Fixed { vmctx, results: results_place, args: args_place };
+        let fixed = Fixed { vmctx, fuel: self.fuel()?, results: results_place, args: args_place };
         let all = self.outgoing_uniform(&abi, fixed, args)?;
         let ty = self.uniform(&abi);
         let entry = match target {
@@ -369,6 +376,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         let site = self.b.build_indirect_call(ty, entry, &args, "").built()?;
         site.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
         site.add_attribute(AttributeLoc::Function, self.nounwind);
+        if call.is_metered() {
+            self.load_fuel(vmctx)?;
+        }
         if call.result().is_none() {
             return Ok(None);
         }

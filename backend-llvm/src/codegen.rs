@@ -65,6 +65,8 @@ pub(crate) struct Current<'ctx> {
     /// The block of stack slots, which ends in a jump to the code.
     entry: BasicBlock<'ctx>,
     locals: Vec<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)>,
+    /// What is left of the store's fuel, if the module is metered.
+    pub(crate) fuel: Option<PointerValue<'ctx>>,
     scope: DISubprogram<'ctx>,
     /// Buffers for results of calls, by number of values.
     buffers: HashMap<u32, PointerValue<'ctx>>,
@@ -242,8 +244,17 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.b.position_at_end(entry);
         let vmctx = function.get_nth_param(0).expect("every function has a vmctx").into_pointer_value();
         let buffers = HashMap::new();
-        self.current =
-            Some(Current { function, abi, is_uniform: false, vmctx, entry, locals: Vec::new(), scope, buffers });
+        self.current = Some(Current {
+            function,
+            abi,
+            is_uniform: false,
+            vmctx,
+            entry,
+            locals: Vec::new(),
+            fuel: None,
+            scope,
+            buffers,
+        });
         self.set_offset(offset);
         self.locate();
     }
@@ -300,8 +311,13 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             let initial = args.get(position).copied().unwrap_or_else(|| ty.const_zero());
             self.b.build_store(slot, initial).built()?;
         }
+        let fuel = if self.info.metered { Some(self.param(1)?) } else { None };
         let current = self.current.as_mut().ok_or_else(|| internal("no function is open"))?;
         current.locals = slots;
+        if let Some(fuel) = fuel {
+            current.fuel = Some(self.b.build_alloca(self.t.i64, "").built()?);
+            self.set_fuel(fuel)?;
+        }
         let body = self.new_block();
         self.b.build_unconditional_branch(body).built()?;
         self.b.position_at_end(body);
@@ -525,6 +541,7 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
         return_call => emit_return_call(callee: Callee<V<'ctx>>, signature: &Signature, args: &[V<'ctx>]) -> Result<()>;
         libcall => emit_libcall(call: Libcall, immediates: &[u64], operand_types: &[Ty], operands: &[V<'ctx>], narrow: bool) -> Result<Option<V<'ctx>>>;
 
+        meter => emit_meter(cost: u32, point: Meter) -> Result<()>;
         loop_ => open_loop(sig: BlockSig<'_>, params: &mut [V<'ctx>]) -> Result<Frame<'ctx>>;
         br => emit_br(frame: &mut Frame<'ctx>, args: &[V<'ctx>]) -> Result<()>;
         br_if => emit_br_if(frame: &mut Frame<'ctx>, args: &[V<'ctx>], condition: V<'ctx>) -> Result<()>;

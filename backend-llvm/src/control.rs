@@ -2,12 +2,14 @@
 
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
-use inkwell::values::{IntValue, PhiValue};
-use wasmer_runtime_core::translate::codegen::{BlockSig, Result};
+use inkwell::values::{InstructionOpcode as Op, IntValue, PhiValue, PointerValue};
+use wasmer_runtime_core::translate::codegen::{BlockSig, Meter, Result};
+use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Signature, Ty};
+use wasmer_runtime_core::vm::layout::{VMCTX_STORE, VMSTORE_FUEL};
 
 use crate::codegen::{Codegen, V};
-use crate::intrinsics::{Built, internal};
+use crate::intrinsics::{AliasClass, Built, internal};
 
 /// The backend half of a control frame.
 pub(crate) struct Frame<'ctx> {
@@ -189,6 +191,65 @@ impl<'ctx> Codegen<'ctx, '_> {
             }
         }
         self.b.build_switch(index.into_int_value(), block_of(default)?, &cases).built().map(drop)
+    }
+}
+
+// Metering.
+impl<'ctx> Codegen<'ctx, '_> {
+    pub(crate) fn emit_meter(&mut self, cost: u32, point: Meter) -> Result<()> {
+        self.pay(self.const_i64(cost.into()).into(), point)
+    }
+
+    /// Takes a cost from the store's fuel.
+    pub(crate) fn pay(&mut self, cost: V<'ctx>, point: Meter) -> Result<()> {
+        let Some(fuel) = self.fuel()? else { return Ok(()) };
+        let left = self.bin(Op::Sub, fuel, cost)?;
+        self.set_fuel(left)?;
+        if point == Meter::Count {
+            return Ok(());
+        }
+        let vmctx = self.f().vmctx;
+        let place = self.fuel_place(vmctx)?;
+        let store = self.b.build_store(place, left).built()?;
+        store.set_alignment(8).map_err(internal)?;
+        store.set_volatile(true).map_err(internal)?;
+        self.tag(store, AliasClass::Fuel)?;
+        let is_out = self.icmp(IntPredicate::SLT, left, self.const_like(left, 0))?;
+        self.trap_if(is_out.into_int_value(), TrapCode::OutOfFuel)
+    }
+
+    /// What is left as the function at hand knows it, if the module is metered.
+    pub(crate) fn fuel(&self) -> Result<Option<V<'ctx>>> {
+        self.f().fuel.map(|slot| self.b.build_load(self.t.i64, slot, "").built()).transpose()
+    }
+
+    /// What is left from now on, in a module that is metered.
+    pub(crate) fn set_fuel(&mut self, fuel: V<'ctx>) -> Result<()> {
+        match self.f().fuel {
+            Some(slot) => self.b.build_store(slot, fuel).built().map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the fuel over from the host, in a module that is metered: it is in the store of this context.
+    pub(crate) fn load_fuel(&mut self, context: PointerValue<'ctx>) -> Result<()> {
+        if !self.info.metered {
+            return Ok(());
+        }
+        let place = self.fuel_place(context)?;
+        let fuel = self.load_from(self.t.i64, place, AliasClass::Fuel, 8)?;
+        if self.f().fuel.is_none() {
+            let slot = self.b.build_alloca(self.t.i64, "").built()?;
+            if let Some(current) = &mut self.current {
+                current.fuel = Some(slot);
+            }
+        }
+        self.set_fuel(fuel)
+    }
+
+    fn fuel_place(&mut self, vmctx: PointerValue<'ctx>) -> Result<PointerValue<'ctx>> {
+        let store = self.load_constant_ptr(vmctx, VMCTX_STORE)?;
+        self.at(store, VMSTORE_FUEL as i64)
     }
 }
 

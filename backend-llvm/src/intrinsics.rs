@@ -140,6 +140,8 @@ pub(crate) enum AliasClass {
     MemoryLength,
     /// Buffers of results and of array calls, on the stack.
     Buffer,
+    /// The store's fuel.
+    Fuel,
 }
 
 /// Metadata nodes, attributes and declarations that are made at most once per LLVM module.

@@ -50,6 +50,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.load_values(values, &signature.params, &mut args)?;
         let entry = self.load_constant_ptr(callee, VMFUNCREF_WASM_CALL)?;
         let vmctx = self.load_constant_ptr(callee, VMFUNCREF_VMCTX)?;
+        self.load_fuel(vmctx)?;
         let mut results = Vec::with_capacity(signature.results.len());
         self.call_entry(entry, vmctx, signature, &args, &mut results)?;
         self.store_values(values, &results)?;
@@ -70,6 +71,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let callee = self.load_constant_ptr(import, VMIMPORT_CALLEE)?;
         let entry = self.load_constant_ptr(callee, VMFUNCREF_ARRAY_CALL)?;
         self.b.build_indirect_call(self.array_call(), entry, &[callee.into(), buffer.into()], "").built()?;
+        self.load_fuel(import)?;
         let mut results = Vec::with_capacity(signature.results.len());
         self.load_values(buffer, &signature.results, &mut results)?;
         self.emit_return(&results)?;

@@ -105,6 +105,8 @@ pub(crate) struct Codegen {
     pub(crate) cpu: Extensions,
     /// Offset in the vmctx of memory 0's base, if there is a memory.
     pub(crate) has_memory: bool,
+    /// Whether code pays for what it does.
+    pub(crate) metered: bool,
     /// Whether the current operator can be reached.
     pub(crate) live: bool,
     /// Offset of the current operator in the module.
@@ -156,6 +158,7 @@ impl Codegen {
             folded: None,
             cpu,
             has_memory: false,
+            metered: false,
             live: false,
             offset: 0,
             last_location: NO_WASM_OFFSET,
@@ -180,6 +183,7 @@ impl Codegen {
     pub(crate) fn set_module(&mut self, module: &ModuleInfo) {
         let memory = module.resolved.memories.first();
         self.has_memory = memory.is_some();
+        self.metered = module.metered;
         self.a.memory_base = memory.map_or(0, |memory| memory.base_offset);
     }
 
@@ -380,6 +384,30 @@ impl Codegen {
             return entry;
         }
         self.pop()
+    }
+
+    /// Does the load that is pending, alone or as an operand, if it can trap: what comes next must find that it has happened.
+    pub(crate) fn load_pending(&mut self) {
+        if let Pending::Load { offset: Some(_), .. } = self.pending {
+            self.settle_pending();
+        }
+        let Some(Folded { place, offset }) = self.folded.take() else { return };
+        let op = match self.pending {
+            Pending::Int { width, .. } | Pending::Compare { width, .. } => plain_int_load(width),
+            Pending::FloatBinary { width: Width::W32, .. } => Load::F32,
+            Pending::FloatBinary { width: Width::W64, .. } => Load::F64,
+            _ => unreachable!("no other operator folds a load"),
+        };
+        let reg = self.load_now(op, place, offset, None);
+        match &mut self.pending {
+            Pending::Int { lhs, rhs, .. }
+            | Pending::Compare { lhs, rhs, .. }
+            | Pending::FloatBinary { lhs, rhs, .. } => {
+                let operand = if lhs.loc == Loc::Pending { lhs } else { rhs };
+                operand.loc = Loc::Reg(reg);
+            }
+            _ => unreachable!("as above"),
+        }
     }
 
     /// The place of the folded load.

@@ -2,7 +2,9 @@
 
 use wasmer_runtime_core::compiler::Symbol;
 use wasmer_runtime_core::libcall::Libcall;
-use wasmer_runtime_core::translate::codegen::{Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Result};
+use wasmer_runtime_core::translate::codegen::{
+    Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Meter, Result,
+};
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
@@ -298,6 +300,11 @@ impl FuncCodegen for Codegen {
     ) -> Result<Option<()>> {
         self.settle();
         Ok(self.libcall_now(call, immediates, operand_types.len(), narrow).then_some(()))
+    }
+
+    fn meter(&mut self, cost: u32, point: Meter) -> Result<()> {
+        self.meter_now(cost, point);
+        Ok(())
     }
 
     fn trap(&mut self, code: TrapCode) -> Result<()> {

@@ -23,7 +23,7 @@ pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
         None if args.module.as_os_str() == "-" => PathBuf::from(format!("module.{ARTIFACT_ENDING}")),
         None => args.module.with_extension(ARTIFACT_ENDING),
     };
-    let mut config = config(&args.backend, &args.features, args.cpu, args.compile_timeout)?;
+    let mut config = config(&args.backend, &args.features, args.cpu, args.compile_timeout)?.fuel(args.fuel);
     if let Some(threads) = args.threads {
         config = config.threads(threads);
     }

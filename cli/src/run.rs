@@ -20,7 +20,8 @@ use crate::{exit, imports, output, source};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let mut config = config(&args.backend, &args.features, Cpu::Native, args.compile_timeout)?;
+    let mut config =
+        config(&args.backend, &args.features, Cpu::Native, args.compile_timeout)?.fuel(args.fuel.is_some());
     if let Some(bytes) = args.stack_size {
         config = config.stack_bytes(usize::try_from(bytes)?);
     }
@@ -58,6 +59,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // The process ends with the program; the system is quicker at cleaning up than we are.
     let module = ManuallyDrop::new(module);
     let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args, &entry)?, limits));
+    if let Some(fuel) = args.fuel {
+        store.set_fuel(fuel)?;
+    }
     let interrupted = store.interrupt_handle();
     store.data_mut().set_interrupt_check(Some(Box::new(move || interrupted.is_interrupted())));
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
@@ -73,6 +77,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if args.verbose {
         output::phase("start", ready - started);
         output::phase("run", ended - ready);
+        if let Some(fuel) = args.fuel {
+            let left = store.fuel()?;
+            output::note(&format!("  fuel: {} used, {left} left", fuel - left));
+        }
     }
     if let Some(path) =
         args.timings.as_ref().filter(|_| result.as_ref().err().is_none_or(|error| status(error).is_some()))

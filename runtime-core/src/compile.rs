@@ -24,6 +24,8 @@ pub struct CompileOptions {
     pub features: WasmFeatures,
     /// How many threads compile; does not change the result.
     pub threads: usize,
+    /// Whether code uses up fuel.
+    pub fuel: bool,
     /// Stored in the image's header.
     pub key: [u8; 32],
 }
@@ -44,7 +46,7 @@ pub trait ImageCompiler: Send + Sync {
     /// The name of the intermediate form that [`ImageCompiler::emit_ir`] writes, if the compiler has one.
     fn ir_name(&self) -> Option<&'static str>;
     /// Functions of a module in the compiler's intermediate form.
-    fn emit_ir(&self, wasm: &[u8], features: WasmFeatures, request: &IrRequest) -> Result<String, CompileError>;
+    fn emit_ir(&self, wasm: &[u8], options: &CompileOptions, request: &IrRequest) -> Result<String, CompileError>;
 }
 
 /// Compiles in this process.
@@ -72,8 +74,8 @@ impl ImageCompiler for InProcess {
         self.0.ir_name()
     }
 
-    fn emit_ir(&self, wasm: &[u8], features: WasmFeatures, request: &IrRequest) -> Result<String, CompileError> {
-        emit_ir(wasm, &*self.0, features, request)
+    fn emit_ir(&self, wasm: &[u8], options: &CompileOptions, request: &IrRequest) -> Result<String, CompileError> {
+        emit_ir(wasm, &*self.0, options, request)
     }
 }
 
@@ -84,6 +86,13 @@ const JOB_BYTES: usize = 32 << 10;
 /// Trampolines that a thread takes at once.
 const JOB_TRAMPOLINES: usize = 64;
 
+/// The sections of a module, and what the options say of its code.
+fn translate<'a>(wasm: &'a [u8], options: &CompileOptions) -> Result<Translation<'a>, CompileError> {
+    let mut translation = translate_module(wasm, options.features)?;
+    translation.info.metered = options.fuel;
+    Ok(translation)
+}
+
 /// Validates and compiles a module.
 pub fn compile_image(
     wasm: &[u8],
@@ -91,7 +100,7 @@ pub fn compile_image(
     options: &CompileOptions,
     progress: Option<Progress<'_>>,
 ) -> Result<ImageBytes, CompileError> {
-    let Translation { info, functions } = translate_module(wasm, options.features)?;
+    let Translation { info, functions } = translate(wasm, options)?;
     let backend = compiler.id();
     let shared = SharedTrampolines::new(&info);
     let total = functions.len();
@@ -108,10 +117,10 @@ pub fn compile_image(
 pub fn emit_ir(
     wasm: &[u8],
     compiler: &dyn Compiler,
-    features: WasmFeatures,
+    options: &CompileOptions,
     request: &IrRequest,
 ) -> Result<String, CompileError> {
-    let Translation { info, functions } = translate_module(wasm, features)?;
+    let Translation { info, functions } = translate(wasm, options)?;
     let mut text = String::new();
     let mut worker = compiler.worker();
     for job in function_jobs(functions, compiler) {

@@ -92,6 +92,19 @@ libcalls! {
 }
 
 impl Libcall {
+    /// Whether the host meters what it does or may be long about it, so that code pays for everything before.
+    pub const fn is_metered(self) -> bool {
+        match self {
+            Self::MemoryGrow | Self::MemoryCopy | Self::MemoryFill | Self::MemoryInit => true,
+            Self::TableGrow | Self::TableFill | Self::TableCopy | Self::TableInit => true,
+            Self::AtomicWait32 | Self::AtomicWait64 => true,
+            Self::DataDrop | Self::ElemDrop | Self::RefFunc | Self::TableGet | Self::TableSet | Self::TableSize => {
+                false
+            }
+            Self::CallIndirectSlow | Self::CallRefSlow | Self::AtomicNotify | Self::RaiseTrap => false,
+        }
+    }
+
     /// The byte offset of the entry in the table.
     pub const fn table_offset(self) -> i32 {
         self as i32 * 8

@@ -55,6 +55,8 @@ pub struct ModuleInfo {
     pub name: Option<String>,
     /// The name section's function names, sorted by index.
     pub function_names: Vec<(FuncIdx, String)>,
+    /// Whether its code uses up fuel: a setting, not something that the module says.
+    pub metered: bool,
     /// Where the bodies are in the module's bytes, by defined function.
     pub bodies: Vec<Range<usize>>,
     /// Offset of the code section's content (the number of bodies), from which code addresses in DWARF count.

@@ -70,6 +70,8 @@ trap_codes! {
     UncaughtException = 17, "unhandled exception";
     /// The host ran out of memory for a value that the guest asked for.
     AllocationTooLarge = 18, "allocation size too large";
+    /// The store's fuel is used up, see [`crate::api::Store::set_fuel`].
+    OutOfFuel = 19, "ran out of fuel";
 }
 
 impl fmt::Display for TrapCode {

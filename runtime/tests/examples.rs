@@ -14,6 +14,8 @@ mod interrupt;
 mod limits;
 #[path = "../examples/memory_exchange.rs"]
 mod memory_exchange;
+#[path = "../examples/metering.rs"]
+mod metering;
 #[path = "../examples/plugin.rs"]
 mod plugin;
 #[path = "../examples/wasi.rs"]
@@ -52,6 +54,11 @@ fn the_example_limits_runs() {
 #[test]
 fn the_example_interrupt_runs() {
     interrupt::main().unwrap();
+}
+
+#[test]
+fn the_example_metering_runs() {
+    metering::main().unwrap();
 }
 
 #[test]

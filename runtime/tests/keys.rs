@@ -59,7 +59,7 @@ impl ImageCompiler for Keyed {
         None
     }
 
-    fn emit_ir(&self, _: &[u8], _: WasmFeatures, _: &IrRequest) -> std::result::Result<String, CompileError> {
+    fn emit_ir(&self, _: &[u8], _: &CompileOptions, _: &IrRequest) -> std::result::Result<String, CompileError> {
         unreachable!("nothing is shown here")
     }
 }
@@ -112,6 +112,15 @@ fn the_same_settings_have_the_same_key() {
         assert_eq!(key(backend.config().unwrap()), key(backend.config().unwrap()), "{backend}");
         // What changes no code changes no key.
         assert_eq!(key(backend.config().unwrap()), key(backend.config().unwrap().threads(1).stack_bytes(1 << 21)));
+    }
+}
+
+#[test]
+fn whether_code_uses_fuel_counts() {
+    for backend in Backend::built() {
+        let [without, with] = [false, true].map(|fuel| key(backend.config().unwrap().fuel(fuel)));
+        assert_eq!(without, key(backend.config().unwrap()), "{backend}");
+        assert_ne!(without, with, "{backend}");
     }
 }
 

@@ -28,12 +28,20 @@ pub enum Outcome {
 }
 
 /// What a module did.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Behaviour {
     start: Outcome,
     calls: Vec<(String, Outcome)>,
+    /// What is left of its fuel after each of them, if it uses any.
+    fuel: Vec<u64>,
     globals: Vec<(String, Value)>,
     memories: Vec<(String, usize, u64)>,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self::Values(Vec::new())
+    }
 }
 
 impl Behaviour {
@@ -100,7 +108,13 @@ fn outcome(result: Result<Vec<Value>>) -> Outcome {
 fn ours(engine: &Engine, wasm: &[u8], seed: u64) -> Behaviour {
     let module = Module::new(engine, wasm).unwrap();
     let mut store = Store::new(engine, ());
-    let mut behaviour = Behaviour { start: Outcome::Values(vec![]), calls: vec![], globals: vec![], memories: vec![] };
+    let mut behaviour = Behaviour::default();
+    if engine.uses_fuel() {
+        // Sometimes more than a module uses, mostly less.
+        let mut random = Random::new(!seed);
+        let most = [1 << 40, 40_000, 4000, 400][random.below(4)];
+        store.set_fuel(random.next() % most).unwrap();
+    }
     let instance = match Linker::new().instantiate(&mut store, &module) {
         Ok(instance) => instance,
         Err(error) => {
@@ -119,6 +133,7 @@ fn ours(engine: &Engine, wasm: &[u8], seed: u64) -> Behaviour {
             let mut results = vec![Val::I32(0); ty.results.len()];
             let result = func.call(&mut store, &params, &mut results).map(|()| results.iter().map(value).collect());
             behaviour.calls.push((name.clone(), outcome(result)));
+            behaviour.fuel.extend(store.fuel().ok());
         }
     }
     for (name, entity) in exports {
@@ -182,7 +197,7 @@ pub fn theirs(wasm: &[u8], seed: u64) -> Behaviour {
     let engine = wasmi::Engine::new(&config);
     let module = wasmi::Module::new(&engine, wasm).unwrap();
     let mut store = wasmi::Store::new(&engine, ());
-    let mut behaviour = Behaviour { start: Outcome::Values(vec![]), calls: vec![], globals: vec![], memories: vec![] };
+    let mut behaviour = Behaviour::default();
     let instance = match wasmi::Linker::<()>::new(&engine).instantiate_and_start(&mut store, &module) {
         Ok(instance) => instance,
         Err(error) => {
@@ -243,6 +258,7 @@ fn difference(a: &Behaviour, b: &Behaviour) -> String {
     let start = (a.start != b.start).then(|| format!("start: {:?} | {:?}", a.start, b.start));
     start
         .or_else(|| first(&a.calls, &b.calls))
+        .or_else(|| first(&a.fuel, &b.fuel).map(|fuel| format!("fuel after call {fuel}")))
         .or_else(|| first(&a.globals, &b.globals))
         .or_else(|| first(&a.memories, &b.memories))
         .unwrap_or_default()

@@ -18,13 +18,19 @@ pub fn engines_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Vec<(Backe
 
 /// Every way that this build has to run a module: each backend, Cranelift without optimisation, Singlepass for the least of processors.
 pub fn ways() -> Vec<(String, Engine)> {
-    let ways = engines().into_iter().map(|(backend, engine)| (backend.to_string(), engine));
+    ways_with(|config| config)
+}
+
+/// The same, with other settings.
+pub fn ways_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Vec<(String, Engine)> {
+    let engine = |config| Engine::new(change(config)).expect("good settings");
+    let ways = engines_with(&change).into_iter().map(|(backend, engine)| (backend.to_string(), engine));
     #[cfg(feature = "cranelift")]
     let ways = {
         use wasmer_backend_cranelift::{Cranelift, OptLevel, Regalloc};
         let plain = Cranelift::builder().opt_level(OptLevel::None).regalloc(Regalloc::SinglePass).build();
         let config = EngineConfig::new(plain.expect("a compiler for this machine"));
-        ways.chain([("cranelift, unoptimised".to_owned(), Engine::new(config).expect("good settings"))])
+        ways.chain([("cranelift, unoptimised".to_owned(), engine(config))])
     };
     #[cfg(feature = "singlepass")]
     let ways = {
@@ -32,7 +38,7 @@ pub fn ways() -> Vec<(String, Engine)> {
         use wasmer_runtime::{Cpu, CpuFeature, CpuFeatures};
         let least = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
         let config = EngineConfig::new(Singlepass::for_cpu(Cpu::With(least)).expect("a compiler for this machine"));
-        ways.chain([("singlepass, SSE4.1 only".to_owned(), Engine::new(config).expect("good settings"))])
+        ways.chain([("singlepass, SSE4.1 only".to_owned(), engine(config))])
     };
     ways.collect()
 }

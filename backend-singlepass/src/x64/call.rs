@@ -41,7 +41,7 @@ impl Codegen {
 
     pub(crate) fn call_now(&mut self, callee: Callee<()>, signature: &Signature) {
         let entrance = self.entrance(callee, signature.params.len());
-        self.pass(&signature.params, Dealer::args());
+        self.pass(&signature.params, Dealer::args(self.metered));
         match entrance {
             Entrance::Direct(index) => {
                 self.mark();
@@ -68,7 +68,7 @@ impl Codegen {
 
     pub(crate) fn return_call_now(&mut self, callee: Callee<()>, signature: &Signature) {
         let entrance = self.entrance(callee, signature.params.len());
-        self.pass(&signature.params, Dealer::args());
+        self.pass(&signature.params, Dealer::args(self.metered));
         self.a.leave_frame();
         match entrance {
             Entrance::Direct(index) => {
@@ -310,6 +310,9 @@ impl Codegen {
         self.a.op(Op::new(0, 0, 0xff), 2, &Rm::Mem(Mem::new(RAX, call.table_offset())));
         self.drop_operands(operands);
         self.al.clobber();
+        if call.is_metered() {
+            self.load_fuel();
+        }
         let Some(result) = call.result() else { return false };
         let ty = if narrow { Ty::I32 } else { result };
         if ty == Ty::I32 {

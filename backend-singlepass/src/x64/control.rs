@@ -1,8 +1,10 @@
 //! Conditions and jumps.
 
+use wasmer_runtime_core::translate::codegen::Meter;
 use wasmer_runtime_core::translate::ops::{FloatCompare, IntBinary, IntCompare, Load};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
+use wasmer_runtime_core::vm::layout::{VMCTX_STORE, VMSTORE_FUEL};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::{Codegen, Pending};
@@ -32,6 +34,33 @@ impl Condition {
 }
 
 impl Codegen {
+    /// Pays for what has run. Operands stay pending unless they trap: none is in the flags.
+    pub(crate) fn meter_now(&mut self, cost: u32, point: Meter) {
+        let cost = i32::try_from(cost).expect("costs of a function are below 2^31");
+        match point {
+            Meter::Count => self.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(FUEL), cost),
+            Meter::Check => {
+                self.load_pending();
+                self.need_vmctx();
+                let store = self.al.alloc(&mut self.a, Ty::I64);
+                self.a.load_int(Width::W64, store, &Mem::new(VMCTX, VMCTX_STORE));
+                self.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(FUEL), cost);
+                self.a.store_value(Ty::I64, &Mem::new(store, VMSTORE_FUEL), FUEL);
+                self.al.release(store);
+                self.trap_if(Cc::S, TrapCode::OutOfFuel);
+            }
+        }
+    }
+
+    /// Takes the fuel over from whoever had it before, in a module that is metered.
+    pub(crate) fn load_fuel(&mut self) {
+        if self.metered {
+            self.need_vmctx();
+            self.a.load_int(Width::W64, FUEL, &Mem::new(VMCTX, VMCTX_STORE));
+            self.a.load_int(Width::W64, FUEL, &Mem::new(FUEL, VMSTORE_FUEL));
+        }
+    }
+
     /// Pops an `i32` whose being other than zero is a condition, and gets it into the flags.
     pub(crate) fn pop_condition(&mut self) -> Condition {
         let pending = std::mem::replace(&mut self.pending, Pending::None);

@@ -108,10 +108,11 @@ impl Codegen {
 
     /// The locals of each class that are used most get registers of their own, parameters those that they come in.
     fn pin_locals(&mut self, signature: &Signature, locals: &[Ty]) {
-        let ints = Chosen::choose(&self.scan, locals, true, INT_ARGS.len());
+        let fuel = if self.metered { RegSet::of(&[FUEL]) } else { RegSet::EMPTY };
+        let ints = Chosen::choose(&self.scan, locals, true, INT_ARGS.len() - usize::from(self.metered));
         let floats = Chosen::choose(&self.scan, locals, false, FLOAT_ARGS.len());
-        let mut free = RegSet::of(INT_ARGS).or(RegSet::of(FLOAT_ARGS));
-        let mut args = Dealer::args();
+        let mut free = RegSet::of(INT_ARGS).or(RegSet::of(FLOAT_ARGS)).minus(fuel);
+        let mut args = Dealer::args(self.metered);
         let mut homes = [None; INT_ARGS.len() + FLOAT_ARGS.len()];
         let mut homes_len = 0;
         for (position, &ty) in signature.params.iter().enumerate() {
@@ -143,7 +144,7 @@ impl Codegen {
 
     /// Puts the arguments where their locals are.
     fn receive(&mut self, params: &[Ty]) {
-        let mut args = Dealer::args();
+        let mut args = Dealer::args(self.metered);
         self.moves.clear();
         let mut has_store = false;
         for (position, &ty) in params.iter().enumerate() {

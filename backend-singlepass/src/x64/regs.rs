@@ -6,7 +6,7 @@
 //! | `r14` | vmctx; on entry the callee's |
 //! | `r15` | base address of memory 0 |
 //! | `rax rcx rdx rsi rdi`, `xmm0`–`xmm6` | operands; the first three and four of them: results |
-//! | `rbx r8`–`r13`, `xmm7`–`xmm14` | pinned locals; in this order: arguments |
+//! | `rbx r8`–`r13`, `xmm7`–`xmm14` | pinned locals; in this order: arguments. Where code is metered, `r13` is the fuel and nothing else |
 //! | `xmm15` | temporary |
 //!
 //! A call preserves only `rbp` and `rsp`. Arguments and results that do not fit registers go through the store context's room
@@ -35,6 +35,8 @@ pub(crate) const R13: Reg = Reg(13);
 pub(crate) const VMCTX: Reg = Reg(14);
 /// The base address of memory 0.
 pub(crate) const MEMORY: Reg = Reg(15);
+/// Where code is metered: what is left of the store's fuel, from function to function.
+pub(crate) const FUEL: Reg = R13;
 
 pub(crate) const fn xmm(number: u8) -> Reg {
     Reg(16 + number)
@@ -58,8 +60,10 @@ pub(crate) struct Dealer {
 }
 
 impl Dealer {
-    pub(crate) const fn args() -> Self {
-        Self { ints: INT_ARGS, floats: FLOAT_ARGS }
+    /// Where code is metered, the last register is the fuel.
+    pub(crate) const fn args(metered: bool) -> Self {
+        let (ints, _) = INT_ARGS.split_at(INT_ARGS.len() - metered as usize);
+        Self { ints, floats: FLOAT_ARGS }
     }
 
     pub(crate) const fn results() -> Self {

@@ -21,6 +21,8 @@ use crate::x64::regs::*;
 pub(crate) fn build(codegen: &mut Codegen, module: &ModuleInfo, trampoline: Trampoline) -> Result<()> {
     let (Trampoline::ArrayToWasm(ty) | Trampoline::WasmToArray(ty)) = trampoline;
     let signature = module.func_type(ty).signature();
+    // A worker may make trampolines only.
+    codegen.set_module(module);
     codegen.open(NO_WASM_OFFSET);
     match trampoline {
         Trampoline::ArrayToWasm(_) => array_to_wasm(codegen, &signature),
@@ -78,10 +80,15 @@ fn array_to_wasm(codegen: &mut Codegen, signature: &Signature) {
         ; mov [rbp - 8], rsi
         ; mov [rbp - 16], r14
     );
-    if overflows(&signature.params, Dealer::args()) {
+    let metered = codegen.metered;
+    let a = &mut codegen.a;
+    if metered || overflows(&signature.params, Dealer::args(metered)) {
         dynasm!(a ; .arch x64 ; mov rax, [r14 + VMCTX_STORE]);
     }
-    load_values(codegen, &signature.params, Dealer::args(), RSI, RAX);
+    if metered {
+        dynasm!(a ; .arch x64 ; mov r13, [rax + VMSTORE_FUEL]);
+    }
+    load_values(codegen, &signature.params, Dealer::args(codegen.metered), RSI, RAX);
     let a = &mut codegen.a;
     dynasm!(a
         ; .arch x64
@@ -121,18 +128,25 @@ fn wasm_to_array(codegen: &mut Codegen, signature: &Signature) {
         ; mov rdi, [r14 + VMIMPORT_CALLEE]
         ; mov rsi, rsp
     );
-    if overflows(&signature.params, Dealer::args()) {
+    let metered = codegen.metered;
+    let a = &mut codegen.a;
+    if overflows(&signature.params, Dealer::args(metered)) {
         dynasm!(a ; .arch x64 ; mov rax, [r14 + VMCTX_STORE]);
     }
-    store_values(codegen, &signature.params, Dealer::args(), RSI, RAX);
+    store_values(codegen, &signature.params, Dealer::args(codegen.metered), RSI, RAX);
     let a = &mut codegen.a;
     dynasm!(a
         ; .arch x64
         ; call QWORD [rdi + VMFUNCREF_ARRAY_CALL]
         ; mov rsi, rsp
     );
-    if overflows(&signature.results, Dealer::results()) {
+    let a = &mut codegen.a;
+    if metered || overflows(&signature.results, Dealer::results()) {
         dynasm!(a ; .arch x64 ; mov rdi, [r14 + VMCTX_STORE]);
+    }
+    if metered {
+        // The host may have changed it.
+        dynasm!(a ; .arch x64 ; mov r13, [rdi + VMSTORE_FUEL]);
     }
     load_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
     let a = &mut codegen.a;

@@ -70,6 +70,7 @@ impl Process<'_> {
         command.args(enable.iter().flat_map(|name| ["--enable", name]));
         command.args(disable.iter().flat_map(|name| ["--disable", name]));
         command.arg("--cache-dir").arg(self.cache.join("cache")).arg("--timings").arg(&timings);
+        command.args(self.args.fuel.iter().flat_map(|fuel| ["--fuel".to_owned(), fuel.to_string()]));
         command.args(self.args.dir.iter().flat_map(|dir| [OsString::from("--dir"), dir.clone()]));
         command.args(self.args.env.iter().flat_map(|variable| ["--env", variable]));
         command.arg("--").arg(self.args.module()).args(self.args.args());
@@ -130,20 +131,20 @@ pub(super) fn backends(
     let features = crate::features::features(&process.args.features)?;
     let row = |(backend, (cold, warm)): (&Backend, (Vec<Ran>, Vec<Ran>))| {
         status.say(&format!("compiling with {backend}"));
-        row(*backend, features, wasm, &cold, &warm, runs)
+        let config = worker::config(*backend, Cpu::Native, None)?.features(features);
+        row(*backend, config.fuel(process.args.fuel.is_some()), wasm, &cold, &warm, runs)
     };
     backends.iter().zip(ran).map(row).collect()
 }
 
 fn row(
     backend: Backend,
-    features: WasmFeatures,
+    config: EngineConfig,
     wasm: &[u8],
     cold: &[Ran],
     warm: &[Ran],
     runs: usize,
 ) -> anyhow::Result<Row> {
-    let config = worker::config(backend, Cpu::Native, None)?.features(features);
     let one = Engine::new(config.clone().threads(1))?;
     let all = Engine::new(config)?;
     let spread = |ran: &[Ran], of: fn(&Ran) -> f64| Spread::of(ran.iter().map(of).collect());

@@ -46,7 +46,7 @@ fn compile() -> Result<(), CompileError> {
         fs::read(options.get("--module")?).map_err(|error| refused(&format!("cannot read the module: {error}")))?;
 
     let llvm = wasmer_runtime::backend::llvm(cpu).map_err(|error| refused(&format!("cannot work: {error}")))?;
-    let config = EngineConfig::new(Announcing(llvm)).features(features);
+    let config = EngineConfig::new(Announcing(llvm)).features(features).fuel(options.get("--fuel").is_ok());
     let engine = |config| Engine::new(config).map_err(compile_error);
     let written = if options.get("--ir").is_ok() {
         let request = ir_request(options.text("--ir")?, options.text("--functions")?);

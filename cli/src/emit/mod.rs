@@ -15,7 +15,7 @@ use crate::{load, output, suggest};
 /// Writes functions to the output file, or to standard output.
 pub(crate) fn emit(args: &CompileArgs, what: EmitArg) -> anyhow::Result<ExitCode> {
     let backend = BackendArgs { backend: backend(args, what)?.name().to_owned() };
-    let mut config = config(&backend, &args.features, args.cpu, args.compile_timeout)?;
+    let mut config = config(&backend, &args.features, args.cpu, args.compile_timeout)?.fuel(args.fuel);
     if let Some(threads) = args.threads {
         config = config.threads(threads);
     }

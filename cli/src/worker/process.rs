@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use wasmer_runtime::backend::llvm_description;
 use wasmer_runtime::{
     BackendId, CompileError, CompileOptions, Cpu, ImageBytes, ImageCompiler, IrRequest, KeyHasher, Progress,
-    WasmFeatures,
 };
 
 use super::protocol::{Failure, Line, fingerprint, ir_words, to_hex};
@@ -56,7 +55,7 @@ impl ImageCompiler for WorkerProcess {
         progress: Option<Progress<'_>>,
     ) -> Result<ImageBytes, CompileError> {
         let words = [("--key", to_hex(&options.key)), ("--threads", options.threads.to_string())];
-        self.work(wasm, options.features, &words, progress, |output| {
+        self.work(wasm, options, &words, progress, |output| {
             let image = File::open(output).map_err(|error| failed("made no artifact", error))?;
             ImageBytes::read(image, &options.key)
                 .map_err(|error| CompileError::Worker(format!("made an unusable artifact: {error}")))
@@ -67,8 +66,8 @@ impl ImageCompiler for WorkerProcess {
         Some(llvm_description::IR_NAME)
     }
 
-    fn emit_ir(&self, wasm: &[u8], features: WasmFeatures, request: &IrRequest) -> Result<String, CompileError> {
-        self.work(wasm, features, &ir_words(request), None, |output| {
+    fn emit_ir(&self, wasm: &[u8], options: &CompileOptions, request: &IrRequest) -> Result<String, CompileError> {
+        self.work(wasm, options, &ir_words(request), None, |output| {
             std::fs::read_to_string(output).map_err(|error| failed("wrote nothing that can be read", error))
         })
     }
@@ -79,7 +78,7 @@ impl WorkerProcess {
     fn work<R>(
         &self,
         wasm: &[u8],
-        features: WasmFeatures,
+        options: &CompileOptions,
         words: &[(&str, String)],
         progress: Option<Progress<'_>>,
         read: impl FnOnce(&Path) -> Result<R, CompileError>,
@@ -97,9 +96,10 @@ impl WorkerProcess {
             .arg("--output")
             .arg(&output)
             .args(words.iter().flat_map(|(name, value)| [*name, value]))
-            .args(["--features", &features.bits().to_string()])
+            .args(["--features", &options.features.bits().to_string()])
             .args(["--cpu", &self.cpu.to_string()])
             .args(["--fingerprint", &fingerprint(self.cpu)])
+            .args(options.fuel.then_some(["--fuel", "1"]).into_iter().flatten())
             // Its allocator keeps what LLVM frees: the next batch needs as much, and the process ends soon.
             .env("MIMALLOC_PURGE_DELAY", "-1")
             .stdin(Stdio::null())

@@ -1,7 +1,7 @@
 //! What the command and the compile worker say to each other.
 //!
 //! The command writes the module to a file in a private folder and starts `wasmer-llvm --module FILE --output FILE --key HEX --features BITS
-//! --threads N --cpu CPU --fingerprint HEX`. The worker writes lines to standard output ([`Line`]) and the image to the output file, and ends with
+//! --threads N --cpu CPU --fingerprint HEX`, with `--fuel 1` behind it if the code is to use fuel. The worker writes lines to standard output ([`Line`]) and the image to the output file, and ends with
 //! status 0. With `--ir STAGE --functions LIST` ([`ir_words`]) in the place of key and threads it writes its intermediate form there instead. If the module cannot be compiled it writes one line of JSON ([`Failure`]) to standard error and ends with status 1.
 
 use std::fmt;

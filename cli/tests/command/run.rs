@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use wasmer_runtime::Backend;
+
 use crate::common::{Bench, printer};
 
 #[test]
@@ -41,6 +43,42 @@ fn traps_name_themselves_and_say_where() {
         ran.said(&["trapped", message, "inner @ 0x"]);
         assert_eq!((ran.code, ran.out.as_str()), (Some(134), ""), "{ran:?}");
     }
+}
+
+#[test]
+fn fuel_ends_programs_at_the_same_operator_on_every_backend() {
+    let bench = Bench::new();
+    let program = bench.file(
+        "spin.wat",
+        "(module (func $spin (export \"_start\") (local i32) (local.set 0 (i32.const 100))
+            (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))",
+    );
+    let artifact = bench.file("spin.wart", "");
+    let (program, artifact) = (program.to_str().unwrap(), artifact.to_str().unwrap());
+    for backend in Backend::built().map(Backend::name).filter(|name| *name != "llvm") {
+        // Two to begin with, 5 for each way around, one for the end.
+        let run = |fuel: &str| bench.run(["run", "--backend", backend, "--fuel", fuel, "--verbose", program]);
+        assert_eq!(run("503").said(&["fuel: 503 used, 0 left"]).code, Some(0));
+        assert_eq!(run("1000").said(&["fuel: 503 used, 497 left"]).code, Some(0));
+        let ran = run("502");
+        ran.said(&["fuel: 502 used, 0 left", "trapped: ran out of fuel", "spin @ 0x"]);
+        assert_eq!(ran.code, Some(134));
+        // An artifact has to be made for it, and only runs with it.
+        let compile = |with: &[&str]| {
+            bench.run(["compile", "--backend", backend, "-o", artifact].iter().chain(with).chain([&program])).silent();
+        };
+        let load = |with: &[&str]| {
+            bench.run(["run", "--allow-precompiled", "--backend", backend].iter().chain(with).chain([&artifact]))
+        };
+        compile(&["--fuel"]);
+        assert_eq!(load(&["--fuel", "503"]).silent().code, Some(0));
+        assert_eq!(load(&["--fuel", "502"]).said(&["ran out of fuel"]).code, Some(134));
+        load(&[]).failed(1, &["uses fuel", "hint: run it with `--fuel N`"]);
+        compile(&[]);
+        load(&["--fuel", "503"]).failed(1, &["uses no fuel", "hint: `wasmer compile --fuel`"]);
+    }
+    bench.run(["run", "--fuel", "9223372036854775808", program]).failed(1, &["at most 9223372036854775807 units"]);
+    bench.run(["run", "--fuel", "some", program]).failed(2, &["--fuel"]);
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub struct EngineConfig {
     /// As many as there are processors unless said otherwise; only counted when something is compiled, because that reads files.
     threads: Option<usize>,
     stack_bytes: usize,
+    fuel: bool,
     profile: Option<Profile>,
 }
 
@@ -40,6 +41,7 @@ impl EngineConfig {
             features: default_features(),
             threads: None,
             stack_bytes: STACK_BYTES_DEFAULT,
+            fuel: false,
             profile: None,
         }
     }
@@ -82,6 +84,13 @@ impl EngineConfig {
         self.stack_bytes = bytes;
         self
     }
+
+    /// Whether code uses up fuel, which its store must be given: see [`Store::set_fuel`](crate::api::Store::set_fuel). Code without fuel pays nothing for that
+    /// there is such a thing; code with it and code without are different artifacts.
+    pub fn fuel(mut self, fuel: bool) -> Self {
+        self.fuel = fuel;
+        self
+    }
 }
 
 /// A compiler with its settings. Cheap to clone, shared by all threads.
@@ -120,6 +129,11 @@ impl Engine {
         self.0.stack_bytes
     }
 
+    /// Whether code uses up fuel.
+    pub fn uses_fuel(&self) -> bool {
+        self.0.fuel
+    }
+
     /// What is written for profilers.
     pub fn profile(&self) -> Option<Profile> {
         self.0.profile
@@ -137,6 +151,9 @@ impl Engine {
         key.setting("backend", id.name);
         key.setting("backend version", id.version.as_bytes());
         key.setting("wasm features", self.0.features.bits().to_le_bytes());
+        if self.0.fuel {
+            key.setting("fuel", crate::translate::meter::REVISION.to_le_bytes());
+        }
         compiler.fingerprint(&mut key);
         Ok(key)
     }
@@ -148,10 +165,14 @@ impl Engine {
         key: [u8; 32],
         progress: Option<&(dyn Fn(usize, usize) + Sync)>,
     ) -> Result<ImageBytes> {
-        let threads = self.0.threads;
-        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
-        let options = CompileOptions { features: self.0.features, threads, key };
+        let options = self.options(key);
         self.compiler()?.compile(wasm, &options, progress).map_err(|error| self.explained(wasm, error))
+    }
+
+    fn options(&self, key: [u8; 32]) -> CompileOptions {
+        let EngineConfig { features, threads, fuel, .. } = *self.0;
+        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
+        CompileOptions { features, threads, fuel, key }
     }
 
     /// The name of the compiler's intermediate form, for example `clif`; none for a compiler that has none to show.
@@ -161,7 +182,8 @@ impl Engine {
 
     /// Functions of a module in the compiler's intermediate form, as text.
     pub fn emit_ir(&self, wasm: &[u8], request: &IrRequest) -> Result<String> {
-        self.compiler()?.emit_ir(wasm, self.0.features, request).map_err(|error| self.explained(wasm, error))
+        let options = self.options([0; 32]);
+        self.compiler()?.emit_ir(wasm, &options, request).map_err(|error| self.explained(wasm, error))
     }
 
     /// Whether `wasm` is a valid module under this engine's features.

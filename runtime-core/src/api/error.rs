@@ -23,12 +23,49 @@ pub enum Error {
     Link(String),
     /// Values or types that do not fit together, or handles of another store.
     Type(String),
+    /// Fuel where there is none.
+    Fuel(FuelError),
     /// The host has no memory, address space or other resource left, or a limit forbids it.
     Resource(String),
     /// The guest trapped.
     Trap(Box<Trap>),
     /// A host function failed; see [`Error::host`] and [`Error::downcast_host`].
     Host(Box<HostFailure>),
+}
+
+/// Why fuel cannot be used so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FuelError {
+    /// The store's engine makes code that uses no fuel.
+    #[error("the store's engine does not use fuel\nhint: `EngineConfig::fuel` makes one that does")]
+    Off,
+    /// More than [`FUEL_MAX`](crate::api::FUEL_MAX).
+    #[error("a store can have at most {} units of fuel", crate::api::FUEL_MAX)]
+    TooMuch,
+    /// An artifact's code uses fuel and the engine does not, or the other way round.
+    #[error("{}", artifact_message(*uses_fuel))]
+    Artifact {
+        /// Whether the artifact's code uses fuel.
+        uses_fuel: bool,
+    },
+    /// A module's code uses fuel and the store does not, or the other way round.
+    #[error("a module of an engine {} fuel cannot be in a store of an engine {} it", with(*uses_fuel), with(!uses_fuel))]
+    Store {
+        /// Whether the module's code uses fuel.
+        uses_fuel: bool,
+    },
+}
+
+fn artifact_message(uses_fuel: bool) -> &'static str {
+    if uses_fuel {
+        "its code uses fuel, and none is given\nhint: run it with `--fuel N`, or load it into an engine with `EngineConfig::fuel`"
+    } else {
+        "its code uses no fuel, so it cannot be limited by fuel\nhint: `wasmer compile --fuel` makes artifacts that use it"
+    }
+}
+
+const fn with(fuel: bool) -> &'static str {
+    if fuel { "with" } else { "without" }
 }
 
 /// A failure of a host function, and where the guest called it.
@@ -108,6 +145,7 @@ impl fmt::Display for Error {
         match self {
             Self::Compile(error) => error.fmt(f),
             Self::Image(error) => error.fmt(f),
+            Self::Fuel(error) => error.fmt(f),
             Self::Malformed(message) | Self::Link(message) | Self::Type(message) | Self::Resource(message) => {
                 f.write_str(message)
             }
@@ -122,6 +160,7 @@ impl StdError for Error {
         match self {
             Self::Compile(error) => error.source(),
             Self::Image(error) => error.source(),
+            Self::Fuel(error) => error.source(),
             Self::Host(failure) => failure.error.source(),
             Self::Malformed(_) | Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Trap(_) => None,
         }
@@ -180,6 +219,12 @@ impl From<CompileError> for Error {
 impl From<ImageError> for Error {
     fn from(error: ImageError) -> Self {
         Self::Image(error)
+    }
+}
+
+impl From<FuelError> for Error {
+    fn from(error: FuelError) -> Self {
+        Self::Fuel(error)
     }
 }
 

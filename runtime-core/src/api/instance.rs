@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::api::error::{Error, Result};
+use crate::api::error::{Error, FuelError, Result};
 use crate::api::externs::{Extern, Global, Memory, Table};
 use crate::api::func::{Func, HostFunc, TypedFunc};
 use crate::api::module::{Module, incompatible};
@@ -67,6 +67,10 @@ impl Instance {
     ) -> Result<Self> {
         if store.instances.len() >= store.limits().instances_max {
             return Err(Error::Resource(format!("the store may hold {} instances", store.limits().instances_max)));
+        }
+        let uses_fuel = module.code().image.uses_fuel();
+        if uses_fuel != store.engine().uses_fuel() {
+            return Err(FuelError::Store { uses_fuel }.into());
         }
         let instance = Self { store: store.id(), position: store.instances.len() };
         let imports = instance.resolve(store, module.code(), find)?;

@@ -4,6 +4,7 @@ pub mod backtrace;
 pub mod engine;
 pub mod error;
 pub mod externs;
+mod fuel;
 pub mod func;
 pub mod instance;
 pub mod limits;
@@ -15,8 +16,9 @@ pub mod summary;
 pub mod value;
 
 pub use engine::{Engine, EngineConfig};
-pub use error::{Backtrace, Error, Frame, HostFailure, Result, Trap};
+pub use error::{Backtrace, Error, Frame, FuelError, HostFailure, Result, Trap};
 pub use externs::{Extern, Global, Memory, SharedMemory, Table};
+pub use fuel::FUEL_MAX;
 pub use func::{Caller, Func, IntoHostFunc, TypedFunc};
 pub use instance::Instance;
 pub use limits::StoreLimits;

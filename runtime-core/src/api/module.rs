@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::api::engine::Engine;
-use crate::api::error::{Error, Result};
+use crate::api::error::{Error, FuelError, Result};
 use crate::api::shared::Shared;
 use crate::compile::Progress;
 use crate::image::Image;
@@ -62,6 +62,9 @@ impl Module {
     /// The image holds machine code that runs with the rights of the process: it must come from this project's compilers.
     pub unsafe fn from_image(engine: &Engine, mut image: Image) -> Result<Self> {
         image.check_processor()?;
+        if image.uses_fuel() != engine.uses_fuel() {
+            return Err(Error::Fuel(FuelError::Artifact { uses_fuel: image.uses_fuel() }));
+        }
         if let Some(profile) = engine.profile() {
             let failed = |error| {
                 Error::Resource(format!("could not write `{}` for profilers: {error}", profile.path().display()))

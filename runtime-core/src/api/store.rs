@@ -82,7 +82,8 @@ impl<T: 'static> Store<T> {
 
     /// An empty store whose instances may not use more than `limits` allow.
     pub fn with_limits(engine: &Engine, data: T, limits: StoreLimits) -> Self {
-        let vm = vm::StoreVm::new(engine.stack_bytes(), limits.to_vm());
+        let mut vm = vm::StoreVm::new(engine.stack_bytes(), limits.to_vm());
+        vm.metered = engine.uses_fuel();
         let opaque = StoreOpaque {
             id: StoreId::fresh(),
             engine: engine.counted_here(),
@@ -229,6 +230,10 @@ impl StoreOpaque {
 
     pub(crate) fn vm(&mut self) -> &mut vm::StoreVm {
         &mut self.vm
+    }
+
+    pub(crate) fn vm_fuel(&self) -> u64 {
+        self.vm.fuel()
     }
 
     pub(crate) fn vm_context(&self) -> *mut VMStoreContext {

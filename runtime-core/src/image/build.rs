@@ -37,8 +37,9 @@ pub(crate) fn build(
     let metadata = rkyv::to_bytes::<rancor::Error>(&metadata)
         .map_err(|error| CompileError::Internal { by: backend.name, message: format!("the metadata: {error}") })?;
 
-    let mut writer =
-        Writer::new(Header::new(backend.abi, made.cpu_features, made.key), linked.code_bytes() + folded.pages.len());
+    let mut header = Header::new(backend.abi, made.cpu_features, made.key);
+    header.fuel = info.metered;
+    let mut writer = Writer::new(header, linked.code_bytes() + folded.pages.len());
     writer.section(Section::Metadata, &metadata);
     writer.section(Section::Indices, &indices.finish());
     let tables = writer

@@ -11,7 +11,7 @@ use crate::cpu::{ARCHITECTURE, CpuFeatures};
 use crate::image::ImageError;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 
@@ -71,6 +71,7 @@ sections! {
 
 const SECTIONS: usize = Section::ALL.len();
 const ARCHITECTURE_AT: usize = SECTIONS_AT + SECTIONS * SECTION_BYTES;
+const FUEL_AT: usize = ARCHITECTURE_AT + 4;
 const CPU_FEATURES_AT: usize = ARCHITECTURE_AT + 8;
 
 const _: () = assert!(CPU_FEATURES_AT + 8 <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
@@ -103,6 +104,8 @@ pub(super) struct Header {
     pub(super) architecture: u32,
     /// All that the code may use of a processor.
     pub(super) cpu_features: CpuFeatures,
+    /// Whether the code uses up fuel.
+    pub(super) fuel: bool,
     pub(super) key: [u8; 32],
     /// Length of the whole file in bytes.
     pub(super) len: u64,
@@ -113,7 +116,7 @@ impl Header {
     /// Of code for this program's architecture.
     pub(super) fn new(abi: Abi, cpu_features: CpuFeatures, key: [u8; 32]) -> Self {
         let sections = [SectionEntry::default(); SECTIONS];
-        Self { abi, architecture: ARCHITECTURE, cpu_features, key, len: 0, sections }
+        Self { abi, architecture: ARCHITECTURE, fuel: false, cpu_features, key, len: 0, sections }
     }
 
     pub(super) fn section(&self, section: Section) -> &SectionEntry {
@@ -130,6 +133,7 @@ impl Header {
         put(KEY_AT, &self.key);
         put(ARCHITECTURE_AT, &self.architecture.to_le_bytes());
         put(CPU_FEATURES_AT, &self.cpu_features.bits().to_le_bytes());
+        put(FUEL_AT, &u32::from(self.fuel).to_le_bytes());
         for (index, entry) in self.sections.iter().enumerate() {
             let at = SECTIONS_AT + index * SECTION_BYTES;
             put(at, &entry.offset.to_le_bytes());
@@ -183,6 +187,11 @@ impl Header {
         let cpu_features = CpuFeatures::from_bits(read_u64(image, CPU_FEATURES_AT));
         let mut header = Self::new(abi, cpu_features, image[KEY_AT..KEY_AT + 32].try_into().expect("32 bytes"));
         header.architecture = read_u32(image, ARCHITECTURE_AT);
+        header.fuel = match read_u32(image, FUEL_AT) {
+            0 => false,
+            1 => true,
+            _ => return Err(ImageError::Damaged("it does not say whether its code uses fuel")),
+        };
         header.len = len;
         let mut end = HEADER_BYTES as u64;
         for (section, entry) in Section::ALL.iter().zip(&mut header.sections) {

@@ -190,6 +190,11 @@ impl Image {
         if missing.is_empty() { Ok(()) } else { Err(ImageError::Processor { missing }) }
     }
 
+    /// Whether the code uses up fuel.
+    pub fn uses_fuel(&self) -> bool {
+        self.header.fuel
+    }
+
     /// Name of the backend that made it.
     pub fn backend(&self) -> &str {
         &self.meta().backend

@@ -1,7 +1,7 @@
 //! Calls of functions and of the host (specification, section 4.4.10).
 
 use crate::libcall::Libcall;
-use crate::translate::codegen::{Callee, FuncCodegen, Result};
+use crate::translate::codegen::{Callee, FuncCodegen, Meter, Result};
 use crate::translate::func::Visitor;
 use crate::types::*;
 
@@ -31,6 +31,8 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     fn emit_call(&mut self, (callee, ty): (Callee<C::Value>, TypeIdx)) -> Result<()> {
         let signature = &self.module.resolved.signatures[ty.index()];
         self.charge(signature.params.len() + signature.results.len())?;
+        self.cost_of_moving(signature.params.len() + signature.results.len());
+        self.pay(Meter::Check)?;
         let args = self.top(signature.params.len());
         let stacks = &mut self.stacks;
         self.codegen.call(callee, signature, &stacks.values[args..], &mut stacks.results)?;
@@ -43,6 +45,8 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     fn emit_return_call(&mut self, (callee, ty): (Callee<C::Value>, TypeIdx)) -> Result<()> {
         let signature = &self.module.resolved.signatures[ty.index()];
         self.charge(signature.params.len())?;
+        self.cost_of_moving(signature.params.len());
+        self.pay(Meter::Check)?;
         let args = self.top(signature.params.len());
         self.codegen.return_call(callee, signature, &self.stacks.values[args..])?;
         self.reachable = false;
@@ -83,6 +87,9 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     pub(super) fn libcall(&mut self, call: Libcall, immediates: &[u64], types: &[Ty], narrow: bool) -> Result<()> {
         debug_assert_eq!(call.immediates(), immediates.len(), "{}", call.symbol());
         debug_assert_eq!(call.params().len(), types.len(), "{}", call.symbol());
+        if call.is_metered() {
+            self.pay(Meter::Check)?;
+        }
         let operands = self.top(types.len());
         let stacks = &mut self.stacks;
         let result = self.codegen.libcall(call, immediates, types, &stacks.values[operands..], narrow)?;

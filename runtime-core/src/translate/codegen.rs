@@ -138,6 +138,15 @@ pub enum Callee<V> {
     },
 }
 
+/// What code does with the costs that it pays, see [`FuncCodegen::meter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Meter {
+    /// Counts them.
+    Count,
+    /// Counts them, says so to the store, and goes on only if there was enough. Everything before has happened, nothing behind it has.
+    Check,
+}
+
 /// Parameter and result representations of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockSig<'a> {
@@ -283,6 +292,19 @@ pub trait FuncCodegen: Sized {
         operands: &[Self::Value],
         narrow: bool,
     ) -> Result<Option<Self::Value>>;
+
+    // Metering.
+    /// Takes `cost`, which is not zero, from the store's fuel (a signed number of 64 bits, at [`crate::vm::layout::VMSTORE_FUEL`] of the `VMStoreContext`
+    /// that every vmctx points to). Only called in modules that are metered. The operand stack stays as it is.
+    ///
+    /// Code may have the fuel in a register, but for trampolines to and from the host, and every libcall that
+    /// [`Libcall::is_metered`], which find and leave it in the store. [`Meter::Count`] need not do more than subtract in the register. [`Meter::Check`] stores what is left, then traps
+    /// [`TrapCode::OutOfFuel`] if it is below zero. The store happens where it stands: no access, trap or call moves over it, and the other
+    /// ones are not stored before, so that the count is the same wherever code stops.
+    ///
+    /// Whatever else has to be done again and again while code runs (giving way to others, counting what runs often) belongs to the checks too:
+    /// they are on every way around a loop and before every call and return.
+    fn meter(&mut self, cost: u32, point: Meter) -> Result<()>;
 
     // Control.
     /// Trap always (`unreachable`); ends the flow.

@@ -3,10 +3,11 @@
 use wasmparser::{BlockType, BrTable};
 
 use crate::module::ModuleInfo;
-use crate::translate::codegen::{BlockSig, FuncCodegen, Result};
+use crate::translate::codegen::{BlockSig, FuncCodegen, Meter, Result};
 use crate::translate::convert;
 use crate::translate::error::{internal, invalid};
 use crate::translate::func::Visitor;
+use crate::translate::meter;
 use crate::types::*;
 
 /// The translator's half of a control frame.
@@ -106,6 +107,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     pub(super) fn loop_(&mut self, ty: BlockType) -> Result<()> {
         let sig = Sig::new(ty);
         let base = self.block_operands(sig)?;
+        self.pay(Meter::Count)?;
         let frame = self.codegen.loop_(sig.types(self.module), &mut self.stacks.values[base..])?;
         self.open(Kind::Loop, sig, base, frame);
         Ok(())
@@ -115,6 +117,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let sig = Sig::new(ty);
         let condition = self.pop();
         let base = self.block_operands(sig)?;
+        self.pay(Meter::Count)?;
         let params = &self.stacks.values[base..];
         let frame = self.codegen.if_(sig.types(self.module), params, condition)?;
         self.stacks.if_params.extend_from_slice(params);
@@ -139,6 +142,10 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     /// `else` of a frame that was opened in live code.
     pub(super) fn else_(&mut self) -> Result<()> {
+        if self.reachable {
+            self.pay(Meter::Count)?;
+        }
+        self.owe_nothing();
         let stacks = &mut self.stacks;
         let control = stacks.control.last_mut().ok_or_else(no_frame)?;
         control.kind = Kind::Else;
@@ -172,6 +179,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         if self.stacks.control.last().is_some_and(|control| control.kind == Kind::If) {
             self.else_()?;
         }
+        self.pay_at_end()?;
         let stacks = &mut self.stacks;
         let Control { kind, sig, base, branched } = stacks.control.pop().ok_or_else(no_frame)?;
         let frame = stacks.frames.pop().ok_or_else(no_frame)?;
@@ -193,6 +201,23 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         Ok(())
     }
 
+    /// Pays where an `end` needs it: before the end of the function, and where branches meet the code before.
+    fn pay_at_end(&mut self) -> Result<()> {
+        let control = self.stacks.control.last().ok_or_else(no_frame)?;
+        match (self.reachable, control.kind) {
+            (true, Kind::Body) => {
+                self.cost += meter::PLAIN;
+                self.pay(Meter::Check)
+            }
+            (true, _) if control.branched => self.pay(Meter::Count),
+            (true, _) => Ok(()),
+            (false, _) => {
+                self.owe_nothing();
+                Ok(())
+            }
+        }
+    }
+
     /// The index of the frame that a branch of depth `depth` targets; marks it as targeted.
     fn target(&mut self, depth: u32) -> usize {
         let index = self.stacks.control.len() - 1 - depth as usize;
@@ -207,13 +232,23 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let types = control.sig.types(self.module);
         let arity = if control.kind == Kind::Loop { types.params.len() } else { types.results.len() };
         self.charge(arity)?;
+        self.cost_of_moving(arity);
         Ok(arity)
+    }
+
+    /// What a branch to the frame at `index` is to the meter: those to loops come again, those to the body leave the function.
+    fn branch_meter(&self, index: usize) -> Meter {
+        match self.stacks.control[index].kind {
+            Kind::Loop | Kind::Body => Meter::Check,
+            Kind::Block | Kind::If | Kind::Else => Meter::Count,
+        }
     }
 
     pub(super) fn br(&mut self, depth: u32) -> Result<()> {
         let target = self.target(depth);
         let args = self.label_arity(target)?;
         let args = self.top(args);
+        self.pay(self.branch_meter(target))?;
         self.codegen.br(&mut self.stacks.frames[target], &self.stacks.values[args..])?;
         self.reachable = false;
         Ok(())
@@ -224,6 +259,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let target = self.target(depth);
         let args = self.label_arity(target)?;
         let args = self.top(args);
+        self.pay(self.branch_meter(target))?;
         self.codegen.br_if(&mut self.stacks.frames[target], &self.stacks.values[args..], condition)
     }
 
@@ -232,6 +268,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let target = self.target(depth);
         let args = self.label_arity(target)?;
         let args = self.top(args);
+        self.pay(self.branch_meter(target))?;
         let frame = &mut self.stacks.frames[target];
         let reference = self.codegen.br_on_null(frame, &self.stacks.values[args..], reference)?;
         self.push(reference);
@@ -242,6 +279,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let target = self.target(depth);
         let args = self.label_arity(target)?;
         let args = self.top(args);
+        self.pay(self.branch_meter(target))?;
         self.codegen.br_on_non_null(&mut self.stacks.frames[target], &self.stacks.values[args..])?;
         self.pop();
         Ok(())
@@ -258,6 +296,9 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let args = self.label_arity(default)?;
         self.charge(args * self.stacks.targets.len())?;
         let args = self.top(args);
+        let targets = self.stacks.targets.iter().map(|target| *target as usize);
+        let checks = targets.chain([default]).any(|target| self.branch_meter(target) == Meter::Check);
+        self.pay(if checks { Meter::Check } else { Meter::Count })?;
         let stacks = &mut self.stacks;
         self.codegen.br_table(&mut stacks.frames, &stacks.targets, default as u32, &stacks.values[args..], index)?;
         self.reachable = false;
@@ -267,6 +308,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     pub(super) fn return_(&mut self) -> Result<()> {
         let results = self.label_arity(0)?;
         let results = self.top(results);
+        self.pay(Meter::Check)?;
         self.codegen.return_(&self.stacks.values[results..])?;
         self.reachable = false;
         Ok(())

@@ -16,6 +16,7 @@ use crate::translate::codegen::FuncCodegen;
 use crate::translate::control::Control;
 use crate::translate::convert;
 use crate::translate::error::{internal, invalid, unsupported_operator};
+use crate::translate::meter::{self, cost};
 use crate::translate::operators::{dead_operator, operator};
 use crate::translate::ops::IntShape::{I8x16, I16x8, I32x4, I64x2};
 use crate::translate::ops::*;
@@ -112,6 +113,7 @@ impl<V: Copy, F> FuncTranslator<V, F> {
             reachable: true,
             dead_depth: 0,
             traffic: 0,
+            cost: 0,
         };
         visitor.body(&input.body, type_index)?;
         self.stacks = visitor.stacks;
@@ -140,6 +142,8 @@ pub(super) struct Visitor<'t, C: FuncCodegen> {
     pub(super) dead_depth: u32,
     /// Operands that blocks, branches and calls have moved so far.
     pub(super) traffic: usize,
+    /// What was translated and not paid for, see [`meter`].
+    pub(super) cost: u32,
 }
 
 impl<C: FuncCodegen> Visitor<'_, C> {
@@ -158,6 +162,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         }
         self.codegen.set_offset(reader.original_position() as u32);
         let frame = self.codegen.begin(signature, &self.stacks.locals)?;
+        self.cost_of_moving(self.stacks.locals.len() - signature.params.len());
         self.stacks.frames.push(frame);
         self.stacks.control.push(Control::body(ty));
         while !reader.eof() {
@@ -211,6 +216,7 @@ macro_rules! visit {
             self.validator.simd_visitor(self.offset).$visit($($arg),*).map_err(invalid)?;
             if self.reachable {
                 self.codegen.set_offset(self.offset as u32);
+                self.cost += cost!(simd_operator $op);
                 simd_operator!(self $op $($arg)*)
             } else {
                 Ok(())
@@ -222,6 +228,7 @@ macro_rules! visit {
             self.validator.visitor(self.offset).$visit($($arg.clone()),*).map_err(invalid)?;
             if self.reachable {
                 self.codegen.set_offset(self.offset as u32);
+                self.cost += cost!($table $op);
                 $table!(self $op $($arg)*)
             } else {
                 dead_operator!(self $op)

@@ -13,6 +13,7 @@ mod control;
 mod convert;
 mod error;
 mod memory;
+pub(crate) mod meter;
 mod names;
 mod operators;
 mod own_globals;

@@ -59,6 +59,8 @@ pub const MEMORY_GUARD_BYTES: u64 = 32 << 20;
 /// Bytes of address space reserved for a 64-bit memory, unless it declares less; it cannot grow beyond.
 pub const MEMORY64_RESERVATION_BYTES: u64 = 64 << 30;
 
+/// `VMStoreContext`: what metered code may still use up (signed, 64 bits).
+pub const VMSTORE_FUEL: i32 = 24;
 /// `VMStoreContext`: room for arguments of a tail call that do not fit registers, [`TAIL_ARGS_MAX`] values of 16 bytes. The
 /// callee reads them before anything else.
 pub const VMSTORE_TAIL_ARGS: i32 = 32;

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use crate::libcall::split_atomic_place;
 use crate::trap::TrapCode;
 use crate::types::*;
+use crate::vm::fuel;
 use crate::vm::instance::Instance;
 use crate::vm::memory::Memory;
 use crate::vm::store::{StoreVm, Unwind};
@@ -45,6 +46,16 @@ impl Caller {
         unsafe { &mut *self.instance().table(TableIdx(index as u32)).as_ptr() }
     }
 
+    /// Pays for the length of an operator if it does anything: if `fits` says that it stays inside.
+    fn spend(&mut self, fits: bool, cost: u64) -> Result<(), TrapCode> {
+        if fits { self.store().spend(cost) } else { Ok(()) }
+    }
+
+    /// Whether this part of a table is inside.
+    fn has_elements(&mut self, table: u64, start: u64, len: u64) -> bool {
+        start.checked_add(len).is_some_and(|end| end <= self.table(table).len())
+    }
+
     /// The value of a result, or a recorded trap.
     fn finish<T: Default>(&mut self, result: Result<T, TrapCode>) -> T {
         result.unwrap_or_else(|code| {
@@ -75,38 +86,46 @@ macro_rules! libcalls {
 libcalls! {
     /// `memory.grow`.
     fn memory_grow(caller, memory: u64, delta: u64) -> u64 {
-        caller.memory(memory).grow(delta).unwrap_or(u64::MAX)
+        let Some(pages) = caller.memory(memory).grow(delta) else { return u64::MAX };
+        let bytes = delta << caller.memory(memory).ty().page_size_log2;
+        let result = caller.spend(true, fuel::of_bytes(bytes)).map(|()| pages);
+        caller.finish(result)
     }
 
     /// `memory.copy`.
     fn memory_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
-        let copy = || {
-            let source = caller.memory(from).range(source, len)?;
-            let destination = caller.memory(to).range(destination, len)?;
+        let mut copy = || {
+            let source = caller.memory(from).range(source, len).ok_or(OUT_OF_BOUNDS)?;
+            let destination = caller.memory(to).range(destination, len).ok_or(OUT_OF_BOUNDS)?;
+            caller.spend(true, fuel::of_bytes(len))?;
             // SAFETY: both ranges are inside their memories; they may overlap.
             unsafe { source.copy_to(destination, len as usize) };
-            Some(())
+            Ok(())
         };
-        let result = copy().ok_or(OUT_OF_BOUNDS);
+        let result = copy();
         caller.finish(result);
     }
 
     /// `memory.fill`.
     fn memory_fill(caller, memory: u64, destination: u64, byte: u32, len: u64) {
-        let fill = || {
-            let destination = caller.memory(memory).range(destination, len)?;
+        let mut fill = || {
+            let destination = caller.memory(memory).range(destination, len).ok_or(OUT_OF_BOUNDS)?;
+            caller.spend(true, fuel::of_bytes(len))?;
             // SAFETY: the range is inside the memory.
             unsafe { destination.write_bytes(byte as u8, len as usize) };
-            Some(())
+            Ok(())
         };
-        let result = fill().ok_or(OUT_OF_BOUNDS);
+        let result = fill();
         caller.finish(result);
     }
 
     /// `memory.init`.
     fn memory_init(caller, segment: u64, memory: u64, destination: u64, source: u32, len: u32) {
+        let fits = caller.memory(memory).range(destination, len.into()).is_some();
         let (memory, segment) = (MemoryIdx(memory as u32), DataIdx(segment as u32));
-        let result = caller.instance().memory_init(memory, segment, destination, source.into(), len.into());
+        let result = caller
+            .spend(fits, fuel::of_bytes(len.into()))
+            .and_then(|()| caller.instance().memory_init(memory, segment, destination, source.into(), len.into()));
         caller.finish(result);
     }
 
@@ -134,33 +153,40 @@ libcalls! {
 
     /// `table.grow`.
     fn table_grow(caller, table: u64, value: u64, delta: u64) -> u64 {
-        caller.table(table).grow(delta, value).unwrap_or(u64::MAX)
+        let Some(len) = caller.table(table).grow(delta, value) else { return u64::MAX };
+        let result = caller.spend(true, delta).map(|()| len);
+        caller.finish(result)
     }
 
     /// `table.fill`.
     fn table_fill(caller, table: u64, start: u64, value: u64, len: u64) {
-        let result = caller.table(table).fill(start, value, len);
+        let fits = caller.has_elements(table, start, len);
+        let result = caller.spend(fits, len).and_then(|()| caller.table(table).fill(start, value, len));
         caller.finish(result);
     }
 
     /// `table.copy`.
     fn table_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
+        let fits = caller.has_elements(to, destination, len) && caller.has_elements(from, source, len);
         let [to, from] = [to, from].map(|index| caller.instance().table(TableIdx(index as u32)));
         // SAFETY: tables live as long as the store, and the two are different ones where both are borrowed.
-        let result = unsafe {
+        let result = caller.spend(fits, len).and_then(|()| unsafe {
             if to == from {
                 (*to.as_ptr()).copy_within(destination, source, len)
             } else {
                 (*to.as_ptr()).copy_from(destination, &mut *from.as_ptr(), source, len)
             }
-        };
+        });
         caller.finish(result);
     }
 
     /// `table.init`.
     fn table_init(caller, segment: u64, table: u64, destination: u64, source: u32, len: u32) {
+        let fits = caller.has_elements(table, destination, len.into());
         let (table, segment) = (TableIdx(table as u32), ElemIdx(segment as u32));
-        let result = caller.instance().table_init(table, segment, destination, source.into(), len.into());
+        let result = caller
+            .spend(fits, len.into())
+            .and_then(|()| caller.instance().table_init(table, segment, destination, source.into(), len.into()));
         caller.finish(result);
     }
 

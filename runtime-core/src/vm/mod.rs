@@ -6,6 +6,7 @@ pub mod arch;
 pub mod backtrace;
 pub mod code_registry;
 pub mod file_size;
+pub mod fuel;
 pub mod host;
 pub mod instance;
 pub mod layout;

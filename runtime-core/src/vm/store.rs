@@ -81,6 +81,8 @@ pub struct StoreVm {
     adapter_storage: Vec<Box<Adapter>>,
     /// Limits of memories and tables.
     pub limits: VmLimits,
+    /// Whether its code is metered.
+    pub metered: bool,
 }
 
 /// A function reference that is callable by another convention than its own.
@@ -97,6 +99,8 @@ impl StoreVm {
             stop: AtomicU32::new(0),
             host_sp: null_mut(),
             exit: null(),
+            // None. Zero would make zeros of the whole context, which the compiler then writes to its end.
+            fuel: -1,
             // Written before it is read: a store need not touch its pages.
             tail_args: MaybeUninit::uninit(),
         };
@@ -108,6 +112,7 @@ impl StoreVm {
             adapters: HashMap::new(),
             adapter_storage: Vec::new(),
             limits,
+            metered: false,
         })
     }
 

@@ -111,6 +111,8 @@ pub struct VMStoreContext {
     /// Where wasm last left for the host, on the wasm stack: a backtrace starts there, and a nested entry continues below. Null when wasm
     /// was left before it started.
     pub exit: *const ExitFrame,
+    /// What metered code may still use up; below zero when it wanted more. Compiled code counts here.
+    pub fuel: i64,
     /// Arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere:
     /// the caller's frame is gone when the callee reads them.
     pub tail_args: MaybeUninit<[RawValue; TAIL_ARGS_MAX]>,
@@ -140,6 +142,7 @@ const _: () = {
     assert!(offset_of!(VMMemory, len) == VMMEMORY_LEN as usize);
     assert!(offset_of!(VMTable, base) == VMTABLE_BASE as usize);
     assert!(offset_of!(VMTable, len) == VMTABLE_LEN as usize);
+    assert!(offset_of!(VMStoreContext, fuel) == VMSTORE_FUEL as usize);
     assert!(offset_of!(VMStoreContext, tail_args) == VMSTORE_TAIL_ARGS as usize);
     assert!(size_of::<VMTable>() == VMTABLE_BYTES as usize);
     assert!(size_of::<RawValue>() == RAW_VALUE_BYTES as usize);

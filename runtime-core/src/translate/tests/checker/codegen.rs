@@ -28,6 +28,12 @@ impl<V: Operand> FuncCodegen for Checker<V> {
         self.offset = offset;
     }
 
+    fn meter(&mut self, cost: u32, point: Meter) -> Result<()> {
+        assert_ne!(cost, 0);
+        self.effect(format_args!("meter {cost} {point:?}"), &[]);
+        Ok(())
+    }
+
     fn constant(&mut self, value: Const) -> Result<V> {
         self.value(format_args!("{value:?}"), &[], value.ty())
     }
