@@ -123,3 +123,34 @@ fn what_ends_the_process_is_found_and_made_shorter() {
     let count = input.iter().filter(|byte| **byte == b'x').count();
     assert_eq!(shortest, if count < 2 { input } else { b"xx".to_vec() });
 }
+
+/// Names of functions of all Rust files below a folder.
+fn functions_below(folder: &Path, found: &mut std::collections::BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            functions_below(&path, found);
+        } else if name.ends_with(".rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let names = text.split("\nfn ").chain(text.split("\n    fn ")).skip(1);
+            found.extend(names.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
+        }
+    }
+}
+
+#[test]
+fn the_page_of_attacks_is_true() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = std::fs::read_to_string(root.join("docs/internals/attacks.md")).unwrap();
+    let (attacks, faults) = page.split_once("## Faults that other runtimes had").unwrap();
+    let listed: Vec<_> = attacks.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(listed, TARGETS.iter().map(|target| target.name).collect::<Vec<_>>());
+    let mut functions = std::collections::BTreeSet::new();
+    functions_below(root, &mut functions);
+    let rows = faults.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let tests: Vec<_> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    assert!(tests.len() > 15, "{tests:?}");
+    let missing: Vec<_> = tests.iter().filter(|test| !functions.contains(**test)).collect();
+    assert!(missing.is_empty(), "no tests of these names: {missing:?}");
+}
