@@ -180,7 +180,8 @@ impl Cranelift {
     }
 }
 
-impl Compiler for Cranelift {
+// SAFETY: the code is what the translation asks for; the suite and the fuzz targets compare it with other engines.
+unsafe impl Compiler for Cranelift {
     fn id(&self) -> BackendId {
         let version = Cow::Owned(format!("{}+{REVISION}", cranelift_codegen::VERSION));
         BackendId { name: NAME, version, abi: Abi::Cranelift }
@@ -263,7 +264,8 @@ fn compile_error(error: CodegenError, symbol: Symbol) -> CompileError {
     }
 }
 
-impl Worker for CraneliftWorker<'_> {
+// SAFETY: see the compiler.
+unsafe impl Worker for CraneliftWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         for input in &mut *batch.functions {
             let (index, wasm_offset) = (input.index, input.body.range().start as u32);

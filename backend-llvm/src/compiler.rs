@@ -145,7 +145,8 @@ impl LlvmCompiler {
     }
 }
 
-impl Compiler for LlvmCompiler {
+// SAFETY: the code is what the translation asks for; the suite and the fuzz targets compare it with other engines.
+unsafe impl Compiler for LlvmCompiler {
     fn id(&self) -> BackendId {
         description::id()
     }
@@ -221,7 +222,8 @@ fn fill<'ctx, 'm>(
     Ok(filled)
 }
 
-impl Worker for LlvmWorker<'_> {
+// SAFETY: see the compiler.
+unsafe impl Worker for LlvmWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         let machine = self.machine()?;
         let ctx = Context::create();

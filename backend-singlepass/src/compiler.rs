@@ -87,7 +87,8 @@ impl Singlepass {
     }
 }
 
-impl Compiler for Singlepass {
+// SAFETY: the code is what the translation asks for; the suite and the fuzz targets compare it with other engines.
+unsafe impl Compiler for Singlepass {
     fn id(&self) -> BackendId {
         let version = Cow::Owned(format!("{}+{REVISION}", env!("CARGO_PKG_VERSION")));
         BackendId { name: NAME, version, abi: Abi::Singlepass }
@@ -138,7 +139,8 @@ struct SinglepassWorker {
     translator: FuncTranslator<(), Frame>,
 }
 
-impl Worker for SinglepassWorker {
+// SAFETY: see the compiler.
+unsafe impl Worker for SinglepassWorker {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         let Self { codegen, translator } = self;
         codegen.set_module(batch.module);

@@ -194,8 +194,9 @@ pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyh
     }
     let refused = || format!("could not load `{}`", path.display());
     let file = File::open(path).with_context(refused)?;
-    let image = Image::from_file(file, None).with_context(refused)?;
     // SAFETY: the user vouches for the artifact by `--allow-precompiled`.
+    let image = unsafe { Image::from_file(file, None) }.with_context(refused)?;
+    // SAFETY: as above.
     unsafe { Module::from_image(engine, image) }.with_context(refused)
 }
 

@@ -31,7 +31,22 @@ pub struct CompileOptions {
 }
 
 /// Makes the image of a module: by a [`Compiler`] in this process, or in another process.
-pub trait ImageCompiler: Send + Sync {
+///
+/// # Safety
+/// The code in the images is run: as for [`Compiler`].
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::{compile::*, compiler::*, image::ImageBytes, translate::module::WasmFeatures};
+/// struct Mine;
+/// impl ImageCompiler for Mine {
+///     fn id(&self) -> BackendId { unimplemented!() }
+///     fn fingerprint(&self, _: &mut KeyHasher) {}
+///     fn compile(&self, _: &[u8], _: &CompileOptions, _: Option<Progress<'_>>) -> Result<ImageBytes, CompileError> { unimplemented!() }
+///     fn ir_name(&self) -> Option<&'static str> { None }
+///     fn emit_ir(&self, _: &[u8], _: WasmFeatures, _: &IrRequest) -> Result<String, CompileError> { unimplemented!() }
+/// }
+/// ```
+pub unsafe trait ImageCompiler: Send + Sync {
     /// Name, version and convention of the code generator.
     fn id(&self) -> BackendId;
     /// Every setting that can change the bytes, CPU features included.
@@ -52,7 +67,8 @@ pub trait ImageCompiler: Send + Sync {
 /// Compiles in this process.
 pub(crate) struct InProcess(pub(crate) Arc<dyn Compiler>);
 
-impl ImageCompiler for InProcess {
+// SAFETY: the image is linked from what a `Compiler` wrote.
+unsafe impl ImageCompiler for InProcess {
     fn id(&self) -> BackendId {
         self.0.id()
     }

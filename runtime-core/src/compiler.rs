@@ -75,7 +75,21 @@ impl KeyHasher {
 }
 
 /// Turns validated WebAssembly functions into machine code. Shared by all threads.
-pub trait Compiler: Send + Sync {
+///
+/// # Safety
+/// What its workers write is run. The code does what the functions and trampolines mean and nothing else; keeps the convention that
+/// [`Compiler::id`] names, the layout of [`crate::vm::layout`] and the traps of [`TrapSite`]; and is for this machine's processor.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::compiler::*;
+/// struct Mine;
+/// impl Compiler for Mine {
+///     fn id(&self) -> BackendId { unimplemented!() }
+///     fn fingerprint(&self, _: &mut KeyHasher) {}
+///     fn worker(&self) -> Box<dyn Worker + '_> { unimplemented!() }
+/// }
+/// ```
+pub unsafe trait Compiler: Send + Sync {
     /// Name, version and convention.
     fn id(&self) -> BackendId;
     /// Every setting that can change the bytes, CPU features included.
@@ -95,7 +109,19 @@ pub trait Compiler: Send + Sync {
 }
 
 /// One thread's compiler. Reuses its allocations from function to function.
-pub trait Worker {
+///
+/// # Safety
+/// As for [`Compiler`].
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::{compiler::*, module::ModuleInfo};
+/// struct Mine;
+/// impl Worker for Mine {
+///     fn functions(&mut self, _: &mut Batch<'_>, _: &mut Output) -> Result<(), CompileError> { Ok(()) }
+///     fn trampoline(&mut self, _: &ModuleInfo, _: &Trampoline, _: &mut Output) -> Result<(), CompileError> { Ok(()) }
+/// }
+/// ```
+pub unsafe trait Worker {
     /// Compiles the functions of a batch, in order, appending to `output`.
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError>;
     /// Compiles a trampoline, appending to `output`.

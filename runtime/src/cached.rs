@@ -223,7 +223,8 @@ impl<'a> CachedLoader<'a> {
 
     fn accept(&mut self, cache: &Cache, key: &ArtifactKey, found: Found) -> Result<Image, ImageError> {
         let seal = if found.verified { None } else { Some(found.file.try_clone()) };
-        let image = Image::from_file(found.file, Some(&key.0))?;
+        // SAFETY: the cache replaces files by renaming.
+        let image = unsafe { Image::from_file(found.file, Some(&key.0)) }?;
         image.check_processor()?;
         if let Some(file) = seal {
             image.verify()?;
@@ -253,7 +254,8 @@ impl<'a> CachedLoader<'a> {
         let started = Instant::now();
         let mapped = stored
             .map_err(|error| error.to_string())
-            .and_then(|file| Image::from_file(file, Some(&key.0)).map_err(|error| error.to_string()));
+            // SAFETY: as above.
+            .and_then(|file| unsafe { Image::from_file(file, Some(&key.0)) }.map_err(|error| error.to_string()));
         let (outcome, image) = match mapped {
             Ok(image) => (Outcome::Stored, image),
             Err(error) => {

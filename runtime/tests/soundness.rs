@@ -120,3 +120,98 @@ fn a_host_function_may_change_everything_under_its_caller() {
         assert_eq!(*store.data(), 20);
     }
 }
+
+/// What a method with a handle of another store must do: say so, and not panic.
+fn refuses<R: std::fmt::Debug>(what: &str, result: Result<R>) {
+    match result {
+        Err(Error::Type(message)) => assert!(message.contains("another store"), "{what}: {message}"),
+        other => panic!("{what}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_method_refuses_handles_of_another_store() {
+    let wat = r#"(module (memory (export "memory") 1 1 shared) (table (export "table") 1 funcref)
+        (global (export "global") (mut i32) (i32.const 0)) (func (export "func")))"#;
+    for (_, engine) in engines() {
+        let module = module(&engine, wat);
+        let [mut own, mut other] = [(), ()].map(|()| Store::new(&engine, ()));
+        let instance = Linker::new().instantiate(&mut other, &module).unwrap();
+        let linker = Linker::new();
+        // As many as there are instances in the other store, so that its positions are valid here.
+        linker.instantiate(&mut own, &module).unwrap();
+
+        refuses("Instance::module", instance.module(&own).map(drop));
+        refuses("Instance::exports", instance.exports(&mut own));
+        refuses("Instance::typed_func", instance.typed_func::<(), ()>(&mut own, "func").map(drop));
+        refuses("Instance::typed_func", instance.typed_func::<(), ()>(&mut own, "nothing").map(drop));
+        refuses("Linker::instance", Linker::new().instance(&mut own, "m", instance).map(drop));
+        assert!(instance.export(&mut own, "func").is_none());
+        assert!(instance.func(&mut own, "func").is_none());
+        assert!(instance.memory(&mut own, "memory").is_none());
+
+        let func = instance.func(&mut other, "func").unwrap();
+        let typed = func.typed::<(), ()>(&other).unwrap();
+        refuses("Func::ty", func.ty(&own));
+        refuses("Func::call", func.call(&mut own, &[], &mut []));
+        refuses("Func::call", func.call(&mut own, &[Val::I32(0)], &mut []));
+        refuses("Func::typed", func.typed::<(), ()>(&own).map(drop));
+        refuses("Func::typed", func.typed::<i32, i32>(&own).map(drop));
+        refuses("TypedFunc::call", typed.call(&mut own, ()));
+
+        let memory = instance.memory(&mut other, "memory").unwrap();
+        refuses("Memory::ty", memory.ty(&own));
+        refuses("Memory::len_bytes", memory.len_bytes(&own));
+        refuses("Memory::grow", memory.grow(&mut own, 0));
+        refuses("Memory::data", memory.data(&own).map(drop));
+        refuses("Memory::data_mut", memory.data_mut(&mut own).map(drop));
+        refuses("Memory::read", memory.read(&own, 0, &mut [0]));
+        refuses("Memory::write", memory.write(&mut own, 0, &[0]));
+        refuses("Memory::raw_parts", memory.raw_parts(&own));
+        refuses("Memory::to_shared", memory.to_shared(&own).map(drop));
+
+        let table = export(&mut other, instance, "table").table().unwrap();
+        refuses("Table::ty", table.ty(&own));
+        refuses("Table::len", table.len(&own));
+        refuses("Table::get", table.get(&mut own, 0));
+        refuses("Table::set", table.set(&mut own, 0, Val::FuncRef(None)));
+        refuses("Table::grow", table.grow(&mut own, 0, Val::FuncRef(None)));
+
+        let global = export(&mut other, instance, "global").global().unwrap();
+        refuses("Global::ty", global.ty(&own));
+        refuses("Global::get", global.get(&own));
+        refuses("Global::set", global.set(&mut own, Val::I32(0)));
+
+        for (entity, ty) in [
+            (Extern::from(func), "(func)"),
+            (memory.into(), "(memory 1 1 shared)"),
+            (table.into(), "(table 1 funcref)"),
+            (global.into(), "(global (mut i32))"),
+        ] {
+            let importing = common::module(&engine, &format!(r#"(module (import "m" "e" {ty}))"#));
+            refuses("Instance::new", Instance::new(&mut own, &importing, &[entity]));
+            let mut linker = Linker::new();
+            linker.define("m", "e", entity).unwrap();
+            refuses("Linker::instantiate", linker.instantiate(&mut own, &importing));
+        }
+    }
+}
+
+#[test]
+fn what_the_types_of_entities_cannot_mean_is_refused() {
+    let mut store = Store::new(&engine(), ());
+    for page_size_log2 in [1, 15, 17, 63, 64, 65, 128, u8::MAX] {
+        let limits = Limits { min: 1, max: Some(2) };
+        let ty = MemoryType { limits, index: Width::W32, shared: false, page_size_log2 };
+        assert!(matches!(Memory::new(&mut store, ty), Err(Error::Type(_))), "{page_size_log2}");
+    }
+    for (min, max) in [(u64::MAX, None), (1 << 48, None), (2, Some(1)), (u64::MAX, Some(u64::MAX))] {
+        for index in [Width::W32, Width::W64] {
+            let limits = Limits { min, max };
+            let memory = MemoryType { limits, index, shared: false, page_size_log2: 16 };
+            assert!(matches!(Memory::new(&mut store, memory), Err(Error::Resource(_))), "{memory:?}");
+            let table = TableType { element: RefType::FUNCREF, limits, index };
+            assert!(matches!(Table::new(&mut store, table, Val::FuncRef(None)), Err(Error::Resource(_))), "{table:?}");
+        }
+    }
+}

@@ -123,7 +123,7 @@ fn ours(engine: &Engine, wasm: &[u8], seed: u64) -> Behaviour {
         }
     };
     let mut random = Random::new(seed);
-    let mut exports = instance.exports(&mut store);
+    let mut exports = instance.exports(&mut store).unwrap();
     exports.sort_by(|(a, _), (b, _)| a.cmp(b));
     for (name, entity) in &exports {
         let Some(func) = entity.func() else { continue };

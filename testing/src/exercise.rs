@@ -84,7 +84,7 @@ pub fn exercise(engine: &Engine, module: &Module, watchdog: &Watchdog) -> usize 
     let Some(imports) = imports(&mut store, module) else { return 0 };
     let Ok(instance) = Instance::new(&mut store, module, &imports) else { return 0 };
     let mut calls = 0;
-    for (_, entity) in instance.exports(&mut store) {
+    for (_, entity) in instance.exports(&mut store).unwrap() {
         let Some(func) = entity.func() else { continue };
         let ty = func.ty(&store).unwrap();
         let params: Option<Vec<_>> = ty.params.iter().map(|ty| Val::default_for(*ty)).collect();

@@ -104,7 +104,8 @@ fn say(line: Line) {
 /// LLVM, saying which functions it compiles, so that the command knows where a crash was.
 struct Announcing(Arc<dyn Compiler>);
 
-impl Compiler for Announcing {
+// SAFETY: all code is of the compiler inside.
+unsafe impl Compiler for Announcing {
     fn id(&self) -> BackendId {
         self.0.id()
     }
@@ -132,7 +133,8 @@ impl Compiler for Announcing {
 
 struct AnnouncingWorker<'a>(Box<dyn Worker + 'a>);
 
-impl Worker for AnnouncingWorker<'_> {
+// SAFETY: all code is of the worker inside.
+unsafe impl Worker for AnnouncingWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         announced(batch, |batch| self.0.functions(batch, output))
     }

@@ -39,7 +39,8 @@ impl WorkerProcess {
     }
 }
 
-impl ImageCompiler for WorkerProcess {
+// SAFETY: the image is of this program's own worker, was read whole, and carries the key that was asked for.
+unsafe impl ImageCompiler for WorkerProcess {
     fn id(&self) -> BackendId {
         llvm_description::id()
     }
@@ -57,7 +58,8 @@ impl ImageCompiler for WorkerProcess {
         let words = [("--key", to_hex(&options.key)), ("--threads", options.threads.to_string())];
         self.work(wasm, options, &words, progress, |output| {
             let image = File::open(output).map_err(|error| failed("made no artifact", error))?;
-            ImageBytes::read(image, &options.key)
+            // SAFETY: the folder is this process's own, and the worker has ended.
+            unsafe { ImageBytes::read(image, &options.key) }
                 .map_err(|error| CompileError::Worker(format!("made an unusable artifact: {error}")))
         })
     }

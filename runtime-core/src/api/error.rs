@@ -21,7 +21,7 @@ pub enum Error {
     Image(ImageError),
     /// Imports do not fit, or an entity does not exist.
     Link(String),
-    /// Values or types that do not fit together, or handles of another store.
+    /// Values or types that do not fit together, or handles of another store: nothing that takes a store and a handle panics.
     Type(String),
     /// Fuel where there is none.
     Fuel(FuelError),

@@ -98,6 +98,9 @@ impl Memory {
     /// A memory that the host makes.
     pub fn new(store: &mut impl AsStoreMut, ty: MemoryType) -> Result<Self> {
         let store = store.store_inner_mut();
+        if !matches!(ty.page_size_log2, 0 | 16) {
+            return Err(Error::Type(format!("a page has 1 or 65536 bytes, not 2^{}", ty.page_size_log2)));
+        }
         let limit = store.limits().memory_bytes_max;
         let memory = VmMemory::new(&ty, Some(limit)).map_err(|error| Error::Resource(error.to_string()))?;
         Ok(Self::add(store, Arc::new(memory)))

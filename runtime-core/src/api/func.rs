@@ -130,10 +130,25 @@ fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &Store
 }
 
 /// A function whose type Rust knows.
+///
+/// What was checked for one pair of Rust types holds for this pair alone: a subtype may stand for another WebAssembly type.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::TypedFunc;
+/// fn results<'a>(func: TypedFunc<(), &'static str>) -> TypedFunc<(), &'a str> { func }
+/// ```
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::TypedFunc;
+/// fn params<'a>(func: TypedFunc<&'a str, ()>) -> TypedFunc<&'static str, ()> { func }
+/// ```
 pub struct TypedFunc<P, R> {
     func: Func,
-    types: PhantomData<fn(P) -> R>,
+    types: Invariant<(P, R)>,
 }
+
+/// Keeps a type that has this from being taken for one with a subtype or supertype of `T`.
+type Invariant<T> = PhantomData<fn(T) -> T>;
 
 impl<P, R> Clone for TypedFunc<P, R> {
     fn clone(&self) -> Self {
@@ -173,6 +188,18 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
 }
 
 /// Who calls a host function: the store, and the instance that imported the function.
+///
+/// It borrows the store for the call, and stays in the call and on its thread, where the guest is suspended:
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Caller;
+/// fn keep(caller: Caller<'_, ()>) -> Caller<'static, ()> { caller }
+/// ```
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Caller;
+/// fn send(caller: Caller<'_, ()>) { std::thread::scope(|scope| { scope.spawn(move || drop(caller)); }); }
+/// ```
 pub struct Caller<'a, T> {
     pub(crate) store: &'a mut StoreInner<T>,
     pub(crate) instance: Option<Instance>,
@@ -226,7 +253,8 @@ pub struct HostFunc<T> {
     /// [`host_entry`] for the closure's type.
     entry: HostEntry,
     closure: Box<dyn Closure>,
-    data: PhantomData<fn(T)>,
+    /// The closure writes to data of type `T` as well as it reads it.
+    data: Invariant<T>,
 }
 
 /// Any closure: only its entry knows which.

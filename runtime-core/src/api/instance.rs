@@ -129,26 +129,34 @@ impl Instance {
     }
 
     /// The module it was made from.
-    pub fn module<'a>(&self, store: &'a impl AsStore) -> &'a Module {
-        &self.record(store.store_inner()).module
+    pub fn module<'a>(&self, store: &'a impl AsStore) -> Result<&'a Module> {
+        Ok(&self.record(store.store_inner())?.module)
     }
 
-    /// The export of a name.
+    /// The export of a name; none if the instance has none, or is not of this store.
     pub fn export(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Extern> {
-        let store = store.store_inner_mut();
-        let entity = self.record(store).module.code().image.export(name)?;
-        self.entity(store, entity)
+        self.find(store.store_inner_mut(), name).ok()?
     }
 
     /// All exports, in the module's order.
-    pub fn exports(&self, store: &mut impl AsStoreMut) -> Vec<(String, Extern)> {
+    pub fn exports(&self, store: &mut impl AsStoreMut) -> Result<Vec<(String, Extern)>> {
         let store = store.store_inner_mut();
-        let code = Arc::clone(self.record(store).module.code());
-        let exports = code.image.exports();
-        exports.filter_map(|export| Some((export.name.to_owned(), self.entity(store, export.entity)?))).collect()
+        let code = Arc::clone(self.record(store)?.module.code());
+        let mut exports = Vec::new();
+        for export in code.image.exports() {
+            exports.extend(self.entity(store, export.entity)?.map(|entity| (export.name.to_owned(), entity)));
+        }
+        Ok(exports)
     }
 
-    /// The exported function of a name.
+    fn find(&self, store: &mut StoreOpaque, name: &str) -> Result<Option<Extern>> {
+        match self.record(store)?.module.code().image.export(name) {
+            Some(entity) => self.entity(store, entity),
+            None => Ok(None),
+        }
+    }
+
+    /// The exported function of a name, as [`Instance::export`] finds it.
     pub fn func(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Func> {
         self.export(store, name)?.func()
     }
@@ -159,31 +167,32 @@ impl Instance {
         store: &mut impl AsStoreMut,
         name: &str,
     ) -> Result<TypedFunc<P, R>> {
-        let func = self.func(store, name);
+        let store = store.store_inner_mut();
+        let func = self.find(store, name)?.and_then(Extern::func);
         let func = func.ok_or_else(|| Error::Link(format!("the module exports no function `{name}`")))?;
         func.typed(store).map_err(|error| Error::Type(format!("export `{name}`: {error}")))
     }
 
-    /// The exported memory of a name.
+    /// The exported memory of a name, as [`Instance::export`] finds it.
     pub fn memory(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Memory> {
         self.export(store, name)?.memory()
     }
 
     /// The memory that is exported as `memory`, as most tools do.
     pub(crate) fn default_memory(&self, store: &mut StoreOpaque) -> Option<Memory> {
-        if let Some(known) = self.record(store).default_memory {
+        if let Some(known) = self.record(store).ok()?.default_memory {
             return known;
         }
-        let entity = self.record(store).module.code().image.export("memory");
-        let found = entity.and_then(|entity| self.entity(store, entity)).and_then(Extern::memory);
+        let found = self.find(store, "memory").ok()?.and_then(Extern::memory);
         store.instances[self.position].default_memory = Some(found);
         found
     }
 
-    fn entity(&self, store: &mut StoreOpaque, entity: Entity) -> Option<Extern> {
+    /// None for what is refused when modules are translated.
+    fn entity(&self, store: &mut StoreOpaque, entity: Entity) -> Result<Option<Extern>> {
         let id = store.id();
-        let record = self.record(store);
-        Some(match entity {
+        let record = self.record(store)?;
+        Ok(Some(match entity {
             Entity::Func(index) => Func::from_parts(id, record.vm.exported_func(index)).into(),
             Entity::Table(index) => Table::from_parts(id, record.vm.table(index)).into(),
             Entity::Global(index) => {
@@ -194,16 +203,13 @@ impl Instance {
                 let memory = Arc::clone(record.vm.memory(index));
                 Memory::add(store, memory).into()
             }
-            // Refused when modules are translated.
-            Entity::Tag(_) => return None,
-        })
+            Entity::Tag(_) => return Ok(None),
+        }))
     }
 
-    /// # Panics
-    /// If the instance belongs to another store.
-    fn record<'a>(&self, store: &'a StoreOpaque) -> &'a InstanceRecord {
-        assert!(store.id() == self.store, "an instance was used with another store than its own");
-        &store.instances[self.position]
+    fn record<'a>(&self, store: &'a StoreOpaque) -> Result<&'a InstanceRecord> {
+        store.check(self.store, "instance")?;
+        Ok(&store.instances[self.position])
     }
 }
 

@@ -30,7 +30,18 @@ impl<T> Clone for Definition<T> {
     }
 }
 
-/// Names to entities and host functions. `T` is the data of the stores it instantiates into.
+/// Names to entities and host functions. `T` is the data of the stores it instantiates into, and of no others: a host function could
+/// write what only lives in theirs.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Linker;
+/// fn shorten(linker: Linker<fn(&'static str)>) -> Linker<for<'a> fn(&'a str)> { linker }
+/// ```
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Linker;
+/// fn lengthen(linker: Linker<for<'a> fn(&'a str)>) -> Linker<fn(&'static str)> { linker }
+/// ```
 pub struct Linker<T> {
     names: HashMap<Box<str>, HashMap<Box<str>, Definition<T>>>,
     allow_shadowing: bool,
@@ -108,7 +119,7 @@ impl<T: 'static> Linker<T> {
         module: &str,
         instance: Instance,
     ) -> Result<&mut Self> {
-        for (name, entity) in instance.exports(store) {
+        for (name, entity) in instance.exports(store)? {
             self.define(module, &name, entity)?;
         }
         Ok(self)

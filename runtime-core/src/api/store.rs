@@ -37,7 +37,17 @@ impl StoreId {
     }
 }
 
-/// Owner of instances, with the embedder's data `T`.
+/// Owner of instances, with the embedder's data `T`. It may move between threads, one of which uses it at a time.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Store;
+/// fn share(store: &Store<()>) { std::thread::scope(|scope| { scope.spawn(move || store.data()); }); }
+/// ```
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Store;
+/// fn shorten<'a>(store: Store<&'static str>) -> Store<&'a str> { store }
+/// ```
 pub struct Store<T> {
     /// Boxed, because compiled code and host functions point to it.
     inner: Box<StoreInner<T>>,
@@ -297,7 +307,12 @@ pub trait AsStore {
 }
 
 /// Exclusive access to a store. What is behind it stays out of reach: compiled code and host functions point to it, so that it must
-/// not be exchanged for another store's.
+/// not be exchanged for another store's. A host function's stays on its thread.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::StoreMut;
+/// fn send(store: StoreMut<'_, ()>) { std::thread::scope(|scope| { scope.spawn(move || drop(store)); }); }
+/// ```
 pub struct StoreMut<'a, T>(&'a mut StoreInner<T>);
 
 /// Anything that gives exclusive access to a store.

@@ -77,18 +77,30 @@ impl Image {
     /// Maps an image file. With a `key`, it has to be the image of that key.
     ///
     /// Header and metadata are checked. Code and the tables beside it are not read: see [`Image::verify`].
-    pub fn from_file(file: File, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
+    ///
+    /// # Safety
+    /// Nobody writes to the file or shortens it as long as the image lives: it is read in place, and what was checked is not checked again.
+    /// Files that are only ever replaced by renaming, as the cache's, are well.
+    ///
+    /// ```compile_fail
+    /// # use wasmer_runtime_core::image::{Image, ImageError};
+    /// fn load(file: std::fs::File) -> Result<Image, ImageError> { Image::from_file(file, None) }
+    /// ```
+    pub unsafe fn from_file(file: File, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
         let len = file.metadata()?.len();
         if len == 0 {
             return Err(ImageError::Magic);
         }
         let head_bytes = Header::head_bytes(&file).unwrap_or(len).min(len);
-        let head = View::new(&file, 0, usize::try_from(head_bytes).map_err(io::Error::other)?)?;
+        // SAFETY: the caller's promise.
+        let head = unsafe { View::new(&file, 0, usize::try_from(head_bytes).map_err(io::Error::other)?)? };
         let header = Header::read(&head, len, key)?;
         let code = header.section(Section::Code);
-        let code = Code::new(&file, code.offset, code.len as usize)?;
+        // SAFETY: as above.
+        let code = unsafe { Code::new(&file, code.offset, code.len as usize)? };
         let tail_offset = header.section(Section::Data).offset;
-        let tail = View::new(&file, tail_offset, (len - tail_offset) as usize)?;
+        // SAFETY: as above.
+        let tail = unsafe { View::new(&file, tail_offset, (len - tail_offset) as usize)? };
         let pages = Pages::File { file, section: *header.section(Section::Memory) };
         Self::new(header, [head, tail], code, pages)
     }

@@ -50,7 +50,12 @@ impl Pages {
     /// Their checksum.
     pub(super) fn checksum(&self) -> io::Result<u64> {
         Ok(match self {
-            Self::File { file, section } => checksum(&View::new(file, section.offset, section.len as usize)?),
+            // SAFETY: nobody writes to an image's file, as was promised to `Image::from_file`.
+            Self::File { file, section } => {
+                // SAFETY: nobody writes to an image's file, as was promised to `Image::from_file`.
+                let view = unsafe { View::new(file, section.offset, section.len as usize)? };
+                checksum(&view)
+            }
             Self::Memory { bytes, .. } => checksum(bytes),
         })
     }

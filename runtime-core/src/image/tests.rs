@@ -21,7 +21,8 @@ use crate::vm::memory::MemoryExtent;
 /// The code of a function is its body, preceded by a reference to the first function.
 struct Fake;
 
-impl Compiler for Fake {
+// SAFETY: nothing runs its code.
+unsafe impl Compiler for Fake {
     fn id(&self) -> BackendId {
         BackendId { name: "fake", version: Cow::Borrowed("1"), abi: Abi::Singlepass }
     }
@@ -37,7 +38,8 @@ impl Compiler for Fake {
     }
 }
 
-impl Worker for Fake {
+// SAFETY: nothing runs its code.
+unsafe impl Worker for Fake {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         for function in &mut *batch.functions {
             let body = function.body.as_bytes();
@@ -248,7 +250,8 @@ fn sections_are_where_pages_can_be_mapped() {
 /// The initial contents of a memory, as instances get them: where pages start and what is in them. The same in a file and in memory.
 fn memory(wat: &str, index: u32) -> Vec<(u64, Vec<u8>)> {
     let bytes = compile(wat);
-    let stored = Image::from_file(memory_file(bytes.as_bytes()).unwrap(), None).unwrap();
+    // SAFETY: nobody else has the file.
+    let stored = unsafe { Image::from_file(memory_file(bytes.as_bytes()).unwrap(), None) }.unwrap();
     let [stored, kept] = [stored, Image::from_bytes(bytes.as_bytes()).unwrap()].map(|image| {
         let file = File::from(image.memory_file().unwrap().try_clone_to_owned().unwrap());
         let contents = |extent: MemoryExtent| {

@@ -380,11 +380,6 @@ impl Instance {
         }
     }
 
-    /// The vmctx.
-    pub fn vmctx(&self) -> NonNull<VMContext> {
-        self.vmctx
-    }
-
     /// The module.
     pub fn code(&self) -> &ModuleCode {
         &self.code

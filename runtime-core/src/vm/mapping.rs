@@ -26,9 +26,11 @@ pub enum View {
 
 impl View {
     /// Maps `len` bytes at `offset` for reading.
-    pub fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
-        // SAFETY: artifact files are replaced by renaming, never written in place; whoever shortens one that is in use breaks his own runs, as
-        // with any executable file.
+    ///
+    /// # Safety
+    /// Nobody writes to the file or shortens it as long as the view lives.
+    pub unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+        // SAFETY: the caller's promise.
         Ok(Self::File(unsafe { MmapOptions::new().offset(offset).len(len).map(file)? }))
     }
 
@@ -64,15 +66,18 @@ pub struct Code {
 impl Code {
     /// Maps `len` bytes at `offset`, a multiple of pages, for reading and executing: directly from the file, or, where files may not be
     /// executed (a `noexec` mount), from a copy in anonymous memory.
-    pub fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+    ///
+    /// # Safety
+    /// As for [`View::new`].
+    pub unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         if len == 0 {
             return Self::copy(&[]);
         }
-        // SAFETY of reading it: see `View::new`.
         match Reservation::of_code(near_stubs(len, PAGE_BYTES), len, file.as_fd(), offset) {
             Ok(pages) => Ok(Self { pages, len, copied: false, refused: false }),
             Err(error) if error.raw_os_error() == Some(libc::EPERM) || error.raw_os_error() == Some(libc::EACCES) => {
-                Ok(Self { refused: true, ..Self::copy(&View::new(file, offset, len)?)? })
+                // SAFETY: the caller's promise.
+                Ok(Self { refused: true, ..Self::copy(&unsafe { View::new(file, offset, len)? })? })
             }
             Err(error) => Err(error),
         }

@@ -1,29 +1,32 @@
 //! The virtual machine: memories, tables, stacks, traps, instances.
 //!
-//! Everything that maps memory lives in [`mmap`] and [`mapping`]; everything that depends on the processor in [`arch`].
+//! Everything that maps memory lives in `mmap` and `mapping`; everything that depends on the processor in `arch`. Only the layout that
+//! compilers have to know is public: the rest trusts its callers.
 
-pub mod arch;
-pub mod backtrace;
-pub mod code_registry;
+#![allow(unreachable_pub, reason = "what is public in here is so for this crate alone")]
+
+pub(crate) mod arch;
+pub(crate) mod backtrace;
+pub(crate) mod code_registry;
 pub mod file_size;
 pub mod fuel;
-pub mod host;
-pub mod instance;
+pub(crate) mod host;
+pub(crate) mod instance;
 pub mod layout;
-pub mod libcalls;
-pub mod mapping;
-pub mod memory;
-pub mod memory_space;
-pub mod mmap;
-pub mod module_code;
+pub(crate) mod libcalls;
+pub(crate) mod mapping;
+pub(crate) mod memory;
+pub(crate) mod memory_space;
+pub(crate) mod mmap;
+pub(crate) mod module_code;
 mod pagemap;
-pub mod pool;
-pub mod signals;
-pub mod stack;
-pub mod store;
-pub mod table;
-pub mod types_registry;
+pub(crate) mod pool;
+pub(crate) mod signals;
+pub(crate) mod stack;
+pub(crate) mod store;
+pub(crate) mod table;
+pub(crate) mod types_registry;
 pub mod vmcontext;
-pub mod wait;
+pub(crate) mod wait;
 
-pub use store::{Failure, InterruptHandle, StoreVm, Unwind, VmLimits};
+pub(crate) use store::{Failure, InterruptHandle, StoreVm, Unwind, VmLimits};

@@ -1,6 +1,6 @@
 //! Tables.
 //!
-//! An element takes 8 bytes: a function reference or a handle. Zero is null, or — while [`Table::is_lazy`] — an element that the module
+//! An element takes 8 bytes: a function reference or a handle. Zero is null, or — while the table is lazy — an element that the module
 //! initialises and nobody has asked for yet.
 
 use std::collections::TryReserveError;
@@ -71,24 +71,15 @@ impl Table {
         self.lazy = Some((instance, index));
     }
 
-    /// Whether elements may not be filled in yet.
-    pub fn is_lazy(&self) -> bool {
-        self.lazy.is_some()
-    }
-
     /// The type.
     pub fn ty(&self) -> &TableType {
         &self.ty
     }
 
     /// Current length in elements.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> u64 {
         self.elements.len() as u64
-    }
-
-    /// Whether the table has no elements.
-    pub fn is_empty(&self) -> bool {
-        self.elements.is_empty()
     }
 
     /// An element, filled in if need be.

@@ -165,10 +165,10 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         }
     }
 
-    fn exports(&mut self, named: Named) -> Vec<(String, Extern)> {
+    fn exports(&mut self, named: Named) -> Result<Vec<(String, Extern)>, String> {
         match named {
-            Named::Instance(instance) => instance.exports(&mut self.store),
-            Named::Exports(exports) => exports,
+            Named::Instance(instance) => instance.exports(&mut self.store).map_err(|error| error.to_string()),
+            Named::Exports(exports) => Ok(exports),
         }
     }
 
@@ -176,7 +176,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         let named = self.named(id)?;
         // The name stands for this module alone from now on.
         self.linker.remove_module(name);
-        for (field, entity) in self.exports(named) {
+        for (field, entity) in self.exports(named)? {
             self.linker.define(name, &field, entity).map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -263,7 +263,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         let mut shared: Vec<(String, SharedMemory)> = Vec::new();
         if let Some(id) = thread.shared_module {
             let named = self.named(Some(id))?;
-            for (name, entity) in self.exports(named) {
+            for (name, entity) in self.exports(named)? {
                 if let Extern::Memory(memory) = entity
                     && let Some(memory) = memory.to_shared(&self.store).map_err(|error| error.to_string())?
                 {
