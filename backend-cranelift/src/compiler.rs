@@ -14,6 +14,7 @@ use wasmer_runtime_core::compiler::{
     Trampoline, Worker,
 };
 use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
+use wasmer_runtime_core::fork;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
@@ -176,7 +177,7 @@ impl Cranelift {
     pub(crate) fn isa(&self) -> &dyn TargetIsa {
         // None of what can be wrong here comes from the user, and a test tries every feature.
         let make = || self.settings.isa(self.features).expect("the settings are Cranelift's, and so are the features");
-        &**self.isa.get_or_init(make)
+        &**fork::once(&self.isa, make)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The compiler and its workers: an LLVM context and module per batch, one target machine per thread.
 
 use std::ffi::CStr;
-use std::sync::Once;
+use std::sync::OnceLock;
 
 use inkwell::context::Context;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
 use wasmer_runtime_core::compiler::*;
 use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
+use wasmer_runtime_core::fork;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::FuncTranslator;
 use wasmer_runtime_core::types::DefinedFuncIdx;
@@ -88,8 +89,8 @@ fn describe(cpu: Cpu, used: CpuFeatures) -> (String, String) {
 /// Equal ends of blocks are not merged. It would save 4 % of the code, but the handlers of an interpreter would share jumps, and the way by which
 /// the code went is what a processor predicts the next indirect jump from: Lua is a tenth faster so, and a small interpreter two fifths.
 fn set_switches() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    fork::once(&ONCE, || {
         let arguments = [
             c"wasmer",
             c"-instcombine-code-sinking=0",
@@ -100,7 +101,7 @@ fn set_switches() {
             c"-experimental-debug-variable-locations=false",
         ]
         .map(CStr::as_ptr);
-        // SAFETY: the arguments are strings that live as long as the call; `Once` keeps other threads of ours out.
+        // SAFETY: the arguments are strings that live as long as the call; the cell keeps other threads of ours out.
         unsafe {
             inkwell::llvm_sys::support::LLVMParseCommandLineOptions(
                 arguments.len() as i32,

@@ -9,6 +9,7 @@ pub mod api;
 pub mod compile;
 pub mod compiler;
 pub mod cpu;
+pub mod fork;
 pub mod image;
 pub mod libcall;
 pub mod module;

@@ -381,3 +381,53 @@ fn an_ending_thread_may_still_run_wasm() {
         thread::spawn(keep).join().unwrap();
     }
 }
+
+/// Blocks every signal on this thread, as servers do that take them on a thread of their own.
+fn block_all_signals() {
+    // SAFETY: the set is initialised before it is used.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut()), 0);
+    }
+}
+
+#[test]
+fn guests_trap_and_end_on_threads_that_block_signals() {
+    let wat = r#"(module (memory 1) (func (export "unreachable") unreachable) (func (export "bounds") (drop (i32.load (i32.const -4))))
+        (func (export "divide") (drop (i32.div_s (i32.const 1) (i32.const 0)))) (func $down (export "down") call $down)
+        (func (export "spin") (loop $again br $again)))"#;
+    for (_, engine) in engines() {
+        let module = module(&engine, wat);
+        let check = move || {
+            let mut store = Store::new(&engine, ());
+            let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+            trap(&run(&mut store, instance, "unreachable"), TrapCode::Unreachable);
+            trap(&run(&mut store, instance, "bounds"), TrapCode::MemoryOutOfBounds);
+            trap(&run(&mut store, instance, "divide"), TrapCode::IntegerDivideByZero);
+            trap(&run(&mut store, instance, "down"), TrapCode::StackOverflow);
+            let handle = store.interrupt_handle();
+            let timer = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                handle.interrupt();
+            });
+            trap(&run(&mut store, instance, "spin"), TrapCode::Interrupted);
+            timer.join().unwrap();
+        };
+        within(20, move || {
+            block_all_signals();
+            check();
+            // The next store is not impressed by what happened since.
+            block_all_signals();
+            check();
+            // SAFETY: asks for the mask.
+            unsafe {
+                let mut mask = std::mem::zeroed();
+                libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut mask);
+                let blocked = |signal| libc::sigismember(&mask, signal) == 1;
+                assert!(blocked(libc::SIGTERM) && blocked(libc::SIGUSR1), "other signals stay as they were");
+                assert!(!blocked(libc::SIGSEGV) && !blocked(libc::SIGURG));
+            }
+        });
+    }
+}

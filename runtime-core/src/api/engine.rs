@@ -9,6 +9,7 @@ use crate::api::error::{Error, Result};
 use crate::api::shared::Shared;
 use crate::compile::{CompileOptions, ImageCompiler, InProcess};
 use crate::compiler::{BackendId, CompileError, Compiler, IrRequest, KeyHasher};
+use crate::fork;
 use crate::image::{FORMAT_VERSION, ImageBytes};
 use crate::profile::Profile;
 use crate::translate::features::explain;
@@ -106,6 +107,7 @@ impl Engine {
                 config.stack_bytes
             )));
         }
+        fork::register();
         Ok(Self(Shared::new(config)))
     }
 

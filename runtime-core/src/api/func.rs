@@ -16,6 +16,7 @@ use crate::api::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
 use crate::compiler::Abi;
 use crate::types::*;
 use crate::vm::host::{HostEntry, VMHostContext};
+use crate::vm::signals;
 use crate::vm::types_registry::{self, TypeIds};
 use crate::vm::vmcontext::{RawValue, VMFuncRef};
 
@@ -366,8 +367,11 @@ where
     // SAFETY: the record's function keeps the closure, whose type is `F`.
     let closure = unsafe { &*record.closure.cast::<F>() };
     let call = AssertUnwindSafe(|| closure(Caller { store, instance: record.instance }, values));
+    let entered = signals::current();
     let unwind = match catch_unwind(call) {
-        Ok(Ok(())) => return true,
+        Ok(Ok(())) if std::ptr::eq(signals::current(), entered) => return true,
+        // The guest's frames stand above those of another call, which its next one would overwrite.
+        Ok(Ok(())) => crate::vm::Unwind::Error(Box::new(Error::Resource(OUT_OF_ORDER.to_owned()))),
         Ok(Err(error)) => crate::vm::Unwind::Error(Box::new(error)),
         Err(payload) => crate::vm::Unwind::Panic(payload),
     };
@@ -375,6 +379,9 @@ where
     unsafe { record_unwind(record.store, unwind) };
     false
 }
+
+const OUT_OF_ORDER: &str = "a host function returned before another call into WebAssembly that began after it on the same thread: \
+    coroutines in which host functions wait have to go on in the reverse order";
 
 /// # Safety
 /// Nobody borrows the store.

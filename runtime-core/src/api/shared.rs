@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use crate::fork;
 use crate::vm::pool::{PLACES, place};
 
 /// A value with many owners. Processors that count at the same place wait for each other: [`Shared::counted_here`] counts in the thread's own.
@@ -26,7 +27,7 @@ impl<T> Shared<T> {
     /// Another owner, for something that one thread makes and drops all the time.
     pub(crate) fn counted_here(&self) -> Self {
         let new = || Arc::new(Owner(Arc::clone(&self.owner.0)));
-        let owner = self.places.as_ref().map_or(&self.owner, |places| places[place()].get_or_init(new));
+        let owner = self.places.as_ref().map_or(&self.owner, |places| fork::once(&places[place()], new));
         Self { owner: Arc::clone(owner), places: None }
     }
 }

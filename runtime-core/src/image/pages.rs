@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
+use crate::fork;
 use crate::image::header::{SectionEntry, checksum};
 use crate::vm::mapping::{View, memory_file};
 
@@ -32,7 +33,7 @@ impl Pages {
                 Some(file) => file,
                 None => {
                     let made = memory_file(bytes)?;
-                    file.get_or_init(|| made)
+                    fork::once(file, || made)
                 }
             },
         };

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -39,9 +39,23 @@ struct Dump {
     next: u64,
 }
 
+/// The lock, for the thread that forks.
+pub(super) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(dump())
+}
+
+/// The file is another process's.
+pub(super) fn forget() {
+    *dump() = None;
+}
+
+fn dump() -> MutexGuard<'static, Option<Dump>> {
+    DUMP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Appends the image's functions.
 pub(super) fn record(image: &Image, path: &Path) -> io::Result<()> {
-    let mut dump = DUMP.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut dump = dump();
     match dump.take() {
         Some(ours) => dump.insert(ours).append(image),
         None => dump.insert(Dump::new(path)?).append(image),

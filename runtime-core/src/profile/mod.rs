@@ -47,6 +47,17 @@ impl Profile {
     }
 }
 
+/// The locks, for the thread that forks.
+pub(crate) fn lock() -> [Box<dyn std::any::Any>; 2] {
+    [jitdump::lock(), perfmap::lock()]
+}
+
+/// The files are those of another process, of which this one is a copy.
+pub(crate) fn forget() {
+    jitdump::forget();
+    perfmap::forget();
+}
+
 /// Every piece of code of an image: its name, and where it is in the code.
 fn pieces(image: &Image) -> impl Iterator<Item = (Cow<'_, str>, Range<usize>)> {
     image.code_ranges().map(|(function, range)| (name(image, function), range.start as usize..range.end as usize))

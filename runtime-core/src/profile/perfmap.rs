@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -13,9 +13,23 @@ use crate::image::Image;
 /// The file of this process, once there is one.
 static MAP: Mutex<Option<File>> = Mutex::new(None);
 
+/// The lock, for the thread that forks.
+pub(super) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(map())
+}
+
+/// The file is another process's.
+pub(super) fn forget() {
+    *map() = None;
+}
+
+fn map() -> MutexGuard<'static, Option<File>> {
+    MAP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Appends the image's functions.
 pub(super) fn record(image: &Image, path: &Path) -> io::Result<()> {
-    let mut map = MAP.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut map = map();
     let file = match map.take() {
         Some(file) => map.insert(file),
         None => map.insert(create(path)?),

@@ -19,6 +19,11 @@ struct Entry {
 /// Entries by the last address of their code.
 static REGISTRY: RwLock<BTreeMap<usize, Entry>> = RwLock::new(BTreeMap::new());
 
+/// The lock, for the thread that forks.
+pub(crate) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(REGISTRY.write().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// Keeps a range of code registered.
 pub struct Registration {
     last: Option<usize>,

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use memmap2::{Mmap, MmapOptions};
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use crate::fork;
 use crate::vm::arch;
 use crate::vm::mmap::{PAGE_BYTES, Reservation};
 
@@ -119,7 +120,7 @@ fn near_stubs(len: usize, align: usize) -> usize {
     static START: OnceLock<usize> = OnceLock::new();
     static TAKEN: AtomicUsize = AtomicUsize::new(0);
     // Nobody should be able to tell the address of a guest's code from the address of the program's.
-    let start = *START.get_or_init(|| RandomState::new().hash_one(0u8) as usize);
+    let start = *fork::once(&START, || RandomState::new().hash_one(0u8) as usize);
     let taken = TAKEN.fetch_add(len.next_multiple_of(PAGE_BYTES) + align, Ordering::Relaxed);
     let offset = start.wrapping_add(taken) % NEAR_BYTES;
     (near_region(arch::enter as *const () as usize) + offset).next_multiple_of(align)

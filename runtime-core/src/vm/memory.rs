@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::types::{MemoryType, Width};
 use crate::vm::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES, MEMORY64_RESERVATION_BYTES};
@@ -33,17 +33,27 @@ pub struct Memory {
     ty: MemoryType,
     /// Size in bytes that it may not grow beyond: by its type, the reservation, or the embedder's limit.
     bytes_max: usize,
-    /// Held while growing.
-    growth: Mutex<()>,
     reservation: MemorySpace,
     /// Where the reservation goes when the memory is dropped.
     shelf: Option<Arc<Shelf>>,
 }
 
-// SAFETY: the length is atomic and changes under the lock; the bytes are the guest's, who orders its own accesses.
+// SAFETY: the length is atomic, and that of a shared memory changes under a lock; the bytes are the guest's, who orders its own accesses.
 unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
+
+/// Held while a shared memory grows. One for all: the kernel changes the mappings of a process for one thread at a time, too.
+static GROWTH: Mutex<()> = Mutex::new(());
+
+fn growth() -> MutexGuard<'static, ()> {
+    GROWTH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The lock, for the thread that forks.
+pub(crate) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(growth())
+}
 
 /// The sizes of a memory in bytes.
 struct Sizes {
@@ -108,7 +118,7 @@ impl Memory {
 
     fn on(reservation: MemorySpace, ty: &MemoryType, sizes: &Sizes, shelf: Option<Arc<Shelf>>) -> Self {
         let vm = VMMemory { len: AtomicUsize::new(sizes.initial), base: reservation.base() };
-        Self { vm, ty: *ty, bytes_max: sizes.max, growth: Mutex::new(()), reservation, shelf }
+        Self { vm, ty: *ty, bytes_max: sizes.max, reservation, shelf }
     }
 
     fn map<'file>(
@@ -152,7 +162,7 @@ impl Memory {
 
     /// Grows by `delta` pages and returns the old size in pages; none beyond the limits or when the host has no memory left.
     pub fn grow(&self, delta: u64) -> Option<u64> {
-        let _lock = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.ty.shared.then(growth);
         let old = self.len_bytes();
         let delta = usize::try_from(delta.checked_mul(1 << self.ty.page_size_log2)?).ok()?;
         let new = old.checked_add(delta).filter(|new| *new <= self.bytes_max)?;

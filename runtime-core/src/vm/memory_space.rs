@@ -13,6 +13,11 @@ use crate::vm::mmap::Reservation;
 /// First addresses and lengths in bytes.
 static SPACES: RwLock<BTreeMap<usize, usize>> = RwLock::new(BTreeMap::new());
 
+/// The lock, for the thread that forks.
+pub(crate) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(SPACES.write().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// The reservation of a memory, registered as such.
 #[derive(Debug)]
 pub struct MemorySpace(Reservation);

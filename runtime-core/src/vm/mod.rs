@@ -19,7 +19,7 @@ pub(crate) mod memory;
 pub(crate) mod memory_space;
 pub(crate) mod mmap;
 pub(crate) mod module_code;
-mod pagemap;
+pub(crate) mod pagemap;
 pub(crate) mod pool;
 pub(crate) mod signals;
 pub(crate) mod stack;

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
@@ -102,14 +102,40 @@ impl Pagemap {
     }
 }
 
+/// The page tables as threads of one place see them, once somebody has asked; none if the system tells nothing. The locks are only tried
+/// for: in a process that was forked while another thread had one, nobody gives it back.
+#[repr(align(128))]
+struct Slot(RwLock<Option<Option<Pagemap>>>);
+
+/// The kernel counts who uses a file, and processors that use the same one wait for each other.
+static PAGEMAPS: [Slot; PLACES] = [const { Slot(RwLock::new(None)) }; PLACES];
+
+/// The page tables are those of another process, of which this one is a copy.
+pub(crate) fn forget() {
+    for Slot(slot) in &PAGEMAPS {
+        if let Ok(mut pagemap) = slot.try_write() {
+            *pagemap = None;
+        }
+    }
+}
+
 /// Calls `each` with the runs of pages in `range`, a range of addresses of whole pages, that were written since they were mapped. Fails where
 /// the kernel cannot tell, or has more to tell than is worth asking for.
 pub(crate) fn written(range: Range<usize>, each: impl FnMut(Range<usize>) -> io::Result<()>) -> io::Result<()> {
-    // The kernel counts who uses a file, and processors that use the same one wait for each other.
-    static PAGEMAPS: [OnceLock<Option<Pagemap>>; PLACES] = [const { OnceLock::new() }; PLACES];
-    let pagemap = PAGEMAPS[place()].get_or_init(|| Pagemap::open().ok()).as_ref().ok_or(io::ErrorKind::Unsupported)?;
+    let Slot(slot) = &PAGEMAPS[place()];
+    let busy = io::Error::from(io::ErrorKind::ResourceBusy);
     let mut runs = [PageRegion::default(); RUNS];
-    pagemap.scan(&range, &mut runs)?;
+    let mut kept = slot.try_read();
+    if kept.as_ref().is_ok_and(|kept| kept.is_none()) {
+        drop(kept);
+        if let Ok(mut kept) = slot.try_write() {
+            kept.get_or_insert_with(|| Pagemap::open().ok());
+        }
+        kept = slot.try_read();
+    }
+    let Ok(kept) = kept else { return Err(busy) };
+    kept.as_ref().and_then(Option::as_ref).ok_or(busy)?.scan(&range, &mut runs)?;
+    drop(kept);
     runs.iter().take_while(|run| run.end > 0).map(|run| run.start as usize..run.end as usize).try_for_each(each)
 }
 

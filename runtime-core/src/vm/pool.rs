@@ -5,8 +5,9 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
+use crate::fork;
 use crate::vm::memory_space::MemorySpace;
 
 /// How many threads have a place of their own; more share.
@@ -31,8 +32,8 @@ impl MemoryPool {
     /// Where the memories of this thread are kept.
     pub fn shelf(&self) -> Arc<Shelf> {
         let place = place();
-        let new = || Arc::new(Shelf { memories: Mutex::default(), kept: &KEPT[place].0 });
-        Arc::clone(self.0[place].get_or_init(new))
+        let new = || Arc::new(Shelf::new(&KEPT[place].0));
+        Arc::clone(fork::once(&self.0[place], new))
     }
 }
 
@@ -48,6 +49,8 @@ pub(crate) fn place() -> usize {
 }
 
 /// Memories that few threads share. In cache lines of its own.
+///
+/// The lock is only tried for: in a process that was forked while another thread had it, nobody gives it back.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Shelf {
@@ -57,9 +60,22 @@ pub struct Shelf {
 }
 
 impl Shelf {
+    fn new(kept: &'static AtomicUsize) -> Self {
+        // Never moved, so that it is whole whenever the process is forked.
+        Self { memories: Mutex::new(Vec::with_capacity(SHELF_KEEPS)), kept }
+    }
+
+    fn memories(&self) -> Option<MutexGuard<'_, Vec<MemorySpace>>> {
+        match self.memories.try_lock() {
+            Ok(memories) => Some(memories),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// A clean memory, if there is one.
     pub fn take(&self) -> Option<MemorySpace> {
-        let memory = self.memories.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        let memory = self.memories()?.pop()?;
         self.kept.fetch_sub(1, Ordering::Relaxed);
         Some(memory)
     }
@@ -71,7 +87,7 @@ impl Shelf {
         if is_clean.is_err() {
             return;
         }
-        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut memories) = self.memories() else { return };
         if memories.len() < SHELF_KEEPS && self.kept.load(Ordering::Relaxed) < PLACE_KEEPS {
             self.kept.fetch_add(1, Ordering::Relaxed);
             memories.push(memory);
@@ -95,7 +111,7 @@ mod tests {
         static KEPT: AtomicUsize = AtomicUsize::new(0);
         let memory = || MemorySpace::new(1 << 16).unwrap();
         let shelves: Vec<_> = (0..2 * PLACE_KEEPS / SHELF_KEEPS)
-            .map(|_| Shelf { memories: Mutex::default(), kept: &KEPT })
+            .map(|_| Shelf::new(&KEPT))
             .inspect(|shelf| (0..SHELF_KEEPS + 1).for_each(|_| shelf.give_back(memory(), 0, 0)))
             .collect();
         assert_eq!(KEPT.load(Ordering::Relaxed), PLACE_KEEPS);

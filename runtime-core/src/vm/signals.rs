@@ -6,13 +6,15 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
-use std::sync::Once;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
+use crate::fork;
 use crate::trap::TrapCode;
 use crate::vm::arch::{self, SignalContext};
 use crate::vm::code_registry;
 use crate::vm::stack::{self, ready};
+use crate::vm::store;
 use crate::vm::vmcontext::{STOP_INTERRUPT, VMStoreContext};
 
 /// The signal that interrupts running code. Its default action is to do nothing.
@@ -43,6 +45,8 @@ pub struct Fault {
 pub struct Activation {
     /// The store that it runs in.
     pub store: *mut VMStoreContext,
+    /// The next one of the thread outwards, or null.
+    pub outer: Cell<*const Activation>,
     /// Set by the handler.
     pub fault: Cell<Option<Fault>>,
 }
@@ -50,6 +54,7 @@ pub struct Activation {
 thread_local! {
     /// The innermost activation. Has no destructor and is initialised statically, so a handler may read it.
     static CURRENT: Cell<*const Activation> = const { Cell::new(std::ptr::null()) };
+    /// Whether there is a signal stack.
     static SIGNAL_STACK: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -63,13 +68,68 @@ pub fn set_current(activation: *const Activation) {
     CURRENT.set(activation);
 }
 
-/// Prepares the process and this thread to run wasm.
+/// Ends an activation.
+///
+/// If it is not the innermost one, coroutines were resumed in another order than they were suspended in: it is taken out of the chain, and the
+/// others stay where they are on the wasm stack. If it began on another thread, what that one knows of it cannot be mended.
 #[inline]
+pub fn end(activation: &Activation) {
+    if std::ptr::eq(CURRENT.get(), activation) {
+        CURRENT.set(activation.outer.get());
+    } else {
+        take_out(activation);
+    }
+}
+
+#[cold]
+fn take_out(activation: &Activation) {
+    let mut inner = CURRENT.get();
+    // SAFETY: activations are on stacks that are suspended, and leave the chain before they end.
+    while let Some(other) = unsafe { inner.as_ref() } {
+        if std::ptr::eq(other.outer.get(), activation) {
+            return other.outer.set(activation.outer.get());
+        }
+        inner = other.outer.get();
+    }
+    eprintln!("a call into WebAssembly was suspended on one thread and resumed on another");
+    std::process::abort();
+}
+
+/// Corrects, in a process that was forked, what this thread and its stores know of its number.
+pub fn renew_thread() {
+    let thread = stack::renew_thread();
+    let mut activation = CURRENT.get();
+    // SAFETY: see `take_out`; the stores of activations are alive.
+    unsafe {
+        while let Some(each) = activation.as_ref() {
+            store::set_thread(each.store, thread);
+            activation = each.outer.get();
+        }
+    }
+}
+
+/// Prepares the process and this thread to run wasm. Signals are unblocked each time: the mask is inherited from whoever made the thread or started the
+/// program, and may have changed. The kernel ends a process whose fault finds its signal blocked.
 pub fn prepare_thread() {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    fork::once(&INSTALLED, install_handlers);
     if !SIGNAL_STACK.get() {
-        install_handlers();
         provide_signal_stack();
         SIGNAL_STACK.set(true);
+    }
+    unblock_signals();
+}
+
+fn unblock_signals() {
+    let mut signals = MaybeUninit::uninit();
+    // SAFETY: the set is initialised before it is used, and the signals are valid.
+    unsafe {
+        libc::sigemptyset(signals.as_mut_ptr());
+        for signal in FAULTS.into_iter().chain([INTERRUPT_SIGNAL]) {
+            libc::sigaddset(signals.as_mut_ptr(), signal);
+        }
+        let result = libc::pthread_sigmask(libc::SIG_UNBLOCK, signals.as_ptr(), std::ptr::null_mut());
+        assert_eq!(result, 0, "a valid set is refused nowhere");
     }
 }
 
@@ -78,28 +138,25 @@ struct Previous([MaybeUninit<libc::sigaction>; FAULTS.len() + 1]);
 static mut PREVIOUS: Previous = Previous([const { MaybeUninit::uninit() }; FAULTS.len() + 1]);
 
 fn install_handlers() {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| {
-        for (slot, signal) in FAULTS.into_iter().chain([INTERRUPT_SIGNAL]).enumerate() {
-            let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
-                if signal == INTERRUPT_SIGNAL { on_interrupt } else { on_fault };
-            // SAFETY: zero is valid for every field; the handlers have the signature that SA_SIGINFO asks for; `PREVIOUS` is written
-            // once, before a handler of ours can read it (sigaction stores the old action before the new one takes effect).
-            unsafe {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = handler as usize;
-                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-                if signal != INTERRUPT_SIGNAL {
-                    // A fault inside the handler is a bug, and must not find the handler's signal blocked.
-                    action.sa_flags |= libc::SA_NODEFER;
-                }
-                libc::sigemptyset(&mut action.sa_mask);
-                let previous = (&raw mut PREVIOUS.0[slot]).cast::<libc::sigaction>();
-                let result = libc::sigaction(signal, &action, previous);
-                assert_eq!(result, 0, "sigaction refuses no valid signal");
+    for (slot, signal) in FAULTS.into_iter().chain([INTERRUPT_SIGNAL]).enumerate() {
+        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
+            if signal == INTERRUPT_SIGNAL { on_interrupt } else { on_fault };
+        // SAFETY: zero is valid for every field; the handlers have the signature that SA_SIGINFO asks for; `PREVIOUS` is written
+        // once, before a handler of ours can read it (sigaction stores the old action before the new one takes effect).
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+            if signal != INTERRUPT_SIGNAL {
+                // A fault inside the handler is a bug, and must not find the handler's signal blocked.
+                action.sa_flags |= libc::SA_NODEFER;
             }
+            libc::sigemptyset(&mut action.sa_mask);
+            let previous = (&raw mut PREVIOUS.0[slot]).cast::<libc::sigaction>();
+            let result = libc::sigaction(signal, &action, previous);
+            assert_eq!(result, 0, "sigaction refuses no valid signal");
         }
-    });
+    }
 }
 
 /// Wasm stacks can be exhausted when a signal arrives, so handlers need a stack of their own.

@@ -3,9 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::vm::mmap::{Reservation, round_up};
-use crate::vm::signals::prepare_thread;
+use crate::vm::mmap::{PAGE_BYTES, Reservation, round_up};
+use crate::vm::signals::{current, prepare_thread};
 
 /// Bytes below a stack that are never accessible. Compiled frames that are larger than a page touch each of their pages, so that none
 /// jumps over it.
@@ -16,6 +17,9 @@ pub const NESTED_ROOM_BYTES: usize = 16 << 10;
 
 /// Room that a nested entry leaves on the host's stack, in bytes; a quarter of stacks that are small.
 const HOST_ROOM_BYTES: usize = 256 << 10;
+
+/// The same on a stack of unknown size, which may be a small one.
+const UNKNOWN_ROOM_BYTES: usize = 32 << 10;
 
 /// A stack for wasm code.
 #[derive(Debug)]
@@ -68,16 +72,30 @@ impl StackBounds {
 /// What a thread needs to run wasm.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
-    /// The stack's size as it was asked for.
-    stack_bytes: usize,
+    /// Names the thread and its stack: no other pair has the number.
+    pub token: u64,
     /// The thread's stack for wasm.
     pub stack: StackBounds,
     /// The kernel's number of the thread.
     pub thread: i32,
 }
 
-/// A thread without a stack: no stack has this size.
-const NOT_READY: Ready = Ready { stack_bytes: usize::MAX, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: 0 };
+/// A thread without a stack.
+const NOT_READY: Ready = Ready { token: 0, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: 0 };
+
+/// Where a store's outermost calls start, as long as they come on the same thread and stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The [`Ready::token`] for which the rest holds.
+    pub token: u64,
+    /// The end of the part of the stack that the store may use.
+    pub top: usize,
+}
+
+impl Start {
+    /// Of a store that has been called on no thread yet.
+    pub const NOWHERE: Self = Self { token: u64::MAX, top: 0 };
+}
 
 thread_local! {
     static STACK: RefCell<Option<WasmStack>> = const { RefCell::new(None) };
@@ -85,11 +103,17 @@ thread_local! {
     static READY: Cell<Ready> = const { Cell::new(NOT_READY) };
 }
 
-/// Makes sure that this thread is ready to run wasm on a stack of the size asked for. Must not be called while wasm code is suspended on the
-/// thread, because a stack of another size is replaced.
-#[inline]
-pub fn make_ready(stack_bytes: usize) -> io::Result<()> {
-    if READY.get().stack_bytes == stack_bytes { Ok(()) } else { replace_stack(stack_bytes) }
+/// Prepares this thread for a store with a stack of so many bytes. Must not be called while wasm code is suspended on the thread, because a
+/// stack that is too small is replaced. One that is larger is used in part.
+#[cold]
+pub fn make_ready(stack_bytes: usize) -> io::Result<Start> {
+    prepare_thread();
+    let bytes = round_up(stack_bytes).ok_or(io::ErrorKind::InvalidInput)?;
+    if READY.get().stack.usable().len() < bytes {
+        replace_stack(bytes)?;
+    }
+    let ready = READY.get();
+    Ok(Start { token: ready.token, top: ready.stack.low + bytes })
 }
 
 /// What this thread was made ready with.
@@ -98,21 +122,34 @@ pub fn ready() -> Ready {
     READY.get()
 }
 
-#[cold]
-fn replace_stack(stack_bytes: usize) -> io::Result<()> {
-    prepare_thread();
-    let stack = WasmStack::new(stack_bytes)?;
-    let thread = rustix::thread::gettid().as_raw_nonzero().get();
-    let ready = Ready { stack_bytes, stack: stack.bounds(), thread };
+fn replace_stack(bytes: usize) -> io::Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let stack = WasmStack::new(bytes)?;
+    let ready = Ready { token: NEXT.fetch_add(1, Ordering::Relaxed), stack: stack.bounds(), thread: thread_number() };
     let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some(stack));
     kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
     READY.set(ready);
     Ok(())
 }
 
+fn thread_number() -> i32 {
+    rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+/// Finds out the kernel's number of this thread, which is the only one of a process that was forked.
+pub fn renew_thread() -> i32 {
+    let thread = thread_number();
+    READY.set(Ready { thread, ..READY.get() });
+    thread
+}
+
 impl Drop for WasmStack {
     fn drop(&mut self) {
         forget();
+        if !current().is_null() {
+            // A coroutine that the thread leaves suspended has frames here, and may still be ended by whoever drops it.
+            std::mem::forget(std::mem::replace(&mut self.reservation, Reservation::empty()));
+        }
     }
 }
 
@@ -122,19 +159,40 @@ pub fn forget() {
     READY.set(NOT_READY);
 }
 
-/// Whether this thread's own stack has room for another host function. Guests that recurse through the host take from both stacks.
+/// Whether the host's stack has room for another host function. Guests that recurse through the host take from both stacks.
 pub fn host_has_room() -> bool {
     thread_local! {
-        /// Stack pointers below this are too low; found out once.
-        static LOWEST: Cell<Option<usize>> = const { Cell::new(None) };
+        /// Bounds of the thread's own stack; found out once.
+        static OWN: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
     }
-    let lowest = LOWEST.get().unwrap_or_else(|| {
-        let lowest = host_stack().map_or(0, |stack| stack.start + HOST_ROOM_BYTES.min(stack.len() / 4));
-        LOWEST.set(Some(lowest));
-        lowest
+    let (low, high) = OWN.get().unwrap_or_else(|| {
+        let own = host_stack().map_or((0, 0), |stack| (stack.start, stack.end));
+        OWN.set(Some(own));
+        own
     });
     let here = 0u8;
-    &raw const here as usize >= lowest
+    let here = &raw const here as usize;
+    if (low..high).contains(&here) {
+        here >= low + HOST_ROOM_BYTES.min((high - low) / 4)
+    } else {
+        unknown_stack_has_room(here)
+    }
+}
+
+/// Whether a stack that is not the thread's own, but a coroutine's, has room below an address. The system knows no bounds of such a stack, but
+/// which pages can be accessed. Where it must not be asked there seems to be room.
+fn unknown_stack_has_room(here: usize) -> bool {
+    const PAGES: usize = UNKNOWN_ROOM_BYTES / PAGE_BYTES;
+    let mut bytes = [0u8; PAGES];
+    let places: [libc::iovec; PAGES] = std::array::from_fn(|page| {
+        let place = here.saturating_sub((page + 1) * PAGE_BYTES);
+        libc::iovec { iov_base: std::ptr::with_exposed_provenance_mut(place), iov_len: 1 }
+    });
+    let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: PAGES };
+    // SAFETY: the kernel reads a byte of each page, if it can be read, and writes as many to the buffer.
+    let read = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, places.as_ptr(), PAGES as libc::c_ulong, 0) };
+    let is_refused = || io::Error::last_os_error().raw_os_error() != Some(libc::EFAULT);
+    read == PAGES as isize || read < 0 && is_refused()
 }
 
 /// The addresses of this thread's own stack, if the system knows them.
@@ -164,14 +222,28 @@ mod tests {
     }
 
     #[test]
+    fn a_coroutines_stack_has_room_as_far_as_it_is_mapped() {
+        let stack = WasmStack::new(256 << 10).unwrap();
+        let StackBounds { low, high: end, .. } = stack.bounds();
+        assert!(unknown_stack_has_room(end - 1) && unknown_stack_has_room(end - (128 << 10)));
+        assert!(unknown_stack_has_room(low + UNKNOWN_ROOM_BYTES));
+        assert!(!unknown_stack_has_room(low + UNKNOWN_ROOM_BYTES - 1) && !unknown_stack_has_room(low));
+    }
+
+    #[test]
     fn a_thread_reuses_its_stack() {
         std::thread::spawn(|| {
-            let stack = |bytes| make_ready(bytes).map(|()| ready().stack).unwrap();
-            let first = stack(1 << 20);
-            assert_eq!(stack(1 << 20), first);
-            assert_eq!(first.usable().len(), 1 << 20);
-            assert!(first.guards(first.low - 1) && !first.guards(first.low) && first.contains(first.high));
-            assert_eq!(stack(64 << 10).usable().len(), 64 << 10);
+            let start = |bytes| make_ready(bytes).unwrap();
+            let first = start(1 << 20);
+            let stack = ready().stack;
+            assert_eq!(start(1 << 20).token, first.token);
+            assert_eq!((stack.usable().len(), first.top), (1 << 20, stack.high));
+            assert!(stack.guards(stack.low - 1) && !stack.guards(stack.low) && stack.contains(stack.high));
+            // A smaller one is a part of it, a larger one another.
+            let small = start(64 << 10);
+            assert_eq!((small.token, small.top), (first.token, stack.low + (64 << 10)));
+            assert_ne!(start(2 << 20).token, first.token);
+            assert_eq!(ready().stack.usable().len(), 2 << 20);
         })
         .join()
         .unwrap();

@@ -12,11 +12,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::compiler::Abi;
+use crate::fork;
 use crate::trap::TrapCode;
 use crate::vm::arch;
 use crate::vm::backtrace::walk;
-use crate::vm::signals::{Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
-use crate::vm::stack::{NESTED_ROOM_BYTES, host_has_room, make_ready, ready};
+use crate::vm::signals::{self, Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
+use crate::vm::stack::{NESTED_ROOM_BYTES, Start, host_has_room, make_ready, ready};
 use crate::vm::vmcontext::*;
 
 /// Why a call did not return normally.
@@ -60,7 +61,9 @@ pub struct VmLimits {
 }
 
 /// What other threads may use of a store: kept alive by interrupt handles.
+#[repr(C)]
 struct Shared {
+    /// First: a pointer to it is one to the rest, see [`set_thread`].
     context: UnsafeCell<VMStoreContext>,
     /// The thread that runs wasm of this store, or 0.
     thread: AtomicI32,
@@ -71,10 +74,21 @@ unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
+/// Says which thread runs wasm of a store.
+///
+/// # Safety
+/// `context` is from [`StoreVm::context`] of a store that is alive.
+pub unsafe fn set_thread(context: *mut VMStoreContext, thread: i32) {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<Shared>()).thread.store(thread, Ordering::Release) };
+}
+
 /// A store's virtual machine. Boxed: compiled code points into it.
 pub struct StoreVm {
     shared: Arc<Shared>,
     stack_bytes: usize,
+    /// Where outermost calls start on the thread that made the last one.
+    start: Start,
     pending: Option<Unwind>,
     /// Function references of other conventions, by the reference and the convention that they were made callable by.
     adapters: HashMap<(usize, Abi), NonNull<VMFuncRef>>,
@@ -108,6 +122,7 @@ impl StoreVm {
         Box::new(Self {
             shared,
             stack_bytes,
+            start: Start::NOWHERE,
             pending: None,
             adapters: HashMap::new(),
             adapter_storage: Vec::new(),
@@ -118,7 +133,7 @@ impl StoreVm {
 
     /// What compiled code points to.
     pub fn context(&self) -> *mut VMStoreContext {
-        self.shared.context.get()
+        Arc::as_ptr(&self.shared).cast_mut().cast()
     }
 
     /// A handle for other threads.
@@ -159,9 +174,19 @@ impl StoreVm {
             if !outer.is_null() {
                 return self.call_nested(outer, callee, values);
             }
-            make_ready(self.stack_bytes).map_err(|error| Failure::without_frames(Unwind::Error(Box::new(error))))?;
-            self.activate(outer, ready().stack.high, callee, values)
+            if ready().token != self.start.token {
+                self.arrive()?;
+            }
+            self.activate(outer, self.start.top, callee, values)
         }
+    }
+
+    /// Prepares a thread on which this store was not called before, or not since it was on another.
+    #[cold]
+    fn arrive(&mut self) -> Result<(), Box<Failure>> {
+        let start = make_ready(self.stack_bytes);
+        self.start = start.map_err(|error| Failure::without_frames(Unwind::Error(Box::new(error))))?;
+        Ok(())
     }
 
     /// The same on a thread that has left wasm for the host: on what its guest has not used of the stack.
@@ -208,14 +233,14 @@ impl StoreVm {
         callee: NonNull<VMFuncRef>,
         values: *mut RawValue,
     ) -> Result<(), Box<Failure>> {
-        let activation = Activation { store: self.context(), fault: Cell::new(None) };
+        let activation = Activation { store: self.context(), outer: Cell::new(outer), fault: Cell::new(None) };
         // From now on, interrupts come by signal; `enter` looks for those that came before. See `InterruptHandle::interrupt`.
         self.shared.thread.store(ready().thread, Ordering::Release);
         set_current(&activation);
         // SAFETY: the caller's promise.
         let returned =
             unsafe { arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, callee.as_ref().array_call) };
-        set_current(outer);
+        signals::end(&activation);
         self.shared.thread.store(0, Ordering::Release);
         if returned { Ok(()) } else { Err(self.failure(activation.fault.get())) }
     }
@@ -302,6 +327,6 @@ fn barrier() -> bool {
     static IS_REGISTERED: OnceLock<bool> = OnceLock::new();
     // SAFETY: the call takes numbers only.
     let membarrier = |command: libc::c_int| unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) } == 0;
-    *IS_REGISTERED.get_or_init(|| membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
+    *fork::once(&IS_REGISTERED, || membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
         && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockWriteGuard};
 
+use crate::fork;
 use crate::types::{CanonicalId, FuncType, HeapType, RefType, ValType};
 use crate::vm::layout::TYPE_ID_ABI_SHIFT;
 
@@ -85,7 +86,13 @@ pub fn canonical_ref(ty: RefType, ids: &[CanonicalId]) -> RefType {
 
 static REGISTRY: LazyLock<RwLock<Registry>> = LazyLock::new(RwLock::default);
 
+/// The lock, for the thread that forks.
+pub(crate) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(write())
+}
+
 fn write() -> RwLockWriteGuard<'static, Registry> {
+    fork::register();
     REGISTRY.write().unwrap_or_else(PoisonError::into_inner)
 }
 

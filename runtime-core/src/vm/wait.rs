@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The order of the loads that compare: the proposal's only one.
@@ -25,11 +25,25 @@ struct Sleeper {
 /// Sleepers by address. Equal addresses of one memory in several stores are equal here, because its base is the same.
 static SLEEPERS: LazyLock<Mutex<HashMap<usize, VecDeque<Arc<Sleeper>>>>> = LazyLock::new(Mutex::default);
 
+/// The lock, for the thread that forks.
+pub(crate) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(sleepers())
+}
+
+/// The sleepers of another process, of which this one is a copy, do not sleep here.
+pub(crate) fn forget_sleepers() {
+    sleepers().clear();
+}
+
+fn sleepers() -> MutexGuard<'static, HashMap<usize, VecDeque<Arc<Sleeper>>>> {
+    SLEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Sleeps until notified, or for `timeout` nanoseconds if that is not negative, if `is_expected` holds. An interrupt ends it as a timeout would; the guest
 /// then traps on its way back.
 pub fn wait(address: usize, is_expected: impl Fn() -> bool, timeout: i64, is_interrupted: impl Fn() -> bool) -> u32 {
     let deadline = u64::try_from(timeout).ok().and_then(|ns| Instant::now().checked_add(Duration::from_nanos(ns)));
-    let mut sleepers = SLEEPERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sleepers = sleepers();
     // Compared under the lock that notifiers take, so that no notification between comparison and sleep is lost.
     if !is_expected() {
         return NOT_EQUAL;
@@ -57,7 +71,7 @@ pub fn wait(address: usize, is_expected: impl Fn() -> bool, timeout: i64, is_int
 
 /// Wakes up to `count` sleepers, those that have slept longest first, and returns how many.
 pub fn notify(address: usize, count: u32) -> u32 {
-    let mut sleepers = SLEEPERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sleepers = sleepers();
     let Some(queue) = sleepers.get_mut(&address) else { return 0 };
     let woken = queue.len().min(count as usize);
     for sleeper in queue.drain(..woken) {
