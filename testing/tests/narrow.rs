@@ -15,6 +15,10 @@ const BEFORE: u128 = 0x0102_0304_8090_a0b0_7777_7777_7777_7777;
 
 /// What an operator does with the bits of its operands and sixteen bytes of memory.
 type Meaning = Box<dyn Fn(&[u128], &mut u128) -> u128>;
+/// What an update stores: of the old value and the operand.
+type Update = fn(u128, u128) -> u128;
+/// The result of a shift: of the value, the count and the number of bits.
+type Shift = fn(u128, u32, u32) -> u128;
 
 struct Row {
     name: String,
@@ -139,7 +143,7 @@ fn accesses(table: &mut Table, ty: ValType, width: u32) {
             0
         });
     }
-    let updates: [(&str, fn(u128, u128) -> u128); 6] = [
+    let updates: [(&str, Update); 6] = [
         ("add", |old, value| old.wrapping_add(value)),
         ("sub", |old, value| old.wrapping_sub(value)),
         ("and", |old, value| old & value),
@@ -171,7 +175,7 @@ fn integers(table: &mut Table, ty: ValType) {
     for width in [8, 16, 32].into_iter().filter(|width| *width < all) {
         table.plain(&format!("{ty}.extend{width}_s"), &[ty], ty, move |values| signed(values[0], width, all));
     }
-    let shifts: [(&str, fn(u128, u32, u32) -> u128); 5] = [
+    let shifts: [(&str, Shift); 5] = [
         ("shl", |value, count, _| value << count),
         ("shr_u", |value, count, _| value >> count),
         ("shr_s", |value, count, all| (number(value, all) >> count) as u128),

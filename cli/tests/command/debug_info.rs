@@ -121,12 +121,15 @@ fn lines_are_found_wherever_units_say_they_are() {
     }
 }
 
+/// Name and contents of a custom section.
+type Section = (&'static str, Vec<u8>);
+
 #[test]
 fn what_is_named_again_and_again_is_not_read_for_ever() {
     let lines = line_program(1, &rows(0x1000, 1));
     let units = |count: usize, root: &[u8]| unit(0, root).repeat(count);
     let unterminated = vec![b'x'; 1 << 20];
-    let bombs: Vec<(&str, Vec<(&str, Vec<u8>)>)> = vec![
+    let bombs: Vec<(&str, Vec<Section>)> = vec![
         (
             "ranges",
             vec![
