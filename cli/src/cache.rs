@@ -48,7 +48,7 @@ fn list(cache: &Cache) -> anyhow::Result<()> {
 
 fn stats(cache: &Cache) -> anyhow::Result<()> {
     let stats = cache.stats()?;
-    say(format_args!("folder: {}", cache.dir().display()))?;
+    say(format_args!("folder: {}", output::printable(&cache.dir().display().to_string())))?;
     say(format_args!("artifacts: {}", stats.artifacts))?;
     say(format_args!("bytes: {}", stats.bytes))?;
     say(format_args!("budget in bytes: {}", stats.budget_bytes))?;

@@ -206,7 +206,7 @@ fn it_shows_its_intermediate_form() {
     assert!(all.starts_with("; function 0 double\n"), "{all}");
     // Inlined, as it is when both are compiled together.
     let (_, add, _) = emit(Path::new(WORKER), &["--function", "add"]);
-    assert!(add.contains("define ") && !add.contains("call ") && !add.contains("alloca"), "{add}");
+    assert!(add.contains("define ") && !add.contains("call i32") && !add.contains("alloca"), "{add}");
     let (_, raw, _) = emit(Path::new(WORKER), &["--function", "add", "--unoptimized"]);
     assert!(raw.contains("call ") && raw.contains("alloca"), "{raw}");
     let (code, _, error) = emit(&place.path("nothing"), &[]);
