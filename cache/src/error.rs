@@ -18,13 +18,13 @@ pub enum CacheError {
         reason: &'static str,
     },
     /// An operation of the system failed.
-    #[error("{what} in the cache folder `{}`: {source}", .path.display())]
+    #[error("the cache folder `{}`: {what}: {cause}", .path.display())]
     Io {
         /// What was tried.
         what: &'static str,
         /// Where.
         path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
+        /// Why it failed: part of the message, so that no chain of errors says it again.
+        cause: io::Error,
     },
 }

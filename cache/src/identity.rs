@@ -3,8 +3,9 @@
 //! A user cannot set a file's change time, so the same device, inode, size, modification time and change time mean the
 //! same bytes — unless the file was changed again within the clock's granularity after it was hashed. Hence git's
 //! *racily clean* rule: a record is only made when the file's change time is clearly older than the moment of hashing.
-//! What escapes both, as it escapes git, is a program that keeps writing through a shared mapping that it made before: the times
-//! change when such a page is first written, not with every byte.
+//!
+//! Writing through a shared mapping changes the times too, but only when a clean page is first written: what follows, until the page is
+//! written back, leaves no trace. So the file is written back before it is hashed ([`crate::Cache::before_reading`]).
 
 use std::fmt;
 use std::fs::File;
@@ -17,18 +18,12 @@ use rustix::fs::{FsWord, Stat};
 /// Coarsest clock tick of the file systems in [`TRUSTED_FILE_SYSTEMS`], with a margin.
 const CLOCK_GRANULARITY: Duration = Duration::from_millis(20);
 
-/// File systems (`f_type` of `statfs`) that keep nanosecond change times themselves. Network and user-space ones are
-/// missing on purpose: their times come from elsewhere, or from a cache.
-const TRUSTED_FILE_SYSTEMS: &[(FsWord, &str)] = &[
-    (0xef53, "ext4"),
-    (0x5846_5342, "xfs"),
-    (0x9123_683e, "btrfs"),
-    (0x0102_1994, "tmpfs"),
-    (0x794c_7630, "overlayfs"),
-    (0x2fc1_2fc1, "zfs"),
-    (0xf2f5_2010, "f2fs"),
-    (0xca45_1a4e, "bcachefs"),
-];
+/// File systems (`f_type` of `statfs`) that keep nanosecond change times themselves, and change them when a clean page is first written
+/// through a mapping (`page_mkwrite` calls `file_update_time`). Missing on purpose: network and user-space ones, whose times come from
+/// elsewhere, or from a cache; tmpfs, where such writes never change a time; ZFS, where they do when the page is written back, seconds
+/// later; overlayfs, which can stand on any of them.
+const TRUSTED_FILE_SYSTEMS: &[(FsWord, &str)] =
+    &[(0xef53, "ext4"), (0x5846_5342, "xfs"), (0x9123_683e, "btrfs"), (0xf2f5_2010, "f2fs"), (0xca45_1a4e, "bcachefs")];
 
 /// Whether files may be recognised by identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, unlinkat};
 
+use crate::store::is_ours;
+
 /// Holds the lock file of a key; released, and the file removed, on drop. The kernel releases the lock of a killed process.
 #[derive(Debug)]
 pub struct KeyLock<'a> {
@@ -21,6 +23,11 @@ impl<'a> KeyLock<'a> {
             let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let file: OwnedFd = openat(folder, &name, flags, Mode::RUSR | Mode::WUSR)?;
             let file = File::from(file);
+            if !is_ours(&fstat(&file)?) {
+                // Left from a time when others could enter the folder: they could keep us waiting.
+                unlinkat(folder, &name, AtFlags::empty())?;
+                continue;
+            }
             file.lock()?;
             // The last holder removes the file, so a waiter can wake up with the lock of a file that has no name any more,
             // while somebody else locks a new one.

@@ -66,7 +66,7 @@ impl Cache {
             let Some(key) = artifact_key(&name) else { continue };
             // An artifact that another process removed in between is no entry.
             let Ok(stat) = statat(&self.artifacts, artifact_name(&key), AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            let used = record::read(self.used.as_fd(), key.to_string()).and_then(|text| UseRecord::decode(&text));
+            let used = record::read(self.used.as_fd(), &key.to_string()).and_then(|text| UseRecord::decode(&text));
             let written_ns = FileIdentity::from_stat(&stat).modified_ns;
             entries.push(Entry { key, bytes: stat.st_size as u64, day: used.map_or(0, |used| used.day), written_ns });
         }
@@ -155,8 +155,12 @@ impl Cache {
         let mut report = VerifyReport::default();
         for entry in self.entries()? {
             // An artifact that another process removed in between is neither.
-            let Ok(file) = self.open_artifact(&entry.key) else { continue };
-            match check(&entry.key, file) {
+            let checked = match self.open_artifact(&entry.key) {
+                Ok((file, _)) => check(&entry.key, file),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error.to_string()),
+                Err(_) => continue,
+            };
+            match checked {
                 Ok(()) => report.sound += 1,
                 Err(reason) => {
                     self.remove(&entry.key)?;

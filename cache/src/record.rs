@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, readlinkat, symlinkat, unlinkat};
+use rustix::fs::{AtFlags, readlinkat, statat, symlinkat, unlinkat};
 use rustix::io::Errno;
 
 use crate::identity::FileIdentity;
 use crate::key::ContentHash;
+use crate::store::is_ours;
 
 /// That a file with this identity has these bytes, and when that was last of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +87,13 @@ fn decode_identity(text: &[u8]) -> Option<(FileIdentity, &[u8])> {
     Some((identity, parts.next()?))
 }
 
-/// Reads a record; none if there is none.
-pub fn read(folder: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Option<Vec<u8>> {
+/// Reads a record; none if there is none of ours: the folder may have been open to others once.
+pub fn read(folder: BorrowedFd<'_>, name: impl rustix::path::Arg + Copy) -> Option<Vec<u8>> {
     let target = readlinkat(folder, name, Vec::with_capacity(256)).ok()?;
+    let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    if !is_ours(&stat) {
+        return None;
+    }
     Some(target.into_bytes())
 }
 

@@ -16,8 +16,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, open, openat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, mkdirat, open, openat, unlinkat};
 use rustix::io::Errno;
+
+use wasmer_runtime_core::vm::file_size::limit_as_error;
 
 use crate::error::CacheError;
 use crate::identity::{FileIdentity, NotRemembered, Trust, Unrecognised, keeps_exact_times};
@@ -120,7 +122,7 @@ impl Cache {
         if self.config.trust == Trust::Hash {
             return Err(Unrecognised::Distrusted);
         }
-        let text = record::read(self.memo.as_fd(), MemoRecord::name(identity)).ok_or(Unrecognised::New)?;
+        let text = record::read(self.memo.as_fd(), &MemoRecord::name(identity)).ok_or(Unrecognised::New)?;
         let memo = MemoRecord::decode(&text).ok_or(Unrecognised::New)?;
         if memo.identity != *identity {
             return Err(Unrecognised::Changed);
@@ -137,8 +139,25 @@ impl Cache {
             .map_err(|source| self.io("could not write a record", source))
     }
 
-    /// Remembers the hash of a module file; `before` is its identity, and `read_from` the time, before it was read. Keeps nothing if the file
-    /// could have changed, or could change, unseen, and says why.
+    /// To be called before a module file is read that shall be remembered: sees to it that later changes show, and returns its identity.
+    pub fn before_reading(&self, file: &File) -> Result<FileIdentity, NotRemembered> {
+        if self.config.trust == Trust::Hash {
+            return Err(NotRemembered::Distrusted);
+        }
+        if !keeps_exact_times(file) {
+            return Err(NotRemembered::Inexact);
+        }
+        let identity = || FileIdentity::of(file).map_err(|_| NotRemembered::Inexact);
+        if !identity()?.is_settled(SystemTime::now()) {
+            return Err(NotRemembered::Fresh);
+        }
+        // From here on the first write through any mapping changes the times again.
+        rustix::fs::fdatasync(file).map_err(|_| NotRemembered::Inexact)?;
+        identity()
+    }
+
+    /// Remembers the hash of a module file; `before` is what [`Cache::before_reading`] returned, and `read_from` the time, before it was read.
+    /// Keeps nothing if the file could have changed, or could change, unseen, and says why.
     pub fn remember(
         &self,
         file: &File,
@@ -146,12 +165,8 @@ impl Cache {
         read_from: SystemTime,
         content: &ContentHash,
     ) -> Result<Option<NotRemembered>, CacheError> {
-        let reason = if self.config.trust == Trust::Hash {
-            NotRemembered::Distrusted
-        } else if FileIdentity::of(file).ok() != Some(*before) {
+        let reason = if FileIdentity::of(file).ok() != Some(*before) {
             NotRemembered::Changing
-        } else if !keeps_exact_times(file) {
-            NotRemembered::Inexact
         } else if !before.is_settled(read_from) {
             NotRemembered::Fresh
         } else {
@@ -163,13 +178,8 @@ impl Cache {
 
     /// The artifact of a key, if the store has it. Writes nothing, except that the day of use is renewed once a day.
     pub fn get(&self, key: &ArtifactKey) -> Option<Found> {
-        let file = self.open_artifact(key).ok()?;
-        let stat = fstat(&file).ok()?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return None;
-        }
-        let identity = FileIdentity::from_stat(&stat);
-        let used = record::read(self.used.as_fd(), key.to_string()).and_then(|text| UseRecord::decode(&text));
+        let (file, identity) = self.open_artifact(key).ok()?;
+        let used = record::read(self.used.as_fd(), &key.to_string()).and_then(|text| UseRecord::decode(&text));
         let verified = used.is_some_and(|used| used.identity == identity);
         if verified && used.is_some_and(|used| used.day != today()) {
             // A store that cannot be written still serves hits.
@@ -210,18 +220,30 @@ impl Cache {
 
     fn write_artifact(&self, key: &ArtifactKey, image: &[u8]) -> io::Result<File> {
         let mut temporary = Temporary::create(self.artifacts.as_fd(), key)?;
-        temporary.file().write_all(image)?;
+        limit_as_error(|| temporary.file().write_all(image))?;
         if self.config.durability == Durability::Sync {
             temporary.file().sync_all()?;
         }
         temporary.rename(&artifact_name(key))?;
-        self.open_artifact(key)
+        self.open_artifact(key).map(|(file, _)| file)
     }
 
-    /// Opens the file of an artifact. Whatever else may stand under the name does not keep the caller waiting.
-    pub(crate) fn open_artifact(&self, key: &ArtifactKey) -> io::Result<File> {
+    /// Opens the file of an artifact. Whatever else may stand under the name does not keep the caller waiting, and what others wrote, or
+    /// could write to, is invalid: the folder may have been open to them once.
+    pub(crate) fn open_artifact(&self, key: &ArtifactKey) -> io::Result<(File, FileIdentity)> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        Ok(File::from(openat(&self.artifacts, artifact_name(key), flags, Mode::empty())?))
+        let file = File::from(openat(&self.artifacts, artifact_name(key), flags, Mode::empty())?);
+        let stat = fstat(&file)?;
+        let invalid = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            invalid("it is no file")
+        } else if !is_ours(&stat) {
+            invalid("it belongs to another user")
+        } else if stat.st_mode & 0o022 != 0 {
+            invalid("others may write to it")
+        } else {
+            Ok((file, FileIdentity::from_stat(&stat)))
+        }
     }
 
     /// Removes an artifact, for instance a damaged one. Processes that have it mapped keep it.
@@ -236,9 +258,14 @@ impl Cache {
         Ok(())
     }
 
-    pub(crate) fn io(&self, what: &'static str, source: io::Error) -> CacheError {
-        CacheError::Io { what, path: self.config.dir.clone(), source }
+    pub(crate) fn io(&self, what: &'static str, cause: io::Error) -> CacheError {
+        CacheError::Io { what, path: self.config.dir.clone(), cause }
     }
+}
+
+/// Whether what was examined belongs to the user that this process acts as.
+pub(crate) fn is_ours(stat: &Stat) -> bool {
+    stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
 /// Days since 1970.
@@ -252,7 +279,7 @@ pub(crate) fn artifact_name(key: &ArtifactKey) -> String {
 }
 
 fn open_root(dir: &Path) -> Result<OwnedFd, CacheError> {
-    let io = |what| move |source: Errno| CacheError::Io { what, path: dir.to_owned(), source: source.into() };
+    let io = |what| move |error: Errno| CacheError::Io { what, path: dir.to_owned(), cause: error.into() };
     let root = match open(dir, FOLDER, Mode::empty()) {
         Err(Errno::NOENT) => {
             make_root(dir)?;
@@ -264,22 +291,29 @@ fn open_root(dir: &Path) -> Result<OwnedFd, CacheError> {
         Err(Errno::LOOP | Errno::NOTDIR) => {
             return Err(CacheError::Untrusted { path: dir.to_owned(), reason: "it is a link or not a folder" });
         }
-        result => result.map_err(io("could not open the folder"))?,
+        result => result.map_err(io("could not open it"))?,
     };
-    let stat = fstat(&root).map_err(io("could not examine the folder"))?;
-    let reason = if stat.st_uid != rustix::process::geteuid().as_raw() {
+    check_private(dir, root.as_fd())?;
+    Ok(root)
+}
+
+/// That a folder is ours and nobody else may enter it, by its descriptor, so that it cannot be exchanged afterwards.
+fn check_private(dir: &Path, folder: BorrowedFd<'_>) -> Result<(), CacheError> {
+    let what = "could not examine it";
+    let stat = fstat(folder).map_err(|error| CacheError::Io { what, path: dir.to_owned(), cause: error.into() })?;
+    let reason = if !is_ours(&stat) {
         "it belongs to another user"
     } else if stat.st_mode & 0o077 != 0 {
-        "others may enter it (its mode must be 0700)"
+        "others may enter it and could have left code in it: remove it, to have it made again with mode 0700"
     } else {
-        return Ok(root);
+        return Ok(());
     };
     Err(CacheError::Untrusted { path: dir.to_owned(), reason })
 }
 
 /// Makes the folder private from the start; its parents get the user's default mode.
 fn make_root(dir: &Path) -> Result<(), CacheError> {
-    let io = |source: io::Error| CacheError::Io { what: "could not make the folder", path: dir.to_owned(), source };
+    let io = |cause: io::Error| CacheError::Io { what: "could not make it", path: dir.to_owned(), cause };
     if let Some(parent) = dir.parent() {
         std::fs::create_dir_all(parent).map_err(io)?;
     }
@@ -290,6 +324,7 @@ fn make_root(dir: &Path) -> Result<(), CacheError> {
 }
 
 fn open_folder(dir: &Path, root: BorrowedFd<'_>, name: &'static str) -> Result<OwnedFd, CacheError> {
+    let path = dir.join(name);
     let result = match openat(root, name, FOLDER, Mode::empty()) {
         Err(Errno::NOENT) => match mkdirat(root, name, PRIVATE) {
             Ok(()) | Err(Errno::EXIST) => openat(root, name, FOLDER, Mode::empty()),
@@ -297,10 +332,9 @@ fn open_folder(dir: &Path, root: BorrowedFd<'_>, name: &'static str) -> Result<O
         },
         result => result,
     };
-    result.map_err(|error| match error {
-        Errno::LOOP | Errno::NOTDIR => {
-            CacheError::Untrusted { path: dir.join(name), reason: "it is a link or not a folder" }
-        }
-        error => CacheError::Io { what: "could not open a folder", path: dir.join(name), source: error.into() },
-    })
+    match result {
+        Ok(folder) => check_private(&path, folder.as_fd()).map(|()| folder),
+        Err(Errno::LOOP | Errno::NOTDIR) => Err(CacheError::Untrusted { path, reason: "it is a link or not a folder" }),
+        Err(error) => Err(CacheError::Io { what: "could not open it", path, cause: error.into() }),
+    }
 }

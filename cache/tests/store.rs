@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -139,9 +140,140 @@ fn file_systems_that_keep_no_exact_times_are_not_trusted() {
     let dir = tempfile::tempdir().unwrap();
     // Neither its size nor its times say anything about what is read from it.
     let file = fs::File::open("/proc/self/status").unwrap();
-    let identity = FileIdentity::of(&file).unwrap();
-    let reason = cache(&dir).remember(&file, &identity, SystemTime::now(), &ContentHash::of(b"")).unwrap();
-    assert_eq!(reason, Some(NotRemembered::Inexact));
+    assert_eq!(cache(&dir).before_reading(&file), Err(NotRemembered::Inexact));
+}
+
+/// A write through a shared mapping, which changes no time on some file systems, and on others not every time.
+fn write_mapped(map: &mut memmap2::MmapMut, byte: u8) {
+    map[0] = byte;
+    std::thread::sleep(Duration::from_millis(50));
+}
+
+#[test]
+fn files_in_memory_are_not_trusted() {
+    let Ok(dir) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("left out: there is no /dev/shm");
+        return;
+    };
+    let (file, identity) = settled_file(&dir, "module.wasm");
+    assert_eq!(cache(&dir).before_reading(&file), Err(NotRemembered::Inexact));
+    // The reason: should this fail one day, tmpfs can be trusted again.
+    // SAFETY: nobody else changes the file.
+    let mut map = unsafe { memmap2::MmapMut::map_mut(&file).unwrap() };
+    // A page that is mapped already is written to without a fault.
+    assert_eq!(map[0], b'm');
+    write_mapped(&mut map, b'M');
+    assert_eq!(FileIdentity::of(&file).unwrap(), identity);
+}
+
+#[test]
+fn whoever_keeps_writing_through_a_mapping_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    let (file, _) = settled_file(&dir, "module.wasm");
+    // SAFETY: nobody else changes the file.
+    let mut map = unsafe { memmap2::MmapMut::map_mut(&file).unwrap() };
+    for byte in *b"ABC" {
+        // Twice: the second time the page is dirty already.
+        write_mapped(&mut map, byte);
+        write_mapped(&mut map, byte);
+        let before = match cache.before_reading(&file) {
+            Ok(before) => before,
+            Err(reason) => {
+                eprintln!("left out: {reason}: {}", dir.path().display());
+                return;
+            }
+        };
+        let content = ContentHash::of(&map);
+        assert_eq!(cache.remember(&file, &before, SystemTime::now(), &content).unwrap(), None);
+        assert_eq!(cache.recall(&FileIdentity::of(&file).unwrap()), Ok(content));
+        write_mapped(&mut map, b'x');
+        assert_eq!(cache.recall(&FileIdentity::of(&file).unwrap()), Err(Unrecognised::Changed));
+    }
+}
+
+#[test]
+fn a_clock_set_back_is_no_reason_to_remember() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(&dir);
+    let (file, identity) = settled_file(&dir, "module.wasm");
+    for back in [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(1 << 30), Duration::from_secs(1 << 40)] {
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_nanos(identity.changed_ns as u64);
+        let now = changed.checked_sub(back).unwrap();
+        let reason = cache.remember(&file, &identity, now, &ContentHash::of(b"module")).unwrap();
+        assert_eq!(reason, Some(NotRemembered::Fresh));
+    }
+}
+
+/// Gives something to another user, and says whether that can be done here.
+fn give_away(path: &Path) -> bool {
+    let given = std::os::unix::fs::lchown(path, Some(65534), Some(65534));
+    if let Err(error) = &given {
+        eprintln!("left out: nothing can be given to another user here: {error}");
+    }
+    given.is_ok()
+}
+
+#[test]
+fn what_others_left_in_the_folder_is_not_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cache, key) = (cache(&dir), key("a"));
+    let path = cache.artifact_path(&key);
+    for mode in [0o620, 0o602, 0o666, 0o777] {
+        cache.put(&key, b"image").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        assert!(cache.get(&key).is_none(), "{mode:o}");
+    }
+    let report = cache.verify(|_, _| Ok(())).unwrap();
+    assert_eq!((report.sound, report.damaged.len()), (0, 1));
+    assert!(!path.exists());
+
+    let module = settled_file(&dir, "module.wasm");
+    remember(&cache, &module);
+    cache.put(&key, b"image").unwrap();
+    let records = [
+        dir.path().join("cache/used").join(key.to_string()),
+        dir.path().join("cache/memo").join(MemoRecord::name(&module.1)),
+    ];
+    for record in &records {
+        if !give_away(record) {
+            return;
+        }
+    }
+    assert_eq!(cache.recall(&module.1), Err(Unrecognised::New));
+    assert!(!cache.get(&key).unwrap().verified);
+    assert!(give_away(&path));
+    assert!(cache.get(&key).is_none());
+    // What is made again takes its place.
+    cache.put(&key, b"image").unwrap();
+    assert!(cache.get(&key).unwrap().verified);
+    // A lock of another user keeps nobody waiting.
+    let lock = dir.path().join("cache/locks").join(key.to_string());
+    let held = fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    assert!(give_away(&lock));
+    drop(cache.lock(&key).unwrap());
+}
+
+#[test]
+fn folders_that_others_left_in_the_folder_are_not_used() {
+    for name in ["artifacts", "used", "memo", "locks"] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(cache(&dir));
+        let folder = dir.path().join("cache").join(name);
+        let open = || Cache::open(CacheConfig::new(dir.path().join("cache")));
+        for mode in [0o777, 0o770, 0o701] {
+            fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+            let message = open().unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("remove it"), "{message}");
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        open().unwrap();
+        if give_away(&folder) {
+            let message = open().unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("belongs to another user"), "{message}");
+        }
+    }
 }
 
 #[test]
@@ -207,7 +339,7 @@ fn set_memo(cache: &Cache, identity: &FileIdentity, day: u64) {
 /// When the record of a module file was last of use, if there is one.
 fn memo_day(cache: &Cache, identity: &FileIdentity) -> Option<u64> {
     let folder = fs::File::open(cache.dir().join("memo")).unwrap();
-    let text = record::read(folder.as_fd(), MemoRecord::name(identity))?;
+    let text = record::read(folder.as_fd(), &MemoRecord::name(identity))?;
     Some(MemoRecord::decode(&text).unwrap().day)
 }
 

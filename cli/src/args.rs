@@ -213,7 +213,7 @@ pub(crate) struct CompileArgs {
     /// Module to compile: binary or text format, or `-` for standard input.
     #[arg(value_name = "MODULE")]
     pub(crate) module: PathBuf,
-    /// File to write (default: the module's name with the ending `.wart`; standard output for `--emit`).
+    /// File to write, or `-` for standard output (default: the module's name with the ending `.wart`; standard output for `--emit`).
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Threads that compile (default: all processors).

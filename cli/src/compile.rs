@@ -35,7 +35,7 @@ pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
     drop(bar);
     let image = image.with_context(|| format!("could not compile `{}`", args.module.display()))?;
     let took = started.elapsed();
-    write(&output, image.as_bytes()).with_context(|| format!("could not write `{}`", output.display()))?;
+    output::to(&output, image.as_bytes())?;
     if args.verbose {
         let backend = engine.backend().map_or("", |backend| backend.name);
         let (from, to) = (wasm.len(), image.as_bytes().len());
@@ -43,15 +43,4 @@ pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
         output::phase("compile", took);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn write(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}", std::process::id()));
-    let result = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
-    if result.is_err() {
-        // Best effort: the error that is reported is the first one.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    result
 }

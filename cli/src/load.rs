@@ -196,6 +196,8 @@ pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyh
     let file = File::open(path).with_context(refused)?;
     // SAFETY: the user vouches for the artifact by `--allow-precompiled`.
     let image = unsafe { Image::from_file(file, None) }.with_context(refused)?;
+    // Nobody has looked at this file yet, unlike at those of the cache, which were verified when they were written.
+    image.verify().with_context(refused)?;
     // SAFETY: as above.
     unsafe { Module::from_image(engine, image) }.with_context(refused)
 }

@@ -19,6 +19,9 @@ unsafe extern "C" fn main(_count: c_int, _words: *const *const c_char) -> c_int 
     // What the skipped start would have done. Writing to a closed pipe is an error, not the end of the process.
     // SAFETY: no other thread runs yet.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    // The same for a file beyond the limit of file sizes; the compile worker inherits it.
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     open_closed_streams();
     let status = std::panic::catch_unwind(|| wasmer_cli::main(std::env::args_os()));
     // A panic has been reported by its hook. Leaving through `exit` flushes what is buffered.

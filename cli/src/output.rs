@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
+
+use anyhow::Context;
 
 /// Standard output does not take what there is to write.
 #[derive(Debug)]
@@ -30,6 +34,28 @@ pub(crate) fn data(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
 pub(crate) fn complaint(text: &str) {
     // Nothing can be said if standard error is closed.
     let _ = write!(io::stderr(), "{}", harmless(text));
+}
+
+/// Writes a file that the user named, so that it appears whole or not at all; `-` is standard output. What is there and is no file, for
+/// instance a device, is written to.
+pub(crate) fn to(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        return data(bytes);
+    }
+    let write = || -> io::Result<()> {
+        // Through a link the file behind it is replaced.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if path.exists() && !path.is_file() {
+            return OpenOptions::new().write(true).open(&path)?.write_all(bytes);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // The mode that other programs' files get.
+        let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.persist(&path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("could not write `{}`", path.display()))
 }
 
 /// Whether an error only says that whoever reads our output has seen enough.

@@ -152,16 +152,19 @@ impl<'a> CachedLoader<'a> {
                 return Ok(self.found(module, Outcome::Hit));
             }
         }
+        let before = cache.before_reading(&file);
         let read_from = SystemTime::now();
         let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;
         let content = timed(&mut self.report.hash, || ContentHash::of(&bytes));
         if recalled != Ok(content) {
             let why = recalled.err().unwrap_or(Unrecognised::Changed);
-            let remembered = cache.remember(&file, &identity, read_from, &content);
-            let remembered = remembered.unwrap_or_else(|error| {
-                self.store_failed(&error);
-                None
-            });
+            let remembered = match before {
+                Ok(before) => cache.remember(&file, &before, read_from, &content).unwrap_or_else(|error| {
+                    self.store_failed(&error);
+                    None
+                }),
+                Err(reason) => Some(reason),
+            };
             self.report.recognition = Recognition::Hash(why, remembered);
         }
         let key = self.key(&content)?;

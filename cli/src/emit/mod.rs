@@ -37,7 +37,7 @@ pub(crate) fn emit(args: &CompileArgs, what: EmitArg) -> anyhow::Result<ExitCode
         EmitArg::Clif | EmitArg::LlvmIr => engine.emit_ir(&wasm, &request).with_context(refused)?,
     };
     match &args.output {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("could not write `{}`", path.display()))?,
+        Some(path) => output::to(path, text.as_bytes())?,
         None => output::data(&text)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -157,4 +158,128 @@ fn where_files_may_not_be_executed_the_code_is_copied() {
     }
     let ran = in_namespace(&bench, &no_exec("--verbose"), &program).expect("it was permitted before");
     ran.printed("hello").said(&["cache hit", "the code was copied"]);
+}
+
+/// The command with no right to write files of more than so many bytes.
+fn limited(bench: &Bench, bytes: u64, arguments: &[&str]) -> Ran {
+    let mut command = bench.command(arguments);
+    // SAFETY: one system call between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+            if libc::setrlimit(libc::RLIMIT_FSIZE, &limit) == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+        })
+    };
+    Ran::of(command.output().expect("the command starts"))
+}
+
+#[test]
+fn a_limit_of_file_sizes_costs_only_the_caching() {
+    let bench = Bench::new();
+    bench.file("hello.wat", printer("hello"));
+    for bytes in [4096, 8191] {
+        let ran = limited(&bench, bytes, &["run", "hello.wat"]);
+        warned_once(ran.printed("hello"), &["could not store an artifact", "File too large"]);
+        assert!(bench.artifacts().is_empty(), "{:?}", bench.artifacts());
+        limited(&bench, bytes, &["run", "--disable-cache", "hello.wat"]).printed("hello").silent();
+        limited(&bench, bytes, &["compile", "hello.wat"])
+            .failed(1, &["could not write `hello.wart`", "File too large"]);
+        assert!(!bench.path("hello.wart").exists());
+    }
+    // The memory's contents have to stand in a file, too.
+    for arguments in [&["run", "hello.wat"][..], &["run", "--disable-cache", "hello.wat"]] {
+        limited(&bench, 1000, arguments).failed(1, &["could not make a memory", "`ulimit -f`"]);
+    }
+    bench.run(["run", "hello.wat"]).printed("hello").silent();
+    limited(&bench, 0, &["run", "hello.wat"]).printed("hello").silent();
+}
+
+/// Once others could write to the folder; what they left there runs with the rights of whoever makes it private later.
+#[test]
+fn planted_artifacts_do_not_run() {
+    let bench = Bench::new();
+    let program = bench.file("hello.wat", printer("hello"));
+    let others = bench.file("others.wat", printer("planted"));
+    bench.run([&program]).printed("hello");
+    let key = bench.artifacts().remove(0);
+    bench.run([&others]).printed("planted");
+    let planted = bench.artifacts().into_iter().find(|path| *path != key).expect("there are two");
+    // Its header names another key, which would be damage and a warning: its owner decides before that.
+    fs::rename(planted, &key).unwrap();
+    if let Err(error) = chown(&key, Some(65534), Some(65534)) {
+        eprintln!("left out: a file cannot be given to another user here: {error}");
+        return;
+    }
+    let ran = bench.run(["run", "--verbose", "hello.wat"]);
+    assert!(!ran.printed("hello").said(&["cache miss: compiled and stored"]).err.contains("damaged"), "{}", ran.err);
+    chown(bench.cache().join("artifacts"), Some(65534), Some(65534)).unwrap();
+    warned_once(bench.run([&program]).printed("hello"), &["artifacts", "belongs to another user", "without a cache"]);
+}
+
+#[test]
+fn a_home_that_cannot_be_written_is_one_short_line() {
+    let bench = Bench::new();
+    let program = bench.file("hello.wat", printer("hello"));
+    let mut command = bench.command([&program]);
+    command.env("WASMER_CACHE_DIR", "/proc/nowhere/cache");
+    let ran = Ran::of(command.output().expect("the command starts"));
+    warned_once(ran.printed("hello"), &["the cache folder `/proc/nowhere/cache`: could not make it: "]);
+    assert_eq!(ran.err.matches("os error").count(), 1, "{}", ran.err);
+}
+
+#[test]
+fn artifacts_go_where_the_user_says() {
+    let bench = Bench::new();
+    bench.file("hello.wat", printer("hello"));
+    bench.run(["compile", "hello.wat", "-o", "hello.wart"]).printed("").silent();
+    let expected = fs::read(bench.path("hello.wart")).unwrap();
+    let output = bench.command(["compile", "hello.wat", "-o", "-"]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty() && output.stdout == expected);
+    assert!(!bench.path("-").exists());
+    // A link stays one, a device is written to, a folder is refused.
+    symlink("hello.wart", bench.path("link")).unwrap();
+    fs::write(bench.path("hello.wart"), "old").unwrap();
+    bench.run(["compile", "hello.wat", "-o", "link"]).printed("").silent();
+    assert!(bench.path("link").is_symlink() && fs::read(bench.path("hello.wart")).unwrap() == expected);
+    let mode = fs::metadata(bench.path("hello.wart")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, fs::metadata(bench.path("hello.wat")).unwrap().permissions().mode() & 0o777);
+    bench.run(["compile", "hello.wat", "-o", "/dev/null"]).printed("").silent();
+    assert!(!Path::new("/dev/null").is_file());
+    bench.run(["compile", "hello.wat", "-o", "/dev/full"]).failed(1, &["could not write `/dev/full`", "No space left"]);
+    bench.run(["compile", "hello.wat", "-o", "."]).failed(1, &["could not write `.`"]);
+    bench
+        .run(["compile", "hello.wat", "-o", "missing/hello.wart"])
+        .failed(1, &["could not write `missing/hello.wart`"]);
+    let text = bench.run(["compile", "--emit", "asm", "hello.wat", "-o", "-"]);
+    assert!(text.code == Some(0) && text.out.contains("ret"), "{text:?}");
+    let left: Vec<_> =
+        crate::common::files(&bench.path("")).into_iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    assert_eq!(left, ["hello.wart", "hello.wat", "link"]);
+}
+
+/// Damage that the artifact's user would meet at some later time, or as a wrong trap.
+#[test]
+fn a_damaged_artifact_of_the_users_is_refused_wherever_it_is_damaged() {
+    let bench = Bench::new();
+    bench.file("hello.wat", printer("hello"));
+    bench.run(["compile", "hello.wat", "-o", "hello.wart"]).printed("").silent();
+    let image = fs::read(bench.path("hello.wart")).unwrap();
+    let run = || bench.run(["run", "--allow-precompiled", "hello.wart"]);
+    run().printed("hello").silent();
+    let sections = (0..9).map(|index| {
+        let number = |at: usize| u64::from_le_bytes(image[at..at + 8].try_into().unwrap()) as usize;
+        number(64 + index * 24)..number(64 + index * 24) + number(72 + index * 24)
+    });
+    for section in sections.filter(|section| !section.is_empty()) {
+        for at in [section.start, section.start + section.len() / 2, section.end - 1] {
+            let mut damaged = image.clone();
+            damaged[at] ^= 0x40;
+            fs::write(bench.path("hello.wart"), damaged).unwrap();
+            run().failed(1, &["could not load `hello.wart`", "damaged"]);
+        }
+    }
+    for len in [0, 1, 7, 8, 319, 320, 4096, image.len() - 1] {
+        fs::write(bench.path("hello.wart"), &image[..len]).unwrap();
+        run().failed(1, &["could not load `hello.wart`"]);
+    }
 }

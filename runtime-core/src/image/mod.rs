@@ -55,7 +55,7 @@ impl ImageBytes {
 pub enum ImageError {
     /// It could not be read or mapped.
     #[error("could not map the artifact: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// It does not start like an image.
     #[error("not a compiled artifact of this program")]
     Magic,
@@ -92,4 +92,11 @@ pub enum ImageError {
     /// Its bytes were changed.
     #[error("the artifact is damaged: {0}")]
     Damaged(&'static str),
+}
+
+/// By hand, because the message names the cause: as a source, too, it would be printed twice.
+impl From<std::io::Error> for ImageError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
 }

@@ -14,6 +14,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::fork;
 use crate::vm::arch;
+use crate::vm::file_size::limit_as_error;
 use crate::vm::mmap::{PAGE_BYTES, Reservation};
 
 /// A read-only view: of a part of a file, or of a copy in anonymous memory.
@@ -156,7 +157,14 @@ fn anonymous(bytes: &[u8], place: fn(usize, usize) -> usize) -> io::Result<Reser
 /// A file in memory with these bytes: memories can be mapped from it, copy-on-write.
 pub fn memory_file(bytes: &[u8]) -> io::Result<File> {
     let mut file = File::from(memfd_create("wasmer-memory", MemfdFlags::CLOEXEC)?);
-    io::Write::write_all(&mut file, bytes)?;
+    limit_as_error(|| io::Write::write_all(&mut file, bytes)).map_err(|error| match error.raw_os_error() {
+        Some(libc::EFBIG) => {
+            let message =
+                format!("{} bytes in memory are more than the limit of file sizes (`ulimit -f`)", bytes.len());
+            io::Error::new(io::ErrorKind::FileTooLarge, message)
+        }
+        _ => error,
+    })?;
     Ok(file)
 }
 
