@@ -17,7 +17,7 @@ use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::basic_block::BasicBlock;
 use inkwell::types::{BasicTypeEnum, FunctionType};
 use inkwell::values::{
-    AsValueRef, BasicValue, CallSiteValue, FunctionValue, InstructionOpcode as Op, InstructionValue, Operand,
+    AnyValue, AsValueRef, BasicValue, CallSiteValue, FunctionValue, InstructionOpcode as Op, InstructionValue, Operand,
     PointerValue,
 };
 use wasmer_runtime_core::translate::codegen::Result;
@@ -26,6 +26,7 @@ use wasmer_runtime_core::types::MemoryIdx;
 use crate::codegen::{Codegen, V};
 use crate::flow::Flow;
 use crate::intrinsics::{Built, enum_attribute, internal};
+use crate::passes::user_of;
 
 /// `memory(read)`, as the attribute encodes it: two bits for each of LLVM's kinds of memory, of which 1 is "reads".
 const READS_ALL_MEMORY: u64 = 0x555;
@@ -286,11 +287,44 @@ impl<'ctx> Codegen<'ctx, '_> {
                 }
                 (has_effect, has_access) = (false, false);
             }
+            if may_trap && instruction.get_opcode() == Op::Load {
+                self.keep_out_of_masks(instruction)?;
+            }
             has_access |= may_trap;
             has_effect |= is_effect;
         }
         Ok(())
     }
+
+    /// Keeps a load from becoming the memory operand of a masked vector instruction: those do not fault where the mask is clear, although the
+    /// load is volatile. The empty assembly costs the folding of the load into the instruction that needs it.
+    fn keep_out_of_masks(&mut self, load: InstructionValue<'ctx>) -> Result<()> {
+        let Ok(value) = V::try_from(load.as_any_value_enum()) else { return Err(internal("a load without a value")) };
+        let Some(next) = load.get_next_instruction() else { return Ok(()) };
+        if !goes_into_a_vector_register(load, value) {
+            return Ok(());
+        }
+        self.b.position_before(&next);
+        let hidden = self.opaque(value)?;
+        let Some(assembly) = hidden.as_instruction_value() else { return Err(internal("assembly without a value")) };
+        load.replace_all_uses_with(&assembly);
+        if assembly.set_operand(0, value) { Ok(()) } else { Err(internal("assembly without an operand")) }
+    }
+}
+
+/// Whether a loaded value is a floating-point number or a vector, or becomes a part of one.
+fn goes_into_a_vector_register<'ctx>(load: InstructionValue<'ctx>, value: V<'ctx>) -> bool {
+    if !value.is_int_value() {
+        return !value.is_pointer_value() && load.get_first_use().is_some();
+    }
+    let mut next = load.get_first_use();
+    while let Some(place) = next {
+        if user_of(place).is_some_and(|user| matches!(user.get_opcode(), Op::InsertElement | Op::BitCast)) {
+            return true;
+        }
+        next = place.get_next_use();
+    }
+    false
 }
 
 pub(crate) fn is_volatile(instruction: InstructionValue<'_>) -> bool {
