@@ -18,9 +18,10 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use crate::control::Frame;
+use crate::locals::Locals;
 use crate::memory::Region;
 use crate::target::Target;
-use crate::{call, control, convert, float, int, memory, simd};
+use crate::{call, control, convert, float, int, locals, memory, simd};
 
 /// The type in which vectors cross block, call and local boundaries; in between they have the type of their last operator.
 pub(crate) const V128: Type = types::I8X16;
@@ -71,6 +72,8 @@ pub(crate) struct Scratch {
     pub(crate) block_args: Vec<BlockArg>,
     /// Arguments of the call that is being emitted.
     pub(crate) call_args: Vec<Value>,
+    /// Whether the function has grown out of proportion by its locals, see [`control::check_size`].
+    pub(crate) outgrown: bool,
 }
 
 impl Scratch {
@@ -79,6 +82,7 @@ impl Scratch {
         self.functions.clear();
         self.signatures.clear();
         self.libcalls.clear();
+        self.outgrown = false;
     }
 }
 
@@ -90,7 +94,13 @@ pub(crate) struct Codegen<'a> {
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) vmctx: Value,
     entry: Block,
-    pub(crate) locals: usize,
+    pub(crate) function: FuncIdx,
+    pub(crate) locals: Locals,
+    pub(crate) locals_in_frame: bool,
+    /// How many there are.
+    pub(crate) locals_len: usize,
+    /// Bytes of the body.
+    pub(crate) body_bytes: usize,
     /// What is left of the store's fuel, if the module is metered.
     pub(crate) fuel: Option<Variable>,
     /// Work on block parameters that were not needed, see [`control::check_size`].
@@ -115,7 +125,11 @@ impl<'a> Codegen<'a> {
             scratch,
             vmctx: Value::from_u32(0),
             entry: Block::from_u32(0),
-            locals: 0,
+            function: FuncIdx(0),
+            locals: Locals::Variables,
+            locals_in_frame: false,
+            locals_len: 0,
+            body_bytes: 0,
             fuel: None,
             dropping: 0,
         }
@@ -229,7 +243,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// The zero of a type.
-    fn zero(&mut self, ty: Ty) -> Value {
+    pub(crate) fn zero(&mut self, ty: Ty) -> Value {
         self.constant_value(match ty {
             Ty::I32 => Const::I32(0),
             Ty::I64 => Const::I64(0),
@@ -240,22 +254,9 @@ impl<'a> Codegen<'a> {
         })
     }
 
-    /// Declares the locals: the parameters that the entry block has, and zeros.
-    fn declare_locals(&mut self, entry: Block, params: usize, locals: &[Ty]) {
-        let mut zeros = [None; 6];
-        for (position, &ty) in locals.iter().enumerate() {
-            let variable = self.builder.declare_var(clif_type(ty));
-            let value = if position < params {
-                self.builder.block_params(entry)[position + 1 + usize::from(self.module.metered)]
-            } else if let Some(zero) = zeros[ty as usize] {
-                zero
-            } else {
-                let zero = self.zero(ty);
-                zeros[ty as usize] = Some(zero);
-                zero
-            };
-            self.builder.def_var(variable, value);
-        }
+    /// The position of the first wasm parameter among those of the entry block.
+    pub(crate) fn first_param(&self) -> usize {
+        1 + usize::from(self.module.metered)
     }
 
     fn global_place(&mut self, global: &GlobalRef) -> (Value, i32, MemFlagsData) {
@@ -281,8 +282,8 @@ impl FuncCodegen for Codegen<'_> {
         self.builder.ensure_inserted_block();
         self.entry = entry;
         self.vmctx = self.builder.block_params(entry)[0];
-        self.locals = locals.len();
-        self.declare_locals(entry, signature.params.len(), locals);
+        self.locals_len = locals.len();
+        locals::declare(self, entry, signature.params.len(), locals);
         if self.module.metered {
             let (variable, fuel) = (self.builder.declare_var(types::I64), self.builder.block_params(entry)[1]);
             self.builder.def_var(variable, fuel);
@@ -300,14 +301,14 @@ impl FuncCodegen for Codegen<'_> {
     }
 
     fn local_get(&mut self, local: LocalIdx) -> Result<Value> {
-        let value = self.builder.use_var(Variable::from_u32(local.0));
+        let value = locals::get(self, local);
         control::check_size(self)?;
         Ok(value)
     }
 
     fn local_set(&mut self, local: LocalIdx, value: Value) -> Result<()> {
         let value = self.canonical(value);
-        self.builder.def_var(Variable::from_u32(local.0), value);
+        locals::set(self, local, value);
         Ok(())
     }
 

@@ -27,7 +27,7 @@ use crate::{emit, trampoline};
 pub(crate) const NAME: &str = "cranelift";
 
 /// Counts our own changes to the emitted code: part of every cache key.
-const REVISION: u32 = 6;
+const REVISION: u32 = 7;
 
 /// How much Cranelift's middle end does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,17 @@ pub enum OptLevel {
     Speed,
     /// Optimise for speed and size.
     SpeedAndSize,
+}
+
+impl OptLevel {
+    /// The value of Cranelift's setting.
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Speed => "speed",
+            Self::SpeedAndSize => "speed_and_size",
+        }
+    }
 }
 
 /// Which register allocator is used.
@@ -95,18 +106,18 @@ impl Builder {
     /// The compiler, or why this machine or setting will not do.
     pub fn build(self) -> Result<Cranelift, CompileError> {
         let (target, features) = Target::new(self.cpu.features())?;
-        Ok(Cranelift { settings: self, features, isa: OnceLock::new(), target })
+        Ok(Cranelift { settings: self, features, isa: OnceLock::new(), plain_isa: OnceLock::new(), target })
     }
 
     /// Cranelift's description of a target with these features.
-    fn isa(&self, features: CpuFeatures) -> Result<OwnedTargetIsa, String> {
+    fn isa(&self, features: CpuFeatures, opt_level: OptLevel) -> Result<OwnedTargetIsa, String> {
         let mut isa = cranelift_native::builder_with_options(false)?;
         for feature in features.iter() {
             let name = target::setting(feature);
             isa.enable(&name).map_err(|error| format!("`{name}`: {error}"))?;
         }
         let mut flags = settings::builder();
-        for (name, value) in self.flags().into_iter().chain([self.verifier()]) {
+        for (name, value) in self.flags().into_iter().chain([self.verifier(), ("opt_level", opt_level.name())]) {
             flags.set(name, value).map_err(|error| format!("`{name}`: {error}"))?;
         }
         isa.finish(settings::Flags::new(flags)).map_err(|error| error.to_string())
@@ -114,17 +125,12 @@ impl Builder {
 
     /// Names and values of what is set that may change the code.
     fn flags(&self) -> [(&'static str, &'static str); 12] {
-        let opt_level = match self.opt_level {
-            OptLevel::None => "none",
-            OptLevel::Speed => "speed",
-            OptLevel::SpeedAndSize => "speed_and_size",
-        };
         let regalloc = match self.regalloc {
             Regalloc::Backtracking => "backtracking",
             Regalloc::SinglePass => "single_pass",
         };
         [
-            ("opt_level", opt_level),
+            ("opt_level", self.opt_level.name()),
             ("regalloc_algorithm", regalloc),
             ("enable_alias_analysis", "true"),
             ("enable_llvm_abi_extensions", "false"),
@@ -160,6 +166,8 @@ pub struct Cranelift {
     features: CpuFeatures,
     /// Made when something is compiled: a cached start has no use for it.
     isa: OnceLock<OwnedTargetIsa>,
+    /// The same without optimisation, for functions out of proportion.
+    plain_isa: OnceLock<OwnedTargetIsa>,
     target: Target,
 }
 
@@ -175,9 +183,20 @@ impl Cranelift {
     }
 
     pub(crate) fn isa(&self) -> &dyn TargetIsa {
+        self.isa_in(&self.isa, self.settings.opt_level)
+    }
+
+    /// What a function is compiled with. Cranelift's optimiser looks at all loops around each value, which is quadratic in how deep they are nested.
+    fn isa_for(&self, out_of_proportion: bool) -> &dyn TargetIsa {
+        if out_of_proportion { self.isa_in(&self.plain_isa, OptLevel::None) } else { self.isa() }
+    }
+
+    fn isa_in<'c>(&self, cell: &'c OnceLock<OwnedTargetIsa>, opt_level: OptLevel) -> &'c dyn TargetIsa {
         // None of what can be wrong here comes from the user, and a test tries every feature.
-        let make = || self.settings.isa(self.features).expect("the settings are Cranelift's, and so are the features");
-        &**fork::once(&self.isa, make)
+        let make = || {
+            self.settings.isa(self.features, opt_level).expect("the settings are Cranelift's, and so are the features")
+        };
+        &**fork::once(cell, make)
     }
 }
 
@@ -207,6 +226,7 @@ unsafe impl Compiler for Cranelift {
             builder: FunctionBuilderContext::new(),
             scratch: Scratch::default(),
             translator: FuncTranslator::new(),
+            out_of_proportion: false,
         })
     }
 
@@ -222,16 +242,35 @@ struct CraneliftWorker<'c> {
     builder: FunctionBuilderContext,
     scratch: Scratch,
     translator: FuncTranslator<Value, Frame>,
+    /// Whether the function in the context has its locals in the frame.
+    out_of_proportion: bool,
 }
 
 impl CraneliftWorker<'_> {
     /// Writes the IR of a function into the context.
     fn translate(&mut self, module: &ModuleInfo, input: FuncInput<'_>) -> Result<(), CompileError> {
+        let again = input.again();
+        match self.translate_with(module, input, false) {
+            Err(CompileError::Limit(_)) if self.scratch.outgrown => self.translate_with(module, again, true),
+            result => result,
+        }
+    }
+
+    fn translate_with(
+        &mut self,
+        module: &ModuleInfo,
+        input: FuncInput<'_>,
+        locals_in_frame: bool,
+    ) -> Result<(), CompileError> {
         self.context.clear();
+        self.out_of_proportion = locals_in_frame;
         let Context { func, .. } = &mut self.context;
         func.name = UserFuncName::user(0, input.index.0);
         let target = self.compiler.target;
         let mut codegen = Codegen::new(func, &mut self.builder, module, target, &mut self.scratch);
+        codegen.function = module.func_index(input.index);
+        codegen.locals_in_frame = locals_in_frame;
+        codegen.body_bytes = input.body.as_bytes().len();
         match self.translator.translate(module, input, &mut codegen) {
             Ok(()) => {
                 codegen.finalize(self.compiler.isa().frontend_config());
@@ -247,7 +286,7 @@ impl CraneliftWorker<'_> {
 
     /// Compiles the function in the context, which starts at `wasm_offset`, and appends it to `output`.
     fn compile(&mut self, symbol: Symbol, wasm_offset: u32, output: &mut Output) -> Result<(), CompileError> {
-        let isa = self.compiler.isa();
+        let isa = self.compiler.isa_for(self.out_of_proportion);
         if let Err(error) = self.context.compile(isa, &mut ControlPlane::default()) {
             let error = error.inner;
             return Err(compile_error(error, symbol));
@@ -283,6 +322,7 @@ unsafe impl Worker for CraneliftWorker<'_> {
         output: &mut Output,
     ) -> Result<(), CompileError> {
         self.context.clear();
+        self.out_of_proportion = false;
         trampoline::build(module, *trampoline, self.compiler.isa(), &mut self.context.func, &mut self.builder);
         self.compile(Symbol::Trampoline(*trampoline), NO_WASM_OFFSET, output)
     }
@@ -295,7 +335,8 @@ unsafe impl Worker for CraneliftWorker<'_> {
             }
             self.translate(batch.module, input)?;
             if request.stage == IrStage::Optimized {
-                let optimized = self.context.optimize(self.compiler.isa(), &mut ControlPlane::default());
+                let isa = self.compiler.isa_for(self.out_of_proportion);
+                let optimized = self.context.optimize(isa, &mut ControlPlane::default());
                 optimized.map_err(|error| compile_error(error, symbol))?;
             }
             text.push_str(&batch.module.heading(index));

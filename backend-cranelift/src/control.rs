@@ -9,22 +9,32 @@ use wasmer_runtime_core::types::Ty;
 use wasmer_runtime_core::vm::layout::{VMCTX_STORE, VMSTORE_FUEL};
 
 use crate::codegen::{Codegen, clif_trap, clif_type};
+use crate::compiler::NAME;
 use crate::memory::Region;
 
 /// The most targets of one Cranelift jump table.
 const JUMP_TABLE_TARGETS_MAX: usize = 65_520;
 
-/// The most entries of the table in which Cranelift keeps the value of each local in each block: 4 bytes each. Real functions stay
-/// far below; without a limit, a megabyte of code could ask for any amount of memory.
+/// The most entries of the table in which Cranelift keeps the value of each local in each block, 4 bytes each, and the most for each byte of a body.
 const DEFINITIONS_MAX: usize = 1 << 28;
+const DEFINITIONS_FREE: usize = 1 << 22;
+const DEFINITIONS_PER_BYTE: usize = 1 << 10;
 
-/// The most values of a function. Cranelift's register allocator takes half as many; merging many locals at many blocks makes more
-/// than the code is long.
+/// The most values of a function. Cranelift's register allocator takes half as many.
 const VALUES_MAX: usize = 1 << 22;
+/// The most values of a function whose locals are variables: merging locals at blocks makes more than the code is long. Real code has one for each
+/// byte, before those that are not needed are dropped.
+const VALUES_FREE: usize = 1 << 13;
+const VALUES_PER_BYTE: usize = 4;
+/// The most blocks of a function whose locals are variables. The values that a local has at the ends of blocks are merged one by one, and each merge may
+/// move all those before.
+const BLOCKS_MAX: usize = 1 << 16;
 
 /// The most work that may go into dropping block parameters again: a loop's first block gets one for each local used in the loop, and each
 /// that the loop does not change costs a walk over those behind it.
 const DROPPING_MAX: u64 = 1 << 32;
+const DROPPING_FREE: u64 = 1 << 20;
+const DROPPING_PER_BYTE: u64 = 1 << 10;
 
 /// The backend half of a control frame.
 #[derive(Debug)]
@@ -147,7 +157,7 @@ pub(crate) fn end(
         FrameKind::Loop { header } => {
             let params = cg.builder.func.dfg.num_block_params(header) as u64;
             cg.dropping = cg.dropping.saturating_add(params * params);
-            if cg.dropping > DROPPING_MAX {
+            if check_size(cg).is_err() {
                 // Refused by `check_size`, so what is missing in the block is never looked at.
                 return;
             }
@@ -301,18 +311,34 @@ pub(crate) fn meter(cg: &mut Codegen<'_>, cost: u32, point: Meter) {
     }
 }
 
-/// Refuses a function that has grown out of proportion: after every operator that makes a block or merges locals.
-pub(crate) fn check_size(cg: &Codegen<'_>) -> Result<()> {
+/// Refuses a function that has grown out of proportion: after every operator that makes a block or merges locals. It is translated again, with
+/// its locals in the frame, if they are why.
+pub(crate) fn check_size(cg: &mut Codegen<'_>) -> Result<()> {
     let dfg = &cg.builder.func.dfg;
-    let fits = dfg.num_values() <= VALUES_MAX
-        && dfg.num_blocks().saturating_mul(cg.locals) <= DEFINITIONS_MAX
-        && cg.dropping <= DROPPING_MAX;
-    if fits { Ok(()) } else { Err(too_large(cg)) }
+    let (values, blocks, bytes) = (dfg.num_values(), dfg.num_blocks(), cg.body_bytes);
+    if cg.locals_in_frame {
+        return if values <= VALUES_MAX { Ok(()) } else { Err(too_large(cg)) };
+    }
+    let fits = values <= VALUES_MAX.min(VALUES_FREE + VALUES_PER_BYTE * bytes)
+        && blocks <= BLOCKS_MAX
+        && blocks.saturating_mul(cg.locals_len) <= DEFINITIONS_MAX.min(DEFINITIONS_FREE + DEFINITIONS_PER_BYTE * bytes)
+        && cg.dropping <= DROPPING_MAX.min(DROPPING_FREE + DROPPING_PER_BYTE * bytes as u64);
+    if fits { Ok(()) } else { Err(outgrown(cg)) }
+}
+
+#[cold]
+fn outgrown(cg: &mut Codegen<'_>) -> CompileError {
+    cg.scratch.outgrown = true;
+    too_large(cg)
 }
 
 #[cold]
 fn too_large(cg: &Codegen<'_>) -> CompileError {
     let dfg = &cg.builder.func.dfg;
-    let (locals, blocks, values) = (cg.locals, dfg.num_blocks(), dfg.num_values());
-    CompileError::Limit(format!("a function with {locals} locals, {blocks} blocks and {values} values so far"))
+    let (locals, blocks, values) = (cg.locals_len, dfg.num_blocks(), dfg.num_values());
+    CompileError::Limit(format!(
+        "{} has {locals} locals, {blocks} blocks and {values} values so far, too many for {NAME}\n\
+         hint: `--backend singlepass` compiles functions of any size",
+        cg.module.describe(cg.function)
+    ))
 }

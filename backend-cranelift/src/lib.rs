@@ -12,6 +12,7 @@ mod convert;
 mod emit;
 mod float;
 mod int;
+mod locals;
 mod memory;
 mod place;
 mod simd;

@@ -34,11 +34,13 @@ pub(crate) enum Region {
     TableElements(TableIdx),
     /// The store's fuel.
     Fuel,
+    /// Locals that are in the frame.
+    Locals,
 }
 
-/// Cranelift numbers a function's memory flags with 16 bits, so regions of one kind are limited to this many;
-/// beyond, entities share regions, which is merely less precise.
-const REGIONS_PER_KIND: u32 = 1 << 12;
+/// Regions of one kind. Beyond, entities share regions, which is merely less precise: at each store Cranelift looks at all regions of the function, so
+/// with a region for each of a thousand globals their accesses took four times as long to compile.
+const REGIONS_PER_KIND: u32 = 16;
 
 impl Region {
     /// The number that identifies it within a function.
@@ -46,6 +48,7 @@ impl Region {
         let (kind, index, imported) = match self {
             Self::Constant => return 0,
             Self::Fuel => return 6 << 16,
+            Self::Locals => return 7 << 16,
             Self::Memory(index) => (1, index.0, module.imported_memories),
             Self::MemoryLength(index) => (2, index.0, module.imported_memories),
             Self::Global(index) => (3, index.0, module.imported_globals),
@@ -69,6 +72,7 @@ impl Region {
             Self::Table(_) => "table",
             Self::TableElements(_) => "table elements",
             Self::Fuel => "fuel",
+            Self::Locals => "locals",
         }
     }
 }

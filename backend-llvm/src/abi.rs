@@ -16,7 +16,7 @@ use inkwell::values::{BasicMetadataValueEnum, InstructionOpcode as Op, PointerVa
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::types::{Signature, Ty, Width};
 
-use crate::codegen::{Codegen, V};
+use crate::codegen::{Codegen, Current, V};
 use crate::intrinsics::{AliasClass, Built, internal, params};
 
 /// Integer results that x86-64 returns in registers.
@@ -70,6 +70,29 @@ pub(crate) struct Fixed<'ctx> {
     pub(crate) args: Option<PointerValue<'ctx>>,
 }
 
+/// How many values at once make a function one that LLVM does not optimise.
+const WIDE_VALUES: usize = 128;
+/// How many values in all a function may carry besides one for so many bytes of its body.
+const CARRIED_FREE: usize = 512;
+const BYTES_PER_CARRIED: usize = 3;
+
+/// What a function carries through buffers.
+///
+/// LLVM compares each access of a buffer with all others of its block, and some steps do so for each pair: a function of a thousand parameters and
+/// results took a minute. A function that carries much for its length is compiled in linear time, without being optimised.
+#[derive(Default)]
+pub(crate) struct Carried {
+    values: usize,
+    /// The most values at once.
+    widest: usize,
+}
+
+impl Carried {
+    pub(crate) fn is_out_of_proportion(&self, body_bytes: usize) -> bool {
+        self.widest > WIDE_VALUES || self.values > CARRIED_FREE + body_bytes / BYTES_PER_CARRIED
+    }
+}
+
 impl<'ctx> FuncAbi<'ctx> {
     /// Of a function that is not called by our convention.
     pub(crate) fn foreign(ty: FunctionType<'ctx>) -> Self {
@@ -78,6 +101,14 @@ impl<'ctx> FuncAbi<'ctx> {
 }
 
 impl<'ctx> Codegen<'ctx, '_> {
+    /// Notes that the function at hand carries values through a buffer.
+    pub(crate) fn carry(&mut self, values: usize) {
+        if let Some(Current { carried, .. }) = &mut self.current {
+            carried.values += values;
+            carried.widest = carried.widest.max(values);
+        }
+    }
+
     /// Our convention for a function type.
     pub(crate) fn abi(&self, signature: &Signature) -> FuncAbi<'ctx> {
         let ints = |types: &[Ty]| types.iter().filter(|ty| ty.is_int_class()).count();
@@ -139,6 +170,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     /// The arguments that the function at hand was called with.
     pub(crate) fn incoming(&mut self, signature: &Signature) -> Result<Vec<V<'ctx>>> {
         let abi = self.f().abi.clone();
+        self.carry(abi.args_in_memory as usize);
         let mut args = Vec::with_capacity(abi.args.len());
         for (&place, &ty) in abi.args.iter().zip(&signature.params) {
             args.push(match place {
@@ -223,6 +255,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     }
 
     fn outgoing_in_memory(&mut self, abi: &FuncAbi<'ctx>, fixed: Fixed<'ctx>, args: &[V<'ctx>]) -> Result<()> {
+        self.carry(abi.args_in_memory as usize);
         for (&place, &arg) in abi.args.iter().zip(args) {
             if let ArgPlace::Memory(slot) = place {
                 let buffer = fixed.args.ok_or_else(|| internal("arguments without a buffer"))?;

@@ -44,6 +44,7 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// Stores values to a buffer, 16 bytes each.
     pub(crate) fn store_values(&mut self, buffer: PointerValue<'ctx>, values: &[V<'ctx>]) -> Result<()> {
+        self.carry(values.len());
         for (position, &value) in values.iter().enumerate() {
             let place = self.at(buffer, position as i64 * VALUE_BYTES)?;
             self.store_to(place, value, AliasClass::Buffer, 8)?;
@@ -58,6 +59,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         types: &[Ty],
         values: &mut Vec<V<'ctx>>,
     ) -> Result<()> {
+        self.carry(types.len());
         for (position, &ty) in types.iter().enumerate() {
             let place = self.at(buffer, position as i64 * VALUE_BYTES)?;
             values.push(self.load_from(self.t.of(ty), place, AliasClass::Buffer, 8)?);

@@ -23,7 +23,8 @@ use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
-use crate::abi::FuncAbi;
+use crate::abi::{Carried, FuncAbi};
+use crate::compiler::Glance;
 use crate::control::Frame;
 use crate::intrinsics::{AliasClass, Built, Caches, Kinds, Types, enum_attribute, internal};
 
@@ -64,7 +65,10 @@ pub(crate) struct Current<'ctx> {
     pub(crate) vmctx: PointerValue<'ctx>,
     /// The block of stack slots, which ends in a jump to the code.
     entry: BasicBlock<'ctx>,
-    locals: Vec<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)>,
+    /// Those that are used.
+    locals: Vec<Option<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)>>,
+    glance: Glance,
+    pub(crate) carried: Carried,
     /// What is left of the store's fuel, if the module is metered.
     pub(crate) fuel: Option<PointerValue<'ctx>>,
     scope: DISubprogram<'ctx>,
@@ -210,15 +214,16 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
     }
 
     /// Starts a function; [`FuncCodegen::begin`] follows.
-    pub(crate) fn start(&mut self, index: DefinedFuncIdx, offset: u32, makes_tail_calls: bool) {
-        let role = if makes_tail_calls { Role::Uniform } else { Role::Natural };
+    pub(crate) fn start(&mut self, index: DefinedFuncIdx, offset: u32, glance: Glance) {
+        let role = if glance.makes_tail_calls { Role::Uniform } else { Role::Natural };
         let ty = self.info.functions[self.info.func_index(index).index()];
         let abi = self.abi(&self.info.func_type(ty).signature());
-        let ty = if makes_tail_calls { self.uniform(&abi) } else { abi.ty };
+        let ty = if glance.makes_tail_calls { self.uniform(&abi) } else { abi.ty };
         let function = self.declare(index, role, ty);
         self.open(function, &role.symbol(index), offset, abi);
         if let Some(current) = &mut self.current {
-            current.is_uniform = makes_tail_calls;
+            current.is_uniform = glance.makes_tail_calls;
+            current.glance = glance;
         }
     }
 
@@ -252,6 +257,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             entry,
             locals: Vec::new(),
             fuel: None,
+            glance: Glance::default(),
+            carried: Carried::default(),
             scope,
             buffers,
         });
@@ -302,12 +309,14 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
 
     fn begin_body(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame<'ctx>> {
         let mut slots = Vec::with_capacity(locals.len());
-        for &ty in locals {
+        for (position, &ty) in locals.iter().enumerate() {
             let ty = self.t.of(ty);
-            slots.push((self.b.build_alloca(ty, "").built()?, ty));
+            let is_used = self.f().glance.uses(position);
+            slots.push(if is_used { Some((self.b.build_alloca(ty, "").built()?, ty)) } else { None });
         }
         let args = self.incoming(signature)?;
-        for (position, &(slot, ty)) in slots.iter().enumerate() {
+        for (position, slot) in slots.iter().enumerate() {
+            let Some((slot, ty)) = *slot else { continue };
             let initial = args.get(position).copied().unwrap_or_else(|| ty.const_zero());
             self.b.build_store(slot, initial).built()?;
         }
@@ -361,8 +370,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         })
     }
 
-    fn local(&self, local: LocalIdx) -> (PointerValue<'ctx>, BasicTypeEnum<'ctx>) {
-        self.f().locals[local.index()]
+    fn local(&self, local: LocalIdx) -> Result<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)> {
+        self.f().locals[local.index()].ok_or_else(|| internal("a local that was not found"))
     }
 
     fn global_place(&mut self, global: &GlobalRef) -> Result<(PointerValue<'ctx>, AliasClass)> {
@@ -382,6 +391,17 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         Ok(value)
     }
 
+    /// Ends the function at hand.
+    pub(crate) fn leave(&mut self) {
+        self.unset_location();
+        let Some(current) = self.current.take() else { return };
+        if current.carried.is_out_of_proportion(current.glance.body_bytes) {
+            for name in ["noinline", "optnone"] {
+                current.function.add_attribute(AttributeLoc::Function, enum_attribute(self.ctx, name));
+            }
+        }
+    }
+
     fn finish_body(&mut self) -> Result<()> {
         let function = self.f().function;
         for block in function.get_basic_blocks() {
@@ -390,8 +410,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
                 self.b.build_unreachable().built()?;
             }
         }
-        self.unset_location();
-        self.current = None;
+        self.leave();
         Ok(())
     }
 }
@@ -442,12 +461,12 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
     }
 
     fn local_get(&mut self, local: LocalIdx) -> Result<V<'ctx>> {
-        let (slot, ty) = self.local(local);
+        let (slot, ty) = self.local(local)?;
         self.b.build_load(ty, slot, "").built()
     }
 
     fn local_set(&mut self, local: LocalIdx, value: V<'ctx>) -> Result<()> {
-        let (slot, _) = self.local(local);
+        let (slot, _) = self.local(local)?;
         self.b.build_store(slot, value).built().map(drop)
     }
 

@@ -55,7 +55,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.call_entry(entry, vmctx, signature, &args, &mut results)?;
         self.store_values(values, &results)?;
         self.b.build_return(Some(&self.t.i8.const_int(1, false))).built()?;
-        self.finish_trampoline();
+        self.leave();
         Ok(())
     }
 
@@ -75,12 +75,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let mut results = Vec::with_capacity(signature.results.len());
         self.load_values(buffer, &signature.results, &mut results)?;
         self.emit_return(&results)?;
-        self.finish_trampoline();
+        self.leave();
         Ok(())
-    }
-
-    fn finish_trampoline(&mut self) {
-        self.unset_location();
-        self.current = None;
     }
 }

@@ -144,6 +144,46 @@ fn a_hanging_worker_ends_at_the_limit() {
 }
 
 #[test]
+fn a_worker_is_limited_by_the_size_of_its_module() {
+    let place = Place::new(MODULE);
+    let limits = place.script("echo start 1 2\nsleep 1\nulimit -v >&2\nulimit -t >&2\nexit 9");
+    let message = place.error(&limits, &[]);
+    // 4 GiB, 256 MiB for each thread and 512 bytes for each byte; 60 seconds.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let most = (4 << 20) + threads * (256 << 10) + 1000;
+    let kib: u64 = message.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).max().unwrap();
+    assert!(((4 << 20) + (256 << 10)..most).contains(&kib) && message.contains("\n60"), "{message}");
+    let message = place.error(&limits, &["--compile-timeout", "20s"]);
+    assert!(message.contains("unlimited"), "{message}");
+    let message = place.error(&place.script("echo start 3 9\nkill -XCPU $$"), &[]);
+    assert!(message.contains("took 60s of the processor, the most for a module of "), "{message}");
+    assert!(message.contains("while compiling functions 3 to 9\nhint: `--backend cranelift`"), "{message}");
+    let message = place.error(&place.script("echo start 3 3\necho LLVM ERROR: out of memory >&2\nkill -ABRT $$"), &[]);
+    assert!(message.contains("MiB, the most for a module of ") && message.contains("hint: "), "{message}");
+}
+
+#[test]
+fn nothing_is_left_of_a_command_that_is_killed() {
+    let place = Place::new(MODULE);
+    let worker = place.script("echo start 1 2\n: > \"$TMPDIR/started\"\nexec sleep 100");
+    let before = fs::read_dir(place.0.path()).expect("the folder is there").count();
+    let mut command = Command::new(WASMER)
+        .args(["compile", "--backend", "llvm", "module.wat", "--output", "module.wart"])
+        .current_dir(place.0.path())
+        .env("WASMER_LLVM", worker)
+        .env("TMPDIR", place.0.path())
+        .spawn()
+        .expect("`wasmer` starts");
+    while !place.path("started").exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    command.kill().expect("it can be killed");
+    command.wait().expect("it ends");
+    fs::remove_file(place.path("started")).expect("the worker was there");
+    assert_eq!(fs::read_dir(place.0.path()).expect("the folder is there").count(), before);
+}
+
+#[test]
 fn a_worker_that_fails_or_talks_nonsense_is_an_error() {
     let place = Place::new(MODULE);
     let cases = [
@@ -153,7 +193,8 @@ fn a_worker_that_fails_or_talks_nonsense_is_an_error() {
         ("yes", "no part of the protocol"),
         ("exit 0", "made no artifact"),
         ("echo nonsense > \"$4\"", "unusable artifact"),
-        (": > \"$4\"", "unusable artifact"),
+        ("echo no > \"$4\"", "unusable artifact"),
+        (": > \"$4\"", "made no artifact"),
         ("echo '{\"kind\":\"limit\",\"message\":\"too much\"}' >&2; exit 1", "implementation limit: too much"),
         ("echo '{\"kind\":\"new\"}' >&2; exit 1", "failed with status 1"),
     ];
@@ -212,5 +253,5 @@ fn it_shows_its_intermediate_form() {
     let (code, _, error) = emit(&place.path("nothing"), &[]);
     assert!(code == Some(1) && error.contains("WASMER_LLVM"), "{error}");
     let (code, _, error) = emit(&place.script("exit 0"), &[]);
-    assert!(code == Some(1) && error.contains("wrote nothing that can be read"), "{error}");
+    assert!(code == Some(1) && error.contains("made no text"), "{error}");
 }

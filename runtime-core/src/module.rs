@@ -252,6 +252,14 @@ impl ModuleInfo {
         format!("; function {} {name}", index.0).trim_end().to_owned() + "\n"
     }
 
+    /// A function's index and name, for messages.
+    pub fn describe(&self, index: FuncIdx) -> String {
+        match self.function_name(index) {
+            Some(name) => format!("function {} (`{}`)", index.0, name.replace(char::is_control, "?")),
+            None => format!("function {}", index.0),
+        }
+    }
+
     /// The defined function at a place of the index space, or none for an import.
     pub fn defined_func(&self, index: FuncIdx) -> Option<DefinedFuncIdx> {
         index.0.checked_sub(self.imported_functions).map(DefinedFuncIdx)

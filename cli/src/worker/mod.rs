@@ -3,6 +3,7 @@
 //! So the command is free of LLVM, and a crash or runaway of LLVM is an error message, not the end of the command.
 //! [`protocol`] is what both sides say, [`process`] the command's side; the worker's is `src/bin/wasmer-llvm.rs`.
 
+mod limits;
 pub(crate) mod process;
 pub mod protocol;
 

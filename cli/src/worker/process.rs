@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -15,7 +14,8 @@ use wasmer_runtime::{
     BackendId, CompileError, CompileOptions, Cpu, ImageBytes, ImageCompiler, IrRequest, KeyHasher, Progress,
 };
 
-use super::protocol::{Failure, Line, fingerprint, ir_words, to_hex};
+use super::limits::Limits;
+use super::protocol::{Failure, Line, SCRATCH, fingerprint, ir_words, to_hex};
 
 /// How often it is checked whether a silent worker is still there.
 const POLL: Duration = Duration::from_millis(20);
@@ -56,10 +56,10 @@ unsafe impl ImageCompiler for WorkerProcess {
         progress: Option<Progress<'_>>,
     ) -> Result<ImageBytes, CompileError> {
         let words = [("--key", to_hex(&options.key)), ("--threads", options.threads.to_string())];
-        self.work(wasm, options, &words, progress, |output| {
-            let image = File::open(output).map_err(|error| failed("made no artifact", error))?;
-            // SAFETY: the folder is this process's own, and the worker has ended.
-            unsafe { ImageBytes::read(image, &options.key) }
+        let job = Job { wasm, options, result: "artifact" };
+        self.work(&job, &words, progress, |output| {
+            // SAFETY: the file has no name, and the worker has ended.
+            unsafe { ImageBytes::read(output, &options.key) }
                 .map_err(|error| CompileError::Worker(format!("made an unusable artifact: {error}")))
         })
     }
@@ -69,46 +69,46 @@ unsafe impl ImageCompiler for WorkerProcess {
     }
 
     fn emit_ir(&self, wasm: &[u8], options: &CompileOptions, request: &IrRequest) -> Result<String, CompileError> {
-        self.work(wasm, options, &ir_words(request), None, |output| {
-            std::fs::read_to_string(output).map_err(|error| failed("wrote nothing that can be read", error))
+        let job = Job { wasm, options, result: "text" };
+        self.work(&job, &ir_words(request), None, |mut output| {
+            let mut text = String::new();
+            output.read_to_string(&mut text).map_err(|error| failed("wrote nothing that can be read", error))?;
+            Ok(text)
         })
     }
 }
 
 impl WorkerProcess {
-    /// Has a worker read the module and write a file, which `read` makes something of.
+    /// Has a worker read the module and write something in its place, which `read` makes something of.
     fn work<R>(
         &self,
-        wasm: &[u8],
-        options: &CompileOptions,
+        job: &Job<'_>,
         words: &[(&str, String)],
         progress: Option<Progress<'_>>,
-        read: impl FnOnce(&Path) -> Result<R, CompileError>,
+        read: impl FnOnce(File) -> Result<R, CompileError>,
     ) -> Result<R, CompileError> {
         let program = super::find().ok_or_else(missing)?;
-        // Only the user may enter the folder; it goes away with the variable.
-        let folder = tempfile::Builder::new().prefix("wasmer-llvm-").tempdir();
-        let folder = folder.map_err(|error| failed("has no folder to work in", error))?;
-        let (module, output) = (folder.path().join("module.wasm"), folder.path().join("output"));
-        std::fs::write(&module, wasm).map_err(|error| failed("could not be given the module", error))?;
+        // A file without a name: however this process and the worker end, nothing is left of it.
+        let scratch = tempfile::tempfile().and_then(|mut file| file.write_all(job.wasm).map(|()| file));
+        let mut scratch = scratch.map_err(|error| failed("could not be given the module", error))?;
+        let stdin = scratch.try_clone().map_err(|error| failed("could not be given the module", error))?;
+        let limits = Limits::new(job.wasm.len(), job.options.threads, self.timeout.is_none());
         let started = Instant::now();
         let mut child = Command::new(&program)
-            .arg("--module")
-            .arg(&module)
-            .arg("--output")
-            .arg(&output)
+            .args(["--module", SCRATCH, "--output", SCRATCH])
             .args(words.iter().flat_map(|(name, value)| [*name, value]))
-            .args(["--features", &options.features.bits().to_string()])
+            .args(["--features", &job.options.features.bits().to_string()])
             .args(["--cpu", &self.cpu.to_string()])
             .args(["--fingerprint", &fingerprint(self.cpu)])
-            .args(options.fuel.then_some(["--fuel", "1"]).into_iter().flatten())
+            .args(job.options.fuel.then_some(["--fuel", "1"]).into_iter().flatten())
             // Its allocator keeps what LLVM frees: the next batch needs as much, and the process ends soon.
             .env("MIMALLOC_PURGE_DELAY", "-1")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| failed(&format!("`{}` could not be started", program.display()), error))?;
+        limits.set(&child);
         let mut watch = Watch::new(&mut child, progress);
         let ended = watch.until_end(&mut child, self.timeout.map(|timeout| (started + timeout, timeout)));
         if !matches!(ended, Ok(status) if status.success()) {
@@ -116,9 +116,27 @@ impl WorkerProcess {
             let _ = child.kill();
             let _ = child.wait();
         }
-        watch.outcome(ended)?;
-        read(&output)
+        watch.outcome(ended, &limits)?;
+        let unread = scratch.rewind().and_then(|()| {
+            let mut start = Vec::new();
+            (&mut scratch).take(4).read_to_end(&mut start)?;
+            scratch.rewind()?;
+            Ok(start.is_empty() || job.wasm.starts_with(&start))
+        });
+        match unread {
+            Ok(false) => read(scratch),
+            Ok(true) => Err(CompileError::Worker(format!("made no {}", job.result))),
+            Err(error) => Err(failed("wrote nothing that can be read", error)),
+        }
     }
+}
+
+/// What a worker is started for.
+struct Job<'a> {
+    wasm: &'a [u8],
+    options: &'a CompileOptions,
+    /// What it writes.
+    result: &'static str,
 }
 
 fn failed(what: &str, error: io::Error) -> CompileError {
@@ -219,7 +237,7 @@ impl<'a> Watch<'a> {
     }
 
     /// What a worker's end means.
-    fn outcome(&self, ended: Result<ExitStatus, CompileError>) -> Result<(), CompileError> {
+    fn outcome(&self, ended: Result<ExitStatus, CompileError>, limits: &Limits) -> Result<(), CompileError> {
         let status = ended?;
         if status.success() {
             return Ok(());
@@ -227,6 +245,13 @@ impl<'a> Watch<'a> {
         let message = self.message.recv_timeout(GRACE).unwrap_or_default();
         if let Some(failure) = message.lines().rev().find_map(|line| serde_json::from_str::<Failure>(line).ok()) {
             return Err(failure.into());
+        }
+        if let Some(limit) = limits.explain(status.signal(), &message) {
+            return Err(CompileError::Worker(format!(
+                "{limit}{}\n\
+                 hint: `--backend cranelift` and `--backend singlepass` compile it in less; `--compile-timeout` allows more time",
+                self.place()
+            )));
         }
         let how = match (status.signal(), status.code()) {
             (Some(signal), _) => format!("was ended by {}", signal_name(signal)),
@@ -248,6 +273,7 @@ fn signal_name(signal: i32) -> String {
         libc::SIGKILL => "SIGKILL",
         libc::SIGSEGV => "SIGSEGV",
         libc::SIGTERM => "SIGTERM",
+        libc::SIGXCPU => "SIGXCPU",
         _ => return format!("signal {signal}"),
     };
     format!("signal {signal} ({name})")

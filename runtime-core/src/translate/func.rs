@@ -3,6 +3,8 @@
 //! Every operator is visited once: the visiting method validates it, and if it is reachable, passes it on to its entry in
 //! the tables of [`crate::translate::operators`], [`crate::translate::atomic`] and [`crate::translate::simd`].
 
+use std::sync::Arc;
+
 use wasmparser::{
     FrameKind, FrameStack, FuncValidator, FuncValidatorAllocations, ValType, ValidatorResources, VisitOperator,
     VisitSimdOperator,
@@ -12,6 +14,7 @@ use crate::compiler::CompileError;
 use crate::libcall::Libcall;
 use crate::module::ModuleInfo;
 use crate::translate::atomic::atomic_operator;
+use crate::translate::budget::{self, Account};
 use crate::translate::codegen::FuncCodegen;
 use crate::translate::control::Control;
 use crate::translate::convert;
@@ -23,7 +26,7 @@ use crate::translate::ops::*;
 use crate::translate::simd::simd_operator;
 use crate::trap::TrapCode;
 use crate::types::Width::{W32, W64};
-use crate::types::{DefinedFuncIdx, LocalIdx, Ty, TypeIdx};
+use crate::types::{DefinedFuncIdx, FuncIdx, LocalIdx, Ty, TypeIdx};
 
 /// A function body to translate, and what its validation needs.
 pub struct FuncInput<'a> {
@@ -33,6 +36,18 @@ pub struct FuncInput<'a> {
     pub body: wasmparser::FunctionBody<'a>,
     /// Validation resources of the module.
     pub validate: wasmparser::FuncToValidate<ValidatorResources>,
+    /// What it and the functions around it may ask for.
+    pub account: Arc<Account>,
+}
+
+impl FuncInput<'_> {
+    /// The same function, to be translated once more.
+    pub fn again(&self) -> Self {
+        let wasmparser::FuncToValidate { resources, index, ty, features } = &self.validate;
+        let validate =
+            wasmparser::FuncToValidate { resources: resources.clone(), index: *index, ty: *ty, features: *features };
+        Self { index: self.index, body: self.body.clone(), validate, account: self.account.clone() }
+    }
 }
 
 /// Reusable state of the translation; one per worker. `V` and `F` are the code generator's types of values and frames.
@@ -101,7 +116,8 @@ impl<V: Copy, F> FuncTranslator<V, F> {
         if module.resolved.signatures.len() != module.types.len() {
             return Err(internal("the module was not resolved"));
         }
-        let type_index = module.functions[module.func_index(input.index).index()];
+        let function = module.func_index(input.index);
+        let type_index = module.functions[function.index()];
         let mut stacks = std::mem::replace(&mut self.stacks, Stacks::new());
         stacks.clear();
         let mut visitor = Visitor {
@@ -112,10 +128,15 @@ impl<V: Copy, F> FuncTranslator<V, F> {
             offset: 0,
             reachable: true,
             dead_depth: 0,
+            function,
             traffic: 0,
             cost: 0,
+            traffic_max: input.account.left(),
         };
         visitor.body(&input.body, type_index)?;
+        if !input.account.take(visitor.traffic) {
+            return Err(budget::exceeded(module, function));
+        }
         self.stacks = visitor.stacks;
         self.allocations = visitor.validator.into_allocations();
         Ok(())
@@ -140,10 +161,13 @@ pub(super) struct Visitor<'t, C: FuncCodegen> {
     pub(super) reachable: bool,
     /// How many control frames are open that were opened in dead code.
     pub(super) dead_depth: u32,
-    /// Operands that blocks, branches and calls have moved so far.
+    pub(super) function: FuncIdx,
+    /// What it has asked for so far: parameters, results, locals, operands that blocks, branches and calls move.
     pub(super) traffic: usize,
     /// What was translated and not paid for, see [`meter`].
     pub(super) cost: u32,
+    /// How much that may be.
+    pub(super) traffic_max: usize,
 }
 
 impl<C: FuncCodegen> Visitor<'_, C> {
@@ -151,6 +175,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let signature = &self.module.resolved.signatures[ty.index()];
         let mut reader = body.get_binary_reader();
         reader.set_features(*self.validator.features());
+        self.charge(signature.params.len() + signature.results.len())?;
         self.stacks.locals.extend_from_slice(&signature.params);
         for _ in 0..reader.read_var_u32().map_err(invalid)? {
             let offset = reader.original_position();
@@ -158,6 +183,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
             let ty = reader.read::<ValType>().map_err(invalid)?;
             // Refuses to go beyond 50,000 locals.
             self.validator.define_locals(offset, count, ty).map_err(invalid)?;
+            self.charge(count as usize)?;
             self.stacks.locals.extend(std::iter::repeat_n(convert::ty(ty), count as usize));
         }
         self.codegen.set_offset(reader.original_position() as u32);

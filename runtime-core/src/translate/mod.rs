@@ -1,5 +1,6 @@
 //! From wasm bytes to calls of a code generator.
 
+pub mod budget;
 pub mod codegen;
 pub mod features;
 pub mod func;

@@ -10,6 +10,7 @@ use wasmparser::{
 
 use crate::compiler::CompileError;
 use crate::module::*;
+use crate::translate::budget::Accounts;
 use crate::translate::const_expr::const_expr;
 use crate::translate::convert::{self, At};
 use crate::translate::error::{gc, invalid, unsupported};
@@ -124,11 +125,12 @@ struct ModuleReader<'a> {
     functions: Vec<FuncInput<'a>>,
     names: Option<BinaryReader<'a>>,
     features: WasmFeatures,
+    accounts: Accounts,
 }
 
 impl<'a> ModuleReader<'a> {
     fn new(features: WasmFeatures) -> Self {
-        Self { info: ModuleInfo::default(), functions: Vec::new(), names: None, features }
+        Self { info: ModuleInfo::default(), functions: Vec::new(), names: None, features, accounts: Accounts::new() }
     }
 
     fn payload(&mut self, valid: ValidPayload<'a>, payload: Payload<'a>) -> Result<()> {
@@ -136,7 +138,8 @@ impl<'a> ModuleReader<'a> {
             function.features = self.features;
             let index = DefinedFuncIdx::from_index(self.functions.len());
             self.info.bodies.push(range(body.range()));
-            self.functions.push(FuncInput { index, body, validate: function });
+            let account = self.accounts.of(body.as_bytes().len());
+            self.functions.push(FuncInput { index, body, validate: function, account });
             return Ok(());
         }
         let (info, features) = (&mut self.info, self.features);

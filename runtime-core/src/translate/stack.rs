@@ -1,16 +1,11 @@
 //! The operand stack, and the shapes that most operators have.
 
-use crate::compiler::CompileError;
+use crate::translate::budget;
 use crate::translate::codegen::{FuncCodegen, Result};
 use crate::translate::error::internal;
 use crate::translate::func::Visitor;
 use crate::translate::ops::WideOp;
 use crate::types::*;
-
-/// The most operands that blocks, branches and calls of one function may move. Compilers copy them, so without a
-/// limit a short body with long signatures costs any amount of time and memory. Real code moves fewer operands than it has
-/// bytes, and bodies are limited to half as many bytes.
-const TRAFFIC_MAX: usize = 1 << 24;
 
 impl<C: FuncCodegen> Visitor<'_, C> {
     #[inline]
@@ -30,11 +25,11 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.stacks.values.len() - count
     }
 
-    /// Counts operands that are about to be moved.
+    /// Counts operands that are about to be moved, and what else short code asks for many of.
     #[inline]
     pub(super) fn charge(&mut self, operands: usize) -> Result<()> {
         self.traffic += operands;
-        if self.traffic > TRAFFIC_MAX { Err(too_much_traffic()) } else { Ok(()) }
+        if self.traffic <= self.traffic_max { Ok(()) } else { Err(budget::exceeded(self.module, self.function)) }
     }
 
     /// `[] -> [t]`
@@ -125,9 +120,4 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.push(high);
         Ok(())
     }
-}
-
-#[cold]
-fn too_much_traffic() -> CompileError {
-    CompileError::Limit(format!("a function whose blocks, branches and calls move more than {TRAFFIC_MAX} operands"))
 }

@@ -463,29 +463,48 @@ fn a_large_br_table_is_not_quadratic() {
 
 #[test]
 fn moved_operands_are_limited() {
-    let params = "i32 ".repeat(1000);
-    let ends = "end ".repeat(4_000);
-    let constants = "i32.const 0 ".repeat(1000);
-    let drops = "drop ".repeat(1000);
-    let wasm = binary(&format!(
-        "(module (type $t (func (param {params}) (result {params}))) (func {constants} {} {ends} {drops}))",
-        "block (type $t) ".repeat(4_000)
-    ));
-    let small = check_both(&wasm, default_features());
-    assert!(small.is_ok());
-    let calls = "call 0 ".repeat(10_000);
-    let wasm = binary(&format!(
-        "(module (func (param {params}) (result {params}) unreachable) (func {constants} {calls} {drops}))"
-    ));
-    let error = translate_last(&wasm).expect_err("20 million operands");
-    assert!(matches!(error, CompileError::Limit(_)), "{error}");
+    let (params, constants, drops) = ("i32 ".repeat(1000), "i32.const 0 ".repeat(1000), "drop ".repeat(1000));
+    let blocks = |count| {
+        let (open, close) = ("block (type $t) ".repeat(count), "end ".repeat(count));
+        format!("(type $t (func (param {params}) (result {params}))) (func {constants} {open} {close} {drops})")
+    };
+    let calls = |count| {
+        let calls = "call 0 ".repeat(count);
+        format!("(func (param {params}) (result {params}) unreachable) (func $many {constants} {calls} {drops})")
+    };
+    // Functions that are small each.
+    let functions = |params: &str, body: &str, count| format!("(func (param {params}) {body})").repeat(count);
+    let locals = format!("(local {})", "i64 ".repeat(1000));
+    let cases = [
+        (blocks(60), blocks(80)),
+        (calls(60), calls(80)),
+        (functions(&params, "", 120), functions(&params, "", 140)),
+        (functions("", &locals, 120), functions("", &locals, 140)),
+    ];
+    for (within, beyond) in cases {
+        assert!(check_both(&binary(&format!("(module {within})")), default_features()).is_ok(), "{:.100}", within);
+        let error = translate_all(&binary(&format!("(module {beyond})"))).expect_err("140,000 operands in little code");
+        assert!(matches!(error, CompileError::Limit(_)), "{error}");
+        let named = ["function 0", "function 1", "function 131"].iter().any(|name| error.to_string().contains(name));
+        assert!(named && error.to_string().contains("hint: "), "{error}");
+    }
+    // As much code beside it carries as many again.
+    let code = "i32.const 0 drop ".repeat(20_000);
+    let long = format!(
+        "(module (func (param {params}) (result {params}) unreachable) (func {code} {constants} {} {drops}))",
+        "call 0 ".repeat(100)
+    );
+    translate_all(&binary(&long)).expect("60,000 bytes of code, 200,000 operands");
 }
 
-fn translate_last(wasm: &[u8]) -> Result<(), CompileError> {
-    let mut translation = translate_module(wasm, default_features())?;
-    let input = translation.functions.pop().expect("a function");
-    let mut nothing = super::checker::Checker::<u32>::new();
-    crate::translate::func::FuncTranslator::new().translate(&translation.info, input, &mut nothing)
+/// Translates all functions.
+fn translate_all(wasm: &[u8]) -> Result<(), CompileError> {
+    let translation = translate_module(wasm, default_features())?;
+    for input in translation.functions {
+        let mut nothing = super::checker::Checker::<u32>::new();
+        crate::translate::func::FuncTranslator::new().translate(&translation.info, input, &mut nothing)?;
+    }
+    Ok(())
 }
 
 #[test]
