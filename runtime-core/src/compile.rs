@@ -39,11 +39,11 @@ pub struct CompileOptions {
 /// # use wasmer_runtime_core::{compile::*, compiler::*, image::ImageBytes, translate::module::WasmFeatures};
 /// struct Mine;
 /// impl ImageCompiler for Mine {
-///     fn id(&self) -> BackendId { unimplemented!() }
+///     fn id(&self) -> BackendId { panic!() }
 ///     fn fingerprint(&self, _: &mut KeyHasher) {}
-///     fn compile(&self, _: &[u8], _: &CompileOptions, _: Option<Progress<'_>>) -> Result<ImageBytes, CompileError> { unimplemented!() }
+///     fn compile(&self, _: &[u8], _: &CompileOptions, _: Option<Progress<'_>>) -> Result<ImageBytes, CompileError> { panic!() }
 ///     fn ir_name(&self) -> Option<&'static str> { None }
-///     fn emit_ir(&self, _: &[u8], _: WasmFeatures, _: &IrRequest) -> Result<String, CompileError> { unimplemented!() }
+///     fn emit_ir(&self, _: &[u8], _: WasmFeatures, _: &IrRequest) -> Result<String, CompileError> { panic!() }
 /// }
 /// ```
 pub unsafe trait ImageCompiler: Send + Sync {

@@ -84,9 +84,9 @@ impl KeyHasher {
 /// # use wasmer_runtime_core::compiler::*;
 /// struct Mine;
 /// impl Compiler for Mine {
-///     fn id(&self) -> BackendId { unimplemented!() }
+///     fn id(&self) -> BackendId { panic!() }
 ///     fn fingerprint(&self, _: &mut KeyHasher) {}
-///     fn worker(&self) -> Box<dyn Worker + '_> { unimplemented!() }
+///     fn worker(&self) -> Box<dyn Worker + '_> { panic!() }
 /// }
 /// ```
 pub unsafe trait Compiler: Send + Sync {
