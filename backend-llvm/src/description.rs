@@ -20,7 +20,7 @@ pub(crate) const BATCH_BYTES: [usize; 2] = [256 << 10, 1 << 20];
 /// The largest module, in bytes of wasm bodies, that gets the full pipeline.
 pub(crate) const LEAN_MODULE_BYTES: usize = 512 << 10;
 /// Counts changes of the pipelines: part of the fingerprint.
-pub(crate) const PIPELINE_REVISION: &str = "12";
+pub(crate) const PIPELINE_REVISION: &str = "13";
 /// The largest body, in bytes of wasm, that gets the full pipeline.
 pub(crate) const LARGE_BODY_BYTES: u64 = 256 << 10;
 

@@ -18,7 +18,7 @@ use inkwell::basic_block::BasicBlock;
 use inkwell::types::{BasicTypeEnum, FunctionType};
 use inkwell::values::{
     AnyValue, AsValueRef, BasicValue, CallSiteValue, FunctionValue, InstructionOpcode as Op, InstructionValue, Operand,
-    PointerValue,
+    PhiValue, PointerValue,
 };
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::types::MemoryIdx;
@@ -526,7 +526,20 @@ fn upper_bound(value: V<'_>, depth: u32) -> Option<u64> {
 /// What is known of what a base pointer begins.
 pub(crate) fn region_of(base: PointerValue<'_>, regions: &HashMap<u64, Region>) -> Region {
     let unknown = Region { memory: MemoryIdx(0), bytes_min: 0, is_shared: true };
-    let Some(load) = base.as_instruction().filter(|load| load.get_opcode() == Op::Load) else { return unknown };
-    let Some((_, offset)) = pointer_of(load).map(without_constant) else { return unknown };
-    regions.get(&offset).copied().unwrap_or(unknown)
+    vmctx_offset(base, 0).and_then(|offset| regions.get(&offset).copied()).unwrap_or(unknown)
+}
+
+/// Where in the vmctx a pointer was loaded from. It may have been handed out of loops, of which there may be two versions.
+fn vmctx_offset(base: PointerValue<'_>, depth: u32) -> Option<u64> {
+    let instruction = base.as_instruction().filter(|_| depth < DEPTH_MAX)?;
+    if instruction.get_opcode() == Op::Load {
+        return pointer_of(instruction).map(|pointer| without_constant(pointer).1);
+    }
+    let phi = PhiValue::try_from(instruction).ok()?;
+    let mut offsets = phi.get_incomings().map(|(value, _)| match value {
+        V::PointerValue(pointer) => vmctx_offset(pointer, depth + 1),
+        _ => None,
+    });
+    let first = offsets.next()??;
+    offsets.all(|offset| offset == Some(first)).then_some(first)
 }
