@@ -137,9 +137,15 @@ pub(crate) struct RunArgs {
     /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) compile_timeout: Option<Duration>,
-    /// Largest size of a memory, for instance 64MiB.
+    /// Largest size of each memory, for instance 64MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_memory: Option<u64>,
+    /// Most that all memories and tables may take together, with what the runtime needs for them.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) max_total_memory: Option<u64>,
+    /// Most elements that tables may have, each and all together, of 8 bytes each (default: 100 million).
+    #[arg(long, value_name = "N")]
+    pub(crate) max_table_elements: Option<u64>,
     /// How many files, folders and sockets the program may have open at a time (default: 1024, or half of what the system allows).
     #[arg(long, value_name = "N")]
     pub(crate) max_open_files: Option<usize>,

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Cpu, Engine, Error, Instance, InterruptHandle, Linker, Profile, Store, StoreLimits, TrapCode, Val, wast,
+    Cpu, Engine, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Profile, Store, StoreLimits, TrapCode,
+    Val, wast,
 };
 
 use crate::args::{ProfileArg, RunArgs};
@@ -52,13 +53,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
     // What is missing matters more than how it would be entered.
     let entry = Entry::of(args, &module).map_err(|error| imports::missing(&linker, &module).unwrap_or(error))?;
-    let mut limits = StoreLimits::default();
-    if let Some(bytes) = args.max_memory {
-        limits.memory_bytes_max = bytes;
-    }
     // The process ends with the program; the system is quicker at cleaning up than we are.
     let module = ManuallyDrop::new(module);
-    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args, &entry)?, limits));
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args, &entry)?, limits(args)));
     if let Some(fuel) = args.fuel {
         store.set_fuel(fuel)?;
     }
@@ -69,6 +66,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let instance = linker.instantiate(&mut *store, &module).map_err(|error| match error {
         Error::Link(message) => imports::missing(&linker, &module).unwrap_or_else(|| anyhow::Error::msg(message)),
+        Error::Limit(limit) => beyond(limit),
         error => error.into(),
     });
     let ready = Instant::now();
@@ -92,6 +90,39 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => failed(error, args, timed_out),
+    }
+}
+
+/// What the program may use.
+fn limits(args: &RunArgs) -> StoreLimits {
+    let mut limits = StoreLimits::new();
+    if let Some(bytes) = args.max_memory {
+        limits = limits.memory_bytes_max(bytes);
+    }
+    if let Some(bytes) = args.max_total_memory {
+        limits = limits.total_bytes_max(bytes);
+    }
+    if let Some(elements) = args.max_table_elements {
+        limits = limits.table_elements_max(elements).total_table_elements_max(elements);
+    }
+    limits
+}
+
+/// What is said of a limit: the option that allows more, if there is one.
+fn beyond(limit: LimitError) -> anyhow::Error {
+    match option(limit.what) {
+        Some(option) => anyhow::anyhow!("{limit}\nhint: `{option}` with a larger one allows it"),
+        None => limit.into(),
+    }
+}
+
+/// The option that allows more.
+fn option(limit: Limit) -> Option<&'static str> {
+    match limit {
+        Limit::MemoryBytes => Some("--max-memory SIZE"),
+        Limit::TotalBytes => Some("--max-total-memory SIZE"),
+        Limit::TableElements | Limit::TotalTableElements => Some("--max-table-elements N"),
+        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ pub mod cpu;
 pub mod fork;
 pub mod image;
 pub mod libcall;
+pub mod limits;
 pub mod module;
 pub mod profile;
 pub mod translate;

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p wasmer-runtime --example limits`
 
-use wasmer_runtime::{Backend, Engine, Linker, Module, Store, StoreLimits, TrapCode};
+use wasmer_runtime::{Backend, Engine, Limit, Linker, Module, Store, StoreLimits, TrapCode};
 
 const GREEDY: &str = r#"
     (module
@@ -24,7 +24,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(backend.config()?.stack_bytes(256 << 10))?;
     let module = Module::new(&engine, &wat::parse_str(GREEDY)?)?;
 
-    let limits = StoreLimits { memory_bytes_max: 1 << 20, instances_max: 1, ..StoreLimits::default() };
+    let limits = StoreLimits::new().memory_bytes_max(1 << 20).total_bytes_max(4 << 20).instances_max(1);
     let mut store = Store::with_limits(&engine, (), limits);
     // ANCHOR_END: limits
     let linker = Linker::new();
@@ -42,5 +42,6 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let error = linker.instantiate(&mut store, &module).expect_err("one instance is allowed");
     println!("a second instance: {error}");
+    assert_eq!(error.as_limit().map(|error| (error.what, error.limit)), Some((Limit::Instances, 1)));
     Ok(())
 }

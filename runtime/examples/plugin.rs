@@ -37,7 +37,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok::<_, Error>(())
     })?;
 
-    let limits = StoreLimits { memory_bytes_max: 16 << 20, ..StoreLimits::default() };
+    let limits = StoreLimits::new().memory_bytes_max(16 << 20);
     let mut store = Store::with_limits(&engine, Host::default(), limits);
     let instance = linker.instantiate(&mut store, &module)?;
     let run = instance.typed_func::<(), i32>(&mut store, "run")?;

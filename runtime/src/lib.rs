@@ -16,7 +16,7 @@
 //! let mut linker = Linker::new();
 //! linker.func_wrap("host", "double", |value: i32| value * 2)?;
 //!
-//! let limits = StoreLimits { memory_bytes_max: 16 << 20, ..StoreLimits::default() };
+//! let limits = StoreLimits::new().memory_bytes_max(16 << 20);
 //! let mut store = Store::with_limits(&engine, (), limits);
 //! let instance = linker.instantiate(&mut store, &module)?;
 //! let run = instance.typed_func::<i32, i32>(&mut store, "run")?;

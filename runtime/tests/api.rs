@@ -454,12 +454,12 @@ fn linkers_define_shadow_and_alias() {
 #[test]
 fn stores_have_limits() {
     for (_, engine) in engines() {
-        let limits = StoreLimits { memory_bytes_max: 3 << 16, table_elements_max: 5, instances_max: 2 };
+        let limits = StoreLimits::new().memory_bytes_max(3 << 16).table_elements_max(5).instances_max(2);
         let mut store = Store::with_limits(&engine, (), limits);
         let linker = Linker::new();
         for refused in ["(module (memory 4))", "(module (table 6 funcref))", "(module (memory i64 4))"] {
             let result = linker.instantiate(&mut store, &module(&engine, refused));
-            assert!(matches!(result, Err(Error::Resource(_))), "{refused}");
+            assert!(matches!(result, Err(Error::Limit(_))), "{refused}");
         }
         let wat = r#"(module (memory 1) (table 1 externref)
             (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
@@ -471,7 +471,7 @@ fn stores_have_limits() {
         let grow = func::<_, i32, i32>(&mut store, instance, "grow_table");
         assert_eq!([5, 4, 1].map(|delta| grow.call(&mut store, delta).unwrap()), [-1, 1, -1]);
         linker.instantiate(&mut store, &module).unwrap();
-        assert!(message(linker.instantiate(&mut store, &module)).contains("2 instances"));
+        assert!(message(linker.instantiate(&mut store, &module)).contains("limit of 2"));
         assert!(Memory::new(&mut store, memory_type(4, None)).is_err());
         assert!(Table::new(&mut store, table_type(RefType::FUNCREF, 6, None), Val::FuncRef(None)).is_err());
     }

@@ -183,7 +183,7 @@ fn what_is_only_declared_costs_nothing() {
         }
         for wat in ["(module (table 0xffffffff funcref))", "(module (table i64 0xffffffffff externref))"] {
             let result = Linker::new().instantiate(&mut Store::new(&engine, ()), &module(&engine, wat));
-            assert!(matches!(result, Err(Error::Resource(_))), "{backend}, {wat}");
+            assert!(matches!(result, Err(Error::Limit(_))), "{backend}, {wat}");
         }
         let begun = Instant::now();
         let limit =

@@ -40,7 +40,7 @@ fn later_instances_start_with_the_initial_contents() {
         for round in 0..5 {
             // The limit is the store's, whichever memory it gets.
             let pages = if round % 2 == 0 { 8 } else { 4 };
-            let limits = StoreLimits { memory_bytes_max: pages << 16, ..StoreLimits::default() };
+            let limits = StoreLimits::new().memory_bytes_max(pages << 16);
             check_and_spoil(&engine, &module, limits);
         }
     }

@@ -60,7 +60,7 @@ impl Watchdog {
 }
 
 fn limits() -> StoreLimits {
-    StoreLimits { memory_bytes_max: 64 << 20, table_elements_max: 100_000, instances_max: 10 }
+    StoreLimits::new().memory_bytes_max(64 << 20).table_elements_max(100_000).instances_max(10)
 }
 
 /// Something for every import that can be made.

@@ -119,6 +119,29 @@ fn memory_is_limited() {
 }
 
 #[test]
+fn tables_and_totals_are_limited() {
+    let bench = Bench::new();
+    let grow = r#"(module (memory 1) (memory 1) (table 1 externref)
+        (func (export "grow") (result i32 i32)
+            (table.grow (ref.null extern) (i32.const 20000000)) (memory.grow 1 (i32.const 16))))"#;
+    bench.file("grow.wat", grow);
+    let run = |options: &[&str]| bench.run([&["run"], options, &["--invoke", "grow", "grow.wat"]].concat());
+    run(&[]).printed("1\n1\n");
+    run(&["--max-table-elements", "1000"]).printed("-1\n1\n");
+    run(&["--max-total-memory", "1MiB"]).printed("-1\n-1\n");
+    run(&["--max-total-memory", "153MiB"]).printed("1\n-1\n");
+    run(&["--max-total-memory", "64KiB"])
+        .failed(1, &["bytes of the host", "limit of 65536", "hint: `--max-total-memory SIZE`"]);
+    // 100 tables of 10 million elements that have an initial value: 1 KB of module, 8 GB if they were all filled in.
+    let tables = "(table 10000000 funcref (ref.func $f))".repeat(100);
+    bench.file("tables.wat", format!(r#"(module {tables} (func $f (export "_start")))"#));
+    let hint = "hint: `--max-table-elements N`";
+    bench.run(["run", "tables.wat"]).failed(1, &["1000000000 elements in all tables", "limit of 100000000", hint]);
+    bench.run(["run", "--max-table-elements", "1000000000", "tables.wat"]).printed("");
+    bench.run(["run", "--max-table-elements", "1e9", "tables.wat"]).failed(2, &["max-table-elements"]);
+}
+
+#[test]
 fn functions_are_called_by_name() {
     let bench = Bench::new();
     let math = r#"(module
@@ -202,7 +225,9 @@ fn errors_are_in_the_users_words() {
     bench.file("lost.wat", r#"(module (import "env" "f" (func)))"#);
     bench.run(["run", "lost.wat"]).failed(1, &["unknown import: `env.f`", "hint:", "`wasmer inspect`"]);
     bench.file("large.wat", r#"(module (memory 17) (func (export "_start")))"#);
-    bench.run(["run", "--max-memory", "1MiB", "large.wat"]).failed(1, &["1114112 bytes", "limit of 1048576 bytes"]);
+    bench
+        .run(["run", "--max-memory", "1MiB", "large.wat"])
+        .failed(1, &["1114112 bytes in one memory", "limit of 1048576", "hint: `--max-memory SIZE`"]);
     bench.file("notes.txt", "no module");
     bench.run(["run", "notes.txt"]).failed(1, &["`notes.txt` is not a binary module", "as text", "notes.txt:1:1"]);
     bench.file("broken.wasm", b"\0asm\x01\0\0\0\x01\xff");

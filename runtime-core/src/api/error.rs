@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::compiler::CompileError;
 use crate::image::ImageError;
+use crate::limits::LimitError;
 use crate::trap::TrapCode;
 
 /// Result with this crate's [`Error`].
@@ -25,8 +26,10 @@ pub enum Error {
     Type(String),
     /// Fuel where there is none.
     Fuel(FuelError),
-    /// The host has no memory, address space or other resource left, or a limit forbids it.
+    /// The host has no memory, address space or other resource left.
     Resource(String),
+    /// A limit of the store forbids it.
+    Limit(LimitError),
     /// The guest trapped.
     Trap(Box<Trap>),
     /// A host function failed; see [`Error::host`] and [`Error::downcast_host`].
@@ -122,6 +125,14 @@ impl Error {
         }
     }
 
+    /// Which limit of the store forbids it, if that is the reason.
+    pub fn as_limit(&self) -> Option<&LimitError> {
+        match self {
+            Self::Limit(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The host function's failure, if it is of type `E`.
     pub fn downcast_host<E: StdError + 'static>(&self) -> Option<&E> {
         match self {
@@ -149,6 +160,7 @@ impl fmt::Display for Error {
             Self::Malformed(message) | Self::Link(message) | Self::Type(message) | Self::Resource(message) => {
                 f.write_str(message)
             }
+            Self::Limit(error) => error.fmt(f),
             Self::Trap(trap) => trap.fmt(f),
             Self::Host(failure) => failure.error.fmt(f),
         }
@@ -162,7 +174,9 @@ impl StdError for Error {
             Self::Image(error) => error.source(),
             Self::Fuel(error) => error.source(),
             Self::Host(failure) => failure.error.source(),
-            Self::Malformed(_) | Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Trap(_) => None,
+            Self::Malformed(_) | Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Limit(_) | Self::Trap(_) => {
+                None
+            }
         }
     }
 }
@@ -225,6 +239,12 @@ impl From<ImageError> for Error {
 impl From<FuelError> for Error {
     fn from(error: FuelError) -> Self {
         Self::Fuel(error)
+    }
+}
+
+impl From<LimitError> for Error {
+    fn from(error: LimitError) -> Self {
+        Self::Limit(error)
     }
 }
 

@@ -7,7 +7,9 @@ use crate::api::error::{Error, Result};
 use crate::api::func::Func;
 use crate::api::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque};
 use crate::api::value::Val;
+use crate::limits::Limit;
 use crate::types::*;
+use crate::vm::budget::{Refused, Usage};
 use crate::vm::memory::Memory as VmMemory;
 use crate::vm::table::Table as VmTable;
 use crate::vm::types_registry::TypeIds;
@@ -101,8 +103,13 @@ impl Memory {
         if !matches!(ty.page_size_log2, 0 | 16) {
             return Err(Error::Type(format!("a page has 1 or 65536 bytes, not 2^{}", ty.page_size_log2)));
         }
-        let limit = store.limits().memory_bytes_max;
-        let memory = VmMemory::new(&ty, Some(limit)).map_err(|error| Error::Resource(error.to_string()))?;
+        let budget = store.budget();
+        let limit = budget.limits().memory_bytes_max;
+        let (memory_bytes, record_bytes) = (budget.limits().memory_bytes(&ty)?, size_of::<VmMemory>() as u64);
+        let usage = Usage { memory_bytes, record_bytes, memories: 1, ..Usage::default() };
+        budget.take(usage)?;
+        let memory = VmMemory::new(&ty, Some(limit)).inspect_err(|_| budget.give_back(usage));
+        let memory = memory.map_err(|error| Error::Resource(error.to_string()))?;
         Ok(Self::add(store, Arc::new(memory)))
     }
 
@@ -132,8 +139,9 @@ impl Memory {
 
     /// Grows by `delta` pages and returns the old size in pages.
     pub fn grow(&self, store: &mut impl AsStoreMut, delta: u64) -> Result<u64> {
-        let memory = self.vm(store.store_inner_mut())?;
-        memory.grow(delta).ok_or_else(|| Error::Resource(format!("the memory cannot grow by {delta} pages")))
+        let store = store.store_inner_mut();
+        let memory = Arc::clone(self.vm(store)?);
+        memory.grow(delta, store.budget()).map_err(|why| refused(why, "memory", delta, "pages"))
     }
 
     /// The memory's bytes. Refused for shared memories, which other threads may be writing.
@@ -194,6 +202,15 @@ impl Memory {
     }
 }
 
+fn refused(why: Refused, what: &str, delta: u64, unit: &str) -> Error {
+    let reason = match why {
+        Refused::Limit(error) => return error.into(),
+        Refused::Type => "is more than its type allows",
+        Refused::Host => "is more than the host has room for",
+    };
+    Error::Resource(format!("the {what} cannot grow: {delta} {unit} more {reason}"))
+}
+
 fn outside(address: usize, len: usize) -> Error {
     Error::Type(format!("{len} bytes at {address:#x} are not inside the memory"))
 }
@@ -236,9 +253,16 @@ impl Table {
         check_element(&init, &ty, store)?;
         // SAFETY: the value was just converted; every field of the union covers its low 8 bytes.
         let raw = unsafe { init.to_raw(store)?.reference };
-        let limit = store.limits().table_elements_max;
-        let table = VmTable::new(&ty, raw, limit).map_err(|error| Error::Resource(error.to_string()))?;
-        let mut table = Box::new(HostTable { table, _types: types_in(ty.element)? });
+        let types = types_in(ty.element)?;
+        let budget = store.budget();
+        let (table_elements, record_bytes) = (ty.limits.min, size_of::<HostTable>() as u64);
+        budget.limits().check(Limit::TableElements, table_elements)?;
+        let usage = Usage { table_elements, record_bytes, tables: 1, ..Usage::default() };
+        budget.take(usage)?;
+        let table = VmTable::new(&ty).inspect_err(|_| budget.give_back(usage));
+        let table = table.map_err(|error| Error::Resource(error.to_string()))?;
+        let mut table = Box::new(HostTable { table, _types: types });
+        table.table.set_initial(raw);
         table.table.link(None);
         let place = NonNull::from(&mut table.table);
         store.tables.push(table);
@@ -292,7 +316,7 @@ impl Table {
         check_element(&init, table.ty(), store)?;
         // SAFETY: see `new`.
         let raw = unsafe { init.to_raw(store)?.reference };
-        table.grow(delta, raw).ok_or_else(|| Error::Resource(format!("the table cannot grow by {delta} elements")))
+        table.grow(delta, raw, store.budget()).map_err(|why| refused(why, "table", delta, "elements"))
     }
 
     pub(crate) fn from_parts(store: StoreId, table: NonNull<VmTable>) -> Self {
@@ -358,6 +382,7 @@ impl Global {
             ValType::Ref(reference) => types_in(reference)?,
             _ => TypeIds::default(),
         };
+        store.budget().take(Usage { record_bytes: size_of::<HostGlobal>() as u64, ..Usage::default() })?;
         let mut global = Box::new(HostGlobal { value: raw, _types: types });
         let value = NonNull::from(&mut global.value);
         store.globals.push(global);

@@ -65,19 +65,16 @@ impl Instance {
         module: &Module,
         find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
     ) -> Result<Self> {
-        if store.instances.len() >= store.limits().instances_max {
-            return Err(Error::Resource(format!("the store may hold {} instances", store.limits().instances_max)));
-        }
         let uses_fuel = module.code().image.uses_fuel();
         if uses_fuel != store.engine().uses_fuel() {
             return Err(FuelError::Store { uses_fuel }.into());
         }
         let instance = Self { store: store.id(), position: store.instances.len() };
-        let imports = instance.resolve(store, module.code(), find)?;
-        let vm_store = NonNull::from(store.vm());
-        // SAFETY: the imports were checked, and belong to the store, which keeps the instance and then the module.
-        let vm = unsafe { VmInstance::new(module.code(), vm_store, imports) };
-        let vm = vm.map_err(|InstanceError::Resource(message)| Error::Resource(message))?;
+        let records = store.host_records_len();
+        let vm = instance.make(store, module.code(), find).inspect_err(|_| {
+            // SAFETY: nobody but the instance that could not be made knows the records that were made for it.
+            unsafe { store.truncate_host_records(records) }
+        })?;
         store.instances.push(InstanceRecord { vm, module: module.counted_here(), default_memory: None });
         // A segment that traps may have put functions of the instance into tables before, so it stays in the store.
         let vm = &mut store.instances[instance.position].vm;
@@ -89,6 +86,22 @@ impl Instance {
             unsafe { store.call(start, NonNull::dangling().as_ptr())? };
         }
         Ok(instance)
+    }
+
+    fn make<'a, T: 'static>(
+        self,
+        store: &mut StoreInner<T>,
+        code: &ModuleCode,
+        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+    ) -> Result<Box<VmInstance>> {
+        let imports = self.resolve(store, code, find)?;
+        let vm_store = NonNull::from(store.vm());
+        // SAFETY: the imports were checked, and belong to the store, which keeps the instance and then the module.
+        unsafe { VmInstance::new(code, vm_store, imports) }.map_err(|error| match error {
+            InstanceError::Resource(message) => Error::Resource(message),
+            InstanceError::Limit(error) => error.into(),
+            InstanceError::Trap(code) => code.into(),
+        })
     }
 
     fn resolve<'a, T: 'static>(

@@ -12,9 +12,10 @@ use crate::api::error::{Error, Result, Trap};
 use crate::api::externs::{HostGlobal, HostTable};
 use crate::api::func::{Func, HostFunc, HostRecord, host_error};
 use crate::api::instance::{Instance, InstanceRecord};
-use crate::api::limits::StoreLimits;
 use crate::api::value::ExternRef;
+use crate::limits::StoreLimits;
 use crate::vm;
+use crate::vm::budget::Budget;
 use crate::vm::memory::Memory as VmMemory;
 use crate::vm::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
 
@@ -74,7 +75,6 @@ pub struct StoreOpaque {
     pub(crate) globals: Vec<Box<HostGlobal>>,
     extern_refs: Vec<ExternRef>,
     extern_ref_handles: HashMap<usize, u64>,
-    limits: StoreLimits,
     /// Last: instances point to it.
     vm: Box<vm::StoreVm>,
     /// A store is used by one thread at a time, but may move between threads.
@@ -92,7 +92,7 @@ impl<T: 'static> Store<T> {
 
     /// An empty store whose instances may not use more than `limits` allow.
     pub fn with_limits(engine: &Engine, data: T, limits: StoreLimits) -> Self {
-        let mut vm = vm::StoreVm::new(engine.stack_bytes(), limits.to_vm());
+        let mut vm = vm::StoreVm::new(engine.stack_bytes(), limits);
         vm.metered = engine.uses_fuel();
         let opaque = StoreOpaque {
             id: StoreId::fresh(),
@@ -103,7 +103,6 @@ impl<T: 'static> Store<T> {
             globals: Vec::new(),
             extern_refs: Vec::new(),
             extern_ref_handles: HashMap::new(),
-            limits,
             vm,
             _not_sync: PhantomData,
         };
@@ -196,6 +195,19 @@ impl<T: 'static> StoreInner<T> {
         self.add_host_record(&func, Some(instance))
     }
 
+    /// How many records of host functions there are.
+    pub(crate) fn host_records_len(&self) -> usize {
+        self.host_records.len()
+    }
+
+    /// Drops the records of host functions that were made last.
+    ///
+    /// # Safety
+    /// Nobody has references to them.
+    pub(crate) unsafe fn truncate_host_records(&mut self, len: usize) {
+        self.host_records.truncate(len);
+    }
+
     /// Makes a host function callable by compiled code, on behalf of an instance or of none.
     pub(crate) fn add_host_record(
         &mut self,
@@ -234,8 +246,8 @@ impl StoreOpaque {
         &self.engine
     }
 
-    pub(crate) fn limits(&self) -> &StoreLimits {
-        &self.limits
+    pub(crate) fn budget(&mut self) -> &mut Budget {
+        &mut self.vm.budget
     }
 
     pub(crate) fn vm(&mut self) -> &mut vm::StoreVm {

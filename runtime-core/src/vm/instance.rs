@@ -7,12 +7,13 @@ use std::ops::{Deref, Range};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use crate::limits::LimitError;
 use crate::module::ConstOp;
 use crate::translate::codegen::Location;
-use crate::translate::ops::Const;
 use crate::trap::TrapCode;
 use crate::types::*;
 use crate::vm::arch;
+use crate::vm::budget::Usage;
 use crate::vm::layout::VMOffsets;
 use crate::vm::memory::Memory;
 use crate::vm::module_code::ModuleCode;
@@ -35,7 +36,7 @@ pub struct Imports {
 
 /// An imported function of another convention, or of the host, as this instance calls it.
 #[repr(C)]
-struct ImportedFunction {
+pub(super) struct ImportedFunction {
     context: VMImportContext,
     /// The function as a reference in this instance's convention.
     func_ref: VMFuncRef,
@@ -120,12 +121,28 @@ impl Drop for FuncRefs {
 /// Why an instance could not be made.
 #[derive(Debug)]
 pub enum InstanceError {
-    /// No memory, address space or table of the size asked for.
+    /// The host has no memory or address space left.
     Resource(String),
+    /// A limit of the store forbids it.
+    Limit(LimitError),
+    /// The store was interrupted meanwhile.
+    Trap(TrapCode),
+}
+
+impl From<LimitError> for InstanceError {
+    fn from(error: LimitError) -> Self {
+        Self::Limit(error)
+    }
+}
+
+impl From<TrapCode> for InstanceError {
+    fn from(code: TrapCode) -> Self {
+        Self::Trap(code)
+    }
 }
 
 impl Instance {
-    /// Makes an instance: memories, tables, globals. Segments that could trap are applied afterwards, by [`Instance::initialise`].
+    /// Makes an instance at the cost of its store's budget: memories, tables, globals. Segments that could trap are applied afterwards, by [`Instance::initialise`].
     ///
     /// # Safety
     /// The imports fit the module's types and live as long as the store. Store and code outlive the instance.
@@ -134,12 +151,29 @@ impl Instance {
         store: NonNull<StoreVm>,
         imports: Imports,
     ) -> Result<Box<Self>, InstanceError> {
+        // SAFETY: the store outlives the instance by the caller's promise, and nobody else uses it meanwhile.
+        let budget = unsafe { &mut (*store.as_ptr()).budget };
+        let usage = Usage::of_instance(code, imports.memories.len(), budget.limits())?;
+        budget.take(usage)?;
+        // SAFETY: the caller's promise.
+        let made = unsafe { Self::within_budget(code, store, imports) };
+        // SAFETY: as above; nothing of an instance refers to the budget.
+        made.inspect_err(|_| unsafe { (*store.as_ptr()).budget.give_back(usage) })
+    }
+
+    /// # Safety
+    /// As for `new`.
+    unsafe fn within_budget(
+        code: &ModuleCode,
+        store: NonNull<StoreVm>,
+        imports: Imports,
+    ) -> Result<Box<Self>, InstanceError> {
         let image = &code.image;
         let offsets = VMOffsets::new(image.counts());
         // SAFETY: the store outlives the instance by the caller's promise.
-        let limits = unsafe { store.as_ref() }.limits;
-        let memories = Self::memories(code, imports.memories, limits.memory_bytes_max)?;
-        let own_tables = Self::tables(code, limits.table_elements_max)?;
+        let vm = unsafe { store.as_ref() };
+        let memories = Self::memories(code, imports.memories, vm)?;
+        let own_tables = Self::tables(code, vm)?;
         let vmctx = allocate_vmctx(&offsets);
         let mut instance = Box::new(Self {
             offsets,
@@ -166,10 +200,16 @@ impl Instance {
         Ok(instance)
     }
 
-    fn memories(code: &ModuleCode, imported: Vec<Arc<Memory>>, limit: u64) -> Result<Vec<Arc<Memory>>, InstanceError> {
+    fn memories(
+        code: &ModuleCode,
+        imported: Vec<Arc<Memory>>,
+        store: &StoreVm,
+    ) -> Result<Vec<Arc<Memory>>, InstanceError> {
         let image = &code.image;
         let mut memories = imported;
+        let limit = store.budget.limits().memory_bytes_max;
         for index in memories.len()..image.counts().memories as usize {
+            store.check_interrupt()?;
             let pool = &code.memory_pools[index];
             let index = MemoryIdx::from_index(index);
             let (ty, contents) = (image.memory_type(index), image.memory_image(index));
@@ -180,12 +220,13 @@ impl Instance {
         Ok(memories)
     }
 
-    fn tables(code: &ModuleCode, limit: u64) -> Result<Vec<Box<Table>>, InstanceError> {
+    fn tables(code: &ModuleCode, store: &StoreVm) -> Result<Vec<Box<Table>>, InstanceError> {
         let counts = code.image.counts();
         (counts.imported_tables..counts.tables)
             .map(|index| {
+                store.check_interrupt()?;
                 let ty = code.table_type(TableIdx(index));
-                let table = Table::new(&ty, 0, limit).map_err(|_| {
+                let table = Table::new(&ty).map_err(|_| {
                     InstanceError::Resource(format!("could not make a table of {} elements", ty.limits.min))
                 })?;
                 Ok(Box::new(table))
@@ -323,7 +364,7 @@ impl Instance {
                 value
             };
             let value = match op {
-                ConstOp::Const(constant) => raw_constant(constant),
+                ConstOp::Const(constant) => RawValue::from(constant),
                 // SAFETY: the global's place holds a value.
                 ConstOp::GlobalGet(index) => unsafe { self.global(index).read() },
                 ConstOp::RefFunc(index) => {
@@ -348,19 +389,19 @@ impl Instance {
             if let Some(init) = image.table_init(position) {
                 // SAFETY: the initial value of a table is a reference, whose bits are these.
                 let value = unsafe { self.evaluate(init).reference };
-                let table = &mut self.own_tables[position];
-                if value != 0 {
-                    let len = table.len();
-                    table.fill(0, value, len)?;
-                }
+                self.own_tables[position].set_initial(value);
             }
         }
+        // SAFETY: the store outlives the instance.
+        let check_interrupt = || unsafe { self.store.as_ref() }.check_interrupt();
         for (rank, table, offset) in image.elements_to_apply() {
+            check_interrupt()?;
             let start = self.index(image.table_type(table).index, self.evaluate(offset));
             self.write_elements(table, rank, start, 0..image.element_items_len(rank) as u64)?;
             self.dropped_elements[rank].set(true);
         }
         for (rank, memory, offset) in image.data_to_apply() {
+            check_interrupt()?;
             let start = self.index(image.memory_type(memory).index, self.evaluate(offset));
             let bytes = image.data_bytes(rank);
             self.write_memory(memory, start, bytes)?;
@@ -543,17 +584,4 @@ fn allocate_vmctx(offsets: &VMOffsets) -> NonNull<VMContext> {
     let layout = vmctx_layout(offsets);
     // SAFETY: a vmctx is never empty.
     NonNull::new(unsafe { alloc_zeroed(layout) }.cast()).unwrap_or_else(|| handle_alloc_error(layout))
-}
-
-fn raw_constant(constant: Const) -> RawValue {
-    let mut value = RawValue::ZERO;
-    match constant {
-        Const::I32(number) => value.i32 = number,
-        Const::I64(number) => value.i64 = number,
-        Const::F32(bits) => value.f32 = bits,
-        Const::F64(bits) => value.f64 = bits,
-        Const::V128(bits) => value.v128 = bits,
-        Const::Null => {}
-    }
-    value
 }

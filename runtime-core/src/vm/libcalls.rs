@@ -86,9 +86,11 @@ macro_rules! libcalls {
 libcalls! {
     /// `memory.grow`.
     fn memory_grow(caller, memory: u64, delta: u64) -> u64 {
-        let Some(pages) = caller.memory(memory).grow(delta) else { return u64::MAX };
-        let bytes = delta << caller.memory(memory).ty().page_size_log2;
-        let result = caller.spend(true, fuel::of_bytes(bytes)).map(|()| pages);
+        let memory: *const Memory = caller.memory(memory);
+        // SAFETY: memories live as long as the instance, and are not part of the store's budget.
+        let memory = unsafe { &*memory };
+        let Ok(pages) = memory.grow(delta, &mut caller.store().budget) else { return u64::MAX };
+        let result = caller.spend(true, fuel::of_bytes(delta << memory.ty().page_size_log2)).map(|()| pages);
         caller.finish(result)
     }
 
@@ -153,7 +155,10 @@ libcalls! {
 
     /// `table.grow`.
     fn table_grow(caller, table: u64, value: u64, delta: u64) -> u64 {
-        let Some(len) = caller.table(table).grow(delta, value) else { return u64::MAX };
+        let table: *mut Table = caller.table(table);
+        // SAFETY: tables live as long as the store, and are not part of its budget.
+        let grown = unsafe { &mut *table }.grow(delta, value, &mut caller.store().budget);
+        let Ok(len) = grown else { return u64::MAX };
         let result = caller.spend(true, delta).map(|()| len);
         caller.finish(result)
     }

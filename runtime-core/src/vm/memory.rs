@@ -8,7 +8,9 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::limits::Limit;
 use crate::types::{MemoryType, Width};
+use crate::vm::budget::{Budget, Refused, Usage};
 use crate::vm::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES, MEMORY64_RESERVATION_BYTES};
 use crate::vm::memory_space::MemorySpace;
 use crate::vm::mmap::{PAGE_BYTES, round_up};
@@ -160,17 +162,30 @@ impl Memory {
         &self.vm
     }
 
-    /// Grows by `delta` pages and returns the old size in pages; none beyond the limits or when the host has no memory left.
-    pub fn grow(&self, delta: u64) -> Option<u64> {
+    /// Grows by `delta` pages at the cost of `budget` and returns the old size in pages.
+    ///
+    /// Pages become accessible before the length tells of them: another thread that guesses right may use a page of a shared memory a moment
+    /// early, and finds there what it would find later.
+    pub fn grow(&self, delta: u64, budget: &mut Budget) -> Result<u64, Refused> {
         let _lock = self.ty.shared.then(growth);
         let old = self.len_bytes();
-        let delta = usize::try_from(delta.checked_mul(1 << self.ty.page_size_log2)?).ok()?;
-        let new = old.checked_add(delta).filter(|new| *new <= self.bytes_max)?;
-        let (committed, needed) = (round_up(old)?, round_up(new)?);
+        let added = delta.saturating_mul(1 << self.ty.page_size_log2);
+        let new = (old as u64).saturating_add(added);
+        budget.limits().check(Limit::MemoryBytes, new)?;
+        if new > self.bytes_max as u64 {
+            return Err(Refused::Type);
+        }
+        let usage = Usage { memory_bytes: added, ..Usage::default() };
+        budget.take(usage)?;
+        self.commit(old, new as usize).inspect_err(|_| budget.give_back(usage))?;
+        self.vm.len.store(new as usize, Ordering::Release);
+        Ok((old >> self.ty.page_size_log2) as u64)
+    }
+
+    fn commit(&self, old: usize, new: usize) -> Result<(), Refused> {
+        let (committed, needed) = round_up(old).zip(round_up(new)).ok_or(Refused::Host)?;
         debug_assert!(committed.is_multiple_of(PAGE_BYTES));
-        self.reservation.commit(committed..needed).ok()?;
-        self.vm.len.store(new, Ordering::Release);
-        Some((old >> self.ty.page_size_log2) as u64)
+        self.reservation.commit(committed..needed).map_err(|_| Refused::Host)
     }
 
     /// The address of `len` bytes at `offset`, if they are inside the memory.
@@ -203,6 +218,7 @@ impl Drop for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{LimitError, StoreLimits};
     use crate::types::Limits;
 
     fn memory(min: u64, max: Option<u64>) -> MemoryType {
@@ -212,10 +228,9 @@ mod tests {
     #[test]
     fn memories_grow_up_to_their_limits() {
         let memory = Memory::new(&memory(1, Some(3)), None).unwrap();
-        assert_eq!(memory.grow(1), Some(1));
-        assert_eq!(memory.grow(2), None);
-        assert_eq!(memory.grow(1), Some(2));
-        assert_eq!(memory.grow(0), Some(3));
+        let mut budget = Budget::new(StoreLimits::new());
+        let grown = [1, 2, u64::MAX, 1, 0].map(|delta| memory.grow(delta, &mut budget));
+        assert_eq!(grown, [Ok(1), Err(Refused::Type), Err(Refused::Type), Ok(2), Ok(3)]);
         assert_eq!(memory.len_bytes(), 3 << 16);
         assert!(memory.range(3 << 16, 0).is_some() && memory.range(3 << 16, 1).is_none());
         assert!(memory.range(u64::MAX, 2).is_none());
@@ -224,7 +239,15 @@ mod tests {
     #[test]
     fn the_embedders_limit_counts() {
         assert!(Memory::new(&memory(2, None), Some(1 << 16)).is_err());
-        assert_eq!(Memory::new(&memory(1, None), Some(1 << 16)).unwrap().grow(1), None);
+        let memory = Memory::new(&memory(1, None), None).unwrap();
+        let limits = [StoreLimits::new().memory_bytes_max(2 << 16), StoreLimits::new().total_bytes_max(1 << 16)];
+        let refusals = limits.map(|limits| {
+            let mut budget = Budget::new(limits);
+            (0..3).map(|_| memory.grow(1, &mut budget)).find_map(Result::err)
+        });
+        let refusal = |what, asked, limit| Some(Refused::Limit(LimitError { what, asked, limit }));
+        assert_eq!(refusals[0], refusal(Limit::MemoryBytes, 3 << 16, 2 << 16));
+        assert_eq!(refusals[1], refusal(Limit::TotalBytes, 2 << 16, 1 << 16));
     }
 
     #[test]
@@ -237,7 +260,8 @@ mod tests {
     fn pages_of_one_byte() {
         let ty = MemoryType { page_size_log2: 0, ..memory(5, Some(5000)) };
         let memory = Memory::new(&ty, None).unwrap();
-        assert_eq!((memory.len_bytes(), memory.grow(4990)), (5, Some(5)));
-        assert_eq!(memory.grow(6), None);
+        let mut budget = Budget::new(StoreLimits::new());
+        assert_eq!((memory.len_bytes(), memory.grow(4990, &mut budget)), (5, Ok(5)));
+        assert_eq!(memory.grow(6, &mut budget), Err(Refused::Type));
     }
 }

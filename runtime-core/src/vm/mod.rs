@@ -7,6 +7,7 @@
 
 pub(crate) mod arch;
 pub(crate) mod backtrace;
+pub(crate) mod budget;
 pub(crate) mod code_registry;
 pub mod file_size;
 pub mod fuel;
@@ -29,4 +30,4 @@ pub(crate) mod types_registry;
 pub mod vmcontext;
 pub(crate) mod wait;
 
-pub(crate) use store::{Failure, InterruptHandle, StoreVm, Unwind, VmLimits};
+pub(crate) use store::{Failure, InterruptHandle, StoreVm, Unwind};

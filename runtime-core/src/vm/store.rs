@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use crate::compiler::Abi;
 use crate::fork;
+use crate::limits::StoreLimits;
 use crate::trap::TrapCode;
 use crate::vm::arch;
 use crate::vm::backtrace::walk;
+use crate::vm::budget::Budget;
 use crate::vm::signals::{self, Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
 use crate::vm::stack::{NESTED_ROOM_BYTES, Start, host_has_room, make_ready, ready};
 use crate::vm::vmcontext::*;
@@ -51,15 +53,6 @@ impl Failure {
     }
 }
 
-/// What a store's instances may use.
-#[derive(Clone, Copy, Debug)]
-pub struct VmLimits {
-    /// Size in bytes that one memory may not grow beyond.
-    pub memory_bytes_max: u64,
-    /// Length in elements that one table may not grow beyond.
-    pub table_elements_max: u64,
-}
-
 /// What other threads may use of a store: kept alive by interrupt handles.
 #[repr(C)]
 struct Shared {
@@ -93,8 +86,8 @@ pub struct StoreVm {
     /// Function references of other conventions, by the reference and the convention that they were made callable by.
     adapters: HashMap<(usize, Abi), NonNull<VMFuncRef>>,
     adapter_storage: Vec<Box<Adapter>>,
-    /// Limits of memories and tables.
-    pub limits: VmLimits,
+    /// What the guests may use, and have used.
+    pub budget: Budget,
     /// Whether its code is metered.
     pub metered: bool,
 }
@@ -108,7 +101,7 @@ struct Adapter {
 
 impl StoreVm {
     /// A store whose wasm runs on stacks of this size.
-    pub fn new(stack_bytes: usize, limits: VmLimits) -> Box<Self> {
+    pub fn new(stack_bytes: usize, limits: StoreLimits) -> Box<Self> {
         let context = VMStoreContext {
             stop: AtomicU32::new(0),
             host_sp: null_mut(),
@@ -126,7 +119,7 @@ impl StoreVm {
             pending: None,
             adapters: HashMap::new(),
             adapter_storage: Vec::new(),
-            limits,
+            budget: Budget::new(limits),
             metered: false,
         })
     }
@@ -144,6 +137,12 @@ impl StoreVm {
     /// Forgets an interrupt.
     pub fn clear_interrupt(&mut self) {
         self.stop().fetch_and(!STOP_INTERRUPT, Ordering::AcqRel);
+    }
+
+    /// That the guest must go no further, if it was interrupted: for what takes long before the guest runs.
+    pub fn check_interrupt(&self) -> Result<(), TrapCode> {
+        let is_interrupted = self.stop().load(Ordering::Acquire) & STOP_INTERRUPT != 0;
+        if is_interrupted { Err(TrapCode::Interrupted) } else { Ok(()) }
     }
 
     fn stop(&self) -> &AtomicU32 {

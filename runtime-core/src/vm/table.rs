@@ -6,20 +6,47 @@
 use std::collections::TryReserveError;
 use std::ptr::NonNull;
 
+use crate::limits::Limit;
 use crate::trap::TrapCode;
 use crate::types::{TableIdx, TableType};
+use crate::vm::budget::{Budget, Refused, Usage};
 use crate::vm::instance::Instance;
 use crate::vm::vmcontext::VMTable;
+
+/// What elements are that are zero because nobody has asked for them yet.
+#[derive(Clone, Copy, Debug)]
+enum Lazy {
+    /// What an instance's table image says.
+    Image(NonNull<Instance>, TableIdx),
+    /// The initial value, up to the initial length.
+    Value(u64, u64),
+}
+
+impl Lazy {
+    /// # Safety
+    /// The table is still there, and no element of it is borrowed.
+    unsafe fn element(self, index: u64) -> u64 {
+        match self {
+            // SAFETY: an instance outlives the tables that it defines; filling in does not use the table.
+            Self::Image(instance, table) => unsafe { instance.as_ref() }.lazy_element(table, index),
+            Self::Value(value, len) => {
+                if index < len {
+                    value
+                } else {
+                    0
+                }
+            }
+        }
+    }
+}
 
 /// A table. Must not move after [`Table::link`].
 #[derive(Debug)]
 pub struct Table {
     ty: TableType,
     elements: Vec<u64>,
-    /// Length that it may not grow beyond.
-    elements_max: u64,
     /// Where elements that are not filled in yet come from.
-    lazy: Option<(NonNull<Instance>, TableIdx)>,
+    lazy: Option<Lazy>,
     /// What compiled code reads, when no vmctx holds it.
     own: VMTable,
     vm: Option<NonNull<VMTable>>,
@@ -32,27 +59,22 @@ unsafe impl Send for Table {}
 pub const OUT_OF_BOUNDS: TrapCode = TrapCode::TableOutOfBounds;
 
 impl Table {
-    /// A table of the type's initial size whose elements are `init`.
-    pub fn new(ty: &TableType, init: u64, limit: u64) -> Result<Self, TryReserveError> {
-        let elements_max = ty.limits.max.unwrap_or(u64::MAX).min(limit);
-        let len = if ty.limits.min > elements_max { usize::MAX } else { ty.limits.min as usize };
+    /// A table of the type's initial size whose elements are null.
+    pub fn new(ty: &TableType) -> Result<Self, TryReserveError> {
+        let fits = ty.limits.min <= ty.limits.max.unwrap_or(u64::MAX);
+        let len = usize::try_from(ty.limits.min).ok().filter(|_| fits).unwrap_or(usize::MAX);
         // Asks first whether there is room, because `vec!` does not; it gets zeroed pages from the system, which are not touched until used.
-        let mut elements = Vec::new();
-        elements.try_reserve_exact(len)?;
-        if init == 0 {
-            drop(elements);
-            elements = vec![0; len];
-        } else {
-            elements.resize(len, init);
+        Vec::<u64>::new().try_reserve_exact(len)?;
+        let own = VMTable { base: std::ptr::null_mut(), len: 0 };
+        Ok(Self { ty: *ty, elements: vec![0; len], lazy: None, own, vm: None })
+    }
+
+    /// Makes `value` the initial value of a new table's elements. Takes no time and no memory: they are filled in when they are used.
+    pub fn set_initial(&mut self, value: u64) {
+        debug_assert!(self.lazy.is_none(), "a table has an initial value or an image");
+        if value != 0 {
+            self.lazy = Some(Lazy::Value(value, self.len()));
         }
-        Ok(Self {
-            ty: *ty,
-            elements,
-            elements_max,
-            lazy: None,
-            own: VMTable { base: std::ptr::null_mut(), len: 0 },
-            vm: None,
-        })
     }
 
     /// Names the place that compiled code reads: in a vmctx, or the table's own.
@@ -68,7 +90,7 @@ impl Table {
 
     /// From now on, elements that are zero come from an instance's table image.
     pub fn set_lazy(&mut self, instance: NonNull<Instance>, index: TableIdx) {
-        self.lazy = Some((instance, index));
+        self.lazy = Some(Lazy::Image(instance, index));
     }
 
     /// The type.
@@ -87,9 +109,9 @@ impl Table {
         let position = usize::try_from(index).map_err(|_| OUT_OF_BOUNDS)?;
         let value = *self.elements.get(position).ok_or(OUT_OF_BOUNDS)?;
         match self.lazy {
-            Some((instance, table)) if value == 0 => {
-                // SAFETY: an instance outlives the tables that it defines; filling in does not use this table.
-                let value = unsafe { instance.as_ref() }.lazy_element(table, index);
+            Some(lazy) if value == 0 => {
+                // SAFETY: this is the table.
+                let value = unsafe { lazy.element(index) };
                 self.elements[position] = value;
                 Ok(value)
             }
@@ -107,15 +129,22 @@ impl Table {
         Ok(())
     }
 
-    /// Grows by `delta` elements `init` and returns the old length; none beyond the limits.
-    pub fn grow(&mut self, delta: u64, init: u64) -> Option<u64> {
+    /// Grows by `delta` elements `init` at the cost of `budget` and returns the old length.
+    pub fn grow(&mut self, delta: u64, init: u64, budget: &mut Budget) -> Result<u64, Refused> {
         let old = self.len();
-        let new = old.checked_add(delta).filter(|new| *new <= self.elements_max)?;
-        self.elements.try_reserve(usize::try_from(delta).ok()?).ok()?;
-        // New elements are not in the image, which covers the initial length only, so null may stand there as zero.
+        let new = old.saturating_add(delta);
+        budget.limits().check(Limit::TableElements, new)?;
+        if new > self.ty.limits.max.unwrap_or(u64::MAX) {
+            return Err(Refused::Type);
+        }
+        let usage = Usage { table_elements: delta, ..Usage::default() };
+        budget.take(usage)?;
+        let reserved = usize::try_from(delta).ok().and_then(|delta| self.elements.try_reserve(delta).ok());
+        reserved.ok_or(Refused::Host).inspect_err(|_| budget.give_back(usage))?;
+        // What fills in new tables covers the initial length only, so null may stand here as zero.
         self.elements.resize(new as usize, init);
         self.publish();
-        Some(old)
+        Ok(old)
     }
 
     /// Writes `len` elements.
@@ -165,10 +194,10 @@ impl Table {
 
     /// Fills everything in, so that zero means null from now on.
     fn fill_in(&mut self) {
-        let Some((instance, table)) = self.lazy.take() else { return };
+        let Some(lazy) = self.lazy.take() else { return };
         for (position, element) in self.elements.iter_mut().enumerate().filter(|(_, element)| **element == 0) {
-            // SAFETY: an instance outlives the tables that it defines; filling in does not use this table.
-            *element = unsafe { instance.as_ref() }.lazy_element(table, position as u64);
+            // SAFETY: this is the table.
+            *element = unsafe { lazy.element(position as u64) };
         }
     }
 
@@ -184,11 +213,12 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::StoreLimits;
     use crate::types::{Limits, RefType, Width};
 
     fn table(min: u64, max: Option<u64>) -> Table {
         let ty = TableType { element: RefType::EXTERNREF, limits: Limits { min, max }, index: Width::W32 };
-        let mut table = Table::new(&ty, 0, 1000).unwrap();
+        let mut table = Table::new(&ty).unwrap();
         table.link(None);
         table
     }
@@ -199,7 +229,8 @@ mod tests {
         assert_eq!(table.set(1, 7), Ok(()));
         assert_eq!((table.get(1), table.get(2)), (Ok(7), Err(OUT_OF_BOUNDS)));
         assert_eq!(table.set(u64::MAX, 7), Err(OUT_OF_BOUNDS));
-        assert_eq!((table.grow(3, 0), table.grow(2, 9)), (None, Some(2)));
+        let mut budget = Budget::new(StoreLimits::new());
+        assert_eq!((table.grow(3, 0, &mut budget), table.grow(2, 9, &mut budget)), (Err(Refused::Type), Ok(2)));
         assert_eq!(table.get(3), Ok(9));
         assert_eq!(table.fill(3, 1, 2), Err(OUT_OF_BOUNDS));
         assert_eq!(table.get(3), Ok(9), "a refused fill changes nothing");
@@ -208,9 +239,34 @@ mod tests {
     }
 
     #[test]
-    fn a_table_beyond_the_limit_is_refused() {
-        let limits = Limits { min: u64::from(u32::MAX), max: None };
-        let ty = TableType { element: RefType::FUNCREF, limits, index: Width::W32 };
-        assert!(Table::new(&ty, 0, 10_000_000).is_err());
+    fn initial_values_are_filled_in_when_they_are_used() {
+        let mut budget = Budget::new(StoreLimits::new());
+        let make = || {
+            let mut table = table(3, None);
+            table.set_initial(7);
+            assert_eq!(table.elements, [0; 3]);
+            table
+        };
+        let all = |table: &mut Table| (0..table.len()).map(|index| table.get(index).unwrap()).collect::<Vec<_>>();
+        let mut grown = make();
+        assert_eq!((grown.get(1), grown.grow(2, 0, &mut budget)), (Ok(7), Ok(3)));
+        assert_eq!(grown.elements, [0, 7, 0, 0, 0]);
+        assert_eq!(all(&mut grown), [7, 7, 7, 0, 0]);
+        let mut nulled = make();
+        nulled.set(1, 0).unwrap();
+        assert_eq!(all(&mut nulled), [7, 0, 7]);
+        let mut filled = make();
+        filled.fill(0, 0, 2).unwrap();
+        assert_eq!(all(&mut filled), [0, 0, 7]);
+        let mut copied = make();
+        copied.grow(1, 0, &mut budget).unwrap();
+        copied.copy_within(0, 2, 2).unwrap();
+        assert_eq!(all(&mut copied), [7, 0, 7, 0]);
+        let mut target = table(3, None);
+        target.copy_from(1, &mut make(), 0, 2).unwrap();
+        assert_eq!(all(&mut target), [0, 7, 7]);
+        let mut written = make();
+        written.init(1, [0, 9].into_iter()).unwrap();
+        assert_eq!(all(&mut written), [7, 0, 9]);
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
+use crate::translate::ops::Const;
 use crate::types::CanonicalId;
 use crate::vm::arch::ExitFrame;
 use crate::vm::layout::*;
@@ -31,6 +32,21 @@ pub union RawValue {
 impl RawValue {
     /// All bits zero: the zero of every number type, and null.
     pub const ZERO: Self = Self { v128: 0 };
+}
+
+impl From<Const> for RawValue {
+    fn from(constant: Const) -> Self {
+        let mut value = Self::ZERO;
+        match constant {
+            Const::I32(number) => value.i32 = number,
+            Const::I64(number) => value.i64 = number,
+            Const::F32(bits) => value.f32 = bits,
+            Const::F64(bits) => value.f64 = bits,
+            Const::V128(bits) => value.v128 = bits,
+            Const::Null => {}
+        }
+        value
+    }
 }
 
 /// Array call: how the host enters wasm, and how wasm calls the host and other backends' functions. `values` holds the arguments on entry and
