@@ -77,6 +77,10 @@ impl Backend {
     }
 
     /// The compiler, for a processor: what it makes runs on every one that has these features, and is refused elsewhere.
+    #[cfg_attr(
+        not(any(feature = "cranelift", feature = "singlepass", feature = "llvm")),
+        expect(unused_variables, reason = "without a compiler the processor does not matter")
+    )]
     pub fn compiler_for(self, cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
         match self {
             #[cfg(feature = "singlepass")]

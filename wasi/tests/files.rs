@@ -336,7 +336,15 @@ fn renumbering_descriptors() {
     assert_eq!(guest.read(fd as u32, 2).unwrap(), b"da");
     assert_eq!(guest.call("fd_renumber", &[fd, u64::from(u32::MAX)]), Err(Errno::Badf));
     assert_eq!(guest.call("fd_renumber", &[1000, fd]), Err(Errno::Badf));
-    assert_eq!(guest.call("fd_renumber", &[1, fd + 1]), Err(Errno::Badf), "nothing is there");
+    assert_eq!(guest.call("fd_renumber", &[1, fd + 1]), Err(Errno::Badf), "nothing was ever there");
+    // Standard output is moved away, replaced, and comes back.
+    let aside = u64::from(guest.open("f", 0, FILE).unwrap());
+    let log = u64::from(guest.open("f", 0, FILE).unwrap());
+    for (from, to) in [(1, aside), (log, 1), (aside, 1)] {
+        assert_eq!(guest.call("fd_renumber", &[from, to]), Ok(()), "{from} to {to}");
+        assert_eq!(guest.call("fd_fdstat_get", &[from, OUT.into()]), Err(Errno::Badf));
+    }
+    assert_eq!(guest.write(1, b"nowhere"), Ok(7));
     // Standard output is replaced.
     let other = u64::from(guest.open("f", 0, FILE).unwrap());
     assert_eq!(guest.call("fd_renumber", &[other, 1]), Ok(()));

@@ -69,10 +69,11 @@ pub(super) fn judge(damage: &[u8]) -> Verdict {
     })
 }
 
-/// A page of another image in the place of this one's.
+/// A page of another image in the place of this one's. Not the first: a header that is whole, of an image as long, is found with what it describes.
 fn graft(image: &mut [u8], other: &[u8], place: usize) {
     const PAGE: usize = 4096;
-    let at = place % image.len().min(other.len()) / PAGE * PAGE;
-    let end = (at + PAGE).min(image.len()).min(other.len());
+    let len = image.len().min(other.len());
+    let at = (place % len / PAGE * PAGE).max(PAGE);
+    let end = (at + PAGE).min(len);
     image[at..end].copy_from_slice(&other[at..end]);
 }
