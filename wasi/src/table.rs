@@ -10,6 +10,9 @@ use crate::poll::Direction;
 use crate::rights::Rights;
 use crate::types::{FdFlags, FileType};
 
+/// Numbers below are those of the standard streams.
+const STANDARD_STREAMS: u32 = 3;
+
 /// One open descriptor of the guest.
 pub(crate) struct Descriptor {
     pub(crate) object: Object,
@@ -166,12 +169,12 @@ impl FdTable {
         Ok(descriptor)
     }
 
-    /// Moves `from` over `to` and closes what was there. The number `to` must be open, or have been: Yosys moves its output away and other
+    /// Moves `from` over `to` and closes what was there. Both must be open, but for a standard stream: Yosys moves its output away and other
     /// descriptors into its place. The same number twice changes nothing.
     pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
         self.get(from)?;
-        if to as usize >= self.slots.len() {
-            return Err(Errno::Badf);
+        if to >= STANDARD_STREAMS || to as usize >= self.slots.len() {
+            self.get(to)?;
         }
         if from != to {
             let moved = self.remove(from)?;
@@ -223,20 +226,20 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_are_moved_over_what_is_or_was_open() {
+    fn descriptors_are_moved_over_open_ones_and_standard_streams() {
         let mut table = FdTable::new(MAX);
-        let a = table.insert(null()).unwrap();
-        let b = table.insert(null()).unwrap();
-        assert_eq!(table.renumber(a, a), Ok(()));
-        for closed in [b + 1, MAX as u32 - 1, MAX as u32, u32::MAX] {
-            assert_eq!(table.renumber(a, closed), Err(Errno::Badf));
+        let [a, b, c, d] = [(); 4].map(|()| table.insert(null()).unwrap());
+        assert_eq!(table.renumber(d, d), Ok(()));
+        for closed in [d + 1, MAX as u32 - 1, MAX as u32, u32::MAX] {
+            assert_eq!(table.renumber(d, closed), Err(Errno::Badf));
         }
-        assert!(table.get(a).is_ok());
-        assert_eq!(table.renumber(a, b), Ok(()));
-        assert_eq!(table.get(a).err(), Some(Errno::Badf));
-        assert_eq!(table.renumber(a, a), Err(Errno::Badf));
-        assert_eq!(table.renumber(b, a), Ok(()), "it was open");
-        assert_eq!(table.renumber(a, b), Ok(()));
-        assert_eq!(table.insert(null()), Ok(a), "the lowest number");
+        assert_eq!(table.renumber(b, d), Ok(()));
+        assert_eq!(table.renumber(b, d), Err(Errno::Badf));
+        assert_eq!(table.renumber(d, b), Ok(()), "the number of a standard stream");
+        assert_eq!(table.renumber(c, d), Err(Errno::Badf), "a closed number");
+        for open in [a, b, c] {
+            assert!(table.get(open).is_ok(), "{open}");
+        }
+        assert_eq!(table.insert(null()), Ok(d), "the lowest number");
     }
 }
