@@ -73,8 +73,10 @@ fn output_that_cannot_be_written_is_an_error() {
 fn a_reader_who_has_seen_enough_ends_the_command_quietly() {
     let bench = bench();
     for words in PRINTS {
-        let mut child = bench.command(*words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        drop(child.stdout.take());
+        // Gone before anything is written.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut child = bench.command(*words).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""), "{words:?}");
