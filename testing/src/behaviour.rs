@@ -171,7 +171,19 @@ fn wasmi_outcome(result: Result<Vec<Value>, wasmi::Error>) -> Outcome {
     if error.as_trap_code().is_none() && error.to_string().starts_with("out of bounds table access") {
         return Outcome::Trap(TrapCode::TableOutOfBounds);
     }
-    Outcome::Trap(match error.as_trap_code() {
+    match error.as_trap_code() {
+        Some(Theirs::StackOverflow) => Outcome::Exhausted,
+        _ => Outcome::Trap(trap_of(&error)),
+    }
+}
+
+/// The trap that an error of the interpreter is.
+///
+/// # Panics
+/// If it is none that a guest of ours can make.
+pub fn trap_of(error: &wasmi::Error) -> TrapCode {
+    use wasmi::TrapCode as Theirs;
+    match error.as_trap_code() {
         Some(Theirs::UnreachableCodeReached) => TrapCode::Unreachable,
         Some(Theirs::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
         Some(Theirs::TableOutOfBounds) => TrapCode::TableOutOfBounds,
@@ -180,9 +192,8 @@ fn wasmi_outcome(result: Result<Vec<Value>, wasmi::Error>) -> Outcome {
         Some(Theirs::IntegerOverflow) => TrapCode::IntegerOverflow,
         Some(Theirs::BadConversionToInteger) => TrapCode::InvalidConversionToInteger,
         Some(Theirs::BadSignature) => TrapCode::IndirectCallTypeMismatch,
-        Some(Theirs::StackOverflow) => return Outcome::Exhausted,
         other => panic!("the interpreter says {other:?}: {error}"),
-    })
+    }
 }
 
 /// What a module does in the interpreter.

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use wasmer_runtime::*;
+use wasmer_testing::behaviour::trap_of;
 use wasmer_testing::edge::*;
 use wasmer_testing::engines::*;
 
@@ -82,17 +83,7 @@ fn ours(engine: &Engine, module: &Edge) -> Vec<Seen> {
 }
 
 fn wasmi_outcome<R>(result: std::result::Result<R, wasmi::Error>) -> std::result::Result<R, TrapCode> {
-    use wasmi::TrapCode as Theirs;
-    result.map_err(|error| match error.as_trap_code() {
-        Some(Theirs::UnreachableCodeReached) => TrapCode::Unreachable,
-        Some(Theirs::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-        Some(Theirs::TableOutOfBounds) => TrapCode::TableOutOfBounds,
-        Some(Theirs::IndirectCallToNull) => TrapCode::UninitializedElement,
-        Some(Theirs::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
-        Some(Theirs::IntegerOverflow) => TrapCode::IntegerOverflow,
-        Some(Theirs::BadConversionToInteger) => TrapCode::InvalidConversionToInteger,
-        other => panic!("the interpreter says {other:?}: {error}"),
-    })
+    result.map_err(|error| trap_of(&error))
 }
 
 /// What a module does in the interpreter.
