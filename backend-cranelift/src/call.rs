@@ -6,14 +6,14 @@ use cranelift_codegen::ir::{
     Value, types,
 };
 use cranelift_codegen::isa::CallConv;
+use wasmer_runtime_core::layout::{
+    TYPE_ID_ABI_SHIFT, VMCTX_LIBCALLS, VMCTX_TYPE_IDS, VMFUNCREF_TYPE_ID, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL,
+    VMTABLE_BASE, VMTABLE_LEN,
+};
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{Callee, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx};
-use wasmer_runtime_core::vm::layout::{
-    TYPE_ID_ABI_SHIFT, VMCTX_LIBCALLS, VMCTX_TYPE_IDS, VMFUNCREF_TYPE_ID, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL,
-    VMTABLE_BASE, VMTABLE_LEN,
-};
 
 use crate::codegen::{Codegen, clif_trap, clif_type, wasm_signature};
 use crate::memory::Region;

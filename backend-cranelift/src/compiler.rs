@@ -14,8 +14,8 @@ use wasmer_runtime_core::compiler::{
     Trampoline, Worker,
 };
 use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
-use wasmer_runtime_core::fork;
 use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::once;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 
 use crate::codegen::{Codegen, Scratch};
@@ -196,7 +196,7 @@ impl Cranelift {
         let make = || {
             self.settings.isa(self.features, opt_level).expect("the settings are Cranelift's, and so are the features")
         };
-        &**fork::once(cell, make)
+        &**once::get_or_init(cell, make)
     }
 }
 

@@ -3,10 +3,10 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value, types};
 use wasmer_runtime_core::compiler::CompileError;
+use wasmer_runtime_core::layout::{VMCTX_STORE, VMSTORE_FUEL};
 use wasmer_runtime_core::translate::codegen::{BlockSig, Meter, Result};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::Ty;
-use wasmer_runtime_core::vm::layout::{VMCTX_STORE, VMSTORE_FUEL};
 
 use crate::codegen::{Codegen, clif_trap, clif_type};
 use crate::compiler::NAME;

@@ -2,12 +2,12 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, TrapCode as ClifTrap, Type, Value, types};
+use wasmer_runtime_core::layout::VMMEMORY_LEN;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef};
 use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load, Store};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{GlobalIdx, MemoryIdx, TableIdx, Width};
-use wasmer_runtime_core::vm::layout::VMMEMORY_LEN;
 
 use crate::codegen::{Codegen, V128, clif_trap};
 use crate::int::int_type;

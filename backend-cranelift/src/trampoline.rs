@@ -7,12 +7,12 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmer_runtime_core::compiler::Trampoline;
-use wasmer_runtime_core::module::ModuleInfo;
-use wasmer_runtime_core::types::Signature;
-use wasmer_runtime_core::vm::layout::{
+use wasmer_runtime_core::layout::{
     RAW_VALUE_BYTES, VMCTX_STORE, VMFUNCREF_ARRAY_CALL, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL, VMIMPORT_CALLEE,
     VMSTORE_FUEL,
 };
+use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::types::Signature;
 
 use crate::codegen::{clif_type, wasm_signature};
 

@@ -8,8 +8,8 @@ use inkwell::IntPredicate;
 use inkwell::values::{InstructionOpcode as Op, PointerValue};
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{MemoryRef, Meter, Result};
+use wasmer_runtime_core::translate::meter::BYTES_FOR_ONE_LOG2;
 use wasmer_runtime_core::types::{MemoryIdx, Ty, Width};
-use wasmer_runtime_core::vm::fuel::BYTES_FOR_ONE_LOG2;
 
 use crate::codegen::{Codegen, V};
 use crate::intrinsics::{Built, internal};

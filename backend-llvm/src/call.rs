@@ -8,11 +8,11 @@ use inkwell::values::{
     StructValue,
 };
 use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{Callee, Location, Result, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
-use wasmer_runtime_core::vm::layout::*;
 
 use crate::abi::{Fixed, FuncAbi, VALUE_BYTES};
 use crate::codegen::{Codegen, V};

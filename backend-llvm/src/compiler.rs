@@ -7,8 +7,8 @@ use inkwell::context::Context;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
 use wasmer_runtime_core::compiler::*;
 use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
-use wasmer_runtime_core::fork;
 use wasmer_runtime_core::module::ModuleInfo;
+use wasmer_runtime_core::once;
 use wasmer_runtime_core::translate::func::FuncTranslator;
 use wasmer_runtime_core::types::DefinedFuncIdx;
 use wasmparser::{FunctionBody, Operator};
@@ -90,7 +90,7 @@ fn describe(cpu: Cpu, used: CpuFeatures) -> (String, String) {
 /// the code went is what a processor predicts the next indirect jump from: Lua is a tenth faster so, and a small interpreter two fifths.
 fn set_switches() {
     static ONCE: OnceLock<()> = OnceLock::new();
-    fork::once(&ONCE, || {
+    once::get_or_init(&ONCE, || {
         let arguments = [
             c"wasmer",
             c"-instcombine-code-sinking=0",

@@ -3,10 +3,10 @@
 use inkwell::IntPredicate;
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{InstructionOpcode as Op, IntValue, PhiValue, PointerValue};
+use wasmer_runtime_core::layout::{VMCTX_STORE, VMSTORE_FUEL};
 use wasmer_runtime_core::translate::codegen::{BlockSig, Meter, Result};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Signature, Ty};
-use wasmer_runtime_core::vm::layout::{VMCTX_STORE, VMSTORE_FUEL};
 
 use crate::codegen::{Codegen, V};
 use crate::intrinsics::{AliasClass, Built, internal};

@@ -9,11 +9,11 @@ use inkwell::attributes::AttributeLoc;
 use inkwell::types::{BasicType, BasicTypeEnum};
 use inkwell::values::{InstructionOpcode as Op, InstructionValue, PointerValue};
 use inkwell::{AtomicOrdering, AtomicRMWBinOp, InlineAsmDialect, IntPredicate};
+use wasmer_runtime_core::layout::VMMEMORY_LEN;
 use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef, Result};
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{MemoryIdx, Width};
-use wasmer_runtime_core::vm::layout::VMMEMORY_LEN;
 
 use crate::codegen::{Codegen, V};
 use crate::intrinsics::{AliasClass, Built, instruction_of, internal, value_of};

@@ -7,7 +7,7 @@ use wasmer_runtime_core::translate::codegen::*;
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
-use wasmer_runtime_core::vm::vmcontext::{RawValue, VMContextHeader, VMFuncRef};
+use wasmer_runtime_core::vmcontext::{RawValue, VMContextHeader, VMFuncRef};
 
 use crate::LlvmCompiler;
 use crate::codegen::Codegen;
@@ -62,8 +62,7 @@ impl Linked {
     pub(crate) fn call(&self, vmctx: &mut [u64], values: &mut [RawValue]) -> bool {
         let entry = self.address(Symbol::Trampoline(Trampoline::ArrayToWasm(TypeIdx(0))));
         // SAFETY: the trampoline has this type.
-        let array_call =
-            unsafe { std::mem::transmute::<*const u8, wasmer_runtime_core::vm::vmcontext::ArrayCall>(entry) };
+        let array_call = unsafe { std::mem::transmute::<*const u8, wasmer_runtime_core::vmcontext::ArrayCall>(entry) };
         let funcref = VMFuncRef {
             array_call,
             wasm_call: self.address(Symbol::Function(DefinedFuncIdx(0))).cast(),
@@ -523,7 +522,7 @@ fn trampolines_meet() {
     let mut import = [0, 0, &raw const callee as u64];
     let entry = linked.address(Symbol::Trampoline(Trampoline::ArrayToWasm(TypeIdx(0))));
     // SAFETY: the trampoline has this type.
-    let array_call = unsafe { std::mem::transmute::<*const u8, wasmer_runtime_core::vm::vmcontext::ArrayCall>(entry) };
+    let array_call = unsafe { std::mem::transmute::<*const u8, wasmer_runtime_core::vmcontext::ArrayCall>(entry) };
     let funcref = VMFuncRef {
         array_call,
         wasm_call: linked.address(Symbol::Trampoline(Trampoline::WasmToArray(TypeIdx(0)))).cast(),

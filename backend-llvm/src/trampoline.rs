@@ -4,9 +4,9 @@ use inkwell::GlobalVisibility;
 use inkwell::types::FunctionType;
 use inkwell::values::FunctionValue;
 use wasmer_runtime_core::compiler::Trampoline;
+use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::types::{Signature, TypeIdx};
-use wasmer_runtime_core::vm::layout::*;
 
 use crate::abi::FuncAbi;
 use crate::codegen::{Codegen, V};

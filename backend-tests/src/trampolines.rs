@@ -6,10 +6,10 @@ use std::ptr;
 
 use memmap2::{Mmap, MmapMut};
 use wasmer_runtime_core::compiler::{Compiler, Output, Symbol, Trampoline, Worker};
+use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMFUNCREF_VMCTX, VMSTORE_TAIL_ARGS};
 use wasmer_runtime_core::module::{ModuleInfo, TypeDef};
 use wasmer_runtime_core::types::{FuncType, TypeIdx, ValType};
-use wasmer_runtime_core::vm::layout::{RAW_VALUE_BYTES, VMFUNCREF_VMCTX, VMSTORE_TAIL_ARGS};
-use wasmer_runtime_core::vm::vmcontext::{ArrayCall, RawValue, VMContextHeader, VMFuncRef, VMImportContext};
+use wasmer_runtime_core::vmcontext::{ArrayCall, RawValue, VMContextHeader, VMFuncRef, VMImportContext};
 
 use crate::assert_same;
 

@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, mkdirat, open, openat, unlinkat};
 use rustix::io::Errno;
 
-use wasmer_runtime_core::vm::file_size::limit_as_error;
+use wasmer_system::file_size::limit_as_error;
 
 use crate::error::CacheError;
 use crate::identity::{FileIdentity, NotRemembered, Trust, Unrecognised, keeps_exact_times};

@@ -65,7 +65,7 @@ pub unsafe trait ImageCompiler: Send + Sync {
 }
 
 /// Compiles in this process.
-pub(crate) struct InProcess(pub(crate) Arc<dyn Compiler>);
+pub struct InProcess(pub Arc<dyn Compiler>);
 
 // SAFETY: the image is linked from what a `Compiler` wrote.
 unsafe impl ImageCompiler for InProcess {

@@ -49,7 +49,7 @@ impl Abi {
 
     /// The type id of a function of this convention and canonical type.
     pub const fn type_id(self, canonical: CanonicalId) -> u32 {
-        canonical.0 | (self as u32) << crate::vm::layout::TYPE_ID_ABI_SHIFT
+        canonical.0 | (self as u32) << crate::layout::TYPE_ID_ABI_SHIFT
     }
 }
 
@@ -78,7 +78,7 @@ impl KeyHasher {
 ///
 /// # Safety
 /// What its workers write is run. The code does what the functions and trampolines mean and nothing else; keeps the convention that
-/// [`Compiler::id`] names, the layout of [`crate::vm::layout`] and the traps of [`TrapSite`]; and is for this machine's processor.
+/// [`Compiler::id`] names, the layout of [`crate::layout`] and the traps of [`TrapSite`]; and is for this machine's processor.
 ///
 /// ```compile_fail
 /// # use wasmer_runtime_core::compiler::*;
@@ -180,7 +180,7 @@ pub enum Trampoline {
     /// wasm stack, by the entry stub or by another backend's trampoline, and preserves what C says a callee preserves. A frame pointer is kept.
     ArrayToWasm(TypeIdx),
     /// Convention: wasm call, with a `VMImportContext` as its vmctx. Stores the arguments to a buffer of `max(params, results)` 16-byte values,
-    /// loads the callee from [`crate::vm::layout::VMIMPORT_CALLEE`], calls its array-call entry, and loads the results. The returned
+    /// loads the callee from [`crate::layout::VMIMPORT_CALLEE`], calls its array-call entry, and loads the results. The returned
     /// bool is always true here: a callee that fails leaves through the exit stub instead of returning. A frame pointer is kept.
     WasmToArray(TypeIdx),
 }

@@ -1,24 +1,19 @@
-//! Translation, artifact images and the virtual machine of the wasmer runtime.
+//! What a compiler and its host agree on, and everything on the way from WebAssembly to an artifact image.
 //!
 //! The way of the data: wasm bytes are translated ([`translate`]) into jobs for a [`compiler`], whose outputs are linked
-//! into one position-independent artifact image, which is mapped and instantiated. See `ARCHITECTURE.md`.
+//! into one position-independent artifact [`image`]. See `ARCHITECTURE.md`.
+//!
+//! Nothing here runs code or asks the system for memory: compilers build on every machine that Rust knows. Running images is for `wasmer-vm`.
 
-#![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
-
-pub mod api;
 pub mod compile;
 pub mod compiler;
 pub mod cpu;
-pub mod fork;
 pub mod image;
+pub mod layout;
 pub mod libcall;
-pub mod limits;
 pub mod module;
-pub mod profile;
+pub mod once;
 pub mod translate;
 pub mod trap;
 pub mod types;
-pub mod vm;
-
-#[cfg(test)]
-mod doc_tests;
+pub mod vmcontext;

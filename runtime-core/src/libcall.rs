@@ -1,7 +1,7 @@
 //! The table of libcalls: rare operators that compiled code leaves to the host.
 //!
 //! Compiled code loads the entry from the table that the vmctx points to
-//! ([`crate::vm::layout::VMCTX_LIBCALLS`]) and calls it by the system's C convention: the vmctx first, then the
+//! ([`crate::layout::VMCTX_LIBCALLS`]) and calls it by the system's C convention: the vmctx first, then the
 //! immediates, then the operands, at most six integer arguments in all, so that the stub that switches to the host's
 //! stack never has to move stack arguments. A libcall that traps does not return.
 

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use crate::translate::codegen::{GlobalRef, MemoryRef, TableRef};
+use crate::layout::{GlobalRef, MemoryRef, TableRef, VMCounts, VMOffsets};
 use crate::translate::ops::Const;
 use crate::types::*;
-use crate::vm::layout::{VMCounts, VMOffsets};
 
 /// A translated module, without the code. Index spaces have imports first, as in the specification.
 #[derive(Clone, Debug, Default)]

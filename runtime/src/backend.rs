@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use wasmer_runtime_core::api::{Engine, EngineConfig, Error, Result};
+use wasmer_api::{Engine, EngineConfig, Error, Result};
 use wasmer_runtime_core::compiler::Compiler;
 use wasmer_runtime_core::cpu::Cpu;
 

@@ -6,9 +6,10 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use wasmer_api::{Engine, Error, Module, Result};
 use wasmer_cache::{ArtifactKey, Cache, ContentHash, FileIdentity, Found, NotRemembered, Unrecognised};
-use wasmer_runtime_core::api::{Engine, Error, Module, Result};
-use wasmer_runtime_core::image::{Image, ImageError};
+use wasmer_runtime_core::image::ImageError;
+use wasmer_vm::image::Image;
 
 use crate::input::read_file;
 

@@ -41,16 +41,14 @@ pub mod input;
 pub mod wast;
 
 pub use backend::{Backend, BackendError, default_engine};
-pub use wasmer_runtime_core::api::*;
+pub use wasmer_api::*;
 pub use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, Progress};
 pub use wasmer_runtime_core::compiler::{
     BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Trampoline, Worker,
 };
 pub use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures, UnknownCpu};
-pub use wasmer_runtime_core::image::ImageBytes;
-pub use wasmer_runtime_core::image::{Image, ImageError};
+pub use wasmer_runtime_core::image::{ImageBytes, ImageError};
 pub use wasmer_runtime_core::module::ModuleInfo;
-pub use wasmer_runtime_core::profile::Profile;
 pub use wasmer_runtime_core::translate::features::FEATURES;
 pub use wasmer_runtime_core::translate::module::WasmFeatures;
 pub use wasmer_runtime_core::translate::module::default_features;
@@ -58,6 +56,8 @@ pub use wasmer_runtime_core::trap::TrapCode;
 pub use wasmer_runtime_core::types::{
     ExternType, FuncIdx, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType, Width,
 };
+pub use wasmer_vm::image::Image;
+pub use wasmer_vm::profile::Profile;
 
 #[cfg(feature = "cache")]
 pub use wasmer_cache as cache;

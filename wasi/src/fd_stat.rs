@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Advice, FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
-use wasmer_runtime_core::vm::file_size::limit_as_error;
+use wasmer_system::file_size::limit_as_error;
 
 use crate::clock::timespec;
 use crate::ctx::WasiCtx;

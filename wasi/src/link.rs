@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use wasmer_runtime_core::api::{Caller, Error, Linker, Module};
+use wasmer_api::{Caller, Error, Linker, Module};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{FuncType, ValType};
-use wasmer_runtime_core::vm::vmcontext::RawValue;
+use wasmer_runtime_core::vmcontext::RawValue;
 
 use crate::ctx::WasiCtx;
 use crate::error::Halt;

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, poll};
 use rustix::io::{Errno as HostErrno, Result as HostResult};
-use wasmer_runtime_core::vm::file_size::limit_as_error;
+use wasmer_system::file_size::limit_as_error;
 
 use crate::ctx::Interrupt;
 use crate::errno::Errno;

@@ -13,16 +13,21 @@ use crate::shell;
 /// The packages of the workspace, each with those of the workspace that it may import.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("wasmer-runtime-core", &[]),
+    ("wasmer-system", &[]),
+    ("wasmer-vm", &["wasmer-runtime-core", "wasmer-system"]),
+    ("wasmer-api", &["wasmer-runtime-core", "wasmer-vm"]),
     ("wasmer-backend-cranelift", &["wasmer-runtime-core"]),
     ("wasmer-backend-llvm", &["wasmer-runtime-core"]),
     ("wasmer-backend-singlepass", &["wasmer-runtime-core"]),
     ("wasmer-backend-tests", &["wasmer-runtime-core"]),
-    ("wasmer-cache", &["wasmer-runtime-core"]),
-    ("wasmer-wasi", &["wasmer-runtime-core"]),
+    ("wasmer-cache", &["wasmer-runtime-core", "wasmer-system"]),
+    ("wasmer-wasi", &["wasmer-api", "wasmer-runtime-core", "wasmer-system"]),
     (
         "wasmer-runtime",
         &[
+            "wasmer-api",
             "wasmer-runtime-core",
+            "wasmer-vm",
             "wasmer-backend-cranelift",
             "wasmer-backend-llvm",
             "wasmer-backend-singlepass",
@@ -54,6 +59,13 @@ const CODE_GENERATORS: &[(&str, &str)] = &[
     ("llvm-sys", "wasmer-backend-llvm"),
     ("dynasm", "wasmer-backend-singlepass"),
 ];
+
+/// Those that build on every machine, so that modules can be compiled there, for it or for another one.
+const COMPILE_SIDE: &[&str] =
+    &["wasmer-runtime-core", "wasmer-backend-cranelift", "wasmer-backend-llvm", "wasmer-backend-singlepass"];
+
+/// Packages that ask a system for something, and which those may use in tests only.
+const SYSTEM_CALLS: &[&str] = &["libc", "rustix", "memmap2"];
 
 /// Packages that must not be anywhere below ours, not even indirectly, and why.
 const ABSENT: &[(&str, &str)] = &[
@@ -160,6 +172,9 @@ fn import_errors(package: &Package, ours: &BTreeSet<&str>, errors: &mut Vec<Stri
         if ours.contains(name.as_str()) && !allowed.contains(&name.as_str()) && !is_test_import {
             errors.push(format!("`{importer}` must not import `{name}` ({kind} dependency)"));
         }
+        if kind != "dev" && COMPILE_SIDE.contains(&importer) && SYSTEM_CALLS.contains(&name.as_str()) {
+            errors.push(format!("`{importer}` must not import `{name}`: it has to build on every machine"));
+        }
         let generator = CODE_GENERATORS.iter().find(|(prefix, owner)| name.starts_with(prefix) && *owner != importer);
         if let Some((_, owner)) = generator {
             errors.push(format!("`{importer}` must not import `{name}`: only `{owner}` may ({kind} dependency)"));
@@ -221,6 +236,18 @@ mod tests {
         assert_eq!(check(&workspace("wasmer-cache", &[("wasmer-backend-cranelift", None)], &[])).len(), 1);
         assert_eq!(check(&workspace("wasmer-cli", &[("wasmer-runtime-core", None)], &[])).len(), 1);
         assert_eq!(check(&workspace("wasmer-runtime-core", &[("wasmer-wasi", Some("build"))], &[])).len(), 1);
+    }
+
+    /// So that every compiler builds on every machine, also where nobody can run its code.
+    #[test]
+    fn compilers_do_not_know_the_virtual_machine() {
+        for compile_side in ["wasmer-runtime-core", "wasmer-backend-cranelift", "wasmer-backend-llvm"] {
+            for wrong in ["wasmer-vm", "wasmer-api", "wasmer-system", "libc", "rustix", "memmap2"] {
+                assert_eq!(check(&workspace(compile_side, &[(wrong, None)], &[])).len(), 1, "{compile_side} {wrong}");
+            }
+        }
+        assert_eq!(check(&workspace("wasmer-vm", &[("wasmer-api", None)], &[])).len(), 1);
+        assert_eq!(check(&workspace("wasmer-vm", &[("libc", None)], &[])), [""; 0]);
     }
 
     #[test]

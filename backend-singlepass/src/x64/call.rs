@@ -1,12 +1,12 @@
 //! Calls of functions and of libcalls, globals.
 
 use wasmer_runtime_core::compiler::{Abi, Reloc, RelocKind, Symbol};
+use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{Callee, GlobalRef, Location, TableRef};
 use wasmer_runtime_core::translate::ops::Load;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
-use wasmer_runtime_core::vm::layout::*;
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::{Codegen, Pending};

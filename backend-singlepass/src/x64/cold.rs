@@ -1,9 +1,9 @@
 //! Code that is rarely reached: it stands behind the function's other code.
 
+use wasmer_runtime_core::layout::VMCTX_LIBCALLS;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
-use wasmer_runtime_core::vm::layout::VMCTX_LIBCALLS;
 
 use crate::alloc::Loc;
 use crate::codegen::Codegen;

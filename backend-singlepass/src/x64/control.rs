@@ -1,10 +1,10 @@
 //! Conditions and jumps.
 
+use wasmer_runtime_core::layout::{VMCTX_STORE, VMSTORE_FUEL};
 use wasmer_runtime_core::translate::codegen::Meter;
 use wasmer_runtime_core::translate::ops::{FloatCompare, IntBinary, IntCompare, Load};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
-use wasmer_runtime_core::vm::layout::{VMCTX_STORE, VMSTORE_FUEL};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::{Codegen, Pending};

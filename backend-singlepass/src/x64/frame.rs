@@ -8,8 +8,8 @@
 //! rsp    operands, aligned to 16 bytes
 //! ```
 
+use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_TAIL_ARGS};
 use wasmer_runtime_core::types::{Signature, Ty, Width};
-use wasmer_runtime_core::vm::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_TAIL_ARGS};
 
 use crate::alloc::Local;
 use crate::codegen::Codegen;

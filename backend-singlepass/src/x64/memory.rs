@@ -1,10 +1,10 @@
 //! Loads and stores of linear memories, and their checks.
 
+use wasmer_runtime_core::layout::VMMEMORY_LEN;
 use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef};
 use wasmer_runtime_core::translate::ops::{Load, Store};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
-use wasmer_runtime_core::vm::layout::VMMEMORY_LEN;
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::Codegen;

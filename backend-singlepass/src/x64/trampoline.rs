@@ -6,10 +6,10 @@
 use dynasm::dynasm;
 use dynasmrt::DynasmApi;
 use wasmer_runtime_core::compiler::{NO_WASM_OFFSET, Symbol, Trampoline};
+use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::types::{Signature, Ty};
-use wasmer_runtime_core::vm::layout::*;
 
 use crate::codegen::Codegen;
 use crate::regs::Reg;

@@ -57,9 +57,10 @@ unsafe impl ImageCompiler for WorkerProcess {
     ) -> Result<ImageBytes, CompileError> {
         let words = [("--key", to_hex(&options.key)), ("--threads", options.threads.to_string())];
         let job = Job { wasm, options, result: "artifact" };
-        self.work(&job, &words, progress, |output| {
-            // SAFETY: the file has no name, and the worker has ended.
-            unsafe { ImageBytes::read(output, &options.key) }
+        self.work(&job, &words, progress, |mut output| {
+            let mut bytes = Vec::new();
+            output.read_to_end(&mut bytes).map_err(|error| failed("wrote nothing that can be read", error))?;
+            ImageBytes::verified(bytes, &options.key)
                 .map_err(|error| CompileError::Worker(format!("made an unusable artifact: {error}")))
         })
     }

@@ -1,14 +1,14 @@
 //! The header of an image: what it is, whose it is, where its sections are.
 
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
+use rkyv::rancor;
 use twox_hash::XxHash3_64;
 
 use crate::compiler::Abi;
 use crate::cpu::{ARCHITECTURE, CpuFeatures};
 use crate::image::ImageError;
+use crate::image::metadata::ArchivedMetadata;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
 pub const FORMAT_VERSION: u32 = 4;
@@ -16,10 +16,10 @@ pub const FORMAT_VERSION: u32 = 4;
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 
 /// Bytes that the header takes; the metadata starts behind it.
-pub(super) const HEADER_BYTES: usize = 320;
+pub const HEADER_BYTES: usize = 320;
 
 /// Where pages start. A multiple of the page size of every supported system.
-pub(super) const PAGE_ALIGN: usize = 4096;
+pub const PAGE_ALIGN: usize = 4096;
 
 const VERSION_AT: usize = 8;
 const ABI_AT: usize = 12;
@@ -33,15 +33,16 @@ macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident, $align:expr;)*) => {
         /// A section, in the order of the file: what a start touches comes first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Section {
+        pub enum Section {
             $($(#[$doc])* $name,)*
         }
 
         impl Section {
-            pub(super) const ALL: &[Self] = &[$(Self::$name),*];
+            /// All of them, in order.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// Alignment of its start in the file, in bytes.
-            pub(super) const fn align(self) -> usize {
+            pub const fn align(self) -> usize {
                 match self { $(Self::$name => $align,)* }
             }
         }
@@ -77,54 +78,60 @@ const CPU_FEATURES_AT: usize = ARCHITECTURE_AT + 8;
 const _: () = assert!(CPU_FEATURES_AT + 8 <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
 
 /// Checksum of bytes: finds damage, not malice.
-pub(super) fn checksum(bytes: &[u8]) -> u64 {
+pub fn checksum(bytes: &[u8]) -> u64 {
     XxHash3_64::oneshot(bytes)
 }
 
 /// Where a section is, and what its checksum is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SectionEntry {
-    pub(super) offset: u64,
-    pub(super) len: u64,
+pub struct SectionEntry {
+    /// Where it starts in the file, in bytes.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub len: u64,
     /// Of all sections but the metadata, which the header's checksum covers.
-    pub(super) checksum: u64,
+    pub checksum: u64,
 }
 
 impl SectionEntry {
-    pub(super) fn range(&self) -> Range<usize> {
+    /// The bytes of the file that it takes.
+    pub fn range(&self) -> Range<usize> {
         self.offset as usize..(self.offset + self.len) as usize
     }
 }
 
 /// A header's fields.
 #[derive(Clone, Debug)]
-pub(super) struct Header {
-    pub(super) abi: Abi,
+pub struct Header {
+    /// The convention of the code.
+    pub abi: Abi,
     /// As [`ARCHITECTURE`].
-    pub(super) architecture: u32,
+    pub architecture: u32,
     /// All that the code may use of a processor.
-    pub(super) cpu_features: CpuFeatures,
+    pub cpu_features: CpuFeatures,
     /// Whether the code uses up fuel.
-    pub(super) fuel: bool,
-    pub(super) key: [u8; 32],
+    pub fuel: bool,
+    /// The key that the image was made under.
+    pub key: [u8; 32],
     /// Length of the whole file in bytes.
-    pub(super) len: u64,
-    pub(super) sections: [SectionEntry; SECTIONS],
+    pub len: u64,
+    /// By [`Section`].
+    pub sections: [SectionEntry; SECTIONS],
 }
 
 impl Header {
     /// Of code for this program's architecture.
-    pub(super) fn new(abi: Abi, cpu_features: CpuFeatures, key: [u8; 32]) -> Self {
+    pub fn new(abi: Abi, cpu_features: CpuFeatures, key: [u8; 32]) -> Self {
         let sections = [SectionEntry::default(); SECTIONS];
         Self { abi, architecture: ARCHITECTURE, fuel: false, cpu_features, key, len: 0, sections }
     }
-
-    pub(super) fn section(&self, section: Section) -> &SectionEntry {
+    /// Where a section is.
+    pub fn section(&self, section: Section) -> &SectionEntry {
         &self.sections[section as usize]
     }
 
     /// Writes the header to the start of an image, last of all: it contains a checksum of the metadata.
-    pub(super) fn write(&self, image: &mut [u8]) {
+    pub fn write(&self, image: &mut [u8]) {
         let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, &MAGIC);
         put(VERSION_AT, &FORMAT_VERSION.to_le_bytes());
@@ -154,16 +161,14 @@ impl Header {
         checksum(parts.map(u64::to_le_bytes).as_flattened())
     }
 
-    /// Where the part of an image ends that [`Header::read`] looks at, going by its header, of which nothing has been checked yet: where the
-    /// code starts.
-    pub(super) fn head_bytes(file: &File) -> Option<u64> {
-        let mut offset = [0; 8];
-        file.read_exact_at(&mut offset, (SECTIONS_AT + Section::Code as usize * SECTION_BYTES) as u64).ok()?;
-        Some(u64::from_le_bytes(offset).max(HEADER_BYTES as u64))
+    /// Where a part of an image ends that [`Header::read`] looks at, going by its first [`HEADER_BYTES`], of which nothing has been checked yet:
+    /// where the code starts.
+    pub fn head_bytes(start: &[u8; HEADER_BYTES]) -> u64 {
+        read_u64(start, SECTIONS_AT + Section::Code as usize * SECTION_BYTES).max(HEADER_BYTES as u64)
     }
 
     /// Reads and checks the header of an image of `len` bytes, which starts with `image`: everything before the code at least.
-    pub(super) fn read(image: &[u8], len: u64, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
+    pub fn read(image: &[u8], len: u64, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
         if image.get(..MAGIC.len()) != Some(&MAGIC) {
             return Err(ImageError::Magic);
         }
@@ -214,6 +219,28 @@ impl Header {
             return Err(ImageError::Key);
         }
         Ok(header)
+    }
+
+    /// The metadata of an image, which starts with `head`: everything before the code. It is well formed and does not contradict itself.
+    pub fn metadata<'a>(&self, head: &'a [u8]) -> Result<&'a ArchivedMetadata, ImageError> {
+        let bytes = &head[self.section(Section::Metadata).range()];
+        let metadata = rkyv::access::<ArchivedMetadata, rancor::Error>(bytes)
+            .map_err(|_| ImageError::Damaged("its metadata is malformed"))?;
+        let indices = &head[self.section(Section::Indices).range()];
+        if metadata.is_consistent(indices) {
+            Ok(metadata)
+        } else {
+            Err(ImageError::Damaged("its metadata contradicts itself"))
+        }
+    }
+
+    /// Compares the checksum of a section. That of the metadata is a part of the header's.
+    pub fn verify(&self, section: Section, checksum: u64) -> Result<(), ImageError> {
+        if section == Section::Metadata || checksum == self.section(section).checksum {
+            Ok(())
+        } else {
+            Err(ImageError::Damaged("a checksum does not fit"))
+        }
     }
 }
 

@@ -3,13 +3,15 @@
 use rkyv::{Archive, Serialize};
 
 /// Stands for no function or no offset.
-pub(super) const NONE: u32 = u32::MAX;
+pub const NONE: u32 = u32::MAX;
 
 /// A part of the section of indices.
 #[derive(Clone, Copy, Debug, Default, Archive, Serialize)]
-pub(super) struct List {
-    pub(super) start: u32,
-    pub(super) len: u32,
+pub struct List {
+    /// Position of the first number in the section.
+    pub start: u32,
+    /// How many there are.
+    pub len: u32,
 }
 
 /// Collects lists.
@@ -32,26 +34,28 @@ impl IndicesBuilder {
 
 /// A list in a mapped image.
 #[derive(Clone, Copy)]
-pub(super) struct Numbers<'a>(&'a [[u8; 4]]);
+pub struct Numbers<'a>(&'a [[u8; 4]]);
 
 impl<'a> Numbers<'a> {
     /// A list of the section; empty if it leaves the section.
-    pub(super) fn new(section: &'a [u8], list: &ArchivedList) -> Self {
+    pub fn new(section: &'a [u8], list: &ArchivedList) -> Self {
         let (words, _) = section.as_chunks::<4>();
         let (start, len) = (list.start.to_native() as usize, list.len.to_native() as usize);
         Self(start.checked_add(len).and_then(|end| words.get(start..end)).unwrap_or_default())
     }
 
-    pub(super) fn len(self) -> usize {
+    /// How many numbers there are.
+    pub fn len(self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn get(self, position: usize) -> Option<u32> {
+    /// A number; none where there is no such position, or [`NONE`] is there.
+    pub fn get(self, position: usize) -> Option<u32> {
         self.0.get(position).map(|word| u32::from_le_bytes(*word)).filter(|number| *number != NONE)
     }
 
     /// The position of a number in an ascending list.
-    pub(super) fn position(self, number: u32) -> Option<usize> {
+    pub fn position(self, number: u32) -> Option<usize> {
         self.0.binary_search_by_key(&number, |word| u32::from_le_bytes(*word)).ok()
     }
 }

@@ -4,94 +4,132 @@
 
 use rkyv::{Archive, Serialize};
 
-use crate::image::indices::List;
+use crate::image::indices::{List, Numbers};
 use crate::module::{ConstOp, Export, Import};
 use crate::types::*;
 
 /// Everything but the long lists.
 #[derive(Archive, Serialize)]
-pub(super) struct Metadata {
-    /// Name and version of the backend.
-    pub(super) backend: String,
-    pub(super) backend_version: String,
+pub struct Metadata {
+    /// Name of the backend.
+    pub backend: String,
+    /// Its version.
+    pub backend_version: String,
     /// The name section's module name.
-    pub(super) name: Option<String>,
-    pub(super) types: Vec<FuncType>,
+    pub name: Option<String>,
+    /// The type section.
+    pub types: Vec<FuncType>,
     /// By type: offsets of the trampolines in the code, array-to-wasm first; [`crate::image::indices::NONE`] where there is none.
-    pub(super) trampolines: Vec<[u32; 2]>,
-    pub(super) imports: Vec<Import>,
-    pub(super) exports: Vec<Export>,
+    pub trampolines: Vec<[u32; 2]>,
+    /// In the order of the module.
+    pub imports: Vec<Import>,
+    /// In the order of the module.
+    pub exports: Vec<Export>,
     /// Positions of the exports, by name.
-    pub(super) exports_by_name: Vec<u32>,
-    pub(super) imported_functions: u32,
-    pub(super) imported_tables: u32,
-    pub(super) imported_memories: u32,
-    pub(super) imported_globals: u32,
-    pub(super) tables: Vec<TableType>,
-    pub(super) memories: Vec<MemoryType>,
-    pub(super) globals: Vec<GlobalType>,
-    pub(super) tags: Vec<TypeIdx>,
-    pub(super) global_inits: Vec<Box<[ConstOp]>>,
+    pub exports_by_name: Vec<u32>,
+    /// How many functions are imported.
+    pub imported_functions: u32,
+    /// How many tables are imported.
+    pub imported_tables: u32,
+    /// How many memories are imported.
+    pub imported_memories: u32,
+    /// How many globals are imported.
+    pub imported_globals: u32,
+    /// All tables, imported ones first.
+    pub tables: Vec<TableType>,
+    /// All memories, imported ones first.
+    pub memories: Vec<MemoryType>,
+    /// All globals, imported ones first.
+    pub globals: Vec<GlobalType>,
+    /// Types of all tags, imported ones first.
+    pub tags: Vec<TypeIdx>,
+    /// By defined global: its initial value.
+    pub global_inits: Vec<Box<[ConstOp]>>,
     /// By defined table.
-    pub(super) table_inits: Vec<Option<Box<[ConstOp]>>>,
-    pub(super) start: Option<FuncIdx>,
+    pub table_inits: Vec<Option<Box<[ConstOp]>>>,
+    /// The start function.
+    pub start: Option<FuncIdx>,
     /// Ascending. Segments that are not listed are dropped from the start: the image holds what they do, or they only declare references.
-    pub(super) elements: Vec<Elements>,
+    pub elements: Vec<Elements>,
     /// Ascending, as for elements.
-    pub(super) data: Vec<Data>,
+    pub data: Vec<Data>,
     /// By defined memory: what its initial contents are.
-    pub(super) memory_images: Vec<Vec<Extent>>,
+    pub memory_images: Vec<Vec<Extent>>,
     /// By defined table: what the folded segments put there; empty if none was. Functions; NONE is null.
-    pub(super) table_images: Vec<List>,
+    pub table_images: Vec<List>,
     /// Length of the name section's list.
-    pub(super) names: u32,
-    pub(super) lists: Lists,
+    pub names: u32,
+    /// What every module has.
+    pub lists: Lists,
 }
 
 /// Lists that every module has.
 #[derive(Clone, Copy, Archive, Serialize)]
-pub(super) struct Lists {
+pub struct Lists {
     /// Type of every function.
-    pub(super) function_types: List,
+    pub function_types: List,
     /// Offset in the code of every defined function.
-    pub(super) function_starts: List,
+    pub function_starts: List,
     /// Functions that can become references, ascending.
-    pub(super) escaping: List,
+    pub escaping: List,
 }
 
 /// An element segment that is needed at run time or still to be applied.
 #[derive(Archive, Serialize)]
-pub(super) struct Elements {
-    pub(super) index: ElemIdx,
-    pub(super) items: Items,
+pub struct Elements {
+    /// Its place in the index space.
+    pub index: ElemIdx,
+    /// The elements.
+    pub items: Items,
     /// For an active one: where it goes.
-    pub(super) apply: Option<(TableIdx, Box<[ConstOp]>)>,
+    pub apply: Option<(TableIdx, Box<[ConstOp]>)>,
 }
 
 /// The elements of a segment.
 #[derive(Archive, Serialize)]
-pub(super) enum Items {
+pub enum Items {
+    /// Functions; [`crate::image::indices::NONE`] is null.
     Functions(List),
+    /// Constant expressions.
     Expressions(Vec<Box<[ConstOp]>>),
 }
 
 /// A data segment that is needed at run time or still to be applied.
 #[derive(Archive, Serialize)]
-pub(super) struct Data {
-    pub(super) index: DataIdx,
+pub struct Data {
+    /// Its place in the index space.
+    pub index: DataIdx,
     /// In the section of data.
-    pub(super) offset: u32,
-    pub(super) len: u32,
+    pub offset: u32,
+    /// Its length in bytes.
+    pub len: u32,
     /// For an active one: where it goes.
-    pub(super) apply: Option<(MemoryIdx, Box<[ConstOp]>)>,
+    pub apply: Option<(MemoryIdx, Box<[ConstOp]>)>,
 }
 
 /// Pages of a memory's initial contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize)]
-pub(super) struct Extent {
+pub struct Extent {
     /// Where they start in the memory, in pages of [`crate::image::header::PAGE_ALIGN`].
-    pub(super) guest_page: u64,
+    pub guest_page: u64,
     /// Where they start in the section of memories, in pages.
-    pub(super) image_page: u32,
-    pub(super) pages: u32,
+    pub image_page: u32,
+    /// How many there are.
+    pub pages: u32,
+}
+
+impl ArchivedMetadata {
+    /// Whether the lists are as long as each other where they have to be. `indices` is the section of that name.
+    pub(super) fn is_consistent(&self, indices: &[u8]) -> bool {
+        let len = |list| Numbers::new(indices, list).len();
+        self.trampolines.len() == self.types.len()
+            && self.imported_tables.to_native() as usize + self.table_images.len() == self.tables.len()
+            && self.table_inits.len() == self.table_images.len()
+            && self.imported_memories.to_native() as usize + self.memory_images.len() == self.memories.len()
+            && self.imported_globals.to_native() as usize + self.global_inits.len() == self.globals.len()
+            && self.exports_by_name.len() == self.exports.len()
+            && self.exports_by_name.iter().all(|position| (position.to_native() as usize) < self.exports.len())
+            && self.imported_functions.to_native() as usize + len(&self.lists.function_starts)
+                == len(&self.lists.function_types)
+    }
 }

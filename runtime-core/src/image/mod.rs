@@ -1,29 +1,21 @@
 //! Artifact images: one position-independent file with everything that a module needs to run.
 //!
-//! Compiling always produces the bytes of an image ([`ImageBytes`]), running always maps one ([`Image`]); a fresh module and a cached
-//! one are the same thing. The format is described byte by byte in `docs/image-format.md`.
+//! Compiling always produces the bytes of an image ([`ImageBytes`]), running always maps one (`wasmer_vm::image`); a fresh module and a
+//! cached one are the same thing. The format is described byte by byte in `docs/image-format.md`.
 
 mod build;
-#[cfg(test)]
-mod doc_tests;
 mod fold;
-mod header;
-mod indices;
+pub mod header;
+pub mod indices;
 mod link;
-mod load;
-mod metadata;
-mod pages;
-mod pairs;
-#[cfg(test)]
-mod tests;
-
-use std::fs::File;
-use std::io::Read;
+pub mod metadata;
+pub mod pairs;
 
 pub(crate) use build::{Made, build};
 pub use header::FORMAT_VERSION;
 pub(crate) use link::link;
-pub use load::{ExportRef, Image, ImportRef};
+
+use header::{Header, Section, checksum};
 
 use crate::cpu::CpuFeatures;
 
@@ -37,15 +29,13 @@ impl ImageBytes {
         &self.0
     }
 
-    /// Reads an image that another process made. It must be whole and carry `key`.
-    ///
-    /// # Safety
-    /// Nobody writes to the file or shortens it meanwhile.
-    pub unsafe fn read(mut file: File, key: &[u8; 32]) -> Result<Self, ImageError> {
-        // SAFETY: the caller's promise.
-        unsafe { Image::from_file(file.try_clone()?, Some(key)) }?.verify()?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+    /// Takes bytes that another process made. They must be a whole image, undamaged, and carry `key`.
+    pub fn verified(bytes: Vec<u8>, key: &[u8; 32]) -> Result<Self, ImageError> {
+        let header = Header::read(&bytes, bytes.len() as u64, Some(key))?;
+        header.metadata(&bytes)?;
+        for section in Section::ALL {
+            header.verify(*section, checksum(&bytes[header.section(*section).range()]))?;
+        }
         Ok(Self(bytes))
     }
 }

@@ -57,14 +57,14 @@ fn write_varint(bytes: &mut Vec<u8>, mut value: u64) {
 
 /// An encoded table. Bytes that no encoder made give wrong answers, nothing worse.
 #[derive(Clone, Copy)]
-pub(super) struct Pairs<'a> {
+pub struct Pairs<'a> {
     heads: &'a [u8],
     body: &'a [u8],
 }
 
 impl<'a> Pairs<'a> {
     /// The table in these bytes; an empty one if they are too short to be one.
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub fn new(bytes: &'a [u8]) -> Self {
         let parts = bytes.split_first_chunk().and_then(|(blocks, rest)| {
             let heads = (u32::from_le_bytes(*blocks) as usize).checked_mul(HEAD_BYTES)?;
             rest.split_at_checked(heads)
@@ -74,12 +74,12 @@ impl<'a> Pairs<'a> {
     }
 
     /// The value of exactly this key.
-    pub(super) fn get(self, key: u32) -> Option<u32> {
+    pub fn get(self, key: u32) -> Option<u32> {
         self.floor(key).filter(|(found, _)| *found == key).map(|(_, value)| value)
     }
 
     /// The last entry whose key is at most `key`.
-    pub(super) fn floor(self, key: u32) -> Option<(u32, u32)> {
+    pub fn floor(self, key: u32) -> Option<(u32, u32)> {
         let block = self.block_of(key)?;
         let (first, start) = self.head(block)?;
         let end = self.head(block + 1).map_or(self.body.len(), |(_, start)| start as usize);

@@ -19,33 +19,10 @@ use crate::translate::ops::*;
 use crate::trap::TrapCode;
 use crate::types::*;
 
+pub use crate::layout::{GlobalRef, Location, MemoryRef, TableRef};
+
 /// What every method returns: errors are limits of the backend, never properties of a valid module's semantics.
 pub type Result<T> = std::result::Result<T, CompileError>;
-
-/// Where an instance keeps something that can be its own or imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Location {
-    /// In the vmctx itself, at this byte offset.
-    Inline(i32),
-    /// Behind the pointer at this byte offset of the vmctx.
-    Indirect(i32),
-}
-
-/// A linear memory, as an access needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MemoryRef {
-    /// Which memory (alias regions are per memory).
-    pub index: MemoryIdx,
-    /// Offset in the vmctx of the memory's base address: constant for the life of the instance.
-    pub base_offset: i32,
-    /// Offset in the vmctx of the pointer to the memory's `VMMemory`, whose first word (at
-    /// [`crate::vm::layout::VMMEMORY_LEN`]) is the current length in bytes.
-    pub definition_offset: i32,
-    /// The width of an address operand.
-    pub width: Width,
-    /// Logarithm of the page size in bytes.
-    pub page_size_log2: u8,
-}
 
 /// Whether and how an access is checked against the memory's length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,35 +53,6 @@ pub struct Access {
     pub aligned_to: Option<u8>,
 }
 
-/// A global.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct GlobalRef {
-    /// Which global (alias regions are per global).
-    pub index: GlobalIdx,
-    /// Where its value (16 bytes) is.
-    pub location: Location,
-    /// The representation of its value.
-    pub ty: Ty,
-    /// Whether it may be written.
-    pub mutable: bool,
-}
-
-/// A table, as `call_indirect` needs it. Other accesses are libcalls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TableRef {
-    /// Which table.
-    pub index: TableIdx,
-    /// Where its `VMTable` is: base address at `VMTABLE_BASE`, current length in elements at `VMTABLE_LEN`
-    /// (both 64 bits), 8 bytes an element.
-    pub location: Location,
-    /// The width of an index operand.
-    pub width: Width,
-    /// Whether length and base never change (minimum equals maximum).
-    pub fixed: bool,
-    /// Initial length in elements; the length for ever if `fixed`.
-    pub min: u64,
-}
-
 /// Whom a call calls. Operand order on the stack: arguments, then the index or reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Callee<V> {
@@ -118,7 +66,7 @@ pub enum Callee<V> {
         offset: i32,
     },
     /// Through a table. In order: trap [`TrapCode::UndefinedElement`] unless index < length; load the element; if it is
-    /// null, or its type id (at [`crate::vm::layout::VMFUNCREF_TYPE_ID`]) is not the one that the vmctx's type id array holds for
+    /// null, or its type id (at [`crate::layout::VMFUNCREF_TYPE_ID`]) is not the one that the vmctx's type id array holds for
     /// `type_index`, take [`Libcall::CallIndirectSlow`] (cold), which returns the element to call.
     Indirect {
         /// The table.
@@ -294,7 +242,7 @@ pub trait FuncCodegen: Sized {
     ) -> Result<Option<Self::Value>>;
 
     // Metering.
-    /// Takes `cost`, which is not zero, from the store's fuel (a signed number of 64 bits, at [`crate::vm::layout::VMSTORE_FUEL`] of the `VMStoreContext`
+    /// Takes `cost`, which is not zero, from the store's fuel (a signed number of 64 bits, at [`crate::layout::VMSTORE_FUEL`] of the `VMStoreContext`
     /// that every vmctx points to). Only called in modules that are metered. The operand stack stays as it is.
     ///
     /// Code may have the fuel in a register, but for trampolines to and from the host, and every libcall that

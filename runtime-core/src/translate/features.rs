@@ -37,7 +37,7 @@ pub(super) fn names_of(missing: WasmFeatures) -> Option<Vec<&'static str>> {
 
 /// Names the features that a refused module lacks, if with more features it is valid: the validator names one at most, and for some it has
 /// other words. Every other error stays what it is. Takes as long as validating once for each feature that is off.
-pub(crate) fn explain(wasm: &[u8], features: WasmFeatures, error: CompileError) -> CompileError {
+pub fn explain(wasm: &[u8], features: WasmFeatures, error: CompileError) -> CompileError {
     let (message, offset) = match &error {
         CompileError::Invalid { message, offset } | CompileError::Disabled { message, offset, .. } => {
             (message, *offset)

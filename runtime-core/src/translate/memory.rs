@@ -2,13 +2,13 @@
 
 use wasmparser::{MemArg, MemArgTarget};
 
+use crate::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES};
 use crate::libcall::Libcall;
 use crate::translate::codegen::{Access, Bounds, FuncCodegen, MemoryRef, Result};
 use crate::translate::error::unsupported;
 use crate::translate::func::Visitor;
 use crate::translate::ops::{Load, Store};
 use crate::types::*;
-use crate::vm::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES};
 
 /// How an access of `bytes` bytes at static offset `offset` is checked.
 pub(super) fn bounds(memory: &MemoryRef, offset: u64, bytes: u32) -> Bounds {

@@ -12,7 +12,7 @@ use crate::translate::codegen::{FuncCodegen, Meter, Result};
 use crate::translate::func::Visitor;
 
 /// Counts changes of the costs and of where they are paid: part of the key of every artifact whose code is metered.
-pub(crate) const REVISION: u32 = 1;
+pub const REVISION: u32 = 1;
 
 /// Operators that only give structure, or that nothing remains of.
 pub(super) const STRUCTURE: u32 = 0;
@@ -24,10 +24,18 @@ pub(super) const DIVISION: u32 = 8;
 pub(super) const CALL: u32 = 4;
 /// Atomic accesses and fences.
 pub(super) const ATOMIC: u32 = 8;
-/// Operators that the host does. Those with a length pay for it beside that, see [`crate::vm::fuel`].
+/// Operators that the host does. Those with a length pay for it beside that, see [`of_bytes`].
 pub(super) const HOST: u32 = 32;
 /// So many operands that a branch or call moves, and so many locals that a function begins with, cost one.
 const MOVED_FOR_ONE: usize = 4;
+
+/// Logarithm of the bytes that a block operation moves or a memory grows by for one unit. An element of a table has as many.
+pub const BYTES_FOR_ONE_LOG2: u32 = 3;
+
+/// What a block of bytes costs.
+pub const fn of_bytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << BYTES_FOR_ONE_LOG2)
+}
 
 /// What an operator costs, by the table that it is in.
 #[rustfmt::skip]

@@ -4,6 +4,7 @@ pub mod budget;
 pub mod codegen;
 pub mod features;
 pub mod func;
+pub mod meter;
 pub mod module;
 pub mod ops;
 
@@ -14,7 +15,6 @@ mod control;
 mod convert;
 mod error;
 mod memory;
-pub(crate) mod meter;
 mod names;
 mod operators;
 mod own_globals;

@@ -13,7 +13,7 @@ pub use notation::{text, value};
 use std::collections::BTreeMap;
 use std::fmt;
 
-use wasmer_runtime_core::api::Engine;
+use wasmer_api::Engine;
 use wast::WastDirective;
 use wast::lexer::TokenKind;
 

@@ -1,6 +1,6 @@
 //! Values in the text format's notation (specification, section 6.3): what is printed can be read again.
 
-use wasmer_runtime_core::api::Val;
+use wasmer_api::Val;
 use wasmer_runtime_core::types::{RefType, ValType};
 use wast::core::V128Const;
 use wast::parser::{Parse, ParseBuffer, parse};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::thread::{Scope, ScopedJoinHandle};
 
-use wasmer_runtime_core::api::{Engine, Error, Extern, Instance, Linker, Memory, Module, SharedMemory, Store, Val};
+use wasmer_api::{Engine, Error, Extern, Instance, Linker, Memory, Module, SharedMemory, Store, Val};
 use wasmer_runtime_core::compiler::CompileError;
 use wast::token::{Id, Span};
 use wast::{QuoteWat, QuoteWatTest, WastDirective, WastExecute, WastInvoke, WastThread, Wat};

@@ -1,6 +1,6 @@
 //! The host module `spectest` that the official scripts import.
 
-use wasmer_runtime_core::api::{Global, Linker, Memory, Result, Store, Table, Val};
+use wasmer_api::{Global, Linker, Memory, Result, Store, Table, Val};
 use wasmer_runtime_core::types::{GlobalType, Limits, MemoryType, RefType, TableType, ValType, Width};
 
 const MODULE: &str = "spectest";

@@ -1,6 +1,6 @@
 //! A script's arguments and expected results.
 
-use wasmer_runtime_core::api::{ExternRef, Val};
+use wasmer_api::{ExternRef, Val};
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::{WastArg, WastRet};
 

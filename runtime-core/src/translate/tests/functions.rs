@@ -4,11 +4,11 @@ use wasmparser::WasmFeatures;
 
 use super::{binary, calls, check_both};
 use crate::compiler::CompileError;
+use crate::layout::MEMORY_GUARD_BYTES;
 use crate::translate::codegen::{Bounds, MemoryRef};
 use crate::translate::memory::bounds;
 use crate::translate::module::{default_features, translate_module};
 use crate::types::*;
-use crate::vm::layout::MEMORY_GUARD_BYTES;
 
 /// Compares calls with a text whose lines are indented.
 #[track_caller]

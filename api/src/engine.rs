@@ -1,0 +1,209 @@
+//! The engine: a compiler and the settings that modules and stores share.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use wasmparser::WasmFeatures;
+
+use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, InProcess};
+use wasmer_runtime_core::compiler::{BackendId, CompileError, Compiler, IrRequest, KeyHasher};
+use wasmer_runtime_core::image::{FORMAT_VERSION, ImageBytes};
+use wasmer_runtime_core::translate::features::explain;
+use wasmer_runtime_core::translate::module::default_features;
+use wasmer_vm::fork;
+use wasmer_vm::profile::Profile;
+
+use crate::error::{Error, Result};
+use crate::shared::Shared;
+
+/// Default size of a wasm stack in bytes.
+pub const STACK_BYTES_DEFAULT: usize = 1 << 20;
+/// Smallest size of a wasm stack in bytes.
+pub const STACK_BYTES_MIN: usize = 64 << 10;
+/// Largest size of a wasm stack in bytes.
+pub const STACK_BYTES_MAX: usize = 1 << 30;
+
+/// Settings of an [`Engine`].
+#[derive(Clone)]
+pub struct EngineConfig {
+    compiler: Option<Arc<dyn ImageCompiler>>,
+    features: WasmFeatures,
+    /// As many as there are processors unless said otherwise; only counted when something is compiled, because that reads files.
+    threads: Option<usize>,
+    stack_bytes: usize,
+    fuel: bool,
+    profile: Option<Profile>,
+}
+
+impl EngineConfig {
+    /// An engine without a compiler: it runs artifacts, and compiles nothing.
+    pub fn headless() -> Self {
+        Self {
+            compiler: None,
+            features: default_features(),
+            threads: None,
+            stack_bytes: STACK_BYTES_DEFAULT,
+            fuel: false,
+            profile: None,
+        }
+    }
+
+    /// An engine that compiles with `compiler`.
+    pub fn new(compiler: impl Compiler + 'static) -> Self {
+        Self::with_compiler(Arc::new(compiler))
+    }
+
+    /// An engine that compiles with a shared compiler.
+    pub fn with_compiler(compiler: Arc<dyn Compiler>) -> Self {
+        Self::with_image_compiler(Arc::new(InProcess(compiler)))
+    }
+
+    /// An engine whose artifacts are made elsewhere, for instance by another process.
+    pub fn with_image_compiler(compiler: Arc<dyn ImageCompiler>) -> Self {
+        Self { compiler: Some(compiler), ..Self::headless() }
+    }
+
+    /// Which WebAssembly features modules may use.
+    pub fn features(mut self, features: WasmFeatures) -> Self {
+        self.features = features;
+        self
+    }
+
+    /// How many threads compile one module; at least one.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Writes down the functions of every module that is loaded, for the system's profilers.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = Some(profile);
+        self
+    }
+
+    /// Size of the stack that wasm code runs on, in bytes, between [`STACK_BYTES_MIN`] and [`STACK_BYTES_MAX`].
+    pub fn stack_bytes(mut self, bytes: usize) -> Self {
+        self.stack_bytes = bytes;
+        self
+    }
+
+    /// Whether code uses up fuel, which its store must be given: see [`Store::set_fuel`](crate::Store::set_fuel). Code without fuel pays nothing for that
+    /// there is such a thing; code with it and code without are different artifacts.
+    pub fn fuel(mut self, fuel: bool) -> Self {
+        self.fuel = fuel;
+        self
+    }
+}
+
+/// A compiler with its settings. Cheap to clone, shared by all threads.
+#[derive(Clone)]
+pub struct Engine(Shared<EngineConfig>);
+
+impl Engine {
+    /// Makes an engine.
+    pub fn new(config: EngineConfig) -> Result<Self> {
+        if !(STACK_BYTES_MIN..=STACK_BYTES_MAX).contains(&config.stack_bytes) {
+            return Err(Error::Resource(format!(
+                "a wasm stack of {} bytes is not between {STACK_BYTES_MIN} and {STACK_BYTES_MAX}",
+                config.stack_bytes
+            )));
+        }
+        fork::register();
+        Ok(Self(Shared::new(config)))
+    }
+
+    /// The engine for what this thread makes.
+    pub(crate) fn counted_here(&self) -> Self {
+        Self(self.0.counted_here())
+    }
+
+    /// Which compiler this engine has.
+    pub fn backend(&self) -> Option<BackendId> {
+        self.0.compiler.as_ref().map(|compiler| compiler.id())
+    }
+
+    /// The features that modules may use.
+    pub fn features(&self) -> WasmFeatures {
+        self.0.features
+    }
+
+    /// Size of a wasm stack in bytes.
+    pub fn stack_bytes(&self) -> usize {
+        self.0.stack_bytes
+    }
+
+    /// Whether code uses up fuel.
+    pub fn uses_fuel(&self) -> bool {
+        self.0.fuel
+    }
+
+    /// What is written for profilers.
+    pub fn profile(&self) -> Option<Profile> {
+        self.0.profile
+    }
+
+    /// Everything but the module that determines an artifact's bytes: the rest of a cache key.
+    pub fn key_material(&self) -> Result<KeyHasher> {
+        let compiler = self.compiler()?;
+        let id = compiler.id();
+        let mut key = KeyHasher::default();
+        key.setting("image format", FORMAT_VERSION.to_le_bytes());
+        key.setting("runtime version", env!("CARGO_PKG_VERSION"));
+        key.setting("architecture", std::env::consts::ARCH);
+        key.setting("system", std::env::consts::OS);
+        key.setting("backend", id.name);
+        key.setting("backend version", id.version.as_bytes());
+        key.setting("wasm features", self.0.features.bits().to_le_bytes());
+        if self.0.fuel {
+            key.setting("fuel", wasmer_runtime_core::translate::meter::REVISION.to_le_bytes());
+        }
+        compiler.fingerprint(&mut key);
+        Ok(key)
+    }
+
+    /// Compiles a module to the bytes of an artifact image. `key` is stored in its header; `progress` is told (done, total) functions.
+    pub fn compile(
+        &self,
+        wasm: &[u8],
+        key: [u8; 32],
+        progress: Option<&(dyn Fn(usize, usize) + Sync)>,
+    ) -> Result<ImageBytes> {
+        let options = self.options(key);
+        self.compiler()?.compile(wasm, &options, progress).map_err(|error| self.explained(wasm, error))
+    }
+
+    fn options(&self, key: [u8; 32]) -> CompileOptions {
+        let EngineConfig { features, threads, fuel, .. } = *self.0;
+        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
+        CompileOptions { features, threads, fuel, key }
+    }
+
+    /// The name of the compiler's intermediate form, for example `clif`; none for a compiler that has none to show.
+    pub fn ir_name(&self) -> Option<&'static str> {
+        self.0.compiler.as_ref().and_then(|compiler| compiler.ir_name())
+    }
+
+    /// Functions of a module in the compiler's intermediate form, as text.
+    pub fn emit_ir(&self, wasm: &[u8], request: &IrRequest) -> Result<String> {
+        let options = self.options([0; 32]);
+        self.compiler()?.emit_ir(wasm, &options, request).map_err(|error| self.explained(wasm, error))
+    }
+
+    /// Whether `wasm` is a valid module under this engine's features.
+    pub fn validate(&self, wasm: &[u8]) -> Result<()> {
+        wasmer_runtime_core::translate::module::validate(wasm, self.0.features)
+            .map_err(|error| self.explained(wasm, error))
+    }
+
+    #[cold]
+    fn explained(&self, wasm: &[u8], error: CompileError) -> Error {
+        explain(wasm, self.0.features, error).into()
+    }
+
+    fn compiler(&self) -> Result<&Arc<dyn ImageCompiler>> {
+        self.0
+            .compiler
+            .as_ref()
+            .ok_or_else(|| Error::Resource("this engine has no compiler; it can only load artifacts".to_owned()))
+    }
+}

@@ -1,0 +1,457 @@
+//! Functions: handles, calls, and host functions made of closures.
+
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::types::*;
+use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef};
+use wasmer_vm::host::{HostEntry, VMHostContext};
+use wasmer_vm::signals;
+use wasmer_vm::types_registry::{self, TypeIds};
+
+use crate::error::{Error, HostFailure, Result};
+use crate::externs::{Extern, Memory};
+use crate::instance::Instance;
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreMut, StoreOpaque};
+use crate::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
+
+/// A function of a store: a small copyable handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Func {
+    store: StoreId,
+    func_ref: NonNull<VMFuncRef>,
+}
+
+// SAFETY: the pointer is only followed together with a borrow of the store that it belongs to, which is checked.
+unsafe impl Send for Func {}
+// SAFETY: as above.
+unsafe impl Sync for Func {}
+
+impl Func {
+    /// A host function from a closure whose types Rust knows. Its first parameter may be a [`Caller`].
+    pub fn wrap<T: 'static, Params, Results>(
+        store: &mut impl AsStoreMut<Data = T>,
+        func: impl IntoHostFunc<T, Params, Results>,
+    ) -> Self {
+        store.store_inner_mut().host_func(&Arc::new(func.into_host_func()))
+    }
+
+    /// A host function of a type known only at run time.
+    pub fn new<T: 'static>(
+        store: &mut impl AsStoreMut<Data = T>,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        store.store_inner_mut().host_func(&Arc::new(HostFunc::dynamic(ty, func)))
+    }
+
+    /// The function's type; concrete references in it are canonical ids.
+    pub fn ty(&self, store: &impl AsStore) -> Result<FuncType> {
+        Ok(Arc::unwrap_or_clone(self.ty_in(store.store_inner())?))
+    }
+
+    /// Calls the function with values checked against its type. `results` must have as many entries as the type.
+    pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val], results: &mut [Val]) -> Result<()> {
+        let store = store.store_inner_mut();
+        let ty = self.ty_in(store)?;
+        check_arguments(&ty, params, results, store)?;
+        // Most functions take few.
+        let mut values = SmallVec::<[_; 8]>::from_elem(RawValue::ZERO, params.len().max(results.len()));
+        for (raw, param) in values.iter_mut().zip(params) {
+            *raw = param.to_raw(store)?;
+        }
+        let func_ref = self.func_ref(store)?;
+        // SAFETY: the function belongs to this store; the buffer has room for, and holds, what the type says.
+        unsafe { store.call(func_ref, values.as_mut_ptr()) }?;
+        for ((result, raw), ty) in results.iter_mut().zip(&values).zip(&ty.results) {
+            // SAFETY: the callee wrote values of its result types.
+            *result = unsafe { Val::from_raw(raw, *ty, store) };
+        }
+        Ok(())
+    }
+
+    /// The same function with types that Rust knows: checked here once, not at every call.
+    pub fn typed<P: WasmTyList, R: WasmTyList>(&self, store: &impl AsStore) -> Result<TypedFunc<P, R>> {
+        let ty = self.ty_in(store.store_inner())?;
+        if *ty.params != *P::types() || *ty.results != *R::types() {
+            let asked = FuncType::new(P::types(), R::types());
+            return Err(Error::Type(format!("the function has type {ty}, not {asked}")));
+        }
+        Ok(TypedFunc { func: *self, types: PhantomData })
+    }
+
+    pub(crate) fn from_parts(store: StoreId, func_ref: NonNull<VMFuncRef>) -> Self {
+        Self { store, func_ref }
+    }
+
+    /// The function that a raw reference of this store stands for.
+    ///
+    /// # Safety
+    /// `raw` is null or a function reference of this store.
+    pub(crate) unsafe fn from_raw(raw: *const VMFuncRef, store: &StoreOpaque) -> Option<Self> {
+        NonNull::new(raw.cast_mut()).map(|func_ref| Self { store: store.id(), func_ref })
+    }
+
+    /// The raw reference, if the function belongs to this store.
+    pub(crate) fn func_ref(&self, store: &StoreOpaque) -> Result<NonNull<VMFuncRef>> {
+        store.check(self.store, "function")?;
+        Ok(self.func_ref)
+    }
+
+    pub(crate) fn canonical_id(&self, store: &StoreOpaque) -> Result<CanonicalId> {
+        // SAFETY: a function reference of a store lives as long as the store.
+        let type_id = unsafe { self.func_ref(store)?.as_ref() }.type_id;
+        Ok(wasmer_runtime_core::vmcontext::canonical_of(type_id))
+    }
+
+    fn ty_in(&self, store: &StoreOpaque) -> Result<Arc<FuncType>> {
+        Ok(types_registry::lookup(self.canonical_id(store)?))
+    }
+}
+
+fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &StoreOpaque) -> Result<()> {
+    if params.len() != ty.params.len() || results.len() != ty.results.len() {
+        return Err(Error::Type(format!(
+            "a function of type {ty} was called with {} arguments for {} results",
+            params.len(),
+            results.len()
+        )));
+    }
+    for (position, (param, expected)) in params.iter().zip(&ty.params).enumerate() {
+        if !param.matches(*expected, store) {
+            return Err(Error::Type(format!("argument {position} is {param:?}, not a value of type {expected}")));
+        }
+    }
+    Ok(())
+}
+
+/// A function whose type Rust knows.
+///
+/// What was checked for one pair of Rust types holds for this pair alone: a subtype may stand for another WebAssembly type.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::TypedFunc;
+/// fn results<'a>(func: TypedFunc<(), &'static str>) -> TypedFunc<(), &'a str> { func }
+/// ```
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::TypedFunc;
+/// fn params<'a>(func: TypedFunc<&'a str, ()>) -> TypedFunc<&'static str, ()> { func }
+/// ```
+pub struct TypedFunc<P, R> {
+    func: Func,
+    types: Invariant<(P, R)>,
+}
+
+/// Keeps a type that has this from being taken for one with a subtype or supertype of `T`.
+type Invariant<T> = PhantomData<fn(T) -> T>;
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+/// The buffer of an array call: as long as the longer list.
+union CallBuffer<P: WasmTyList, R: WasmTyList> {
+    _params: P::Values,
+    _results: R::Values,
+}
+
+impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
+    /// Calls the function.
+    #[inline]
+    pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
+        let store = store.store_inner_mut();
+        let func_ref = self.func.func_ref(store)?;
+        let mut buffer = MaybeUninit::<CallBuffer<P, R>>::uninit();
+        let values = buffer.as_mut_ptr().cast();
+        // SAFETY: the types were checked when the handle was made; the buffer has room for either list, and the callee has written
+        // the results when it returns.
+        unsafe {
+            params.store(values, store)?;
+            store.call(func_ref, values)?;
+            Ok(R::load(values, store))
+        }
+    }
+
+    /// The untyped handle.
+    pub fn func(&self) -> Func {
+        self.func
+    }
+}
+
+/// Who calls a host function: the store, and the instance that imported the function.
+///
+/// It borrows the store for the call, and stays in the call and on its thread, where the guest is suspended:
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Caller;
+/// fn keep(caller: Caller<'_, ()>) -> Caller<'static, ()> { caller }
+/// ```
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Caller;
+/// fn send(caller: Caller<'_, ()>) { std::thread::scope(|scope| { scope.spawn(move || drop(caller)); }); }
+/// ```
+pub struct Caller<'a, T> {
+    pub(crate) store: &'a mut StoreInner<T>,
+    pub(crate) instance: Option<Instance>,
+}
+
+impl<T: 'static> Caller<'_, T> {
+    /// The store's data.
+    pub fn data(&self) -> &T {
+        self.store.data()
+    }
+
+    /// The store's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.store.data_mut()
+    }
+
+    /// The instance that imported the function; none when the host calls it.
+    pub fn instance(&self) -> Option<Instance> {
+        self.instance
+    }
+
+    /// An export of the instance that imported the function.
+    pub fn export(&mut self, name: &str) -> Option<Extern> {
+        self.instance?.export(self, name)
+    }
+
+    /// The memory that the instance exports as `memory`.
+    pub fn memory(&mut self) -> Option<Memory> {
+        self.instance?.default_memory(self.store)
+    }
+}
+
+impl<T: 'static> AsStore for Caller<'_, T> {
+    type Data = T;
+
+    fn store_inner(&self) -> &StoreInner<T> {
+        self.store
+    }
+}
+
+impl<T: 'static> AsStoreMut for Caller<'_, T> {
+    fn as_store_mut(&mut self) -> StoreMut<'_, T> {
+        self.store.as_store_mut()
+    }
+}
+
+/// A host function that is not bound to a store yet.
+pub struct HostFunc<T> {
+    /// One.
+    type_ids: TypeIds,
+    /// [`host_entry`] for the closure's type.
+    entry: HostEntry,
+    closure: Box<dyn Closure>,
+    /// The closure writes to data of type `T` as well as it reads it.
+    data: Invariant<T>,
+}
+
+/// Any closure: only its entry knows which.
+trait Closure: Send + Sync {}
+
+impl<F: Send + Sync> Closure for F {}
+
+impl<T: 'static> HostFunc<T> {
+    /// On the array call's buffer, which has an entry for each parameter, and for each result.
+    pub(crate) fn raw<F>(ty: &FuncType, call: F) -> Self
+    where
+        F: Fn(Caller<'_, T>, *mut RawValue) -> Result<()> + Send + Sync + 'static,
+    {
+        // Whoever could make so many would have run out of memory before.
+        let type_ids = TypeIds::of(ty).expect("there are fewer than 2^28 function types");
+        Self { type_ids, entry: host_entry::<T, F>, closure: Box::new(call), data: PhantomData }
+    }
+
+    /// The type id that references to it have.
+    pub(crate) fn type_id(&self) -> u32 {
+        Abi::Host.type_id(self.type_ids[0])
+    }
+
+    /// On the array call's buffer, as a slice.
+    pub(crate) fn on_slice(
+        ty: &FuncType,
+        call: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let len = ty.params.len().max(ty.results.len());
+        // SAFETY: the buffer has this many entries, and nobody else uses it during the call.
+        Self::raw(ty, move |caller, values| call(caller, unsafe { std::slice::from_raw_parts_mut(values, len) }))
+    }
+
+    /// On checked values.
+    pub(crate) fn dynamic(
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let types = ty;
+        Self::on_slice(&types.clone(), move |caller, values| {
+            let store: *mut StoreInner<T> = caller.store;
+            let mut vals: Vec<Val> = Vec::with_capacity(types.params.len() + types.results.len());
+            // SAFETY: parameters were written by the caller as its type says. The store outlives the call; the closure below
+            // has the only other use of it, and has ended when the results are written.
+            let param = |(raw, ty): (&RawValue, &ValType)| unsafe { Val::from_raw(raw, *ty, &*store) };
+            vals.extend(values.iter().zip(&types.params).map(param));
+            vals.extend(types.results.iter().map(|ty| Val::default_for(*ty).unwrap_or(Val::FuncRef(None))));
+            let (params, results) = vals.split_at_mut(types.params.len());
+            func(caller, params, results)?;
+            // SAFETY: see above.
+            let store = unsafe { &mut *store };
+            for ((raw, result), ty) in values.iter_mut().zip(results).zip(&types.results) {
+                if !result.matches(*ty, store) {
+                    return Err(Error::Type(format!("a host function returned {result:?} for a result of type {ty}")));
+                }
+                *raw = result.to_raw(store)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A host function in a store: what the `vmctx` of its function reference points to.
+#[repr(C)]
+pub(crate) struct HostRecord<T> {
+    /// First, so that a pointer to it is one to the record.
+    context: VMHostContext,
+    /// The closure in `func`.
+    closure: *const (),
+    store: *mut StoreInner<T>,
+    instance: Option<Instance>,
+    func: Arc<HostFunc<T>>,
+}
+
+impl<T: 'static> HostRecord<T> {
+    /// A record at a stable address, bound to an instance or to none.
+    pub(crate) fn new(store: &mut StoreInner<T>, func: &Arc<HostFunc<T>>, instance: Option<Instance>) -> Box<Self> {
+        let context = VMHostContext::new(store.vm_context(), func.entry, func.type_id());
+        let closure = (&raw const *func.closure).cast();
+        let mut record = Box::new(Self { context, closure, store, instance, func: Arc::clone(func) });
+        record.context.link();
+        record
+    }
+
+    pub(crate) fn func_ref(&self) -> NonNull<VMFuncRef> {
+        NonNull::from(&self.context.func_ref)
+    }
+
+    pub(crate) fn func(&self) -> &Arc<HostFunc<T>> {
+        &self.func
+    }
+}
+
+/// Where the exit stub calls a host function: on the host's stack.
+///
+/// # Safety
+/// `context` is the first field of a `HostRecord<T>` for a closure of type `F`, `values` has the entries that its type needs, and the
+/// store that it belongs to is the one that is running.
+unsafe extern "C" fn host_entry<T, F>(context: *mut VMHostContext, values: *mut RawValue) -> bool
+where
+    T: 'static,
+    F: Fn(Caller<'_, T>, *mut RawValue) -> Result<()>,
+{
+    // SAFETY: the caller's promise. The store is borrowed by the call that entered wasm, which is suspended until this one returns.
+    let (record, store) = unsafe {
+        let record = &*context.cast::<HostRecord<T>>();
+        (record, &mut *record.store)
+    };
+    // SAFETY: the record's function keeps the closure, whose type is `F`.
+    let closure = unsafe { &*record.closure.cast::<F>() };
+    let call = AssertUnwindSafe(|| closure(Caller { store, instance: record.instance }, values));
+    let entered = signals::current();
+    let unwind = match catch_unwind(call) {
+        Ok(Ok(())) if std::ptr::eq(signals::current(), entered) => return true,
+        // The guest's frames stand above those of another call, which its next one would overwrite.
+        Ok(Ok(())) => wasmer_vm::Unwind::Error(Box::new(Error::Resource(OUT_OF_ORDER.to_owned()))),
+        Ok(Err(error)) => wasmer_vm::Unwind::Error(Box::new(error)),
+        Err(payload) => wasmer_vm::Unwind::Panic(payload),
+    };
+    // SAFETY: the store outlives the call, and the borrow above has ended.
+    unsafe { record_unwind(record.store, unwind) };
+    false
+}
+
+const OUT_OF_ORDER: &str = "a host function returned before another call into WebAssembly that began after it on the same thread: \
+    coroutines in which host functions wait have to go on in the reverse order";
+
+/// # Safety
+/// Nobody borrows the store.
+#[cold]
+unsafe fn record_unwind<T: 'static>(store: *mut StoreInner<T>, unwind: wasmer_vm::Unwind) {
+    // SAFETY: the caller's promise.
+    unsafe { (*store).record_unwind(unwind) };
+}
+
+/// Closures that can become host functions.
+pub trait IntoHostFunc<T, Params, Results>: Send + Sync + 'static {
+    /// The host function.
+    fn into_host_func(self) -> HostFunc<T>;
+}
+
+macro_rules! into_host_func {
+    ($(($count:literal $($name:ident $position:tt)*))*) => {
+        $(
+            impl<T: 'static, Closure, R, $($name),*> IntoHostFunc<T, ($($name,)*), R> for Closure
+            where
+                Closure: Fn($($name),*) -> R + Send + Sync + 'static,
+                R: HostResult,
+                $($name: WasmTy,)*
+            {
+                fn into_host_func(self) -> HostFunc<T> {
+                    host_func::<T, ($($name,)*), R>(move |_caller, _params| self($(_params.$position),*))
+                }
+            }
+
+            impl<T: 'static, Closure, R, $($name),*> IntoHostFunc<T, (Caller<'_, T>, $($name,)*), R> for Closure
+            where
+                Closure: Fn(Caller<'_, T>, $($name),*) -> R + Send + Sync + 'static,
+                R: HostResult,
+                $($name: WasmTy,)*
+            {
+                fn into_host_func(self) -> HostFunc<T> {
+                    host_func::<T, ($($name,)*), R>(move |caller, _params| self(caller, $(_params.$position),*))
+                }
+            }
+        )*
+    };
+}
+
+for_each_arity!(into_host_func);
+
+fn host_func<T: 'static, P: WasmTyList, R: HostResult>(
+    func: impl Fn(Caller<'_, T>, P) -> R + Send + Sync + 'static,
+) -> HostFunc<T> {
+    let ty = FuncType::new(P::types(), R::Results::types());
+    HostFunc::raw(&ty, move |caller, values| {
+        let store: *mut StoreInner<T> = caller.store;
+        // SAFETY: the caller wrote values of the parameter types, and there is room for the results. The closure's use of the store has
+        // ended when they are written.
+        unsafe {
+            let params = P::load(values, &*store);
+            func(caller, params).into_results()?.store(values, &mut *store)
+        }
+    })
+}
+
+/// What a failed call means for the embedder.
+pub(crate) fn host_error(error: Error, backtrace: crate::error::Backtrace) -> Error {
+    match error {
+        Error::Host(failure) if failure.backtrace.frames.is_empty() => {
+            Error::Host(Box::new(HostFailure { error: failure.error, backtrace }))
+        }
+        Error::Trap(trap) if trap.backtrace.frames.is_empty() => {
+            Error::Trap(Box::new(crate::error::Trap { code: trap.code, backtrace }))
+        }
+        other => other,
+    }
+}

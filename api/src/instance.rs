@@ -1,0 +1,321 @@
+//! Instances: a module with its imports resolved, in a store.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::module::{Entity, ImportType};
+use wasmer_runtime_core::types::*;
+use wasmer_runtime_core::vmcontext::{VMFuncRef, canonical_of};
+use wasmer_vm::image::ImportRef;
+use wasmer_vm::instance::{Imports, Instance as VmInstance, InstanceError};
+use wasmer_vm::module_code::ModuleCode;
+use wasmer_vm::types_registry;
+
+use crate::error::{Error, FuelError, Result};
+use crate::externs::{Extern, Global, Memory, Table};
+use crate::func::{Func, HostFunc, TypedFunc};
+use crate::module::{Module, incompatible};
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreOpaque};
+use crate::value::WasmTyList;
+
+/// An instance of a store: a small copyable handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance {
+    store: StoreId,
+    /// Position in the store's list of instances.
+    position: usize,
+}
+
+/// What an import is resolved to.
+pub(crate) enum Given<'a, T> {
+    /// An entity of the store.
+    Extern(Extern),
+    /// A host function that no store has yet.
+    Host(&'a Arc<HostFunc<T>>),
+}
+
+/// What a store keeps of an instance.
+pub(crate) struct InstanceRecord {
+    /// Boxed and never moved: compiled code points to it. Dropped before the module, whose code it uses.
+    vm: Box<VmInstance>,
+    module: Module,
+    /// The memory exported as `memory`, once it was asked for: host functions ask at every call.
+    default_memory: Option<Option<Memory>>,
+}
+
+impl Instance {
+    /// Instantiates a module (specification, section 4.5.4): checks that `imports`, in the order of the module's imports, fit; makes memories, tables and
+    /// globals; applies active segments; runs the start function.
+    ///
+    /// If a segment or the start function traps, what they wrote before to imported memories and tables stays.
+    pub fn new<T: 'static>(store: &mut impl AsStoreMut<Data = T>, module: &Module, imports: &[Extern]) -> Result<Self> {
+        let expected = module.import_count();
+        if imports.len() != expected {
+            return Err(Error::Link(format!("the module has {expected} imports, not {}", imports.len())));
+        }
+        let mut given = imports.iter();
+        let next =
+            |_: &ImportRef<'_>| Ok(Given::Extern(*given.next().expect("there are as many as the module imports")));
+        Self::with_imports(store.store_inner_mut(), module, next)
+    }
+
+    /// As [`Instance::new`], with what `find` gives for each import.
+    pub(crate) fn with_imports<'a, T: 'static>(
+        store: &mut StoreInner<T>,
+        module: &Module,
+        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+    ) -> Result<Self> {
+        let uses_fuel = module.code().image.uses_fuel();
+        if uses_fuel != store.engine().uses_fuel() {
+            return Err(FuelError::Store { uses_fuel }.into());
+        }
+        let instance = Self { store: store.id(), position: store.instances.len() };
+        let records = store.host_records_len();
+        let vm = instance.make(store, module.code(), find).inspect_err(|_| {
+            // SAFETY: nobody but the instance that could not be made knows the records that were made for it.
+            unsafe { store.truncate_host_records(records) }
+        })?;
+        store.instances.push(InstanceRecord { vm, module: module.counted_here(), default_memory: None });
+        // A segment that traps may have put functions of the instance into tables before, so it stays in the store.
+        let vm = &mut store.instances[instance.position].vm;
+        vm.initialise()?;
+        if let Some(start) = module.code().image.start() {
+            let start = vm.func_ref(start);
+            // SAFETY: the function belongs to this store; a start function has neither parameters nor results, so that its buffer is
+            // empty. It may be a host function, which makes a slice of the buffer: no null pointer.
+            unsafe { store.call(start, NonNull::dangling().as_ptr())? };
+        }
+        Ok(instance)
+    }
+
+    fn make<'a, T: 'static>(
+        self,
+        store: &mut StoreInner<T>,
+        code: &ModuleCode,
+        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+    ) -> Result<Box<VmInstance>> {
+        let imports = self.resolve(store, code, find)?;
+        let vm_store = NonNull::from(store.vm());
+        // SAFETY: the imports were checked, and belong to the store, which keeps the instance and then the module.
+        unsafe { VmInstance::new(code, vm_store, imports) }.map_err(|error| match error {
+            InstanceError::Resource(message) => Error::Resource(message),
+            InstanceError::Limit(error) => error.into(),
+            InstanceError::Trap(code) => code.into(),
+        })
+    }
+
+    fn resolve<'a, T: 'static>(
+        self,
+        store: &mut StoreInner<T>,
+        code: &ModuleCode,
+        mut find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+    ) -> Result<Imports> {
+        let mut resolved = Imports::default();
+        for import in code.image.imports() {
+            let given = match find(&import)? {
+                Given::Extern(given) => given,
+                Given::Host(func) => {
+                    check_function(code, &import, canonical_of(func.type_id()))?;
+                    resolved.functions.push(store.add_host_record(func, Some(self)));
+                    continue;
+                }
+            };
+            check_import(store, code, &import, &given)?;
+            match given {
+                Extern::Func(func) => resolved.functions.push(self.bind(store, func.func_ref(store)?)),
+                Extern::Table(table) => resolved.tables.push(table.raw(store)?),
+                Extern::Memory(memory) => resolved.memories.push(Arc::clone(memory.vm(store)?)),
+                Extern::Global(global) => resolved.globals.push(global.raw(store)?),
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// Host functions learn which instance calls them.
+    fn bind<T: 'static>(self, store: &mut StoreInner<T>, func_ref: NonNull<VMFuncRef>) -> NonNull<VMFuncRef> {
+        // SAFETY: function references of a store live as long as the store; `Abi::Host` marks its host functions.
+        unsafe {
+            let type_id = func_ref.as_ref().type_id;
+            let is_host = type_id == Abi::Host.type_id(canonical_of(type_id));
+            if is_host { store.bind_host_func(func_ref, self) } else { func_ref }
+        }
+    }
+
+    /// The module it was made from.
+    pub fn module<'a>(&self, store: &'a impl AsStore) -> Result<&'a Module> {
+        Ok(&self.record(store.store_inner())?.module)
+    }
+
+    /// The export of a name; none if the instance has none, or is not of this store.
+    pub fn export(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Extern> {
+        self.find(store.store_inner_mut(), name).ok()?
+    }
+
+    /// All exports, in the module's order.
+    pub fn exports(&self, store: &mut impl AsStoreMut) -> Result<Vec<(String, Extern)>> {
+        let store = store.store_inner_mut();
+        let code = Arc::clone(self.record(store)?.module.code());
+        let mut exports = Vec::new();
+        for export in code.image.exports() {
+            exports.extend(self.entity(store, export.entity)?.map(|entity| (export.name.to_owned(), entity)));
+        }
+        Ok(exports)
+    }
+
+    fn find(&self, store: &mut StoreOpaque, name: &str) -> Result<Option<Extern>> {
+        match self.record(store)?.module.code().image.export(name) {
+            Some(entity) => self.entity(store, entity),
+            None => Ok(None),
+        }
+    }
+
+    /// The exported function of a name, as [`Instance::export`] finds it.
+    pub fn func(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Func> {
+        self.export(store, name)?.func()
+    }
+
+    /// The exported function of a name, with types that Rust knows.
+    pub fn typed_func<P: WasmTyList, R: WasmTyList>(
+        &self,
+        store: &mut impl AsStoreMut,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>> {
+        let store = store.store_inner_mut();
+        let func = self.find(store, name)?.and_then(Extern::func);
+        let func = func.ok_or_else(|| Error::Link(format!("the module exports no function `{name}`")))?;
+        func.typed(store).map_err(|error| Error::Type(format!("export `{name}`: {error}")))
+    }
+
+    /// The exported memory of a name, as [`Instance::export`] finds it.
+    pub fn memory(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Memory> {
+        self.export(store, name)?.memory()
+    }
+
+    /// The memory that is exported as `memory`, as most tools do.
+    pub(crate) fn default_memory(&self, store: &mut StoreOpaque) -> Option<Memory> {
+        if let Some(known) = self.record(store).ok()?.default_memory {
+            return known;
+        }
+        let found = self.find(store, "memory").ok()?.and_then(Extern::memory);
+        store.instances[self.position].default_memory = Some(found);
+        found
+    }
+
+    /// None for what is refused when modules are translated.
+    fn entity(&self, store: &mut StoreOpaque, entity: Entity) -> Result<Option<Extern>> {
+        let id = store.id();
+        let record = self.record(store)?;
+        Ok(Some(match entity {
+            Entity::Func(index) => Func::from_parts(id, record.vm.exported_func(index)).into(),
+            Entity::Table(index) => Table::from_parts(id, record.vm.table(index)).into(),
+            Entity::Global(index) => {
+                let ty = record.module.code().global_type(index);
+                Global::from_parts(id, ty, record.vm.global(index)).into()
+            }
+            Entity::Memory(index) => {
+                let memory = Arc::clone(record.vm.memory(index));
+                Memory::add(store, memory).into()
+            }
+            Entity::Tag(_) => return Ok(None),
+        }))
+    }
+
+    fn record<'a>(&self, store: &'a StoreOpaque) -> Result<&'a InstanceRecord> {
+        store.check(self.store, "instance")?;
+        Ok(&store.instances[self.position])
+    }
+}
+
+fn check_function(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> Result<()> {
+    let (expected, found) = match import.ty {
+        ImportType::Func(index) if code.canonical[index.index()] == found => return Ok(()),
+        ImportType::Func(index) => {
+            let (expected, found) = (code.func_type(index).to_string(), types_registry::lookup(found).to_string());
+            // Types of different recursion groups are different types, even if they are written alike.
+            let group = if expected == found { " of another recursion group" } else { "" };
+            (format!("function {expected}"), format!("function {found}{group}"))
+        }
+        other => (code.import_type(other).kind().to_owned(), "a function".to_owned()),
+    };
+    Err(incompatible(import.module, import.name, &expected, &found))
+}
+
+/// Whether an import fits (specification, section 3.5).
+fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, given: &Extern) -> Result<()> {
+    if let Extern::Func(func) = given {
+        return check_function(code, import, func.canonical_id(store)?);
+    }
+    let mismatch = |expected: String, found: String| Err(incompatible(import.module, import.name, &expected, &found));
+    match (&code.import_type(import.ty), given) {
+        (ExternType::Table(expected), Extern::Table(table)) => {
+            // SAFETY: the table belongs to the store.
+            let table = unsafe { table.raw(store)?.as_ref() };
+            let found = table.ty();
+            let fits = expected.element == found.element && expected.index == found.index;
+            let limits = Limits { min: table.len(), max: found.limits.max };
+            if !fits || !limits_fit(&expected.limits, &limits) {
+                return mismatch(describe_table(expected), describe_table(&TableType { limits, ..*found }));
+            }
+        }
+        (ExternType::Memory(expected), Extern::Memory(memory)) => {
+            let memory = memory.vm(store)?;
+            let found = memory.ty();
+            let key = |ty: &MemoryType| (ty.index, ty.shared, ty.page_size_log2);
+            let limits = Limits { min: memory.pages(), max: found.limits.max };
+            if key(expected) != key(found) || !limits_fit(&expected.limits, &limits) {
+                let found = MemoryType { limits, ..*found };
+                let with_page = expected.page_size_log2 != found.page_size_log2;
+                return mismatch(describe_memory(expected, with_page), describe_memory(&found, with_page));
+            }
+        }
+        (ExternType::Global(expected), Extern::Global(global)) => {
+            let found = global.ty_in(store)?;
+            let fits = match expected.mutable {
+                true => found.content == expected.content,
+                false => found.content.is_subtype_of(expected.content),
+            };
+            if found.mutable != expected.mutable || !fits {
+                return mismatch(describe_global(expected), describe_global(&found));
+            }
+        }
+        (expected, given) => return mismatch(expected.kind().to_owned(), given.kind().to_owned()),
+    }
+    Ok(())
+}
+
+fn limits_fit(expected: &Limits, found: &Limits) -> bool {
+    let max_fits = match (expected.max, found.max) {
+        (None, _) => true,
+        (Some(expected), Some(found)) => found <= expected,
+        (Some(_), None) => false,
+    };
+    found.min >= expected.min && max_fits
+}
+
+fn describe_limits(limits: &Limits) -> String {
+    match limits.max {
+        Some(max) => format!("{}..={max}", limits.min),
+        None => format!("{}..", limits.min),
+    }
+}
+
+fn describe_table(ty: &TableType) -> String {
+    let wide = if ty.index == Width::W64 { "64-bit " } else { "" };
+    format!("{wide}table of {} {} elements", describe_limits(&ty.limits), ty.element)
+}
+
+/// The size of a page is only worth a word where it is the difference.
+fn describe_memory(ty: &MemoryType, with_page: bool) -> String {
+    let shared = if ty.shared { "shared " } else { "" };
+    let page = match (with_page, ty.page_size_log2) {
+        (false, _) => String::new(),
+        (true, 0) => " of 1 byte".to_owned(),
+        (true, log2) => format!(" of {} bytes", 1_u64 << log2),
+    };
+    format!("{shared}{}-bit memory of {} pages{page}", ty.index.bits(), describe_limits(&ty.limits))
+}
+
+fn describe_global(ty: &GlobalType) -> String {
+    format!("{}global {}", if ty.mutable { "mutable " } else { "" }, ty.content)
+}

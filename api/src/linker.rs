@@ -1,0 +1,199 @@
+//! Names to entities: resolves a module's imports.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmer_runtime_core::types::{ExternType, FuncType};
+use wasmer_runtime_core::vmcontext::RawValue;
+
+use crate::error::{Error, Result};
+use crate::externs::Extern;
+use crate::func::{Caller, HostFunc, IntoHostFunc};
+use crate::instance::{Given, Instance};
+use crate::module::Module;
+use crate::store::{AsStoreMut, StoreAccess, StoreInner};
+use crate::value::Val;
+
+/// What a name stands for.
+enum Definition<T> {
+    /// An entity of one store.
+    Extern(Extern),
+    /// A host function that any store with data `T` can instantiate.
+    Host(Arc<HostFunc<T>>),
+}
+
+impl<T> Clone for Definition<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Extern(entity) => Self::Extern(*entity),
+            Self::Host(func) => Self::Host(Arc::clone(func)),
+        }
+    }
+}
+
+/// Names to entities and host functions. `T` is the data of the stores it instantiates into, and of no others: a host function could
+/// write what only lives in theirs.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Linker;
+/// fn shorten(linker: Linker<fn(&'static str)>) -> Linker<for<'a> fn(&'a str)> { linker }
+/// ```
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Linker;
+/// fn lengthen(linker: Linker<for<'a> fn(&'a str)>) -> Linker<fn(&'static str)> { linker }
+/// ```
+pub struct Linker<T> {
+    names: HashMap<Box<str>, HashMap<Box<str>, Definition<T>>>,
+    allow_shadowing: bool,
+}
+
+impl<T> Default for Linker<T> {
+    fn default() -> Self {
+        Self { names: HashMap::new(), allow_shadowing: false }
+    }
+}
+
+impl<T> Clone for Linker<T> {
+    fn clone(&self) -> Self {
+        Self { names: self.names.clone(), allow_shadowing: self.allow_shadowing }
+    }
+}
+
+impl<T: 'static> Linker<T> {
+    /// An empty linker.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a name may be defined again; the later definition wins.
+    pub fn allow_shadowing(&mut self, allow: bool) -> &mut Self {
+        self.allow_shadowing = allow;
+        self
+    }
+
+    /// Defines an entity of a store. Instantiation into another store fails.
+    pub fn define(&mut self, module: &str, name: &str, entity: impl Into<Extern>) -> Result<&mut Self> {
+        self.insert(module, name, Definition::Extern(entity.into()))
+    }
+
+    /// Defines a host function from a closure whose types Rust knows. Its first parameter may be a [`Caller`].
+    pub fn func_wrap<Params, Results>(
+        &mut self,
+        module: &str,
+        name: &str,
+        func: impl IntoHostFunc<T, Params, Results>,
+    ) -> Result<&mut Self> {
+        self.insert(module, name, Definition::Host(Arc::new(func.into_host_func())))
+    }
+
+    /// Defines a host function of a type known only at run time.
+    pub fn func_new(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<&mut Self> {
+        self.insert(module, name, Definition::Host(Arc::new(HostFunc::dynamic(ty, func))))
+    }
+
+    /// Defines a host function on the array call's buffer: parameters on entry, results on return. The buffer has
+    /// `max(parameters, results)` entries.
+    ///
+    /// # Safety
+    /// `func` writes values of `ty`'s result types, references only of the caller's store.
+    pub unsafe fn func_raw(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<&mut Self> {
+        self.insert(module, name, Definition::Host(Arc::new(HostFunc::on_slice(&ty, func))))
+    }
+
+    /// Defines every export of an instance under the module name `module`.
+    pub fn instance(
+        &mut self,
+        store: &mut impl AsStoreMut<Data = T>,
+        module: &str,
+        instance: Instance,
+    ) -> Result<&mut Self> {
+        for (name, entity) in instance.exports(store)? {
+            self.define(module, &name, entity)?;
+        }
+        Ok(self)
+    }
+
+    /// Makes every name of `module` also reachable as a name of `alias`.
+    pub fn alias_module(&mut self, module: &str, alias: &str) -> Result<&mut Self> {
+        let names = self.names.get(module).cloned().unwrap_or_default();
+        for (name, definition) in names {
+            self.insert(alias, &name, definition)?;
+        }
+        Ok(self)
+    }
+
+    /// Forgets every name of `module`.
+    pub fn remove_module(&mut self, module: &str) -> &mut Self {
+        self.names.remove(module);
+        self
+    }
+
+    /// Whether a name is defined.
+    pub fn contains(&self, module: &str, name: &str) -> bool {
+        self.names.get(module).is_some_and(|names| names.contains_key(name))
+    }
+
+    /// The entity behind a name, made for this store if it is a host function.
+    pub fn get(&self, store: &mut impl AsStoreMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
+        let definition = self.names.get(module)?.get(name)?;
+        Some(Self::materialise(store.store_inner_mut(), definition))
+    }
+
+    /// Gives every import of `module` that has no definition a function that fails when called, naming the import ([`Error::Host`]).
+    /// Imports of other kinds stay undefined.
+    pub fn define_unknown_functions_as_traps(&mut self, module: &Module) -> Result<()> {
+        for import in module.imports() {
+            if let ExternType::Func(ty) = import.ty
+                && !self.contains(&import.module, &import.name)
+            {
+                let message = format!("unknown import `{}.{}` was called", import.module, import.name);
+                self.func_new(&import.module, &import.name, ty, move |_, _, _| Err(Error::host(message.clone())))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Instantiates `module`: resolves its imports by name, initialises it, runs its start function.
+    pub fn instantiate(&self, store: &mut impl AsStoreMut<Data = T>, module: &Module) -> Result<Instance> {
+        Instance::with_imports(store.store_inner_mut(), module, |import| {
+            let definition = self.names.get(import.module).and_then(|names| names.get(import.name));
+            match definition {
+                Some(Definition::Extern(entity)) => Ok(Given::Extern(*entity)),
+                Some(Definition::Host(func)) => Ok(Given::Host(func)),
+                None => Err(Error::Link(format!(
+                    "unknown import: `{}.{}` has not been defined",
+                    import.module, import.name
+                ))),
+            }
+        })
+    }
+
+    fn materialise(store: &mut StoreInner<T>, definition: &Definition<T>) -> Extern {
+        match definition {
+            Definition::Extern(entity) => *entity,
+            Definition::Host(func) => Extern::Func(store.host_func(func)),
+        }
+    }
+
+    fn insert(&mut self, module: &str, name: &str, definition: Definition<T>) -> Result<&mut Self> {
+        let names = self.names.entry(module.into()).or_default();
+        if !self.allow_shadowing && names.contains_key(name) {
+            return Err(Error::Link(format!("`{module}.{name}` is defined twice")));
+        }
+        names.insert(name.into(), definition);
+        Ok(self)
+    }
+}

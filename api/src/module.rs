@@ -1,0 +1,148 @@
+//! A compiled module: a mapped artifact image, ready to be instantiated any number of times.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmer_runtime_core::compile::Progress;
+use wasmer_runtime_core::types::*;
+use wasmer_vm::image::Image;
+use wasmer_vm::module_code::ModuleCode;
+
+use crate::engine::Engine;
+use crate::error::{Error, FuelError, Result};
+use crate::shared::Shared;
+
+/// A compiled module. Cheap to clone, shared by all threads; its code is unmapped when the last clone and the last
+/// instance are gone.
+#[derive(Clone)]
+pub struct Module(Shared<ModuleInner>);
+
+struct ModuleInner {
+    code: Arc<ModuleCode>,
+    engine: Engine,
+}
+
+/// An import of a module.
+#[derive(Clone, Debug)]
+pub struct ImportInfo {
+    /// Module name.
+    pub module: String,
+    /// Field name.
+    pub name: String,
+    /// What is imported.
+    pub ty: ExternType,
+}
+
+/// An export of a module.
+#[derive(Clone, Debug)]
+pub struct ExportInfo {
+    /// Its name.
+    pub name: String,
+    /// What is exported.
+    pub ty: ExternType,
+}
+
+impl Module {
+    /// Validates and compiles a module in the binary format.
+    pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Self> {
+        Self::with_progress(engine, wasm, None)
+    }
+
+    /// As [`Module::new`]; `progress` is told (done, total) functions.
+    pub fn with_progress(engine: &Engine, wasm: &[u8], progress: Option<Progress<'_>>) -> Result<Self> {
+        // Nobody looks for an image in memory by a key.
+        let bytes = engine.compile(wasm, [0; 32], progress)?;
+        // SAFETY: the image was just made by this engine's compiler for this machine.
+        unsafe { Self::from_image(engine, Image::from_bytes(bytes.as_bytes())?) }
+    }
+
+    /// A module from an artifact image. Fails if this machine's processor lacks what its code needs.
+    ///
+    /// # Safety
+    /// The image holds machine code that runs with the rights of the process: it must come from this project's compilers.
+    pub unsafe fn from_image(engine: &Engine, mut image: Image) -> Result<Self> {
+        image.check_processor()?;
+        if image.uses_fuel() != engine.uses_fuel() {
+            return Err(Error::Fuel(FuelError::Artifact { uses_fuel: image.uses_fuel() }));
+        }
+        if let Some(profile) = engine.profile() {
+            let failed = |error| {
+                Error::Resource(format!("could not write `{}` for profilers: {error}", profile.path().display()))
+            };
+            profile.record(&mut image).map_err(failed)?;
+        }
+        let code = ModuleCode::new(image);
+        let code =
+            Arc::new(code.ok_or_else(|| Error::Resource("the process knows too many function types".to_owned()))?);
+        Ok(Self(Shared::new(ModuleInner { code, engine: engine.clone() })))
+    }
+
+    /// The module for what this thread makes.
+    pub(crate) fn counted_here(&self) -> Self {
+        Self(self.0.counted_here())
+    }
+
+    pub(crate) fn code(&self) -> &Arc<ModuleCode> {
+        &self.0.code
+    }
+
+    /// How many imports the module has.
+    pub fn import_count(&self) -> usize {
+        self.0.code.image.imports_len()
+    }
+
+    /// The engine it was made for.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The module's name, from its name section.
+    pub fn name(&self) -> Option<&str> {
+        self.0.code.image.module_name()
+    }
+
+    /// Whether the code had to be copied to anonymous memory, because the file that it stands in may not be executed.
+    pub fn code_copied(&self) -> bool {
+        self.0.code.image.code_copied()
+    }
+
+    /// Whether the module has a start function.
+    pub fn has_start(&self) -> bool {
+        self.0.code.image.start().is_some()
+    }
+
+    /// What the module imports, in order.
+    pub fn imports(&self) -> impl Iterator<Item = ImportInfo> + '_ {
+        self.0.code.image.imports().map(|import| ImportInfo {
+            module: import.module.to_owned(),
+            name: import.name.to_owned(),
+            ty: self.0.code.import_type(import.ty),
+        })
+    }
+
+    /// The type of the export of a name.
+    pub fn export(&self, name: &str) -> Option<ExternType> {
+        let entity = self.0.code.image.export(name)?;
+        Some(self.0.code.entity_type(entity))
+    }
+
+    /// What the module exports, in order.
+    pub fn exports(&self) -> impl Iterator<Item = ExportInfo> + '_ {
+        self.0
+            .code
+            .image
+            .exports()
+            .map(|export| ExportInfo { name: export.name.to_owned(), ty: self.0.code.entity_type(export.entity) })
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// Why two types do not link, in the words of the specification's tests.
+pub(crate) fn incompatible(module: &str, name: &str, expected: &str, found: &str) -> Error {
+    Error::Link(format!("incompatible import type for `{module}.{name}`: expected {expected}, found {found}"))
+}

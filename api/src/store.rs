@@ -1,0 +1,394 @@
+//! The store: owner of instances, host functions and everything that they share. One thread at a time uses it.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
+use wasmer_vm as vm;
+use wasmer_vm::budget::Budget;
+use wasmer_vm::limits::StoreLimits;
+use wasmer_vm::memory::Memory as VmMemory;
+
+use crate::engine::Engine;
+use crate::error::{Error, Result, Trap};
+use crate::externs::{HostGlobal, HostTable};
+use crate::func::{Func, HostFunc, HostRecord, host_error};
+use crate::instance::{Instance, InstanceRecord};
+use crate::value::ExternRef;
+
+/// The identity of a store: handles carry it, so that one store's handle is never used in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreId(u64);
+
+impl StoreId {
+    /// An id that no other store has. Threads take them by the block, to keep out of each other's way.
+    fn fresh() -> Self {
+        const BLOCK: u64 = 1 << 10;
+        static NEXT_BLOCK: AtomicU64 = AtomicU64::new(BLOCK);
+        thread_local! {
+            static NEXT: Cell<u64> = const { Cell::new(0) };
+        }
+        let next = NEXT.get();
+        let id = if next.is_multiple_of(BLOCK) { NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed) } else { next };
+        NEXT.set(id + 1);
+        Self(id)
+    }
+}
+
+/// Owner of instances, with the embedder's data `T`. It may move between threads, one of which uses it at a time.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Store;
+/// fn share(store: &Store<()>) { std::thread::scope(|scope| { scope.spawn(move || store.data()); }); }
+/// ```
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::Store;
+/// fn shorten<'a>(store: Store<&'static str>) -> Store<&'a str> { store }
+/// ```
+pub struct Store<T> {
+    /// Boxed, because compiled code and host functions point to it.
+    inner: Box<StoreInner<T>>,
+}
+
+/// What handles and callers borrow.
+pub struct StoreInner<T> {
+    opaque: StoreOpaque,
+    /// Records of host functions are of this store's data type; kept until the end of the store.
+    host_records: Vec<Box<HostRecord<T>>>,
+    /// Function references of host functions by the address of the function, which their records keep alive, so that a linker's
+    /// function becomes one record per store.
+    host_funcs: HashMap<usize, NonNull<VMFuncRef>>,
+    data: T,
+}
+
+/// The part of a store that does not depend on the embedder's data.
+pub struct StoreOpaque {
+    id: StoreId,
+    engine: Engine,
+    pub(crate) instances: Vec<InstanceRecord>,
+    pub(crate) memories: Vec<Arc<VmMemory>>,
+    pub(crate) tables: Vec<Box<HostTable>>,
+    pub(crate) globals: Vec<Box<HostGlobal>>,
+    extern_refs: Vec<ExternRef>,
+    extern_ref_handles: HashMap<usize, u64>,
+    /// Last: instances point to it.
+    vm: Box<vm::StoreVm>,
+    /// A store is used by one thread at a time, but may move between threads.
+    _not_sync: PhantomData<*const ()>,
+}
+
+// SAFETY: everything raw in a store points into it or into what it owns; using it needs `&mut`, so one thread at a time does.
+unsafe impl<T: Send> Send for Store<T> {}
+
+impl<T: 'static> Store<T> {
+    /// An empty store.
+    pub fn new(engine: &Engine, data: T) -> Self {
+        Self::with_limits(engine, data, StoreLimits::default())
+    }
+
+    /// An empty store whose instances may not use more than `limits` allow.
+    pub fn with_limits(engine: &Engine, data: T, limits: StoreLimits) -> Self {
+        let mut vm = vm::StoreVm::new(engine.stack_bytes(), limits);
+        vm.metered = engine.uses_fuel();
+        let opaque = StoreOpaque {
+            id: StoreId::fresh(),
+            engine: engine.counted_here(),
+            instances: Vec::new(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+            extern_refs: Vec::new(),
+            extern_ref_handles: HashMap::new(),
+            vm,
+            _not_sync: PhantomData,
+        };
+        Self { inner: Box::new(StoreInner { opaque, host_records: Vec::new(), host_funcs: HashMap::new(), data }) }
+    }
+
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        &self.inner.data
+    }
+
+    /// The embedder's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.inner.data
+    }
+
+    /// The embedder's data, when nothing else of the store is needed any more.
+    pub fn into_data(self) -> T {
+        self.inner.data
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.opaque.engine
+    }
+
+    /// Stops this store's guest from another thread. Compiled code polls nothing for it.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(self.inner.opaque.vm.interrupt_handle())
+    }
+
+    /// Forgets an interrupt, so that the store can run again.
+    pub fn clear_interrupt(&mut self) {
+        self.inner.opaque.vm.clear_interrupt();
+    }
+}
+
+/// Stops a store's guest from another thread: the guest traps as `interrupted`, whatever it does. Cheap to clone.
+#[derive(Clone)]
+pub struct InterruptHandle(vm::InterruptHandle);
+
+impl InterruptHandle {
+    /// Stops the guest if it runs now, and every later call into the store until [`Store::clear_interrupt`].
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+
+    /// Whether the store is interrupted: for host functions that block.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.is_interrupted()
+    }
+}
+
+impl<T: 'static> StoreInner<T> {
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        &self.data
+    }
+
+    /// The embedder's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.data
+    }
+
+    /// The function of this store that a host function becomes.
+    pub(crate) fn host_func(&mut self, func: &Arc<HostFunc<T>>) -> Func {
+        let address = Arc::as_ptr(func) as usize;
+        let func_ref = match self.host_funcs.get(&address) {
+            Some(func_ref) => *func_ref,
+            None => {
+                let func_ref = self.add_host_record(func, None);
+                self.host_funcs.insert(address, func_ref);
+                func_ref
+            }
+        };
+        Func::from_parts(self.opaque.id, func_ref)
+    }
+
+    /// The same host function, on behalf of an instance.
+    ///
+    /// # Safety
+    /// `func_ref` is a host function of this store.
+    pub(crate) unsafe fn bind_host_func(
+        &mut self,
+        func_ref: NonNull<VMFuncRef>,
+        instance: Instance,
+    ) -> NonNull<VMFuncRef> {
+        // SAFETY: the vmctx of a host function is the record that this store made for it.
+        let func = unsafe { Arc::clone((*func_ref.as_ref().vmctx.cast::<HostRecord<T>>()).func()) };
+        self.add_host_record(&func, Some(instance))
+    }
+
+    /// How many records of host functions there are.
+    pub(crate) fn host_records_len(&self) -> usize {
+        self.host_records.len()
+    }
+
+    /// Drops the records of host functions that were made last.
+    ///
+    /// # Safety
+    /// Nobody has references to them.
+    pub(crate) unsafe fn truncate_host_records(&mut self, len: usize) {
+        self.host_records.truncate(len);
+    }
+
+    /// Makes a host function callable by compiled code, on behalf of an instance or of none.
+    pub(crate) fn add_host_record(
+        &mut self,
+        func: &Arc<HostFunc<T>>,
+        instance: Option<Instance>,
+    ) -> NonNull<VMFuncRef> {
+        let record = HostRecord::new(self, func, instance);
+        let func_ref = record.func_ref();
+        self.host_records.push(record);
+        func_ref
+    }
+}
+
+impl<T> std::ops::Deref for StoreInner<T> {
+    type Target = StoreOpaque;
+
+    fn deref(&self) -> &StoreOpaque {
+        &self.opaque
+    }
+}
+
+impl<T> std::ops::DerefMut for StoreInner<T> {
+    fn deref_mut(&mut self) -> &mut StoreOpaque {
+        &mut self.opaque
+    }
+}
+
+impl StoreOpaque {
+    /// The store's identity.
+    pub fn id(&self) -> StoreId {
+        self.id
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn budget(&mut self) -> &mut Budget {
+        &mut self.vm.budget
+    }
+
+    pub(crate) fn vm(&mut self) -> &mut vm::StoreVm {
+        &mut self.vm
+    }
+
+    pub(crate) fn vm_fuel(&self) -> u64 {
+        self.vm.fuel()
+    }
+
+    pub(crate) fn vm_context(&self) -> *mut VMStoreContext {
+        self.vm.context()
+    }
+
+    /// Refuses handles of other stores.
+    pub(crate) fn check(&self, owner: StoreId, what: &str) -> Result<()> {
+        if owner == self.id { Ok(()) } else { Err(Error::Type(format!("the {what} belongs to another store"))) }
+    }
+
+    /// Calls a function by array call.
+    ///
+    /// # Safety
+    /// `func_ref` belongs to this store; `values` holds its arguments and has room for its results.
+    #[inline(always)]
+    pub(crate) unsafe fn call(&mut self, func_ref: NonNull<VMFuncRef>, values: *mut RawValue) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { self.vm.call(func_ref, values) }.map_err(failure)
+    }
+
+    pub(crate) fn record_unwind(&mut self, unwind: vm::Unwind) {
+        self.vm.record_unwind(unwind);
+    }
+
+    /// The handle of a host reference; equal references have equal handles. Zero is null.
+    pub(crate) fn intern_extern_ref(&mut self, value: &ExternRef) -> u64 {
+        *self.extern_ref_handles.entry(value.address()).or_insert_with(|| {
+            self.extern_refs.push(value.clone());
+            self.extern_refs.len() as u64
+        })
+    }
+
+    /// The host reference behind a handle.
+    pub(crate) fn extern_ref(&self, handle: u64) -> Option<ExternRef> {
+        let position = usize::try_from(handle.checked_sub(1)?).ok()?;
+        self.extern_refs.get(position).cloned()
+    }
+}
+
+/// What a failed call means for the embedder. A host function's panic goes on here.
+#[cold]
+fn failure(failure: Box<vm::Failure>) -> Error {
+    let backtrace = crate::backtrace::resolve(&failure);
+    match failure.unwind {
+        vm::Unwind::Trap(code) => Error::Trap(Box::new(Trap { code, backtrace })),
+        vm::Unwind::Error(error) => match error.downcast::<Error>() {
+            Ok(error) => host_error(*error, backtrace),
+            Err(error) => host_error(Error::host(error), backtrace),
+        },
+        vm::Unwind::Panic(payload) => std::panic::resume_unwind(payload),
+    }
+}
+
+/// Anything that gives access to a store.
+pub trait AsStore {
+    /// The embedder's data.
+    type Data: 'static;
+    /// The store.
+    fn store_inner(&self) -> &StoreInner<Self::Data>;
+}
+
+/// Exclusive access to a store. What is behind it stays out of reach: compiled code and host functions point to it, so that it must
+/// not be exchanged for another store's. A host function's stays on its thread.
+///
+/// ```compile_fail
+/// # use wasmer_runtime_core::api::StoreMut;
+/// fn send(store: StoreMut<'_, ()>) { std::thread::scope(|scope| { scope.spawn(move || drop(store)); }); }
+/// ```
+pub struct StoreMut<'a, T>(&'a mut StoreInner<T>);
+
+/// Anything that gives exclusive access to a store.
+pub trait AsStoreMut: AsStore {
+    /// The store.
+    fn as_store_mut(&mut self) -> StoreMut<'_, Self::Data>;
+}
+
+/// The way behind [`AsStoreMut`], for this crate alone.
+pub(crate) trait StoreAccess: AsStoreMut {
+    fn store_inner_mut(&mut self) -> &mut StoreInner<Self::Data> {
+        self.as_store_mut().0
+    }
+}
+
+impl<S: AsStoreMut + ?Sized> StoreAccess for S {}
+
+impl<T: 'static> AsStore for Store<T> {
+    type Data = T;
+
+    fn store_inner(&self) -> &StoreInner<T> {
+        &self.inner
+    }
+}
+
+impl<T: 'static> AsStoreMut for Store<T> {
+    fn as_store_mut(&mut self) -> StoreMut<'_, T> {
+        StoreMut(&mut self.inner)
+    }
+}
+
+impl<T: 'static> AsStore for StoreInner<T> {
+    type Data = T;
+
+    fn store_inner(&self) -> &Self {
+        self
+    }
+}
+
+impl<T: 'static> AsStoreMut for StoreInner<T> {
+    fn as_store_mut(&mut self) -> StoreMut<'_, T> {
+        StoreMut(self)
+    }
+}
+
+impl<S: AsStore> AsStore for &S {
+    type Data = S::Data;
+
+    fn store_inner(&self) -> &StoreInner<S::Data> {
+        (**self).store_inner()
+    }
+}
+
+impl<S: AsStore> AsStore for &mut S {
+    type Data = S::Data;
+
+    fn store_inner(&self) -> &StoreInner<S::Data> {
+        (**self).store_inner()
+    }
+}
+
+impl<S: AsStoreMut> AsStoreMut for &mut S {
+    fn as_store_mut(&mut self) -> StoreMut<'_, S::Data> {
+        (**self).as_store_mut()
+    }
+}

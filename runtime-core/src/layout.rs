@@ -1,0 +1,201 @@
+//! Byte offsets that compiled code and the virtual machine share.
+//!
+//! The `repr(C)` structs of [`crate::vmcontext`] are held to these numbers by `offset_of!` assertions, and
+//! [`VMOffsets`] lays out the part of a vmctx whose size depends on the module. Hot fields come first, so that
+//! they are reached with 8-bit displacements.
+
+use crate::types::*;
+
+/// vmctx: pointer to the table of libcall entries. Every context that can be a callee's vmctx starts with these two words.
+pub const VMCTX_LIBCALLS: i32 = 0;
+/// vmctx: pointer to the store's `VMStoreContext`.
+pub const VMCTX_STORE: i32 = 8;
+/// vmctx: pointer to the array of 32-bit type ids, by module type index: canonical id plus ABI as in `VMFuncRef`.
+pub const VMCTX_TYPE_IDS: i32 = 16;
+/// vmctx: pointer to the host's side of the instance.
+pub const VMCTX_INSTANCE: i32 = 24;
+/// vmctx: size of the fixed part.
+pub const VMCTX_FIXED_BYTES: i32 = 32;
+
+/// `VMImportContext` (the vmctx of host functions and of functions of another backend): pointer to the `VMFuncRef` to
+/// call by array call. Behind the same two words as a vmctx.
+pub const VMIMPORT_CALLEE: i32 = 16;
+
+/// `VMFuncRef`: array-call entry, `extern "C" fn(callee: *const VMFuncRef, values: *mut RawValue) -> bool`.
+pub const VMFUNCREF_ARRAY_CALL: i32 = 0;
+/// `VMFuncRef`: wasm-call entry, in the convention of the backend that the type id names.
+pub const VMFUNCREF_WASM_CALL: i32 = 8;
+/// `VMFuncRef`: the vmctx to pass.
+pub const VMFUNCREF_VMCTX: i32 = 16;
+/// `VMFuncRef`: 32-bit type id: canonical id in the low [`TYPE_ID_ABI_SHIFT`] bits, ABI above.
+pub const VMFUNCREF_TYPE_ID: i32 = 24;
+/// Where the ABI number starts in a type id.
+pub const TYPE_ID_ABI_SHIFT: u32 = 28;
+
+/// `VMMemory`: current length in bytes (64 bits; atomic when the memory is shared).
+pub const VMMEMORY_LEN: i32 = 0;
+
+/// `VMTable`: base address of the elements, 8 bytes each.
+pub const VMTABLE_BASE: i32 = 0;
+/// `VMTable`: current length in elements (64 bits).
+pub const VMTABLE_LEN: i32 = 8;
+/// Size of a `VMTable` in a vmctx.
+pub const VMTABLE_BYTES: i32 = 16;
+
+/// Size of a global's value in a vmctx.
+pub const VMGLOBAL_BYTES: i32 = 16;
+/// Size of a memory's entry in a vmctx: base, pointer to the `VMMemory`.
+pub const VMCTX_MEMORY_BYTES: i32 = 16;
+/// Size of an imported function's entry in a vmctx: wasm entry, vmctx.
+pub const VMCTX_IMPORT_BYTES: i32 = 16;
+/// Size of a `RawValue` in an array call's buffer.
+pub const RAW_VALUE_BYTES: i32 = 16;
+
+/// Bytes of address space reserved for a 32-bit memory with 64 KiB pages.
+pub const MEMORY32_RESERVATION_BYTES: u64 = 1 << 32;
+/// Bytes behind the reservation that are never accessible. Static offsets (plus access size) up to this need no check.
+pub const MEMORY_GUARD_BYTES: u64 = 32 << 20;
+/// Bytes of address space reserved for a 64-bit memory, unless it declares less; it cannot grow beyond.
+pub const MEMORY64_RESERVATION_BYTES: u64 = 64 << 30;
+
+/// `VMStoreContext`: what metered code may still use up (signed, 64 bits).
+pub const VMSTORE_FUEL: i32 = 24;
+/// `VMStoreContext`: room for arguments of a tail call that do not fit registers, [`TAIL_ARGS_MAX`] values of 16 bytes. The
+/// callee reads them before anything else.
+pub const VMSTORE_TAIL_ARGS: i32 = 32;
+/// Parameters that a function can have (a limit of the validator).
+pub const TAIL_ARGS_MAX: usize = 1000;
+
+/// Where an instance keeps something that can be its own or imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Location {
+    /// In the vmctx itself, at this byte offset.
+    Inline(i32),
+    /// Behind the pointer at this byte offset of the vmctx.
+    Indirect(i32),
+}
+
+/// A linear memory, as an access needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryRef {
+    /// Which memory (alias regions are per memory).
+    pub index: MemoryIdx,
+    /// Offset in the vmctx of the memory's base address: constant for the life of the instance.
+    pub base_offset: i32,
+    /// Offset in the vmctx of the pointer to the memory's `VMMemory`, whose first word (at
+    /// [`VMMEMORY_LEN`]) is the current length in bytes.
+    pub definition_offset: i32,
+    /// The width of an address operand.
+    pub width: Width,
+    /// Logarithm of the page size in bytes.
+    pub page_size_log2: u8,
+}
+
+/// A global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalRef {
+    /// Which global (alias regions are per global).
+    pub index: GlobalIdx,
+    /// Where its value (16 bytes) is.
+    pub location: Location,
+    /// The representation of its value.
+    pub ty: Ty,
+    /// Whether it may be written.
+    pub mutable: bool,
+}
+
+/// A table, as `call_indirect` needs it. Other accesses are libcalls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TableRef {
+    /// Which table.
+    pub index: TableIdx,
+    /// Where its `VMTable` is: base address at `VMTABLE_BASE`, current length in elements at `VMTABLE_LEN`
+    /// (both 64 bits), 8 bytes an element.
+    pub location: Location,
+    /// The width of an index operand.
+    pub width: Width,
+    /// Whether length and base never change (minimum equals maximum).
+    pub fixed: bool,
+    /// Initial length in elements; the length for ever if `fixed`.
+    pub min: u64,
+}
+
+/// Numbers that determine the layout of a module's vmctx.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VMCounts {
+    /// Memories, imported ones included.
+    pub memories: u32,
+    /// Imported globals.
+    pub imported_globals: u32,
+    /// All globals.
+    pub globals: u32,
+    /// Imported tables.
+    pub imported_tables: u32,
+    /// All tables.
+    pub tables: u32,
+    /// Imported functions.
+    pub imported_functions: u32,
+}
+
+/// Where a module's vmctx keeps what. In this order behind the fixed part: memories, defined globals, defined tables, pointers
+/// to imported globals, pointers to imported tables, imported functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VMOffsets {
+    counts: VMCounts,
+    defined_globals: i32,
+    defined_tables: i32,
+    imported_globals: i32,
+    imported_tables: i32,
+    imported_functions: i32,
+    size: i32,
+}
+
+impl VMOffsets {
+    /// Lays out a vmctx. The module limits that the translation enforces keep every offset far below 2^31.
+    pub fn new(counts: VMCounts) -> Self {
+        let memories = VMCTX_FIXED_BYTES;
+        let defined_globals = memories + counts.memories as i32 * VMCTX_MEMORY_BYTES;
+        let defined_tables = defined_globals + (counts.globals - counts.imported_globals) as i32 * VMGLOBAL_BYTES;
+        let imported_globals = defined_tables + (counts.tables - counts.imported_tables) as i32 * VMTABLE_BYTES;
+        let imported_tables = imported_globals + counts.imported_globals as i32 * 8;
+        let imported_functions = (imported_tables + counts.imported_tables as i32 * 8 + 15) & !15;
+        let size = imported_functions + counts.imported_functions as i32 * VMCTX_IMPORT_BYTES;
+        Self { counts, defined_globals, defined_tables, imported_globals, imported_tables, imported_functions, size }
+    }
+
+    /// The counts it was made from.
+    pub fn counts(&self) -> VMCounts {
+        self.counts
+    }
+
+    /// Size of the whole vmctx in bytes; its alignment is 16.
+    pub fn size(&self) -> u32 {
+        self.size as u32
+    }
+
+    /// The base address of a memory; the pointer to its `VMMemory` follows in the next word.
+    pub fn memory(&self, index: MemoryIdx) -> i32 {
+        VMCTX_FIXED_BYTES + index.0 as i32 * VMCTX_MEMORY_BYTES
+    }
+
+    /// A global: its value inline if defined here, otherwise behind a pointer.
+    pub fn global(&self, index: GlobalIdx) -> Location {
+        match index.0.checked_sub(self.counts.imported_globals) {
+            Some(defined) => Location::Inline(self.defined_globals + defined as i32 * VMGLOBAL_BYTES),
+            None => Location::Indirect(self.imported_globals + index.0 as i32 * 8),
+        }
+    }
+
+    /// A table: its `VMTable` inline if defined here, otherwise behind a pointer.
+    pub fn table(&self, index: TableIdx) -> Location {
+        match index.0.checked_sub(self.counts.imported_tables) {
+            Some(defined) => Location::Inline(self.defined_tables + defined as i32 * VMTABLE_BYTES),
+            None => Location::Indirect(self.imported_tables + index.0 as i32 * 8),
+        }
+    }
+
+    /// An imported function's wasm entry; its vmctx follows in the next word.
+    pub fn imported_function(&self, index: FuncIdx) -> i32 {
+        self.imported_functions + index.0 as i32 * VMCTX_IMPORT_BYTES
+    }
+}

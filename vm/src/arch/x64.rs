@@ -1,0 +1,272 @@
+//! x86-64: the stubs between the host's stack and wasm stacks, and the signal context.
+//!
+//! The host calls wasm through [`enter`]. Wasm calls the host through [`exit_host`] (host functions, by array call) and the
+//! libcall stubs of [`libcall_table`]. All stubs keep the frame pointer chain whole. [`unwind`] leaves wasm from anywhere: it goes back to
+//! the innermost `enter`, which then returns false.
+
+use std::arch::naked_asm;
+use std::ffi::c_void;
+use std::mem::offset_of;
+
+use wasmer_runtime_core::layout::*;
+use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::vmcontext::*;
+
+use crate::host::VMHostContext;
+use crate::libcalls;
+
+const STOP: usize = offset_of!(VMStoreContext, stop);
+const HOST_SP: usize = offset_of!(VMStoreContext, host_sp);
+const EXIT: usize = offset_of!(VMStoreContext, exit);
+const HOST_FUNC: usize = offset_of!(VMHostContext, func);
+
+/// What an exit stub leaves on the wasm stack.
+#[repr(C)]
+pub struct ExitFrame {
+    rbx: usize,
+    /// Frame pointer of the code that called the stub.
+    pub fp: usize,
+    /// Return address into that code.
+    pub pc: usize,
+}
+
+/// Where the free part of the stack ends below an exit frame: the stub's last word is in between.
+pub fn top_below(exit: *const ExitFrame) -> usize {
+    (exit as usize).wrapping_sub(size_of::<usize>()) & !15
+}
+
+/// Calls `array_call(callee, values)` on the wasm stack that ends at `stack_top` (16-byte aligned).
+///
+/// The store's `stop` is tested once more on the wasm stack: whoever asks for an interrupt before that is seen here, and whoever asks
+/// later finds the thread where its signal works (see [`is_stub`]).
+///
+/// Saves what C wants preserved for [`unwind`]; array calls preserve it themselves. The caller of the first wasm frame is this stub's frame, on the
+/// host's stack: there a walk of wasm frames ends, while a profiler's goes on.
+///
+/// # Safety
+/// The arguments belong together; `stack_top` is the top of free space on a wasm stack of this thread.
+#[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
+pub unsafe extern "C" fn enter(
+    store: *mut VMStoreContext,
+    callee: *const VMFuncRef,
+    values: *mut RawValue,
+    stack_top: *mut u8,
+    array_call: ArrayCall,
+) -> bool {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 8",
+        "mov [rdi + {host_sp}], rsp",
+        "mov rsp, rcx",
+        "cmp dword ptr [rdi + {stop}], 0",
+        "jne 2f",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "call r8",
+        "leave",
+        "ret",
+        // Nothing of the guest runs yet: an interrupt here has no backtrace.
+        "2:",
+        "mov qword ptr [rdi + {exit}], 0",
+        "jmp {unwind}",
+        host_sp = const HOST_SP,
+        stop = const STOP,
+        exit = const EXIT,
+        unwind = sym unwind,
+    )
+}
+
+/// Leaves wasm: goes back to the innermost [`enter`] of the store in `rdi`, which returns false.
+///
+/// # Safety
+/// Never called from Rust: jumped to by the stubs and by the signal handler, while an activation of the store is running.
+#[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
+pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
+    naked_asm!(
+        "mov rsp, [rdi + {host_sp}]",
+        "cld",
+        "xor eax, eax",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+        host_sp = const HOST_SP,
+    )
+}
+
+/// The body of a stub through which wasm calls the host: switches to the host's stack around `$call`, with the vmctx in `rdi` after `$before`.
+///
+/// It leaves an [`ExitFrame`], and below that the store. `rbx`, which C preserves, finds them again; the frame pointer stays the caller's, so
+/// that what the caller does next depends on no load of this stub. `r10` is free in C's convention.
+macro_rules! exit_stub {
+    ($before:literal, $call:literal, $($operand:tt)*) => {
+        naked_asm!(
+            "push rbp",
+            "push rbx",
+            $before,
+            "mov rbx, rsp",
+            "mov r10, [rdi + {store}]",
+            "push r10",
+            "mov [r10 + {exit}], rbx",
+            "mov rsp, [r10 + {host_sp}]",
+            $call,
+            "mov rsp, rbx",
+            "mov rdi, [rbx - 8]",
+            "cmp dword ptr [rdi + {stop}], 0",
+            "jne {unwind}",
+            "pop rbx",
+            "add rsp, 8",
+            "ret",
+            store = const VMCTX_STORE,
+            exit = const EXIT,
+            host_sp = const HOST_SP,
+            stop = const STOP,
+            unwind = sym unwind,
+            $($operand)*
+        )
+    };
+}
+
+/// The array-call entry of every host function: calls the function in the callee's [`VMHostContext`].
+///
+/// # Safety
+/// Called on a wasm stack, with the reference of a host function.
+#[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
+pub unsafe extern "C" fn exit_host(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
+    exit_stub!(
+        "mov rdi, [rdi + {vmctx}]",
+        "call [rdi + {func}]",
+        vmctx = const VMFUNCREF_VMCTX,
+        func = const HOST_FUNC,
+    )
+}
+
+/// The array-call entry of adapters: calls the function that the callee's [`VMImportContext`] names.
+///
+/// # Safety
+/// As for every array call.
+#[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
+pub unsafe extern "C" fn forward(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
+    naked_asm!(
+        "mov rdi, [rdi + {vmctx}]",
+        "mov rdi, [rdi + {callee}]",
+        "jmp [rdi + {array_call}]",
+        vmctx = const VMFUNCREF_VMCTX,
+        callee = const VMIMPORT_CALLEE,
+        array_call = const VMFUNCREF_ARRAY_CALL,
+    )
+}
+
+/// A stub for a libcall, with the arguments where they are.
+macro_rules! libcall_stub {
+    ($implementation:path) => {{
+        /// # Safety
+        /// Called by compiled code only, on a wasm stack.
+        #[unsafe(naked)]
+        #[unsafe(link_section = "wasmer_stubs")]
+        unsafe extern "C" fn stub() {
+            exit_stub!("", "call {implementation}", implementation = sym $implementation,)
+        }
+        LibcallEntry(stub as *const c_void)
+    }};
+}
+
+/// An entry of the table of libcalls.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct LibcallEntry(*const c_void);
+
+// SAFETY: the pointer is the address of a function.
+unsafe impl Sync for LibcallEntry {}
+
+/// One entry per [`Libcall`], in order.
+static LIBCALLS: [LibcallEntry; Libcall::ALL.len()] = [
+    libcall_stub!(libcalls::memory_grow),
+    libcall_stub!(libcalls::memory_copy),
+    libcall_stub!(libcalls::memory_fill),
+    libcall_stub!(libcalls::memory_init),
+    libcall_stub!(libcalls::data_drop),
+    libcall_stub!(libcalls::table_get),
+    libcall_stub!(libcalls::table_set),
+    libcall_stub!(libcalls::table_size),
+    libcall_stub!(libcalls::table_grow),
+    libcall_stub!(libcalls::table_fill),
+    libcall_stub!(libcalls::table_copy),
+    libcall_stub!(libcalls::table_init),
+    libcall_stub!(libcalls::elem_drop),
+    libcall_stub!(libcalls::ref_func),
+    libcall_stub!(libcalls::call_indirect_slow),
+    libcall_stub!(libcalls::call_ref_slow),
+    libcall_stub!(libcalls::atomic_notify),
+    libcall_stub!(libcalls::atomic_wait32),
+    libcall_stub!(libcalls::atomic_wait64),
+    libcall_stub!(libcalls::raise_trap),
+];
+
+/// The table that every context points to.
+pub fn libcall_table() -> *const *const c_void {
+    LIBCALLS.as_ptr().cast()
+}
+
+unsafe extern "C" {
+    /// The linker gives these names to the bounds of the section that all stubs are in.
+    #[link_name = "__start_wasmer_stubs"]
+    static STUBS_START: u8;
+    #[link_name = "__stop_wasmer_stubs"]
+    static STUBS_END: u8;
+}
+
+/// Whether an address is in a stub. A thread with its stack pointer on a wasm stack can leave wasm from there as from compiled code:
+/// [`unwind`] needs nothing but the store, and what the stubs change besides registers is only looked at between them.
+pub fn is_stub(pc: usize) -> bool {
+    (&raw const STUBS_START as usize..&raw const STUBS_END as usize).contains(&pc)
+}
+
+/// What the signal handler reads and changes of an interrupted thread.
+pub struct SignalContext<'a>(&'a mut libc::ucontext_t);
+
+impl<'a> SignalContext<'a> {
+    /// The context that a signal handler was given.
+    ///
+    /// # Safety
+    /// `context` is the third argument of a handler that runs now.
+    pub unsafe fn new(context: *mut c_void) -> Self {
+        // SAFETY: by the caller's promise it is a `ucontext_t` that nobody else uses.
+        Self(unsafe { &mut *context.cast() })
+    }
+
+    /// Program counter.
+    pub fn pc(&self) -> usize {
+        self.0.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
+    }
+
+    /// Stack pointer.
+    pub fn sp(&self) -> usize {
+        self.0.uc_mcontext.gregs[libc::REG_RSP as usize] as usize
+    }
+
+    /// Frame pointer.
+    pub fn fp(&self) -> usize {
+        self.0.uc_mcontext.gregs[libc::REG_RBP as usize] as usize
+    }
+
+    /// Makes the thread go on in [`unwind`] for a store.
+    pub fn resume_at_unwind(&mut self, store: *mut VMStoreContext) {
+        self.0.uc_mcontext.gregs[libc::REG_RIP as usize] = unwind as *const () as i64;
+        self.0.uc_mcontext.gregs[libc::REG_RDI as usize] = store as i64;
+    }
+}

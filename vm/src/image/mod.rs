@@ -1,0 +1,525 @@
+//! Mapping an image and reading it in place.
+
+#[cfg(test)]
+mod doc_tests;
+mod pages;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
+use std::ptr::NonNull;
+
+use rkyv::rancor;
+use rkyv::string::ArchivedString;
+
+use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::cpu::{ARCHITECTURE, CpuFeatures};
+use wasmer_runtime_core::image::ImageError;
+use wasmer_runtime_core::image::header::{HEADER_BYTES, Header, PAGE_ALIGN, Section, checksum};
+use wasmer_runtime_core::image::indices::{ArchivedList, NONE, Numbers};
+use wasmer_runtime_core::image::metadata::*;
+use wasmer_runtime_core::image::pairs::Pairs;
+use wasmer_runtime_core::layout::VMCounts;
+use wasmer_runtime_core::module::{ArchivedConstOp, ConstOp, Entity, ImportType};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::*;
+
+use crate::image::pages::Pages;
+use crate::mapping::{Code, View};
+use crate::memory::MemoryExtent;
+
+/// A mapped image.
+#[derive(Debug)]
+pub struct Image {
+    header: Header,
+    /// Inside `head`; checked when it was mapped.
+    metadata: NonNull<ArchivedMetadata>,
+    /// Everything before the code. Mapped apart from what comes behind it, so that no page more than that becomes resident with it.
+    head: View,
+    code: Code,
+    /// Everything from the data segments on.
+    tail: View,
+    pages: Pages,
+}
+
+// SAFETY: an image is read only; the pointer is into its own view.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
+/// An import, in the image.
+#[derive(Clone, Copy, Debug)]
+pub struct ImportRef<'a> {
+    /// Module name.
+    pub module: &'a str,
+    /// Field name.
+    pub name: &'a str,
+    /// What is imported.
+    pub ty: ImportType,
+}
+
+/// An export, in the image.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportRef<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What is exported.
+    pub entity: Entity,
+}
+
+/// The value of something archived that is small.
+fn native<T>(archived: &T::Archived) -> T
+where
+    T: rkyv::Archive,
+    T::Archived: rkyv::Deserialize<T, rancor::Strategy<(), rancor::Panic>>,
+{
+    let Ok(value) = rkyv::api::deserialize_using::<T, _, rancor::Panic>(archived, &mut ());
+    value
+}
+
+impl Image {
+    /// Maps an image file. With a `key`, it has to be the image of that key.
+    ///
+    /// Header and metadata are checked. Code and the tables beside it are not read: see [`Image::verify`].
+    ///
+    /// # Safety
+    /// Nobody writes to the file or shortens it as long as the image lives: it is read in place, and what was checked is not checked again.
+    /// Files that are only ever replaced by renaming, as the cache's, are well.
+    ///
+    /// ```compile_fail
+    /// # use wasmer_runtime_core::image::ImageError;
+    /// # use wasmer_vm::image::Image;
+    /// fn load(file: std::fs::File) -> Result<Image, ImageError> { Image::from_file(file, None) }
+    /// ```
+    pub unsafe fn from_file(file: File, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
+        let len = file.metadata()?.len();
+        if len == 0 {
+            return Err(ImageError::Magic);
+        }
+        let mut start = [0; HEADER_BYTES];
+        let head_bytes = file.read_exact_at(&mut start, 0).map_or(len, |()| Header::head_bytes(&start).min(len));
+        // SAFETY: the caller's promise.
+        let head = unsafe { View::new(&file, 0, usize::try_from(head_bytes).map_err(io::Error::other)?)? };
+        let header = Header::read(&head, len, key)?;
+        let code = header.section(Section::Code);
+        // SAFETY: as above.
+        let code = unsafe { Code::new(&file, code.offset, code.len as usize)? };
+        let tail_offset = header.section(Section::Data).offset;
+        // SAFETY: as above.
+        let tail = unsafe { View::new(&file, tail_offset, (len - tail_offset) as usize)? };
+        let pages = Pages::File { file, section: *header.section(Section::Memory) };
+        Self::new(header, [head, tail], code, pages)
+    }
+
+    /// Maps a copy of bytes that stand in no file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
+        let header = Header::read(bytes, bytes.len() as u64, None)?;
+        let code = header.section(Section::Code);
+        let head = View::copy(&bytes[..code.offset as usize])?;
+        let code = Code::copy(&bytes[code.range()])?;
+        let tail = View::copy(&bytes[header.section(Section::Data).offset as usize..])?;
+        let pages = Pages::copy(&bytes[header.section(Section::Memory).range()])?;
+        Self::new(header, [head, tail], code, pages)
+    }
+
+    fn new(header: Header, [head, tail]: [View; 2], code: Code, pages: Pages) -> Result<Self, ImageError> {
+        let metadata = NonNull::from(header.metadata(&head)?);
+        Ok(Self { header, metadata, head, code, tail, pages })
+    }
+
+    /// Reads everything and compares checksums: for images whose file nobody has vouched for.
+    pub fn verify(&self) -> Result<(), ImageError> {
+        for section in Section::ALL {
+            let found = match section {
+                Section::Memory => self.pages.checksum()?,
+                section => checksum(self.section(*section)),
+            };
+            self.header.verify(*section, found)?;
+        }
+        Ok(())
+    }
+
+    fn meta(&self) -> &ArchivedMetadata {
+        // SAFETY: points into the view, which lives as long and never changes, and was checked there.
+        unsafe { self.metadata.as_ref() }
+    }
+
+    fn section(&self, section: Section) -> &[u8] {
+        let range = self.header.section(section).range();
+        match section {
+            Section::Metadata | Section::Indices => &self.head[range],
+            Section::Code => &self.code,
+            Section::Memory => unreachable!("every instance maps its pages for itself"),
+            Section::Data | Section::Places | Section::Traps | Section::Locations | Section::Names => {
+                let tail = self.header.section(Section::Data).offset as usize;
+                &self.tail[range.start - tail..range.end - tail]
+            }
+        }
+    }
+
+    fn list(&self, list: &ArchivedList) -> Numbers<'_> {
+        Numbers::new(self.section(Section::Indices), list)
+    }
+
+    /// The key that the image was made under.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.header.key
+    }
+
+    /// The calling convention of the code.
+    pub fn abi(&self) -> Abi {
+        self.header.abi
+    }
+
+    /// All that the code may use of a processor.
+    pub fn cpu_features(&self) -> CpuFeatures {
+        self.header.cpu_features
+    }
+
+    /// Whether this machine's processor has what the code needs. Making a module of the image asks this, too.
+    pub fn check_processor(&self) -> Result<(), ImageError> {
+        if self.header.architecture != ARCHITECTURE {
+            return Err(ImageError::Architecture);
+        }
+        let missing = self.header.cpu_features.without(CpuFeatures::host());
+        if missing.is_empty() { Ok(()) } else { Err(ImageError::Processor { missing }) }
+    }
+
+    /// Whether the code uses up fuel.
+    pub fn uses_fuel(&self) -> bool {
+        self.header.fuel
+    }
+
+    /// Name of the backend that made it.
+    pub fn backend(&self) -> &str {
+        &self.meta().backend
+    }
+
+    /// Version of the backend that made it.
+    pub fn backend_version(&self) -> &str {
+        &self.meta().backend_version
+    }
+
+    /// Length of the whole image in bytes.
+    pub fn len_bytes(&self) -> u64 {
+        self.header.len
+    }
+
+    /// Whether the code was copied because its file may not be executed.
+    pub fn code_copied(&self) -> bool {
+        self.code.is_refused()
+    }
+
+    /// Moves the code to anonymous memory, unless it is there already. Nothing may run in it yet.
+    pub fn copy_code(&mut self) -> io::Result<()> {
+        if !self.code.is_copied() && !self.code.is_empty() {
+            self.code = Code::copy(&self.code)?;
+        }
+        Ok(())
+    }
+
+    /// The file that initial memories are mapped from, by [`Image::memory_image`].
+    pub fn memory_file(&self) -> io::Result<BorrowedFd<'_>> {
+        self.pages.file()
+    }
+}
+
+/// Code.
+impl Image {
+    /// The machine code, at the addresses where it runs.
+    pub fn code(&self) -> &[u8] {
+        &self.code
+    }
+
+    /// Addresses of the code.
+    pub fn code_range(&self) -> Range<usize> {
+        let range = self.code.as_ptr_range();
+        range.start as usize..range.end as usize
+    }
+
+    /// The entry of a function, in the backend's convention.
+    pub fn function_entry(&self, index: DefinedFuncIdx) -> *const u8 {
+        self.entry(self.list(&self.meta().lists.function_starts).get(index.index()))
+    }
+
+    /// The entry of the trampoline that serves a type from array call to the backend's convention. Types of functions that can become
+    /// references have one.
+    pub fn array_to_wasm(&self, ty: TypeIdx) -> *const u8 {
+        self.entry(Some(self.meta().trampolines[ty.index()][0].to_native()))
+    }
+
+    /// The entry of the trampoline that serves a type from the backend's convention to array call.
+    pub fn wasm_to_array(&self, ty: TypeIdx) -> *const u8 {
+        self.entry(Some(self.meta().trampolines[ty.index()][1].to_native()))
+    }
+
+    fn entry(&self, offset: Option<u32>) -> *const u8 {
+        let offset = offset.filter(|offset| (*offset as usize) < self.code.len());
+        // An image without it was not made by `build`, or changed on disk after its checksums were compared.
+        &raw const self.code[offset.expect("the image has code for everything that can be called") as usize]
+    }
+
+    /// Why the instruction at this offset of the code traps, if it can.
+    pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
+        let number = Pairs::new(self.section(Section::Traps)).get(offset)?;
+        TrapCode::from_number(u8::try_from(number).ok()?)
+    }
+
+    /// The offset in the module's bytes of the operator whose code is at this offset.
+    pub fn wasm_offset_at(&self, offset: u32) -> Option<u32> {
+        let (_, wasm_offset) = Pairs::new(self.section(Section::Locations)).floor(offset)?;
+        Some(wasm_offset).filter(|offset| *offset != wasmer_runtime_core::compiler::NO_WASM_OFFSET)
+    }
+
+    /// The function whose code is at this offset; none for trampolines and data.
+    pub fn function_at(&self, offset: u32) -> Option<DefinedFuncIdx> {
+        let (places, _) = self.section(Section::Places).as_chunks::<8>();
+        let start = |place: &[u8; 8]| u64::from_le_bytes(*place) as u32;
+        let position = places.partition_point(|place| start(place) <= offset).checked_sub(1)?;
+        let function = (u64::from_le_bytes(places[position]) >> 32) as u32;
+        Some(DefinedFuncIdx(function)).filter(|function| function.0 != NONE)
+    }
+
+    /// Where every piece of code is, in the order of the code, and whose it is: trampolines and data are no function's.
+    pub fn code_ranges(&self) -> impl Iterator<Item = (Option<DefinedFuncIdx>, Range<u32>)> + '_ {
+        let (places, _) = self.section(Section::Places).as_chunks::<8>();
+        let starts = places.iter().map(|place| u64::from_le_bytes(*place) as u32);
+        let len = self.code.len() as u32;
+        let ends = starts.clone().skip(1).chain([len]);
+        let functions = places.iter().map(|place| (u64::from_le_bytes(*place) >> 32) as u32);
+        let functions = functions.map(|function| Some(DefinedFuncIdx(function)).filter(|_| function != NONE));
+        // The section is only read when it is needed, and only then checked.
+        let range = move |(start, end): (u32, u32)| start.min(len)..end.min(len).max(start.min(len));
+        functions.zip(starts.zip(ends).map(range))
+    }
+}
+
+/// Names.
+impl Image {
+    /// The name section's module name.
+    pub fn module_name(&self) -> Option<&str> {
+        self.meta().name.as_ref().map(ArchivedString::as_str)
+    }
+
+    /// The name section's name of a function.
+    pub fn function_name(&self, index: FuncIdx) -> Option<&str> {
+        let section = self.section(Section::Names);
+        let (heads, text) = section.split_at_checked(self.meta().names.to_native() as usize * 8)?;
+        let (heads, _) = heads.as_chunks::<8>();
+        let head = |position: usize| u64::from_le_bytes(heads[position]);
+        let position = heads.binary_search_by_key(&index.0, |head| u64::from_le_bytes(*head) as u32).ok()?;
+        let start = position.checked_sub(1).map_or(0, |before| head(before) >> 32);
+        let name = text.get(start as usize..(head(position) >> 32) as usize)?;
+        std::str::from_utf8(name).ok()
+    }
+}
+
+/// The module's types and index spaces.
+impl Image {
+    /// The counts that determine the vmctx.
+    pub fn counts(&self) -> VMCounts {
+        let meta = self.meta();
+        VMCounts {
+            memories: meta.memories.len() as u32,
+            imported_globals: meta.imported_globals.to_native(),
+            globals: meta.globals.len() as u32,
+            imported_tables: meta.imported_tables.to_native(),
+            tables: meta.tables.len() as u32,
+            imported_functions: meta.imported_functions.to_native(),
+        }
+    }
+
+    /// How many types there are.
+    pub fn types_len(&self) -> usize {
+        self.meta().types.len()
+    }
+
+    /// A type.
+    pub fn func_type(&self, index: TypeIdx) -> FuncType {
+        native(&self.meta().types[index.index()])
+    }
+
+    /// How many functions there are, imports included.
+    pub fn functions_len(&self) -> usize {
+        self.list(&self.meta().lists.function_types).len()
+    }
+
+    /// The place of a defined function in the index space.
+    pub fn func_index(&self, defined: DefinedFuncIdx) -> FuncIdx {
+        FuncIdx(self.meta().imported_functions.to_native().saturating_add(defined.0))
+    }
+
+    /// The type of a function.
+    pub fn function_type_index(&self, index: FuncIdx) -> TypeIdx {
+        TypeIdx(self.list(&self.meta().lists.function_types).get(index.index()).expect("the function exists"))
+    }
+
+    /// The type of a table.
+    pub fn table_type(&self, index: TableIdx) -> TableType {
+        native(&self.meta().tables[index.index()])
+    }
+
+    /// The type of a memory.
+    pub fn memory_type(&self, index: MemoryIdx) -> MemoryType {
+        native(&self.meta().memories[index.index()])
+    }
+
+    /// The type of a global.
+    pub fn global_type(&self, index: GlobalIdx) -> GlobalType {
+        native(&self.meta().globals[index.index()])
+    }
+
+    /// The type of a tag.
+    pub fn tag_type(&self, index: TagIdx) -> TypeIdx {
+        native(&self.meta().tags[index.index()])
+    }
+
+    /// The start function.
+    pub fn start(&self) -> Option<FuncIdx> {
+        native(&self.meta().start)
+    }
+
+    /// How many imports there are.
+    pub fn imports_len(&self) -> usize {
+        self.meta().imports.len()
+    }
+
+    /// The imports, in order.
+    pub fn imports(&self) -> impl Iterator<Item = ImportRef<'_>> {
+        let imports = self.meta().imports.iter();
+        imports.map(|import| ImportRef { module: &import.module, name: &import.name, ty: native(&import.ty) })
+    }
+
+    /// The exports, in order.
+    pub fn exports(&self) -> impl Iterator<Item = ExportRef<'_>> {
+        self.meta().exports.iter().map(|export| ExportRef { name: &export.name, entity: native(&export.entity) })
+    }
+
+    /// The export of a name.
+    pub fn export(&self, name: &str) -> Option<Entity> {
+        let meta = self.meta();
+        let export = |position: &rkyv::rend::u32_le| &meta.exports[position.to_native() as usize];
+        let position =
+            meta.exports_by_name.binary_search_by(|position| export(position).name.as_str().cmp(name)).ok()?;
+        Some(native(&export(&meta.exports_by_name[position]).entity))
+    }
+}
+
+fn ops(archived: &[ArchivedConstOp]) -> impl Iterator<Item = ConstOp> + '_ {
+    archived.iter().map(native)
+}
+
+/// What an instance starts with.
+impl Image {
+    /// The initial value of the defined global at this position.
+    pub fn global_init(&self, position: usize) -> impl Iterator<Item = ConstOp> + '_ {
+        ops(&self.meta().global_inits[position])
+    }
+
+    /// The initial value of the elements of the defined table at this position, if not null.
+    pub fn table_init(&self, position: usize) -> Option<impl Iterator<Item = ConstOp> + '_> {
+        self.meta().table_inits[position].as_ref().map(|init| ops(init))
+    }
+
+    /// How many element segments can be used: the others are dropped from the start.
+    pub fn elements_len(&self) -> usize {
+        self.meta().elements.len()
+    }
+
+    /// The rank of an element segment among those that can be used.
+    pub fn element_rank(&self, index: ElemIdx) -> Option<usize> {
+        self.meta().elements.binary_search_by_key(&index.0, |segment| segment.index.0.to_native()).ok()
+    }
+
+    /// How many elements the segment of a rank has.
+    pub fn element_items_len(&self, rank: usize) -> usize {
+        match &self.meta().elements[rank].items {
+            ArchivedItems::Functions(list) => list.len.to_native() as usize,
+            ArchivedItems::Expressions(items) => items.len(),
+        }
+    }
+
+    /// An element of the segment of a rank.
+    pub fn element_item(&self, rank: usize, position: usize) -> impl Iterator<Item = ConstOp> + '_ {
+        let (function, expression) = match &self.meta().elements[rank].items {
+            ArchivedItems::Functions(list) => (self.list(list).get(position), None),
+            ArchivedItems::Expressions(items) => (None, Some(ops(&items[position]))),
+        };
+        function.map(|function| ConstOp::RefFunc(FuncIdx(function))).into_iter().chain(expression.into_iter().flatten())
+    }
+
+    /// The ranks of the element segments that are still to be applied, their tables and offsets.
+    pub fn elements_to_apply(&self) -> impl Iterator<Item = (usize, TableIdx, impl Iterator<Item = ConstOp> + '_)> {
+        let segments = self.meta().elements.iter().enumerate();
+        segments.filter_map(|(rank, segment)| segment.apply.as_ref().map(|to| (rank, native(&to.0), ops(&to.1))))
+    }
+
+    /// How many data segments can be used: the others are dropped from the start.
+    pub fn data_len(&self) -> usize {
+        self.meta().data.len()
+    }
+
+    /// The rank of a data segment among those that can be used.
+    pub fn data_rank(&self, index: DataIdx) -> Option<usize> {
+        self.meta().data.binary_search_by_key(&index.0, |segment| segment.index.0.to_native()).ok()
+    }
+
+    /// The bytes of the data segment of a rank.
+    pub fn data_bytes(&self, rank: usize) -> &[u8] {
+        let segment = &self.meta().data[rank];
+        let (offset, len) = (segment.offset.to_native() as usize, segment.len.to_native() as usize);
+        self.section(Section::Data).get(offset..).and_then(|bytes| bytes.get(..len)).unwrap_or_default()
+    }
+
+    /// The ranks of the data segments that are still to be applied, their memories and offsets.
+    pub fn data_to_apply(&self) -> impl Iterator<Item = (usize, MemoryIdx, impl Iterator<Item = ConstOp> + '_)> {
+        let segments = self.meta().data.iter().enumerate();
+        segments.filter_map(|(rank, segment)| segment.apply.as_ref().map(|to| (rank, native(&to.0), ops(&to.1))))
+    }
+
+    /// The initial contents of a defined memory, as parts of the file.
+    pub fn memory_image(&self, index: MemoryIdx) -> impl Iterator<Item = MemoryExtent> {
+        let section_len = self.header.section(Section::Memory).len;
+        let meta = self.meta();
+        let position = index.index() - meta.imported_memories.to_native() as usize;
+        meta.memory_images[position].iter().map(move |extent| {
+            let len = u64::from(extent.pages.to_native()) * PAGE_ALIGN as u64;
+            let start = u64::from(extent.image_page.to_native()) * PAGE_ALIGN as u64;
+            // A part outside of the section becomes empty.
+            let len = len.min(section_len.saturating_sub(start));
+            let guest_offset = extent.guest_page.to_native().saturating_mul(PAGE_ALIGN as u64);
+            MemoryExtent { guest_offset, file_offset: self.pages.file_offset() + start, len }
+        })
+    }
+
+    /// Whether elements of a defined table stand in the image.
+    pub fn has_table_image(&self, index: TableIdx) -> bool {
+        self.table_image(index).is_some_and(|list| list.len > 0)
+    }
+
+    /// The function that the image puts at an element of a defined table.
+    pub fn table_image_get(&self, index: TableIdx, element: u64) -> Option<FuncIdx> {
+        let list = self.table_image(index)?;
+        self.list(list).get(usize::try_from(element).ok()?).map(FuncIdx)
+    }
+
+    fn table_image(&self, index: TableIdx) -> Option<&ArchivedList> {
+        let meta = self.meta();
+        let position = index.0.checked_sub(meta.imported_tables.to_native())?;
+        meta.table_images.get(position as usize)
+    }
+
+    /// How many functions can become references.
+    pub fn escaping_len(&self) -> usize {
+        self.list(&self.meta().lists.escaping).len()
+    }
+
+    /// The rank of a function among those that can become references.
+    pub fn escaping_position(&self, index: FuncIdx) -> Option<usize> {
+        self.list(&self.meta().lists.escaping).position(index.0)
+    }
+}

@@ -1,0 +1,64 @@
+//! The pages of an image that initial memories are mapped from.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
+
+use wasmer_runtime_core::image::header::{SectionEntry, checksum};
+use wasmer_runtime_core::once;
+
+use crate::mapping::{View, memory_file};
+
+/// Where the pages stand.
+#[derive(Debug)]
+pub(super) enum Pages {
+    /// In the image's file.
+    File { file: File, section: SectionEntry },
+    /// In memory. The first memory that is made of them puts them into a file, because only files can be mapped copy-on-write; a module
+    /// without instances has none to give back.
+    Memory { bytes: View, file: OnceLock<File> },
+}
+
+impl Pages {
+    /// Those of an image that stands in no file.
+    pub(super) fn copy(bytes: &[u8]) -> io::Result<Self> {
+        Ok(Self::Memory { bytes: View::copy(bytes)?, file: OnceLock::new() })
+    }
+
+    /// A file in which they stand.
+    pub(super) fn file(&self) -> io::Result<BorrowedFd<'_>> {
+        let file = match self {
+            Self::File { file, .. } => file,
+            Self::Memory { bytes, file } => match file.get() {
+                Some(file) => file,
+                None => {
+                    let made = memory_file(bytes)?;
+                    once::get_or_init(file, || made)
+                }
+            },
+        };
+        Ok(file.as_fd())
+    }
+
+    /// Where they start in it.
+    pub(super) fn file_offset(&self) -> u64 {
+        match self {
+            Self::File { section, .. } => section.offset,
+            Self::Memory { .. } => 0,
+        }
+    }
+
+    /// Their checksum.
+    pub(super) fn checksum(&self) -> io::Result<u64> {
+        Ok(match self {
+            // SAFETY: nobody writes to an image's file, as was promised to `Image::from_file`.
+            Self::File { file, section } => {
+                // SAFETY: nobody writes to an image's file, as was promised to `Image::from_file`.
+                let view = unsafe { View::new(file, section.offset, section.len as usize)? };
+                checksum(&view)
+            }
+            Self::Memory { bytes, .. } => checksum(bytes),
+        })
+    }
+}

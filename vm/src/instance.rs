@@ -1,0 +1,588 @@
+//! Instances: a module's memories, tables, globals and functions at run time, behind the vmctx that compiled code uses.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ops::{Deref, Range};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use wasmer_runtime_core::layout::VMOffsets;
+use wasmer_runtime_core::module::ConstOp;
+use wasmer_runtime_core::translate::codegen::Location;
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::*;
+use wasmer_runtime_core::vmcontext::*;
+
+use crate::arch;
+use crate::budget::Usage;
+use crate::limits::LimitError;
+use crate::memory::Memory;
+use crate::module_code::ModuleCode;
+use crate::store::StoreVm;
+use crate::table::Table;
+
+/// What a module imports, resolved, in the order of each index space.
+#[derive(Default)]
+pub struct Imports {
+    /// Functions.
+    pub functions: Vec<NonNull<VMFuncRef>>,
+    /// Tables.
+    pub tables: Vec<NonNull<Table>>,
+    /// Memories.
+    pub memories: Vec<Arc<Memory>>,
+    /// Places of globals' values.
+    pub globals: Vec<NonNull<RawValue>>,
+}
+
+/// An imported function of another convention, or of the host, as this instance calls it.
+#[repr(C)]
+pub(crate) struct ImportedFunction {
+    context: VMImportContext,
+    /// The function as a reference in this instance's convention.
+    func_ref: VMFuncRef,
+    /// The function itself.
+    original: NonNull<VMFuncRef>,
+}
+
+/// A module's code, kept by whoever keeps the instance. Not counted again: threads that instantiate one module would wait for the count.
+struct Code(NonNull<ModuleCode>);
+
+impl Deref for Code {
+    type Target = ModuleCode;
+
+    fn deref(&self) -> &ModuleCode {
+        // SAFETY: the code outlives the instance, as was promised to `Instance::new`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// The host's side of an instance. Boxed and never moved; lives as long as its store.
+pub struct Instance {
+    code: Code,
+    offsets: VMOffsets,
+    store: NonNull<StoreVm>,
+    vmctx: NonNull<VMContext>,
+    memories: Vec<Arc<Memory>>,
+    tables: Vec<NonNull<Table>>,
+    own_tables: Vec<Box<Table>>,
+    imported_functions: Box<[ImportedFunction]>,
+    /// References to escaping functions, by position; filled in on first use. Zeroed pages until then.
+    func_refs: FuncRefs,
+    /// By rank in the image.
+    dropped_elements: Vec<Cell<bool>>,
+    /// By rank in the image.
+    dropped_data: Vec<Cell<bool>>,
+}
+
+/// An array of function references, all zero at first, whose places never move.
+struct FuncRefs {
+    base: *mut VMFuncRef,
+    len: usize,
+}
+
+impl FuncRefs {
+    fn new(len: usize) -> Self {
+        if len == 0 {
+            return Self { base: std::ptr::null_mut(), len };
+        }
+        let layout = Self::layout(len);
+        // SAFETY: the layout is not empty.
+        let base: *mut VMFuncRef = unsafe { alloc_zeroed(layout) }.cast();
+        if base.is_null() {
+            handle_alloc_error(layout);
+        }
+        Self { base, len }
+    }
+
+    fn layout(len: usize) -> Layout {
+        Layout::array::<VMFuncRef>(len).expect("module limits keep this small")
+    }
+
+    /// The place at a position, and whether it was filled in before: a reference's vmctx is never null.
+    fn place(&self, position: usize) -> (*mut VMFuncRef, bool) {
+        assert!(position < self.len);
+        // SAFETY: the position is inside the array; all-zero bytes may be read through a raw pointer field.
+        unsafe {
+            let place = self.base.add(position);
+            (place, !(&raw const (*place).vmctx).read().is_null())
+        }
+    }
+}
+
+impl Drop for FuncRefs {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: allocated in `new` with this layout.
+            unsafe { dealloc(self.base.cast(), Self::layout(self.len)) };
+        }
+    }
+}
+
+/// Why an instance could not be made.
+#[derive(Debug)]
+pub enum InstanceError {
+    /// The host has no memory or address space left.
+    Resource(String),
+    /// A limit of the store forbids it.
+    Limit(LimitError),
+    /// The store was interrupted meanwhile.
+    Trap(TrapCode),
+}
+
+impl From<LimitError> for InstanceError {
+    fn from(error: LimitError) -> Self {
+        Self::Limit(error)
+    }
+}
+
+impl From<TrapCode> for InstanceError {
+    fn from(code: TrapCode) -> Self {
+        Self::Trap(code)
+    }
+}
+
+impl Instance {
+    /// Makes an instance at the cost of its store's budget: memories, tables, globals. Segments that could trap are applied afterwards, by [`Instance::initialise`].
+    ///
+    /// # Safety
+    /// The imports fit the module's types and live as long as the store. Store and code outlive the instance.
+    pub unsafe fn new(
+        code: &ModuleCode,
+        store: NonNull<StoreVm>,
+        imports: Imports,
+    ) -> Result<Box<Self>, InstanceError> {
+        // SAFETY: the store outlives the instance by the caller's promise, and nobody else uses it meanwhile.
+        let budget = unsafe { &mut (*store.as_ptr()).budget };
+        let usage = Usage::of_instance(code, imports.memories.len(), budget.limits())?;
+        budget.take(usage)?;
+        // SAFETY: the caller's promise.
+        let made = unsafe { Self::within_budget(code, store, imports) };
+        // SAFETY: as above; nothing of an instance refers to the budget.
+        made.inspect_err(|_| unsafe { (*store.as_ptr()).budget.give_back(usage) })
+    }
+
+    /// # Safety
+    /// As for `new`.
+    unsafe fn within_budget(
+        code: &ModuleCode,
+        store: NonNull<StoreVm>,
+        imports: Imports,
+    ) -> Result<Box<Self>, InstanceError> {
+        let image = &code.image;
+        let offsets = VMOffsets::new(image.counts());
+        // SAFETY: the store outlives the instance by the caller's promise.
+        let vm = unsafe { store.as_ref() };
+        let memories = Self::memories(code, imports.memories, vm)?;
+        let own_tables = Self::tables(code, vm)?;
+        let vmctx = allocate_vmctx(&offsets);
+        let mut instance = Box::new(Self {
+            offsets,
+            store,
+            vmctx,
+            memories,
+            tables: imports.tables,
+            own_tables,
+            imported_functions: Box::default(),
+            func_refs: FuncRefs::new(image.escaping_len()),
+            dropped_elements: vec![Cell::new(false); image.elements_len()],
+            dropped_data: vec![Cell::new(false); image.data_len()],
+            code: Code(NonNull::from(code)),
+        });
+        // SAFETY: the vmctx is as large as the offsets say, and nobody else uses it yet.
+        unsafe {
+            instance.write_header();
+            instance.write_memories();
+            instance.write_imported_functions(&imports.functions);
+            instance.write_imported_globals(&imports.globals);
+            instance.write_tables();
+            instance.write_globals();
+        }
+        Ok(instance)
+    }
+
+    fn memories(
+        code: &ModuleCode,
+        imported: Vec<Arc<Memory>>,
+        store: &StoreVm,
+    ) -> Result<Vec<Arc<Memory>>, InstanceError> {
+        let image = &code.image;
+        let mut memories = imported;
+        let limit = store.budget.limits().memory_bytes_max;
+        for index in memories.len()..image.counts().memories as usize {
+            store.check_interrupt()?;
+            let pool = &code.memory_pools[index];
+            let index = MemoryIdx::from_index(index);
+            let (ty, contents) = (image.memory_type(index), image.memory_image(index));
+            let memory = Memory::with_contents(&ty, Some(limit), || image.memory_file(), contents, pool)
+                .map_err(|error| InstanceError::Resource(format!("could not make a memory: {error}")))?;
+            memories.push(Arc::new(memory));
+        }
+        Ok(memories)
+    }
+
+    fn tables(code: &ModuleCode, store: &StoreVm) -> Result<Vec<Box<Table>>, InstanceError> {
+        let counts = code.image.counts();
+        (counts.imported_tables..counts.tables)
+            .map(|index| {
+                store.check_interrupt()?;
+                let ty = code.table_type(TableIdx(index));
+                let table = Table::new(&ty).map_err(|_| {
+                    InstanceError::Resource(format!("could not make a table of {} elements", ty.limits.min))
+                })?;
+                Ok(Box::new(table))
+            })
+            .collect()
+    }
+
+    /// The pointer to a field of the vmctx.
+    ///
+    /// # Safety
+    /// The offset is one of this module's layout.
+    unsafe fn field<T>(&self, offset: i32) -> *mut T {
+        // SAFETY: the caller's promise.
+        unsafe { self.vmctx.as_ptr().cast::<u8>().add(offset as usize).cast() }
+    }
+
+    unsafe fn write_header(&mut self) {
+        let instance: *mut Self = self;
+        // SAFETY: the vmctx has at least its fixed part.
+        unsafe {
+            let context = &mut *self.vmctx.as_ptr();
+            context.header.libcalls = arch::libcall_table();
+            context.header.store = self.store.as_ref().context();
+            context.type_ids = self.code.type_ids.as_ptr();
+            context.instance = instance.cast();
+        }
+    }
+
+    unsafe fn write_memories(&mut self) {
+        for (index, memory) in self.memories.iter().enumerate() {
+            let offset = self.offsets.memory(MemoryIdx::from_index(index));
+            // SAFETY: the offsets are the layout's.
+            unsafe {
+                self.field::<*mut u8>(offset).write(memory.base());
+                self.field::<*const VMMemory>(offset + 8).write(memory.vm());
+            }
+        }
+    }
+
+    unsafe fn write_imported_functions(&mut self, functions: &[NonNull<VMFuncRef>]) {
+        let abi = self.code.abi();
+        // SAFETY: the store outlives the instance.
+        let store = unsafe { self.store.as_ref() }.context();
+        let image = &self.code.image;
+        let entry = |(index, original): (usize, &NonNull<VMFuncRef>)| {
+            let ty = image.function_type_index(FuncIdx::from_index(index));
+            ImportedFunction {
+                context: VMImportContext {
+                    header: VMContextHeader { libcalls: arch::libcall_table(), store },
+                    callee: original.as_ptr(),
+                },
+                func_ref: VMFuncRef {
+                    array_call: arch::forward,
+                    wasm_call: image.wasm_to_array(ty).cast(),
+                    vmctx: std::ptr::null_mut(),
+                    type_id: abi.type_id(self.code.canonical[ty.index()]),
+                },
+                original: *original,
+            }
+        };
+        let mut imported: Box<[ImportedFunction]> = functions.iter().enumerate().map(entry).collect();
+        for (index, function) in imported.iter_mut().enumerate() {
+            function.func_ref.vmctx = (&raw mut function.context).cast();
+            // SAFETY: the original lives as long as the store.
+            let original = unsafe { *function.original.as_ref() };
+            let is_own_abi = original.type_id == function.func_ref.type_id;
+            if is_own_abi {
+                function.func_ref = original;
+            }
+            let offset = self.offsets.imported_function(FuncIdx::from_index(index));
+            // SAFETY: the offsets are the layout's.
+            unsafe {
+                self.field::<*const c_void>(offset).write(function.func_ref.wasm_call);
+                self.field::<*mut VMContextHeader>(offset + 8).write(function.func_ref.vmctx);
+            }
+        }
+        self.imported_functions = imported;
+    }
+
+    unsafe fn write_imported_globals(&mut self, globals: &[NonNull<RawValue>]) {
+        for (index, global) in globals.iter().enumerate() {
+            if let Location::Indirect(offset) = self.offsets.global(GlobalIdx::from_index(index)) {
+                // SAFETY: the offset is the layout's.
+                unsafe { self.field::<*mut RawValue>(offset).write(global.as_ptr()) };
+            }
+        }
+    }
+
+    unsafe fn write_tables(&mut self) {
+        for index in 0..self.tables.len() {
+            if let Location::Indirect(offset) = self.offsets.table(TableIdx::from_index(index)) {
+                // SAFETY: imported tables live as long as the store; the offset is the layout's.
+                unsafe { self.field::<*mut VMTable>(offset).write(self.tables[index].as_ref().vm().as_ptr()) };
+            }
+        }
+        let this = NonNull::from(&mut *self);
+        for position in 0..self.own_tables.len() {
+            let index = TableIdx::from_index(self.tables.len());
+            if let Location::Inline(offset) = self.offsets.table(index) {
+                // SAFETY: the offset is the layout's.
+                let place = unsafe { self.field::<VMTable>(offset) };
+                self.own_tables[position].link(NonNull::new(place));
+            }
+            if self.code.image.has_table_image(index) {
+                self.own_tables[position].set_lazy(this, index);
+            }
+            self.tables.push(NonNull::from(&mut *self.own_tables[position]));
+        }
+    }
+
+    unsafe fn write_globals(&mut self) {
+        let counts = self.offsets.counts();
+        for index in counts.imported_globals..counts.globals {
+            let position = (index - counts.imported_globals) as usize;
+            let value = self.evaluate(self.code.image.global_init(position));
+            // SAFETY: the place is inside the vmctx, 16-byte aligned.
+            unsafe { self.global(GlobalIdx(index)).write(value) };
+        }
+    }
+
+    /// The value of a constant expression. Validation guarantees its stack discipline and that globals before it are set.
+    fn evaluate(&self, expr: impl Iterator<Item = ConstOp>) -> RawValue {
+        let mut stack: Vec<RawValue> = Vec::with_capacity(2);
+        for op in expr {
+            let mut arithmetic = |width: Width, op32: fn(i32, i32) -> i32, op64: fn(i64, i64) -> i64| {
+                let (rhs, lhs) = (stack.pop().unwrap_or(RawValue::ZERO), stack.pop().unwrap_or(RawValue::ZERO));
+                let mut value = RawValue::ZERO;
+                // SAFETY: any bits are valid integers.
+                unsafe {
+                    match width {
+                        Width::W32 => value.i32 = op32(lhs.i32, rhs.i32),
+                        Width::W64 => value.i64 = op64(lhs.i64, rhs.i64),
+                    }
+                }
+                value
+            };
+            let value = match op {
+                ConstOp::Const(constant) => RawValue::from(constant),
+                // SAFETY: the global's place holds a value.
+                ConstOp::GlobalGet(index) => unsafe { self.global(index).read() },
+                ConstOp::RefFunc(index) => {
+                    let mut value = RawValue::ZERO;
+                    value.funcref = self.func_ref(index).as_ptr();
+                    value
+                }
+                ConstOp::Add(width) => arithmetic(width, i32::wrapping_add, i64::wrapping_add),
+                ConstOp::Sub(width) => arithmetic(width, i32::wrapping_sub, i64::wrapping_sub),
+                ConstOp::Mul(width) => arithmetic(width, i32::wrapping_mul, i64::wrapping_mul),
+            };
+            stack.push(value);
+        }
+        stack.pop().unwrap_or(RawValue::ZERO)
+    }
+
+    /// Applies the initial values of tables and the active segments that the image could not fold in, in the order of the specification (section
+    /// 4.5.4). A trap leaves what was done before it.
+    pub fn initialise(&mut self) -> Result<(), TrapCode> {
+        let image = &self.code.image;
+        for position in 0..self.own_tables.len() {
+            if let Some(init) = image.table_init(position) {
+                // SAFETY: the initial value of a table is a reference, whose bits are these.
+                let value = unsafe { self.evaluate(init).reference };
+                self.own_tables[position].set_initial(value);
+            }
+        }
+        // SAFETY: the store outlives the instance.
+        let check_interrupt = || unsafe { self.store.as_ref() }.check_interrupt();
+        for (rank, table, offset) in image.elements_to_apply() {
+            check_interrupt()?;
+            let start = self.index(image.table_type(table).index, self.evaluate(offset));
+            self.write_elements(table, rank, start, 0..image.element_items_len(rank) as u64)?;
+            self.dropped_elements[rank].set(true);
+        }
+        for (rank, memory, offset) in image.data_to_apply() {
+            check_interrupt()?;
+            let start = self.index(image.memory_type(memory).index, self.evaluate(offset));
+            let bytes = image.data_bytes(rank);
+            self.write_memory(memory, start, bytes)?;
+            self.dropped_data[rank].set(true);
+        }
+        Ok(())
+    }
+
+    /// The unsigned value of an index.
+    fn index(&self, width: Width, value: RawValue) -> u64 {
+        // SAFETY: any bits are valid integers.
+        unsafe {
+            match width {
+                Width::W32 => u64::from(value.i32 as u32),
+                Width::W64 => value.i64 as u64,
+            }
+        }
+    }
+
+    /// The module.
+    pub fn code(&self) -> &ModuleCode {
+        &self.code
+    }
+
+    /// The store.
+    pub fn store(&self) -> NonNull<StoreVm> {
+        self.store
+    }
+
+    /// A memory.
+    pub fn memory(&self, index: MemoryIdx) -> &Arc<Memory> {
+        &self.memories[index.index()]
+    }
+
+    /// A table.
+    pub fn table(&self, index: TableIdx) -> NonNull<Table> {
+        self.tables[index.index()]
+    }
+
+    /// The place of a global's value.
+    pub fn global(&self, index: GlobalIdx) -> NonNull<RawValue> {
+        // SAFETY: the offsets are the layout's; imported places are valid as long as the store.
+        unsafe {
+            let place = match self.offsets.global(index) {
+                Location::Inline(offset) => self.field::<RawValue>(offset),
+                Location::Indirect(offset) => *self.field::<*mut RawValue>(offset),
+            };
+            NonNull::new_unchecked(place)
+        }
+    }
+
+    /// The original function behind an import, or the reference to an own one: what an export gives away.
+    pub fn exported_func(&self, index: FuncIdx) -> NonNull<VMFuncRef> {
+        match self.imported_functions.get(index.index()) {
+            Some(imported) => imported.original,
+            None => self.func_ref(index),
+        }
+    }
+
+    /// A reference to an escaping function, callable by this module's convention.
+    pub fn func_ref(&self, index: FuncIdx) -> NonNull<VMFuncRef> {
+        if let Some(imported) = self.imported_functions.get(index.index()) {
+            // A function of the same convention keeps its identity.
+            // SAFETY: the original lives as long as the store.
+            let same = unsafe { imported.original.as_ref() }.type_id == imported.func_ref.type_id;
+            return if same { imported.original } else { NonNull::from(&imported.func_ref) };
+        }
+        let image = &self.code.image;
+        let position =
+            image.escaping_position(index).expect("the translation lists every function that can be referred to");
+        let (place, filled) = self.func_refs.place(position);
+        if !filled {
+            let ty = image.function_type_index(index);
+            let defined = DefinedFuncIdx(index.0 - self.offsets.counts().imported_functions);
+            // SAFETY: the trampoline has the convention of array call; the place is inside the array.
+            unsafe {
+                place.write(VMFuncRef {
+                    array_call: std::mem::transmute::<*const u8, ArrayCall>(image.array_to_wasm(ty)),
+                    wasm_call: image.function_entry(defined).cast(),
+                    vmctx: self.vmctx.as_ptr().cast(),
+                    type_id: self.code.type_ids[ty.index()],
+                });
+            }
+        }
+        // SAFETY: the place is inside the array, so not null.
+        unsafe { NonNull::new_unchecked(place) }
+    }
+
+    /// What the table image holds for an element: a reference, or zero.
+    pub fn lazy_element(&self, table: TableIdx, index: u64) -> u64 {
+        match self.code.image.table_image_get(table, index) {
+            Some(function) => self.func_ref(function).as_ptr() as u64,
+            None => 0,
+        }
+    }
+
+    /// `table.init`.
+    pub fn table_init(
+        &self,
+        table: TableIdx,
+        segment: ElemIdx,
+        destination: u64,
+        source: u64,
+        len: u64,
+    ) -> Result<(), TrapCode> {
+        let rank = self.code.image.element_rank(segment).filter(|rank| !self.dropped_elements[*rank].get());
+        let available = rank.map_or(0, |rank| self.code.image.element_items_len(rank) as u64);
+        let end = source.checked_add(len).filter(|end| *end <= available).ok_or(TrapCode::TableOutOfBounds)?;
+        self.write_elements(table, rank.unwrap_or_default(), destination, source..end)
+    }
+
+    /// Writes elements of the segment of a rank to a table.
+    fn write_elements(
+        &self,
+        table: TableIdx,
+        rank: usize,
+        destination: u64,
+        elements: Range<u64>,
+    ) -> Result<(), TrapCode> {
+        let image = &self.code.image;
+        let mut values = Vec::with_capacity((elements.end - elements.start) as usize);
+        for position in elements {
+            // SAFETY: elements are references, whose bits are these.
+            values.push(unsafe { self.evaluate(image.element_item(rank, position as usize)).reference });
+        }
+        // SAFETY: the table lives as long as the store, and no reference to it is held.
+        unsafe { &mut *self.table(table).as_ptr() }.init(destination, values.into_iter())
+    }
+
+    /// `memory.init`.
+    pub fn memory_init(
+        &self,
+        memory: MemoryIdx,
+        segment: DataIdx,
+        destination: u64,
+        source: u64,
+        len: u64,
+    ) -> Result<(), TrapCode> {
+        let rank = self.code.image.data_rank(segment).filter(|rank| !self.dropped_data[*rank].get());
+        let bytes = rank.map_or(&[][..], |rank| self.code.image.data_bytes(rank));
+        let end = source.checked_add(len).filter(|end| *end <= bytes.len() as u64);
+        let end = end.ok_or(TrapCode::MemoryOutOfBounds)?;
+        self.write_memory(memory, destination, &bytes[source as usize..end as usize])
+    }
+
+    fn write_memory(&self, memory: MemoryIdx, destination: u64, bytes: &[u8]) -> Result<(), TrapCode> {
+        let target = self.memory(memory).range(destination, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        // SAFETY: the target is inside the memory; an image never overlaps it.
+        unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    /// `elem.drop`.
+    pub fn drop_element(&self, segment: ElemIdx) {
+        if let Some(rank) = self.code.image.element_rank(segment) {
+            self.dropped_elements[rank].set(true);
+        }
+    }
+
+    /// `data.drop`.
+    pub fn drop_data(&self, segment: DataIdx) {
+        if let Some(rank) = self.code.image.data_rank(segment) {
+            self.dropped_data[rank].set(true);
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout in `allocate_vmctx`; a store drops its instances when nothing runs in it.
+        unsafe { dealloc(self.vmctx.as_ptr().cast(), vmctx_layout(&self.offsets)) };
+    }
+}
+
+fn vmctx_layout(offsets: &VMOffsets) -> Layout {
+    Layout::from_size_align(offsets.size() as usize, 16).expect("module limits keep a vmctx small")
+}
+
+fn allocate_vmctx(offsets: &VMOffsets) -> NonNull<VMContext> {
+    let layout = vmctx_layout(offsets);
+    // SAFETY: a vmctx is never empty.
+    NonNull::new(unsafe { alloc_zeroed(layout) }.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+}

@@ -1,0 +1,39 @@
+//! The virtual machine: maps artifact images, and runs what they hold: memories, tables, stacks, traps, instances.
+//!
+//! Everything that maps memory lives in `mmap` and `mapping`; everything that depends on the processor in `arch`.
+//!
+//! This crate serves `wasmer-api` and trusts it: stores, instances and references that are passed together belong together, and live as
+//! long as they must. Programs that embed the runtime use `wasmer-runtime`, whose safe functions nobody can misuse.
+
+#![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
+
+pub mod arch;
+pub mod backtrace;
+pub mod budget;
+pub mod code_registry;
+pub mod fork;
+pub mod fuel;
+pub mod host;
+pub mod image;
+pub mod instance;
+pub mod libcalls;
+pub mod limits;
+pub mod mapping;
+pub mod memory;
+mod memory_space;
+mod mmap;
+pub mod module_code;
+mod pagemap;
+pub mod pool;
+pub mod profile;
+pub mod signals;
+mod stack;
+pub mod store;
+pub mod table;
+pub mod types_registry;
+mod wait;
+
+#[cfg(test)]
+mod doc_tests;
+
+pub use store::{Failure, InterruptHandle, StoreVm, Unwind};

@@ -1,0 +1,193 @@
+//! Read-only and executable views of artifacts, and files in memory.
+
+use std::collections::hash_map::RandomState;
+use std::fs::File;
+use std::hash::BuildHasher;
+use std::io;
+use std::ops::Deref;
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use memmap2::{Mmap, MmapOptions};
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use wasmer_runtime_core::once;
+use wasmer_system::file_size::limit_as_error;
+
+use crate::arch;
+use crate::mmap::{PAGE_BYTES, Reservation};
+
+/// A read-only view: of a part of a file, or of a copy in anonymous memory.
+#[derive(Debug)]
+pub enum View {
+    /// Of a part of a file.
+    File(Mmap),
+    /// Of a copy, which is so long.
+    Copy(Reservation, usize),
+}
+
+impl View {
+    /// Maps `len` bytes at `offset` for reading.
+    ///
+    /// # Safety
+    /// Nobody writes to the file or shortens it as long as the view lives.
+    pub unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+        // SAFETY: the caller's promise.
+        Ok(Self::File(unsafe { MmapOptions::new().offset(offset).len(len).map(file)? }))
+    }
+
+    /// A copy of bytes in anonymous memory.
+    pub fn copy(bytes: &[u8]) -> io::Result<Self> {
+        let pages = anonymous(bytes, |_, _| 0)?;
+        pages.seal()?;
+        Ok(Self::Copy(pages, bytes.len()))
+    }
+}
+
+impl Deref for View {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::File(map) => map,
+            // SAFETY: so many bytes were copied, and nothing writes to them.
+            Self::Copy(pages, len) => unsafe { std::slice::from_raw_parts(pages.base(), *len) },
+        }
+    }
+}
+
+/// Executable pages: never writable at the same time.
+#[derive(Debug)]
+pub struct Code {
+    pages: Reservation,
+    len: usize,
+    copied: bool,
+    refused: bool,
+}
+
+impl Code {
+    /// Maps `len` bytes at `offset`, a multiple of pages, for reading and executing: directly from the file, or, where files may not be
+    /// executed (a `noexec` mount), from a copy in anonymous memory.
+    ///
+    /// # Safety
+    /// As for [`View::new`].
+    pub unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+        if len == 0 {
+            return Self::copy(&[]);
+        }
+        match Reservation::of_code(near_stubs(len, PAGE_BYTES), len, file.as_fd(), offset) {
+            Ok(pages) => Ok(Self { pages, len, copied: false, refused: false }),
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) || error.raw_os_error() == Some(libc::EACCES) => {
+                // SAFETY: the caller's promise.
+                Ok(Self { refused: true, ..Self::copy(&unsafe { View::new(file, offset, len)? })? })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A copy of code in anonymous memory.
+    pub fn copy(code: &[u8]) -> io::Result<Self> {
+        let pages = anonymous(code, near_stubs)?;
+        pages.seal_code()?;
+        Ok(Self { pages, len: code.len(), copied: true, refused: false })
+    }
+
+    /// Whether it is in anonymous memory.
+    pub fn is_copied(&self) -> bool {
+        self.copied
+    }
+
+    /// Whether it is there because its file may not be executed.
+    pub fn is_refused(&self) -> bool {
+        self.refused
+    }
+}
+
+impl Deref for Code {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: so many bytes were mapped or copied, and nothing writes to them.
+        unsafe { std::slice::from_raw_parts(self.pages.base(), self.len) }
+    }
+}
+
+/// Bytes of the region in which code is put. Processors predict jumps less well that go farther than they have bits for.
+const NEAR_BYTES: usize = 1 << 30;
+
+/// Where code of this length has a chance to be near the stubs, which it calls and is called by. Whether that place is free the system
+/// knows: if not, it takes another. See ADR 15.
+fn near_stubs(len: usize, align: usize) -> usize {
+    static START: OnceLock<usize> = OnceLock::new();
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+    // Nobody should be able to tell the address of a guest's code from the address of the program's.
+    let start = *once::get_or_init(&START, || RandomState::new().hash_one(0u8) as usize);
+    let taken = TAKEN.fetch_add(len.next_multiple_of(PAGE_BYTES) + align, Ordering::Relaxed);
+    let offset = start.wrapping_add(taken) % NEAR_BYTES;
+    (near_region(arch::enter as *const () as usize) + offset).next_multiple_of(align)
+}
+
+/// The start of the region for stubs at this address: below the program, where nothing grows to; or, for a program at a low address, above it,
+/// with room for its heap in between.
+fn near_region(stubs: usize) -> usize {
+    if stubs > 2 * NEAR_BYTES { stubs - 2 * NEAR_BYTES } else { stubs + 2 * NEAR_BYTES }
+}
+
+/// What the system can give and take back at once, on every supported machine with pages of 4 KiB.
+const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// A copy of bytes, at the place that is wished for its length and alignment if possible. Large ones are in huge pages where the system has
+/// some, because giving back thousands of small ones takes milliseconds.
+fn anonymous(bytes: &[u8], place: fn(usize, usize) -> usize) -> io::Result<Reservation> {
+    if bytes.is_empty() {
+        return Ok(Reservation::empty());
+    }
+    // A last one of which less than half were needed stays in small pages.
+    let huge_bytes = (bytes.len() + HUGE_PAGE_BYTES / 2) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+    let align = if huge_bytes == 0 { PAGE_BYTES } else { HUGE_PAGE_BYTES };
+    let map_bytes = bytes.len().next_multiple_of(align);
+    let copy = Reservation::at(place(map_bytes, align), map_bytes)?;
+    copy.commit(0..map_bytes)?;
+    copy.advise_huge_pages(0..huge_bytes)?;
+    // SAFETY: these pages are writable, and nobody else has them.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy.base(), bytes.len()) };
+    Ok(copy)
+}
+
+/// A file in memory with these bytes: memories can be mapped from it, copy-on-write.
+pub fn memory_file(bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("wasmer-memory", MemfdFlags::CLOEXEC)?);
+    limit_as_error(|| io::Write::write_all(&mut file, bytes)).map_err(|error| match error.raw_os_error() {
+        Some(libc::EFBIG) => {
+            let message =
+                format!("{} bytes in memory are more than the limit of file sizes (`ulimit -f`)", bytes.len());
+            io::Error::new(io::ErrorKind::FileTooLarge, message)
+        }
+        _ => error,
+    })?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_near_the_stubs() {
+        let codes: Vec<Code> = (0..100).map(|index| Code::copy(&vec![index; 4096 << (index % 11)]).unwrap()).collect();
+        let stubs = arch::enter as *const () as usize;
+        for code in &codes {
+            assert!(code.as_ptr().addr().abs_diff(stubs) <= 3 * NEAR_BYTES, "{:p}", code.as_ptr());
+        }
+    }
+
+    #[test]
+    fn copies_are_as_long_as_what_was_copied() {
+        for len in [0, 1, 4096, HUGE_PAGE_BYTES / 2, HUGE_PAGE_BYTES - 1, HUGE_PAGE_BYTES, 2 * HUGE_PAGE_BYTES + 1] {
+            let bytes: Vec<u8> = (0..len).map(|index| (index / 4096) as u8).collect();
+            assert!(*View::copy(&bytes).unwrap() == bytes, "{len} bytes");
+            assert!(*Code::copy(&bytes).unwrap() == bytes, "{len} bytes of code");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A module at run time: its mapped image and what the process knows of its types.
+
+use std::sync::Arc;
+
+use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::module::{Entity, ImportType};
+use wasmer_runtime_core::types::*;
+
+use crate::code_registry::Registration;
+use crate::image::Image;
+use crate::pool::MemoryPool;
+use crate::types_registry::{self, TypeIds};
+
+/// A mapped image, ready for instances. Its code stays registered and mapped as long as anything holds it.
+pub struct ModuleCode {
+    /// Removed from the registry before the image is unmapped: fields drop in order.
+    _registration: Registration,
+    /// The image.
+    pub image: Arc<Image>,
+    /// Canonical ids by module type index.
+    pub canonical: TypeIds,
+    /// The same with the module's convention: what compiled code compares.
+    pub type_ids: Box<[u32]>,
+    /// For each memory; unused for imported ones.
+    pub memory_pools: Box<[MemoryPool]>,
+}
+
+impl ModuleCode {
+    /// Registers an image's code and types. None if the process knows too many types.
+    pub fn new(image: Image) -> Option<Self> {
+        let image = Arc::new(image);
+        let types = (0..image.types_len()).map(|index| image.func_type(TypeIdx::from_index(index)));
+        let canonical = TypeIds::of_module(types)?;
+        let type_ids = canonical.iter().map(|id| image.abi().type_id(*id)).collect();
+        let registration = Registration::new(image.code_range(), Arc::clone(&image));
+        let memory_pools = (0..image.counts().memories).map(|_| MemoryPool::default()).collect();
+        Some(Self { _registration: registration, image, canonical, type_ids, memory_pools })
+    }
+
+    /// The convention of the module's code.
+    pub fn abi(&self) -> Abi {
+        self.image.abi()
+    }
+
+    /// A function type whose concrete references are canonical ids.
+    pub fn func_type(&self, index: TypeIdx) -> Arc<FuncType> {
+        types_registry::lookup(self.canonical[index.index()])
+    }
+
+    /// A table's type, with canonical ids.
+    pub fn table_type(&self, index: TableIdx) -> TableType {
+        self.canonical_table(self.image.table_type(index))
+    }
+
+    /// A global's type, with canonical ids.
+    pub fn global_type(&self, index: GlobalIdx) -> GlobalType {
+        self.canonical_global(self.image.global_type(index))
+    }
+
+    /// A table type of the module, with canonical ids.
+    pub fn canonical_table(&self, ty: TableType) -> TableType {
+        TableType { element: types_registry::canonical_ref(ty.element, &self.canonical), ..ty }
+    }
+
+    /// A global type of the module, with canonical ids.
+    pub fn canonical_global(&self, ty: GlobalType) -> GlobalType {
+        GlobalType { content: types_registry::canonical_val(ty.content, &self.canonical), ..ty }
+    }
+
+    /// What an import has to be, with canonical ids.
+    pub fn import_type(&self, ty: ImportType) -> ExternType {
+        match ty {
+            ImportType::Func(index) => ExternType::Func(Arc::unwrap_or_clone(self.func_type(index))),
+            ImportType::Tag(index) => ExternType::Tag(Arc::unwrap_or_clone(self.func_type(index))),
+            ImportType::Table(ty) => ExternType::Table(self.canonical_table(ty)),
+            ImportType::Memory(ty) => ExternType::Memory(ty),
+            ImportType::Global(ty) => ExternType::Global(self.canonical_global(ty)),
+        }
+    }
+
+    /// What an export is, with canonical ids.
+    pub fn entity_type(&self, entity: Entity) -> ExternType {
+        match entity {
+            Entity::Func(index) => {
+                ExternType::Func(Arc::unwrap_or_clone(self.func_type(self.image.function_type_index(index))))
+            }
+            Entity::Tag(index) => ExternType::Tag(Arc::unwrap_or_clone(self.func_type(self.image.tag_type(index)))),
+            Entity::Table(index) => ExternType::Table(self.table_type(index)),
+            Entity::Memory(index) => ExternType::Memory(self.image.memory_type(index)),
+            Entity::Global(index) => ExternType::Global(self.global_type(index)),
+        }
+    }
+}

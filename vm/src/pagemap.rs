@@ -1,0 +1,226 @@
+//! Which pages of a private mapping this process has written.
+//!
+//! Dropping pages makes the kernel interrupt every processor that runs the process, as soon as two threads do it at once: more than an
+//! instance costs otherwise. Asking for the written pages first is a walk of the page tables, and most instances write few.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
+
+use crate::mmap::{PAGE_BYTES, Reservation};
+use crate::pool::{PLACES, place};
+
+/// How many runs of pages are asked for. Whoever wrote more has them dropped all at once.
+const RUNS: usize = 32;
+
+/// `struct page_region` of `linux/fs.h`: a run of pages of the same categories.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct PageRegion {
+    start: u64,
+    end: u64,
+    categories: u64,
+}
+
+/// `struct pm_scan_arg` of `linux/fs.h`.
+#[repr(C)]
+struct ScanArgs {
+    size: u64,
+    flags: u64,
+    start: u64,
+    end: u64,
+    /// Where the kernel stopped.
+    walk_end: u64,
+    /// Address of the answer.
+    vec: u64,
+    vec_len: u64,
+    max_pages: u64,
+    category_inverted: u64,
+    category_mask: u64,
+    category_anyof_mask: u64,
+    return_mask: u64,
+}
+
+/// `PAGE_IS_FILE`: of the file itself, thus not written.
+const FILE: u64 = 1 << 2;
+const PRESENT: u64 = 1 << 3;
+const SWAPPED: u64 = 1 << 4;
+/// `PAGE_IS_PFNZERO`: the page of zeros that everybody shares.
+const ZERO: u64 = 1 << 5;
+const SCAN: Opcode = opcode::read_write::<ScanArgs>(b'f', 16);
+
+/// The page tables of this process, if the kernel (Linux 6.7) lets us ask.
+struct Pagemap {
+    file: File,
+    /// Holds [`Pagemap::is_ours`] and is wiped by a fork: the file shows the pages of the process that opened it, which a child must not take
+    /// for its own.
+    flag: Reservation,
+}
+
+impl Pagemap {
+    fn open() -> io::Result<Self> {
+        let file = File::open("/proc/self/pagemap")?;
+        let flag = Reservation::new(PAGE_BYTES)?;
+        flag.commit(0..PAGE_BYTES)?;
+        flag.wipe_on_fork()?;
+        let pagemap = Self { file, flag };
+        pagemap.is_ours().store(true, Ordering::Relaxed);
+        Ok(pagemap)
+    }
+
+    fn is_ours(&self) -> &AtomicBool {
+        // SAFETY: the page is committed, lives as long as this and is accessed as a flag only; zero bytes are one that is not set.
+        unsafe { &*self.flag.base().cast() }
+    }
+
+    /// Fills in the runs of written pages, and fails if they are too many. All zero behind the last.
+    fn scan(&self, range: &Range<usize>, runs: &mut [PageRegion; RUNS]) -> io::Result<()> {
+        if !self.is_ours().load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let mut args = ScanArgs {
+            size: size_of::<ScanArgs>() as u64,
+            flags: 0,
+            start: range.start as u64,
+            end: range.end as u64,
+            walk_end: 0,
+            vec: runs.as_mut_ptr() as u64,
+            vec_len: RUNS as u64,
+            max_pages: 0,
+            category_inverted: FILE | ZERO,
+            category_mask: FILE | ZERO,
+            category_anyof_mask: PRESENT | SWAPPED,
+            return_mask: PRESENT,
+        };
+        // SAFETY: the opcode takes this structure, whose answer has room for as many runs as it says.
+        unsafe { ioctl(&self.file, Updater::<SCAN, ScanArgs>::new(&mut args))? };
+        if args.walk_end == args.end { Ok(()) } else { Err(io::ErrorKind::QuotaExceeded.into()) }
+    }
+}
+
+/// The page tables as threads of one place see them, once somebody has asked; none if the system tells nothing. The locks are only tried
+/// for: in a process that was forked while another thread had one, nobody gives it back.
+#[repr(align(128))]
+struct Slot(RwLock<Option<Option<Pagemap>>>);
+
+/// The kernel counts who uses a file, and processors that use the same one wait for each other.
+static PAGEMAPS: [Slot; PLACES] = [const { Slot(RwLock::new(None)) }; PLACES];
+
+/// The page tables are those of another process, of which this one is a copy.
+pub(crate) fn forget() {
+    for Slot(slot) in &PAGEMAPS {
+        if let Ok(mut pagemap) = slot.try_write() {
+            *pagemap = None;
+        }
+    }
+}
+
+/// Calls `each` with the runs of pages in `range`, a range of addresses of whole pages, that were written since they were mapped. Fails where
+/// the kernel cannot tell, or has more to tell than is worth asking for.
+pub(crate) fn written(range: Range<usize>, each: impl FnMut(Range<usize>) -> io::Result<()>) -> io::Result<()> {
+    let Slot(slot) = &PAGEMAPS[place()];
+    let busy = io::Error::from(io::ErrorKind::ResourceBusy);
+    let mut runs = [PageRegion::default(); RUNS];
+    let mut kept = slot.try_read();
+    if kept.as_ref().is_ok_and(|kept| kept.is_none()) {
+        drop(kept);
+        if let Ok(mut kept) = slot.try_write() {
+            kept.get_or_insert_with(|| Pagemap::open().ok());
+        }
+        kept = slot.try_read();
+    }
+    let Ok(kept) = kept else { return Err(busy) };
+    kept.as_ref().and_then(Option::as_ref).ok_or(busy)?.scan(&range, &mut runs)?;
+    drop(kept);
+    runs.iter().take_while(|run| run.end > 0).map(|run| run.start as usize..run.end as usize).try_for_each(each)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    /// Half of it a file's, half anonymous.
+    const PAGES: usize = 256;
+
+    fn half_of_a_file() -> Reservation {
+        let space = Reservation::new(PAGES * PAGE_BYTES).unwrap();
+        let file = File::from(rustix::fs::memfd_create("initial", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
+        file.write_all_at(&[7; PAGES / 2 * PAGE_BYTES], 0).unwrap();
+        space.map_file(0..PAGES / 2 * PAGE_BYTES, file.as_fd(), 0).unwrap();
+        space.commit(PAGES / 2 * PAGE_BYTES..PAGES * PAGE_BYTES).unwrap();
+        space
+    }
+
+    fn page(space: &Reservation, page: usize) -> *mut u8 {
+        assert!(page < PAGES);
+        // SAFETY: the page is inside the reservation.
+        unsafe { space.base().add(page * PAGE_BYTES) }
+    }
+
+    fn initial(page: usize) -> u8 {
+        if page < PAGES / 2 { 7 } else { 0 }
+    }
+
+    /// The numbers of the written pages; none where the kernel cannot tell.
+    fn written_pages(space: &Reservation) -> Option<Vec<usize>> {
+        let base = space.base() as usize;
+        let mut pages = Vec::new();
+        let all = base..base + PAGES * PAGE_BYTES;
+        let told = written(all, |run| {
+            pages.extend((run.start - base) / PAGE_BYTES..(run.end - base) / PAGE_BYTES);
+            Ok(())
+        });
+        told.ok().map(|()| pages)
+    }
+
+    #[test]
+    fn written_pages_are_found_and_dropped() {
+        let few = |page: &usize| page.is_multiple_of(32) || page % 64 == 1;
+        let many = |page: &usize| page.is_multiple_of(3);
+        for touched in [(0..PAGES).filter(few).collect(), (0..PAGES).filter(many).collect::<Vec<_>>()] {
+            let space = half_of_a_file();
+            for number in 0..PAGES {
+                // SAFETY: the page is committed.
+                assert_eq!(unsafe { page(&space, number).read_volatile() }, initial(number));
+            }
+            for &number in &touched {
+                // SAFETY: the page is committed.
+                unsafe { page(&space, number).write_volatile(9) };
+            }
+            let told = written_pages(&space);
+            assert!(told.is_none() || told.as_ref() == Some(&touched), "{told:?}");
+            space.drop_pages(0..PAGES * PAGE_BYTES).unwrap();
+            assert!(written_pages(&space).is_none_or(|pages| pages.is_empty()));
+            for number in 0..PAGES {
+                // SAFETY: the page is committed.
+                assert_eq!(unsafe { page(&space, number).read_volatile() }, initial(number), "page {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_child_does_not_ask_about_its_parents_pages() {
+        let space = half_of_a_file();
+        written_pages(&space);
+        // SAFETY: the child neither allocates nor takes a lock that another thread may have held.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0);
+        if child == 0 {
+            let base = space.base() as usize;
+            let refused = written(base..base + PAGE_BYTES, |_| Ok(())).is_err();
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(if refused { 3 } else { 4 }) };
+        }
+        let mut status = 0;
+        // SAFETY: waits for our own child.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(libc::WEXITSTATUS(status), 3);
+    }
+}

@@ -1,0 +1,251 @@
+//! Wasm stacks: mapped once per thread, reused from call to call, with a guard region below.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::mmap::{PAGE_BYTES, Reservation, round_up};
+use crate::signals::{current, prepare_thread};
+
+/// Bytes below a stack that are never accessible. Compiled frames that are larger than a page touch each of their pages, so that none
+/// jumps over it.
+pub(crate) const GUARD_BYTES: usize = 64 << 10;
+
+/// Room that a nested entry needs to be worth trying, in bytes.
+pub(crate) const NESTED_ROOM_BYTES: usize = 16 << 10;
+
+/// Room that a nested entry leaves on the host's stack, in bytes; a quarter of stacks that are small.
+const HOST_ROOM_BYTES: usize = 256 << 10;
+
+/// The same on a stack of unknown size, which may be a small one.
+const UNKNOWN_ROOM_BYTES: usize = 32 << 10;
+
+/// A stack for wasm code.
+#[derive(Debug)]
+struct WasmStack {
+    reservation: Reservation,
+}
+
+impl WasmStack {
+    fn new(bytes: usize) -> io::Result<Self> {
+        let bytes = round_up(bytes).ok_or(io::ErrorKind::InvalidInput)?;
+        let reservation = Reservation::new(GUARD_BYTES + bytes)?;
+        reservation.commit(GUARD_BYTES..GUARD_BYTES + bytes)?;
+        Ok(Self { reservation })
+    }
+
+    fn bounds(&self) -> StackBounds {
+        let base = self.reservation.base() as usize;
+        StackBounds { guard: base, low: base + GUARD_BYTES, high: base + self.reservation.bytes() }
+    }
+}
+
+/// The addresses of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackBounds {
+    /// Start of the guard region.
+    pub guard: usize,
+    /// Lowest usable address: the end of the guard region.
+    pub low: usize,
+    /// End of the stack: where it starts to grow down from.
+    pub high: usize,
+}
+
+impl StackBounds {
+    /// Whether a stack pointer, maybe one that ran into the guard region, belongs to this stack.
+    pub fn contains(&self, sp: usize) -> bool {
+        (self.guard..=self.high).contains(&sp)
+    }
+
+    /// Whether an address is in the guard region.
+    pub fn guards(&self, address: usize) -> bool {
+        (self.guard..self.low).contains(&address)
+    }
+
+    /// Where frames can be.
+    pub fn usable(&self) -> Range<usize> {
+        self.low..self.high
+    }
+}
+
+/// What a thread needs to run wasm.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready {
+    /// Names the thread and its stack: no other pair has the number.
+    pub token: u64,
+    /// The thread's stack for wasm.
+    pub stack: StackBounds,
+    /// The kernel's number of the thread.
+    pub thread: i32,
+}
+
+/// A thread without a stack.
+const NOT_READY: Ready = Ready { token: 0, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: 0 };
+
+/// Where a store's outermost calls start, as long as they come on the same thread and stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// The [`Ready::token`] for which the rest holds.
+    pub token: u64,
+    /// The end of the part of the stack that the store may use.
+    pub top: usize,
+}
+
+impl Start {
+    /// Of a store that has been called on no thread yet.
+    pub(crate) const NOWHERE: Self = Self { token: u64::MAX, top: 0 };
+}
+
+thread_local! {
+    static STACK: RefCell<Option<WasmStack>> = const { RefCell::new(None) };
+    /// What is known of `STACK`, where a signal handler can read it.
+    static READY: Cell<Ready> = const { Cell::new(NOT_READY) };
+}
+
+/// Prepares this thread for a store with a stack of so many bytes. Must not be called while wasm code is suspended on the thread, because a
+/// stack that is too small is replaced. One that is larger is used in part.
+#[cold]
+pub(crate) fn make_ready(stack_bytes: usize) -> io::Result<Start> {
+    prepare_thread();
+    let bytes = round_up(stack_bytes).ok_or(io::ErrorKind::InvalidInput)?;
+    if READY.get().stack.usable().len() < bytes {
+        replace_stack(bytes)?;
+    }
+    let ready = READY.get();
+    Ok(Start { token: ready.token, top: ready.stack.low + bytes })
+}
+
+/// What this thread was made ready with.
+#[inline]
+pub(crate) fn ready() -> Ready {
+    READY.get()
+}
+
+fn replace_stack(bytes: usize) -> io::Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let stack = WasmStack::new(bytes)?;
+    let ready = Ready { token: NEXT.fetch_add(1, Ordering::Relaxed), stack: stack.bounds(), thread: thread_number() };
+    let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some(stack));
+    kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
+    READY.set(ready);
+    Ok(())
+}
+
+fn thread_number() -> i32 {
+    rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+/// Finds out the kernel's number of this thread, which is the only one of a process that was forked.
+pub(crate) fn renew_thread() -> i32 {
+    let thread = thread_number();
+    READY.set(Ready { thread, ..READY.get() });
+    thread
+}
+
+impl Drop for WasmStack {
+    fn drop(&mut self) {
+        forget();
+        if !current().is_null() {
+            // A coroutine that the thread leaves suspended has frames here, and may still be ended by whoever drops it.
+            std::mem::forget(std::mem::replace(&mut self.reservation, Reservation::empty()));
+        }
+    }
+}
+
+/// Makes the next call of [`make_ready`] provide everything anew: when a thread ends, what it keeps for itself is dropped in some order,
+/// and something of that may still want to run wasm.
+pub(crate) fn forget() {
+    READY.set(NOT_READY);
+}
+
+/// Whether the host's stack has room for another host function. Guests that recurse through the host take from both stacks.
+pub(crate) fn host_has_room() -> bool {
+    thread_local! {
+        /// Bounds of the thread's own stack; found out once.
+        static OWN: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
+    }
+    let (low, high) = OWN.get().unwrap_or_else(|| {
+        let own = host_stack().map_or((0, 0), |stack| (stack.start, stack.end));
+        OWN.set(Some(own));
+        own
+    });
+    let here = 0u8;
+    let here = &raw const here as usize;
+    if (low..high).contains(&here) {
+        here >= low + HOST_ROOM_BYTES.min((high - low) / 4)
+    } else {
+        unknown_stack_has_room(here)
+    }
+}
+
+/// Whether a stack that is not the thread's own, but a coroutine's, has room below an address. The system knows no bounds of such a stack, but
+/// which pages can be accessed. Where it must not be asked there seems to be room.
+fn unknown_stack_has_room(here: usize) -> bool {
+    const PAGES: usize = UNKNOWN_ROOM_BYTES / PAGE_BYTES;
+    let mut bytes = [0u8; PAGES];
+    let places: [libc::iovec; PAGES] = std::array::from_fn(|page| {
+        let place = here.saturating_sub((page + 1) * PAGE_BYTES);
+        libc::iovec { iov_base: std::ptr::with_exposed_provenance_mut(place), iov_len: 1 }
+    });
+    let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: PAGES };
+    // SAFETY: the kernel reads a byte of each page, if it can be read, and writes as many to the buffer.
+    let read = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, places.as_ptr(), PAGES as libc::c_ulong, 0) };
+    let is_refused = || io::Error::last_os_error().raw_os_error() != Some(libc::EFAULT);
+    read == PAGES as isize || read < 0 && is_refused()
+}
+
+/// The addresses of this thread's own stack, if the system knows them.
+fn host_stack() -> Option<Range<usize>> {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut low, mut bytes) = (std::ptr::null_mut(), 0);
+    // SAFETY: the attributes are initialised by the first call if it succeeds, and only then used and destroyed.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let result = libc::pthread_attr_getstack(attributes.as_ptr(), &mut low, &mut bytes);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        (result == 0).then(|| low as usize..low as usize + bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_stack_is_known() {
+        let here = 0u8;
+        assert!(host_stack().unwrap().contains(&(&raw const here as usize)));
+        assert!(host_has_room());
+    }
+
+    #[test]
+    fn a_coroutines_stack_has_room_as_far_as_it_is_mapped() {
+        let stack = WasmStack::new(256 << 10).unwrap();
+        let StackBounds { low, high: end, .. } = stack.bounds();
+        assert!(unknown_stack_has_room(end - 1) && unknown_stack_has_room(end - (128 << 10)));
+        assert!(unknown_stack_has_room(low + UNKNOWN_ROOM_BYTES));
+        assert!(!unknown_stack_has_room(low + UNKNOWN_ROOM_BYTES - 1) && !unknown_stack_has_room(low));
+    }
+
+    #[test]
+    fn a_thread_reuses_its_stack() {
+        std::thread::spawn(|| {
+            let start = |bytes| make_ready(bytes).unwrap();
+            let first = start(1 << 20);
+            let stack = ready().stack;
+            assert_eq!(start(1 << 20).token, first.token);
+            assert_eq!((stack.usable().len(), first.top), (1 << 20, stack.high));
+            assert!(stack.guards(stack.low - 1) && !stack.guards(stack.low) && stack.contains(stack.high));
+            // A smaller one is a part of it, a larger one another.
+            let small = start(64 << 10);
+            assert_eq!((small.token, small.top), (first.token, stack.low + (64 << 10)));
+            assert_ne!(start(2 << 20).token, first.token);
+            assert_eq!(ready().stack.usable().len(), 2 << 20);
+        })
+        .join()
+        .unwrap();
+    }
+}

@@ -1,0 +1,332 @@
+//! The virtual machine's side of a store: entering wasm, and everything that can end a call.
+
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
+use std::collections::HashMap;
+use std::error::Error;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr::{NonNull, null, null_mut};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::once;
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::vmcontext::*;
+
+use crate::arch::{self, ExitFrame};
+use crate::backtrace::walk;
+use crate::budget::Budget;
+use crate::limits::StoreLimits;
+use crate::signals::{self, Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
+use crate::stack::{NESTED_ROOM_BYTES, Start, host_has_room, make_ready, ready};
+
+/// Why a call did not return normally.
+#[derive(Debug)]
+pub enum Unwind {
+    /// The guest trapped.
+    Trap(TrapCode),
+    /// A host function failed.
+    Error(Box<dyn Error + Send + Sync>),
+    /// A host function panicked.
+    Panic(Box<dyn Any + Send>),
+}
+
+/// A failed call: why, and the guest's program counters, innermost first. The first is the instruction itself if `at_instruction`,
+/// otherwise a return address like the others.
+#[derive(Debug)]
+pub struct Failure {
+    /// Why.
+    pub unwind: Unwind,
+    /// Program counters.
+    pub pcs: Vec<usize>,
+    /// Whether the first program counter is the faulting instruction.
+    pub at_instruction: bool,
+}
+
+impl Failure {
+    /// Of a call that did not reach the guest.
+    #[cold]
+    fn without_frames(unwind: Unwind) -> Box<Self> {
+        Box::new(Self { unwind, pcs: Vec::new(), at_instruction: false })
+    }
+}
+
+/// What other threads may use of a store: kept alive by interrupt handles.
+#[repr(C)]
+struct Shared {
+    /// First: a pointer to it is one to the rest, see [`set_thread`].
+    context: UnsafeCell<VMStoreContext>,
+    /// The thread that runs wasm of this store, or 0.
+    thread: AtomicI32,
+}
+
+// SAFETY: other threads only use `context.stop` and `thread`, which are atomic.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+/// Says which thread runs wasm of a store.
+///
+/// # Safety
+/// `context` is from [`StoreVm::context`] of a store that is alive.
+pub unsafe fn set_thread(context: *mut VMStoreContext, thread: i32) {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<Shared>()).thread.store(thread, Ordering::Release) };
+}
+
+/// A store's virtual machine. Boxed: compiled code points into it.
+pub struct StoreVm {
+    shared: Arc<Shared>,
+    stack_bytes: usize,
+    /// Where outermost calls start on the thread that made the last one.
+    start: Start,
+    pending: Option<Unwind>,
+    /// Function references of other conventions, by the reference and the convention that they were made callable by.
+    adapters: HashMap<(usize, Abi), NonNull<VMFuncRef>>,
+    adapter_storage: Vec<Box<Adapter>>,
+    /// What the guests may use, and have used.
+    pub budget: Budget,
+    /// Whether its code is metered.
+    pub metered: bool,
+}
+
+/// A function reference that is callable by another convention than its own.
+#[repr(C)]
+struct Adapter {
+    context: VMImportContext,
+    func_ref: VMFuncRef,
+}
+
+impl StoreVm {
+    /// A store whose wasm runs on stacks of this size.
+    pub fn new(stack_bytes: usize, limits: StoreLimits) -> Box<Self> {
+        let context = VMStoreContext {
+            stop: AtomicU32::new(0),
+            host_sp: null_mut(),
+            exit: null(),
+            // None. Zero would make zeros of the whole context, which the compiler then writes to its end.
+            fuel: -1,
+            // Written before it is read: a store need not touch its pages.
+            tail_args: MaybeUninit::uninit(),
+        };
+        let shared = Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicI32::new(0) });
+        Box::new(Self {
+            shared,
+            stack_bytes,
+            start: Start::NOWHERE,
+            pending: None,
+            adapters: HashMap::new(),
+            adapter_storage: Vec::new(),
+            budget: Budget::new(limits),
+            metered: false,
+        })
+    }
+
+    /// What compiled code points to.
+    pub fn context(&self) -> *mut VMStoreContext {
+        Arc::as_ptr(&self.shared).cast_mut().cast()
+    }
+
+    /// A handle for other threads.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(Arc::clone(&self.shared))
+    }
+
+    /// Forgets an interrupt.
+    pub fn clear_interrupt(&mut self) {
+        self.stop().fetch_and(!STOP_INTERRUPT, Ordering::AcqRel);
+    }
+
+    /// That the guest must go no further, if it was interrupted: for what takes long before the guest runs.
+    pub fn check_interrupt(&self) -> Result<(), TrapCode> {
+        let is_interrupted = self.stop().load(Ordering::Acquire) & STOP_INTERRUPT != 0;
+        if is_interrupted { Err(TrapCode::Interrupted) } else { Ok(()) }
+    }
+
+    fn stop(&self) -> &AtomicU32 {
+        // SAFETY: the context lives as long as `shared`, and `stop` is atomic.
+        unsafe { &(*self.shared.context.get()).stop }
+    }
+
+    /// Records why the guest must stop: tested by the stubs when the host returns.
+    pub fn record_unwind(&mut self, unwind: Unwind) {
+        self.pending = Some(unwind);
+        self.stop().fetch_or(STOP_TRAP, Ordering::AcqRel);
+    }
+
+    fn take_pending(&mut self) -> Option<Unwind> {
+        self.stop().fetch_and(!STOP_TRAP, Ordering::AcqRel);
+        self.pending.take()
+    }
+
+    /// Calls a function by array call.
+    ///
+    /// # Safety
+    /// `callee` belongs to this store, whose instances are alive; `values` holds its arguments and has room for its results.
+    #[inline]
+    pub unsafe fn call(&mut self, callee: NonNull<VMFuncRef>, values: *mut RawValue) -> Result<(), Box<Failure>> {
+        let outer = current();
+        // SAFETY: the caller's promise. The whole stack is free if the thread is not in wasm yet.
+        unsafe {
+            if !outer.is_null() {
+                return self.call_nested(outer, callee, values);
+            }
+            if ready().token != self.start.token {
+                self.arrive()?;
+            }
+            self.activate(outer, self.start.top, callee, values)
+        }
+    }
+
+    /// Prepares a thread on which this store was not called before, or not since it was on another.
+    #[cold]
+    fn arrive(&mut self) -> Result<(), Box<Failure>> {
+        let start = make_ready(self.stack_bytes);
+        self.start = start.map_err(|error| Failure::without_frames(Unwind::Error(Box::new(error))))?;
+        Ok(())
+    }
+
+    /// The same on a thread that has left wasm for the host: on what its guest has not used of the stack.
+    ///
+    /// # Safety
+    /// As for `call`; `outer` is this thread's innermost activation.
+    #[inline(never)]
+    unsafe fn call_nested(
+        &mut self,
+        outer: *const Activation,
+        callee: NonNull<VMFuncRef>,
+        values: *mut RawValue,
+    ) -> Result<(), Box<Failure>> {
+        // SAFETY: outer activations are on this thread's host stack, and their stores are alive as long as they run. An activation that has
+        // left wasm has recorded where.
+        let top = arch::top_below(unsafe { (*(*outer).store).exit }.cast());
+        let stack = ready().stack;
+        let fits = stack.usable().contains(&top) && top - stack.low >= NESTED_ROOM_BYTES;
+        if !fits || !host_has_room() {
+            return Err(Failure::without_frames(Unwind::Trap(TrapCode::StackOverflow)));
+        }
+        let thread = self.shared.thread.load(Ordering::Relaxed);
+        // SAFETY: this thread is the only one that uses the store, so nothing changes the context but the stubs. The stack is free below `top`;
+        // the rest is the caller's promise.
+        unsafe {
+            let context = self.context();
+            let (host_sp, exit) = ((*context).host_sp, (*context).exit);
+            let result = self.activate(outer, top, callee, values);
+            ((*context).host_sp, (*context).exit) = (host_sp, exit);
+            self.shared.thread.store(thread, Ordering::Release);
+            result
+        }
+    }
+
+    /// Runs a function on this thread's wasm stack from `top` downwards.
+    ///
+    /// # Safety
+    /// As for `call`; `outer` is this thread's innermost activation, and the thread's stack is free below `top`.
+    #[inline]
+    unsafe fn activate(
+        &mut self,
+        outer: *const Activation,
+        top: usize,
+        callee: NonNull<VMFuncRef>,
+        values: *mut RawValue,
+    ) -> Result<(), Box<Failure>> {
+        let activation = Activation { store: self.context(), outer: Cell::new(outer), fault: Cell::new(None) };
+        // From now on, interrupts come by signal; `enter` looks for those that came before. See `InterruptHandle::interrupt`.
+        self.shared.thread.store(ready().thread, Ordering::Release);
+        set_current(&activation);
+        // SAFETY: the caller's promise.
+        let returned =
+            unsafe { arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, callee.as_ref().array_call) };
+        signals::end(&activation);
+        self.shared.thread.store(0, Ordering::Release);
+        if returned { Ok(()) } else { Err(self.failure(activation.fault.get())) }
+    }
+
+    /// Why an activation ended, with the guest's frames: its stack is still as it was.
+    #[cold]
+    fn failure(&mut self, fault: Option<Fault>) -> Box<Failure> {
+        let pending = self.take_pending();
+        // SAFETY: the context is this thread's, and an exit frame is where the context says.
+        let exit = || unsafe { (*self.context()).exit.cast::<ExitFrame>().as_ref() }.map(|exit| (exit.pc, exit.fp));
+        let (unwind, frame) = match fault {
+            Some(fault) => (Unwind::Trap(fault.code), Some((fault.pc, fault.fp))),
+            None => (pending.unwrap_or(Unwind::Trap(TrapCode::Interrupted)), exit()),
+        };
+        let pcs = frame.map_or(Vec::new(), |(pc, fp)| walk(pc, fp, &ready().stack));
+        Box::new(Failure { unwind, pcs, at_instruction: fault.is_some() })
+    }
+
+    /// A reference to the same function that is callable by convention `abi` with the wasm-to-array trampoline `wasm_call`.
+    pub fn adapt(&mut self, callee: NonNull<VMFuncRef>, abi: Abi, wasm_call: *const c_void) -> NonNull<VMFuncRef> {
+        let key = (callee.as_ptr() as usize, abi);
+        if let Some(adapter) = self.adapters.get(&key) {
+            return *adapter;
+        }
+        // SAFETY: function references of a store live as long as the store.
+        let type_id = abi.type_id(canonical_of(unsafe { callee.as_ref() }.type_id));
+        let header = VMContextHeader { libcalls: arch::libcall_table(), store: self.context() };
+        let context = VMImportContext { header, callee: callee.as_ptr() };
+        let func_ref = VMFuncRef { array_call: arch::forward, wasm_call, vmctx: null_mut(), type_id };
+        let mut adapter = Box::new(Adapter { context, func_ref });
+        adapter.func_ref.vmctx = (&raw mut adapter.context).cast();
+        let reference = NonNull::from(&adapter.func_ref);
+        self.adapter_storage.push(adapter);
+        self.adapters.insert(key, reference);
+        reference
+    }
+}
+
+/// Stops a store's guest from another thread.
+#[derive(Clone)]
+pub struct InterruptHandle(Arc<Shared>);
+
+impl InterruptHandle {
+    /// Whether an interrupt was asked for.
+    pub fn is_interrupted(&self) -> bool {
+        // SAFETY: the context lives as long as the handle; `stop` is atomic.
+        unsafe { (*self.0.context.get()).stop.load(Ordering::Acquire) & STOP_INTERRUPT != 0 }
+    }
+
+    /// Makes the guest trap as soon as it runs compiled code. Does not wait for it.
+    ///
+    /// One signal is enough. A thread that enters wasm says so in `thread`, then tests `stop`; this function sets `stop`, then looks at `thread`.
+    /// With a barrier in between, one of the two sees the other, wherever the thread is; and where it is
+    /// when the signal comes, it either can be stopped or tests `stop` on its way back to the guest.
+    pub fn interrupt(&self) {
+        // SAFETY: as above.
+        unsafe { (*self.0.context.get()).stop.fetch_or(STOP_INTERRUPT, Ordering::SeqCst) };
+        if barrier() {
+            self.signal();
+            return;
+        }
+        for _ in 0..SIGNALS {
+            self.signal();
+            std::thread::sleep(SIGNAL_INTERVAL);
+        }
+    }
+
+    fn signal(&self) {
+        let thread = self.0.thread.load(Ordering::Acquire);
+        if thread != 0 && self.is_interrupted() {
+            // SAFETY: signals a thread of this process. If it has ended meanwhile, the call fails; if the number was given to another
+            // thread, that one ignores the signal.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, INTERRUPT_SIGNAL) };
+        }
+    }
+}
+
+/// Where the kernel has no barrier for all threads: how often, and how long, interrupts are repeated instead.
+const SIGNALS: u32 = 50;
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// A barrier in every running thread of the process, so that entering wasm needs none. False if the kernel has none.
+fn barrier() -> bool {
+    static IS_REGISTERED: OnceLock<bool> = OnceLock::new();
+    // SAFETY: the call takes numbers only.
+    let membarrier = |command: libc::c_int| unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) } == 0;
+    *once::get_or_init(&IS_REGISTERED, || membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
+        && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
+}

@@ -1,0 +1,273 @@
+//! Tables.
+//!
+//! An element takes 8 bytes: a function reference or a handle. Zero is null, or — while the table is lazy — an element that the module
+//! initialises and nobody has asked for yet.
+
+use std::collections::TryReserveError;
+use std::ptr::NonNull;
+
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::{TableIdx, TableType};
+use wasmer_runtime_core::vmcontext::VMTable;
+
+use crate::budget::{Budget, Refused, Usage};
+use crate::instance::Instance;
+use crate::limits::Limit;
+
+/// What elements are that are zero because nobody has asked for them yet.
+#[derive(Clone, Copy, Debug)]
+enum Lazy {
+    /// What an instance's table image says.
+    Image(NonNull<Instance>, TableIdx),
+    /// The initial value, up to the initial length.
+    Value(u64, u64),
+}
+
+impl Lazy {
+    /// # Safety
+    /// The table is still there, and no element of it is borrowed.
+    unsafe fn element(self, index: u64) -> u64 {
+        match self {
+            // SAFETY: an instance outlives the tables that it defines; filling in does not use the table.
+            Self::Image(instance, table) => unsafe { instance.as_ref() }.lazy_element(table, index),
+            Self::Value(value, len) => {
+                if index < len {
+                    value
+                } else {
+                    0
+                }
+            }
+        }
+    }
+}
+
+/// A table. Must not move after [`Table::link`].
+#[derive(Debug)]
+pub struct Table {
+    ty: TableType,
+    elements: Vec<u64>,
+    /// Where elements that are not filled in yet come from.
+    lazy: Option<Lazy>,
+    /// What compiled code reads, when no vmctx holds it.
+    own: VMTable,
+    vm: Option<NonNull<VMTable>>,
+}
+
+// SAFETY: a table is only used by the thread that uses its store.
+unsafe impl Send for Table {}
+
+/// That an index is not inside a table.
+pub const OUT_OF_BOUNDS: TrapCode = TrapCode::TableOutOfBounds;
+
+impl Table {
+    /// A table of the type's initial size whose elements are null.
+    pub fn new(ty: &TableType) -> Result<Self, TryReserveError> {
+        let fits = ty.limits.min <= ty.limits.max.unwrap_or(u64::MAX);
+        let len = usize::try_from(ty.limits.min).ok().filter(|_| fits).unwrap_or(usize::MAX);
+        // Asks first whether there is room, because `vec!` does not; it gets zeroed pages from the system, which are not touched until used.
+        Vec::<u64>::new().try_reserve_exact(len)?;
+        let own = VMTable { base: std::ptr::null_mut(), len: 0 };
+        Ok(Self { ty: *ty, elements: vec![0; len], lazy: None, own, vm: None })
+    }
+
+    /// Makes `value` the initial value of a new table's elements. Takes no time and no memory: they are filled in when they are used.
+    pub fn set_initial(&mut self, value: u64) {
+        debug_assert!(self.lazy.is_none(), "a table has an initial value or an image");
+        if value != 0 {
+            self.lazy = Some(Lazy::Value(value, self.len()));
+        }
+    }
+
+    /// Names the place that compiled code reads: in a vmctx, or the table's own.
+    pub fn link(&mut self, vm: Option<NonNull<VMTable>>) {
+        self.vm = Some(vm.unwrap_or(NonNull::from(&mut self.own)));
+        self.publish();
+    }
+
+    /// What compiled code reads. The table must be linked.
+    pub fn vm(&self) -> NonNull<VMTable> {
+        self.vm.expect("tables are linked when they are made")
+    }
+
+    /// From now on, elements that are zero come from an instance's table image.
+    pub fn set_lazy(&mut self, instance: NonNull<Instance>, index: TableIdx) {
+        self.lazy = Some(Lazy::Image(instance, index));
+    }
+
+    /// The type.
+    pub fn ty(&self) -> &TableType {
+        &self.ty
+    }
+
+    /// Current length in elements.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> u64 {
+        self.elements.len() as u64
+    }
+
+    /// An element, filled in if need be.
+    pub fn get(&mut self, index: u64) -> Result<u64, TrapCode> {
+        let position = usize::try_from(index).map_err(|_| OUT_OF_BOUNDS)?;
+        let value = *self.elements.get(position).ok_or(OUT_OF_BOUNDS)?;
+        match self.lazy {
+            Some(lazy) if value == 0 => {
+                // SAFETY: this is the table.
+                let value = unsafe { lazy.element(index) };
+                self.elements[position] = value;
+                Ok(value)
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// Writes an element.
+    pub fn set(&mut self, index: u64, value: u64) -> Result<(), TrapCode> {
+        if value == 0 {
+            self.fill_in();
+        }
+        let position = usize::try_from(index).map_err(|_| OUT_OF_BOUNDS)?;
+        *self.elements.get_mut(position).ok_or(OUT_OF_BOUNDS)? = value;
+        Ok(())
+    }
+
+    /// Grows by `delta` elements `init` at the cost of `budget` and returns the old length.
+    pub fn grow(&mut self, delta: u64, init: u64, budget: &mut Budget) -> Result<u64, Refused> {
+        let old = self.len();
+        let new = old.saturating_add(delta);
+        budget.limits().check(Limit::TableElements, new)?;
+        if new > self.ty.limits.max.unwrap_or(u64::MAX) {
+            return Err(Refused::Type);
+        }
+        let usage = Usage { table_elements: delta, ..Usage::default() };
+        budget.take(usage)?;
+        let reserved = usize::try_from(delta).ok().and_then(|delta| self.elements.try_reserve(delta).ok());
+        reserved.ok_or(Refused::Host).inspect_err(|_| budget.give_back(usage))?;
+        // What fills in new tables covers the initial length only, so null may stand here as zero.
+        self.elements.resize(new as usize, init);
+        self.publish();
+        Ok(old)
+    }
+
+    /// Writes `len` elements.
+    pub fn fill(&mut self, start: u64, value: u64, len: u64) -> Result<(), TrapCode> {
+        let range = self.range(start, len)?;
+        if value == 0 {
+            self.fill_in();
+        }
+        self.elements[range].fill(value);
+        Ok(())
+    }
+
+    /// Writes consecutive elements from `start`.
+    pub fn init(&mut self, start: u64, values: impl ExactSizeIterator<Item = u64>) -> Result<(), TrapCode> {
+        let range = self.range(start, values.len() as u64)?;
+        self.fill_in();
+        for (element, value) in self.elements[range].iter_mut().zip(values) {
+            *element = value;
+        }
+        Ok(())
+    }
+
+    /// Copies elements inside the table, as if through a buffer.
+    pub fn copy_within(&mut self, destination: u64, source: u64, len: u64) -> Result<(), TrapCode> {
+        let from = self.range(source, len)?;
+        let to = self.range(destination, len)?;
+        self.fill_in();
+        self.elements.copy_within(from, to.start);
+        Ok(())
+    }
+
+    /// Copies elements from another table.
+    pub fn copy_from(&mut self, destination: u64, other: &mut Self, source: u64, len: u64) -> Result<(), TrapCode> {
+        let from = other.range(source, len)?;
+        let to = self.range(destination, len)?;
+        self.fill_in();
+        other.fill_in();
+        self.elements[to].copy_from_slice(&other.elements[from]);
+        Ok(())
+    }
+
+    /// Checks a range before anything of it is changed.
+    fn range(&self, start: u64, len: u64) -> Result<std::ops::Range<usize>, TrapCode> {
+        let end = start.checked_add(len).filter(|end| *end <= self.len()).ok_or(OUT_OF_BOUNDS)?;
+        Ok(start as usize..end as usize)
+    }
+
+    /// Fills everything in, so that zero means null from now on.
+    fn fill_in(&mut self) {
+        let Some(lazy) = self.lazy.take() else { return };
+        for (position, element) in self.elements.iter_mut().enumerate().filter(|(_, element)| **element == 0) {
+            // SAFETY: this is the table.
+            *element = unsafe { lazy.element(position as u64) };
+        }
+    }
+
+    fn publish(&mut self) {
+        let view = VMTable { base: self.elements.as_mut_ptr(), len: self.elements.len() as u64 };
+        if let Some(vm) = self.vm {
+            // SAFETY: the place lives as long as the table, and compiled code does not run while the host changes a table.
+            unsafe { vm.write(view) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::StoreLimits;
+    use wasmer_runtime_core::types::{Limits, RefType, Width};
+
+    fn table(min: u64, max: Option<u64>) -> Table {
+        let ty = TableType { element: RefType::EXTERNREF, limits: Limits { min, max }, index: Width::W32 };
+        let mut table = Table::new(&ty).unwrap();
+        table.link(None);
+        table
+    }
+
+    #[test]
+    fn elements_are_checked() {
+        let mut table = table(2, Some(4));
+        assert_eq!(table.set(1, 7), Ok(()));
+        assert_eq!((table.get(1), table.get(2)), (Ok(7), Err(OUT_OF_BOUNDS)));
+        assert_eq!(table.set(u64::MAX, 7), Err(OUT_OF_BOUNDS));
+        let mut budget = Budget::new(StoreLimits::new());
+        assert_eq!((table.grow(3, 0, &mut budget), table.grow(2, 9, &mut budget)), (Err(Refused::Type), Ok(2)));
+        assert_eq!(table.get(3), Ok(9));
+        assert_eq!(table.fill(3, 1, 2), Err(OUT_OF_BOUNDS));
+        assert_eq!(table.get(3), Ok(9), "a refused fill changes nothing");
+        assert_eq!(table.copy_within(0, 1, 3), Ok(()));
+        assert_eq!((0..4).map(|i| table.get(i).unwrap()).collect::<Vec<_>>(), [7, 9, 9, 9]);
+    }
+
+    #[test]
+    fn initial_values_are_filled_in_when_they_are_used() {
+        let mut budget = Budget::new(StoreLimits::new());
+        let make = || {
+            let mut table = table(3, None);
+            table.set_initial(7);
+            assert_eq!(table.elements, [0; 3]);
+            table
+        };
+        let all = |table: &mut Table| (0..table.len()).map(|index| table.get(index).unwrap()).collect::<Vec<_>>();
+        let mut grown = make();
+        assert_eq!((grown.get(1), grown.grow(2, 0, &mut budget)), (Ok(7), Ok(3)));
+        assert_eq!(grown.elements, [0, 7, 0, 0, 0]);
+        assert_eq!(all(&mut grown), [7, 7, 7, 0, 0]);
+        let mut nulled = make();
+        nulled.set(1, 0).unwrap();
+        assert_eq!(all(&mut nulled), [7, 0, 7]);
+        let mut filled = make();
+        filled.fill(0, 0, 2).unwrap();
+        assert_eq!(all(&mut filled), [0, 0, 7]);
+        let mut copied = make();
+        copied.grow(1, 0, &mut budget).unwrap();
+        copied.copy_within(0, 2, 2).unwrap();
+        assert_eq!(all(&mut copied), [7, 0, 7, 0]);
+        let mut target = table(3, None);
+        target.copy_from(1, &mut make(), 0, 2).unwrap();
+        assert_eq!(all(&mut target), [0, 7, 7]);
+        let mut written = make();
+        written.init(1, [0, 9].into_iter()).unwrap();
+        assert_eq!(all(&mut written), [7, 0, 9]);
+    }
+}
