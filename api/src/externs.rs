@@ -208,6 +208,7 @@ fn refused(why: Refused, what: &str, delta: u64, unit: &str) -> Error {
         Refused::Limit(error) => return error.into(),
         Refused::Type => "is more than its type allows",
         Refused::Host => "is more than the host has room for",
+        Refused::Interrupted => "could not be made before the store was interrupted",
     };
     Error::Resource(format!("the {what} cannot grow: {delta} {unit} more {reason}"))
 }
@@ -305,7 +306,7 @@ impl Table {
         check_element(&value, table.ty(), store)?;
         // SAFETY: see `new`.
         let raw = unsafe { value.to_raw(store)?.reference };
-        table.set(index, raw).map_err(|_| Error::Type(format!("index {index} is not inside the table")))
+        table.set(index, raw, || Ok(())).map_err(|_| Error::Type(format!("index {index} is not inside the table")))
     }
 
     /// Grows by `delta` elements `init` and returns the old size.
@@ -317,7 +318,7 @@ impl Table {
         check_element(&init, table.ty(), store)?;
         // SAFETY: see `new`.
         let raw = unsafe { init.to_raw(store)?.reference };
-        table.grow(delta, raw, store.budget()).map_err(|why| refused(why, "table", delta, "elements"))
+        table.grow(delta, raw, store.budget(), || Ok(())).map_err(|why| refused(why, "table", delta, "elements"))
     }
 
     pub(crate) fn from_parts(store: StoreId, table: NonNull<VmTable>) -> Self {

@@ -81,7 +81,10 @@ pub(crate) fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Reads a module again for its debug information, which the text format gets here: its code is the same as without.
+///
+/// Only a regular file can be read twice: what came through a pipe is gone, and its name may wait for another writer.
 pub(crate) fn read_with_lines(path: &Path) -> anyhow::Result<Vec<u8>> {
+    anyhow::ensure!(path.is_file(), "`{}` cannot be read again", path.display());
     let bytes = read(path)?;
     if bytes.starts_with(WASM_MAGIC) {
         return Ok(bytes);

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Cpu, Engine, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Profile, Store, StoreLimits, TrapCode,
-    Val, wast,
+    Backtrace, Cpu, Engine, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Profile, Store, StoreLimits,
+    TrapCode, Val, wast,
 };
 
 use crate::args::{ProfileArg, RunArgs};
@@ -238,26 +238,31 @@ fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Resu
         return Ok(ExitCode::from(u8::try_from(status & 0xff).unwrap_or(exit::FAILURE)));
     }
     let Some(trap) = error.downcast_ref::<Error>().and_then(Error::as_trap) else { return Err(error) };
-    if timed_out && trap.code == TrapCode::Interrupted {
-        let limit = args.timeout.unwrap_or_default();
-        output::error(&anyhow::anyhow!("`{}` was ended: it ran longer than {limit:?}", args.module().display()));
-        return Ok(ExitCode::from(exit::TIMEOUT));
-    }
     let module = args.module().display();
-    let mut backtrace = trap.backtrace.clone();
-    if backtrace.frames.is_empty() {
-        output::error(&anyhow::anyhow!("`{module}` trapped: {}", trap.code));
+    let (what, status) = if timed_out && trap.code == TrapCode::Interrupted {
+        let limit = args.timeout.unwrap_or_default();
+        (format!("`{module}` was ended: it ran longer than {limit:?}"), exit::TIMEOUT)
     } else {
-        // Standard input is gone, and an artifact has no debug information.
-        let outcome = read_with_lines(args.module()).map(|wasm| source::add_lines(&mut backtrace, &wasm));
-        output::error(&anyhow::anyhow!("`{module}` trapped: {}\n{backtrace}", trap.code));
-        if outcome.is_ok_and(|outcome| outcome == source::Outcome::GaveUp) {
-            output::note(
-                "note: the debug information is out of proportion to the module, so not all of it was read for source lines",
-            );
-        }
+        (format!("`{module}` trapped: {}", trap.code), exit::TRAP)
+    };
+    report(&what, &trap.backtrace, args);
+    Ok(ExitCode::from(status))
+}
+
+/// Says what ended a program, and where it was.
+fn report(what: &str, backtrace: &Backtrace, args: &RunArgs) {
+    if backtrace.frames.is_empty() {
+        return output::error(&anyhow::anyhow!("{what}"));
     }
-    Ok(ExitCode::from(exit::TRAP))
+    let mut backtrace = backtrace.clone();
+    // An artifact has no debug information.
+    let outcome = read_with_lines(args.module()).map(|wasm| source::add_lines(&mut backtrace, &wasm));
+    output::error(&anyhow::anyhow!("{what}\n{backtrace}"));
+    if outcome.is_ok_and(|outcome| outcome == source::Outcome::GaveUp) {
+        output::note(
+            "note: the debug information is out of proportion to the module, so not all of it was read for source lines",
+        );
+    }
 }
 
 /// After what time a program that was interrupted and goes on is interrupted again.

@@ -156,6 +156,8 @@ pub enum Refused {
     Type,
     /// The host has no room.
     Host,
+    /// The guest was interrupted meanwhile.
+    Interrupted,
 }
 
 impl From<LimitError> for Refused {

@@ -19,7 +19,8 @@ use crate::budget::Usage;
 use crate::limits::LimitError;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
-use crate::store::StoreVm;
+use crate::pieces::{self, GoOn};
+use crate::store::{StoreVm, go_on};
 use crate::table::Table;
 
 /// What a module imports, resolved, in the order of each index space.
@@ -393,8 +394,7 @@ impl Instance {
                 self.own_tables[position].set_initial(value);
             }
         }
-        // SAFETY: the store outlives the instance.
-        let check_interrupt = || unsafe { self.store.as_ref() }.check_interrupt();
+        let check_interrupt = self.go_on();
         for (rank, table, offset) in image.elements_to_apply() {
             check_interrupt()?;
             let start = self.index(image.table_type(table).index, self.evaluate(offset));
@@ -409,6 +409,12 @@ impl Instance {
             self.dropped_data[rank].set(true);
         }
         Ok(())
+    }
+
+    /// What long operations ask between their pieces.
+    fn go_on(&self) -> impl GoOn + Copy + use<> {
+        // SAFETY: the store outlives the instance.
+        unsafe { go_on(self.store.as_ref().context()) }
     }
 
     /// The unsigned value of an index.
@@ -523,13 +529,12 @@ impl Instance {
         elements: Range<u64>,
     ) -> Result<(), TrapCode> {
         let image = &self.code.image;
-        let mut values = Vec::with_capacity((elements.end - elements.start) as usize);
-        for position in elements {
-            // SAFETY: elements are references, whose bits are these.
-            values.push(unsafe { self.evaluate(image.element_item(rank, position as usize)).reference });
-        }
-        // SAFETY: the table lives as long as the store, and no reference to it is held.
-        unsafe { &mut *self.table(table).as_ptr() }.init(destination, values.into_iter())
+        // SAFETY: elements are references, whose bits are these.
+        let value =
+            |position| unsafe { self.evaluate(image.element_item(rank, elements.start as usize + position)).reference };
+        // SAFETY: the table lives as long as the store, and no reference to it is held: an element's value comes from globals and functions.
+        let table = unsafe { &mut *self.table(table).as_ptr() };
+        table.init(destination, elements.end - elements.start, value, self.go_on())
     }
 
     /// `memory.init`.
@@ -551,8 +556,7 @@ impl Instance {
     fn write_memory(&self, memory: MemoryIdx, destination: u64, bytes: &[u8]) -> Result<(), TrapCode> {
         let target = self.memory(memory).range(destination, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
         // SAFETY: the target is inside the memory; an image never overlaps it.
-        unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        Ok(())
+        unsafe { pieces::copy(target, bytes.as_ptr(), bytes.len(), self.go_on()) }
     }
 
     /// `elem.drop`.

@@ -24,6 +24,7 @@ mod memory_space;
 mod mmap;
 pub mod module_code;
 mod pagemap;
+pub mod pieces;
 pub mod pool;
 pub mod profile;
 pub mod signals;

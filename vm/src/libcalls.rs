@@ -12,7 +12,8 @@ use wasmer_runtime_core::vmcontext::*;
 
 use crate::instance::Instance;
 use crate::memory::Memory;
-use crate::store::{StoreVm, Unwind};
+use crate::pieces::{self, GoOn};
+use crate::store::{StoreVm, Unwind, go_on};
 use crate::table::Table;
 use crate::wait;
 
@@ -36,6 +37,12 @@ impl Caller {
         // SAFETY: the store is suspended in the call that entered wasm; nothing else uses it until the libcall returns, and no libcall holds
         // two of these references.
         unsafe { &mut *self.instance().store().as_ptr() }
+    }
+
+    /// What long operations ask between their pieces.
+    fn go_on(&self) -> impl GoOn + Copy + use<> {
+        // SAFETY: the header's store is the caller's, which lives as long as the call.
+        unsafe { go_on(self.0.as_ref().header.store) }
     }
 
     fn memory(&self, index: u64) -> &Memory {
@@ -102,8 +109,7 @@ libcalls! {
             let destination = caller.memory(to).range(destination, len).ok_or(OUT_OF_BOUNDS)?;
             caller.spend(true, meter::of_bytes(len))?;
             // SAFETY: both ranges are inside their memories; they may overlap.
-            unsafe { source.copy_to(destination, len as usize) };
-            Ok(())
+            unsafe { pieces::copy(destination, source, len as usize, caller.go_on()) }
         };
         let result = copy();
         caller.finish(result);
@@ -115,8 +121,7 @@ libcalls! {
             let destination = caller.memory(memory).range(destination, len).ok_or(OUT_OF_BOUNDS)?;
             caller.spend(true, meter::of_bytes(len))?;
             // SAFETY: the range is inside the memory.
-            unsafe { destination.write_bytes(byte as u8, len as usize) };
-            Ok(())
+            unsafe { pieces::fill(destination, byte as u8, len as usize, caller.go_on()) }
         };
         let result = fill();
         caller.finish(result);
@@ -145,7 +150,8 @@ libcalls! {
 
     /// `table.set`.
     fn table_set(caller, table: u64, index: u64, value: u64) {
-        let result = caller.table(table).set(index, value);
+        let go_on = caller.go_on();
+        let result = caller.table(table).set(index, value, go_on);
         caller.finish(result);
     }
 
@@ -156,9 +162,10 @@ libcalls! {
 
     /// `table.grow`.
     fn table_grow(caller, table: u64, value: u64, delta: u64) -> u64 {
+        let go_on = caller.go_on();
         let table: *mut Table = caller.table(table);
         // SAFETY: tables live as long as the store, and are not part of its budget.
-        let grown = unsafe { &mut *table }.grow(delta, value, &mut caller.store().budget);
+        let grown = unsafe { &mut *table }.grow(delta, value, &mut caller.store().budget, go_on);
         let Ok(len) = grown else { return u64::MAX };
         let result = caller.spend(true, delta).map(|()| len);
         caller.finish(result)
@@ -167,20 +174,22 @@ libcalls! {
     /// `table.fill`.
     fn table_fill(caller, table: u64, start: u64, value: u64, len: u64) {
         let fits = caller.has_elements(table, start, len);
-        let result = caller.spend(fits, len).and_then(|()| caller.table(table).fill(start, value, len));
+        let go_on = caller.go_on();
+        let result = caller.spend(fits, len).and_then(|()| caller.table(table).fill(start, value, len, go_on));
         caller.finish(result);
     }
 
     /// `table.copy`.
     fn table_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
         let fits = caller.has_elements(to, destination, len) && caller.has_elements(from, source, len);
+        let go_on = caller.go_on();
         let [to, from] = [to, from].map(|index| caller.instance().table(TableIdx(index as u32)));
         // SAFETY: tables live as long as the store, and the two are different ones where both are borrowed.
         let result = caller.spend(fits, len).and_then(|()| unsafe {
             if to == from {
-                (*to.as_ptr()).copy_within(destination, source, len)
+                (*to.as_ptr()).copy_within(destination, source, len, go_on)
             } else {
-                (*to.as_ptr()).copy_from(destination, &mut *from.as_ptr(), source, len)
+                (*to.as_ptr()).copy_from(destination, &mut *from.as_ptr(), source, len, go_on)
             }
         });
         caller.finish(result);

@@ -20,6 +20,7 @@ use crate::arch::{self, ExitFrame};
 use crate::backtrace::walk;
 use crate::budget::Budget;
 use crate::limits::StoreLimits;
+use crate::pieces::GoOn;
 use crate::signals::{self, Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
 use crate::stack::{NESTED_ROOM_BYTES, Start, host_has_room, make_ready, ready};
 
@@ -51,6 +52,18 @@ impl Failure {
     #[cold]
     fn without_frames(unwind: Unwind) -> Box<Self> {
         Box::new(Self { unwind, pcs: Vec::new(), at_instruction: false })
+    }
+}
+
+/// What long operations of the host on behalf of a store's guest ask: whether it was interrupted. Borrows nothing of the store.
+///
+/// # Safety
+/// The answer is used while the store is alive.
+pub unsafe fn go_on(context: *const VMStoreContext) -> impl GoOn + Copy + use<> {
+    move || {
+        // SAFETY: the caller's promise; `stop` is atomic.
+        let is_interrupted = unsafe { &(*context).stop }.load(Ordering::Acquire) & STOP_INTERRUPT != 0;
+        if is_interrupted { Err(TrapCode::Interrupted) } else { Ok(()) }
     }
 }
 
@@ -142,8 +155,9 @@ impl StoreVm {
 
     /// That the guest must go no further, if it was interrupted: for what takes long before the guest runs.
     pub fn check_interrupt(&self) -> Result<(), TrapCode> {
-        let is_interrupted = self.stop().load(Ordering::Acquire) & STOP_INTERRUPT != 0;
-        if is_interrupted { Err(TrapCode::Interrupted) } else { Ok(()) }
+        // SAFETY: the context lives as long as `shared`.
+        let go_on = unsafe { go_on(self.context()) };
+        go_on()
     }
 
     fn stop(&self) -> &AtomicU32 {

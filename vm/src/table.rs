@@ -2,6 +2,8 @@
 //!
 //! An element takes 8 bytes: a function reference or a handle. Zero is null, or — while the table is lazy — an element that the module
 //! initialises and nobody has asked for yet.
+//!
+//! What takes time in proportion to a guest's wishes asks `go_on` now and then, see [`crate::pieces`].
 
 use std::collections::TryReserveError;
 use std::ptr::NonNull;
@@ -13,6 +15,7 @@ use wasmer_runtime_core::vmcontext::VMTable;
 use crate::budget::{Budget, Refused, Usage};
 use crate::instance::Instance;
 use crate::limits::Limit;
+use crate::pieces::{GoOn, Order, PIECE_ELEMENTS, in_pieces};
 
 /// What elements are that are zero because nobody has asked for them yet.
 #[derive(Clone, Copy, Debug)]
@@ -120,18 +123,18 @@ impl Table {
         }
     }
 
-    /// Writes an element.
-    pub fn set(&mut self, index: u64, value: u64) -> Result<(), TrapCode> {
+    /// Writes an element. Null makes it fill in the others, as [`Table::fill`] does.
+    pub fn set(&mut self, index: u64, value: u64, go_on: impl GoOn) -> Result<(), TrapCode> {
         if value == 0 {
-            self.fill_in();
+            self.fill_in(go_on)?;
         }
         let position = usize::try_from(index).map_err(|_| OUT_OF_BOUNDS)?;
         *self.elements.get_mut(position).ok_or(OUT_OF_BOUNDS)? = value;
         Ok(())
     }
 
-    /// Grows by `delta` elements `init` at the cost of `budget` and returns the old length.
-    pub fn grow(&mut self, delta: u64, init: u64, budget: &mut Budget) -> Result<u64, Refused> {
+    /// Grows by `delta` elements `init` at the cost of `budget` and returns the old length. If it is refused, also by `go_on`, nothing has changed.
+    pub fn grow(&mut self, delta: u64, init: u64, budget: &mut Budget, go_on: impl GoOn) -> Result<u64, Refused> {
         let old = self.len();
         let new = old.saturating_add(delta);
         budget.limits().check(Limit::TableElements, new)?;
@@ -143,48 +146,75 @@ impl Table {
         let reserved = usize::try_from(delta).ok().and_then(|delta| self.elements.try_reserve(delta).ok());
         reserved.ok_or(Refused::Host).inspect_err(|_| budget.give_back(usage))?;
         // What fills in new tables covers the initial length only, so null may stand here as zero.
-        self.elements.resize(new as usize, init);
+        let grown = in_pieces(delta as usize, PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
+            self.elements.resize(old as usize + piece.end, init);
+        });
+        if grown.is_err() {
+            self.elements.truncate(old as usize);
+            budget.give_back(usage);
+        }
+        // Growing may have moved them.
         self.publish();
+        grown.map_err(|_| Refused::Interrupted)?;
         Ok(old)
     }
 
     /// Writes `len` elements.
-    pub fn fill(&mut self, start: u64, value: u64, len: u64) -> Result<(), TrapCode> {
+    pub fn fill(&mut self, start: u64, value: u64, len: u64, go_on: impl GoOn) -> Result<(), TrapCode> {
         let range = self.range(start, len)?;
         if value == 0 {
-            self.fill_in();
+            self.fill_in(&go_on)?;
         }
-        self.elements[range].fill(value);
-        Ok(())
+        let elements = &mut self.elements[range];
+        in_pieces(elements.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| elements[piece].fill(value))
     }
 
-    /// Writes consecutive elements from `start`.
-    pub fn init(&mut self, start: u64, values: impl ExactSizeIterator<Item = u64>) -> Result<(), TrapCode> {
-        let range = self.range(start, values.len() as u64)?;
-        self.fill_in();
-        for (element, value) in self.elements[range].iter_mut().zip(values) {
-            *element = value;
-        }
-        Ok(())
+    /// Writes `len` elements from `start`; `value` gives each by its position. It must not use the table.
+    pub fn init(
+        &mut self,
+        start: u64,
+        len: u64,
+        value: impl Fn(usize) -> u64,
+        go_on: impl GoOn,
+    ) -> Result<(), TrapCode> {
+        let range = self.range(start, len)?;
+        self.fill_in(&go_on)?;
+        let elements = &mut self.elements[range];
+        in_pieces(elements.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
+            for (element, position) in elements[piece.clone()].iter_mut().zip(piece) {
+                *element = value(position);
+            }
+        })
     }
 
     /// Copies elements inside the table, as if through a buffer.
-    pub fn copy_within(&mut self, destination: u64, source: u64, len: u64) -> Result<(), TrapCode> {
-        let from = self.range(source, len)?;
-        let to = self.range(destination, len)?;
-        self.fill_in();
-        self.elements.copy_within(from, to.start);
-        Ok(())
+    pub fn copy_within(&mut self, destination: u64, source: u64, len: u64, go_on: impl GoOn) -> Result<(), TrapCode> {
+        let from = self.range(source, len)?.start;
+        let to = self.range(destination, len)?.start;
+        self.fill_in(&go_on)?;
+        let len = len as usize;
+        in_pieces(len, PIECE_ELEMENTS, Order::of_move(to, from, len), go_on, |piece| {
+            self.elements.copy_within(from + piece.start..from + piece.end, to + piece.start);
+        })
     }
 
     /// Copies elements from another table.
-    pub fn copy_from(&mut self, destination: u64, other: &mut Self, source: u64, len: u64) -> Result<(), TrapCode> {
+    pub fn copy_from(
+        &mut self,
+        destination: u64,
+        other: &mut Self,
+        source: u64,
+        len: u64,
+        go_on: impl GoOn,
+    ) -> Result<(), TrapCode> {
         let from = other.range(source, len)?;
         let to = self.range(destination, len)?;
-        self.fill_in();
-        other.fill_in();
-        self.elements[to].copy_from_slice(&other.elements[from]);
-        Ok(())
+        self.fill_in(&go_on)?;
+        other.fill_in(&go_on)?;
+        let (target, source) = (&mut self.elements[to], &other.elements[from]);
+        in_pieces(source.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
+            target[piece.clone()].copy_from_slice(&source[piece]);
+        })
     }
 
     /// Checks a range before anything of it is changed.
@@ -193,13 +223,20 @@ impl Table {
         Ok(start as usize..end as usize)
     }
 
-    /// Fills everything in, so that zero means null from now on.
-    fn fill_in(&mut self) {
-        let Some(lazy) = self.lazy.take() else { return };
-        for (position, element) in self.elements.iter_mut().enumerate().filter(|(_, element)| **element == 0) {
-            // SAFETY: this is the table.
-            *element = unsafe { lazy.element(position as u64) };
-        }
+    /// Fills everything in, so that zero means null from now on. If it is interrupted the rest stays to be filled in.
+    fn fill_in(&mut self, go_on: impl GoOn) -> Result<(), TrapCode> {
+        let Some(lazy) = self.lazy else { return Ok(()) };
+        let elements = &mut self.elements[..];
+        in_pieces(elements.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
+            for (element, position) in
+                elements[piece.clone()].iter_mut().zip(piece).filter(|(element, _)| **element == 0)
+            {
+                // SAFETY: this is the table.
+                *element = unsafe { lazy.element(position as u64) };
+            }
+        })?;
+        self.lazy = None;
+        Ok(())
     }
 
     fn publish(&mut self) {
@@ -217,6 +254,11 @@ mod tests {
     use crate::limits::StoreLimits;
     use wasmer_runtime_core::types::{Limits, RefType, Width};
 
+    /// Nobody interrupts.
+    fn on() -> Result<(), TrapCode> {
+        Ok(())
+    }
+
     fn table(min: u64, max: Option<u64>) -> Table {
         let ty = TableType { element: RefType::EXTERNREF, limits: Limits { min, max }, index: Width::W32 };
         let mut table = Table::new(&ty).unwrap();
@@ -227,15 +269,15 @@ mod tests {
     #[test]
     fn elements_are_checked() {
         let mut table = table(2, Some(4));
-        assert_eq!(table.set(1, 7), Ok(()));
+        assert_eq!(table.set(1, 7, on), Ok(()));
         assert_eq!((table.get(1), table.get(2)), (Ok(7), Err(OUT_OF_BOUNDS)));
-        assert_eq!(table.set(u64::MAX, 7), Err(OUT_OF_BOUNDS));
+        assert_eq!(table.set(u64::MAX, 7, on), Err(OUT_OF_BOUNDS));
         let mut budget = Budget::new(StoreLimits::new());
-        assert_eq!((table.grow(3, 0, &mut budget), table.grow(2, 9, &mut budget)), (Err(Refused::Type), Ok(2)));
+        assert_eq!((table.grow(3, 0, &mut budget, on), table.grow(2, 9, &mut budget, on)), (Err(Refused::Type), Ok(2)));
         assert_eq!(table.get(3), Ok(9));
-        assert_eq!(table.fill(3, 1, 2), Err(OUT_OF_BOUNDS));
+        assert_eq!(table.fill(3, 1, 2, on), Err(OUT_OF_BOUNDS));
         assert_eq!(table.get(3), Ok(9), "a refused fill changes nothing");
-        assert_eq!(table.copy_within(0, 1, 3), Ok(()));
+        assert_eq!(table.copy_within(0, 1, 3, on), Ok(()));
         assert_eq!((0..4).map(|i| table.get(i).unwrap()).collect::<Vec<_>>(), [7, 9, 9, 9]);
     }
 
@@ -250,24 +292,24 @@ mod tests {
         };
         let all = |table: &mut Table| (0..table.len()).map(|index| table.get(index).unwrap()).collect::<Vec<_>>();
         let mut grown = make();
-        assert_eq!((grown.get(1), grown.grow(2, 0, &mut budget)), (Ok(7), Ok(3)));
+        assert_eq!((grown.get(1), grown.grow(2, 0, &mut budget, on)), (Ok(7), Ok(3)));
         assert_eq!(grown.elements, [0, 7, 0, 0, 0]);
         assert_eq!(all(&mut grown), [7, 7, 7, 0, 0]);
         let mut nulled = make();
-        nulled.set(1, 0).unwrap();
+        nulled.set(1, 0, on).unwrap();
         assert_eq!(all(&mut nulled), [7, 0, 7]);
         let mut filled = make();
-        filled.fill(0, 0, 2).unwrap();
+        filled.fill(0, 0, 2, on).unwrap();
         assert_eq!(all(&mut filled), [0, 0, 7]);
         let mut copied = make();
-        copied.grow(1, 0, &mut budget).unwrap();
-        copied.copy_within(0, 2, 2).unwrap();
+        copied.grow(1, 0, &mut budget, on).unwrap();
+        copied.copy_within(0, 2, 2, on).unwrap();
         assert_eq!(all(&mut copied), [7, 0, 7, 0]);
         let mut target = table(3, None);
-        target.copy_from(1, &mut make(), 0, 2).unwrap();
+        target.copy_from(1, &mut make(), 0, 2, on).unwrap();
         assert_eq!(all(&mut target), [0, 7, 7]);
         let mut written = make();
-        written.init(1, [0, 9].into_iter()).unwrap();
+        written.init(1, 2, |position| [0, 9][position], on).unwrap();
         assert_eq!(all(&mut written), [7, 0, 9]);
     }
 }
