@@ -146,9 +146,6 @@ pub(crate) const fn plain_int_load(width: Width) -> Load {
 /// Functions start at multiples of this, so that their constants are aligned too.
 const FUNCTION_ALIGN: usize = 16;
 
-/// What stands between functions: a trap, should anything ever jump there.
-const PADDING: u8 = 0xcc;
-
 impl Codegen {
     pub(crate) fn new(cpu: Extensions) -> Self {
         Self {
@@ -226,8 +223,8 @@ impl Codegen {
 
     /// Aligns the text and forgets the last function. What follows starts at `wasm_offset` of the module.
     pub(crate) fn open(&mut self, wasm_offset: u32) {
-        self.a.text.resize(self.a.text.len().next_multiple_of(FUNCTION_ALIGN), PADDING);
-        self.start = self.a.text.len();
+        self.a.align(FUNCTION_ALIGN);
+        self.start = self.a.position();
         self.a.clear();
         self.pending = Pending::None;
         self.folded = None;

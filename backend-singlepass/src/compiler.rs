@@ -18,7 +18,7 @@ use crate::scan::Scan;
 pub(crate) const NAME: &str = "singlepass";
 
 /// Counts changes to the emitted code: part of every cache key.
-const REVISION: u32 = 5;
+const REVISION: u32 = 6;
 
 /// The least that this compiler works with.
 const FLOOR: CpuFeatures = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);

@@ -14,22 +14,31 @@ struct Entry {
     fixups: u32,
 }
 
-/// 32 bits at `place` that get the label's position minus `base`.
+/// A place in the text that depends on where a label is, and what to do there: a property of the machine.
+pub(crate) trait Patch: Copy {
+    /// Makes the place refer to this position in the text.
+    fn apply(self, text: &mut [u8], target: usize);
+}
+
 #[derive(Clone, Copy)]
-struct Fixup {
-    place: u32,
-    base: u32,
+struct Fixup<P> {
+    patch: P,
     next: u32,
 }
 
 /// The labels of a function. Vectors are kept from function to function.
-#[derive(Default)]
-pub(crate) struct Labels {
+pub(crate) struct Labels<P> {
     entries: Vec<Entry>,
-    fixups: Vec<Fixup>,
+    fixups: Vec<Fixup<P>>,
 }
 
-impl Labels {
+impl<P> Default for Labels<P> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), fixups: Vec::new() }
+    }
+}
+
+impl<P: Patch> Labels<P> {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.fixups.clear();
@@ -45,35 +54,35 @@ impl Labels {
         Some(self.entries[label.0 as usize].position).filter(|position| *position != UNKNOWN)
     }
 
-    /// Makes the 32 bits at `place` the distance of the label from `base`, now or when the label is bound.
-    pub(crate) fn refer(&mut self, text: &mut [u8], label: Label, place: usize, base: usize) {
+    /// Applies the patch now, or when the label is bound.
+    pub(crate) fn refer(&mut self, text: &mut [u8], label: Label, patch: P) {
         let entry = &mut self.entries[label.0 as usize];
         if entry.position != UNKNOWN {
-            patch(text, place, entry.position.wrapping_sub(base as u32));
+            patch.apply(text, entry.position as usize);
         } else {
-            self.fixups.push(Fixup { place: place as u32, base: base as u32, next: entry.fixups });
+            self.fixups.push(Fixup { patch, next: entry.fixups });
             entry.fixups = self.fixups.len() as u32 - 1;
         }
     }
 
-    /// The label is here. If it was elsewhere before, all that refers to it is patched again.
+    /// The label is here, at the end of the text. If it was elsewhere before, all that refers to it is patched again.
     pub(crate) fn bind(&mut self, text: &mut [u8], label: Label) {
         let entry = &mut self.entries[label.0 as usize];
         entry.position = text.len() as u32;
         let mut next = entry.fixups;
         while next != UNKNOWN {
             let fixup = self.fixups[next as usize];
-            patch(text, fixup.place as usize, (text.len() as u32).wrapping_sub(fixup.base));
+            fixup.patch.apply(text, text.len());
             next = fixup.next;
         }
     }
 
-    /// Forgets the reference at `place`, which must be the label's last.
-    pub(crate) fn forget_last(&mut self, label: Label, place: usize) {
+    /// Forgets the last reference to an unbound label, and returns it.
+    pub(crate) fn forget_last(&mut self, label: Label) -> P {
         let entry = &mut self.entries[label.0 as usize];
         let fixup = self.fixups[entry.fixups as usize];
-        debug_assert_eq!(fixup.place as usize, place);
         entry.fixups = fixup.next;
+        fixup.patch
     }
 
     /// Whether anything refers to an unbound label.
@@ -83,26 +92,42 @@ impl Labels {
     }
 }
 
-/// Writes 32 bits.
-pub(crate) fn patch(text: &mut [u8], place: usize, value: u32) {
-    text[place..place + 4].copy_from_slice(&value.to_le_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The byte at a place becomes the distance from it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Distance(usize);
+
+    impl Patch for Distance {
+        fn apply(self, text: &mut [u8], target: usize) {
+            *text.get_mut(self.0).expect("within the text") = target.wrapping_sub(self.0) as u8;
+        }
+    }
+
     #[test]
     fn references_before_and_after_are_patched() {
         let mut labels = Labels::default();
-        let mut text = vec![0; 12];
+        let mut text = [0; 4];
         let label = labels.create();
-        labels.refer(&mut text, label, 0, 4);
-        labels.refer(&mut text, label, 4, 0);
+        labels.refer(&mut text, label, Distance(0));
+        labels.refer(&mut text, label, Distance(1));
+        labels.bind(text.split_at_mut(3).0, label);
+        assert_eq!(labels.position(label), Some(3));
+        labels.refer(&mut text, label, Distance(3));
+        assert_eq!(text, [3, 2, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_patched() {
+        let mut labels = Labels::default();
+        let mut text = [0; 3];
+        let label = labels.create();
+        labels.refer(&mut text, label, Distance(0));
+        labels.refer(&mut text, label, Distance(1));
+        assert_eq!(labels.forget_last(label), Distance(1));
         labels.bind(&mut text, label);
-        text.extend([0; 4]);
-        labels.refer(&mut text, label, 12, 16);
-        let words: Vec<_> = text.chunks(4).map(|word| i32::from_le_bytes(word.try_into().expect("4 bytes"))).collect();
-        assert_eq!(words, [8, 12, 0, -4]);
+        assert_eq!(text, [3, 0, 0]);
     }
 }

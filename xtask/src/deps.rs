@@ -57,7 +57,6 @@ const CODE_GENERATORS: &[(&str, &str)] = &[
     ("cranelift", "wasmer-backend-cranelift"),
     ("inkwell", "wasmer-backend-llvm"),
     ("llvm-sys", "wasmer-backend-llvm"),
-    ("dynasm", "wasmer-backend-singlepass"),
 ];
 
 /// Those that build on every machine, so that modules can be compiled there, for it or for another one.
@@ -252,7 +251,7 @@ mod tests {
 
     #[test]
     fn each_code_generator_has_one_owner() {
-        for wrong in ["cranelift-codegen", "cranelift", "inkwell", "llvm-sys", "dynasmrt"] {
+        for wrong in ["cranelift-codegen", "cranelift", "inkwell", "llvm-sys"] {
             assert_eq!(check(&workspace("wasmer-runtime-core", &[(wrong, None)], &[])).len(), 1, "{wrong}");
         }
     }

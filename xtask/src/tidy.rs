@@ -47,6 +47,13 @@ const REGISTRY_HOSTS: &[&str] = &[
     concat!("registry.np", "mjs"),
 ];
 
+/// Where instructions have names: the single-pass compiler, but for the assembler of each machine, which gives them.
+const CODE_EMITTER: &str = "backend-singlepass/src";
+const ASSEMBLER: &str = "asm";
+
+/// What an instruction looks like that has no name: opcodes, and bytes written to the text.
+const RAW_ENCODINGS: &[&str] = &["Op::new(", ".bytes(&[", "text.push(", "text.extend", "text[", "text()["];
+
 /// What was found, and the figures.
 #[derive(Default)]
 pub(crate) struct Report {
@@ -104,6 +111,9 @@ impl Report {
             }
             self.comment_lines += usize::from(line.trim_start().starts_with("//"));
         }
+        if file.path.starts_with(CODE_EMITTER) && file.path.iter().all(|part| part != ASSEMBLER) {
+            self.check_encodings(file);
+        }
         let count = file.text.lines().count();
         self.measure(count, FILE_LINES_RULE, FILE_LINES_MAX, &format!("{path}"));
         self.file_lines.push(count);
@@ -114,6 +124,17 @@ impl Report {
         }
         let folder = file.path.iter().next().unwrap_or_default().to_string_lossy().into_owned();
         *self.files_per_crate.entry(folder).or_default() += 1;
+    }
+
+    fn check_encodings(&mut self, file: &SourceFile) {
+        for (number, line) in lines(&file.text) {
+            for raw in RAW_ENCODINGS.iter().filter(|raw| line.contains(**raw)) {
+                self.errors.push(format!(
+                    "{}:{number}: `{raw}` encodes an instruction; name it in the machine's `{ASSEMBLER}/`",
+                    file.path.display()
+                ));
+            }
+        }
     }
 
     fn measure(&mut self, lines: usize, rule: usize, max: usize, place: &str) {
@@ -266,6 +287,19 @@ mod tests {
             let found = errors("a.rs", &format!("//! About.\n\nfn f() {{ {word}) }}\n"));
             assert_eq!(found.len(), 1, "{word}: {found:?}");
             assert!(found[0].starts_with("a.rs:3: "), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn instructions_without_names_are_found() {
+        for raw in RAW_ENCODINGS {
+            let text = format!("//! About.\n\nfn f() {{ self.{raw} }}\n");
+            let found = errors("backend-singlepass/src/isa/x64/int.rs", &text);
+            assert_eq!(found.len(), 1, "{raw}: {found:?}");
+            assert!(found[0].starts_with("backend-singlepass/src/isa/x64/int.rs:3: "), "{found:?}");
+            for elsewhere in ["backend-singlepass/src/isa/x64/asm/ops.rs", "runtime-core/src/lib.rs"] {
+                assert_eq!(errors(elsewhere, &text), Vec::<String>::new());
+            }
         }
     }
 

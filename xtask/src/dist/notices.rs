@@ -134,7 +134,7 @@ mod tests {
     fn everything_that_is_linked_is_named_and_nothing_else() {
         let text = text(&crate::workspace_root(), false).unwrap();
         let has = |name: &str| text.lines().any(|line| line.starts_with(&format!("{name} ")) && line.contains(": "));
-        for name in ["clap", "cranelift-codegen", "dynasmrt", "wasmparser", "rkyv"] {
+        for name in ["clap", "cranelift-codegen", "wasmparser", "rkyv"] {
             assert!(has(name), "{name}");
         }
         for name in ["criterion", "wasmer-runtime", "syn", "wasmi"] {

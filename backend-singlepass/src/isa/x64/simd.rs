@@ -6,41 +6,10 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::*;
+use crate::isa::x64::float::signs;
+use crate::isa::x64::regs::*;
 use crate::regs::Reg;
-use crate::x64::asm::{Op, Rm};
-use crate::x64::float::{ADD, MUL, packed, signs};
-use crate::x64::regs::*;
-
-/// `66 0f opcode`
-pub(crate) const fn p(opcode: u8) -> Op {
-    Op::new(0x66, 1, opcode)
-}
-
-/// `66 0f 38 opcode`
-pub(crate) const fn p38(opcode: u8) -> Op {
-    Op::new(0x66, 2, opcode)
-}
-
-/// `66 0f 3a opcode`
-pub(crate) const fn p3a(opcode: u8) -> Op {
-    Op::new(0x66, 3, opcode)
-}
-
-pub(crate) const PAND: Op = p(0xdb);
-pub(crate) const PANDN: Op = p(0xdf);
-pub(crate) const POR: Op = p(0xeb);
-pub(crate) const PXOR: Op = p(0xef);
-pub(crate) const PSHUFD: Op = p(0x70);
-pub(crate) const PSHUFB: Op = p38(0x00);
-pub(crate) const PUNPCKLQDQ: Op = p(0x6c);
-const PMADDUBSW: Op = p38(0x04);
-const PMADDWD: Op = p(0xf5);
-pub(crate) const PCMPEQD: Op = p(0x76);
-pub(crate) const PADDD: Op = p(0xfe);
-const PADDQ: Op = p(0xd4);
-pub(crate) const PSUBQ: Op = p(0xfb);
-const PMULUDQ: Op = p(0xf4);
-pub(crate) const PTEST: Op = p38(0x17);
 
 /// A 16-bit pattern in all lanes.
 pub(crate) const fn words(word: u16) -> u128 {
@@ -79,23 +48,53 @@ fn single(op: SimdBinary) -> Option<Op> {
         SimdBinary::And => PAND,
         SimdBinary::Or => POR,
         SimdBinary::Xor => PXOR,
-        SimdBinary::Add(shape) => by_shape(shape, [p(0xfc), p(0xfd), PADDD, PADDQ]),
-        SimdBinary::Sub(shape) => by_shape(shape, [p(0xf8), p(0xf9), p(0xfa), PSUBQ]),
-        SimdBinary::AddSat { shape: I8x16, signed } => p(if signed { 0xec } else { 0xdc }),
-        SimdBinary::AddSat { signed, .. } => p(if signed { 0xed } else { 0xdd }),
-        SimdBinary::SubSat { shape: I8x16, signed } => p(if signed { 0xe8 } else { 0xd8 }),
-        SimdBinary::SubSat { signed, .. } => p(if signed { 0xe9 } else { 0xd9 }),
-        SimdBinary::Mul(I16x8) => p(0xd5),
-        SimdBinary::Mul(I32x4) => p38(0x40),
+        SimdBinary::Add(shape) => by_shape(shape, [PADDB, PADDW, PADDD, PADDQ]),
+        SimdBinary::Sub(shape) => by_shape(shape, [PSUBB, PSUBW, PSUBD, PSUBQ]),
+        SimdBinary::AddSat { shape: I8x16, signed } => {
+            if signed {
+                PADDSB
+            } else {
+                PADDUSB
+            }
+        }
+        SimdBinary::AddSat { signed, .. } => {
+            if signed {
+                PADDSW
+            } else {
+                PADDUSW
+            }
+        }
+        SimdBinary::SubSat { shape: I8x16, signed } => {
+            if signed {
+                PSUBSB
+            } else {
+                PSUBUSB
+            }
+        }
+        SimdBinary::SubSat { signed, .. } => {
+            if signed {
+                PSUBSW
+            } else {
+                PSUBUSW
+            }
+        }
+        SimdBinary::Mul(I16x8) => PMULLW,
+        SimdBinary::Mul(I32x4) => PMULLD,
         SimdBinary::Min { shape, signed } => minimum(shape, signed),
         SimdBinary::Max { shape, signed } => maximum(shape, signed),
-        SimdBinary::AvgrU(I8x16) => p(0xe0),
-        SimdBinary::AvgrU(_) => p(0xe3),
-        SimdBinary::RelaxedQ15mulr => p38(0x0b),
+        SimdBinary::AvgrU(I8x16) => PAVGB,
+        SimdBinary::AvgrU(_) => PAVGW,
+        SimdBinary::RelaxedQ15mulr => PMULHRSW,
         SimdBinary::Dot => PMADDWD,
-        SimdBinary::Narrow { to: I8x16, signed } => p(if signed { 0x63 } else { 0x67 }),
-        SimdBinary::Narrow { signed: true, .. } => p(0x6b),
-        SimdBinary::Narrow { signed: false, .. } => p38(0x2b),
+        SimdBinary::Narrow { to: I8x16, signed } => {
+            if signed {
+                PACKSSWB
+            } else {
+                PACKUSWB
+            }
+        }
+        SimdBinary::Narrow { signed: true, .. } => PACKSSDW,
+        SimdBinary::Narrow { signed: false, .. } => PACKUSDW,
         SimdBinary::RelaxedSwizzle => PSHUFB,
         SimdBinary::AndNot
         | SimdBinary::Mul(_)
@@ -107,17 +106,17 @@ fn single(op: SimdBinary) -> Option<Op> {
 }
 
 pub(crate) fn minimum(shape: IntShape, signed: bool) -> Op {
-    let ops = if signed { [p38(0x38), p(0xea), p38(0x39), PXOR] } else { [p(0xda), p38(0x3a), p38(0x3b), PXOR] };
+    let ops = if signed { [PMINSB, PMINSW, PMINSD, PXOR] } else { [PMINUB, PMINUW, PMINUD, PXOR] };
     by_shape(shape, ops)
 }
 
 pub(crate) fn maximum(shape: IntShape, signed: bool) -> Op {
-    let ops = if signed { [p38(0x3c), p(0xee), p38(0x3d), PXOR] } else { [p(0xde), p38(0x3e), p38(0x3f), PXOR] };
+    let ops = if signed { [PMAXSB, PMAXSW, PMAXSD, PXOR] } else { [PMAXUB, PMAXUW, PMAXUD, PXOR] };
     by_shape(shape, ops)
 }
 
 pub(crate) fn equal(shape: IntShape) -> Op {
-    by_shape(shape, [p(0x74), p(0x75), PCMPEQD, p38(0x29)])
+    by_shape(shape, [PCMPEQB, PCMPEQW, PCMPEQD, PCMPEQQ])
 }
 
 impl Codegen {
@@ -164,18 +163,6 @@ impl Codegen {
         self.a.v3(PXOR, reg, reg, &Rm::Reg(XMM_TEMP));
     }
 
-    /// `dst = src << imm`, or another shift of the group: `group` is the opcode, `ext` the extension.
-    pub(super) fn v_shift_imm(&mut self, group: u8, ext: u8, dst: Reg, src: Reg, imm: u8) {
-        if self.a.avx {
-            self.a.vex_imm8(p(group), Reg(ext), dst, &Rm::Reg(src), imm);
-            return;
-        }
-        if dst != src {
-            self.a.mov_float(dst, src);
-        }
-        self.a.op_imm8(p(group), ext, &Rm::Reg(dst), imm);
-    }
-
     /// A copy of `src` in a register of its own.
     pub(super) fn v_temp(&mut self) -> Reg {
         self.al.alloc(&mut self.a, Ty::V128)
@@ -183,18 +170,12 @@ impl Codegen {
 
     /// Extends the lower or upper half of the lanes to twice their width.
     pub(super) fn v_extend(&mut self, to: IntShape, high: bool, signed: bool, dst: Reg, src: Reg) {
-        let opcode = match to {
-            IntShape::I8x16 | IntShape::I16x8 => 0x20,
-            IntShape::I32x4 => 0x23,
-            IntShape::I64x2 => 0x25,
-        };
-        let op = p38(if signed { opcode } else { opcode + 0x10 });
         let mut src = src;
         if high {
             self.a.v2_imm8(PSHUFD, dst, &Rm::Reg(src), 0xee);
             src = dst;
         }
-        self.a.v2(op, dst, &Rm::Reg(src));
+        self.a.v2(extend_lanes(to, signed), dst, &Rm::Reg(src));
     }
 
     // Operators with one operand.
@@ -210,17 +191,17 @@ impl Codegen {
             }
             SimdUnary::Abs(IntShape::I64x2) => {
                 self.a.v2_imm8(PSHUFD, XMM_TEMP, &Rm::Reg(src), 0xf5);
-                self.v_shift_imm(0x72, 4, XMM_TEMP, XMM_TEMP, 31);
+                self.a.shift_lanes(LaneShift::PSRAD, XMM_TEMP, XMM_TEMP, 31);
                 self.a.v3(PXOR, dst, src, &Rm::Reg(XMM_TEMP));
                 self.a.v3(PSUBQ, dst, dst, &Rm::Reg(XMM_TEMP));
             }
             SimdUnary::Abs(shape) => {
-                let op = by_shape(shape, [p38(0x1c), p38(0x1d), p38(0x1e), PXOR]);
+                let op = by_shape(shape, [PABSB, PABSW, PABSD, PXOR]);
                 self.a.v2(op, dst, &Rm::Reg(src));
             }
             SimdUnary::Neg(shape) => {
                 self.a.v3(PXOR, dst, dst, &Rm::Reg(dst));
-                let op = by_shape(shape, [p(0xf8), p(0xf9), p(0xfa), PSUBQ]);
+                let op = by_shape(shape, [PSUBB, PSUBW, PSUBD, PSUBQ]);
                 self.a.v3(op, dst, dst, &Rm::Reg(src));
             }
             SimdUnary::Popcnt => self.v_popcnt(dst, src),
@@ -237,13 +218,13 @@ impl Codegen {
         let counts = self.v_pool(0x0403_0302_0302_0201_0302_0201_0201_0100);
         let high = self.v_temp();
         let table = self.v_temp();
-        self.v_shift_imm(0x71, 2, high, src, 4);
+        self.a.shift_lanes(LaneShift::PSRLW, high, src, 4);
         self.a.v3(PAND, high, high, &nibbles);
         self.a.v3(PAND, dst, src, &nibbles);
         self.a.load_float(Ty::V128, table, &counts);
         self.a.v3(PSHUFB, XMM_TEMP, table, &Rm::Reg(dst));
         self.a.v3(PSHUFB, table, table, &Rm::Reg(high));
-        self.a.v3(p(0xfc), dst, table, &Rm::Reg(XMM_TEMP));
+        self.a.v3(PADDB, dst, table, &Rm::Reg(XMM_TEMP));
         self.al.release(high);
         self.al.release(table);
     }
@@ -295,10 +276,10 @@ impl Codegen {
                 return self.v_push(dst);
             }
             SimdBinary::Q15mulrSat => {
-                let dst = self.v_apply(p38(0x0b), lhs, rhs);
+                let dst = self.v_apply(PMULHRSW, lhs, rhs);
                 // Only MIN * MIN gives MIN, and is to give MAX.
                 let lowest = self.v_pool(words(0x8000));
-                self.a.v3(p(0x75), XMM_TEMP, dst, &lowest);
+                self.a.v3(PCMPEQW, XMM_TEMP, dst, &lowest);
                 self.a.v3(PXOR, dst, dst, &Rm::Reg(XMM_TEMP));
                 return self.v_push(dst);
             }
@@ -306,7 +287,7 @@ impl Codegen {
                 // Beyond 15, the top bit is set, which makes the lane zero.
                 let indices = self.al.in_reg(&mut self.a, &mut rhs);
                 let excess = self.v_pool(bytes(0x70));
-                self.a.v3(p(0xdc), XMM_TEMP, indices, &excess);
+                self.a.v3(PADDUSB, XMM_TEMP, indices, &excess);
                 self.al.drop_entry(rhs);
                 let dst = self.al.own(&mut self.a, &mut lhs);
                 self.a.v3(PSHUFB, dst, dst, &Rm::Reg(XMM_TEMP));
@@ -331,24 +312,24 @@ impl Codegen {
             let lanes = if high { 0xfa } else { 0x50 };
             self.a.v2_imm8(PSHUFD, XMM_TEMP, &Rm::Reg(left), lanes);
             self.a.v2_imm8(PSHUFD, dst, &Rm::Reg(right), lanes);
-            let op = if signed { p38(0x28) } else { PMULUDQ };
+            let op = if signed { PMULDQ } else { PMULUDQ };
             self.a.v3(op, dst, dst, &Rm::Reg(XMM_TEMP));
             return;
         }
         self.v_extend(to, high, signed, XMM_TEMP, left);
         self.v_extend(to, high, signed, dst, right);
-        let op = if to == IntShape::I16x8 { p(0xd5) } else { p38(0x40) };
+        let op = if to == IntShape::I16x8 { PMULLW } else { PMULLD };
         self.a.v3(op, dst, dst, &Rm::Reg(XMM_TEMP));
     }
 
     /// Low times low, plus both products of a high and a low half, shifted.
     fn v_mul64(&mut self, dst: Reg, left: Reg, right: Reg) {
-        self.v_shift_imm(0x73, 2, dst, left, 32);
+        self.a.shift_lanes(LaneShift::PSRLQ, dst, left, 32);
         self.a.v3(PMULUDQ, dst, dst, &Rm::Reg(right));
-        self.v_shift_imm(0x73, 2, XMM_TEMP, right, 32);
+        self.a.shift_lanes(LaneShift::PSRLQ, XMM_TEMP, right, 32);
         self.a.v3(PMULUDQ, XMM_TEMP, XMM_TEMP, &Rm::Reg(left));
         self.a.v3(PADDQ, dst, dst, &Rm::Reg(XMM_TEMP));
-        self.v_shift_imm(0x73, 6, dst, dst, 32);
+        self.a.shift_lanes(LaneShift::PSLLQ, dst, dst, 32);
         self.a.v3(PMULUDQ, XMM_TEMP, left, &Rm::Reg(right));
         self.a.v3(PADDQ, dst, dst, &Rm::Reg(XMM_TEMP));
     }
@@ -392,7 +373,7 @@ impl Codegen {
             return self.v_bitselect(dst, other, mask);
         }
         if self.a.avx {
-            let op = by_shape(shape, [p3a(0x4c), PXOR, p3a(0x4a), p3a(0x4b)]);
+            let op = by_shape(shape, [VPBLENDVB, PXOR, VBLENDVPS, VBLENDVPD]);
             self.a.vex_imm8(op, dst, other, &Rm::Reg(dst), mask.code() << 4);
             return;
         }
@@ -401,12 +382,12 @@ impl Codegen {
         match shape {
             IntShape::I8x16 => {
                 self.a.zero_float(full);
-                self.a.v3(p(0x64), full, full, &Rm::Reg(mask));
+                self.a.v3(PCMPGTB, full, full, &Rm::Reg(mask));
             }
-            IntShape::I32x4 => self.v_shift_imm(0x72, 4, full, mask, 31),
+            IntShape::I32x4 => self.a.shift_lanes(LaneShift::PSRAD, full, mask, 31),
             _ => {
                 self.a.v2_imm8(PSHUFD, full, &Rm::Reg(mask), 0xf5);
-                self.v_shift_imm(0x72, 4, full, full, 31);
+                self.a.shift_lanes(LaneShift::PSRAD, full, full, 31);
             }
         }
         self.v_bitselect(dst, other, full);
@@ -416,7 +397,7 @@ impl Codegen {
     /// `dst = dst * b + c` or `-dst * b + c`, with one rounding if the processor can.
     fn v_madd(&mut self, width: Width, negative: bool, dst: Reg, b: Reg, c: Reg) {
         if self.cpu.fma && self.a.avx {
-            let op = p38(if negative { 0xac } else { 0xa8 }).width(width);
+            let op = if negative { FNMADD213 } else { FMADD213 }.width(width);
             self.a.vex(op, dst, b, &Rm::Reg(c));
             return;
         }
@@ -424,7 +405,7 @@ impl Codegen {
             let mask = self.v_pool(signs(width));
             self.a.v3(PXOR, dst, dst, &mask);
         }
-        self.a.v3(packed(width, MUL), dst, dst, &Rm::Reg(b));
-        self.a.v3(packed(width, ADD), dst, dst, &Rm::Reg(c));
+        self.a.v3(Fp::Mul.packed(width), dst, dst, &Rm::Reg(b));
+        self.a.v3(Fp::Add.packed(width), dst, dst, &Rm::Reg(c));
     }
 }

@@ -6,9 +6,9 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::{Codegen, Pending};
+use crate::isa::x64::asm::*;
+use crate::isa::x64::regs::*;
 use crate::regs::{Machine, Reg};
-use crate::x64::asm::{Alu, Asm, Cc, Mem, Op, Rm, Shift};
-use crate::x64::regs::*;
 
 /// A constant operand as an immediate.
 #[inline]
@@ -201,17 +201,13 @@ impl Codegen {
             let src = self.in_rm(&mut lhs);
             self.al.drop_entry(lhs);
             let dst = self.result(width.int(), hint);
-            if imm as i8 as i32 == imm {
-                self.a.op_imm8(Op::new(0, 0, 0x6b).width(width), dst.0, &src, imm as u8);
-            } else {
-                self.a.op_imm32(Op::new(0, 0, 0x69).width(width), dst.0, &src, imm);
-            }
+            self.a.imul_imm(width, dst, &src, imm);
             return dst;
         }
         let src = self.in_rm(&mut rhs);
         let dst = self.destination(&mut lhs, Some(&src), hint);
         self.mark_folded();
-        self.a.op(Op::new(0, 1, 0xaf).width(width), dst.0, &src);
+        self.a.op(IMUL.width(width), dst.0, &src);
         self.release_folded();
         self.al.drop_entry(rhs);
         dst
@@ -227,7 +223,7 @@ impl Codegen {
                 let src = self.in_rm(&mut lhs);
                 self.al.drop_entry(lhs);
                 let dst = self.result(width.int(), hint);
-                self.a.vex_imm8(Op::new(0xf2, 3, 0xf0).width(width), dst, xmm(0), &src, count);
+                self.a.vex_imm8(RORX.width(width), dst, xmm(0), &src, count);
                 return dst;
             }
             let dst = self.destination(&mut lhs, None, hint);
@@ -236,13 +232,7 @@ impl Codegen {
             }
             return dst;
         }
-        let three_operands = match shift {
-            Shift::Shl => Some(Op::new(0x66, 2, 0xf7)),
-            Shift::Sar => Some(Op::new(0xf3, 2, 0xf7)),
-            Shift::Shr => Some(Op::new(0xf2, 2, 0xf7)),
-            Shift::Rol | Shift::Ror => None,
-        };
-        if let Some(op) = three_operands.filter(|_| self.cpu.bmi2) {
+        if let Some(op) = shift.with_three_operands().filter(|_| self.cpu.bmi2) {
             let count = self.al.in_reg(&mut self.a, &mut rhs);
             let src = self.in_rm(&mut lhs);
             self.al.drop_entry(lhs);
@@ -303,11 +293,7 @@ impl Codegen {
                 self.a.alu_imm(Alu::Cmp, width, &src, -1);
                 zero_remainder = Some(self.a.jcc_short(Cc::E));
             }
-            // cdq, cqo
-            if width == Width::W64 {
-                self.a.bytes(&[0x48]);
-            }
-            self.a.bytes(&[0x99]);
+            self.a.spread_sign(width);
         } else {
             self.a.int_constant(RDX, 0);
         }
@@ -315,7 +301,7 @@ impl Codegen {
         if divisor.is_none_or(|bits| bits == 0) || is_minus_one == Some(true) {
             self.traps(code);
         }
-        self.a.op(Op::new(0, 0, 0xf7).width(width), 6 + signed as u8, &src);
+        self.a.group_3(if signed { Group3::Idiv } else { Group3::Div }, width, &src);
         if let Some(jump) = zero_remainder {
             self.a.land(jump);
         }
@@ -360,12 +346,12 @@ impl Codegen {
     pub(crate) fn int_unary_now(&mut self, op: IntUnary, width: Width, mut value: Entry) -> Reg {
         let ty = width.int();
         let extend = match op {
-            IntUnary::Extend8 => Some(Op::new(0, 1, 0xbe).width(width).byte()),
-            IntUnary::Extend16 => Some(Op::new(0, 1, 0xbf).width(width)),
-            IntUnary::Extend32 => Some(Op::new(0, 0, 0x63).w()),
-            IntUnary::Clz if self.cpu.lzcnt => Some(Op::new(0xf3, 1, 0xbd).width(width)),
-            IntUnary::Ctz if self.cpu.bmi1 => Some(Op::new(0xf3, 1, 0xbc).width(width)),
-            IntUnary::Popcnt if self.cpu.popcnt => Some(Op::new(0xf3, 1, 0xb8).width(width)),
+            IntUnary::Extend8 => Some(MOVSX8.width(width)),
+            IntUnary::Extend16 => Some(MOVSX16.width(width)),
+            IntUnary::Extend32 => Some(MOVSXD),
+            IntUnary::Clz if self.cpu.lzcnt => Some(LZCNT.width(width)),
+            IntUnary::Ctz if self.cpu.bmi1 => Some(TZCNT.width(width)),
+            IntUnary::Popcnt if self.cpu.popcnt => Some(POPCNT.width(width)),
             _ => None,
         };
         if let Some(op) = extend {
@@ -378,17 +364,17 @@ impl Codegen {
         match op {
             IntUnary::Clz => {
                 // The highest one's position, or what makes the exclusive or the width.
-                let dst = self.scan(Op::new(0, 1, 0xbd), width, value, u64::from(width.bits()) * 2 - 1);
+                let dst = self.bit_scan(BSR, width, value, u64::from(width.bits()) * 2 - 1);
                 self.a.alu_imm(Alu::Xor, width, &Rm::Reg(dst), width.bits() as i32 - 1);
                 dst
             }
-            IntUnary::Ctz => self.scan(Op::new(0, 1, 0xbc), width, value, width.bits().into()),
+            IntUnary::Ctz => self.bit_scan(BSF, width, value, width.bits().into()),
             _ => self.count_ones(width, value),
         }
     }
 
     /// `bsf` or `bsr`, with a value for zero.
-    fn scan(&mut self, op: Op, width: Width, mut value: Entry, for_zero: u64) -> Reg {
+    fn bit_scan(&mut self, op: Op, width: Width, mut value: Entry, for_zero: u64) -> Reg {
         let src = self.in_rm(&mut value);
         let dst = self.al.alloc(&mut self.a, Ty::I64);
         let other = self.al.alloc(&mut self.a, Ty::I64);
@@ -427,7 +413,7 @@ impl Codegen {
         self.a.int_constant(mask, repeat(0x0f));
         self.a.alu(Alu::And, width, x, &Rm::Reg(mask));
         self.a.int_constant(mask, repeat(0x01));
-        self.a.op(Op::new(0, 1, 0xaf).width(width), x.0, &Rm::Reg(mask));
+        self.a.op(IMUL.width(width), x.0, &Rm::Reg(mask));
         self.a.shift_imm(Shift::Shr, width, x, (width.bits() - 8) as u8);
         self.al.release(t);
         self.al.release(mask);
@@ -440,8 +426,8 @@ impl Codegen {
         match op {
             WideOp::Add128 => self.wide_sum(Alu::Add, Alu::Adc),
             WideOp::Sub128 => self.wide_sum(Alu::Sub, Alu::Sbb),
-            WideOp::MulWideS => self.wide_product(5),
-            WideOp::MulWideU => self.wide_product(4),
+            WideOp::MulWideS => self.wide_product(Group3::Imul),
+            WideOp::MulWideU => self.wide_product(Group3::Mul),
         }
     }
 
@@ -481,11 +467,11 @@ impl Codegen {
         self.in_rm(rhs)
     }
 
-    fn wide_product(&mut self, extension: u8) {
+    fn wide_product(&mut self, op: Group3) {
         let mut rhs = self.pop();
         let lhs = self.al.pop();
         let src = self.beside_rax_rdx(lhs, &mut rhs);
-        self.a.op(Op::new(0, 0, 0xf7).w(), extension, &src);
+        self.a.group_3(op, Width::W64, &src);
         self.al.drop_entry(rhs);
         self.push_reg(Ty::I64, RAX);
         self.push_reg(Ty::I64, RDX);

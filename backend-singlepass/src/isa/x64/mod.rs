@@ -7,7 +7,6 @@ mod cold;
 mod compare;
 mod control;
 mod convert;
-mod encode;
 mod float;
 mod frame;
 pub(crate) mod int;

@@ -2,15 +2,15 @@
 
 use wasmer_runtime_core::translate::codegen::Access;
 use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load};
-use wasmer_runtime_core::types::Width;
+use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Entry;
 use crate::alloc::Loc;
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::{Alu, Cc, Group3, MOVZX8_MEM, MOVZX16, Rm};
+use crate::isa::x64::memory::Place;
+use crate::isa::x64::regs::*;
 use crate::regs::Reg;
-use crate::x64::asm::{Alu, Cc, Op, Rm};
-use crate::x64::memory::Place;
-use crate::x64::regs::*;
 
 /// The load that an atomic one is.
 pub(crate) const fn plain_load(width: AtomicWidth) -> Load {
@@ -23,30 +23,12 @@ pub(crate) const fn plain_load(width: AtomicWidth) -> Load {
     }
 }
 
-/// An instruction for one byte, and its forms for more.
-fn sized(bytes: u8, map: u8, opcode: u8) -> Op {
-    match bytes {
-        1 => Op::new(0, map, opcode).byte(),
-        2 => Op::new(0x66, map, opcode + 1),
-        4 => Op::new(0, map, opcode + 1),
-        _ => Op::new(0, map, opcode + 1).w(),
-    }
-}
-
 impl Codegen {
-    /// A locked instruction on an integer in memory.
-    fn locked(&mut self, op: Op, reg: Reg, place: &Place) {
-        self.accesses(place);
-        // lock
-        self.a.bytes(&[0xf0]);
-        self.a.op(op, reg.0, &Rm::Mem(place.mem));
-    }
-
     /// Makes a narrow value in a register one of the operand's type.
     fn extend(&mut self, bytes: u8, reg: Reg) {
         match bytes {
             1 => self.a.movzx8(reg, reg),
-            2 => self.a.op(Op::new(0, 1, 0xb7), reg.0, &Rm::Reg(reg)),
+            2 => self.a.op(MOVZX16, reg.0, &Rm::Reg(reg)),
             4 => self.a.mov_int(Width::W32, reg, reg),
             _ => {}
         }
@@ -59,8 +41,7 @@ impl Codegen {
         };
         let reg = self.al.own(&mut self.a, &mut value);
         self.accesses(&place);
-        // xchg with memory is locked.
-        self.a.op(sized(width.bytes, 0, 0x86), reg.0, &Rm::Mem(place.mem));
+        self.a.xchg_mem(width.bytes, &place.mem, reg);
         self.al.release(reg);
         self.release_place(place);
     }
@@ -84,16 +65,16 @@ impl Codegen {
             AtomicRmw::Add | AtomicRmw::Sub => {
                 let reg = self.al.own(&mut self.a, &mut value);
                 if op == AtomicRmw::Sub {
-                    // neg
-                    self.a.op(Op::new(0, 0, 0xf7).w(), 3, &Rm::Reg(reg));
+                    self.a.group_3(Group3::Neg, Width::W64, &Rm::Reg(reg));
                 }
-                self.locked(sized(bytes, 1, 0xc0), reg, &place);
+                self.accesses(&place);
+                self.a.lock_xadd(bytes, &place.mem, reg);
                 reg
             }
             AtomicRmw::Xchg => {
                 let reg = self.al.own(&mut self.a, &mut value);
                 self.accesses(&place);
-                self.a.op(sized(bytes, 0, 0x86), reg.0, &Rm::Mem(place.mem));
+                self.a.xchg_mem(bytes, &place.mem, reg);
                 reg
             }
             AtomicRmw::And => self.atomic_loop(Alu::And, width, &mut place, value),
@@ -112,7 +93,7 @@ impl Codegen {
             return;
         }
         if place.held.has(RAX) {
-            let other = self.al.alloc(&mut self.a, wasmer_runtime_core::types::Ty::I64);
+            let other = self.al.alloc(&mut self.a, Ty::I64);
             self.a.mov_int(Width::W64, other, RAX);
             place.held = place.held.without(RAX).with(other);
             if place.mem.base == RAX {
@@ -139,8 +120,8 @@ impl Codegen {
         let new = self.al.alloc(&mut self.a, width.value.int());
         self.accesses(place);
         match plain_load(width) {
-            Load::Int8 { .. } => self.a.op(Op::new(0, 1, 0xb6), RAX.0, &Rm::Mem(place.mem)),
-            Load::Int16 { .. } => self.a.op(Op::new(0, 1, 0xb7), RAX.0, &Rm::Mem(place.mem)),
+            Load::Int8 { .. } => self.a.op(MOVZX8_MEM, RAX.0, &Rm::Mem(place.mem)),
+            Load::Int16 { .. } => self.a.op(MOVZX16, RAX.0, &Rm::Mem(place.mem)),
             Load::I64 => self.a.load_int(Width::W64, RAX, &place.mem),
             _ => self.a.load_int(Width::W32, RAX, &place.mem),
         }
@@ -148,7 +129,8 @@ impl Codegen {
         self.a.bind(again);
         self.a.mov_int(Width::W64, new, RAX);
         self.a.alu(alu, Width::W64, new, &Rm::Reg(operand));
-        self.locked(sized(width.bytes, 1, 0xb0), new, place);
+        self.accesses(place);
+        self.a.lock_cmpxchg(width.bytes, &place.mem, new);
         self.a.jcc(Cc::NE, again);
         self.al.release(new);
         self.al.drop_entry(value);
@@ -176,15 +158,15 @@ impl Codegen {
             self.al.drop_entry(expected);
         }
         let new = self.al.in_reg(&mut self.a, &mut replacement);
-        self.locked(sized(width.bytes, 1, 0xb0), new, &place);
+        self.accesses(&place);
+        self.a.lock_cmpxchg(width.bytes, &place.mem, new);
         self.al.drop_entry(replacement);
         self.extend(width.bytes, RAX);
         self.release_place(place);
         self.push_reg(ty, RAX);
     }
 
-    /// `mfence`
     pub(crate) fn fence(&mut self) {
-        self.a.bytes(&[0x0f, 0xae, 0xf0]);
+        self.a.mfence();
     }
 }

@@ -10,13 +10,14 @@ use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::{Codegen, Pending};
+use crate::isa::x64::asm::{Alu, Asm, Cc, Group5, Mem, Rm, Shift};
+use crate::isa::x64::cold::{Cold, Resolve};
+use crate::isa::x64::frame::overflow_place;
+use crate::isa::x64::memory::Place;
+use crate::isa::x64::regs::*;
+use crate::labels::Label;
 use crate::moves::{Move, Source, resolve};
 use crate::regs::{Machine, Reg, RegSet};
-use crate::x64::asm::{Alu, Asm, Cc, Mem, Op, Rm};
-use crate::x64::cold::{Cold, Resolve};
-use crate::x64::frame::overflow_place;
-use crate::x64::memory::Place;
-use crate::x64::regs::*;
 
 /// The integer arguments of the system's C convention.
 const C_ARGS: [Reg; 6] = [RDI, RSI, RDX, RCX, R8, R9];
@@ -45,19 +46,19 @@ impl Codegen {
         match entrance {
             Entrance::Direct(index) => {
                 self.mark();
-                self.a.bytes(&[0xe8, 0, 0, 0, 0]);
-                self.refer_to_function(index);
+                let place = self.a.call_symbol();
+                self.refer_to_function(index, place);
             }
             Entrance::Import(offset) => {
                 self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
                 self.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
                 self.mark();
-                self.a.op(Op::new(0, 0, 0xff), 2, &Rm::Reg(RAX));
+                self.a.group_5(Group5::Call, &Rm::Reg(RAX));
             }
             Entrance::Reference(reg) => {
                 self.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
                 self.mark();
-                self.a.op(Op::new(0, 0, 0xff), 2, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
+                self.a.group_5(Group5::Call, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
                 self.al.release(reg);
             }
         }
@@ -69,29 +70,29 @@ impl Codegen {
     pub(crate) fn return_call_now(&mut self, callee: Callee<()>, signature: &Signature) {
         let entrance = self.entrance(callee, signature.params.len());
         self.pass(&signature.params, Dealer::args(self.metered));
-        self.a.leave_frame();
+        self.a.leave();
         match entrance {
             Entrance::Direct(index) => {
-                self.a.bytes(&[0xe9, 0, 0, 0, 0]);
-                self.refer_to_function(index);
+                let place = self.a.jmp_symbol();
+                self.refer_to_function(index, place);
             }
             Entrance::Import(offset) => {
                 self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
                 self.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
-                self.a.op(Op::new(0, 0, 0xff), 4, &Rm::Reg(RAX));
+                self.a.group_5(Group5::Jmp, &Rm::Reg(RAX));
             }
             Entrance::Reference(reg) => {
                 self.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
-                self.a.op(Op::new(0, 0, 0xff), 4, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
+                self.a.group_5(Group5::Jmp, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
                 self.al.release(reg);
             }
         }
         self.drop_operands(signature.params.len());
     }
 
-    /// The last four bytes refer to a function.
-    fn refer_to_function(&mut self, index: DefinedFuncIdx) {
-        let offset = self.a.position() as u32 - 4;
+    /// Four bytes refer to a function.
+    fn refer_to_function(&mut self, index: DefinedFuncIdx, place: usize) {
+        let offset = place as u32;
         let target = Symbol::Function(index);
         self.reloc(Reloc { offset, kind: RelocKind::X64Pc32, target, addend: -4 });
     }
@@ -185,14 +186,7 @@ impl Codegen {
         element
     }
 
-    fn push_resolve(
-        &mut self,
-        label: crate::labels::Label,
-        back: crate::labels::Label,
-        call: Resolve,
-        result: Reg,
-        below: usize,
-    ) {
+    fn push_resolve(&mut self, label: Label, back: Label, call: Resolve, result: Reg, below: usize) {
         let saves = self.cold_saves(below);
         let pins = self.al.state.regs;
         self.cold.push(Cold::Resolve { label, back, call, result, saves, pins, offset: self.offset });
@@ -205,7 +199,7 @@ impl Codegen {
         // Null faults here, within the first page.
         self.traps(TrapCode::NullFunctionReference);
         self.a.load_int(Width::W32, id, &Mem::new(reg, VMFUNCREF_TYPE_ID));
-        self.a.shift_imm(crate::x64::asm::Shift::Shr, Width::W32, id, TYPE_ID_ABI_SHIFT as u8);
+        self.a.shift_imm(Shift::Shr, Width::W32, id, TYPE_ID_ABI_SHIFT as u8);
         self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(id), Abi::Singlepass as i32);
         let slow = self.a.labels.create();
         let back = self.a.labels.create();
@@ -284,8 +278,8 @@ impl Codegen {
         let results = std::mem::take(&mut self.results);
         self.pass(&results, Dealer::results());
         self.results = results;
-        self.a.leave_frame();
-        self.a.bytes(&[0xc3]);
+        self.a.leave();
+        self.a.ret();
     }
 
     /// A call through the libcall table, of the topmost operands. Returns whether it has a result, which is pushed.
@@ -307,7 +301,7 @@ impl Codegen {
         resolve(&mut self.a, &self.moves);
         self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_LIBCALLS));
         self.mark();
-        self.a.op(Op::new(0, 0, 0xff), 2, &Rm::Mem(Mem::new(RAX, call.table_offset())));
+        self.a.group_5(Group5::Call, &Rm::Mem(Mem::new(RAX, call.table_offset())));
         self.drop_operands(operands);
         self.al.clobber();
         if call.is_metered() {

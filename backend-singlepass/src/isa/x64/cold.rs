@@ -7,10 +7,10 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Loc;
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::{Cc, Group5, Mem, Rm};
+use crate::isa::x64::regs::*;
 use crate::labels::Label;
 use crate::regs::{Machine, Reg, RegSet};
-use crate::x64::asm::{Cc, Mem, Op, Rm};
-use crate::x64::regs::*;
 
 /// A piece of cold code.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ impl Codegen {
                 Cold::Trap { label, code, offset } => {
                     self.a.bind(label);
                     self.traps_at(code, offset);
-                    self.a.bytes(&[0x0f, 0x0b]);
+                    self.a.ud2();
                 }
                 Cold::Resolve { label, back, call, result, saves, pins, offset } => {
                     self.a.bind(label);
@@ -81,7 +81,7 @@ impl Codegen {
         self.a.mov_int(Width::W64, RDI, VMCTX);
         self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_LIBCALLS));
         self.mark_at(offset);
-        self.a.op(Op::new(0, 0, 0xff), 2, &Rm::Mem(Mem::new(RAX, call.table_offset())));
+        self.a.group_5(Group5::Call, &Rm::Mem(Mem::new(RAX, call.table_offset())));
         if result != RAX {
             self.a.mov_int(Width::W64, result, RAX);
         }

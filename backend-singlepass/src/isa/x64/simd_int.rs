@@ -6,10 +6,10 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Loc;
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::*;
+use crate::isa::x64::regs::*;
+use crate::isa::x64::simd::*;
 use crate::regs::Reg;
-use crate::x64::asm::{Alu, Cc, Op, Rm, Shift};
-use crate::x64::regs::*;
-use crate::x64::simd::*;
 
 impl Codegen {
     // Shifts.
@@ -29,7 +29,7 @@ impl Codegen {
             self.a.alu_imm(Alu::Add, Width::W32, &Rm::Reg(count_reg), 8);
         }
         let dst = self.al.own(&mut self.a, &mut value);
-        self.a.v2(p(0x6e), XMM_TEMP, &Rm::Reg(count_reg));
+        self.a.v2(MOVD, XMM_TEMP, &Rm::Reg(count_reg));
         self.al.release(count_reg);
         match (shape, op) {
             (IntShape::I8x16, _) => self.v_shift_bytes(op, dst),
@@ -37,19 +37,19 @@ impl Codegen {
                 let sign = self.v_temp();
                 let pool = self.v_pool(qwords(1 << 63));
                 self.a.load_float(Ty::V128, sign, &pool);
-                self.a.v3(p(0xd3), sign, sign, &Rm::Reg(XMM_TEMP));
-                self.a.v3(p(0xd3), dst, dst, &Rm::Reg(XMM_TEMP));
+                self.a.v3(PSRLQ, sign, sign, &Rm::Reg(XMM_TEMP));
+                self.a.v3(PSRLQ, dst, dst, &Rm::Reg(XMM_TEMP));
                 self.a.v3(PXOR, dst, dst, &Rm::Reg(sign));
                 self.a.v3(PSUBQ, dst, dst, &Rm::Reg(sign));
                 self.al.release(sign);
             }
             _ => {
-                let row = match op {
-                    SimdShift::Shl => 0xf0,
-                    SimdShift::ShrS => 0xe0,
-                    SimdShift::ShrU => 0xd0,
+                let ops = match op {
+                    SimdShift::Shl => [PXOR, PSLLW, PSLLD, PSLLQ],
+                    SimdShift::ShrS => [PXOR, PSRAW, PSRAD, PXOR],
+                    SimdShift::ShrU => [PXOR, PSRLW, PSRLD, PSRLQ],
                 };
-                let op = by_shape(shape, [PXOR, p(row + 1), p(row + 2), p(row + 3)]);
+                let op = by_shape(shape, ops);
                 self.a.v3(op, dst, dst, &Rm::Reg(XMM_TEMP));
             }
         }
@@ -62,20 +62,20 @@ impl Codegen {
         if op == SimdShift::Shl {
             self.v_extend(IntShape::I16x8, true, false, high, dst);
             self.v_extend(IntShape::I16x8, false, false, dst, dst);
-            self.a.v3(p(0xf1), high, high, &Rm::Reg(XMM_TEMP));
-            self.a.v3(p(0xf1), dst, dst, &Rm::Reg(XMM_TEMP));
+            self.a.v3(PSLLW, high, high, &Rm::Reg(XMM_TEMP));
+            self.a.v3(PSLLW, dst, dst, &Rm::Reg(XMM_TEMP));
             let low_bytes = self.v_pool(words(0xff));
             self.a.v3(PAND, high, high, &low_bytes);
             self.a.v3(PAND, dst, dst, &low_bytes);
-            self.a.v3(p(0x67), dst, dst, &Rm::Reg(high));
+            self.a.v3(PACKUSWB, dst, dst, &Rm::Reg(high));
         } else {
             let signed = op == SimdShift::ShrS;
-            let shift = p(if signed { 0xe1 } else { 0xd1 });
-            self.a.v3(p(0x68), high, dst, &Rm::Reg(dst));
-            self.a.v3(p(0x60), dst, dst, &Rm::Reg(dst));
+            let shift = if signed { PSRAW } else { PSRLW };
+            self.a.v3(PUNPCKHBW, high, dst, &Rm::Reg(dst));
+            self.a.v3(PUNPCKLBW, dst, dst, &Rm::Reg(dst));
             self.a.v3(shift, high, high, &Rm::Reg(XMM_TEMP));
             self.a.v3(shift, dst, dst, &Rm::Reg(XMM_TEMP));
-            self.a.v3(p(if signed { 0x63 } else { 0x67 }), dst, dst, &Rm::Reg(high));
+            self.a.v3(if signed { PACKSSWB } else { PACKUSWB }, dst, dst, &Rm::Reg(high));
         }
         self.al.release(high);
     }
@@ -84,40 +84,45 @@ impl Codegen {
         if count == 0 {
             return;
         }
-        let ext = match op {
-            SimdShift::Shl => 6,
-            SimdShift::ShrU => 2,
-            SimdShift::ShrS => 4,
-        };
         match (shape, op) {
             (IntShape::I8x16, SimdShift::ShrS) => {
                 let high = self.v_temp();
-                self.a.v3(p(0x68), high, dst, &Rm::Reg(dst));
-                self.a.v3(p(0x60), dst, dst, &Rm::Reg(dst));
-                self.v_shift_imm(0x71, 4, high, high, count + 8);
-                self.v_shift_imm(0x71, 4, dst, dst, count + 8);
-                self.a.v3(p(0x63), dst, dst, &Rm::Reg(high));
+                self.a.v3(PUNPCKHBW, high, dst, &Rm::Reg(dst));
+                self.a.v3(PUNPCKLBW, dst, dst, &Rm::Reg(dst));
+                self.a.shift_lanes(LaneShift::PSRAW, high, high, count + 8);
+                self.a.shift_lanes(LaneShift::PSRAW, dst, dst, count + 8);
+                self.a.v3(PACKSSWB, dst, dst, &Rm::Reg(high));
                 self.al.release(high);
             }
             (IntShape::I8x16, _) => {
-                self.v_shift_imm(0x71, ext, dst, dst, count);
+                self.a.shift_lanes(
+                    if op == SimdShift::Shl { LaneShift::PSLLW } else { LaneShift::PSRLW },
+                    dst,
+                    dst,
+                    count,
+                );
                 let kept = if op == SimdShift::Shl { 0xff << count } else { 0xff >> count };
                 let kept = self.v_pool(bytes(kept));
                 self.a.v3(PAND, dst, dst, &kept);
             }
             (IntShape::I64x2, SimdShift::ShrS) => {
-                self.v_shift_imm(0x73, 2, dst, dst, count);
+                self.a.shift_lanes(LaneShift::PSRLQ, dst, dst, count);
                 let sign = self.v_pool(qwords(1 << (63 - count)));
                 self.a.v3(PXOR, dst, dst, &sign);
                 self.a.v3(PSUBQ, dst, dst, &sign);
             }
             _ => {
-                let group = match shape {
-                    IntShape::I8x16 | IntShape::I16x8 => 0x71,
-                    IntShape::I32x4 => 0x72,
-                    IntShape::I64x2 => 0x73,
+                let shift = match (op, shape) {
+                    (SimdShift::Shl, IntShape::I32x4) => LaneShift::PSLLD,
+                    (SimdShift::ShrU, IntShape::I32x4) => LaneShift::PSRLD,
+                    (SimdShift::ShrS, IntShape::I32x4) => LaneShift::PSRAD,
+                    (SimdShift::Shl, IntShape::I64x2) => LaneShift::PSLLQ,
+                    (SimdShift::ShrU, IntShape::I64x2) => LaneShift::PSRLQ,
+                    (SimdShift::Shl, _) => LaneShift::PSLLW,
+                    (SimdShift::ShrU, _) => LaneShift::PSRLW,
+                    (SimdShift::ShrS, _) => LaneShift::PSRAW,
                 };
-                self.v_shift_imm(group, ext, dst, dst, count);
+                self.a.shift_lanes(shift, dst, dst, count);
             }
         }
     }
@@ -165,7 +170,7 @@ impl Codegen {
     /// `left > right`, signed; `dst` is another register.
     fn v_greater(&mut self, shape: IntShape, dst: Reg, left: Reg, right: Reg) {
         if shape != IntShape::I64x2 || self.a.avx {
-            let op = by_shape(shape, [p(0x64), p(0x65), p(0x66), p38(0x37)]);
+            let op = by_shape(shape, [PCMPGTB, PCMPGTW, PCMPGTD, PCMPGTQ]);
             self.a.v3(op, dst, left, &Rm::Reg(right));
             return;
         }
@@ -173,7 +178,7 @@ impl Codegen {
         self.a.v3(PSUBQ, dst, right, &Rm::Reg(left));
         self.a.v3(PCMPEQD, XMM_TEMP, right, &Rm::Reg(left));
         self.a.v3(PAND, dst, dst, &Rm::Reg(XMM_TEMP));
-        self.a.v3(p(0x66), XMM_TEMP, left, &Rm::Reg(right));
+        self.a.v3(PCMPGTD, XMM_TEMP, left, &Rm::Reg(right));
         self.a.v3(POR, dst, dst, &Rm::Reg(XMM_TEMP));
         self.a.v2_imm8(PSHUFD, dst, &Rm::Reg(dst), 0xf5);
     }
@@ -196,11 +201,14 @@ impl Codegen {
                 self.a.movzx8(dst, dst);
             }
             SimdTest::Bitmask(shape) => {
-                let op = by_shape(shape, [p(0xd7), p(0xd7), Op::new(0, 1, 0x50), p(0x50)]);
+                let op = by_shape(
+                    shape,
+                    [PMOVMSKB, PMOVMSKB, Fp::MovMask.packed(Width::W32), Fp::MovMask.packed(Width::W64)],
+                );
                 let mut from = src;
                 if shape == IntShape::I16x8 {
                     self.a.zero_float(XMM_TEMP);
-                    self.a.v3(p(0x63), XMM_TEMP, XMM_TEMP, &Rm::Reg(src));
+                    self.a.v3(PACKSSWB, XMM_TEMP, XMM_TEMP, &Rm::Reg(src));
                     from = XMM_TEMP;
                 }
                 self.a.v2(op, dst, &Rm::Reg(from));

@@ -6,10 +6,9 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Entry;
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::*;
+use crate::isa::x64::regs::*;
 use crate::regs::Reg;
-use crate::x64::asm::{Alu, Cc, Op, Rm, Shift};
-use crate::x64::float::{ADD, SUB, scalar};
-use crate::x64::regs::*;
 
 /// The bits of two to the power of `exponent`, or its negative.
 const fn power_of_two(width: Width, exponent: u32, negative: bool) -> u64 {
@@ -28,7 +27,7 @@ impl Codegen {
                 let src = self.in_rm(&mut value);
                 self.al.drop_entry(value);
                 let dst = self.al.alloc(&mut self.a, to);
-                self.a.op(Op::new(0, 0, 0x63).w(), dst.0, &src);
+                self.a.op(MOVSXD, dst.0, &src);
                 dst
             }
             // The upper half is zero.
@@ -40,9 +39,9 @@ impl Codegen {
                 let dst = self.al.alloc(&mut self.a, to);
                 let upper = if let Rm::Reg(src) = src { src } else { dst };
                 if self.a.avx {
-                    self.a.vex(scalar(from, 0x5a), dst, upper, &src);
+                    self.a.vex(Fp::Cvt.scalar(from), dst, upper, &src);
                 } else {
-                    self.a.op(scalar(from, 0x5a), dst.code(), &src);
+                    self.a.op(Fp::Cvt.scalar(from), dst.code(), &src);
                 }
                 dst
             }
@@ -64,15 +63,15 @@ impl Codegen {
             return dst;
         };
         match op {
-            Convert::ReinterpretFloat(width) => self.a.v2(Op::new(0x66, 1, 0x7e).width(width), src, &Rm::Reg(dst)),
-            Convert::ReinterpretInt(width) => self.a.v2(Op::new(0x66, 1, 0x6e).width(width), dst, &Rm::Reg(src)),
+            Convert::ReinterpretFloat(width) => self.a.v2(MOVD_TO_INT.width(width), src, &Rm::Reg(dst)),
+            Convert::ReinterpretInt(width) => self.a.v2(MOVD.width(width), dst, &Rm::Reg(src)),
             _ => self.a.mov_int(Width::W32, dst, src),
         }
         dst
     }
 
     fn cvtsi2s(&mut self, to: Width, from: Width, dst: Reg, src: Reg) {
-        let op = scalar(to, 0x2a).width(from);
+        let op = Fp::FromInt.scalar(to).width(from);
         // The instruction keeps the upper part: not to wait for it, it is zeroed first.
         self.a.zero_float(dst);
         self.a.v3(op, dst, dst, &Rm::Reg(src));
@@ -101,7 +100,7 @@ impl Codegen {
         self.a.alu_imm(Alu::And, Width::W32, &Rm::Reg(src), 1);
         self.a.alu(Alu::Or, Width::W64, half, &Rm::Reg(src));
         self.cvtsi2s(to, Width::W64, dst, half);
-        self.a.v3(scalar(to, ADD), dst, dst, &Rm::Reg(dst));
+        self.a.v3(Fp::Add.scalar(to), dst, dst, &Rm::Reg(dst));
         self.a.land(end);
         self.al.release(half);
         self.al.release(src);
@@ -110,7 +109,7 @@ impl Codegen {
 
     /// `cvttss2si` and `cvttsd2si`: the lowest number for what is out of range.
     fn cvtts2si(&mut self, from: Width, to: Width, dst: Reg, src: Reg) {
-        self.a.v2(scalar(from, 0x2c).width(to), Reg(dst.0), &Rm::Reg(src));
+        self.a.v2(Fp::ToIntTruncated.scalar(from).width(to), dst, &Rm::Reg(src));
     }
 
     fn float_to_int(&mut self, from: Width, to: Width, signed: bool, saturate: bool, mut value: Entry) -> Reg {
@@ -208,7 +207,7 @@ impl Codegen {
         let end_of_small = saturate.then(|| self.a.jmp_short());
         // Less the limit, as a signed number; then its sign bit is set.
         self.a.land_near(large);
-        self.a.v3(scalar(from, SUB), XMM_TEMP, src, &Rm::Pool(limit));
+        self.a.v3(Fp::Sub.scalar(from), XMM_TEMP, src, &Rm::Pool(limit));
         self.cvtts2si(from, Width::W64, dst, XMM_TEMP);
         self.a.test(Width::W64, dst, dst);
         if saturate {
@@ -216,20 +215,15 @@ impl Codegen {
             self.a.int_constant(dst, u64::MAX);
             let end_of_large = self.a.jmp_short();
             self.a.land(fits);
-            self.flip_sign(dst);
+            self.a.flip_bit(dst, 63);
             self.a.land(end_of_large);
         } else {
             self.trap_if(Cc::S, TrapCode::IntegerOverflow);
-            self.flip_sign(dst);
+            self.a.flip_bit(dst, 63);
         }
         if let Some(end_of_small) = end_of_small {
             self.a.land(end_of_small);
         }
         self.a.land_near(end);
-    }
-
-    /// `btc dst, 63`
-    fn flip_sign(&mut self, dst: Reg) {
-        self.a.op_imm8(Op::new(0, 1, 0xba).w(), 7, &Rm::Reg(dst), 63);
     }
 }

@@ -8,10 +8,10 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::{Codegen, Pending};
+use crate::isa::x64::asm::{Alu, Cc, Group5, MOVSXD, Mem, Rm};
+use crate::isa::x64::regs::*;
 use crate::labels::Label;
 use crate::regs::Reg;
-use crate::x64::asm::{Alu, Cc, Mem, Op, Rm};
-use crate::x64::regs::*;
 
 /// A condition that the flags hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,23 +133,19 @@ impl Codegen {
         self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(index), entries as i32);
         self.a.jcc(Cc::AE, beyond);
         let base = self.al.alloc(&mut self.a, Ty::I64);
-        // lea base, [rip + table]
-        self.a.op(Op::new(0, 0, 0x8d).w(), base.0, &Rm::Mem(Mem::new(RBP, i32::MAX)));
-        let end = self.a.position();
-        self.a.text[end - 5] = (base.0 & 7) << 3 | 5;
-        self.a.op(Op::new(0, 0, 0x63).w(), index.0, &Rm::Mem(Mem::indexed(base, index, 2, 0)));
+        let start = self.a.lea_ahead(base);
+        self.a.op(MOVSXD, index.0, &Rm::Mem(Mem::indexed(base, index, 2, 0)));
         self.a.alu(Alu::Add, Width::W64, index, &Rm::Reg(base));
-        self.a.op(Op::new(0, 0, 0xff), 4, &Rm::Reg(index));
-        let table = self.a.position();
-        crate::labels::patch(&mut self.a.text, end - 4, (table - end) as u32);
+        self.a.group_5(Group5::Jmp, &Rm::Reg(index));
+        self.a.land_near(start);
         self.al.release(base);
         self.al.release(index);
-        table
+        self.a.position()
     }
 
     pub(crate) fn trap_now(&mut self, code: TrapCode) {
         self.traps(code);
-        self.a.bytes(&[0x0f, 0x0b]);
+        self.a.ud2();
     }
 
     /// `select`.

@@ -13,20 +13,14 @@ use wasmer_runtime_core::types::{Signature, Ty, Width};
 
 use crate::alloc::Local;
 use crate::codegen::Codegen;
-use crate::labels::patch;
+use crate::isa::x64::asm::{Alu, Asm, Cc, FRAME_SIZE_BYTES, FRAME_START_BYTES, Mem, Rm};
+use crate::isa::x64::regs::*;
 use crate::moves::{Move, Source, resolve};
 use crate::regs::{Machine, Reg, RegSet};
 use crate::scan::Scan;
-use crate::x64::asm::{Alu, Asm, Mem, Op, Rm};
-use crate::x64::regs::*;
 
 /// Larger frames touch every page.
 const PAGE_BYTES: u32 = 4096;
-
-/// Offset of the instruction that makes room, from the start of the function: behind `push rbp; mov rbp, rsp`.
-const SUB_OFFSET: usize = 4;
-/// Its length: `sub rsp, imm32`.
-const SUB_BYTES: usize = 7;
 
 /// Locals up to this many bytes are zeroed by single stores.
 const ZERO_UNROLLED_BYTES: i32 = 256;
@@ -80,17 +74,6 @@ impl Asm {
         self.load_float(ty, XMM_TEMP, &Rm::Mem(*from));
         self.store_float(ty, to, XMM_TEMP);
     }
-
-    /// `push rbp; mov rbp, rsp; sub rsp, bytes`
-    pub(crate) fn enter_frame(&mut self, bytes: i32) {
-        self.bytes(&[0x55, 0x48, 0x89, 0xe5]);
-        self.op_imm32(Op::new(0, 0, 0x81).w(), Alu::Sub as u8, &Rm::Reg(RSP), bytes);
-    }
-
-    /// `leave`
-    pub(crate) fn leave_frame(&mut self) {
-        self.bytes(&[0xc9]);
-    }
 }
 
 impl Codegen {
@@ -98,8 +81,9 @@ impl Codegen {
     pub(crate) fn prologue(&mut self, signature: &Signature, locals: &[Ty]) {
         self.al.clear::<Asm>(8);
         self.pin_locals(signature, locals);
-        self.a.enter_frame(0);
-        debug_assert_eq!(self.a.position(), self.start + SUB_OFFSET + SUB_BYTES);
+        self.a.start_frame();
+        self.a.size_frame(0);
+        debug_assert_eq!(self.a.position(), self.start + FRAME_START_BYTES + FRAME_SIZE_BYTES);
         self.a.store(Ty::I64, VMCTX_PLACE, VMCTX);
         self.al.state.regs = self.al.state.regs.with(VMCTX);
         self.receive(&signature.params);
@@ -189,8 +173,7 @@ impl Codegen {
             self.a.lea(Width::W64, RDI, &Mem::frame(low));
             self.a.int_constant(RCX, ((high - low) / 8) as u64);
             self.a.int_constant(RAX, 0);
-            // rep stosq
-            self.a.bytes(&[0xf3, 0x48, 0xab]);
+            self.a.rep_stosq();
         } else if low < high {
             self.zero_places(params, low);
         }
@@ -224,27 +207,20 @@ impl Codegen {
     /// Fills in the size of the frame, now that it is known.
     pub(crate) fn finish_frame(&mut self) {
         let bytes = self.al.frame_bytes().next_multiple_of(16);
-        let sub = self.start + SUB_OFFSET;
+        let sub = self.start + FRAME_START_BYTES;
         if bytes <= PAGE_BYTES {
-            patch(&mut self.a.text, sub + SUB_BYTES - 4, bytes);
+            self.a.set_frame_size(sub, bytes);
             return;
         }
         // The prologue jumps here and back.
-        let here = self.a.position();
-        self.a.text[sub] = 0xe9;
-        patch(&mut self.a.text, sub + 1, (here - (sub + 5)) as u32);
-        self.a.text[sub + 5..sub + SUB_BYTES].copy_from_slice(&[0x66, 0x90]);
+        self.a.jump_for_frame_size(sub);
         self.a.int_constant(RAX, u64::from(bytes / PAGE_BYTES));
         let again = self.a.position();
         self.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), PAGE_BYTES as i32);
-        // test [rsp], eax
-        self.a.op(Op::new(0, 0, 0x85), RAX.0, &Rm::Mem(Mem::new(RSP, 0)));
+        self.a.test_mem(Width::W32, &Mem::new(RSP, 0), RAX);
         self.a.alu_imm(Alu::Sub, Width::W32, &Rm::Reg(RAX), 1);
-        let end = self.a.jcc_short(crate::x64::asm::Cc::NE);
-        self.a.text[end - 1] = again.wrapping_sub(end) as u8;
+        self.a.jcc_back(Cc::NE, again);
         self.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), (bytes % PAGE_BYTES) as i32);
-        self.a.bytes(&[0xe9, 0, 0, 0, 0]);
-        let end = self.a.position();
-        patch(&mut self.a.text, end - 4, (sub + SUB_BYTES).wrapping_sub(end) as u32);
+        self.a.jmp_back(sub + FRAME_SIZE_BYTES);
     }
 }

@@ -1,21 +1,19 @@
 //! Trampolines between array call and wasm call.
 //!
-//! Array call is C: `rdi` the callee's function reference, `rsi` the values, `al` whether it returned. A trampoline that is entered by it keeps
-//! the values' address at `rbp - 8`, its vmctx at `rbp - 16`, and below them the registers that C wants preserved.
+//! Array call is C: `rdi` the callee's function reference, `rsi` the values, `al` whether it returned. Wasm preserves nothing, so a
+//! trampoline that is entered by it keeps the registers that C wants preserved.
 
-use dynasm::dynasm;
-use dynasmrt::DynasmApi;
 use wasmer_runtime_core::compiler::{NO_WASM_OFFSET, Symbol, Trampoline};
 use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
-use wasmer_runtime_core::types::{Signature, Ty};
+use wasmer_runtime_core::types::{Signature, Ty, Width};
 
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::{Alu, Group5, Mem, Rm};
+use crate::isa::x64::frame::overflow_place;
+use crate::isa::x64::regs::*;
 use crate::regs::Reg;
-use crate::x64::asm::Mem;
-use crate::x64::frame::overflow_place;
-use crate::x64::regs::*;
 
 /// Compiles a trampoline.
 pub(crate) fn build(codegen: &mut Codegen, module: &ModuleInfo, trampoline: Trampoline) -> Result<()> {
@@ -64,95 +62,72 @@ fn store_values(codegen: &mut Codegen, types: &[Ty], mut dealer: Dealer, buffer:
     }
 }
 
+/// Where a trampoline that C enters keeps what it needs again, from `rbp`.
+const VALUES_PLACE: i32 = -8;
+const CALLEE_VMCTX_PLACE: i32 = -16;
+/// What C wants preserved, and where it is.
+const PRESERVED: [(Reg, i32); 5] = [(RBX, -24), (R12, -32), (R13, -40), (VMCTX, -48), (MEMORY, -56)];
+/// Room for all of it, a multiple of 16 bytes.
+const FRAME_BYTES: i32 = 64;
+
 fn array_to_wasm(codegen: &mut Codegen, signature: &Signature) {
-    let a = &mut codegen.a;
-    dynasm!(a
-        ; .arch x64
-        ; push rbp
-        ; mov rbp, rsp
-        ; sub rsp, 64
-        ; mov [rbp - 24], rbx
-        ; mov [rbp - 32], r12
-        ; mov [rbp - 40], r13
-        ; mov [rbp - 48], r14
-        ; mov [rbp - 56], r15
-        ; mov r14, [rdi + VMFUNCREF_VMCTX]
-        ; mov [rbp - 8], rsi
-        ; mov [rbp - 16], r14
-    );
     let metered = codegen.metered;
     let a = &mut codegen.a;
+    a.start_frame();
+    a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), FRAME_BYTES);
+    for (reg, at) in PRESERVED {
+        a.store_int_frame(Width::W64, at, reg);
+    }
+    a.load_int(Width::W64, VMCTX, &Mem::new(RDI, VMFUNCREF_VMCTX));
+    a.store_int_frame(Width::W64, VALUES_PLACE, RSI);
+    a.store_int_frame(Width::W64, CALLEE_VMCTX_PLACE, VMCTX);
     if metered || overflows(&signature.params, Dealer::args(metered)) {
-        dynasm!(a ; .arch x64 ; mov rax, [r14 + VMCTX_STORE]);
+        a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
     }
     if metered {
-        dynasm!(a ; .arch x64 ; mov r13, [rax + VMSTORE_FUEL]);
+        a.load_int(Width::W64, FUEL, &Mem::new(RAX, VMSTORE_FUEL));
     }
-    load_values(codegen, &signature.params, Dealer::args(codegen.metered), RSI, RAX);
+    load_values(codegen, &signature.params, Dealer::args(metered), RSI, RAX);
     let a = &mut codegen.a;
-    dynasm!(a
-        ; .arch x64
-        ; call QWORD [rdi + VMFUNCREF_WASM_CALL]
-        ; mov rsi, [rbp - 8]
-    );
+    a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_WASM_CALL)));
+    a.load_int_frame(Width::W64, RSI, VALUES_PLACE);
     if overflows(&signature.results, Dealer::results()) {
-        dynasm!(a
-            ; .arch x64
-            ; mov rdi, [rbp - 16]
-            ; mov rdi, [rdi + VMCTX_STORE]
-        );
+        a.load_int_frame(Width::W64, RDI, CALLEE_VMCTX_PLACE);
+        a.load_int(Width::W64, RDI, &Mem::new(RDI, VMCTX_STORE));
     }
     store_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
     let a = &mut codegen.a;
-    dynasm!(a
-        ; .arch x64
-        ; mov eax, 1
-        ; mov rbx, [rbp - 24]
-        ; mov r12, [rbp - 32]
-        ; mov r13, [rbp - 40]
-        ; mov r14, [rbp - 48]
-        ; mov r15, [rbp - 56]
-        ; leave
-        ; ret
-    );
+    a.int_constant(RAX, 1);
+    for (reg, at) in PRESERVED {
+        a.load_int_frame(Width::W64, reg, at);
+    }
+    a.leave();
+    a.ret();
 }
 
 fn wasm_to_array(codegen: &mut Codegen, signature: &Signature) {
+    let metered = codegen.metered;
     let slots = signature.params.len().max(signature.results.len()) as i32;
     let a = &mut codegen.a;
-    dynasm!(a
-        ; .arch x64
-        ; push rbp
-        ; mov rbp, rsp
-        ; sub rsp, slots * RAW_VALUE_BYTES
-        ; mov rdi, [r14 + VMIMPORT_CALLEE]
-        ; mov rsi, rsp
-    );
-    let metered = codegen.metered;
-    let a = &mut codegen.a;
+    a.start_frame();
+    a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), slots * RAW_VALUE_BYTES);
+    a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMIMPORT_CALLEE));
+    a.mov_int(Width::W64, RSI, RSP);
     if overflows(&signature.params, Dealer::args(metered)) {
-        dynasm!(a ; .arch x64 ; mov rax, [r14 + VMCTX_STORE]);
+        a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
     }
-    store_values(codegen, &signature.params, Dealer::args(codegen.metered), RSI, RAX);
+    store_values(codegen, &signature.params, Dealer::args(metered), RSI, RAX);
     let a = &mut codegen.a;
-    dynasm!(a
-        ; .arch x64
-        ; call QWORD [rdi + VMFUNCREF_ARRAY_CALL]
-        ; mov rsi, rsp
-    );
-    let a = &mut codegen.a;
+    a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_ARRAY_CALL)));
+    a.mov_int(Width::W64, RSI, RSP);
     if metered || overflows(&signature.results, Dealer::results()) {
-        dynasm!(a ; .arch x64 ; mov rdi, [r14 + VMCTX_STORE]);
+        a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMCTX_STORE));
     }
     if metered {
         // The host may have changed it.
-        dynasm!(a ; .arch x64 ; mov r13, [rdi + VMSTORE_FUEL]);
+        a.load_int(Width::W64, FUEL, &Mem::new(RDI, VMSTORE_FUEL));
     }
     load_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
-    let a = &mut codegen.a;
-    dynasm!(a
-        ; .arch x64
-        ; leave
-        ; ret
-    );
+    codegen.a.leave();
+    codegen.a.ret();
 }

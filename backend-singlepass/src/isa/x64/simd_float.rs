@@ -6,11 +6,11 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Entry;
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::*;
+use crate::isa::x64::float::{rounding, signs};
+use crate::isa::x64::regs::*;
+use crate::isa::x64::simd::*;
 use crate::regs::Reg;
-use crate::x64::asm::{Op, Rm};
-use crate::x64::float::{ADD, DIV, MAX, MIN, MUL, SQRT, SUB, packed, rounding, signs};
-use crate::x64::regs::*;
-use crate::x64::simd::*;
 
 impl Codegen {
     // Floating point lanes.
@@ -29,9 +29,9 @@ impl Codegen {
                 let mask = self.v_pool(signs(width));
                 self.a.v3(PXOR, dst, src, &mask);
             }
-            FloatUnary::Sqrt => self.a.v2(packed(width, SQRT), dst, &Rm::Reg(src)),
+            FloatUnary::Sqrt => self.a.v2(Fp::Sqrt.packed(width), dst, &Rm::Reg(src)),
             FloatUnary::Ceil | FloatUnary::Floor | FloatUnary::Trunc | FloatUnary::Nearest => {
-                let round = p3a(if width == Width::W32 { 0x08 } else { 0x09 });
+                let round = round_packed(width);
                 self.a.v2_imm8(round, dst, &Rm::Reg(src), rounding(op));
             }
         }
@@ -42,13 +42,13 @@ impl Codegen {
         let rhs = self.pop();
         let lhs = self.al.pop();
         let dst = match op {
-            SimdFloatBinary::Add => self.v_apply(packed(width, ADD), lhs, rhs),
-            SimdFloatBinary::Sub => self.v_apply(packed(width, SUB), lhs, rhs),
-            SimdFloatBinary::Mul => self.v_apply(packed(width, MUL), lhs, rhs),
-            SimdFloatBinary::Div => self.v_apply(packed(width, DIV), lhs, rhs),
+            SimdFloatBinary::Add => self.v_apply(Fp::Add.packed(width), lhs, rhs),
+            SimdFloatBinary::Sub => self.v_apply(Fp::Sub.packed(width), lhs, rhs),
+            SimdFloatBinary::Mul => self.v_apply(Fp::Mul.packed(width), lhs, rhs),
+            SimdFloatBinary::Div => self.v_apply(Fp::Div.packed(width), lhs, rhs),
             // The instructions return their second operand unless the first is less or greater.
-            SimdFloatBinary::Pmin | SimdFloatBinary::RelaxedMin => self.v_apply(packed(width, MIN), rhs, lhs),
-            SimdFloatBinary::Pmax | SimdFloatBinary::RelaxedMax => self.v_apply(packed(width, MAX), rhs, lhs),
+            SimdFloatBinary::Pmin | SimdFloatBinary::RelaxedMin => self.v_apply(Fp::Min.packed(width), rhs, lhs),
+            SimdFloatBinary::Pmax | SimdFloatBinary::RelaxedMax => self.v_apply(Fp::Max.packed(width), rhs, lhs),
             SimdFloatBinary::Min => self.v_extremum(width, true, lhs, rhs),
             SimdFloatBinary::Max => self.v_extremum(width, false, lhs, rhs),
         };
@@ -61,25 +61,25 @@ impl Codegen {
         let right = self.al.in_reg(&mut self.a, &mut rhs);
         let dst = self.v_temp();
         let t = XMM_TEMP;
-        let op = packed(width, if is_min { MIN } else { MAX });
+        let op = if is_min { Fp::Min } else { Fp::Max }.packed(width);
         self.a.v3(op, t, left, &Rm::Reg(right));
         self.a.v3(op, dst, right, &Rm::Reg(left));
         if is_min {
             // Either sign, and all ones of what is not a number.
             self.a.v3(POR, t, t, &Rm::Reg(dst));
-            self.a.v3_imm8(packed(width, 0xc2), dst, dst, &Rm::Reg(t), 3);
+            self.a.v3_imm8(Fp::Cmp.packed(width), dst, dst, &Rm::Reg(t), 3);
             self.a.v3(POR, t, t, &Rm::Reg(dst));
         } else {
             // Where they differ, subtracting keeps the positive zero and what is not a number, quieted.
             self.a.v3(PXOR, dst, dst, &Rm::Reg(t));
             self.a.v3(POR, t, t, &Rm::Reg(dst));
-            self.a.v3(packed(width, SUB), t, t, &Rm::Reg(dst));
-            self.a.v3_imm8(packed(width, 0xc2), dst, dst, &Rm::Reg(t), 3);
+            self.a.v3(Fp::Sub.packed(width), t, t, &Rm::Reg(dst));
+            self.a.v3_imm8(Fp::Cmp.packed(width), dst, dst, &Rm::Reg(t), 3);
         }
         // Of what is not a number, only the sign, exponent and top of the fraction stay.
         match width {
-            Width::W32 => self.v_shift_imm(0x72, 2, dst, dst, 10),
-            Width::W64 => self.v_shift_imm(0x73, 2, dst, dst, 13),
+            Width::W32 => self.a.shift_lanes(LaneShift::PSRLD, dst, dst, 10),
+            Width::W64 => self.a.shift_lanes(LaneShift::PSRLQ, dst, dst, 13),
         }
         self.a.v3(PANDN, dst, dst, &Rm::Reg(t));
         self.al.drop_entry(lhs);
@@ -102,7 +102,7 @@ impl Codegen {
         let left = self.al.in_reg(&mut self.a, &mut lhs);
         let right = self.al.in_reg(&mut self.a, &mut rhs);
         let dst = self.v_temp();
-        self.a.v3_imm8(packed(width, 0xc2), dst, left, &Rm::Reg(right), predicate);
+        self.a.v3_imm8(Fp::Cmp.packed(width), dst, left, &Rm::Reg(right), predicate);
         self.al.drop_entry(lhs);
         self.al.drop_entry(rhs);
         self.v_push(dst)
@@ -116,20 +116,20 @@ impl Codegen {
         let dst = self.v_temp();
         let from = Rm::Reg(src);
         match op {
-            SimdConvert::ConvertI32x4 { signed: true } => self.a.v2(Op::new(0, 1, 0x5b), dst, &from),
+            SimdConvert::ConvertI32x4 { signed: true } => self.a.v2(CVTDQ2PS, dst, &from),
             SimdConvert::ConvertI32x4 { signed: false } => self.v_convert_u32(dst, src),
-            SimdConvert::ConvertLowI32x4 { signed: true } => self.a.v2(Op::new(0xf3, 1, 0xe6), dst, &from),
+            SimdConvert::ConvertLowI32x4 { signed: true } => self.a.v2(CVTDQ2PD, dst, &from),
             SimdConvert::ConvertLowI32x4 { signed: false } => {
                 // The low half of a fraction of numbers from 2^52.
                 let exponent = self.v_pool(dwords(0x4330_0000));
                 let offset = self.v_pool(qwords(0x4330_0000_0000_0000));
-                self.a.v3(p(0x62), dst, src, &exponent);
-                self.a.v3(packed(Width::W64, SUB), dst, dst, &offset);
+                self.a.v3(PUNPCKLDQ, dst, src, &exponent);
+                self.a.v3(Fp::Sub.packed(Width::W64), dst, dst, &offset);
             }
-            SimdConvert::DemoteF64x2Zero => self.a.v2(p(0x5a), dst, &from),
-            SimdConvert::PromoteLowF32x4 => self.a.v2(Op::new(0, 1, 0x5a), dst, &from),
-            SimdConvert::RelaxedTruncF32x4 { signed: true } => self.a.v2(Op::new(0xf3, 1, 0x5b), dst, &from),
-            SimdConvert::RelaxedTruncF64x2Zero { signed: true } => self.a.v2(p(0xe6), dst, &from),
+            SimdConvert::DemoteF64x2Zero => self.a.v2(Fp::Cvt.packed(Width::W64), dst, &from),
+            SimdConvert::PromoteLowF32x4 => self.a.v2(Fp::Cvt.packed(Width::W32), dst, &from),
+            SimdConvert::RelaxedTruncF32x4 { signed: true } => self.a.v2(CVTTPS2DQ, dst, &from),
+            SimdConvert::RelaxedTruncF64x2Zero { signed: true } => self.a.v2(CVTTPD2DQ, dst, &from),
             SimdConvert::TruncSatF32x4 { signed: true } => self.v_trunc_f32_s(dst, src),
             SimdConvert::TruncSatF32x4 { signed: false } | SimdConvert::RelaxedTruncF32x4 { signed: false } => {
                 self.v_trunc_f32_u(dst, src);
@@ -137,10 +137,10 @@ impl Codegen {
             SimdConvert::TruncSatF64x2Zero { signed: true } => {
                 // Not a number: the limit becomes zero, and the minimum the limit.
                 let limit = self.v_pool(qwords(2_147_483_647.0f64.to_bits()));
-                self.a.v3_imm8(packed(Width::W64, 0xc2), XMM_TEMP, src, &from, 0);
+                self.a.v3_imm8(Fp::Cmp.packed(Width::W64), XMM_TEMP, src, &from, 0);
                 self.a.v3(PAND, XMM_TEMP, XMM_TEMP, &limit);
-                self.a.v3(packed(Width::W64, MIN), dst, src, &Rm::Reg(XMM_TEMP));
-                self.a.v2(p(0xe6), dst, &Rm::Reg(dst));
+                self.a.v3(Fp::Min.packed(Width::W64), dst, src, &Rm::Reg(XMM_TEMP));
+                self.a.v2(CVTTPD2DQ, dst, &Rm::Reg(dst));
             }
             SimdConvert::TruncSatF64x2Zero { signed: false } | SimdConvert::RelaxedTruncF64x2Zero { signed: false } => {
                 self.v_trunc_f64_u(dst, src)
@@ -155,23 +155,23 @@ impl Codegen {
         let low = XMM_TEMP;
         let half = self.v_pool(dwords(0xffff));
         self.a.v3(PAND, low, src, &half);
-        self.a.v3(p(0xfa), dst, src, &Rm::Reg(low));
-        self.v_shift_imm(0x72, 2, dst, dst, 1);
-        self.a.v2(Op::new(0, 1, 0x5b), low, &Rm::Reg(low));
-        self.a.v2(Op::new(0, 1, 0x5b), dst, &Rm::Reg(dst));
-        self.a.v3(packed(Width::W32, ADD), dst, dst, &Rm::Reg(dst));
-        self.a.v3(packed(Width::W32, ADD), dst, dst, &Rm::Reg(low));
+        self.a.v3(PSUBD, dst, src, &Rm::Reg(low));
+        self.a.shift_lanes(LaneShift::PSRLD, dst, dst, 1);
+        self.a.v2(CVTDQ2PS, low, &Rm::Reg(low));
+        self.a.v2(CVTDQ2PS, dst, &Rm::Reg(dst));
+        self.a.v3(Fp::Add.packed(Width::W32), dst, dst, &Rm::Reg(dst));
+        self.a.v3(Fp::Add.packed(Width::W32), dst, dst, &Rm::Reg(low));
     }
 
     /// Zero for what is not a number; the lowest number for what was positive becomes the highest.
     fn v_trunc_f32_s(&mut self, dst: Reg, src: Reg) {
         let t = XMM_TEMP;
-        self.a.v3_imm8(packed(Width::W32, 0xc2), t, src, &Rm::Reg(src), 0);
+        self.a.v3_imm8(Fp::Cmp.packed(Width::W32), t, src, &Rm::Reg(src), 0);
         self.a.v3(PAND, dst, src, &Rm::Reg(t));
         self.a.v3(PXOR, t, t, &Rm::Reg(dst));
-        self.a.v2(Op::new(0xf3, 1, 0x5b), dst, &Rm::Reg(dst));
+        self.a.v2(CVTTPS2DQ, dst, &Rm::Reg(dst));
         self.a.v3(PAND, t, t, &Rm::Reg(dst));
-        self.v_shift_imm(0x72, 4, t, t, 31);
+        self.a.shift_lanes(LaneShift::PSRAD, t, t, 31);
         self.a.v3(PXOR, dst, dst, &Rm::Reg(t));
     }
 
@@ -180,16 +180,16 @@ impl Codegen {
         let t = XMM_TEMP;
         let beyond = self.v_temp();
         self.a.zero_float(t);
-        self.a.v3(packed(Width::W32, MAX), dst, src, &Rm::Reg(t));
+        self.a.v3(Fp::Max.packed(Width::W32), dst, src, &Rm::Reg(t));
         let limit = self.v_pool(dwords(0x4f00_0000));
         self.a.load_float(Ty::V128, t, &limit);
-        self.a.v3(packed(Width::W32, SUB), beyond, dst, &Rm::Reg(t));
-        self.a.v2(Op::new(0xf3, 1, 0x5b), dst, &Rm::Reg(dst));
-        self.a.v3_imm8(packed(Width::W32, 0xc2), t, t, &Rm::Reg(beyond), 2);
-        self.a.v2(Op::new(0xf3, 1, 0x5b), beyond, &Rm::Reg(beyond));
+        self.a.v3(Fp::Sub.packed(Width::W32), beyond, dst, &Rm::Reg(t));
+        self.a.v2(CVTTPS2DQ, dst, &Rm::Reg(dst));
+        self.a.v3_imm8(Fp::Cmp.packed(Width::W32), t, t, &Rm::Reg(beyond), 2);
+        self.a.v2(CVTTPS2DQ, beyond, &Rm::Reg(beyond));
         self.a.v3(PXOR, beyond, beyond, &Rm::Reg(t));
         self.a.zero_float(t);
-        self.a.v3(p38(0x3d), beyond, beyond, &Rm::Reg(t));
+        self.a.v3(PMAXSD, beyond, beyond, &Rm::Reg(t));
         self.a.v3(PADDD, dst, dst, &Rm::Reg(beyond));
         self.al.release(beyond);
     }
@@ -197,12 +197,12 @@ impl Codegen {
     /// Within the range, the low halves of the fractions after adding 2^52.
     fn v_trunc_f64_u(&mut self, dst: Reg, src: Reg) {
         self.a.zero_float(XMM_TEMP);
-        self.a.v3(packed(Width::W64, MAX), dst, src, &Rm::Reg(XMM_TEMP));
+        self.a.v3(Fp::Max.packed(Width::W64), dst, src, &Rm::Reg(XMM_TEMP));
         let limit = self.v_pool(qwords(4_294_967_295.0f64.to_bits()));
         let offset = self.v_pool(qwords(0x4330_0000_0000_0000));
-        self.a.v3(packed(Width::W64, MIN), dst, dst, &limit);
-        self.a.v2_imm8(p3a(0x09), dst, &Rm::Reg(dst), 11);
-        self.a.v3(packed(Width::W64, ADD), dst, dst, &offset);
-        self.a.v3_imm8(Op::new(0, 1, 0xc6), dst, dst, &Rm::Reg(XMM_TEMP), 0x88);
+        self.a.v3(Fp::Min.packed(Width::W64), dst, dst, &limit);
+        self.a.v2_imm8(round_packed(Width::W64), dst, &Rm::Reg(dst), 11);
+        self.a.v3(Fp::Add.packed(Width::W64), dst, dst, &offset);
+        self.a.v3_imm8(SHUFPS, dst, dst, &Rm::Reg(XMM_TEMP), 0x88);
     }
 }

@@ -2,9 +2,9 @@
 
 use wasmer_runtime_core::types::{Ty, Width};
 
+use crate::isa::x64::asm::{Asm, Mem, Rm, int_width};
+use crate::isa::x64::regs::*;
 use crate::regs::{Machine, Reg, RegSet};
-use crate::x64::asm::{Asm, Mem, Op, Rm, int_width};
-use crate::x64::regs::*;
 
 impl Machine for Asm {
     const INT_SCRATCH: RegSet = RegSet::of(&[RAX, RCX, RDX, RSI, RDI]);
@@ -25,13 +25,13 @@ impl Machine for Asm {
             self.mov_float(a, b);
             self.mov_float(b, XMM_TEMP);
         } else {
-            self.op(Op::new(0, 0, 0x87).w(), a.0, &Rm::Reg(b));
+            self.swap_ints(a, b);
         }
     }
 
     fn load(&mut self, ty: Ty, dst: Reg, at: i32) {
         if ty.is_int_class() {
-            self.instruction(|w| w.frame(Op::new(0, 0, 0x8b).width(int_width(ty)), dst.0, at));
+            self.load_int_frame(int_width(ty), dst, at);
         } else {
             self.load_float(ty, dst, &Rm::Mem(Mem::frame(at)));
         }
@@ -39,7 +39,7 @@ impl Machine for Asm {
 
     fn store(&mut self, ty: Ty, at: i32, src: Reg) {
         if ty.is_int_class() {
-            self.instruction(|w| w.frame(Op::new(0, 0, 0x89).width(int_width(ty)), src.0, at));
+            self.store_int_frame(int_width(ty), at, src);
         } else {
             self.store_float(ty, &Mem::frame(at), src);
         }

@@ -5,38 +5,10 @@ use wasmer_runtime_core::types::Width;
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::*;
+use crate::isa::x64::control::Condition;
+use crate::isa::x64::regs::*;
 use crate::regs::Reg;
-use crate::x64::asm::{Asm, Cc, Op, Rm};
-use crate::x64::control::Condition;
-use crate::x64::regs::*;
-
-/// A scalar instruction: the width is in the prefix.
-pub(crate) const fn scalar(width: Width, opcode: u8) -> Op {
-    match width {
-        Width::W32 => Op::new(0xf3, 1, opcode),
-        Width::W64 => Op::new(0xf2, 1, opcode),
-    }
-}
-
-/// A packed instruction: the width is in the prefix.
-pub(crate) const fn packed(width: Width, opcode: u8) -> Op {
-    match width {
-        Width::W32 => Op::new(0, 1, opcode),
-        Width::W64 => Op::new(0x66, 1, opcode),
-    }
-}
-
-pub(crate) const ADD: u8 = 0x58;
-pub(crate) const MUL: u8 = 0x59;
-pub(crate) const SUB: u8 = 0x5c;
-pub(crate) const MIN: u8 = 0x5d;
-pub(crate) const DIV: u8 = 0x5e;
-pub(crate) const MAX: u8 = 0x5f;
-pub(crate) const SQRT: u8 = 0x51;
-
-pub(crate) const AND: Op = Op::new(0, 1, 0x54);
-pub(crate) const OR: Op = Op::new(0, 1, 0x56);
-pub(crate) const XOR: Op = Op::new(0, 1, 0x57);
 
 /// The sign bits of two or four numbers.
 pub(crate) const fn signs(width: Width) -> u128 {
@@ -53,55 +25,6 @@ pub(crate) const fn rounding(op: FloatUnary) -> u8 {
         FloatUnary::Ceil => 10,
         FloatUnary::Trunc => 11,
         _ => 8,
-    }
-}
-
-impl Asm {
-    /// `dst = op(lhs, rhs)`, with two or three operands, as the processor has them.
-    pub(crate) fn v3(&mut self, op: Op, dst: Reg, lhs: Reg, rhs: &Rm) {
-        if self.avx {
-            self.vex(op, dst, lhs, rhs);
-        } else {
-            let rhs = self.two_operands(dst, lhs, rhs);
-            self.op(op, dst.code(), &rhs);
-        }
-    }
-
-    /// The same with an immediate.
-    pub(crate) fn v3_imm8(&mut self, op: Op, dst: Reg, lhs: Reg, rhs: &Rm, imm: u8) {
-        if self.avx {
-            self.vex_imm8(op, dst, lhs, rhs, imm);
-        } else {
-            let rhs = self.two_operands(dst, lhs, rhs);
-            self.op_imm8(op, dst.code(), &rhs, imm);
-        }
-    }
-
-    /// `dst = op(src, imm)`
-    pub(crate) fn v2_imm8(&mut self, op: Op, dst: Reg, src: &Rm, imm: u8) {
-        if self.avx {
-            self.vex_imm8(op, dst, xmm(0), src, imm);
-        } else {
-            self.op_imm8(op, dst.code(), src, imm);
-        }
-    }
-
-    /// Gets `lhs` into `dst`; returns where `rhs` is afterwards.
-    fn two_operands(&mut self, dst: Reg, lhs: Reg, rhs: &Rm) -> Rm {
-        if dst == lhs {
-            return *rhs;
-        }
-        if *rhs == Rm::Reg(dst) {
-            self.mov_float(XMM_TEMP, dst);
-            self.mov_float(dst, lhs);
-            return Rm::Reg(XMM_TEMP);
-        }
-        self.mov_float(dst, lhs);
-        *rhs
-    }
-
-    pub(crate) fn ucomis(&mut self, width: Width, a: Reg, b: &Rm) {
-        self.v2(packed(width, 0x2e), a, b);
     }
 }
 
@@ -124,33 +47,19 @@ impl Codegen {
         match (op, src) {
             (FloatUnary::Abs, Rm::Reg(src)) => {
                 let mask = self.a.pool(!signs(width));
-                self.a.v3(AND, dst, src, &Rm::Pool(mask));
+                self.a.v3(ANDPS, dst, src, &Rm::Pool(mask));
             }
             (FloatUnary::Neg, Rm::Reg(src)) => {
                 let mask = self.a.pool(signs(width));
-                self.a.v3(XOR, dst, src, &Rm::Pool(mask));
+                self.a.v3(XORPS, dst, src, &Rm::Pool(mask));
             }
-            (FloatUnary::Sqrt, _) => self.scalar_unary(scalar(width, SQRT), None, dst, &src),
+            (FloatUnary::Sqrt, _) => self.a.scalar_unary(Fp::Sqrt.scalar(width), None, dst, &src),
             _ => {
-                let op_round = Op::new(0x66, 3, if width == Width::W32 { 0x0a } else { 0x0b });
-                self.scalar_unary(op_round, Some(rounding(op)), dst, &src);
+                let op_round = round_scalar(width);
+                self.a.scalar_unary(op_round, Some(rounding(op)), dst, &src);
             }
         }
         dst
-    }
-
-    /// An instruction that takes the upper part of its result from another register: with AVX any that is at hand.
-    fn scalar_unary(&mut self, op: Op, imm: Option<u8>, dst: Reg, src: &Rm) {
-        let upper = match *src {
-            Rm::Reg(src) => src,
-            _ => dst,
-        };
-        match (self.a.avx, imm) {
-            (true, None) => self.a.vex(op, dst, upper, src),
-            (true, Some(imm)) => self.a.vex_imm8(op, dst, upper, src, imm),
-            (false, None) => self.a.op(op, dst.code(), src),
-            (false, Some(imm)) => self.a.op_imm8(op, dst.code(), src, imm),
-        }
     }
 
     pub(crate) fn float_binary_now(
@@ -162,12 +71,12 @@ impl Codegen {
         hint: Option<Reg>,
     ) -> Reg {
         match op {
-            FloatBinary::Add => self.float_arithmetic(scalar(width, ADD), lhs, rhs, hint),
-            FloatBinary::Sub => self.float_arithmetic(scalar(width, SUB), lhs, rhs, hint),
-            FloatBinary::Mul => self.float_arithmetic(scalar(width, MUL), lhs, rhs, hint),
-            FloatBinary::Div => self.float_arithmetic(scalar(width, DIV), lhs, rhs, hint),
-            FloatBinary::Min => self.float_extremum(width, MIN, OR, lhs, rhs, hint),
-            FloatBinary::Max => self.float_extremum(width, MAX, AND, lhs, rhs, hint),
+            FloatBinary::Add => self.float_arithmetic(Fp::Add.scalar(width), lhs, rhs, hint),
+            FloatBinary::Sub => self.float_arithmetic(Fp::Sub.scalar(width), lhs, rhs, hint),
+            FloatBinary::Mul => self.float_arithmetic(Fp::Mul.scalar(width), lhs, rhs, hint),
+            FloatBinary::Div => self.float_arithmetic(Fp::Div.scalar(width), lhs, rhs, hint),
+            FloatBinary::Min => self.float_extremum(width, Fp::Min, ORPS, lhs, rhs, hint),
+            FloatBinary::Max => self.float_extremum(width, Fp::Max, ANDPS, lhs, rhs, hint),
             FloatBinary::Copysign => self.copysign(width, lhs, rhs),
         }
     }
@@ -196,7 +105,7 @@ impl Codegen {
     fn float_extremum(
         &mut self,
         width: Width,
-        opcode: u8,
+        op: Fp,
         zeros: Op,
         mut lhs: Entry,
         mut rhs: Entry,
@@ -210,10 +119,10 @@ impl Codegen {
         self.a.v3(zeros, dst, dst, &right);
         let end = self.a.jmp_short();
         self.a.land(unordered);
-        self.a.v3(scalar(width, ADD), dst, dst, &right);
+        self.a.v3(Fp::Add.scalar(width), dst, dst, &right);
         let end_of_nan = self.a.jmp_short();
         self.a.land(different);
-        self.a.v3(scalar(width, opcode), dst, dst, &right);
+        self.a.v3(op.scalar(width), dst, dst, &right);
         self.a.land(end);
         self.a.land(end_of_nan);
         self.al.drop_entry(rhs);
@@ -223,12 +132,12 @@ impl Codegen {
     fn copysign(&mut self, width: Width, mut lhs: Entry, mut rhs: Entry) -> Reg {
         let sign = self.al.in_reg(&mut self.a, &mut rhs);
         let mask = self.a.pool(signs(width));
-        self.a.v3(AND, XMM_TEMP, sign, &Rm::Pool(mask));
+        self.a.v3(ANDPS, XMM_TEMP, sign, &Rm::Pool(mask));
         self.al.drop_entry(rhs);
         let dst = self.al.own(&mut self.a, &mut lhs);
         let mask = self.a.pool(!signs(width));
-        self.a.v3(AND, dst, dst, &Rm::Pool(mask));
-        self.a.v3(OR, dst, dst, &Rm::Reg(XMM_TEMP));
+        self.a.v3(ANDPS, dst, dst, &Rm::Pool(mask));
+        self.a.v3(ORPS, dst, dst, &Rm::Reg(XMM_TEMP));
         dst
     }
 

@@ -5,10 +5,10 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::{Codegen, Pending, plain_int_load};
+use crate::isa::x64::asm::{Alu, Cc, Rm};
+use crate::isa::x64::control::Condition;
+use crate::isa::x64::int::{constant, immediate};
 use crate::regs::Reg;
-use crate::x64::asm::{Alu, Cc, Rm};
-use crate::x64::control::Condition;
-use crate::x64::int::{constant, immediate};
 
 /// The condition of a comparison.
 const fn condition(op: IntCompare) -> Cc {

@@ -8,9 +8,9 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::*;
+use crate::isa::x64::regs::*;
 use crate::regs::{Machine, Reg, RegSet};
-use crate::x64::asm::{Alu, Cc, Mem, Op, Rm, Shift};
-use crate::x64::regs::*;
 
 /// A checked address, and the operand registers that it uses.
 #[derive(Clone, Copy, Debug)]
@@ -158,11 +158,11 @@ impl Codegen {
             Load::I32 | Load::Int32 { signed: false } => self.a.load_int(Width::W32, dst, &place.mem),
             Load::I64 => self.a.load_int(Width::W64, dst, &place.mem),
             Load::F32 | Load::F64 | Load::V128 => self.a.load_float(ty, dst, &mem),
-            Load::Int8 { signed: false, .. } => self.a.op(Op::new(0, 1, 0xb6), dst.0, &mem),
-            Load::Int8 { to, signed: true } => self.a.op(Op::new(0, 1, 0xbe).width(to), dst.0, &mem),
-            Load::Int16 { signed: false, .. } => self.a.op(Op::new(0, 1, 0xb7), dst.0, &mem),
-            Load::Int16 { to, signed: true } => self.a.op(Op::new(0, 1, 0xbf).width(to), dst.0, &mem),
-            Load::Int32 { signed: true } => self.a.op(Op::new(0, 0, 0x63).w(), dst.0, &mem),
+            Load::Int8 { signed: false, .. } => self.a.op(MOVZX8_MEM, dst.0, &mem),
+            Load::Int8 { to, signed: true } => self.a.op(MOVSX8_MEM.width(to), dst.0, &mem),
+            Load::Int16 { signed: false, .. } => self.a.op(MOVZX16, dst.0, &mem),
+            Load::Int16 { to, signed: true } => self.a.op(MOVSX16.width(to), dst.0, &mem),
+            Load::Int32 { signed: true } => self.a.op(MOVSXD, dst.0, &mem),
         }
         dst
     }
@@ -180,10 +180,10 @@ impl Codegen {
         if let Some(imm) = imm {
             self.accesses(&place);
             match op {
-                Store::I32 | Store::F32 | Store::Int32 => self.a.op_imm32(Op::new(0, 0, 0xc7), 0, &mem, imm),
-                Store::I64 | Store::F64 => self.a.op_imm32(Op::new(0, 0, 0xc7).w(), 0, &mem, imm),
-                Store::Int8 { .. } => self.a.op_imm8(Op::new(0, 0, 0xc6), 0, &mem, imm as u8),
-                Store::Int16 { .. } => self.a.op_imm16(Op::new(0x66, 0, 0xc7), 0, &mem, imm as u16),
+                Store::I32 | Store::F32 | Store::Int32 => self.a.store_imm(Width::W32, &place.mem, imm as u64),
+                Store::I64 | Store::F64 => self.a.store_imm(Width::W64, &place.mem, imm as u64),
+                Store::Int8 { .. } => self.a.store_imm8(&place.mem, imm as u8),
+                Store::Int16 { .. } => self.a.store_imm16(&place.mem, imm as u16),
                 Store::V128 => unreachable!("vectors are no such constants"),
             }
         } else {
@@ -193,8 +193,8 @@ impl Codegen {
                 Store::I32 | Store::Int32 => self.a.store_int(Width::W32, &place.mem, reg),
                 Store::I64 => self.a.store_int(Width::W64, &place.mem, reg),
                 Store::F32 | Store::F64 | Store::V128 => self.a.store_float(op.ty(), &place.mem, reg),
-                Store::Int8 { .. } => self.a.op(Op::new(0, 0, 0x88).byte(), reg.0, &mem),
-                Store::Int16 { .. } => self.a.op(Op::new(0x66, 0, 0x89), reg.0, &mem),
+                Store::Int8 { .. } => self.a.op(MOV_TO_RM8, reg.0, &mem),
+                Store::Int16 { .. } => self.a.op(MOV_TO_RM16, reg.0, &mem),
             }
         }
         self.al.drop_entry(value);

@@ -6,29 +6,9 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Loc;
 use crate::codegen::Codegen;
+use crate::isa::x64::asm::*;
+use crate::isa::x64::regs::*;
 use crate::regs::Reg;
-use crate::x64::asm::{Op, Rm};
-use crate::x64::regs::*;
-use crate::x64::simd::*;
-
-/// `pinsr` and `pextr` to and from integer registers or memory, by bytes of a lane.
-fn insert(bytes: u8) -> Op {
-    match bytes {
-        1 => p3a(0x20),
-        2 => p(0xc4),
-        4 => p3a(0x22),
-        _ => p3a(0x22).w(),
-    }
-}
-
-fn extract(bytes: u8) -> Op {
-    match bytes {
-        1 => p3a(0x14),
-        2 => p3a(0x15),
-        4 => p3a(0x16),
-        _ => p3a(0x16).w(),
-    }
-}
 
 const fn lane_bytes(shape: IntShape) -> u8 {
     (shape.lane_bits() / 8) as u8
@@ -37,7 +17,7 @@ const fn lane_bytes(shape: IntShape) -> u8 {
 impl Codegen {
     /// A vector of an integer that is in an integer register.
     fn v_splat_int(&mut self, bytes: u8, dst: Reg, src: Reg) {
-        self.a.v2(if bytes == 8 { p(0x6e).w() } else { p(0x6e) }, dst, &Rm::Reg(src));
+        self.a.v2(if bytes == 8 { MOVD.w() } else { MOVD }, dst, &Rm::Reg(src));
         self.v_broadcast(bytes, dst);
     }
 
@@ -49,8 +29,7 @@ impl Codegen {
                 self.a.v3(PSHUFB, dst, dst, &Rm::Reg(XMM_TEMP));
             }
             2 => {
-                // pshuflw
-                self.a.v2_imm8(Op::new(0xf2, 1, 0x70), dst, &Rm::Reg(dst), 0);
+                self.a.v2_imm8(PSHUFLW, dst, &Rm::Reg(dst), 0);
                 self.a.v3(PUNPCKLQDQ, dst, dst, &Rm::Reg(dst));
             }
             4 => self.a.v2_imm8(PSHUFD, dst, &Rm::Reg(dst), 0),
@@ -88,14 +67,14 @@ impl Codegen {
             Shape::Int(shape) => {
                 let bytes = lane_bytes(shape);
                 if lane == 0 && bytes >= 4 {
-                    self.a.v2(if bytes == 8 { p(0x7e).w() } else { p(0x7e) }, src, &Rm::Reg(dst));
+                    self.a.v2(if bytes == 8 { MOVD_TO_INT.w() } else { MOVD_TO_INT }, src, &Rm::Reg(dst));
                 } else {
-                    self.a.v2_imm8(extract(bytes), src, &Rm::Reg(dst), lane);
+                    self.a.v2_imm8(extract_lane(bytes), src, &Rm::Reg(dst), lane);
                 }
                 if signed && bytes == 1 {
-                    self.a.op(Op::new(0, 1, 0xbe).byte(), dst.0, &Rm::Reg(dst));
+                    self.a.op(MOVSX8, dst.0, &Rm::Reg(dst));
                 } else if signed && bytes == 2 {
-                    self.a.op(Op::new(0, 1, 0xbf), dst.0, &Rm::Reg(dst));
+                    self.a.op(MOVSX16, dst.0, &Rm::Reg(dst));
                 }
             }
         }
@@ -109,11 +88,9 @@ impl Codegen {
         let src = Rm::Reg(self.al.in_reg(&mut self.a, &mut value));
         let dst = self.al.own(&mut self.a, &mut vector);
         match shape {
-            Shape::Int(shape) => self.a.v3_imm8(insert(lane_bytes(shape)), dst, dst, &src, lane),
-            // insertps
-            Shape::Float(Width::W32) => self.a.v3_imm8(p3a(0x21), dst, dst, &src, lane << 4),
-            // movsd
-            Shape::Float(Width::W64) if lane == 0 => self.a.v3(Op::new(0xf2, 1, 0x10), dst, dst, &src),
+            Shape::Int(shape) => self.a.v3_imm8(insert_lane(lane_bytes(shape)), dst, dst, &src, lane),
+            Shape::Float(Width::W32) => self.a.v3_imm8(INSERTPS, dst, dst, &src, lane << 4),
+            Shape::Float(Width::W64) if lane == 0 => self.a.v3(MOVSD, dst, dst, &src),
             Shape::Float(Width::W64) => self.a.v3(PUNPCKLQDQ, dst, dst, &src),
         }
         self.al.drop_entry(value);
@@ -169,13 +146,8 @@ impl Codegen {
         let mem = Rm::Mem(place.mem);
         match op {
             SimdLoad::Extend { to, signed } => {
-                let opcode = match to {
-                    IntShape::I8x16 | IntShape::I16x8 => 0x20,
-                    IntShape::I32x4 => 0x23,
-                    IntShape::I64x2 => 0x25,
-                };
                 self.accesses(&place);
-                self.a.v2(p38(if signed { opcode } else { opcode + 0x10 }), dst, &mem);
+                self.a.v2(extend_lanes(to, signed), dst, &mem);
             }
             SimdLoad::Zero { bytes } => {
                 self.accesses(&place);
@@ -189,7 +161,7 @@ impl Codegen {
             SimdLoad::Splat { bytes } => {
                 let scalar = self.al.alloc(&mut self.a, Ty::I32);
                 self.accesses(&place);
-                self.a.op(Op::new(0, 1, if bytes == 1 { 0xb6 } else { 0xb7 }), scalar.0, &mem);
+                self.a.op(if bytes == 1 { MOVZX8_MEM } else { MOVZX16 }, scalar.0, &mem);
                 self.v_splat_int(bytes, dst, scalar);
                 self.al.release(scalar);
             }
@@ -209,7 +181,7 @@ impl Codegen {
         };
         let src = self.al.own(&mut self.a, &mut vector);
         self.accesses(&place);
-        self.a.v3_imm8(insert(bytes), src, src, &Rm::Mem(place.mem), lane);
+        self.a.v3_imm8(insert_lane(bytes), src, src, &Rm::Mem(place.mem), lane);
         self.release_place(place);
         self.push_reg(Ty::V128, src);
         Ok(())
@@ -227,7 +199,7 @@ impl Codegen {
         match (bytes, lane) {
             (4, 0) => self.a.store_float(Ty::F32, &place.mem, src),
             (8, 0) => self.a.store_float(Ty::F64, &place.mem, src),
-            _ => self.a.v2_imm8(extract(bytes), src, &Rm::Mem(place.mem), lane),
+            _ => self.a.v2_imm8(extract_lane(bytes), src, &Rm::Mem(place.mem), lane),
         }
         self.al.drop_entry(vector);
         self.release_place(place);
