@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmparser::WasmFeatures;
 
+use wasmer_runtime_core::SOURCE_DIGEST;
 use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, InProcess};
 use wasmer_runtime_core::compiler::{BackendId, CompileError, Compiler, IrRequest, KeyHasher};
 use wasmer_runtime_core::image::{FORMAT_VERSION, ImageBytes};
@@ -148,15 +149,13 @@ impl Engine {
         let id = compiler.id();
         let mut key = KeyHasher::default();
         key.setting("image format", FORMAT_VERSION.to_le_bytes());
-        key.setting("runtime version", env!("CARGO_PKG_VERSION"));
+        key.setting("runtime sources", SOURCE_DIGEST);
         key.setting("architecture", std::env::consts::ARCH);
         key.setting("system", std::env::consts::OS);
         key.setting("backend", id.name);
         key.setting("backend version", id.version.as_bytes());
         key.setting("wasm features", self.0.features.bits().to_le_bytes());
-        if self.0.fuel {
-            key.setting("fuel", wasmer_runtime_core::translate::meter::REVISION.to_le_bytes());
-        }
+        key.setting("fuel", [u8::from(self.0.fuel)]);
         compiler.fingerprint(&mut key);
         Ok(key)
     }

@@ -26,9 +26,6 @@ use crate::{emit, trampoline};
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "cranelift";
 
-/// Counts our own changes to the emitted code: part of every cache key.
-const REVISION: u32 = 7;
-
 /// How much Cranelift's middle end does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptLevel {
@@ -203,11 +200,11 @@ impl Cranelift {
 // SAFETY: the code is what the translation asks for; the suite and the fuzz targets compare it with other engines.
 unsafe impl Compiler for Cranelift {
     fn id(&self) -> BackendId {
-        let version = Cow::Owned(format!("{}+{REVISION}", cranelift_codegen::VERSION));
-        BackendId { name: NAME, version, abi: Abi::Cranelift }
+        BackendId { name: NAME, version: Cow::Borrowed(cranelift_codegen::VERSION), abi: Abi::Cranelift }
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {
+        key.setting("cranelift.sources", env!("SOURCE_DIGEST"));
         // What is not set is as this version of Cranelift has it.
         for (name, value) in self.settings.flags() {
             key.setting(name, value);

@@ -14,11 +14,16 @@ use wasmer_runtime_core::types::DefinedFuncIdx;
 use wasmparser::{FunctionBody, Operator};
 
 use crate::codegen::Codegen;
-use crate::description::{self, BATCH_BYTES, BATCH_SHARE};
+use crate::description;
 use crate::intrinsics::internal;
 use crate::object::{self, Contents};
 use crate::passes::{CODEGEN_LEVEL, Partition};
 use crate::runtime::RUNTIME;
+
+/// A batch takes one in so many of the bytes that are left: small ones at the end, because threads that find none wait for the last.
+const BATCH_SHARE: usize = 4;
+/// Bytes of wasm bodies of a batch. LLVM inlines within a batch, so it is not too small; the largest bounds memory.
+const BATCH_BYTES: [usize; 2] = [256 << 10, 1 << 20];
 
 /// The line of LLVM that [`description::id`] names.
 const LLVM_LINE: (u32, u32) = (22, 1);

@@ -9,20 +9,10 @@ use std::borrow::Cow;
 use wasmer_runtime_core::compiler::{Abi, BackendId, KeyHasher};
 use wasmer_runtime_core::cpu::Cpu;
 
-/// Version of LLVM and of what we make of it: part of every cache key.
-const VERSION: &str = concat!("22.1-", "3");
+/// Version of LLVM.
+const VERSION: &str = "22.1";
 /// The name of the intermediate form.
 pub const IR_NAME: &str = "llvm-ir";
-/// A batch takes one in so many of the bytes that are left: small ones at the end, because threads that find none wait for the last.
-pub(crate) const BATCH_SHARE: usize = 4;
-/// Bytes of wasm bodies of a batch. LLVM inlines within a batch, so it is not too small; the largest bounds memory.
-pub(crate) const BATCH_BYTES: [usize; 2] = [256 << 10, 1 << 20];
-/// The largest module, in bytes of wasm bodies, that gets the full pipeline.
-pub(crate) const LEAN_MODULE_BYTES: usize = 512 << 10;
-/// Counts changes of the pipelines: part of the fingerprint.
-pub(crate) const PIPELINE_REVISION: &str = "13";
-/// The largest body, in bytes of wasm, that gets the full pipeline.
-pub(crate) const LARGE_BODY_BYTES: u64 = 256 << 10;
 
 /// Name, version and convention.
 pub fn id() -> BackendId {
@@ -35,11 +25,7 @@ pub fn fingerprint(key: &mut KeyHasher, cpu: Cpu) {
         Cpu::Native => key.setting("llvm.cpu", host()),
         Cpu::With(features) => key.setting("llvm.cpu features", features.bits().to_le_bytes()),
     }
-    key.setting("llvm.pipeline", PIPELINE_REVISION);
-    key.setting("llvm.share", BATCH_SHARE.to_le_bytes());
-    key.setting("llvm.batch", BATCH_BYTES.map(usize::to_le_bytes).concat());
-    key.setting("llvm.lean", LEAN_MODULE_BYTES.to_le_bytes());
-    key.setting("llvm.large", LARGE_BODY_BYTES.to_le_bytes());
+    key.setting("llvm.sources", env!("SOURCE_DIGEST"));
 }
 
 /// The registers by which LLVM recognises a CPU, without those bits that differ between the cores of one machine (the number of the core).

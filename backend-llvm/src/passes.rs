@@ -26,8 +26,12 @@ use inkwell::values::{
 use wasmer_runtime_core::translate::codegen::Result;
 
 use crate::codegen::{Codegen, V};
-use crate::description::{LARGE_BODY_BYTES, LEAN_MODULE_BYTES};
 use crate::intrinsics::internal;
+
+/// The largest module, in bytes of wasm bodies, that gets the full pipeline.
+const LEAN_MODULE_BYTES: usize = 512 << 10;
+/// The largest body, in bytes of wasm, that gets the full pipeline.
+const LARGE_BODY_BYTES: u64 = 256 << 10;
 
 /// The code generator's effort.
 pub(crate) const CODEGEN_LEVEL: OptimizationLevel = OptimizationLevel::Aggressive;

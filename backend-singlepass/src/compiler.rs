@@ -17,9 +17,6 @@ use crate::scan::Scan;
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "singlepass";
 
-/// Counts changes to the emitted code: part of every cache key.
-const REVISION: u32 = 6;
-
 /// The least that this compiler works with.
 const FLOOR: CpuFeatures = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
 
@@ -90,11 +87,11 @@ impl Singlepass {
 // SAFETY: the code is what the translation asks for; the suite and the fuzz targets compare it with other engines.
 unsafe impl Compiler for Singlepass {
     fn id(&self) -> BackendId {
-        let version = Cow::Owned(format!("{}+{REVISION}", env!("CARGO_PKG_VERSION")));
-        BackendId { name: NAME, version, abi: Abi::Singlepass }
+        BackendId { name: NAME, version: Cow::Borrowed(env!("CARGO_PKG_VERSION")), abi: Abi::Singlepass }
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {
+        key.setting("singlepass.sources", env!("SOURCE_DIGEST"));
         key.setting("cpu", self.cpu_features().bits().to_le_bytes());
     }
 

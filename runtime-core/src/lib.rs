@@ -17,3 +17,6 @@ pub mod translate;
 pub mod trap;
 pub mod types;
 pub mod vmcontext;
+
+/// A digest of this crate's sources: the translator, the linker and what compilers and their host agree on. Part of every cache key.
+pub const SOURCE_DIGEST: &str = env!("SOURCE_DIGEST");

@@ -42,6 +42,7 @@ pub mod wast;
 
 pub use backend::{Backend, BackendError, default_engine};
 pub use wasmer_api::*;
+pub use wasmer_runtime_core::SOURCE_DIGEST;
 pub use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, Progress};
 pub use wasmer_runtime_core::compiler::{
     BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Trampoline, Worker,

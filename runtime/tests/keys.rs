@@ -28,6 +28,20 @@ fn all_differ(keys: &[(String, ArtifactKey)]) {
     }
 }
 
+/// Nobody has to remember to change a number when what makes the code changes.
+#[test]
+fn keys_name_the_sources_of_what_makes_the_code() {
+    for backend in Backend::built() {
+        let engine = Engine::new(backend.config().unwrap()).unwrap();
+        let settings = settings(&engine.key_material().unwrap());
+        let named = |name: &str| settings.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+        let runtime = named("runtime sources").expect("the runtime's are there");
+        let own = named(&format!("{backend}.sources")).expect("the backend's are there");
+        assert_eq!(runtime, SOURCE_DIGEST.as_bytes());
+        assert!(own.len() == runtime.len() && own != runtime, "{backend}");
+    }
+}
+
 /// A compiler that exists for its key only.
 #[derive(Clone)]
 struct Keyed {

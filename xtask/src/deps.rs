@@ -12,13 +12,14 @@ use crate::shell;
 
 /// The packages of the workspace, each with those of the workspace that it may import.
 const IMPORTS: &[(&str, &[&str])] = &[
-    ("wasmer-runtime-core", &[]),
+    ("wasmer-source-digest", &[]),
+    ("wasmer-runtime-core", &["wasmer-source-digest"]),
     ("wasmer-system", &[]),
     ("wasmer-vm", &["wasmer-runtime-core", "wasmer-system"]),
     ("wasmer-api", &["wasmer-runtime-core", "wasmer-vm"]),
-    ("wasmer-backend-cranelift", &["wasmer-runtime-core"]),
-    ("wasmer-backend-llvm", &["wasmer-runtime-core"]),
-    ("wasmer-backend-singlepass", &["wasmer-runtime-core"]),
+    ("wasmer-backend-cranelift", &["wasmer-runtime-core", "wasmer-source-digest"]),
+    ("wasmer-backend-llvm", &["wasmer-runtime-core", "wasmer-source-digest"]),
+    ("wasmer-backend-singlepass", &["wasmer-runtime-core", "wasmer-source-digest"]),
     ("wasmer-backend-tests", &["wasmer-runtime-core"]),
     ("wasmer-cache", &["wasmer-runtime-core", "wasmer-system"]),
     ("wasmer-wasi", &["wasmer-api", "wasmer-runtime-core", "wasmer-system"]),

@@ -105,6 +105,7 @@ impl From<Failure> for CompileError {
 pub fn fingerprint(cpu: Cpu) -> String {
     let mut key = KeyHasher::default();
     key.setting("command", env!("CARGO_PKG_VERSION"));
+    key.setting("sources", wasmer_runtime::SOURCE_DIGEST);
     key.setting("version", wasmer_runtime::backend::llvm_description::id().version.as_bytes());
     wasmer_runtime::backend::llvm_description::fingerprint(&mut key, cpu);
     to_hex(key.as_bytes())

@@ -11,9 +11,6 @@
 use crate::translate::codegen::{FuncCodegen, Meter, Result};
 use crate::translate::func::Visitor;
 
-/// Counts changes of the costs and of where they are paid: part of the key of every artifact whose code is metered.
-pub const REVISION: u32 = 1;
-
 /// Operators that only give structure, or that nothing remains of.
 pub(super) const STRUCTURE: u32 = 0;
 /// Every operator without a price of its own.
