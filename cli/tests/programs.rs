@@ -9,7 +9,10 @@ use std::process::{Command, Stdio};
 #[path = "command/programs.rs"]
 mod shared;
 
-use shared::{cache, program, repository};
+use shared::{backends, cache, program, repository};
+
+#[path = "programs/libraries.rs"]
+mod libraries;
 
 const WASMER: &str = env!("CARGO_BIN_EXE_wasmer");
 
@@ -75,13 +78,25 @@ impl Folder {
         for (name, text) in files {
             fs::write(host.path().join(name), text).expect("a file in it");
         }
-        let option = format!("--dir={}::/w", host.path().display());
+        let option = grant(host.path(), "/w");
         Self { host, option }
     }
 
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.host.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
+}
+
+/// The option that grants a folder of the host by a name, perhaps with `:ro` behind it.
+fn grant(host: &Path, guest: &str) -> String {
+    format!("--dir={}::{guest}", host.display())
+}
+
+/// Where the largest programs run: on the backend that compiles fastest, and on every one that is built in if `WASMER_PROGRAMS_EVERY_BACKEND` is set.
+fn backends_for_large_programs() -> Vec<&'static str> {
+    let built = backends();
+    let fastest = built.first().copied().into_iter().collect();
+    if std::env::var_os("WASMER_PROGRAMS_EVERY_BACKEND").is_some() { built } else { fastest }
 }
 
 mod examples {
@@ -314,14 +329,10 @@ console.log(JSON.stringify({ first, arguments: scriptArgs.slice(1) }));
 mod wasm_tools {
     use super::*;
 
-    fn granting(folder: &Path, name: &str) -> String {
-        format!("--dir={}::{name}:ro", folder.display())
-    }
-
     #[test]
     fn assembles_a_program_that_runs() {
         let Some(path) = program("wasm-tools") else { return };
-        let (folder, examples) = (Folder::new(&[]), granting(&repository("examples"), "/examples"));
+        let (folder, examples) = (Folder::new(&[]), grant(&repository("examples"), "/examples:ro"));
         let options = [folder.option.as_str(), &examples];
         Run::new(&options, &path, &["parse", "/examples/wc.wat", "-o", "/w/wc.wasm"]).stdout();
         let made = folder.host.path().join("wc.wasm");
@@ -333,7 +344,7 @@ mod wasm_tools {
     fn validates_a_large_module() {
         let Some((path, _)) = program("wasm-tools").zip(program("python")) else { return };
         let folder = path.parent().expect("a folder");
-        Run::new(&[&granting(folder, "/programs")], &path, &["validate", "/programs/python.wasm"]).stdout();
+        Run::new(&[&grant(folder, "/programs:ro")], &path, &["validate", "/programs/python.wasm"]).stdout();
     }
 
     #[test]
@@ -343,5 +354,96 @@ mod wasm_tools {
         let outcome = Run::new(&[&folder.option], &path, &["validate", "/w/bad.wat"]).outcome();
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
         assert!(outcome.stderr.contains("type mismatch: expected i32, found i64"), "{outcome:?}");
+    }
+}
+
+mod yosys {
+    use super::*;
+
+    const COUNTER: &str = "\
+module counter(input clk, input reset, output reg [3:0] count);
+  always @(posedge clk) if (reset) count <= 0; else count <= count + 3;
+endmodule
+";
+
+    /// The cells that a report counts last, by kind.
+    fn cells(report: &str) -> Vec<(&str, u32)> {
+        let statistics = report.rsplit("=== counter ===").next().expect("statistics");
+        let cells = statistics.lines().filter_map(|line| {
+            let (name, count) = line.trim().split_once(' ')?;
+            name.starts_with('$').then(|| (name, count.trim().parse().expect("a number")))
+        });
+        cells.collect()
+    }
+
+    /// Synthesis, with ABC for the logic: temporary folders, listings, output that is put aside and comes back.
+    #[test]
+    fn synthesises_with_abc() {
+        let Some(path) = program("yosys") else { return };
+        for backend in backends_for_large_programs() {
+            let folder = Folder::new(&[("counter.v", COUNTER)]);
+            let temporary = tempfile::tempdir().expect("a temporary folder");
+            let data = grant(&path.with_extension("data"), "/share:ro");
+            let options = ["--backend", backend, &data, &grant(temporary.path(), "/tmp"), &folder.option];
+            let script =
+                "read_verilog /w/counter.v; synth -top counter; abc -g AND,XOR; stat; write_verilog -noattr /w/out.v";
+            let report = Run::new(&options, &path, &["-p", script]).stdout();
+            for part in
+                ["ABC RESULTS:               XOR cells:        3\n", "Removing temp directory.\n", "End of script."]
+            {
+                assert!(report.contains(part), "{backend}: {part}: {report}");
+            }
+            let expected = [("$_AND_", 2), ("$_NOT_", 3), ("$_SDFF_PP0_", 4), ("$_XOR_", 3)];
+            assert_eq!(cells(&report), expected, "{backend}: {report}");
+            let netlist = folder.read("out.v");
+            let count = |part| netlist.matches(part).count();
+            let operators = [" & ", " ^ ", " = ~", "always @(posedge clk)"].map(count);
+            assert_eq!(operators, [2, 3, 3, 4], "{backend}: {netlist}");
+            assert_eq!(fs::read_dir(temporary.path()).expect("the folder").count(), 0, "ABC's folder is removed");
+        }
+    }
+
+    #[test]
+    fn reports_an_error_where_it_is() {
+        let Some(path) = program("yosys") else { return };
+        let folder = Folder::new(&[("bad.v", "module bad(input a);\n  assign = a;\nendmodule\n")]);
+        let options = ["--backend", backends_for_large_programs()[0], &folder.option];
+        let outcome = Run::new(&options, &path, &["-p", "read_verilog /w/bad.v"]).outcome();
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains("/w/bad.v:2: ERROR: syntax error"), "{outcome:?}");
+    }
+}
+
+mod itk {
+    use super::*;
+
+    /// Grey pixels, two in a row: 10 and 200.
+    const PNG: &[u8] = include_bytes!("programs/pixels.png");
+
+    /// The head of CBOR's typed array of bytes (RFC 8746), two of them.
+    const TWO_BYTES: [u8; 3] = [0xd8, 64, 0x42];
+
+    #[test]
+    fn reads_an_image() {
+        let Some(path) = program("itk-png") else { return };
+        let folder = Folder::new(&[]);
+        fs::write(folder.host.path().join("in.png"), PNG).expect("a file");
+        let arguments = ["/w/in.png", "/w/read.json", "/w/out.iwi.cbor"];
+        assert_eq!(Run::new(&[&folder.option], &path, &arguments).stdout(), "");
+        assert_eq!(folder.read("read.json").trim(), "true");
+        let image = fs::read(folder.host.path().join("out.iwi.cbor")).expect("the image");
+        let pixels = [b"data".as_slice(), &TWO_BYTES, &[10, 200]].concat();
+        assert!(image.ends_with(&pixels), "{image:?}");
+        // Two columns and one row.
+        let size = [b"size".as_slice(), &[0x82, 0x1b], &2_u64.to_be_bytes(), &[0x1b], &1_u64.to_be_bytes()].concat();
+        assert!(image.windows(size.len()).any(|part| part == size), "{image:?}");
+    }
+
+    #[test]
+    fn refuses_what_is_no_image() {
+        let Some(path) = program("itk-png") else { return };
+        let folder = Folder::new(&[("in.png", "GIF89a")]);
+        Run::new(&[&folder.option], &path, &["/w/in.png", "/w/read.json", "/w/out.iwi.cbor"]).outcome();
+        assert_eq!(folder.read("read.json").trim(), "false");
     }
 }

