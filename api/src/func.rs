@@ -277,7 +277,7 @@ impl<T: 'static> HostFunc<T> {
 
     /// The type id that references to it have.
     pub(crate) fn type_id(&self) -> u32 {
-        Abi::Host.type_id(self.type_ids[0])
+        Abi::HOST.type_id(self.type_ids[0])
     }
 
     /// On the array call's buffer, as a slice.

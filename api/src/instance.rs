@@ -134,10 +134,10 @@ impl Instance {
 
     /// Host functions learn which instance calls them.
     fn bind<T: 'static>(self, store: &mut StoreInner<T>, func_ref: NonNull<VMFuncRef>) -> NonNull<VMFuncRef> {
-        // SAFETY: function references of a store live as long as the store; `Abi::Host` marks its host functions.
+        // SAFETY: function references of a store live as long as the store; `Abi::HOST` marks its host functions.
         unsafe {
             let type_id = func_ref.as_ref().type_id;
-            let is_host = type_id == Abi::Host.type_id(canonical_of(type_id));
+            let is_host = type_id == Abi::HOST.type_id(canonical_of(type_id));
             if is_host { store.bind_host_func(func_ref, self) } else { func_ref }
         }
     }

@@ -16,6 +16,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx};
 
 use crate::codegen::{Codegen, clif_trap, clif_type, wasm_signature};
+use crate::compiler::ABI;
 use crate::memory::Region;
 
 /// What a call instruction needs.
@@ -172,7 +173,8 @@ fn typed_reference(cg: &mut Codegen<'_>, type_index: TypeIdx, reference: Value) 
     // Null faults here, within the first page.
     let flags = cg.faulting(Region::Constant, clif_trap(TrapCode::NullFunctionReference)).with_readonly();
     let id = cg.ins().load(types::I32, flags, reference, VMFUNCREF_TYPE_ID);
-    // Our ABI's number is zero, so ids of our functions are the small ones.
+    // Ids of our functions are the small ones.
+    const { assert!(ABI.number() == 0) };
     let ours = cg.ins().icmp_imm_u(IntCC::UnsignedLessThan, id, 1 << TYPE_ID_ABI_SHIFT);
     cg.ins().brif(ours, found, &[reference.into()], slow, []);
 

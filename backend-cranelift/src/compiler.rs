@@ -17,6 +17,7 @@ use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::once;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
+use wasmer_runtime_core::trap::TrapCode;
 
 use crate::codegen::{Codegen, Scratch};
 use crate::control::Frame;
@@ -25,6 +26,9 @@ use crate::{emit, trampoline};
 
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "cranelift";
+
+/// Cranelift's `tail` convention.
+pub(crate) const ABI: Abi = Abi::new(0);
 
 /// How much Cranelift's middle end does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -200,7 +204,12 @@ impl Cranelift {
 // SAFETY: the code is what the translation asks for; the suite and the fuzz targets compare it with other engines.
 unsafe impl Compiler for Cranelift {
     fn id(&self) -> BackendId {
-        BackendId { name: NAME, version: Cow::Borrowed(cranelift_codegen::VERSION), abi: Abi::Cranelift }
+        BackendId {
+            name: NAME,
+            version: Cow::Borrowed(cranelift_codegen::VERSION),
+            abi: ABI,
+            untabled_fault: Some(TrapCode::MemoryOutOfBounds),
+        }
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {

@@ -7,7 +7,6 @@ use inkwell::values::{
     AggregateValueEnum, BasicMetadataValueEnum, CallSiteValue, InstructionOpcode as Op, LLVMTailCallKind, PointerValue,
     StructValue,
 };
-use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{Callee, Location, Result, TableRef};
@@ -16,6 +15,7 @@ use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
 
 use crate::abi::{Fixed, FuncAbi, VALUE_BYTES};
 use crate::codegen::{Codegen, V};
+use crate::description::ABI;
 use crate::intrinsics::{AliasClass, Built, internal, params, value_of};
 use crate::memory::Outside;
 
@@ -294,7 +294,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.trap_if(null, TrapCode::NullFunctionReference)?;
         let id = self.type_id(reference)?;
         let abi = self.bin(Op::LShr, id, self.const_like(id, TYPE_ID_ABI_SHIFT as u64))?;
-        let same = self.icmp(IntPredicate::EQ, abi, self.const_like(abi, Abi::Llvm as u64))?.into_int_value();
+        let same = self.icmp(IntPredicate::EQ, abi, self.const_like(abi, ABI.number().into()))?.into_int_value();
         let slow = self.new_block();
         let immediates = [type_index.0 as u64];
         self.or_slow(same, slow, reference, Libcall::CallRefSlow, &immediates, (Ty::Ref, reference))

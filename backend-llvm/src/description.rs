@@ -8,15 +8,23 @@ use std::borrow::Cow;
 
 use wasmer_runtime_core::compiler::{Abi, BackendId, KeyHasher};
 use wasmer_runtime_core::cpu::Cpu;
+use wasmer_runtime_core::trap::TrapCode;
 
 /// Version of LLVM.
 const VERSION: &str = "22.1";
+/// C's convention, with a buffer for what does not fit registers.
+pub(crate) const ABI: Abi = Abi::new(2);
 /// The name of the intermediate form.
 pub const IR_NAME: &str = "llvm-ir";
 
 /// Name, version and convention.
 pub fn id() -> BackendId {
-    BackendId { name: "llvm", version: Cow::Borrowed(VERSION), abi: Abi::Llvm }
+    BackendId {
+        name: "llvm",
+        version: Cow::Borrowed(VERSION),
+        abi: ABI,
+        untabled_fault: Some(TrapCode::MemoryOutOfBounds),
+    }
 }
 
 /// Every setting that can change the bytes, CPU features included.

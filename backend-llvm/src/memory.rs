@@ -1,7 +1,7 @@
 //! Linear memory: addresses and their checks, loads, stores, atomics.
 //!
 //! A load or store whose check is elided traps by a fault, which any instruction of ours may raise: a fault without an
-//! entry in the trap table is an access out of bounds (`Abi::untabled_fault`). LLVM knows nothing of that, and would
+//! entry in the trap table is an access out of bounds (`BackendId::untabled_fault`). LLVM knows nothing of that, and would
 //! delete a load that nobody uses. So such accesses are born volatile; [`crate::exact`] takes the mark away from
 //! those that cannot trap.
 

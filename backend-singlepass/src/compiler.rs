@@ -8,6 +8,7 @@ use wasmer_runtime_core::compiler::{
 use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
+use wasmer_runtime_core::trap::TrapCode;
 
 use crate::arch::trampoline;
 use crate::codegen::Codegen;
@@ -16,6 +17,9 @@ use crate::scan::Scan;
 
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "singlepass";
+
+/// The convention of this compiler's code.
+pub(crate) const ABI: Abi = Abi::new(1);
 
 /// The least that this compiler works with.
 const FLOOR: CpuFeatures = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
@@ -87,7 +91,12 @@ impl Singlepass {
 // SAFETY: the code is what the translation asks for; the suite and the fuzz targets compare it with other engines.
 unsafe impl Compiler for Singlepass {
     fn id(&self) -> BackendId {
-        BackendId { name: NAME, version: Cow::Borrowed(env!("CARGO_PKG_VERSION")), abi: Abi::Singlepass }
+        BackendId {
+            name: NAME,
+            version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+            abi: ABI,
+            untabled_fault: Some(TrapCode::MemoryOutOfBounds),
+        }
     }
 
     fn fingerprint(&self, key: &mut KeyHasher) {

@@ -15,41 +15,48 @@ use crate::types::*;
 /// Who compiled: part of every cache key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BackendId {
-    /// `cranelift`, `llvm` or `singlepass`.
+    /// For example `cranelift`.
     pub name: &'static str,
     /// Version of the code generator and of our use of it.
     pub version: Cow<'static, str>,
-    /// The private wasm-call convention: the upper bits of type ids. Never 15, which means the host.
+    /// The private wasm-call convention of its code.
     pub abi: Abi,
+    /// What a fault in the address space of a memory means at an instruction without an entry in the trap table, if not a mistake of the
+    /// compiler. Accesses whose bounds check is elided are most of a module's traps: a compiler that does nothing else that could fault there
+    /// says so here, and lists none of them.
+    pub untabled_fault: Option<TrapCode>,
 }
 
-/// A private calling convention.
+/// A private calling convention: a number that a backend has for itself, see `docs/internals/calls.md`. The upper bits of type ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Abi {
-    /// Cranelift's `tail` convention.
-    Cranelift = 0,
-    /// Singlepass' own convention.
-    Singlepass = 1,
-    /// C's, with a buffer for what does not fit registers.
-    Llvm = 2,
-    /// No wasm entry at all: a host function.
-    Host = 15,
-}
+pub struct Abi(u8);
 
 impl Abi {
-    /// What a fault in the address space of a memory means at an instruction without an entry in the trap table. Accesses whose bounds check is
-    /// elided are most of a module's traps, and a fault there can be nothing else, so they have none; LLVM could not even say where they are.
-    pub const fn untabled_fault(self) -> Option<TrapCode> {
-        match self {
-            Self::Cranelift | Self::Singlepass | Self::Llvm => Some(TrapCode::MemoryOutOfBounds),
-            Self::Host => None,
-        }
+    /// No wasm entry at all: a host function.
+    pub const HOST: Self = Self(15);
+
+    /// The convention with this number.
+    ///
+    /// # Panics
+    /// Unless the number is below that of [`Abi::HOST`].
+    pub const fn new(number: u8) -> Self {
+        assert!(number < Self::HOST.0, "a convention has four bits, and 15 is the host's");
+        Self(number)
+    }
+
+    /// The convention with this number; none if no backend can have it.
+    pub const fn from_number(number: u32) -> Option<Self> {
+        if number < Self::HOST.0 as u32 { Some(Self(number as u8)) } else { None }
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u32 {
+        self.0 as u32
     }
 
     /// The type id of a function of this convention and canonical type.
     pub const fn type_id(self, canonical: CanonicalId) -> u32 {
-        canonical.0 | (self as u32) << crate::layout::TYPE_ID_ABI_SHIFT
+        canonical.0 | self.number() << crate::layout::TYPE_ID_ABI_SHIFT
     }
 }
 

@@ -58,7 +58,7 @@ pub type ArrayCall = unsafe extern "C" fn(callee: *const VMFuncRef, values: *mut
 pub struct VMFuncRef {
     /// Entry by array call: an array-to-wasm trampoline, or the exit stub of host functions.
     pub array_call: ArrayCall,
-    /// Entry by wasm call, in the convention named by the type id; null for [`crate::compiler::Abi::Host`].
+    /// Entry by wasm call, in the convention named by the type id; null for [`crate::compiler::Abi::HOST`].
     pub wasm_call: *const c_void,
     /// The vmctx to pass: a [`VMContext`] or a [`VMImportContext`].
     pub vmctx: *mut VMContextHeader,

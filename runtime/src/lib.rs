@@ -45,7 +45,7 @@ pub use wasmer_api::*;
 pub use wasmer_runtime_core::SOURCE_DIGEST;
 pub use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, Progress};
 pub use wasmer_runtime_core::compiler::{
-    BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Trampoline, Worker,
+    Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Trampoline, Worker,
 };
 pub use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures, UnknownCpu};
 pub use wasmer_runtime_core::image::{ImageBytes, ImageError};

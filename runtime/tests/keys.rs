@@ -42,6 +42,18 @@ fn keys_name_the_sources_of_what_makes_the_code() {
     }
 }
 
+#[test]
+fn conventions_have_numbers_of_their_own() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/internals/calls.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut seen = HashSet::new();
+    for backend in Backend::built() {
+        let abi = Engine::new(backend.config().unwrap()).unwrap().backend().unwrap().abi;
+        assert!(seen.insert(abi), "{backend}");
+        assert!(page.contains(&format!("| {backend} | {} |", abi.number())), "{backend}");
+    }
+}
+
 /// A compiler that exists for its key only.
 #[derive(Clone)]
 struct Keyed {
@@ -81,8 +93,7 @@ unsafe impl ImageCompiler for Keyed {
 
 impl Keyed {
     fn new(name: &'static str, version: &'static str) -> Self {
-        let id =
-            BackendId { name, version: Cow::Borrowed(version), abi: wasmer_runtime_core::compiler::Abi::Cranelift };
+        let id = BackendId { name, version: Cow::Borrowed(version), abi: Abi::new(0), untabled_fault: None };
         Self { id, settings: Vec::new() }
     }
 

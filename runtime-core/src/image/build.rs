@@ -38,6 +38,7 @@ pub(crate) fn build(
         .map_err(|error| CompileError::Internal { by: backend.name, message: format!("the metadata: {error}") })?;
 
     let mut header = Header::new(backend.abi, made.cpu_features, made.key);
+    header.untabled_fault = backend.untabled_fault;
     header.fuel = info.metered;
     let mut writer = Writer::new(header, linked.code_bytes() + folded.pages.len());
     writer.section(Section::Metadata, &metadata);

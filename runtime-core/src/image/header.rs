@@ -9,9 +9,10 @@ use crate::compiler::Abi;
 use crate::cpu::{ARCHITECTURE, CpuFeatures};
 use crate::image::ImageError;
 use crate::image::metadata::ArchivedMetadata;
+use crate::trap::TrapCode;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 
@@ -74,8 +75,9 @@ const SECTIONS: usize = Section::ALL.len();
 const ARCHITECTURE_AT: usize = SECTIONS_AT + SECTIONS * SECTION_BYTES;
 const FUEL_AT: usize = ARCHITECTURE_AT + 4;
 const CPU_FEATURES_AT: usize = ARCHITECTURE_AT + 8;
+const UNTABLED_FAULT_AT: usize = CPU_FEATURES_AT + 8;
 
-const _: () = assert!(CPU_FEATURES_AT + 8 <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
+const _: () = assert!(UNTABLED_FAULT_AT + 4 <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
 
 /// Checksum of bytes: finds damage, not malice.
 pub fn checksum(bytes: &[u8]) -> u64 {
@@ -105,6 +107,8 @@ impl SectionEntry {
 pub struct Header {
     /// The convention of the code.
     pub abi: Abi,
+    /// See [`BackendId::untabled_fault`](crate::compiler::BackendId::untabled_fault).
+    pub untabled_fault: Option<TrapCode>,
     /// As [`ARCHITECTURE`].
     pub architecture: u32,
     /// All that the code may use of a processor.
@@ -123,7 +127,7 @@ impl Header {
     /// Of code for this program's architecture.
     pub fn new(abi: Abi, cpu_features: CpuFeatures, key: [u8; 32]) -> Self {
         let sections = [SectionEntry::default(); SECTIONS];
-        Self { abi, architecture: ARCHITECTURE, fuel: false, cpu_features, key, len: 0, sections }
+        Self { abi, untabled_fault: None, architecture: ARCHITECTURE, fuel: false, cpu_features, key, len: 0, sections }
     }
     /// Where a section is.
     pub fn section(&self, section: Section) -> &SectionEntry {
@@ -135,12 +139,13 @@ impl Header {
         let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, &MAGIC);
         put(VERSION_AT, &FORMAT_VERSION.to_le_bytes());
-        put(ABI_AT, &(self.abi as u32).to_le_bytes());
+        put(ABI_AT, &self.abi.number().to_le_bytes());
         put(LENGTH_AT, &self.len.to_le_bytes());
         put(KEY_AT, &self.key);
         put(ARCHITECTURE_AT, &self.architecture.to_le_bytes());
         put(CPU_FEATURES_AT, &self.cpu_features.bits().to_le_bytes());
         put(FUEL_AT, &u32::from(self.fuel).to_le_bytes());
+        put(UNTABLED_FAULT_AT, &self.untabled_fault.map_or(0, |code| code as u32).to_le_bytes());
         for (index, entry) in self.sections.iter().enumerate() {
             let at = SECTIONS_AT + index * SECTION_BYTES;
             put(at, &entry.offset.to_le_bytes());
@@ -183,12 +188,8 @@ impl Header {
         if expected != len {
             return Err(ImageError::Length { expected, found: len });
         }
-        let abi = match read_u32(image, ABI_AT) {
-            0 => Abi::Cranelift,
-            1 => Abi::Singlepass,
-            2 => Abi::Llvm,
-            _ => return Err(ImageError::Damaged("it names no calling convention")),
-        };
+        let abi =
+            Abi::from_number(read_u32(image, ABI_AT)).ok_or(ImageError::Damaged("it names no calling convention"))?;
         let cpu_features = CpuFeatures::from_bits(read_u64(image, CPU_FEATURES_AT));
         let mut header = Self::new(abi, cpu_features, image[KEY_AT..KEY_AT + 32].try_into().expect("32 bytes"));
         header.architecture = read_u32(image, ARCHITECTURE_AT);
@@ -196,6 +197,13 @@ impl Header {
             0 => false,
             1 => true,
             _ => return Err(ImageError::Damaged("it does not say whether its code uses fuel")),
+        };
+        header.untabled_fault = match read_u32(image, UNTABLED_FAULT_AT) {
+            0 => None,
+            number => {
+                let code = u8::try_from(number).ok().and_then(TrapCode::from_number);
+                Some(code.ok_or(ImageError::Damaged("it does not say what faults mean"))?)
+            }
         };
         header.len = len;
         let mut end = HEADER_BYTES as u64;

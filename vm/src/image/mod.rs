@@ -175,6 +175,11 @@ impl Image {
         self.header.abi
     }
 
+    /// What a fault in the address space of a memory means at an instruction without an entry in the trap table.
+    pub fn untabled_fault(&self) -> Option<TrapCode> {
+        self.header.untabled_fault
+    }
+
     /// All that the code may use of a processor.
     pub fn cpu_features(&self) -> CpuFeatures {
         self.header.cpu_features

@@ -25,7 +25,7 @@ struct Fake;
 // SAFETY: nothing runs its code.
 unsafe impl Compiler for Fake {
     fn id(&self) -> BackendId {
-        BackendId { name: "fake", version: Cow::Borrowed("1"), abi: Abi::Singlepass }
+        BackendId { name: "fake", version: Cow::Borrowed("1"), abi: Abi::new(1), untabled_fault: None }
     }
 
     fn fingerprint(&self, _: &mut KeyHasher) {}
@@ -108,7 +108,7 @@ fn code_is_found_by_function_and_by_offset() {
     let wasm = wat::parse_str(many_functions(500)).unwrap();
     let image = Image::from_bytes(compile_with(&wasm, 2).as_bytes()).unwrap();
     image.verify().unwrap();
-    assert_eq!((image.backend(), image.backend_version(), image.abi()), ("fake", "1", Abi::Singlepass));
+    assert_eq!((image.backend(), image.backend_version(), image.abi()), ("fake", "1", Abi::new(1)));
     let code = image.code_range();
     let first = image.function_entry(DefinedFuncIdx(0)) as usize;
     for index in 0..500 {

@@ -1,6 +1,6 @@
 //! Calls of functions and of libcalls, globals.
 
-use wasmer_runtime_core::compiler::{Abi, Reloc, RelocKind, Symbol};
+use wasmer_runtime_core::compiler::{Reloc, RelocKind, Symbol};
 use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{Callee, GlobalRef, Location, TableRef};
@@ -10,6 +10,7 @@ use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::codegen::{Codegen, Pending};
+use crate::compiler::ABI;
 use crate::isa::x64::asm::{Alu, Asm, Cc, Group5, Mem, Rm, Shift};
 use crate::isa::x64::cold::{Cold, Resolve};
 use crate::isa::x64::frame::overflow_place;
@@ -200,7 +201,7 @@ impl Codegen {
         self.traps(TrapCode::NullFunctionReference);
         self.a.load_int(Width::W32, id, &Mem::new(reg, VMFUNCREF_TYPE_ID));
         self.a.shift_imm(Shift::Shr, Width::W32, id, TYPE_ID_ABI_SHIFT as u8);
-        self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(id), Abi::Singlepass as i32);
+        self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(id), ABI.number() as i32);
         let slow = self.a.labels.create();
         let back = self.a.labels.create();
         self.a.jcc(Cc::NE, slow);
