@@ -13,7 +13,7 @@
 use wasmer_runtime_core::types::Ty;
 
 use crate::moves::Source;
-use crate::regs::{Machine, Reg, RegSet, scratch};
+use crate::regs::{Machine, REG_COUNT, Reg, RegSet, scratch};
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +110,20 @@ pub(crate) struct Alloc {
     /// Registers that locals are pinned to.
     pub(crate) pins: RegSet,
     /// The locals of the pins.
-    owners: [u32; 32],
+    owners: Owners,
     /// Bytes of the frame below the frame pointer and above the operands.
     fixed_bytes: u32,
     /// The most bytes that operands took.
     operand_bytes_max: u32,
+}
+
+/// A local for each register.
+struct Owners([u32; REG_COUNT]);
+
+impl Default for Owners {
+    fn default() -> Self {
+        Self([0; REG_COUNT])
+    }
 }
 
 impl Default for State {
@@ -129,7 +138,7 @@ impl Alloc {
         self.stack.clear();
         self.flushed = 0;
         self.free = M::INT_SCRATCH.or(M::FLOAT_SCRATCH);
-        self.state = State { regs: RegSet::EMPTY, places: RegSet(u32::MAX) };
+        self.state = State { regs: RegSet::EMPTY, places: RegSet::ALL };
         self.locals.clear();
         self.pins = RegSet::EMPTY;
         self.fixed_bytes = reserved_bytes;
@@ -142,7 +151,7 @@ impl Alloc {
         if let Some(pin) = pin {
             debug_assert!(!self.pins.has(pin));
             self.pins = self.pins.with(pin);
-            self.owners[pin.index()] = self.locals.len() as u32;
+            self.owners.0[pin.index()] = self.locals.len() as u32;
         }
         self.locals.push(Local { ty, pin, at: -(self.fixed_bytes as i32) });
     }
@@ -415,7 +424,7 @@ impl Alloc {
 
     fn store_pins<M: Machine>(&self, m: &mut M, pins: RegSet) {
         for pin in pins {
-            let local = self.locals[self.owners[pin.index()] as usize];
+            let local = self.locals[self.owners.0[pin.index()] as usize];
             m.store(local.ty, local.at, pin);
         }
     }
@@ -434,7 +443,7 @@ impl Alloc {
             if M::FIXED.has(reg) {
                 m.reload(reg, &mut valid);
             } else {
-                let local = self.locals[self.owners[reg.index()] as usize];
+                let local = self.locals[self.owners.0[reg.index()] as usize];
                 m.load(local.ty, reg, local.at);
             }
         }
@@ -442,7 +451,7 @@ impl Alloc {
 
     /// The local of a pin.
     pub(crate) fn owner(&self, pin: Reg) -> u32 {
-        self.owners[pin.index()]
+        self.owners.0[pin.index()]
     }
 
     /// The pins whose locals the operands stand for, but for the topmost `but`.
@@ -469,7 +478,7 @@ impl Alloc {
             if M::FIXED.has(reg) {
                 m.reload(reg, &mut self.state.regs);
             } else {
-                self.fetch(m, self.owners[reg.index()]);
+                self.fetch(m, self.owners.0[reg.index()]);
             }
         }
     }

@@ -10,99 +10,20 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use crate::alloc::{Alloc, Entry, Loc};
-use crate::arch::{Asm, Cold, Place};
-use crate::compiler::Extensions;
+use crate::cold::Cold;
 use crate::control::Tables;
+use crate::masm::{Assembler, Masm};
 use crate::moves::Move;
+use crate::pending::{Folded, Pending, PendingOf};
 use crate::regs::{Reg, RegSet};
 use crate::scan::Scan;
 
-/// The topmost operand, when it is not computed yet: its consumer may have a better place for it, or need its flags only.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Pending {
-    None,
-    /// An operator without traps.
-    Int {
-        op: IntBinary,
-        width: Width,
-        lhs: Entry,
-        rhs: Entry,
-    },
-    /// The sum of the left operand and the right one, which is shifted to the left by `scale`.
-    Scaled {
-        width: Width,
-        lhs: Entry,
-        rhs: Entry,
-        scale: u8,
-    },
-    /// A comparison; with `test` of the bitwise conjunction and zero.
-    Compare {
-        op: IntCompare,
-        width: Width,
-        lhs: Entry,
-        rhs: Entry,
-        test: bool,
-    },
-    FloatCompare {
-        op: FloatCompare,
-        width: Width,
-        lhs: Entry,
-        rhs: Entry,
-        negated: bool,
-    },
-    FloatBinary {
-        op: FloatBinary,
-        width: Width,
-        lhs: Entry,
-        rhs: Entry,
-    },
-    /// A load; `offset` is where in the module, if it can trap.
-    Load {
-        op: Load,
-        place: Place,
-        offset: Option<u32>,
-    },
-}
-
-/// A load that an instruction does itself: the operand of the pending operator whose place is [`Loc::Pending`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Folded {
-    place: Place,
-    /// Where in the module, if it can trap.
-    offset: Option<u32>,
-}
-
-impl Pending {
-    /// The operand registers in use, but for those of a folded load.
-    pub(crate) fn regs(&self) -> RegSet {
-        let of = |entry: &Entry| match entry.loc {
-            Loc::Reg(reg) => RegSet::of(&[reg]),
-            _ => RegSet::EMPTY,
-        };
-        match self {
-            Self::None => RegSet::EMPTY,
-            Self::Int { lhs, rhs, .. }
-            | Self::Scaled { lhs, rhs, .. }
-            | Self::Compare { lhs, rhs, .. }
-            | Self::FloatCompare { lhs, rhs, .. }
-            | Self::FloatBinary { lhs, rhs, .. } => of(lhs).or(of(rhs)),
-            Self::Load { place, .. } => place.held,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-}
-
 /// Compiles one function at a time. Its vectors are kept from function to function.
-pub(crate) struct Codegen {
-    pub(crate) a: Asm,
+pub(crate) struct Codegen<M: Assembler> {
+    pub(crate) a: M,
     pub(crate) al: Alloc,
-    pub(crate) pending: Pending,
-    pub(crate) folded: Option<Folded>,
-    pub(crate) cpu: Extensions,
+    pub(crate) pending: PendingOf<M>,
+    pub(crate) folded: Option<Folded<M::Address>>,
     /// Offset in the vmctx of memory 0's base, if there is a memory.
     pub(crate) has_memory: bool,
     /// Whether code pays for what it does.
@@ -129,31 +50,17 @@ pub(crate) struct Codegen {
     pub(crate) scan: Scan,
     /// How many loops are open.
     pub(crate) loops: u32,
-    definitions: Vec<Definition>,
-    relocs: Vec<Reloc>,
-    traps: Vec<TrapSite>,
-    locations: Vec<CodeLocation>,
+    /// What is made. Its text is the assembler's.
+    output: Output,
 }
 
-/// The load of a whole integer.
-pub(crate) const fn plain_int_load(width: Width) -> Load {
-    match width {
-        Width::W32 => Load::I32,
-        Width::W64 => Load::I64,
-    }
-}
-
-/// Functions start at multiples of this, so that their constants are aligned too.
-const FUNCTION_ALIGN: usize = 16;
-
-impl Codegen {
-    pub(crate) fn new(cpu: Extensions) -> Self {
+impl<M: Masm> Codegen<M> {
+    pub(crate) fn new(cpu: M::Cpu) -> Self {
         Self {
-            a: Asm::new(cpu.avx),
+            a: M::new(cpu),
             al: Alloc::default(),
             pending: Pending::None,
             folded: None,
-            cpu,
             has_memory: false,
             metered: false,
             live: false,
@@ -169,10 +76,7 @@ impl Codegen {
             tables: Tables::default(),
             scan: Scan::default(),
             loops: 0,
-            definitions: Vec::new(),
-            relocs: Vec::new(),
-            traps: Vec::new(),
-            locations: Vec::new(),
+            output: Output::default(),
         }
     }
 
@@ -181,7 +85,7 @@ impl Codegen {
         let memory = module.resolved.memories.first();
         self.has_memory = memory.is_some();
         self.metered = module.metered;
-        self.a.memory_base = memory.map_or(0, |memory| memory.base_offset);
+        self.a.set_memory_base(memory.map_or(0, |memory| memory.base_offset));
     }
 
     /// The translator will call `FuncCodegen::begin` for this function, which starts at `wasm_offset` of the module.
@@ -198,19 +102,13 @@ impl Codegen {
         compile: impl FnOnce(&mut Self) -> Result<()>,
     ) -> Result<()> {
         let before = output.text.len();
-        let Output { text, definitions, relocs, traps, locations } = output;
-        std::mem::swap(&mut self.a.text, text);
-        std::mem::swap(&mut self.definitions, definitions);
-        std::mem::swap(&mut self.relocs, relocs);
-        std::mem::swap(&mut self.traps, traps);
-        std::mem::swap(&mut self.locations, locations);
+        std::mem::swap(&mut self.output, output);
+        self.a.swap_text(&mut self.output.text);
         let result = compile(self);
-        std::mem::swap(&mut self.a.text, text);
-        std::mem::swap(&mut self.definitions, definitions);
-        std::mem::swap(&mut self.relocs, relocs);
-        std::mem::swap(&mut self.traps, traps);
-        std::mem::swap(&mut self.locations, locations);
+        self.a.swap_text(&mut self.output.text);
+        std::mem::swap(&mut self.output, output);
         if result.is_err() {
+            let Output { text, definitions, relocs, traps, locations } = output;
             text.truncate(before);
             let before = before as u32;
             definitions.retain(|definition| definition.offset < before);
@@ -223,9 +121,8 @@ impl Codegen {
 
     /// Aligns the text and forgets the last function. What follows starts at `wasm_offset` of the module.
     pub(crate) fn open(&mut self, wasm_offset: u32) {
-        self.a.align(FUNCTION_ALIGN);
+        self.a.start_function();
         self.start = self.a.position();
-        self.a.clear();
         self.pending = Pending::None;
         self.folded = None;
         self.results.clear();
@@ -235,17 +132,17 @@ impl Codegen {
         self.tables.clear();
         self.loops = 0;
         self.last_location = wasm_offset;
-        self.locations.push(CodeLocation { offset: self.start as u32, wasm_offset });
+        self.output.locations.push(CodeLocation { offset: self.start as u32, wasm_offset });
     }
 
     /// The text since [`Codegen::open`] is this.
     pub(crate) fn close(&mut self, symbol: Symbol) -> Result<()> {
-        self.a.place_pool(self.start);
-        let end = self.a.text.len();
-        if end > i32::MAX as usize {
-            return Err(CompileError::Limit("more than 2 GiB of machine code".into()));
+        self.a.end_function(self.start);
+        let end = self.a.position();
+        if end > M::TEXT_BYTES_MAX {
+            return Err(CompileError::Limit(format!("more than {} MiB of machine code", M::TEXT_BYTES_MAX >> 20)));
         }
-        self.definitions.push(Definition { symbol, offset: self.start as u32, len: (end - self.start) as u32 });
+        self.output.definitions.push(Definition { symbol, offset: self.start as u32, len: (end - self.start) as u32 });
         Ok(())
     }
 
@@ -260,7 +157,7 @@ impl Codegen {
     pub(crate) fn mark_at(&mut self, wasm_offset: u32) {
         if self.last_location != wasm_offset {
             self.last_location = wasm_offset;
-            self.locations.push(CodeLocation { offset: self.a.text.len() as u32, wasm_offset });
+            self.output.locations.push(CodeLocation { offset: self.a.position() as u32, wasm_offset });
         }
     }
 
@@ -268,7 +165,7 @@ impl Codegen {
     #[inline]
     pub(crate) fn traps_at(&mut self, code: TrapCode, wasm_offset: u32) {
         self.mark_at(wasm_offset);
-        self.traps.push(TrapSite { offset: self.a.text.len() as u32, code });
+        self.output.traps.push(TrapSite { offset: self.a.position() as u32, code });
     }
 
     /// The instruction that follows traps by a fault.
@@ -278,25 +175,10 @@ impl Codegen {
     }
 
     pub(crate) fn reloc(&mut self, reloc: Reloc) {
-        self.relocs.push(reloc);
+        self.output.relocs.push(reloc);
     }
 
     // Operands.
-
-    /// Computes the topmost operand if it is pending.
-    #[inline]
-    pub(crate) fn settle(&mut self) {
-        if !self.pending.is_none() {
-            self.settle_pending();
-        }
-    }
-
-    fn settle_pending(&mut self) {
-        let pending = std::mem::replace(&mut self.pending, Pending::None);
-        let reg = self.compute(pending, None);
-        let top = self.al.stack.last_mut().expect("the pending operand");
-        top.loc = Loc::Reg(reg);
-    }
 
     /// Pops an operand; it is computed.
     #[inline]
@@ -316,21 +198,9 @@ impl Codegen {
     }
 
     #[inline]
-    pub(crate) fn push_pending(&mut self, ty: Ty, pending: Pending) {
+    pub(crate) fn push_pending(&mut self, ty: Ty, pending: PendingOf<M>) {
         self.push(ty, Loc::Pending);
         self.pending = pending;
-    }
-
-    /// Computes a pending operand, into `hint` if that is no trouble, otherwise into an operand register.
-    pub(crate) fn compute(&mut self, pending: Pending, hint: Option<Reg>) -> Reg {
-        match pending {
-            Pending::None => unreachable!("something is pending"),
-            Pending::Int { op, width, lhs, rhs } => self.int_binary_now(op, width, lhs, rhs, hint),
-            Pending::Scaled { width, lhs, rhs, scale } => self.scaled_now(width, lhs, rhs, scale, hint),
-            Pending::Compare { .. } | Pending::FloatCompare { .. } => self.compare_now(pending, hint),
-            Pending::FloatBinary { op, width, lhs, rhs } => self.float_binary_now(op, width, lhs, rhs, hint),
-            Pending::Load { op, place, offset } => self.load_now(op, place, offset, hint),
-        }
     }
 
     /// A register for a result of type `ty`: the one wished for, if any.
@@ -341,90 +211,11 @@ impl Codegen {
         }
     }
 
-    /// Makes a pending `i32` an `i64`: the upper half of what it will be computed to is zero. Returns whether that is so.
-    pub(crate) fn extend_pending(&mut self) -> bool {
-        let is_int = match self.pending {
-            Pending::None | Pending::FloatBinary { .. } => false,
-            Pending::Int { .. } | Pending::Scaled { .. } | Pending::Compare { .. } | Pending::FloatCompare { .. } => {
-                true
-            }
-            Pending::Load { op, .. } => op.ty() == Ty::I32,
-        };
-        if is_int {
-            self.al.stack.last_mut().expect("the pending operand").ty = Ty::I64;
-        }
-        is_int
-    }
-
-    // Loads that instructions do themselves.
-
-    /// Pops the topmost operand as one that is still to be loaded, if it is a pending load of `op`.
-    pub(crate) fn pop_load(&mut self, op: Load) -> Option<Entry> {
-        match self.pending {
-            Pending::Load { op: pending, place, offset } if pending == op => {
-                self.pending = Pending::None;
-                self.folded = Some(Folded { place, offset });
-                Some(self.al.pop())
-            }
-            _ => None,
-        }
-    }
-
-    /// Pops the right operand of an integer operator, whose left one stands below it: still to be loaded, if that is a place
-    /// for an instruction's operand.
+    /// The vmctx is in its register.
     #[inline]
-    pub(crate) fn pop_right(&mut self, width: Width) -> Entry {
-        if let Pending::Load { .. } = self.pending
-            && !matches!(self.al.stack[self.al.len() - 2].loc, Loc::Const(_))
-            && let Some(entry) = self.pop_load(plain_int_load(width))
-        {
-            return entry;
-        }
-        self.pop()
-    }
-
-    /// Does the load that is pending, alone or as an operand, if it can trap: what comes next must find that it has happened.
-    pub(crate) fn load_pending(&mut self) {
-        if let Pending::Load { offset: Some(_), .. } = self.pending {
-            self.settle_pending();
-        }
-        let Some(Folded { place, offset }) = self.folded.take() else { return };
-        let op = match self.pending {
-            Pending::Int { width, .. } | Pending::Compare { width, .. } => plain_int_load(width),
-            Pending::FloatBinary { width: Width::W32, .. } => Load::F32,
-            Pending::FloatBinary { width: Width::W64, .. } => Load::F64,
-            _ => unreachable!("no other operator folds a load"),
-        };
-        let reg = self.load_now(op, place, offset, None);
-        match &mut self.pending {
-            Pending::Int { lhs, rhs, .. }
-            | Pending::Compare { lhs, rhs, .. }
-            | Pending::FloatBinary { lhs, rhs, .. } => {
-                let operand = if lhs.loc == Loc::Pending { lhs } else { rhs };
-                operand.loc = Loc::Reg(reg);
-            }
-            _ => unreachable!("as above"),
-        }
-    }
-
-    /// The place of the folded load.
-    pub(crate) fn folded_place(&self) -> Place {
-        self.folded.expect("an operand is still to be loaded").place
-    }
-
-    /// The instruction that follows does the folded load, if there is one.
-    #[inline]
-    pub(crate) fn mark_folded(&mut self) {
-        if let Some(Folded { offset: Some(offset), place }) = self.folded {
-            self.accesses_at(&place, offset);
-        }
-    }
-
-    /// The folded load has happened.
-    #[inline]
-    pub(crate) fn release_folded(&mut self) {
-        if let Some(folded) = self.folded.take() {
-            self.release_place(folded.place);
+    pub(crate) fn need_vmctx(&mut self) {
+        if !self.al.state.regs.has(M::VMCTX) {
+            self.a.reload(M::VMCTX, &mut self.al.state.regs);
         }
     }
 
@@ -433,7 +224,7 @@ impl Codegen {
     pub(crate) fn check(&self) {
         if cfg!(debug_assertions) && self.live {
             let folded = self.folded.map_or(RegSet::EMPTY, |folded| folded.place.held);
-            self.al.check::<Asm>(self.pending.regs().or(folded));
+            self.al.check::<M>(self.pending.regs().or(folded));
             assert_eq!(
                 self.pending.is_none(),
                 self.al.stack.last().is_none_or(|top| top.loc != Loc::Pending),

@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, Compiler, KeyHasher, Output, Trampoline, Worker,
+    Abi, BackendId, Batch, CompileError, Compiler, KeyHasher, NO_WASM_OFFSET, Output, Symbol, Trampoline, Worker,
 };
-use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
+use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
 use wasmer_runtime_core::trap::TrapCode;
 
-use crate::arch::trampoline;
 use crate::codegen::Codegen;
 use crate::control::Frame;
+use crate::isa::Target;
+use crate::masm::{Assembler, Masm, Processor};
 use crate::scan::Scan;
 
 /// The name in identities and messages.
@@ -21,53 +22,12 @@ pub(crate) const NAME: &str = "singlepass";
 /// The convention of this compiler's code.
 pub(crate) const ABI: Abi = Abi::new(1);
 
-/// The least that this compiler works with.
-const FLOOR: CpuFeatures = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
-
-/// What is used of a processor beyond [`FLOOR`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Extensions {
-    pub(crate) popcnt: bool,
-    pub(crate) lzcnt: bool,
-    pub(crate) bmi1: bool,
-    /// Encoded as AVX is, and only used together with it, as the next one is.
-    pub(crate) bmi2: bool,
-    pub(crate) fma: bool,
-    pub(crate) avx: bool,
-}
-
-impl Extensions {
-    fn of(features: CpuFeatures) -> Self {
-        let avx = features.has(CpuFeature::Avx);
-        Self {
-            popcnt: features.has(CpuFeature::Popcnt),
-            lzcnt: features.has(CpuFeature::Lzcnt),
-            bmi1: features.has(CpuFeature::Bmi1),
-            bmi2: avx && features.has(CpuFeature::Bmi2),
-            fma: avx && features.has(CpuFeature::Fma),
-            avx,
-        }
-    }
-
-    /// These and the floor.
-    fn features(self) -> CpuFeatures {
-        let Self { popcnt, lzcnt, bmi1, bmi2, fma, avx } = self;
-        let used = [
-            (CpuFeature::Popcnt, popcnt),
-            (CpuFeature::Lzcnt, lzcnt),
-            (CpuFeature::Bmi1, bmi1),
-            (CpuFeature::Bmi2, bmi2),
-            (CpuFeature::Fma, fma),
-            (CpuFeature::Avx, avx),
-        ];
-        used.into_iter().filter(|(_, has)| *has).fold(FLOOR, |all, (feature, _)| all.with(feature))
-    }
-}
+type TargetCpu = <Target as Assembler>::Cpu;
 
 /// The compiler. Immutable; any number of threads may take workers from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Singlepass {
-    cpu: Extensions,
+    cpu: TargetCpu,
 }
 
 impl Singlepass {
@@ -79,9 +39,9 @@ impl Singlepass {
     /// For this processor. Fails if it is not an x86-64 with SSE4.1.
     pub fn for_cpu(cpu: Cpu) -> Result<Self, CompileError> {
         let features = cpu.features();
-        let missing = FLOOR.without(features);
+        let missing = TargetCpu::FLOOR.without(features);
         if missing.is_empty() {
-            Ok(Self { cpu: Extensions::of(features) })
+            Ok(Self { cpu: TargetCpu::of(features) })
         } else {
             Err(CompileError::Limit(format!("{NAME}: the processor lacks {missing}, the least that it works with")))
         }
@@ -109,7 +69,7 @@ unsafe impl Compiler for Singlepass {
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {
-        Box::new(SinglepassWorker { codegen: Codegen::new(self.cpu), translator: FuncTranslator::new() })
+        Box::new(SinglepassWorker::<Target> { codegen: Codegen::new(self.cpu), translator: FuncTranslator::new() })
     }
 }
 
@@ -140,13 +100,13 @@ fn glance(scan: &mut Scan, module: &ModuleInfo, input: &FuncInput<'_>) {
 const LOCALS_MAX: u64 = 60_000;
 
 /// One thread's compiler.
-struct SinglepassWorker {
-    codegen: Codegen,
+struct SinglepassWorker<M: Assembler> {
+    codegen: Codegen<M>,
     translator: FuncTranslator<(), Frame>,
 }
 
 // SAFETY: see the compiler.
-unsafe impl Worker for SinglepassWorker {
+unsafe impl<M: Masm> Worker for SinglepassWorker<M> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
         let Self { codegen, translator } = self;
         codegen.set_module(batch.module);
@@ -166,6 +126,17 @@ unsafe impl Worker for SinglepassWorker {
         trampoline: &Trampoline,
         output: &mut Output,
     ) -> Result<(), CompileError> {
-        self.codegen.append_to(output, |codegen| trampoline::build(codegen, module, *trampoline))
+        let (Trampoline::ArrayToWasm(ty) | Trampoline::WasmToArray(ty)) = *trampoline;
+        let signature = module.func_type(ty).signature();
+        self.codegen.append_to(output, |codegen| {
+            // A worker may make trampolines only.
+            codegen.set_module(module);
+            codegen.open(NO_WASM_OFFSET);
+            match trampoline {
+                Trampoline::ArrayToWasm(_) => M::array_to_wasm(codegen, &signature),
+                Trampoline::WasmToArray(_) => M::wasm_to_array(codegen, &signature),
+            }
+            codegen.close(Symbol::Trampoline(*trampoline))
+        })
     }
 }

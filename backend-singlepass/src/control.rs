@@ -8,10 +8,10 @@ use wasmer_runtime_core::translate::codegen::BlockSig;
 use wasmer_runtime_core::types::Ty;
 
 use crate::alloc::{Loc, Repair, State};
-use crate::arch::{Asm, Condition, MEMORY, label_register};
 use crate::codegen::Codegen;
 use crate::labels::Label;
-use crate::regs::{Machine, RegSet};
+use crate::masm::Masm;
+use crate::regs::RegSet;
 
 /// A control frame that was opened in live code.
 pub(crate) struct Frame {
@@ -55,9 +55,9 @@ impl Tables {
     }
 }
 
-impl Codegen {
+impl<M: Masm> Codegen<M> {
     fn frame(&mut self, is_loop: bool, sig: BlockSig<'_>) -> Frame {
-        let label = self.a.labels.create();
+        let label = self.a.create_label();
         let types = self.types.len();
         self.types.extend_from_slice(sig.params);
         self.types.extend_from_slice(sig.results);
@@ -118,11 +118,11 @@ impl Codegen {
         // The condition may be pending; what is below it is stored before it is computed.
         let height = self.al.len() - 1;
         self.al.flush_to(&mut self.a, height);
-        let condition = self.pop_condition();
-        let other = self.a.labels.create();
+        let condition = M::pop_condition(self);
+        let other = self.a.create_label();
         // Stores leave the flags alone.
         self.flush(sig.params.len());
-        self.jump_if(condition.negate(), other);
+        M::jump_if(self, !condition, other);
         let mut frame = self.frame(false, sig);
         frame.other = Some((other, self.al.state));
         frame
@@ -134,7 +134,7 @@ impl Codegen {
             self.branch(frame);
             frame.jump_before = Some(self.a.position());
         }
-        self.al.truncate::<Asm>(frame.height);
+        self.al.truncate::<M>(frame.height);
         let (other, state) = frame.other.expect("`else` belongs to an `if`");
         self.a.bind(other);
         self.al.state = state;
@@ -152,7 +152,7 @@ impl Codegen {
         if branched {
             self.merge_results(&frame, fallthrough);
         } else if !fallthrough {
-            self.al.truncate::<Asm>(frame.height);
+            self.al.truncate::<M>(frame.height);
         }
         self.types.truncate(frame.types);
         branched || fallthrough
@@ -172,11 +172,11 @@ impl Codegen {
             }
         }
         self.a.bind(frame.label);
-        self.al.truncate::<Asm>(frame.height);
+        self.al.truncate::<M>(frame.height);
         self.al.state = target;
         let results = frame.types + frame.params..frame.types + frame.params + frame.results;
         if let [ty] = self.types[results.clone()] {
-            let reg = label_register(ty);
+            let reg = M::label_register(ty);
             self.al.occupy(reg);
             self.push_reg(ty, reg);
         } else {
@@ -198,7 +198,7 @@ impl Codegen {
         let stack = &self.al.stack;
         if types.len() == 1 && !frame.is_loop {
             let top = &stack[stack.len() - 1];
-            return top.loc == Loc::Reg(label_register(top.ty));
+            return top.loc == Loc::Reg(M::label_register(top.ty));
         }
         let mut end = self.al.end_at(frame.height);
         stack[stack.len() - types.len()..].iter().all(|entry| {
@@ -213,7 +213,7 @@ impl Codegen {
         let first = self.al.len() - types.len();
         if types.len() == 1 && !frame.is_loop {
             let entry = self.al.stack[first];
-            self.al.load_into(&mut self.a, entry, label_register(entry.ty));
+            self.al.load_into(&mut self.a, entry, M::label_register(entry.ty));
             return;
         }
         // Places are at or below those of the operands that move there, so the order is that of the stack.
@@ -251,19 +251,19 @@ impl Codegen {
     }
 
     pub(crate) fn branch_if(&mut self, frame: &mut Frame) {
-        let condition = self.pop_condition();
+        let condition = M::pop_condition(self);
         self.branch_on(frame, condition);
     }
 
     /// Branches when the condition, which is in the flags, holds.
-    pub(crate) fn branch_on(&mut self, frame: &mut Frame, condition: Condition) {
+    pub(crate) fn branch_on(&mut self, frame: &mut Frame, condition: M::Condition) {
         let repair = self.agree(frame);
         if repair.is_empty() && self.operands_in_place(frame) {
-            self.jump_if(condition, frame.label);
+            M::jump_if(self, condition, frame.label);
             return;
         }
-        let next = self.a.labels.create();
-        self.jump_if(condition.negate(), next);
+        let next = self.a.create_label();
+        M::jump_if(self, !condition, next);
         self.prepare(frame, repair);
         self.a.jmp(frame.label);
         self.a.bind(next);
@@ -271,7 +271,7 @@ impl Codegen {
 
     pub(crate) fn branch_on_null(&mut self, frame: &mut Frame) {
         let mut reference = self.pop();
-        let null = self.test_null(&mut reference);
+        let null = M::test_null(self, &mut reference);
         self.branch_on(frame, null);
         self.push(reference.ty, reference.loc);
     }
@@ -279,10 +279,10 @@ impl Codegen {
     pub(crate) fn branch_on_non_null(&mut self, frame: &mut Frame) {
         self.settle();
         let mut reference = self.al.pop();
-        let null = self.test_null(&mut reference);
+        let null = M::test_null(self, &mut reference);
         // The branch carries the reference.
         self.push(reference.ty, reference.loc);
-        self.branch_on(frame, null.negate());
+        self.branch_on(frame, !null);
         let reference = self.al.pop();
         self.al.drop_entry(reference);
     }
@@ -295,7 +295,7 @@ impl Codegen {
             self.a.jmp(beyond);
         } else {
             let index = self.al.own(&mut self.a, &mut index);
-            let base = self.jump_through_table(index, targets.len() as u32, beyond);
+            let base = M::jump_through_table(self, index, targets.len() as u32, beyond);
             for &target in targets {
                 let label = self.table_target(frames, target);
                 self.a.table_entry(label, base);
@@ -326,7 +326,7 @@ impl Codegen {
         let label = if repair.is_empty() && self.operands_in_place(frame) {
             frame.label
         } else {
-            let stub = self.a.labels.create();
+            let stub = self.a.create_label();
             self.tables.stubs.push((position, stub, repair));
             stub
         };
@@ -365,7 +365,7 @@ impl Codegen {
 
     /// The registers of [`Machine::FIXED`] that this module uses.
     fn fixed_registers(&self) -> RegSet {
-        if self.has_memory { Asm::FIXED } else { Asm::FIXED.without(MEMORY) }
+        if self.has_memory { M::FIXED } else { M::FIXED.without(M::MEMORY) }
     }
 
     /// A result of an operator that always traps.

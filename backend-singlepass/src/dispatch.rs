@@ -10,18 +10,18 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use crate::alloc::Loc;
-use crate::arch::plain_load;
-use crate::codegen::{Codegen, Pending};
+use crate::codegen::Codegen;
 use crate::control::Frame;
-use crate::regs::Machine;
+use crate::masm::Masm;
+use crate::pending::Pending;
 
-impl FuncCodegen for Codegen {
+impl<M: Masm> FuncCodegen for Codegen<M> {
     type Value = ();
     type Frame = Frame;
 
     fn begin(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame> {
         self.open(self.offset);
-        self.prologue(signature, locals);
+        M::prologue(self, signature, locals);
         self.results.extend_from_slice(&signature.results);
         self.live = true;
         Ok(self.body_frame())
@@ -63,7 +63,7 @@ impl FuncCodegen for Codegen {
             (Some(pin), false) => {
                 let reg = self.compute(pending, Some(pin));
                 if reg != pin {
-                    Machine::mov(&mut self.a, value.ty, pin, reg);
+                    self.a.mov(value.ty, pin, reg);
                     self.al.release(reg);
                 }
                 self.al.written(pin);
@@ -74,7 +74,7 @@ impl FuncCodegen for Codegen {
             }
             (None, false) => {
                 let reg = self.compute(pending, None);
-                Machine::store(&mut self.a, value.ty, info.at, reg);
+                self.a.store(value.ty, info.at, reg);
                 self.al.release(reg);
             }
         }
@@ -98,13 +98,13 @@ impl FuncCodegen for Codegen {
 
     fn global_get(&mut self, global: &GlobalRef) -> Result<()> {
         self.settle();
-        self.global_get_now(global);
+        M::global_get(self, global);
         Ok(())
     }
 
     fn global_set(&mut self, global: &GlobalRef, (): ()) -> Result<()> {
         let value = self.pop();
-        self.global_set_now(global, value);
+        M::global_set(self, global, value);
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl FuncCodegen for Codegen {
     fn ref_as_non_null(&mut self, (): ()) -> Result<()> {
         let mut value = self.pop();
         self.al.own(&mut self.a, &mut value);
-        self.trap_if_null(&mut value, TrapCode::NullReference);
+        M::trap_if_null(self, &mut value, TrapCode::NullReference);
         self.push(value.ty, value.loc);
         Ok(())
     }
@@ -134,20 +134,20 @@ impl FuncCodegen for Codegen {
     }
 
     fn select(&mut self, ty: Ty, (): (), (): (), (): ()) -> Result<()> {
-        self.select_now(ty);
+        M::select(self, ty);
         Ok(())
     }
 
     fn int_unary(&mut self, op: IntUnary, width: Width, (): ()) -> Result<()> {
         let value = self.pop();
-        let reg = self.int_unary_now(op, width, value);
+        let reg = M::int_unary(self, op, width, value);
         self.push_reg(width.int(), reg);
         Ok(())
     }
 
     #[inline]
     fn int_binary(&mut self, op: IntBinary, width: Width, (): (), (): ()) -> Result<()> {
-        if op == IntBinary::Add && self.add_scaled(width) {
+        if M::fuse(self, op, width) {
             return Ok(());
         }
         let rhs = match op {
@@ -157,7 +157,7 @@ impl FuncCodegen for Codegen {
         let lhs = self.al.pop();
         match op {
             IntBinary::DivS | IntBinary::DivU | IntBinary::RemS | IntBinary::RemU => {
-                let reg = self.divide(op, width, lhs, rhs);
+                let reg = M::int_divide(self, op, width, lhs, rhs);
                 self.push_reg(width.int(), reg);
             }
             _ => self.push_pending(width.int(), Pending::Int { op, width, lhs, rhs }),
@@ -179,13 +179,13 @@ impl FuncCodegen for Codegen {
     }
 
     fn wide(&mut self, op: WideOp, _operands: &[()]) -> Result<((), ())> {
-        self.wide_now(op);
+        M::wide(self, op);
         Ok(((), ()))
     }
 
     fn float_unary(&mut self, op: FloatUnary, width: Width, (): ()) -> Result<()> {
         let value = self.pop();
-        let reg = self.float_unary_now(op, width, value);
+        let reg = M::float_unary(self, op, width, value);
         self.push_reg(width.float(), reg);
         Ok(())
     }
@@ -214,51 +214,47 @@ impl FuncCodegen for Codegen {
             return Ok(());
         }
         let value = self.pop();
-        let reg = self.convert_now(op, value);
+        let reg = M::convert(self, op, value);
         self.push_reg(op.types().1, reg);
         Ok(())
     }
 
     fn load(&mut self, access: &Access, op: Load, (): ()) -> Result<()> {
         let index = self.pop();
-        match self.place(access, index) {
-            Some(place) => {
-                self.push_pending(op.ty(), Pending::Load { op, place, offset: Some(self.offset) });
-            }
-            None => self.push_anything(op.ty()),
-        }
+        self.load_later(access, op, index);
         Ok(())
     }
 
     fn store(&mut self, access: &Access, op: Store, (): (), (): ()) -> Result<()> {
         let value = self.pop();
         let index = self.al.pop();
-        self.store_now(access, op, index, value);
+        M::memory_store(self, access, op, index, value);
         Ok(())
     }
 
     fn memory_size(&mut self, memory: &MemoryRef) -> Result<()> {
         self.settle();
-        self.memory_size_now(memory);
+        M::memory_size(self, memory);
         Ok(())
     }
 
     fn atomic_load(&mut self, access: &Access, width: AtomicWidth, (): ()) -> Result<()> {
-        // Every aligned load is sequentially consistent where stores are locked.
-        self.load(access, plain_load(width), ())
+        let index = self.pop();
+        M::atomic_load(self, access, width, index);
+        Ok(())
     }
 
     fn atomic_store(&mut self, access: &Access, width: AtomicWidth, (): (), (): ()) -> Result<()> {
         let value = self.pop();
         let index = self.al.pop();
-        self.atomic_store_now(access, width, index, value);
+        M::atomic_store(self, access, width, index, value);
         Ok(())
     }
 
     fn atomic_rmw(&mut self, access: &Access, op: AtomicRmw, width: AtomicWidth, (): (), (): ()) -> Result<()> {
         let value = self.pop();
         let index = self.al.pop();
-        self.atomic_rmw_now(access, op, width, index, value);
+        M::atomic_rmw(self, access, op, width, index, value);
         Ok(())
     }
 
@@ -266,26 +262,26 @@ impl FuncCodegen for Codegen {
         let replacement = self.pop();
         let expected = self.al.pop();
         let index = self.al.pop();
-        self.atomic_cmpxchg_now(access, width, index, expected, replacement);
+        M::atomic_cmpxchg(self, access, width, index, expected, replacement);
         Ok(())
     }
 
     fn atomic_fence(&mut self) -> Result<()> {
         self.settle();
-        self.fence();
+        M::atomic_fence(self);
         Ok(())
     }
 
     fn call(&mut self, callee: Callee<()>, signature: &Signature, _args: &[()], results: &mut Vec<()>) -> Result<()> {
         self.settle();
-        self.call_now(callee, signature);
+        M::call(self, callee, signature);
         results.resize(signature.results.len(), ());
         Ok(())
     }
 
     fn return_call(&mut self, callee: Callee<()>, signature: &Signature, _args: &[()]) -> Result<()> {
         self.settle();
-        self.return_call_now(callee, signature);
+        M::return_call(self, callee, signature);
         self.live = false;
         Ok(())
     }
@@ -299,11 +295,11 @@ impl FuncCodegen for Codegen {
         narrow: bool,
     ) -> Result<Option<()>> {
         self.settle();
-        Ok(self.libcall_now(call, immediates, operand_types.len(), narrow).then_some(()))
+        Ok(M::libcall(self, call, immediates, operand_types.len(), narrow).then_some(()))
     }
 
     fn meter(&mut self, cost: u32, point: Meter) -> Result<()> {
-        self.meter_now(cost, point);
+        M::meter(self, cost, point);
         Ok(())
     }
 
@@ -373,84 +369,101 @@ impl FuncCodegen for Codegen {
 
     fn return_(&mut self, _values: &[()]) -> Result<()> {
         self.settle();
-        self.return_now();
+        M::return_(self);
         self.live = false;
         Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
         self.finish_cold();
-        self.finish_frame();
+        M::finish_frame(self);
         #[cfg(debug_assertions)]
-        assert!(self.a.labels.all_resolved(), "a branch goes nowhere");
+        assert!(self.a.all_resolved(), "a branch goes nowhere");
         self.close(Symbol::Function(self.index))
     }
 
     fn simd_unary(&mut self, op: SimdUnary, (): ()) -> Result<()> {
-        self.v_unary(op)
+        M::simd_unary(self, op);
+        Ok(())
     }
 
     fn simd_binary(&mut self, op: SimdBinary, (): (), (): ()) -> Result<()> {
-        self.v_binary(op)
+        M::simd_binary(self, op);
+        Ok(())
     }
 
     fn simd_ternary(&mut self, op: SimdTernary, (): (), (): (), (): ()) -> Result<()> {
-        self.v_ternary(op)
+        M::simd_ternary(self, op);
+        Ok(())
     }
 
     fn simd_shift(&mut self, op: SimdShift, shape: IntShape, (): (), (): ()) -> Result<()> {
-        self.v_shift(op, shape)
+        M::simd_shift(self, op, shape);
+        Ok(())
     }
 
     fn simd_int_compare(&mut self, op: IntCompare, shape: IntShape, (): (), (): ()) -> Result<()> {
-        self.v_int_compare(op, shape)
+        M::simd_int_compare(self, op, shape);
+        Ok(())
     }
 
     fn simd_float_unary(&mut self, op: FloatUnary, width: Width, (): ()) -> Result<()> {
-        self.v_float_unary(op, width)
+        M::simd_float_unary(self, op, width);
+        Ok(())
     }
 
     fn simd_float_binary(&mut self, op: SimdFloatBinary, width: Width, (): (), (): ()) -> Result<()> {
-        self.v_float_binary(op, width)
+        M::simd_float_binary(self, op, width);
+        Ok(())
     }
 
     fn simd_float_compare(&mut self, op: FloatCompare, width: Width, (): (), (): ()) -> Result<()> {
-        self.v_float_compare(op, width)
+        M::simd_float_compare(self, op, width);
+        Ok(())
     }
 
     fn simd_test(&mut self, op: SimdTest, (): ()) -> Result<()> {
-        self.v_test(op)
+        M::simd_test(self, op);
+        Ok(())
     }
 
     fn simd_convert(&mut self, op: SimdConvert, (): ()) -> Result<()> {
-        self.v_convert(op)
+        M::simd_convert(self, op);
+        Ok(())
     }
 
     fn simd_splat(&mut self, shape: Shape, (): ()) -> Result<()> {
-        self.v_splat(shape)
+        M::simd_splat(self, shape);
+        Ok(())
     }
 
     fn simd_extract_lane(&mut self, shape: Shape, lane: u8, signed: bool, (): ()) -> Result<()> {
-        self.v_extract_lane(shape, lane, signed)
+        M::simd_extract_lane(self, shape, lane, signed);
+        Ok(())
     }
 
     fn simd_replace_lane(&mut self, shape: Shape, lane: u8, (): (), (): ()) -> Result<()> {
-        self.v_replace_lane(shape, lane)
+        M::simd_replace_lane(self, shape, lane);
+        Ok(())
     }
 
     fn simd_shuffle(&mut self, lanes: [u8; 16], (): (), (): ()) -> Result<()> {
-        self.v_shuffle(lanes)
+        M::simd_shuffle(self, lanes);
+        Ok(())
     }
 
     fn simd_load(&mut self, access: &Access, op: SimdLoad, (): ()) -> Result<()> {
-        self.v_load(access, op)
+        M::simd_load(self, access, op);
+        Ok(())
     }
 
     fn simd_load_lane(&mut self, access: &Access, bytes: u8, lane: u8, (): (), (): ()) -> Result<()> {
-        self.v_load_lane(access, bytes, lane)
+        M::simd_load_lane(self, access, bytes, lane);
+        Ok(())
     }
 
     fn simd_store_lane(&mut self, access: &Access, bytes: u8, lane: u8, (): (), (): ()) -> Result<()> {
-        self.v_store_lane(access, bytes, lane)
+        M::simd_store_lane(self, access, bytes, lane);
+        Ok(())
     }
 }

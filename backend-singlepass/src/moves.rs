@@ -5,7 +5,7 @@
 
 use wasmer_runtime_core::types::Ty;
 
-use crate::regs::{Machine, Reg};
+use crate::regs::{Machine, REG_COUNT, Reg, RegSet};
 
 /// Where a moved value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ const NONE: u8 = 0xff;
 
 /// The order of the moves between registers.
 struct Plan {
-    steps: [Step; 32],
+    steps: [Step; REG_COUNT],
     len: usize,
 }
 
@@ -48,10 +48,10 @@ impl Plan {
     }
 
     fn new(moves: &[Move]) -> Self {
-        let mut plan = Self { steps: [Step::Move(Reg(0), Reg(0)); 32], len: 0 };
-        let mut sources = [NONE; 32];
-        let mut readers = [0u8; 32];
-        let mut left = 0u32;
+        let mut plan = Self { steps: [Step::Move(Reg(0), Reg(0)); REG_COUNT], len: 0 };
+        let mut sources = [NONE; REG_COUNT];
+        let mut readers = [0u8; REG_COUNT];
+        let mut left = RegSet::EMPTY;
         for m in moves {
             if let Source::Reg(src) = m.src
                 && src != m.dst
@@ -59,7 +59,7 @@ impl Plan {
                 debug_assert_eq!(sources[m.dst.index()], NONE, "two moves to {:?}", m.dst);
                 sources[m.dst.index()] = src.0;
                 readers[src.index()] += 1;
-                left |= 1 << m.dst.0;
+                left = left.with(m.dst);
             }
         }
         for m in moves {
@@ -68,18 +68,17 @@ impl Plan {
             while sources[dst] != NONE && readers[dst] == 0 {
                 let src = std::mem::replace(&mut sources[dst], NONE);
                 plan.push(Step::Move(Reg(dst as u8), Reg(src)));
-                left &= !(1 << dst);
+                left = left.without(Reg(dst as u8));
                 dst = src as usize;
                 readers[dst] -= 1;
             }
         }
         // What is left are cycles, in which each register has one reader.
-        while left != 0 {
-            let first = left.trailing_zeros() as u8;
+        while let Some(Reg(first)) = left.first() {
             let mut current = first;
             while sources[current as usize] != NONE {
                 let src = std::mem::replace(&mut sources[current as usize], NONE);
-                left &= !(1 << current);
+                left = left.without(Reg(current));
                 if src != first {
                     plan.push(Step::Swap(Reg(current), Reg(src)));
                 }
@@ -91,7 +90,7 @@ impl Plan {
 
     /// Simulates the steps and compares with what the moves ask for.
     fn check(&self, moves: &[Move]) {
-        let mut holds: [u8; 32] = std::array::from_fn(|reg| reg as u8);
+        let mut holds: [u8; REG_COUNT] = std::array::from_fn(|reg| reg as u8);
         for step in &self.steps[..self.len] {
             match *step {
                 Step::Move(dst, src) => holds[dst.index()] = holds[src.index()],
@@ -166,7 +165,7 @@ mod tests {
     #[should_panic(expected = "resolved to")]
     fn the_checker_finds_lost_values() {
         let moves = moves(&[(0, 1), (1, 0)]);
-        let mut plan = Plan { steps: [Step::Move(Reg(0), Reg(0)); 32], len: 0 };
+        let mut plan = Plan { steps: [Step::Move(Reg(0), Reg(0)); REG_COUNT], len: 0 };
         plan.push(Step::Move(Reg(0), Reg(1)));
         plan.push(Step::Move(Reg(1), Reg(0)));
         plan.check(&moves);

@@ -1,21 +1,32 @@
 //! Registers and sets of them, numbered alike on every machine: integer registers from 0, floating point and vector registers
-//! from 16.
+//! from [`CLASS_MAX`].
 
 use wasmer_runtime_core::types::Ty;
+
+/// No machine has more registers of a class.
+const CLASS_MAX: u8 = 32;
+
+/// The length of tables by register.
+pub(crate) const REG_COUNT: usize = 2 * CLASS_MAX as usize;
 
 /// A register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Reg(pub(crate) u8);
 
 impl Reg {
+    /// A floating point and vector register, by its number.
+    pub(crate) const fn float(number: u8) -> Self {
+        Self(CLASS_MAX + number)
+    }
+
     /// The number in its class, as instructions encode it.
     pub(crate) const fn code(self) -> u8 {
-        self.0 & 15
+        self.0 & (CLASS_MAX - 1)
     }
 
     /// Whether it is a floating point and vector register.
     pub(crate) const fn is_float(self) -> bool {
-        self.0 >= 16
+        self.0 >= CLASS_MAX
     }
 
     /// The position in tables by register.
@@ -26,10 +37,11 @@ impl Reg {
 
 /// A set of registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RegSet(pub(crate) u32);
+pub(crate) struct RegSet(u64);
 
 impl RegSet {
     pub(crate) const EMPTY: Self = Self(0);
+    pub(crate) const ALL: Self = Self(u64::MAX);
 
     pub(crate) const fn of(regs: &[Reg]) -> Self {
         let mut bits = 0;
@@ -96,7 +108,7 @@ impl Iterator for RegSet {
 
 /// What the allocator asks of a machine, and tells it to do. None of these instructions changes the flags, but for
 /// [`Machine::constant`]. Places in memory are offsets from the frame pointer.
-pub(crate) trait Machine {
+pub(crate) trait Machine: Sized {
     /// Integer registers for operands.
     const INT_SCRATCH: RegSet;
     /// Floating point registers for operands.

@@ -6,20 +6,95 @@ use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Entry;
 use crate::alloc::Loc;
-use crate::codegen::Codegen;
-use crate::isa::x64::asm::{Alu, Cc, Group3, MOVZX8_MEM, MOVZX16, Rm};
-use crate::isa::x64::memory::Place;
+use crate::isa::x64::asm::{Alu, Cc, Group3, MOVZX8_MEM, MOVZX16, Rm, X64};
 use crate::isa::x64::regs::*;
+use crate::isa::x64::{Codegen, Place};
+use crate::masm::*;
+use crate::memory::plain_load;
 use crate::regs::Reg;
 
-/// The load that an atomic one is.
-pub(crate) const fn plain_load(width: AtomicWidth) -> Load {
-    match (width.bytes, width.value) {
-        (1, to) => Load::Int8 { to, signed: false },
-        (2, to) => Load::Int16 { to, signed: false },
-        (4, Width::W64) => Load::Int32 { signed: false },
-        (4, Width::W32) => Load::I32,
-        _ => Load::I64,
+impl AtomicOps for X64 {
+    /// Every aligned load is sequentially consistent where stores are locked.
+    fn atomic_load(c: &mut Codegen, access: &Access, width: AtomicWidth, index: Entry) {
+        c.load_later(access, plain_load(width), index);
+    }
+
+    fn atomic_store(c: &mut Codegen, access: &Access, width: AtomicWidth, index: Entry, mut value: Entry) {
+        let Some(place) = c.place(access, index) else {
+            c.al.drop_entry(value);
+            return;
+        };
+        let reg = c.al.own(&mut c.a, &mut value);
+        c.accesses(&place);
+        c.a.xchg_mem(width.bytes, &place.mem, reg);
+        c.al.release(reg);
+        c.release_place(place);
+    }
+
+    fn atomic_rmw(c: &mut Codegen, access: &Access, op: AtomicRmw, width: AtomicWidth, index: Entry, mut value: Entry) {
+        let ty = width.value.int();
+        let Some(mut place) = c.place(access, index) else {
+            c.al.drop_entry(value);
+            c.push_anything(ty);
+            return;
+        };
+        let bytes = width.bytes;
+        let result = match op {
+            AtomicRmw::Add | AtomicRmw::Sub => {
+                let reg = c.al.own(&mut c.a, &mut value);
+                if op == AtomicRmw::Sub {
+                    c.a.group_3(Group3::Neg, Width::W64, &Rm::Reg(reg));
+                }
+                c.accesses(&place);
+                c.a.lock_xadd(bytes, &place.mem, reg);
+                reg
+            }
+            AtomicRmw::Xchg => {
+                let reg = c.al.own(&mut c.a, &mut value);
+                c.accesses(&place);
+                c.a.xchg_mem(bytes, &place.mem, reg);
+                reg
+            }
+            AtomicRmw::And => c.atomic_loop(Alu::And, width, &mut place, value),
+            AtomicRmw::Or => c.atomic_loop(Alu::Or, width, &mut place, value),
+            AtomicRmw::Xor => c.atomic_loop(Alu::Xor, width, &mut place, value),
+        };
+        c.release_place(place);
+        c.extend(bytes, result);
+        c.push_reg(ty, result);
+    }
+
+    fn atomic_cmpxchg(
+        c: &mut Codegen,
+        access: &Access,
+        width: AtomicWidth,
+        index: Entry,
+        expected: Entry,
+        mut replacement: Entry,
+    ) {
+        let ty = width.value.int();
+        let Some(mut place) = c.place(access, index) else {
+            c.al.drop_entry(expected);
+            c.al.drop_entry(replacement);
+            c.push_anything(ty);
+            return;
+        };
+        if expected.loc != Loc::Reg(RAX) {
+            c.take_accumulator(&mut place, &mut [&mut replacement]);
+            c.al.load_into(&mut c.a, expected, RAX);
+            c.al.drop_entry(expected);
+        }
+        let new = c.al.in_reg(&mut c.a, &mut replacement);
+        c.accesses(&place);
+        c.a.lock_cmpxchg(width.bytes, &place.mem, new);
+        c.al.drop_entry(replacement);
+        c.extend(width.bytes, RAX);
+        c.release_place(place);
+        c.push_reg(ty, RAX);
+    }
+
+    fn atomic_fence(c: &mut Codegen) {
+        c.a.mfence();
     }
 }
 
@@ -32,58 +107,6 @@ impl Codegen {
             4 => self.a.mov_int(Width::W32, reg, reg),
             _ => {}
         }
-    }
-
-    pub(crate) fn atomic_store_now(&mut self, access: &Access, width: AtomicWidth, index: Entry, mut value: Entry) {
-        let Some(place) = self.place(access, index) else {
-            self.al.drop_entry(value);
-            return;
-        };
-        let reg = self.al.own(&mut self.a, &mut value);
-        self.accesses(&place);
-        self.a.xchg_mem(width.bytes, &place.mem, reg);
-        self.al.release(reg);
-        self.release_place(place);
-    }
-
-    pub(crate) fn atomic_rmw_now(
-        &mut self,
-        access: &Access,
-        op: AtomicRmw,
-        width: AtomicWidth,
-        index: Entry,
-        mut value: Entry,
-    ) {
-        let ty = width.value.int();
-        let Some(mut place) = self.place(access, index) else {
-            self.al.drop_entry(value);
-            self.push_anything(ty);
-            return;
-        };
-        let bytes = width.bytes;
-        let result = match op {
-            AtomicRmw::Add | AtomicRmw::Sub => {
-                let reg = self.al.own(&mut self.a, &mut value);
-                if op == AtomicRmw::Sub {
-                    self.a.group_3(Group3::Neg, Width::W64, &Rm::Reg(reg));
-                }
-                self.accesses(&place);
-                self.a.lock_xadd(bytes, &place.mem, reg);
-                reg
-            }
-            AtomicRmw::Xchg => {
-                let reg = self.al.own(&mut self.a, &mut value);
-                self.accesses(&place);
-                self.a.xchg_mem(bytes, &place.mem, reg);
-                reg
-            }
-            AtomicRmw::And => self.atomic_loop(Alu::And, width, &mut place, value),
-            AtomicRmw::Or => self.atomic_loop(Alu::Or, width, &mut place, value),
-            AtomicRmw::Xor => self.atomic_loop(Alu::Xor, width, &mut place, value),
-        };
-        self.release_place(place);
-        self.extend(bytes, result);
-        self.push_reg(ty, result);
     }
 
     /// Moves the address' registers out of the accumulator, which the caller then has.
@@ -125,7 +148,7 @@ impl Codegen {
             Load::I64 => self.a.load_int(Width::W64, RAX, &place.mem),
             _ => self.a.load_int(Width::W32, RAX, &place.mem),
         }
-        let again = self.a.labels.create();
+        let again = self.a.create_label();
         self.a.bind(again);
         self.a.mov_int(Width::W64, new, RAX);
         self.a.alu(alu, Width::W64, new, &Rm::Reg(operand));
@@ -135,38 +158,5 @@ impl Codegen {
         self.al.release(new);
         self.al.drop_entry(value);
         RAX
-    }
-
-    pub(crate) fn atomic_cmpxchg_now(
-        &mut self,
-        access: &Access,
-        width: AtomicWidth,
-        index: Entry,
-        expected: Entry,
-        mut replacement: Entry,
-    ) {
-        let ty = width.value.int();
-        let Some(mut place) = self.place(access, index) else {
-            self.al.drop_entry(expected);
-            self.al.drop_entry(replacement);
-            self.push_anything(ty);
-            return;
-        };
-        if expected.loc != Loc::Reg(RAX) {
-            self.take_accumulator(&mut place, &mut [&mut replacement]);
-            self.al.load_into(&mut self.a, expected, RAX);
-            self.al.drop_entry(expected);
-        }
-        let new = self.al.in_reg(&mut self.a, &mut replacement);
-        self.accesses(&place);
-        self.a.lock_cmpxchg(width.bytes, &place.mem, new);
-        self.al.drop_entry(replacement);
-        self.extend(width.bytes, RAX);
-        self.release_place(place);
-        self.push_reg(ty, RAX);
-    }
-
-    pub(crate) fn fence(&mut self) {
-        self.a.mfence();
     }
 }

@@ -9,14 +9,15 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
 
 use crate::alloc::{Entry, Loc};
-use crate::codegen::{Codegen, Pending};
+use crate::cold::{Cold, Resolve};
 use crate::compiler::ABI;
-use crate::isa::x64::asm::{Alu, Asm, Cc, Group5, Mem, Rm, Shift};
-use crate::isa::x64::cold::{Cold, Resolve};
+use crate::isa::x64::Place;
+use crate::isa::x64::asm::{Alu, Cc, Group5, Mem, Rm, Shift, X64};
 use crate::isa::x64::frame::overflow_place;
-use crate::isa::x64::memory::Place;
 use crate::isa::x64::regs::*;
+use crate::isa::x64::{Codegen, Pending};
 use crate::labels::Label;
+use crate::masm::*;
 use crate::moves::{Move, Source, resolve};
 use crate::regs::{Machine, Reg, RegSet};
 
@@ -32,65 +33,131 @@ enum Entrance {
     Reference(Reg),
 }
 
+impl CallOps for X64 {
+    fn call(c: &mut Codegen, callee: Callee<()>, signature: &Signature) {
+        let entrance = c.entrance(callee, signature.params.len());
+        c.pass(&signature.params, Dealer::args(c.metered));
+        match entrance {
+            Entrance::Direct(index) => {
+                c.mark();
+                let place = c.a.call_symbol();
+                c.refer_to_function(index, place);
+            }
+            Entrance::Import(offset) => {
+                c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
+                c.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
+                c.mark();
+                c.a.group_5(Group5::Call, &Rm::Reg(RAX));
+            }
+            Entrance::Reference(reg) => {
+                c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
+                c.mark();
+                c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
+                c.al.release(reg);
+            }
+        }
+        c.drop_operands(signature.params.len());
+        c.al.clobber();
+        c.take_results(&signature.results);
+    }
+
+    fn return_call(c: &mut Codegen, callee: Callee<()>, signature: &Signature) {
+        let entrance = c.entrance(callee, signature.params.len());
+        c.pass(&signature.params, Dealer::args(c.metered));
+        c.a.leave();
+        match entrance {
+            Entrance::Direct(index) => {
+                let place = c.a.jmp_symbol();
+                c.refer_to_function(index, place);
+            }
+            Entrance::Import(offset) => {
+                c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
+                c.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
+                c.a.group_5(Group5::Jmp, &Rm::Reg(RAX));
+            }
+            Entrance::Reference(reg) => {
+                c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
+                c.a.group_5(Group5::Jmp, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
+                c.al.release(reg);
+            }
+        }
+        c.drop_operands(signature.params.len());
+    }
+
+    fn return_(c: &mut Codegen) {
+        let results = std::mem::take(&mut c.results);
+        c.pass(&results, Dealer::results());
+        c.results = results;
+        c.a.leave();
+        c.a.ret();
+    }
+
+    /// A call through the libcall table, of the topmost operands. Returns whether it has a result, which is pushed.
+    fn libcall(c: &mut Codegen, call: Libcall, immediates: &[u64], operands: usize, narrow: bool) -> bool {
+        let below = c.al.len() - operands;
+        c.al.spill_registers(&mut c.a, below);
+        c.save_locals(operands);
+        c.need_vmctx();
+        c.moves.clear();
+        c.moves.push(Move { ty: Ty::I64, dst: C_ARGS[0], src: Source::Reg(VMCTX) });
+        for (&dst, &immediate) in C_ARGS[1..].iter().zip(immediates) {
+            c.moves.push(Move { ty: Ty::I64, dst, src: Source::Const(immediate) });
+        }
+        for (position, &dst) in C_ARGS[1 + immediates.len()..].iter().take(operands).enumerate() {
+            let entry = c.al.stack[below + position];
+            let src = c.al.source(entry);
+            c.moves.push(Move { ty: entry.ty, dst, src });
+        }
+        resolve(&mut c.a, &c.moves);
+        c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_LIBCALLS));
+        c.mark();
+        c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(RAX, call.table_offset())));
+        c.drop_operands(operands);
+        c.al.clobber();
+        if call.is_metered() {
+            c.load_fuel();
+        }
+        let Some(result) = call.result() else { return false };
+        let ty = if narrow { Ty::I32 } else { result };
+        if ty == Ty::I32 {
+            // C leaves the upper half open.
+            c.a.mov_int(Width::W32, RAX, RAX);
+        }
+        c.al.occupy(RAX);
+        c.push_reg(ty, RAX);
+        true
+    }
+
+    fn global_get(c: &mut Codegen, global: &GlobalRef) {
+        let place = c.locate(global.location);
+        let op = match global.ty {
+            Ty::I32 => Load::I32,
+            Ty::I64 | Ty::Ref => Load::I64,
+            Ty::F32 => Load::F32,
+            Ty::F64 => Load::F64,
+            Ty::V128 => Load::V128,
+        };
+        c.push_pending(global.ty, Pending::Load { op, place, offset: None });
+    }
+
+    fn global_set(c: &mut Codegen, global: &GlobalRef, mut value: Entry) {
+        let place = c.locate(global.location);
+        match value.loc {
+            Loc::Const(bits) => {
+                let width = if value.ty.bytes() == 4 { Width::W32 } else { Width::W64 };
+                c.a.store_imm(width, &place.mem, bits);
+            }
+            _ => {
+                let reg = c.al.in_reg(&mut c.a, &mut value);
+                c.a.store_value(value.ty, &place.mem, reg);
+            }
+        }
+        c.al.drop_entry(value);
+        c.release_place(place);
+    }
+}
+
 impl Codegen {
-    /// The vmctx is in its register.
-    #[inline]
-    pub(crate) fn need_vmctx(&mut self) {
-        if !self.al.state.regs.has(VMCTX) {
-            self.a.reload(VMCTX, &mut self.al.state.regs);
-        }
-    }
-
-    pub(crate) fn call_now(&mut self, callee: Callee<()>, signature: &Signature) {
-        let entrance = self.entrance(callee, signature.params.len());
-        self.pass(&signature.params, Dealer::args(self.metered));
-        match entrance {
-            Entrance::Direct(index) => {
-                self.mark();
-                let place = self.a.call_symbol();
-                self.refer_to_function(index, place);
-            }
-            Entrance::Import(offset) => {
-                self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
-                self.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
-                self.mark();
-                self.a.group_5(Group5::Call, &Rm::Reg(RAX));
-            }
-            Entrance::Reference(reg) => {
-                self.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
-                self.mark();
-                self.a.group_5(Group5::Call, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
-                self.al.release(reg);
-            }
-        }
-        self.drop_operands(signature.params.len());
-        self.al.clobber();
-        self.take_results(&signature.results);
-    }
-
-    pub(crate) fn return_call_now(&mut self, callee: Callee<()>, signature: &Signature) {
-        let entrance = self.entrance(callee, signature.params.len());
-        self.pass(&signature.params, Dealer::args(self.metered));
-        self.a.leave();
-        match entrance {
-            Entrance::Direct(index) => {
-                let place = self.a.jmp_symbol();
-                self.refer_to_function(index, place);
-            }
-            Entrance::Import(offset) => {
-                self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
-                self.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
-                self.a.group_5(Group5::Jmp, &Rm::Reg(RAX));
-            }
-            Entrance::Reference(reg) => {
-                self.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
-                self.a.group_5(Group5::Jmp, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
-                self.al.release(reg);
-            }
-        }
-        self.drop_operands(signature.params.len());
-    }
-
     /// Four bytes refer to a function.
     fn refer_to_function(&mut self, index: DefinedFuncIdx, place: usize) {
         let offset = place as u32;
@@ -172,8 +239,8 @@ impl Codegen {
         self.traps(TrapCode::UndefinedElement);
         self.a.load_int(Width::W64, element, &Mem::new(element, 0));
         self.a.test(Width::W64, element, element);
-        let slow = self.a.labels.create();
-        let back = self.a.labels.create();
+        let slow = self.a.create_label();
+        let back = self.a.create_label();
         self.a.jcc(Cc::E, slow);
         self.a.load_int(Width::W64, other, &Mem::new(VMCTX, VMCTX_TYPE_IDS));
         self.a.load_int(Width::W32, other, &Mem::new(other, ty.0 as i32 * 4));
@@ -202,8 +269,8 @@ impl Codegen {
         self.a.load_int(Width::W32, id, &Mem::new(reg, VMFUNCREF_TYPE_ID));
         self.a.shift_imm(Shift::Shr, Width::W32, id, TYPE_ID_ABI_SHIFT as u8);
         self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(id), ABI.number() as i32);
-        let slow = self.a.labels.create();
-        let back = self.a.labels.create();
+        let slow = self.a.create_label();
+        let back = self.a.create_label();
         self.a.jcc(Cc::NE, slow);
         self.a.bind(back);
         self.al.release(id);
@@ -275,50 +342,6 @@ impl Codegen {
         }
     }
 
-    pub(crate) fn return_now(&mut self) {
-        let results = std::mem::take(&mut self.results);
-        self.pass(&results, Dealer::results());
-        self.results = results;
-        self.a.leave();
-        self.a.ret();
-    }
-
-    /// A call through the libcall table, of the topmost operands. Returns whether it has a result, which is pushed.
-    pub(crate) fn libcall_now(&mut self, call: Libcall, immediates: &[u64], operands: usize, narrow: bool) -> bool {
-        let below = self.al.len() - operands;
-        self.al.spill_registers(&mut self.a, below);
-        self.save_locals(operands);
-        self.need_vmctx();
-        self.moves.clear();
-        self.moves.push(Move { ty: Ty::I64, dst: C_ARGS[0], src: Source::Reg(VMCTX) });
-        for (&dst, &immediate) in C_ARGS[1..].iter().zip(immediates) {
-            self.moves.push(Move { ty: Ty::I64, dst, src: Source::Const(immediate) });
-        }
-        for (position, &dst) in C_ARGS[1 + immediates.len()..].iter().take(operands).enumerate() {
-            let entry = self.al.stack[below + position];
-            let src = self.al.source(entry);
-            self.moves.push(Move { ty: entry.ty, dst, src });
-        }
-        resolve(&mut self.a, &self.moves);
-        self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_LIBCALLS));
-        self.mark();
-        self.a.group_5(Group5::Call, &Rm::Mem(Mem::new(RAX, call.table_offset())));
-        self.drop_operands(operands);
-        self.al.clobber();
-        if call.is_metered() {
-            self.load_fuel();
-        }
-        let Some(result) = call.result() else { return false };
-        let ty = if narrow { Ty::I32 } else { result };
-        if ty == Ty::I32 {
-            // C leaves the upper half open.
-            self.a.mov_int(Width::W32, RAX, RAX);
-        }
-        self.al.occupy(RAX);
-        self.push_reg(ty, RAX);
-        true
-    }
-
     // Globals.
 
     /// Where a global is, and the register that must be given back, if any.
@@ -333,37 +356,9 @@ impl Codegen {
             }
         }
     }
-
-    pub(crate) fn global_get_now(&mut self, global: &GlobalRef) {
-        let place = self.locate(global.location);
-        let op = match global.ty {
-            Ty::I32 => Load::I32,
-            Ty::I64 | Ty::Ref => Load::I64,
-            Ty::F32 => Load::F32,
-            Ty::F64 => Load::F64,
-            Ty::V128 => Load::V128,
-        };
-        self.push_pending(global.ty, Pending::Load { op, place, offset: None });
-    }
-
-    pub(crate) fn global_set_now(&mut self, global: &GlobalRef, mut value: Entry) {
-        let place = self.locate(global.location);
-        match value.loc {
-            Loc::Const(bits) => {
-                let width = if value.ty.bytes() == 4 { Width::W32 } else { Width::W64 };
-                self.a.store_imm(width, &place.mem, bits);
-            }
-            _ => {
-                let reg = self.al.in_reg(&mut self.a, &mut value);
-                self.a.store_value(value.ty, &place.mem, reg);
-            }
-        }
-        self.al.drop_entry(value);
-        self.release_place(place);
-    }
 }
 
 /// Makes sure that this file's constants agree with the register file.
 const _: () = {
-    assert!(Asm::INT_SCRATCH.has(INT_RESULTS[0]) && Asm::FLOAT_SCRATCH.has(FLOAT_RESULTS[3]));
+    assert!(X64::INT_SCRATCH.has(INT_RESULTS[0]) && X64::FLOAT_SCRATCH.has(FLOAT_RESULTS[3]));
 };

@@ -1,13 +1,14 @@
 //! Comparisons of integers, and what becomes of flags.
 
-use wasmer_runtime_core::translate::ops::{IntBinary, IntCompare};
+use wasmer_runtime_core::translate::ops::IntCompare;
 use wasmer_runtime_core::types::{Ty, Width};
 
-use crate::alloc::{Entry, Loc};
-use crate::codegen::{Codegen, Pending, plain_int_load};
-use crate::isa::x64::asm::{Alu, Cc, Rm};
+use crate::alloc::Entry;
+use crate::isa::x64::asm::{Alu, Cc, Rm, X64};
 use crate::isa::x64::control::Condition;
 use crate::isa::x64::int::{constant, immediate};
+use crate::isa::x64::{Codegen, Pending};
+use crate::masm::*;
 use crate::regs::Reg;
 
 /// The condition of a comparison.
@@ -26,47 +27,31 @@ const fn condition(op: IntCompare) -> Cc {
     }
 }
 
-/// The comparison that holds when another does not.
-const fn opposite(op: IntCompare) -> IntCompare {
-    match op {
-        IntCompare::Eq => IntCompare::Ne,
-        IntCompare::Ne => IntCompare::Eq,
-        IntCompare::LtS => IntCompare::GeS,
-        IntCompare::LtU => IntCompare::GeU,
-        IntCompare::GtS => IntCompare::LeS,
-        IntCompare::GtU => IntCompare::LeU,
-        IntCompare::LeS => IntCompare::GtS,
-        IntCompare::LeU => IntCompare::GtU,
-        IntCompare::GeS => IntCompare::LtS,
-        IntCompare::GeU => IntCompare::LtU,
+impl CompareOps for X64 {
+    /// The result of a comparison as an `i32`.
+    fn compare(c: &mut Codegen, pending: Pending, hint: Option<Reg>) -> Reg {
+        let condition = c.compare_flags(pending);
+        let dst = c.result(Ty::I32, hint);
+        match condition {
+            Condition::Cc(cc) => {
+                c.a.setcc(cc, dst);
+                c.a.movzx8(dst, dst);
+            }
+            Condition::Equal | Condition::Unequal => {
+                let (cc, value, unordered) = if condition == Condition::Equal { (Cc::E, 1, 0) } else { (Cc::NE, 0, 1) };
+                debug_assert_ne!(value, unordered);
+                c.a.setcc(cc, dst);
+                c.a.movzx8(dst, dst);
+                let ordered = c.a.jcc_short(Cc::NP);
+                c.a.int_constant(dst, unordered);
+                c.a.land(ordered);
+            }
+        }
+        dst
     }
 }
 
 impl Codegen {
-    /// `eqz`: the opposite of a pending comparison, or a comparison with zero.
-    pub(crate) fn eqz(&mut self, width: Width) {
-        match (&mut self.pending, width) {
-            (Pending::Compare { op, .. }, Width::W32) => {
-                *op = opposite(*op);
-                return;
-            }
-            (Pending::FloatCompare { negated, .. }, Width::W32) => {
-                *negated = !*negated;
-                return;
-            }
-            (&mut Pending::Int { op: IntBinary::And, width: inner, lhs, rhs }, _) if inner == width => {
-                self.pending = Pending::None;
-                self.al.pop();
-                self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: true });
-                return;
-            }
-            _ => {}
-        }
-        let lhs = self.pop_load(plain_int_load(width)).unwrap_or_else(|| self.pop());
-        let rhs = Entry { loc: Loc::Const(0), ..lhs };
-        self.push_pending(Ty::I32, Pending::Compare { op: IntCompare::Eq, width, lhs, rhs, test: false });
-    }
-
     /// Compares, and gives the operands back.
     pub(crate) fn compare_flags(&mut self, pending: Pending) -> Condition {
         match pending {
@@ -74,7 +59,7 @@ impl Codegen {
             Pending::Compare { op, width, lhs, rhs, test: true } => self.test_ints(condition(op), width, lhs, rhs),
             Pending::FloatCompare { op, width, lhs, rhs, negated } => {
                 let condition = self.compare_floats(op, width, lhs, rhs);
-                if negated { condition.negate() } else { condition }
+                if negated { !condition } else { condition }
             }
             _ => unreachable!("only comparisons make flags"),
         }
@@ -145,27 +130,5 @@ impl Codegen {
         self.al.drop_entry(lhs);
         self.al.drop_entry(rhs);
         Condition::Cc(cc)
-    }
-
-    /// The result of a comparison as an `i32`.
-    pub(crate) fn compare_now(&mut self, pending: Pending, hint: Option<Reg>) -> Reg {
-        let condition = self.compare_flags(pending);
-        let dst = self.result(Ty::I32, hint);
-        match condition {
-            Condition::Cc(cc) => {
-                self.a.setcc(cc, dst);
-                self.a.movzx8(dst, dst);
-            }
-            Condition::Equal | Condition::Unequal => {
-                let (cc, value, unordered) = if condition == Condition::Equal { (Cc::E, 1, 0) } else { (Cc::NE, 0, 1) };
-                debug_assert_ne!(value, unordered);
-                self.a.setcc(cc, dst);
-                self.a.movzx8(dst, dst);
-                let ordered = self.a.jcc_short(Cc::NP);
-                self.a.int_constant(dst, unordered);
-                self.a.land(ordered);
-            }
-        }
-        dst
     }
 }

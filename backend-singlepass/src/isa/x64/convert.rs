@@ -5,9 +5,10 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Entry;
-use crate::codegen::Codegen;
+use crate::isa::x64::Codegen;
 use crate::isa::x64::asm::*;
 use crate::isa::x64::regs::*;
+use crate::masm::*;
 use crate::regs::Reg;
 
 /// The bits of two to the power of `exponent`, or its negative.
@@ -18,39 +19,41 @@ const fn power_of_two(width: Width, exponent: u32, negative: bool) -> u64 {
     }
 }
 
-impl Codegen {
-    pub(crate) fn convert_now(&mut self, op: Convert, mut value: Entry) -> Reg {
+impl ConvertOps for X64 {
+    fn convert(c: &mut Codegen, op: Convert, mut value: Entry) -> Reg {
         let (_, to) = op.types();
         match op {
-            Convert::Wrap | Convert::ReinterpretFloat(_) | Convert::ReinterpretInt(_) => self.transfer(op, value),
+            Convert::Wrap | Convert::ReinterpretFloat(_) | Convert::ReinterpretInt(_) => c.transfer(op, value),
             Convert::ExtendS => {
-                let src = self.in_rm(&mut value);
-                self.al.drop_entry(value);
-                let dst = self.al.alloc(&mut self.a, to);
-                self.a.op(MOVSXD, dst.0, &src);
+                let src = c.in_rm(&mut value);
+                c.al.drop_entry(value);
+                let dst = c.al.alloc(&mut c.a, to);
+                c.a.op(MOVSXD, dst.0, &src);
                 dst
             }
             // The upper half is zero.
-            Convert::ExtendU => self.al.own(&mut self.a, &mut value),
+            Convert::ExtendU => c.al.own(&mut c.a, &mut value),
             Convert::Promote | Convert::Demote => {
                 let from = if op == Convert::Promote { Width::W32 } else { Width::W64 };
-                let src = self.float_rm(&mut value);
-                self.al.drop_entry(value);
-                let dst = self.al.alloc(&mut self.a, to);
+                let src = c.float_rm(&mut value);
+                c.al.drop_entry(value);
+                let dst = c.al.alloc(&mut c.a, to);
                 let upper = if let Rm::Reg(src) = src { src } else { dst };
-                if self.a.avx {
-                    self.a.vex(Fp::Cvt.scalar(from), dst, upper, &src);
+                if c.a.cpu.avx {
+                    c.a.vex(Fp::Cvt.scalar(from), dst, upper, &src);
                 } else {
-                    self.a.op(Fp::Cvt.scalar(from), dst.code(), &src);
+                    c.a.op(Fp::Cvt.scalar(from), dst.code(), &src);
                 }
                 dst
             }
-            Convert::IntToFloat { from, to, signed } => self.int_to_float(from, to, signed, value),
-            Convert::Trunc { from, to, signed } => self.float_to_int(from, to, signed, false, value),
-            Convert::TruncSat { from, to, signed } => self.float_to_int(from, to, signed, true, value),
+            Convert::IntToFloat { from, to, signed } => c.int_to_float(from, to, signed, value),
+            Convert::Trunc { from, to, signed } => c.float_to_int(from, to, signed, false, value),
+            Convert::TruncSat { from, to, signed } => c.float_to_int(from, to, signed, true, value),
         }
     }
+}
 
+impl Codegen {
     /// Conversions that change no bits.
     fn transfer(&mut self, op: Convert, mut value: Entry) -> Reg {
         let (_, to) = op.types();

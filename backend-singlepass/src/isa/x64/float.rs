@@ -4,10 +4,11 @@ use wasmer_runtime_core::translate::ops::{FloatBinary, FloatCompare, FloatUnary}
 use wasmer_runtime_core::types::Width;
 
 use crate::alloc::{Entry, Loc};
-use crate::codegen::Codegen;
+use crate::isa::x64::Codegen;
 use crate::isa::x64::asm::*;
 use crate::isa::x64::control::Condition;
 use crate::isa::x64::regs::*;
+use crate::masm::*;
 use crate::regs::Reg;
 
 /// The sign bits of two or four numbers.
@@ -28,6 +29,45 @@ pub(crate) const fn rounding(op: FloatUnary) -> u8 {
     }
 }
 
+impl FloatOps for X64 {
+    fn float_unary(c: &mut Codegen, op: FloatUnary, width: Width, mut value: Entry) -> Reg {
+        let src = match op {
+            FloatUnary::Abs | FloatUnary::Neg => Rm::Reg(c.al.in_reg(&mut c.a, &mut value)),
+            _ => c.float_rm(&mut value),
+        };
+        c.al.drop_entry(value);
+        let dst = c.al.alloc(&mut c.a, width.float());
+        match (op, src) {
+            (FloatUnary::Abs, Rm::Reg(src)) => {
+                let mask = c.a.pool(!signs(width));
+                c.a.v3(ANDPS, dst, src, &Rm::Pool(mask));
+            }
+            (FloatUnary::Neg, Rm::Reg(src)) => {
+                let mask = c.a.pool(signs(width));
+                c.a.v3(XORPS, dst, src, &Rm::Pool(mask));
+            }
+            (FloatUnary::Sqrt, _) => c.a.scalar_unary(Fp::Sqrt.scalar(width), None, dst, &src),
+            _ => {
+                let op_round = round_scalar(width);
+                c.a.scalar_unary(op_round, Some(rounding(op)), dst, &src);
+            }
+        }
+        dst
+    }
+
+    fn float_binary(c: &mut Codegen, op: FloatBinary, width: Width, lhs: Entry, rhs: Entry, hint: Option<Reg>) -> Reg {
+        match op {
+            FloatBinary::Add => c.float_arithmetic(Fp::Add.scalar(width), lhs, rhs, hint),
+            FloatBinary::Sub => c.float_arithmetic(Fp::Sub.scalar(width), lhs, rhs, hint),
+            FloatBinary::Mul => c.float_arithmetic(Fp::Mul.scalar(width), lhs, rhs, hint),
+            FloatBinary::Div => c.float_arithmetic(Fp::Div.scalar(width), lhs, rhs, hint),
+            FloatBinary::Min => c.float_extremum(width, Fp::Min, ORPS, lhs, rhs, hint),
+            FloatBinary::Max => c.float_extremum(width, Fp::Max, ANDPS, lhs, rhs, hint),
+            FloatBinary::Copysign => c.copysign(width, lhs, rhs),
+        }
+    }
+}
+
 impl Codegen {
     /// A scalar where an instruction can read it: constants in the pool, others in memory if they are there.
     pub(crate) fn float_rm(&mut self, entry: &mut Entry) -> Rm {
@@ -37,53 +77,9 @@ impl Codegen {
         }
     }
 
-    pub(crate) fn float_unary_now(&mut self, op: FloatUnary, width: Width, mut value: Entry) -> Reg {
-        let src = match op {
-            FloatUnary::Abs | FloatUnary::Neg => Rm::Reg(self.al.in_reg(&mut self.a, &mut value)),
-            _ => self.float_rm(&mut value),
-        };
-        self.al.drop_entry(value);
-        let dst = self.al.alloc(&mut self.a, width.float());
-        match (op, src) {
-            (FloatUnary::Abs, Rm::Reg(src)) => {
-                let mask = self.a.pool(!signs(width));
-                self.a.v3(ANDPS, dst, src, &Rm::Pool(mask));
-            }
-            (FloatUnary::Neg, Rm::Reg(src)) => {
-                let mask = self.a.pool(signs(width));
-                self.a.v3(XORPS, dst, src, &Rm::Pool(mask));
-            }
-            (FloatUnary::Sqrt, _) => self.a.scalar_unary(Fp::Sqrt.scalar(width), None, dst, &src),
-            _ => {
-                let op_round = round_scalar(width);
-                self.a.scalar_unary(op_round, Some(rounding(op)), dst, &src);
-            }
-        }
-        dst
-    }
-
-    pub(crate) fn float_binary_now(
-        &mut self,
-        op: FloatBinary,
-        width: Width,
-        lhs: Entry,
-        rhs: Entry,
-        hint: Option<Reg>,
-    ) -> Reg {
-        match op {
-            FloatBinary::Add => self.float_arithmetic(Fp::Add.scalar(width), lhs, rhs, hint),
-            FloatBinary::Sub => self.float_arithmetic(Fp::Sub.scalar(width), lhs, rhs, hint),
-            FloatBinary::Mul => self.float_arithmetic(Fp::Mul.scalar(width), lhs, rhs, hint),
-            FloatBinary::Div => self.float_arithmetic(Fp::Div.scalar(width), lhs, rhs, hint),
-            FloatBinary::Min => self.float_extremum(width, Fp::Min, ORPS, lhs, rhs, hint),
-            FloatBinary::Max => self.float_extremum(width, Fp::Max, ANDPS, lhs, rhs, hint),
-            FloatBinary::Copysign => self.copysign(width, lhs, rhs),
-        }
-    }
-
     fn float_arithmetic(&mut self, op: Op, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
         let right = self.float_rm(&mut rhs);
-        if self.a.avx {
+        if self.a.cpu.avx {
             let left = self.al.in_reg(&mut self.a, &mut lhs);
             self.al.drop_entry(lhs);
             self.al.drop_entry(rhs);

@@ -12,9 +12,10 @@ use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_TAIL_ARG
 use wasmer_runtime_core::types::{Signature, Ty, Width};
 
 use crate::alloc::Local;
-use crate::codegen::Codegen;
-use crate::isa::x64::asm::{Alu, Asm, Cc, FRAME_SIZE_BYTES, FRAME_START_BYTES, Mem, Rm};
+use crate::isa::x64::Codegen;
+use crate::isa::x64::asm::{Alu, Cc, FRAME_SIZE_BYTES, FRAME_START_BYTES, Mem, Rm, X64};
 use crate::isa::x64::regs::*;
+use crate::masm::*;
 use crate::moves::{Move, Source, resolve};
 use crate::regs::{Machine, Reg, RegSet};
 use crate::scan::Scan;
@@ -63,7 +64,7 @@ impl Chosen {
     }
 }
 
-impl Asm {
+impl X64 {
     /// Copies a value that does not fit registers; clobbers the temporary.
     pub(crate) fn copy_value(&mut self, ty: Ty, to: &Mem, from: &Mem) {
         let ty = match ty {
@@ -76,20 +77,46 @@ impl Asm {
     }
 }
 
-impl Codegen {
-    /// The start of a function. The size of the frame is filled in by [`Codegen::finish_frame`].
-    pub(crate) fn prologue(&mut self, signature: &Signature, locals: &[Ty]) {
-        self.al.clear::<Asm>(8);
-        self.pin_locals(signature, locals);
-        self.a.start_frame();
-        self.a.size_frame(0);
-        debug_assert_eq!(self.a.position(), self.start + FRAME_START_BYTES + FRAME_SIZE_BYTES);
-        self.a.store(Ty::I64, VMCTX_PLACE, VMCTX);
-        self.al.state.regs = self.al.state.regs.with(VMCTX);
-        self.receive(&signature.params);
-        self.zero_locals(signature.params.len());
+impl FrameOps for X64 {
+    fn label_register(ty: Ty) -> Reg {
+        if ty.is_int_class() { INT_RESULTS[0] } else { FLOAT_RESULTS[0] }
     }
 
+    /// The start of a function. The size of the frame is filled in by [`Codegen::finish_frame`].
+    fn prologue(c: &mut Codegen, signature: &Signature, locals: &[Ty]) {
+        c.al.clear::<X64>(8);
+        c.pin_locals(signature, locals);
+        c.a.start_frame();
+        c.a.size_frame(0);
+        debug_assert_eq!(c.a.position(), c.start + FRAME_START_BYTES + FRAME_SIZE_BYTES);
+        c.a.store(Ty::I64, VMCTX_PLACE, VMCTX);
+        c.al.state.regs = c.al.state.regs.with(VMCTX);
+        c.receive(&signature.params);
+        c.zero_locals(signature.params.len());
+    }
+
+    /// Fills in the size of the frame, now that it is known.
+    fn finish_frame(c: &mut Codegen) {
+        let bytes = c.al.frame_bytes().next_multiple_of(16);
+        let sub = c.start + FRAME_START_BYTES;
+        if bytes <= PAGE_BYTES {
+            c.a.set_frame_size(sub, bytes);
+            return;
+        }
+        // The prologue jumps here and back.
+        c.a.jump_for_frame_size(sub);
+        c.a.int_constant(RAX, u64::from(bytes / PAGE_BYTES));
+        let again = c.a.position();
+        c.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), PAGE_BYTES as i32);
+        c.a.test_mem(Width::W32, &Mem::new(RSP, 0), RAX);
+        c.a.alu_imm(Alu::Sub, Width::W32, &Rm::Reg(RAX), 1);
+        c.a.jcc_back(Cc::NE, again);
+        c.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), (bytes % PAGE_BYTES) as i32);
+        c.a.jmp_back(sub + FRAME_SIZE_BYTES);
+    }
+}
+
+impl Codegen {
     /// The locals of each class that are used most get registers of their own, parameters those that they come in.
     fn pin_locals(&mut self, signature: &Signature, locals: &[Ty]) {
         let fuel = if self.metered { RegSet::of(&[FUEL]) } else { RegSet::EMPTY };
@@ -202,25 +229,5 @@ impl Codegen {
             self.a.store_float(Ty::V128, &Mem::frame(at), XMM_TEMP);
             at += 16;
         }
-    }
-
-    /// Fills in the size of the frame, now that it is known.
-    pub(crate) fn finish_frame(&mut self) {
-        let bytes = self.al.frame_bytes().next_multiple_of(16);
-        let sub = self.start + FRAME_START_BYTES;
-        if bytes <= PAGE_BYTES {
-            self.a.set_frame_size(sub, bytes);
-            return;
-        }
-        // The prologue jumps here and back.
-        self.a.jump_for_frame_size(sub);
-        self.a.int_constant(RAX, u64::from(bytes / PAGE_BYTES));
-        let again = self.a.position();
-        self.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), PAGE_BYTES as i32);
-        self.a.test_mem(Width::W32, &Mem::new(RSP, 0), RAX);
-        self.a.alu_imm(Alu::Sub, Width::W32, &Rm::Reg(RAX), 1);
-        self.a.jcc_back(Cc::NE, again);
-        self.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), (bytes % PAGE_BYTES) as i32);
-        self.a.jmp_back(sub + FRAME_SIZE_BYTES);
     }
 }

@@ -5,10 +5,15 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
-use crate::codegen::{Codegen, Pending};
 use crate::isa::x64::asm::*;
 use crate::isa::x64::regs::*;
-use crate::regs::{Machine, Reg};
+use crate::isa::x64::{Codegen, Pending};
+use crate::masm::*;
+use crate::regs::{Machine, Reg, RegSet};
+
+/// The sum of the left operand and the right one, which is shifted to the left by so many bits: an address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scaled(u8);
 
 /// A constant operand as an immediate.
 #[inline]
@@ -25,6 +30,146 @@ pub(crate) fn constant(entry: &Entry) -> Option<u64> {
     match entry.loc {
         Loc::Const(bits) => Some(bits),
         _ => None,
+    }
+}
+
+impl IntOps for X64 {
+    /// An integer operator that cannot trap.
+    fn int_binary(c: &mut Codegen, op: IntBinary, width: Width, lhs: Entry, rhs: Entry, hint: Option<Reg>) -> Reg {
+        match op {
+            IntBinary::Add => c.add(width, lhs, rhs, hint),
+            IntBinary::Sub => match immediate(&rhs) {
+                Some(imm) if imm != i32::MIN => {
+                    let bits = if width == Width::W32 { u64::from(-imm as u32) } else { -i64::from(imm) as u64 };
+                    c.add(width, lhs, Entry { loc: Loc::Const(bits), ..rhs }, hint)
+                }
+                _ => c.alu(Alu::Sub, width, lhs, rhs, hint),
+            },
+            IntBinary::And => c.alu(Alu::And, width, lhs, rhs, hint),
+            IntBinary::Or => c.alu(Alu::Or, width, lhs, rhs, hint),
+            IntBinary::Xor => c.alu(Alu::Xor, width, lhs, rhs, hint),
+            IntBinary::Mul => c.multiply(width, lhs, rhs, hint),
+            IntBinary::Shl => c.shift(Shift::Shl, width, lhs, rhs, hint),
+            IntBinary::ShrS => c.shift(Shift::Sar, width, lhs, rhs, hint),
+            IntBinary::ShrU => c.shift(Shift::Shr, width, lhs, rhs, hint),
+            IntBinary::Rotl => c.shift(Shift::Rol, width, lhs, rhs, hint),
+            IntBinary::Rotr => c.shift(Shift::Ror, width, lhs, rhs, hint),
+            IntBinary::DivS | IntBinary::DivU | IntBinary::RemS | IntBinary::RemU => {
+                unreachable!("divisions are never pending")
+            }
+        }
+    }
+
+    /// If the right operand of a sum is pending, and a few bits to the left, the sum is an address.
+    fn fuse(c: &mut Codegen, op: IntBinary, width: Width) -> bool {
+        if op != IntBinary::Add {
+            return false;
+        }
+        let Pending::Int { op: IntBinary::Shl, width: of, lhs: rhs, rhs: count } = c.pending else { return false };
+        let (Some(scale @ 1..=3), true) = (constant(&count), of == width) else { return false };
+        if let Loc::Const(_) = c.al.stack[c.al.len() - 2].loc {
+            return false;
+        }
+        c.pending = Pending::None;
+        c.al.pop();
+        let lhs = c.al.pop();
+        c.push_pending(width.int(), Pending::Fused { op: Scaled(scale as u8), width, lhs, rhs });
+        true
+    }
+
+    fn fused(
+        c: &mut Codegen,
+        Scaled(scale): Scaled,
+        width: Width,
+        mut lhs: Entry,
+        mut rhs: Entry,
+        hint: Option<Reg>,
+    ) -> Reg {
+        let base = c.al.in_reg(&mut c.a, &mut lhs);
+        let index = c.al.in_reg(&mut c.a, &mut rhs);
+        c.al.drop_entry(lhs);
+        c.al.drop_entry(rhs);
+        let dst = c.result(width.int(), hint);
+        c.a.lea(width, dst, &Mem::indexed(base, index, scale, 0));
+        dst
+    }
+    fn int_divide(c: &mut Codegen, op: IntBinary, width: Width, mut lhs: Entry, mut rhs: Entry) -> Reg {
+        if let Some(reg) = c.divide_by_power(op, width, &mut lhs, &rhs) {
+            return reg;
+        }
+        let divisor = constant(&rhs);
+        let signed = matches!(op, IntBinary::DivS | IntBinary::RemS);
+        let src = c.beside_rax_rdx(lhs, &mut rhs);
+        let is_minus_one = divisor.map(|bits| bits == if width == Width::W32 { u64::from(u32::MAX) } else { u64::MAX });
+        let mut zero_remainder = None;
+        if signed {
+            if op == IntBinary::DivS && divisor.is_none_or(|bits| bits == 0) {
+                // Only the overflow is left to the instruction.
+                c.compare_zero(width, &src);
+                c.trap_if(Cc::E, TrapCode::IntegerDivideByZero);
+            }
+            if op == IntBinary::RemS && is_minus_one != Some(false) {
+                // MIN % -1 is 0, where the instruction faults.
+                c.a.int_constant(RDX, 0);
+                c.a.alu_imm(Alu::Cmp, width, &src, -1);
+                zero_remainder = Some(c.a.jcc_short(Cc::E));
+            }
+            c.a.spread_sign(width);
+        } else {
+            c.a.int_constant(RDX, 0);
+        }
+        let code = if op == IntBinary::DivS { TrapCode::IntegerOverflow } else { TrapCode::IntegerDivideByZero };
+        if divisor.is_none_or(|bits| bits == 0) || is_minus_one == Some(true) {
+            c.traps(code);
+        }
+        c.a.group_3(if signed { Group3::Idiv } else { Group3::Div }, width, &src);
+        if let Some(jump) = zero_remainder {
+            c.a.land(jump);
+        }
+        c.al.drop_entry(rhs);
+        let (result, other) = match op {
+            IntBinary::DivS | IntBinary::DivU => (RAX, RDX),
+            _ => (RDX, RAX),
+        };
+        c.al.release(other);
+        result
+    }
+    fn int_unary(c: &mut Codegen, op: IntUnary, width: Width, mut value: Entry) -> Reg {
+        let ty = width.int();
+        let extend = match op {
+            IntUnary::Extend8 => Some(MOVSX8.width(width)),
+            IntUnary::Extend16 => Some(MOVSX16.width(width)),
+            IntUnary::Extend32 => Some(MOVSXD),
+            IntUnary::Clz if c.a.cpu.lzcnt => Some(LZCNT.width(width)),
+            IntUnary::Ctz if c.a.cpu.bmi1 => Some(TZCNT.width(width)),
+            IntUnary::Popcnt if c.a.cpu.popcnt => Some(POPCNT.width(width)),
+            _ => None,
+        };
+        if let Some(op) = extend {
+            let src = c.in_rm(&mut value);
+            c.al.drop_entry(value);
+            let dst = c.al.alloc(&mut c.a, ty);
+            c.a.op(op, dst.0, &src);
+            return dst;
+        }
+        match op {
+            IntUnary::Clz => {
+                // The highest one's position, or what makes the exclusive or the width.
+                let dst = c.bit_scan(BSR, width, value, u64::from(width.bits()) * 2 - 1);
+                c.a.alu_imm(Alu::Xor, width, &Rm::Reg(dst), width.bits() as i32 - 1);
+                dst
+            }
+            IntUnary::Ctz => c.bit_scan(BSF, width, value, width.bits().into()),
+            _ => c.count_ones(width, value),
+        }
+    }
+    fn wide(c: &mut Codegen, op: WideOp) {
+        match op {
+            WideOp::Add128 => c.wide_sum(Alu::Add, Alu::Adc),
+            WideOp::Sub128 => c.wide_sum(Alu::Sub, Alu::Sbb),
+            WideOp::MulWideS => c.wide_product(Group3::Imul),
+            WideOp::MulWideU => c.wide_product(Group3::Mul),
+        }
     }
 }
 
@@ -63,39 +208,6 @@ impl Codegen {
             }
         }
         self.al.own(&mut self.a, lhs)
-    }
-
-    /// An integer operator that cannot trap.
-    pub(crate) fn int_binary_now(
-        &mut self,
-        op: IntBinary,
-        width: Width,
-        lhs: Entry,
-        rhs: Entry,
-        hint: Option<Reg>,
-    ) -> Reg {
-        match op {
-            IntBinary::Add => self.add(width, lhs, rhs, hint),
-            IntBinary::Sub => match immediate(&rhs) {
-                Some(imm) if imm != i32::MIN => {
-                    let bits = if width == Width::W32 { u64::from(-imm as u32) } else { -i64::from(imm) as u64 };
-                    self.add(width, lhs, Entry { loc: Loc::Const(bits), ..rhs }, hint)
-                }
-                _ => self.alu(Alu::Sub, width, lhs, rhs, hint),
-            },
-            IntBinary::And => self.alu(Alu::And, width, lhs, rhs, hint),
-            IntBinary::Or => self.alu(Alu::Or, width, lhs, rhs, hint),
-            IntBinary::Xor => self.alu(Alu::Xor, width, lhs, rhs, hint),
-            IntBinary::Mul => self.multiply(width, lhs, rhs, hint),
-            IntBinary::Shl => self.shift(Shift::Shl, width, lhs, rhs, hint),
-            IntBinary::ShrS => self.shift(Shift::Sar, width, lhs, rhs, hint),
-            IntBinary::ShrU => self.shift(Shift::Shr, width, lhs, rhs, hint),
-            IntBinary::Rotl => self.shift(Shift::Rol, width, lhs, rhs, hint),
-            IntBinary::Rotr => self.shift(Shift::Ror, width, lhs, rhs, hint),
-            IntBinary::DivS | IntBinary::DivU | IntBinary::RemS | IntBinary::RemU => {
-                unreachable!("divisions are never pending")
-            }
-        }
     }
 
     /// For commutative operators: constants to the right, registers of their own to the left.
@@ -158,37 +270,6 @@ impl Codegen {
         self.alu(Alu::Add, width, lhs, rhs, hint)
     }
 
-    /// If the right operand of a sum is pending, and a few bits to the left, the sum is an address.
-    pub(crate) fn add_scaled(&mut self, width: Width) -> bool {
-        let Pending::Int { op: IntBinary::Shl, width: of, lhs: rhs, rhs: count } = self.pending else { return false };
-        let (Some(scale @ 1..=3), true) = (constant(&count), of == width) else { return false };
-        if let Loc::Const(_) = self.al.stack[self.al.len() - 2].loc {
-            return false;
-        }
-        self.pending = Pending::None;
-        self.al.pop();
-        let lhs = self.al.pop();
-        self.push_pending(width.int(), Pending::Scaled { width, lhs, rhs, scale: scale as u8 });
-        true
-    }
-
-    pub(crate) fn scaled_now(
-        &mut self,
-        width: Width,
-        mut lhs: Entry,
-        mut rhs: Entry,
-        scale: u8,
-        hint: Option<Reg>,
-    ) -> Reg {
-        let base = self.al.in_reg(&mut self.a, &mut lhs);
-        let index = self.al.in_reg(&mut self.a, &mut rhs);
-        self.al.drop_entry(lhs);
-        self.al.drop_entry(rhs);
-        let dst = self.result(width.int(), hint);
-        self.a.lea(width, dst, &Mem::indexed(base, index, scale, 0));
-        dst
-    }
-
     fn multiply(&mut self, width: Width, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
         self.order(&mut lhs, &mut rhs, hint);
         if let Some(bits) = constant(&rhs)
@@ -217,7 +298,7 @@ impl Codegen {
         if let Some(count) = constant(&rhs) {
             let mask = (width.bits() - 1) as u8;
             let count = count as u8 & mask;
-            if matches!(shift, Shift::Rol | Shift::Ror) && self.cpu.bmi2 && !matches!(lhs.loc, Loc::Reg(_)) {
+            if matches!(shift, Shift::Rol | Shift::Ror) && self.a.cpu.bmi2 && !matches!(lhs.loc, Loc::Reg(_)) {
                 // rorx goes from anywhere to anywhere.
                 let count = if shift == Shift::Rol { count.wrapping_neg() & mask } else { count };
                 let src = self.in_rm(&mut lhs);
@@ -232,7 +313,7 @@ impl Codegen {
             }
             return dst;
         }
-        if let Some(op) = shift.with_three_operands().filter(|_| self.cpu.bmi2) {
+        if let Some(op) = shift.with_three_operands().filter(|_| self.a.cpu.bmi2) {
             let count = self.al.in_reg(&mut self.a, &mut rhs);
             let src = self.in_rm(&mut lhs);
             self.al.drop_entry(lhs);
@@ -252,7 +333,7 @@ impl Codegen {
     fn vacate(&mut self, entry: &mut Entry, avoid: &[Reg]) {
         let Loc::Reg(reg) = entry.loc else { return };
         if avoid.contains(&reg) {
-            let set = Asm::INT_SCRATCH.minus(crate::regs::RegSet::of(avoid));
+            let set = X64::INT_SCRATCH.minus(RegSet::of(avoid));
             let other = self.al.alloc_in(&mut self.a, set);
             self.a.mov_int(Width::W64, other, reg);
             self.al.release(reg);
@@ -268,50 +349,6 @@ impl Codegen {
         self.al.take(&mut self.a, RCX);
         self.al.load_into(&mut self.a, count, RCX);
         self.al.drop_entry(count);
-    }
-
-    // Divisions.
-
-    pub(crate) fn divide(&mut self, op: IntBinary, width: Width, mut lhs: Entry, mut rhs: Entry) -> Reg {
-        if let Some(reg) = self.divide_by_power(op, width, &mut lhs, &rhs) {
-            return reg;
-        }
-        let divisor = constant(&rhs);
-        let signed = matches!(op, IntBinary::DivS | IntBinary::RemS);
-        let src = self.beside_rax_rdx(lhs, &mut rhs);
-        let is_minus_one = divisor.map(|bits| bits == if width == Width::W32 { u64::from(u32::MAX) } else { u64::MAX });
-        let mut zero_remainder = None;
-        if signed {
-            if op == IntBinary::DivS && divisor.is_none_or(|bits| bits == 0) {
-                // Only the overflow is left to the instruction.
-                self.compare_zero(width, &src);
-                self.trap_if(Cc::E, TrapCode::IntegerDivideByZero);
-            }
-            if op == IntBinary::RemS && is_minus_one != Some(false) {
-                // MIN % -1 is 0, where the instruction faults.
-                self.a.int_constant(RDX, 0);
-                self.a.alu_imm(Alu::Cmp, width, &src, -1);
-                zero_remainder = Some(self.a.jcc_short(Cc::E));
-            }
-            self.a.spread_sign(width);
-        } else {
-            self.a.int_constant(RDX, 0);
-        }
-        let code = if op == IntBinary::DivS { TrapCode::IntegerOverflow } else { TrapCode::IntegerDivideByZero };
-        if divisor.is_none_or(|bits| bits == 0) || is_minus_one == Some(true) {
-            self.traps(code);
-        }
-        self.a.group_3(if signed { Group3::Idiv } else { Group3::Div }, width, &src);
-        if let Some(jump) = zero_remainder {
-            self.a.land(jump);
-        }
-        self.al.drop_entry(rhs);
-        let (result, other) = match op {
-            IntBinary::DivS | IntBinary::DivU => (RAX, RDX),
-            _ => (RDX, RAX),
-        };
-        self.al.release(other);
-        result
     }
 
     fn compare_zero(&mut self, width: Width, value: &Rm) {
@@ -338,38 +375,6 @@ impl Codegen {
                 Some(dst)
             }
             _ => None,
-        }
-    }
-
-    // Operators with one operand.
-
-    pub(crate) fn int_unary_now(&mut self, op: IntUnary, width: Width, mut value: Entry) -> Reg {
-        let ty = width.int();
-        let extend = match op {
-            IntUnary::Extend8 => Some(MOVSX8.width(width)),
-            IntUnary::Extend16 => Some(MOVSX16.width(width)),
-            IntUnary::Extend32 => Some(MOVSXD),
-            IntUnary::Clz if self.cpu.lzcnt => Some(LZCNT.width(width)),
-            IntUnary::Ctz if self.cpu.bmi1 => Some(TZCNT.width(width)),
-            IntUnary::Popcnt if self.cpu.popcnt => Some(POPCNT.width(width)),
-            _ => None,
-        };
-        if let Some(op) = extend {
-            let src = self.in_rm(&mut value);
-            self.al.drop_entry(value);
-            let dst = self.al.alloc(&mut self.a, ty);
-            self.a.op(op, dst.0, &src);
-            return dst;
-        }
-        match op {
-            IntUnary::Clz => {
-                // The highest one's position, or what makes the exclusive or the width.
-                let dst = self.bit_scan(BSR, width, value, u64::from(width.bits()) * 2 - 1);
-                self.a.alu_imm(Alu::Xor, width, &Rm::Reg(dst), width.bits() as i32 - 1);
-                dst
-            }
-            IntUnary::Ctz => self.bit_scan(BSF, width, value, width.bits().into()),
-            _ => self.count_ones(width, value),
         }
     }
 
@@ -420,17 +425,6 @@ impl Codegen {
         x
     }
 
-    // Wide arithmetic.
-
-    pub(crate) fn wide_now(&mut self, op: WideOp) {
-        match op {
-            WideOp::Add128 => self.wide_sum(Alu::Add, Alu::Adc),
-            WideOp::Sub128 => self.wide_sum(Alu::Sub, Alu::Sbb),
-            WideOp::MulWideS => self.wide_product(Group3::Imul),
-            WideOp::MulWideU => self.wide_product(Group3::Mul),
-        }
-    }
-
     fn wide_sum(&mut self, low: Alu, high: Alu) {
         let mut rhs_high = self.pop();
         let mut rhs_low = self.al.pop();
@@ -454,7 +448,7 @@ impl Codegen {
     fn beside_rax_rdx(&mut self, lhs: Entry, rhs: &mut Entry) -> Rm {
         self.vacate(rhs, &[RAX, RDX]);
         if constant(rhs).is_some() {
-            let reg = self.al.alloc_in(&mut self.a, Asm::INT_SCRATCH.minus(crate::regs::RegSet::of(&[RAX, RDX])));
+            let reg = self.al.alloc_in(&mut self.a, X64::INT_SCRATCH.minus(RegSet::of(&[RAX, RDX])));
             self.al.load_into(&mut self.a, *rhs, reg);
             rhs.loc = Loc::Reg(reg);
         }

@@ -2,11 +2,12 @@
 
 use wasmer_runtime_core::types::{Ty, Width};
 
-use crate::isa::x64::asm::{Asm, Mem, Rm, int_width};
+use crate::isa::x64::asm::{Mem, Rm, X64, int_width};
 use crate::isa::x64::regs::*;
+use crate::masm::Assembler;
 use crate::regs::{Machine, Reg, RegSet};
 
-impl Machine for Asm {
+impl Machine for X64 {
     const INT_SCRATCH: RegSet = RegSet::of(&[RAX, RCX, RDX, RSI, RDI]);
     const FLOAT_SCRATCH: RegSet = RegSet::of(&[xmm(0), xmm(1), xmm(2), xmm(3), xmm(4), xmm(5), xmm(6)]);
     const FIXED: RegSet = RegSet::of(&[VMCTX, MEMORY]);

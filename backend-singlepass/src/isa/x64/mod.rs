@@ -7,29 +7,22 @@ mod cold;
 mod compare;
 mod control;
 mod convert;
+mod cpu;
 mod float;
 mod frame;
-pub(crate) mod int;
+mod int;
 mod lanes;
 mod machine;
-pub(crate) mod memory;
+mod memory;
 mod regs;
 mod simd;
 mod simd_float;
 mod simd_int;
-pub(crate) mod trampoline;
+mod trampoline;
 
-pub(crate) use asm::Asm;
-pub(crate) use atomic::plain_load;
-pub(crate) use cold::Cold;
-pub(crate) use control::Condition;
-pub(crate) use memory::Place;
-pub(crate) use regs::MEMORY;
+pub(crate) use asm::X64;
 
-use crate::regs::Reg;
-use wasmer_runtime_core::types::Ty;
-
-/// Where a label with one operand has it.
-pub(crate) const fn label_register(ty: Ty) -> Reg {
-    if ty.is_int_class() { regs::INT_RESULTS[0] } else { regs::FLOAT_RESULTS[0] }
-}
+/// The neutral types, for this machine.
+type Codegen = crate::codegen::Codegen<X64>;
+type Pending = crate::pending::PendingOf<X64>;
+type Place = crate::memory::PlaceOf<X64>;

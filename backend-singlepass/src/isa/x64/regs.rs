@@ -39,7 +39,7 @@ pub(crate) const MEMORY: Reg = Reg(15);
 pub(crate) const FUEL: Reg = R13;
 
 pub(crate) const fn xmm(number: u8) -> Reg {
-    Reg(16 + number)
+    Reg::float(number)
 }
 
 /// No operand is ever in it.

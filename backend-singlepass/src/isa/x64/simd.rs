@@ -1,14 +1,14 @@
 //! Vectors: operators on whole vectors. Operators that are one instruction stand in tables.
 
-use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
-use crate::codegen::Codegen;
+use crate::isa::x64::Codegen;
 use crate::isa::x64::asm::*;
 use crate::isa::x64::float::signs;
 use crate::isa::x64::regs::*;
+use crate::masm::*;
 use crate::regs::Reg;
 
 /// A 16-bit pattern in all lanes.
@@ -119,6 +119,111 @@ pub(crate) fn equal(shape: IntShape) -> Op {
     by_shape(shape, [PCMPEQB, PCMPEQW, PCMPEQD, PCMPEQQ])
 }
 
+impl VectorOps for X64 {
+    fn simd_unary(c: &mut Codegen, op: SimdUnary) {
+        let mut value = c.pop();
+        let src = c.al.in_reg(&mut c.a, &mut value);
+        let dst = c.v_temp();
+        match op {
+            SimdUnary::Not => {
+                c.a.v3(PCMPEQD, dst, dst, &Rm::Reg(dst));
+                c.a.v3(PXOR, dst, dst, &Rm::Reg(src));
+            }
+            SimdUnary::Abs(IntShape::I64x2) => {
+                c.a.v2_imm8(PSHUFD, XMM_TEMP, &Rm::Reg(src), 0xf5);
+                c.a.shift_lanes(LaneShift::PSRAD, XMM_TEMP, XMM_TEMP, 31);
+                c.a.v3(PXOR, dst, src, &Rm::Reg(XMM_TEMP));
+                c.a.v3(PSUBQ, dst, dst, &Rm::Reg(XMM_TEMP));
+            }
+            SimdUnary::Abs(shape) => {
+                let op = by_shape(shape, [PABSB, PABSW, PABSD, PXOR]);
+                c.a.v2(op, dst, &Rm::Reg(src));
+            }
+            SimdUnary::Neg(shape) => {
+                c.a.v3(PXOR, dst, dst, &Rm::Reg(dst));
+                let op = by_shape(shape, [PSUBB, PSUBW, PSUBD, PSUBQ]);
+                c.a.v3(op, dst, dst, &Rm::Reg(src));
+            }
+            SimdUnary::Popcnt => c.v_popcnt(dst, src),
+            SimdUnary::Extend { to, high, signed } => c.v_extend(to, high, signed, dst, src),
+            SimdUnary::ExtaddPairwise { to, signed } => c.v_extadd(to, signed, dst, src),
+        }
+        c.al.drop_entry(value);
+        c.v_push(dst)
+    }
+    fn simd_binary(c: &mut Codegen, op: SimdBinary) {
+        let mut rhs = c.pop();
+        let mut lhs = c.al.pop();
+        if let Some(op) = single(op) {
+            let dst = c.v_apply(op, lhs, rhs);
+            return c.v_push(dst);
+        }
+        match op {
+            SimdBinary::AndNot => {
+                let dst = c.v_apply(PANDN, rhs, lhs);
+                return c.v_push(dst);
+            }
+            // The instruction takes the first operand as unsigned.
+            SimdBinary::RelaxedDot => {
+                let dst = c.v_apply(PMADDUBSW, rhs, lhs);
+                return c.v_push(dst);
+            }
+            SimdBinary::Q15mulrSat => {
+                let dst = c.v_apply(PMULHRSW, lhs, rhs);
+                // Only MIN * MIN gives MIN, and is to give MAX.
+                let lowest = c.v_pool(words(0x8000));
+                c.a.v3(PCMPEQW, XMM_TEMP, dst, &lowest);
+                c.a.v3(PXOR, dst, dst, &Rm::Reg(XMM_TEMP));
+                return c.v_push(dst);
+            }
+            SimdBinary::Swizzle => {
+                // Beyond 15, the top bit is set, which makes the lane zero.
+                let indices = c.al.in_reg(&mut c.a, &mut rhs);
+                let excess = c.v_pool(bytes(0x70));
+                c.a.v3(PADDUSB, XMM_TEMP, indices, &excess);
+                c.al.drop_entry(rhs);
+                let dst = c.al.own(&mut c.a, &mut lhs);
+                c.a.v3(PSHUFB, dst, dst, &Rm::Reg(XMM_TEMP));
+                return c.v_push(dst);
+            }
+            _ => {}
+        }
+        let left = c.al.in_reg(&mut c.a, &mut lhs);
+        let right = c.al.in_reg(&mut c.a, &mut rhs);
+        let dst = c.v_temp();
+        match op {
+            SimdBinary::Extmul { to, high, signed } => c.v_extmul(to, high, signed, dst, left, right),
+            _ => c.v_mul64(dst, left, right),
+        }
+        c.al.drop_entry(lhs);
+        c.al.drop_entry(rhs);
+        c.v_push(dst)
+    }
+    fn simd_ternary(c: &mut Codegen, op: SimdTernary) {
+        let mut last = c.pop();
+        let mut middle = c.al.pop();
+        let mut first = c.al.pop();
+        let third = c.al.in_reg(&mut c.a, &mut last);
+        let second = c.al.in_reg(&mut c.a, &mut middle);
+        let dst = c.al.own(&mut c.a, &mut first);
+        match op {
+            SimdTernary::Bitselect => c.v_bitselect(dst, second, third),
+            SimdTernary::RelaxedLaneselect(shape) => c.v_laneselect(shape, dst, second, third),
+            SimdTernary::RelaxedMadd(width) => c.v_madd(width, false, dst, second, third),
+            SimdTernary::RelaxedNmadd(width) => c.v_madd(width, true, dst, second, third),
+            SimdTernary::RelaxedDotAdd => {
+                c.a.v3(PMADDUBSW, XMM_TEMP, second, &Rm::Reg(dst));
+                let ones = c.v_pool(words(1));
+                c.a.v3(PMADDWD, XMM_TEMP, XMM_TEMP, &ones);
+                c.a.v3(PADDD, dst, XMM_TEMP, &Rm::Reg(third));
+            }
+        }
+        c.al.drop_entry(middle);
+        c.al.drop_entry(last);
+        c.v_push(dst)
+    }
+}
+
 impl Codegen {
     // Helpers.
 
@@ -126,7 +231,7 @@ impl Codegen {
     pub(crate) fn v_rm(&mut self, entry: &mut Entry) -> Rm {
         match entry.loc {
             Loc::Vector(number) => Rm::Pool(number),
-            _ if self.a.avx => self.in_rm(entry),
+            _ if self.a.cpu.avx => self.in_rm(entry),
             _ => Rm::Reg(self.al.in_reg(&mut self.a, entry)),
         }
     }
@@ -135,15 +240,14 @@ impl Codegen {
         Rm::Pool(self.a.pool(bits))
     }
 
-    pub(super) fn v_push(&mut self, reg: Reg) -> Result<()> {
+    pub(super) fn v_push(&mut self, reg: Reg) {
         self.push_reg(Ty::V128, reg);
-        Ok(())
     }
 
     /// `op(lhs, rhs)` of operands that are given back.
     pub(super) fn v_apply(&mut self, op: Op, mut lhs: Entry, mut rhs: Entry) -> Reg {
         let right = self.v_rm(&mut rhs);
-        if self.a.avx {
+        if self.a.cpu.avx {
             let left = self.al.in_reg(&mut self.a, &mut lhs);
             self.al.drop_entry(lhs);
             self.al.drop_entry(rhs);
@@ -176,40 +280,6 @@ impl Codegen {
             src = dst;
         }
         self.a.v2(extend_lanes(to, signed), dst, &Rm::Reg(src));
-    }
-
-    // Operators with one operand.
-
-    pub(crate) fn v_unary(&mut self, op: SimdUnary) -> Result<()> {
-        let mut value = self.pop();
-        let src = self.al.in_reg(&mut self.a, &mut value);
-        let dst = self.v_temp();
-        match op {
-            SimdUnary::Not => {
-                self.a.v3(PCMPEQD, dst, dst, &Rm::Reg(dst));
-                self.a.v3(PXOR, dst, dst, &Rm::Reg(src));
-            }
-            SimdUnary::Abs(IntShape::I64x2) => {
-                self.a.v2_imm8(PSHUFD, XMM_TEMP, &Rm::Reg(src), 0xf5);
-                self.a.shift_lanes(LaneShift::PSRAD, XMM_TEMP, XMM_TEMP, 31);
-                self.a.v3(PXOR, dst, src, &Rm::Reg(XMM_TEMP));
-                self.a.v3(PSUBQ, dst, dst, &Rm::Reg(XMM_TEMP));
-            }
-            SimdUnary::Abs(shape) => {
-                let op = by_shape(shape, [PABSB, PABSW, PABSD, PXOR]);
-                self.a.v2(op, dst, &Rm::Reg(src));
-            }
-            SimdUnary::Neg(shape) => {
-                self.a.v3(PXOR, dst, dst, &Rm::Reg(dst));
-                let op = by_shape(shape, [PSUBB, PSUBW, PSUBD, PSUBQ]);
-                self.a.v3(op, dst, dst, &Rm::Reg(src));
-            }
-            SimdUnary::Popcnt => self.v_popcnt(dst, src),
-            SimdUnary::Extend { to, high, signed } => self.v_extend(to, high, signed, dst, src),
-            SimdUnary::ExtaddPairwise { to, signed } => self.v_extadd(to, signed, dst, src),
-        }
-        self.al.drop_entry(value);
-        self.v_push(dst)
     }
 
     /// Looks the number of ones of both nibbles up.
@@ -256,57 +326,6 @@ impl Codegen {
         }
     }
 
-    // Operators with two operands.
-
-    pub(crate) fn v_binary(&mut self, op: SimdBinary) -> Result<()> {
-        let mut rhs = self.pop();
-        let mut lhs = self.al.pop();
-        if let Some(op) = single(op) {
-            let dst = self.v_apply(op, lhs, rhs);
-            return self.v_push(dst);
-        }
-        match op {
-            SimdBinary::AndNot => {
-                let dst = self.v_apply(PANDN, rhs, lhs);
-                return self.v_push(dst);
-            }
-            // The instruction takes the first operand as unsigned.
-            SimdBinary::RelaxedDot => {
-                let dst = self.v_apply(PMADDUBSW, rhs, lhs);
-                return self.v_push(dst);
-            }
-            SimdBinary::Q15mulrSat => {
-                let dst = self.v_apply(PMULHRSW, lhs, rhs);
-                // Only MIN * MIN gives MIN, and is to give MAX.
-                let lowest = self.v_pool(words(0x8000));
-                self.a.v3(PCMPEQW, XMM_TEMP, dst, &lowest);
-                self.a.v3(PXOR, dst, dst, &Rm::Reg(XMM_TEMP));
-                return self.v_push(dst);
-            }
-            SimdBinary::Swizzle => {
-                // Beyond 15, the top bit is set, which makes the lane zero.
-                let indices = self.al.in_reg(&mut self.a, &mut rhs);
-                let excess = self.v_pool(bytes(0x70));
-                self.a.v3(PADDUSB, XMM_TEMP, indices, &excess);
-                self.al.drop_entry(rhs);
-                let dst = self.al.own(&mut self.a, &mut lhs);
-                self.a.v3(PSHUFB, dst, dst, &Rm::Reg(XMM_TEMP));
-                return self.v_push(dst);
-            }
-            _ => {}
-        }
-        let left = self.al.in_reg(&mut self.a, &mut lhs);
-        let right = self.al.in_reg(&mut self.a, &mut rhs);
-        let dst = self.v_temp();
-        match op {
-            SimdBinary::Extmul { to, high, signed } => self.v_extmul(to, high, signed, dst, left, right),
-            _ => self.v_mul64(dst, left, right),
-        }
-        self.al.drop_entry(lhs);
-        self.al.drop_entry(rhs);
-        self.v_push(dst)
-    }
-
     fn v_extmul(&mut self, to: IntShape, high: bool, signed: bool, dst: Reg, left: Reg, right: Reg) {
         if to == IntShape::I64x2 {
             let lanes = if high { 0xfa } else { 0x50 };
@@ -334,32 +353,6 @@ impl Codegen {
         self.a.v3(PADDQ, dst, dst, &Rm::Reg(XMM_TEMP));
     }
 
-    // Operators with three operands.
-
-    pub(crate) fn v_ternary(&mut self, op: SimdTernary) -> Result<()> {
-        let mut c = self.pop();
-        let mut b = self.al.pop();
-        let mut a = self.al.pop();
-        let third = self.al.in_reg(&mut self.a, &mut c);
-        let second = self.al.in_reg(&mut self.a, &mut b);
-        let dst = self.al.own(&mut self.a, &mut a);
-        match op {
-            SimdTernary::Bitselect => self.v_bitselect(dst, second, third),
-            SimdTernary::RelaxedLaneselect(shape) => self.v_laneselect(shape, dst, second, third),
-            SimdTernary::RelaxedMadd(width) => self.v_madd(width, false, dst, second, third),
-            SimdTernary::RelaxedNmadd(width) => self.v_madd(width, true, dst, second, third),
-            SimdTernary::RelaxedDotAdd => {
-                self.a.v3(PMADDUBSW, XMM_TEMP, second, &Rm::Reg(dst));
-                let ones = self.v_pool(words(1));
-                self.a.v3(PMADDWD, XMM_TEMP, XMM_TEMP, &ones);
-                self.a.v3(PADDD, dst, XMM_TEMP, &Rm::Reg(third));
-            }
-        }
-        self.al.drop_entry(b);
-        self.al.drop_entry(c);
-        self.v_push(dst)
-    }
-
     /// Bits of `dst` where the mask has ones, of `other` where it has zeros.
     fn v_bitselect(&mut self, dst: Reg, other: Reg, mask: Reg) {
         self.a.v3(PXOR, dst, dst, &Rm::Reg(other));
@@ -372,7 +365,7 @@ impl Codegen {
         if shape == IntShape::I16x8 {
             return self.v_bitselect(dst, other, mask);
         }
-        if self.a.avx {
+        if self.a.cpu.avx {
             let op = by_shape(shape, [VPBLENDVB, PXOR, VBLENDVPS, VBLENDVPD]);
             self.a.vex_imm8(op, dst, other, &Rm::Reg(dst), mask.code() << 4);
             return;
@@ -396,7 +389,7 @@ impl Codegen {
 
     /// `dst = dst * b + c` or `-dst * b + c`, with one rounding if the processor can.
     fn v_madd(&mut self, width: Width, negative: bool, dst: Reg, b: Reg, c: Reg) {
-        if self.cpu.fma && self.a.avx {
+        if self.a.cpu.fma && self.a.cpu.avx {
             let op = if negative { FNMADD213 } else { FMADD213 }.width(width);
             self.a.vex(op, dst, b, &Rm::Reg(c));
             return;

@@ -1,60 +1,120 @@
 //! Vectors of floating point numbers, and conversions from and to them.
 
-use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Entry;
-use crate::codegen::Codegen;
+use crate::isa::x64::Codegen;
 use crate::isa::x64::asm::*;
 use crate::isa::x64::float::{rounding, signs};
 use crate::isa::x64::regs::*;
 use crate::isa::x64::simd::*;
+use crate::masm::*;
 use crate::regs::Reg;
 
-impl Codegen {
-    // Floating point lanes.
-
-    pub(crate) fn v_float_unary(&mut self, op: FloatUnary, width: Width) -> Result<()> {
-        let mut value = self.pop();
-        let src = self.al.in_reg(&mut self.a, &mut value);
-        self.al.drop_entry(value);
-        let dst = self.v_temp();
+impl VectorFloatOps for X64 {
+    fn simd_float_unary(c: &mut Codegen, op: FloatUnary, width: Width) {
+        let mut value = c.pop();
+        let src = c.al.in_reg(&mut c.a, &mut value);
+        c.al.drop_entry(value);
+        let dst = c.v_temp();
         match op {
             FloatUnary::Abs => {
-                let mask = self.v_pool(!signs(width));
-                self.a.v3(PAND, dst, src, &mask);
+                let mask = c.v_pool(!signs(width));
+                c.a.v3(PAND, dst, src, &mask);
             }
             FloatUnary::Neg => {
-                let mask = self.v_pool(signs(width));
-                self.a.v3(PXOR, dst, src, &mask);
+                let mask = c.v_pool(signs(width));
+                c.a.v3(PXOR, dst, src, &mask);
             }
-            FloatUnary::Sqrt => self.a.v2(Fp::Sqrt.packed(width), dst, &Rm::Reg(src)),
+            FloatUnary::Sqrt => c.a.v2(Fp::Sqrt.packed(width), dst, &Rm::Reg(src)),
             FloatUnary::Ceil | FloatUnary::Floor | FloatUnary::Trunc | FloatUnary::Nearest => {
                 let round = round_packed(width);
-                self.a.v2_imm8(round, dst, &Rm::Reg(src), rounding(op));
+                c.a.v2_imm8(round, dst, &Rm::Reg(src), rounding(op));
             }
         }
-        self.v_push(dst)
+        c.v_push(dst)
     }
 
-    pub(crate) fn v_float_binary(&mut self, op: SimdFloatBinary, width: Width) -> Result<()> {
-        let rhs = self.pop();
-        let lhs = self.al.pop();
+    fn simd_float_binary(c: &mut Codegen, op: SimdFloatBinary, width: Width) {
+        let rhs = c.pop();
+        let lhs = c.al.pop();
         let dst = match op {
-            SimdFloatBinary::Add => self.v_apply(Fp::Add.packed(width), lhs, rhs),
-            SimdFloatBinary::Sub => self.v_apply(Fp::Sub.packed(width), lhs, rhs),
-            SimdFloatBinary::Mul => self.v_apply(Fp::Mul.packed(width), lhs, rhs),
-            SimdFloatBinary::Div => self.v_apply(Fp::Div.packed(width), lhs, rhs),
+            SimdFloatBinary::Add => c.v_apply(Fp::Add.packed(width), lhs, rhs),
+            SimdFloatBinary::Sub => c.v_apply(Fp::Sub.packed(width), lhs, rhs),
+            SimdFloatBinary::Mul => c.v_apply(Fp::Mul.packed(width), lhs, rhs),
+            SimdFloatBinary::Div => c.v_apply(Fp::Div.packed(width), lhs, rhs),
             // The instructions return their second operand unless the first is less or greater.
-            SimdFloatBinary::Pmin | SimdFloatBinary::RelaxedMin => self.v_apply(Fp::Min.packed(width), rhs, lhs),
-            SimdFloatBinary::Pmax | SimdFloatBinary::RelaxedMax => self.v_apply(Fp::Max.packed(width), rhs, lhs),
-            SimdFloatBinary::Min => self.v_extremum(width, true, lhs, rhs),
-            SimdFloatBinary::Max => self.v_extremum(width, false, lhs, rhs),
+            SimdFloatBinary::Pmin | SimdFloatBinary::RelaxedMin => c.v_apply(Fp::Min.packed(width), rhs, lhs),
+            SimdFloatBinary::Pmax | SimdFloatBinary::RelaxedMax => c.v_apply(Fp::Max.packed(width), rhs, lhs),
+            SimdFloatBinary::Min => c.v_extremum(width, true, lhs, rhs),
+            SimdFloatBinary::Max => c.v_extremum(width, false, lhs, rhs),
         };
-        self.v_push(dst)
+        c.v_push(dst)
     }
 
+    fn simd_float_compare(c: &mut Codegen, op: FloatCompare, width: Width) {
+        let mut rhs = c.pop();
+        let mut lhs = c.al.pop();
+        let predicate = match op {
+            FloatCompare::Eq => 0,
+            FloatCompare::Lt | FloatCompare::Gt => 1,
+            FloatCompare::Le | FloatCompare::Ge => 2,
+            FloatCompare::Ne => 4,
+        };
+        if matches!(op, FloatCompare::Gt | FloatCompare::Ge) {
+            std::mem::swap(&mut lhs, &mut rhs);
+        }
+        let left = c.al.in_reg(&mut c.a, &mut lhs);
+        let right = c.al.in_reg(&mut c.a, &mut rhs);
+        let dst = c.v_temp();
+        c.a.v3_imm8(Fp::Cmp.packed(width), dst, left, &Rm::Reg(right), predicate);
+        c.al.drop_entry(lhs);
+        c.al.drop_entry(rhs);
+        c.v_push(dst)
+    }
+    fn simd_convert(c: &mut Codegen, op: SimdConvert) {
+        let mut value = c.pop();
+        let src = c.al.in_reg(&mut c.a, &mut value);
+        let dst = c.v_temp();
+        let from = Rm::Reg(src);
+        match op {
+            SimdConvert::ConvertI32x4 { signed: true } => c.a.v2(CVTDQ2PS, dst, &from),
+            SimdConvert::ConvertI32x4 { signed: false } => c.v_convert_u32(dst, src),
+            SimdConvert::ConvertLowI32x4 { signed: true } => c.a.v2(CVTDQ2PD, dst, &from),
+            SimdConvert::ConvertLowI32x4 { signed: false } => {
+                // The low half of a fraction of numbers from 2^52.
+                let exponent = c.v_pool(dwords(0x4330_0000));
+                let offset = c.v_pool(qwords(0x4330_0000_0000_0000));
+                c.a.v3(PUNPCKLDQ, dst, src, &exponent);
+                c.a.v3(Fp::Sub.packed(Width::W64), dst, dst, &offset);
+            }
+            SimdConvert::DemoteF64x2Zero => c.a.v2(Fp::Cvt.packed(Width::W64), dst, &from),
+            SimdConvert::PromoteLowF32x4 => c.a.v2(Fp::Cvt.packed(Width::W32), dst, &from),
+            SimdConvert::RelaxedTruncF32x4 { signed: true } => c.a.v2(CVTTPS2DQ, dst, &from),
+            SimdConvert::RelaxedTruncF64x2Zero { signed: true } => c.a.v2(CVTTPD2DQ, dst, &from),
+            SimdConvert::TruncSatF32x4 { signed: true } => c.v_trunc_f32_s(dst, src),
+            SimdConvert::TruncSatF32x4 { signed: false } | SimdConvert::RelaxedTruncF32x4 { signed: false } => {
+                c.v_trunc_f32_u(dst, src);
+            }
+            SimdConvert::TruncSatF64x2Zero { signed: true } => {
+                // Not a number: the limit becomes zero, and the minimum the limit.
+                let limit = c.v_pool(qwords(2_147_483_647.0f64.to_bits()));
+                c.a.v3_imm8(Fp::Cmp.packed(Width::W64), XMM_TEMP, src, &from, 0);
+                c.a.v3(PAND, XMM_TEMP, XMM_TEMP, &limit);
+                c.a.v3(Fp::Min.packed(Width::W64), dst, src, &Rm::Reg(XMM_TEMP));
+                c.a.v2(CVTTPD2DQ, dst, &Rm::Reg(dst));
+            }
+            SimdConvert::TruncSatF64x2Zero { signed: false } | SimdConvert::RelaxedTruncF64x2Zero { signed: false } => {
+                c.v_trunc_f64_u(dst, src)
+            }
+        }
+        c.al.drop_entry(value);
+        c.v_push(dst)
+    }
+}
+
+impl Codegen {
     /// The instruction in both orders: they differ in zeros of different signs, and where something is not a number.
     fn v_extremum(&mut self, width: Width, is_min: bool, mut lhs: Entry, mut rhs: Entry) -> Reg {
         let left = self.al.in_reg(&mut self.a, &mut lhs);
@@ -85,69 +145,6 @@ impl Codegen {
         self.al.drop_entry(lhs);
         self.al.drop_entry(rhs);
         dst
-    }
-
-    pub(crate) fn v_float_compare(&mut self, op: FloatCompare, width: Width) -> Result<()> {
-        let mut rhs = self.pop();
-        let mut lhs = self.al.pop();
-        let predicate = match op {
-            FloatCompare::Eq => 0,
-            FloatCompare::Lt | FloatCompare::Gt => 1,
-            FloatCompare::Le | FloatCompare::Ge => 2,
-            FloatCompare::Ne => 4,
-        };
-        if matches!(op, FloatCompare::Gt | FloatCompare::Ge) {
-            std::mem::swap(&mut lhs, &mut rhs);
-        }
-        let left = self.al.in_reg(&mut self.a, &mut lhs);
-        let right = self.al.in_reg(&mut self.a, &mut rhs);
-        let dst = self.v_temp();
-        self.a.v3_imm8(Fp::Cmp.packed(width), dst, left, &Rm::Reg(right), predicate);
-        self.al.drop_entry(lhs);
-        self.al.drop_entry(rhs);
-        self.v_push(dst)
-    }
-
-    // Conversions.
-
-    pub(crate) fn v_convert(&mut self, op: SimdConvert) -> Result<()> {
-        let mut value = self.pop();
-        let src = self.al.in_reg(&mut self.a, &mut value);
-        let dst = self.v_temp();
-        let from = Rm::Reg(src);
-        match op {
-            SimdConvert::ConvertI32x4 { signed: true } => self.a.v2(CVTDQ2PS, dst, &from),
-            SimdConvert::ConvertI32x4 { signed: false } => self.v_convert_u32(dst, src),
-            SimdConvert::ConvertLowI32x4 { signed: true } => self.a.v2(CVTDQ2PD, dst, &from),
-            SimdConvert::ConvertLowI32x4 { signed: false } => {
-                // The low half of a fraction of numbers from 2^52.
-                let exponent = self.v_pool(dwords(0x4330_0000));
-                let offset = self.v_pool(qwords(0x4330_0000_0000_0000));
-                self.a.v3(PUNPCKLDQ, dst, src, &exponent);
-                self.a.v3(Fp::Sub.packed(Width::W64), dst, dst, &offset);
-            }
-            SimdConvert::DemoteF64x2Zero => self.a.v2(Fp::Cvt.packed(Width::W64), dst, &from),
-            SimdConvert::PromoteLowF32x4 => self.a.v2(Fp::Cvt.packed(Width::W32), dst, &from),
-            SimdConvert::RelaxedTruncF32x4 { signed: true } => self.a.v2(CVTTPS2DQ, dst, &from),
-            SimdConvert::RelaxedTruncF64x2Zero { signed: true } => self.a.v2(CVTTPD2DQ, dst, &from),
-            SimdConvert::TruncSatF32x4 { signed: true } => self.v_trunc_f32_s(dst, src),
-            SimdConvert::TruncSatF32x4 { signed: false } | SimdConvert::RelaxedTruncF32x4 { signed: false } => {
-                self.v_trunc_f32_u(dst, src);
-            }
-            SimdConvert::TruncSatF64x2Zero { signed: true } => {
-                // Not a number: the limit becomes zero, and the minimum the limit.
-                let limit = self.v_pool(qwords(2_147_483_647.0f64.to_bits()));
-                self.a.v3_imm8(Fp::Cmp.packed(Width::W64), XMM_TEMP, src, &from, 0);
-                self.a.v3(PAND, XMM_TEMP, XMM_TEMP, &limit);
-                self.a.v3(Fp::Min.packed(Width::W64), dst, src, &Rm::Reg(XMM_TEMP));
-                self.a.v2(CVTTPD2DQ, dst, &Rm::Reg(dst));
-            }
-            SimdConvert::TruncSatF64x2Zero { signed: false } | SimdConvert::RelaxedTruncF64x2Zero { signed: false } => {
-                self.v_trunc_f64_u(dst, src)
-            }
-        }
-        self.al.drop_entry(value);
-        self.v_push(dst)
     }
 
     /// Both 16-bit halves are exact, and so is everything but the last addition.

@@ -1,47 +1,45 @@
 //! Vectors of integers: shifts, comparisons and tests.
 
-use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Loc;
-use crate::codegen::Codegen;
+use crate::isa::x64::Codegen;
 use crate::isa::x64::asm::*;
 use crate::isa::x64::regs::*;
 use crate::isa::x64::simd::*;
+use crate::masm::*;
 use crate::regs::Reg;
 
-impl Codegen {
-    // Shifts.
-
-    pub(crate) fn v_shift(&mut self, op: SimdShift, shape: IntShape) -> Result<()> {
-        let mut count = self.pop();
-        let mut value = self.al.pop();
+impl VectorIntOps for X64 {
+    fn simd_shift(c: &mut Codegen, op: SimdShift, shape: IntShape) {
+        let mut count = c.pop();
+        let mut value = c.al.pop();
         let mask = shape.lane_bits() - 1;
         if let Loc::Const(bits) = count.loc {
-            let dst = self.al.own(&mut self.a, &mut value);
-            self.v_shift_constant(op, shape, dst, bits as u8 & mask as u8);
-            return self.v_push(dst);
+            let dst = c.al.own(&mut c.a, &mut value);
+            c.v_shift_constant(op, shape, dst, bits as u8 & mask as u8);
+            return c.v_push(dst);
         }
-        let count_reg = self.al.own(&mut self.a, &mut count);
-        self.a.alu_imm(Alu::And, Width::W32, &Rm::Reg(count_reg), mask as i32);
+        let count_reg = c.al.own(&mut c.a, &mut count);
+        c.a.alu_imm(Alu::And, Width::W32, &Rm::Reg(count_reg), mask as i32);
         if shape == IntShape::I8x16 && op != SimdShift::Shl {
-            self.a.alu_imm(Alu::Add, Width::W32, &Rm::Reg(count_reg), 8);
+            c.a.alu_imm(Alu::Add, Width::W32, &Rm::Reg(count_reg), 8);
         }
-        let dst = self.al.own(&mut self.a, &mut value);
-        self.a.v2(MOVD, XMM_TEMP, &Rm::Reg(count_reg));
-        self.al.release(count_reg);
+        let dst = c.al.own(&mut c.a, &mut value);
+        c.a.v2(MOVD, XMM_TEMP, &Rm::Reg(count_reg));
+        c.al.release(count_reg);
         match (shape, op) {
-            (IntShape::I8x16, _) => self.v_shift_bytes(op, dst),
+            (IntShape::I8x16, _) => c.v_shift_bytes(op, dst),
             (IntShape::I64x2, SimdShift::ShrS) => {
-                let sign = self.v_temp();
-                let pool = self.v_pool(qwords(1 << 63));
-                self.a.load_float(Ty::V128, sign, &pool);
-                self.a.v3(PSRLQ, sign, sign, &Rm::Reg(XMM_TEMP));
-                self.a.v3(PSRLQ, dst, dst, &Rm::Reg(XMM_TEMP));
-                self.a.v3(PXOR, dst, dst, &Rm::Reg(sign));
-                self.a.v3(PSUBQ, dst, dst, &Rm::Reg(sign));
-                self.al.release(sign);
+                let sign = c.v_temp();
+                let pool = c.v_pool(qwords(1 << 63));
+                c.a.load_float(Ty::V128, sign, &pool);
+                c.a.v3(PSRLQ, sign, sign, &Rm::Reg(XMM_TEMP));
+                c.a.v3(PSRLQ, dst, dst, &Rm::Reg(XMM_TEMP));
+                c.a.v3(PXOR, dst, dst, &Rm::Reg(sign));
+                c.a.v3(PSUBQ, dst, dst, &Rm::Reg(sign));
+                c.al.release(sign);
             }
             _ => {
                 let ops = match op {
@@ -50,12 +48,89 @@ impl Codegen {
                     SimdShift::ShrU => [PXOR, PSRLW, PSRLD, PSRLQ],
                 };
                 let op = by_shape(shape, ops);
-                self.a.v3(op, dst, dst, &Rm::Reg(XMM_TEMP));
+                c.a.v3(op, dst, dst, &Rm::Reg(XMM_TEMP));
             }
         }
-        self.v_push(dst)
+        c.v_push(dst)
+    }
+    fn simd_int_compare(c: &mut Codegen, op: IntCompare, shape: IntShape) {
+        let mut rhs = c.pop();
+        let mut lhs = c.al.pop();
+        if matches!(op, IntCompare::LtS | IntCompare::LtU | IntCompare::LeS | IntCompare::LeU) {
+            std::mem::swap(&mut lhs, &mut rhs);
+        }
+        let left = c.al.in_reg(&mut c.a, &mut lhs);
+        let right = c.al.in_reg(&mut c.a, &mut rhs);
+        let dst = c.v_temp();
+        match op {
+            IntCompare::Eq => c.a.v3(equal(shape), dst, left, &Rm::Reg(right)),
+            IntCompare::Ne => {
+                c.a.v3(equal(shape), dst, left, &Rm::Reg(right));
+                c.v_not(dst);
+            }
+            IntCompare::GtS | IntCompare::LtS => c.v_greater(shape, dst, left, right),
+            IntCompare::GeS | IntCompare::LeS if shape == IntShape::I64x2 => {
+                c.v_greater(shape, dst, right, left);
+                c.v_not(dst);
+            }
+            // At least as large: the smaller one is the other.
+            IntCompare::GeS | IntCompare::LeS | IntCompare::GeU | IntCompare::LeU => {
+                let signed = matches!(op, IntCompare::GeS | IntCompare::LeS);
+                c.a.v3(minimum(shape, signed), dst, left, &Rm::Reg(right));
+                c.a.v3(equal(shape), dst, dst, &Rm::Reg(right));
+            }
+            // Greater: the larger one is not the other.
+            IntCompare::GtU | IntCompare::LtU => {
+                c.a.v3(maximum(shape, false), dst, left, &Rm::Reg(right));
+                c.a.v3(equal(shape), dst, dst, &Rm::Reg(right));
+                c.v_not(dst);
+            }
+        }
+        c.al.drop_entry(lhs);
+        c.al.drop_entry(rhs);
+        c.v_push(dst)
     }
 
+    fn simd_test(c: &mut Codegen, op: SimdTest) {
+        let mut value = c.pop();
+        let src = c.al.in_reg(&mut c.a, &mut value);
+        let dst = c.al.alloc(&mut c.a, Ty::I32);
+        match op {
+            SimdTest::AnyTrue => {
+                c.a.v2(PTEST, src, &Rm::Reg(src));
+                c.a.setcc(Cc::NE, dst);
+                c.a.movzx8(dst, dst);
+            }
+            SimdTest::AllTrue(shape) => {
+                c.a.zero_float(XMM_TEMP);
+                c.a.v3(equal(shape), XMM_TEMP, XMM_TEMP, &Rm::Reg(src));
+                c.a.v2(PTEST, XMM_TEMP, &Rm::Reg(XMM_TEMP));
+                c.a.setcc(Cc::E, dst);
+                c.a.movzx8(dst, dst);
+            }
+            SimdTest::Bitmask(shape) => {
+                let op = by_shape(
+                    shape,
+                    [PMOVMSKB, PMOVMSKB, Fp::MovMask.packed(Width::W32), Fp::MovMask.packed(Width::W64)],
+                );
+                let mut from = src;
+                if shape == IntShape::I16x8 {
+                    c.a.zero_float(XMM_TEMP);
+                    c.a.v3(PACKSSWB, XMM_TEMP, XMM_TEMP, &Rm::Reg(src));
+                    from = XMM_TEMP;
+                }
+                c.a.v2(op, dst, &Rm::Reg(from));
+                if shape == IntShape::I16x8 {
+                    c.a.shift_imm(Shift::Shr, Width::W32, dst, 8);
+                }
+            }
+        }
+        c.al.drop_entry(value);
+        c.push_reg(Ty::I32, dst);
+    }
+}
+
+impl Codegen {
     /// Bytes as words, by the count in the temporary register (plus 8 to the right, where they are the words' upper halves).
     fn v_shift_bytes(&mut self, op: SimdShift, dst: Reg) {
         let high = self.v_temp();
@@ -127,49 +202,9 @@ impl Codegen {
         }
     }
 
-    // Comparisons and tests.
-
-    pub(crate) fn v_int_compare(&mut self, op: IntCompare, shape: IntShape) -> Result<()> {
-        let mut rhs = self.pop();
-        let mut lhs = self.al.pop();
-        if matches!(op, IntCompare::LtS | IntCompare::LtU | IntCompare::LeS | IntCompare::LeU) {
-            std::mem::swap(&mut lhs, &mut rhs);
-        }
-        let left = self.al.in_reg(&mut self.a, &mut lhs);
-        let right = self.al.in_reg(&mut self.a, &mut rhs);
-        let dst = self.v_temp();
-        match op {
-            IntCompare::Eq => self.a.v3(equal(shape), dst, left, &Rm::Reg(right)),
-            IntCompare::Ne => {
-                self.a.v3(equal(shape), dst, left, &Rm::Reg(right));
-                self.v_not(dst);
-            }
-            IntCompare::GtS | IntCompare::LtS => self.v_greater(shape, dst, left, right),
-            IntCompare::GeS | IntCompare::LeS if shape == IntShape::I64x2 => {
-                self.v_greater(shape, dst, right, left);
-                self.v_not(dst);
-            }
-            // At least as large: the smaller one is the other.
-            IntCompare::GeS | IntCompare::LeS | IntCompare::GeU | IntCompare::LeU => {
-                let signed = matches!(op, IntCompare::GeS | IntCompare::LeS);
-                self.a.v3(minimum(shape, signed), dst, left, &Rm::Reg(right));
-                self.a.v3(equal(shape), dst, dst, &Rm::Reg(right));
-            }
-            // Greater: the larger one is not the other.
-            IntCompare::GtU | IntCompare::LtU => {
-                self.a.v3(maximum(shape, false), dst, left, &Rm::Reg(right));
-                self.a.v3(equal(shape), dst, dst, &Rm::Reg(right));
-                self.v_not(dst);
-            }
-        }
-        self.al.drop_entry(lhs);
-        self.al.drop_entry(rhs);
-        self.v_push(dst)
-    }
-
     /// `left > right`, signed; `dst` is another register.
     fn v_greater(&mut self, shape: IntShape, dst: Reg, left: Reg, right: Reg) {
-        if shape != IntShape::I64x2 || self.a.avx {
+        if shape != IntShape::I64x2 || self.a.cpu.avx {
             let op = by_shape(shape, [PCMPGTB, PCMPGTW, PCMPGTD, PCMPGTQ]);
             self.a.v3(op, dst, left, &Rm::Reg(right));
             return;
@@ -181,44 +216,5 @@ impl Codegen {
         self.a.v3(PCMPGTD, XMM_TEMP, left, &Rm::Reg(right));
         self.a.v3(POR, dst, dst, &Rm::Reg(XMM_TEMP));
         self.a.v2_imm8(PSHUFD, dst, &Rm::Reg(dst), 0xf5);
-    }
-
-    pub(crate) fn v_test(&mut self, op: SimdTest) -> Result<()> {
-        let mut value = self.pop();
-        let src = self.al.in_reg(&mut self.a, &mut value);
-        let dst = self.al.alloc(&mut self.a, Ty::I32);
-        match op {
-            SimdTest::AnyTrue => {
-                self.a.v2(PTEST, src, &Rm::Reg(src));
-                self.a.setcc(Cc::NE, dst);
-                self.a.movzx8(dst, dst);
-            }
-            SimdTest::AllTrue(shape) => {
-                self.a.zero_float(XMM_TEMP);
-                self.a.v3(equal(shape), XMM_TEMP, XMM_TEMP, &Rm::Reg(src));
-                self.a.v2(PTEST, XMM_TEMP, &Rm::Reg(XMM_TEMP));
-                self.a.setcc(Cc::E, dst);
-                self.a.movzx8(dst, dst);
-            }
-            SimdTest::Bitmask(shape) => {
-                let op = by_shape(
-                    shape,
-                    [PMOVMSKB, PMOVMSKB, Fp::MovMask.packed(Width::W32), Fp::MovMask.packed(Width::W64)],
-                );
-                let mut from = src;
-                if shape == IntShape::I16x8 {
-                    self.a.zero_float(XMM_TEMP);
-                    self.a.v3(PACKSSWB, XMM_TEMP, XMM_TEMP, &Rm::Reg(src));
-                    from = XMM_TEMP;
-                }
-                self.a.v2(op, dst, &Rm::Reg(from));
-                if shape == IntShape::I16x8 {
-                    self.a.shift_imm(Shift::Shr, Width::W32, dst, 8);
-                }
-            }
-        }
-        self.al.drop_entry(value);
-        self.push_reg(Ty::I32, dst);
-        Ok(())
     }
 }

@@ -3,31 +3,15 @@
 //! Array call is C: `rdi` the callee's function reference, `rsi` the values, `al` whether it returned. Wasm preserves nothing, so a
 //! trampoline that is entered by it keeps the registers that C wants preserved.
 
-use wasmer_runtime_core::compiler::{NO_WASM_OFFSET, Symbol, Trampoline};
 use wasmer_runtime_core::layout::*;
-use wasmer_runtime_core::module::ModuleInfo;
-use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::types::{Signature, Ty, Width};
 
-use crate::codegen::Codegen;
-use crate::isa::x64::asm::{Alu, Group5, Mem, Rm};
+use crate::isa::x64::Codegen;
+use crate::isa::x64::asm::{Alu, Group5, Mem, Rm, X64};
 use crate::isa::x64::frame::overflow_place;
 use crate::isa::x64::regs::*;
+use crate::masm::*;
 use crate::regs::Reg;
-
-/// Compiles a trampoline.
-pub(crate) fn build(codegen: &mut Codegen, module: &ModuleInfo, trampoline: Trampoline) -> Result<()> {
-    let (Trampoline::ArrayToWasm(ty) | Trampoline::WasmToArray(ty)) = trampoline;
-    let signature = module.func_type(ty).signature();
-    // A worker may make trampolines only.
-    codegen.set_module(module);
-    codegen.open(NO_WASM_OFFSET);
-    match trampoline {
-        Trampoline::ArrayToWasm(_) => array_to_wasm(codegen, &signature),
-        Trampoline::WasmToArray(_) => wasm_to_array(codegen, &signature),
-    }
-    codegen.close(Symbol::Trampoline(trampoline))
-}
 
 /// The place of a value in the buffer of an array call.
 fn value_place(base: Reg, position: usize) -> Mem {
@@ -70,64 +54,66 @@ const PRESERVED: [(Reg, i32); 5] = [(RBX, -24), (R12, -32), (R13, -40), (VMCTX, 
 /// Room for all of it, a multiple of 16 bytes.
 const FRAME_BYTES: i32 = 64;
 
-fn array_to_wasm(codegen: &mut Codegen, signature: &Signature) {
-    let metered = codegen.metered;
-    let a = &mut codegen.a;
-    a.start_frame();
-    a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), FRAME_BYTES);
-    for (reg, at) in PRESERVED {
-        a.store_int_frame(Width::W64, at, reg);
+impl TrampolineOps for X64 {
+    fn array_to_wasm(c: &mut Codegen, signature: &Signature) {
+        let metered = c.metered;
+        let a = &mut c.a;
+        a.start_frame();
+        a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), FRAME_BYTES);
+        for (reg, at) in PRESERVED {
+            a.store_int_frame(Width::W64, at, reg);
+        }
+        a.load_int(Width::W64, VMCTX, &Mem::new(RDI, VMFUNCREF_VMCTX));
+        a.store_int_frame(Width::W64, VALUES_PLACE, RSI);
+        a.store_int_frame(Width::W64, CALLEE_VMCTX_PLACE, VMCTX);
+        if metered || overflows(&signature.params, Dealer::args(metered)) {
+            a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
+        }
+        if metered {
+            a.load_int(Width::W64, FUEL, &Mem::new(RAX, VMSTORE_FUEL));
+        }
+        load_values(c, &signature.params, Dealer::args(metered), RSI, RAX);
+        let a = &mut c.a;
+        a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_WASM_CALL)));
+        a.load_int_frame(Width::W64, RSI, VALUES_PLACE);
+        if overflows(&signature.results, Dealer::results()) {
+            a.load_int_frame(Width::W64, RDI, CALLEE_VMCTX_PLACE);
+            a.load_int(Width::W64, RDI, &Mem::new(RDI, VMCTX_STORE));
+        }
+        store_values(c, &signature.results, Dealer::results(), RSI, RDI);
+        let a = &mut c.a;
+        a.int_constant(RAX, 1);
+        for (reg, at) in PRESERVED {
+            a.load_int_frame(Width::W64, reg, at);
+        }
+        a.leave();
+        a.ret();
     }
-    a.load_int(Width::W64, VMCTX, &Mem::new(RDI, VMFUNCREF_VMCTX));
-    a.store_int_frame(Width::W64, VALUES_PLACE, RSI);
-    a.store_int_frame(Width::W64, CALLEE_VMCTX_PLACE, VMCTX);
-    if metered || overflows(&signature.params, Dealer::args(metered)) {
-        a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
-    }
-    if metered {
-        a.load_int(Width::W64, FUEL, &Mem::new(RAX, VMSTORE_FUEL));
-    }
-    load_values(codegen, &signature.params, Dealer::args(metered), RSI, RAX);
-    let a = &mut codegen.a;
-    a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_WASM_CALL)));
-    a.load_int_frame(Width::W64, RSI, VALUES_PLACE);
-    if overflows(&signature.results, Dealer::results()) {
-        a.load_int_frame(Width::W64, RDI, CALLEE_VMCTX_PLACE);
-        a.load_int(Width::W64, RDI, &Mem::new(RDI, VMCTX_STORE));
-    }
-    store_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
-    let a = &mut codegen.a;
-    a.int_constant(RAX, 1);
-    for (reg, at) in PRESERVED {
-        a.load_int_frame(Width::W64, reg, at);
-    }
-    a.leave();
-    a.ret();
-}
 
-fn wasm_to_array(codegen: &mut Codegen, signature: &Signature) {
-    let metered = codegen.metered;
-    let slots = signature.params.len().max(signature.results.len()) as i32;
-    let a = &mut codegen.a;
-    a.start_frame();
-    a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), slots * RAW_VALUE_BYTES);
-    a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMIMPORT_CALLEE));
-    a.mov_int(Width::W64, RSI, RSP);
-    if overflows(&signature.params, Dealer::args(metered)) {
-        a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
+    fn wasm_to_array(c: &mut Codegen, signature: &Signature) {
+        let metered = c.metered;
+        let slots = signature.params.len().max(signature.results.len()) as i32;
+        let a = &mut c.a;
+        a.start_frame();
+        a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), slots * RAW_VALUE_BYTES);
+        a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMIMPORT_CALLEE));
+        a.mov_int(Width::W64, RSI, RSP);
+        if overflows(&signature.params, Dealer::args(metered)) {
+            a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
+        }
+        store_values(c, &signature.params, Dealer::args(metered), RSI, RAX);
+        let a = &mut c.a;
+        a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_ARRAY_CALL)));
+        a.mov_int(Width::W64, RSI, RSP);
+        if metered || overflows(&signature.results, Dealer::results()) {
+            a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMCTX_STORE));
+        }
+        if metered {
+            // The host may have changed it.
+            a.load_int(Width::W64, FUEL, &Mem::new(RDI, VMSTORE_FUEL));
+        }
+        load_values(c, &signature.results, Dealer::results(), RSI, RDI);
+        c.a.leave();
+        c.a.ret();
     }
-    store_values(codegen, &signature.params, Dealer::args(metered), RSI, RAX);
-    let a = &mut codegen.a;
-    a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_ARRAY_CALL)));
-    a.mov_int(Width::W64, RSI, RSP);
-    if metered || overflows(&signature.results, Dealer::results()) {
-        a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMCTX_STORE));
-    }
-    if metered {
-        // The host may have changed it.
-        a.load_int(Width::W64, FUEL, &Mem::new(RDI, VMSTORE_FUEL));
-    }
-    load_values(codegen, &signature.results, Dealer::results(), RSI, RDI);
-    codegen.a.leave();
-    codegen.a.ret();
 }

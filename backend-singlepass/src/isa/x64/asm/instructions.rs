@@ -5,7 +5,7 @@ use wasmer_runtime_core::types::{Ty, Width};
 use super::*;
 
 /// Integers.
-impl Asm {
+impl X64 {
     #[inline]
     pub(crate) fn alu(&mut self, alu: Alu, width: Width, dst: Reg, src: &Rm) {
         self.op(alu.reg_rm().width(width), dst.0, src);
@@ -161,7 +161,7 @@ impl Asm {
 }
 
 /// Atomic accesses of so many bytes.
-impl Asm {
+impl X64 {
     /// `xchg [mem], reg`, which is locked without being told.
     pub(crate) fn xchg_mem(&mut self, bytes: u8, mem: &Mem, reg: Reg) {
         self.op(sized(XCHG, false, bytes), reg.0, &Rm::Mem(*mem));
@@ -185,7 +185,7 @@ impl Asm {
 }
 
 /// Calls, frames, and what else has its operands fixed.
-impl Asm {
+impl X64 {
     fn fixed<const LEN: usize>(&mut self, opcode: [u8; LEN]) {
         self.instruction(|w| w.opcode(opcode).end());
     }
@@ -211,10 +211,6 @@ impl Asm {
         self.fixed(RET);
     }
 
-    pub(crate) fn ud2(&mut self) {
-        self.fixed(UD2);
-    }
-
     /// Stores `rax` to `rcx` words from the address in `rdi` on.
     pub(crate) fn rep_stosq(&mut self) {
         self.fixed(REP_STOSQ);
@@ -225,7 +221,7 @@ impl Asm {
         self.op(TEST.width(width), reg.0, &Rm::Mem(*mem));
     }
 
-    /// `lea dst, [rip + distance]`; [`Asm::land_near`] says to where.
+    /// `lea dst, [rip + distance]`; [`X64::land_near`] says to where.
     pub(crate) fn lea_ahead(&mut self, dst: Reg) -> usize {
         self.instruction(|w| w.pool(LEA.w(), dst.0).end());
         self.text.len()
@@ -237,17 +233,17 @@ impl Asm {
         self.op(MOV_TO_RM.w(), RSP.0, &Rm::Reg(RBP));
     }
 
-    /// `sub rsp, bytes`, in the long form: [`FRAME_SIZE_BYTES`] bytes, which [`Asm::set_frame_size`] and [`Asm::jump_for_frame_size`] patch.
+    /// `sub rsp, bytes`, in the long form: [`FRAME_SIZE_BYTES`] bytes, which [`X64::set_frame_size`] and [`X64::jump_for_frame_size`] patch.
     pub(crate) fn size_frame(&mut self, bytes: i32) {
         self.op_imm32(ALU_IMM32.w(), Alu::Sub as u8, &Rm::Reg(RSP), bytes);
     }
 
-    /// Fills the size into the [`Asm::size_frame`] at this position.
+    /// Fills the size into the [`X64::size_frame`] at this position.
     pub(crate) fn set_frame_size(&mut self, at: usize, bytes: u32) {
         patch(&mut self.text, at + FRAME_SIZE_BYTES - 4, bytes);
     }
 
-    /// Replaces the [`Asm::size_frame`] at this position by a jump to here.
+    /// Replaces the [`X64::size_frame`] at this position by a jump to here.
     pub(crate) fn jump_for_frame_size(&mut self, at: usize) {
         let here = self.text.len();
         let end = at + JMP.len() + 4;
@@ -275,13 +271,13 @@ impl Asm {
     }
 }
 
-/// Bytes of [`Asm::start_frame`].
+/// Bytes of [`X64::start_frame`].
 pub(crate) const FRAME_START_BYTES: usize = 4;
-/// Bytes of [`Asm::size_frame`].
+/// Bytes of [`X64::size_frame`].
 pub(crate) const FRAME_SIZE_BYTES: usize = 7;
 
 /// Values of any type, and vectors.
-impl Asm {
+impl X64 {
     pub(crate) fn load_value(&mut self, ty: Ty, dst: Reg, src: &Mem) {
         if ty.is_int_class() {
             self.load_int(int_width(ty), dst, src);
@@ -300,7 +296,7 @@ impl Asm {
 
     /// A vector instruction with two operands: `op dst, src`. Its VEX form has no second source.
     pub(crate) fn v2(&mut self, op: Op, dst: Reg, src: &Rm) {
-        if self.avx {
+        if self.cpu.avx {
             self.vex(op, dst, xmm(0), src);
         } else {
             self.op(op, dst.code(), src);
@@ -309,7 +305,7 @@ impl Asm {
 
     /// `dst = op(src, imm)`
     pub(crate) fn v2_imm8(&mut self, op: Op, dst: Reg, src: &Rm, imm: u8) {
-        if self.avx {
+        if self.cpu.avx {
             self.vex_imm8(op, dst, xmm(0), src, imm);
         } else {
             self.op_imm8(op, dst.code(), src, imm);
@@ -318,7 +314,7 @@ impl Asm {
 
     /// `dst = op(lhs, rhs)`, with two or three operands, as the processor has them.
     pub(crate) fn v3(&mut self, op: Op, dst: Reg, lhs: Reg, rhs: &Rm) {
-        if self.avx {
+        if self.cpu.avx {
             self.vex(op, dst, lhs, rhs);
         } else {
             let rhs = self.two_operands(dst, lhs, rhs);
@@ -328,7 +324,7 @@ impl Asm {
 
     /// The same with an immediate.
     pub(crate) fn v3_imm8(&mut self, op: Op, dst: Reg, lhs: Reg, rhs: &Rm, imm: u8) {
-        if self.avx {
+        if self.cpu.avx {
             self.vex_imm8(op, dst, lhs, rhs, imm);
         } else {
             let rhs = self.two_operands(dst, lhs, rhs);
@@ -356,7 +352,7 @@ impl Asm {
             Rm::Reg(src) => src,
             _ => dst,
         };
-        match (self.avx, imm) {
+        match (self.cpu.avx, imm) {
             (true, None) => self.vex(op, dst, upper, src),
             (true, Some(imm)) => self.vex_imm8(op, dst, upper, src, imm),
             (false, None) => self.op(op, dst.code(), src),
@@ -366,7 +362,7 @@ impl Asm {
 
     /// `dst = src << imm`, or another shift of all lanes.
     pub(crate) fn shift_lanes(&mut self, shift: LaneShift, dst: Reg, src: Reg, imm: u8) {
-        if self.avx {
+        if self.cpu.avx {
             self.vex_imm8(shift.op, Reg(shift.extension), dst, &Rm::Reg(src), imm);
             return;
         }
@@ -385,7 +381,7 @@ impl Asm {
     }
 
     pub(crate) fn zero_float(&mut self, dst: Reg) {
-        if self.avx {
+        if self.cpu.avx {
             self.vex(XORPS, dst, dst, &Rm::Reg(dst));
         } else {
             self.op(XORPS, dst.code(), &Rm::Reg(dst));

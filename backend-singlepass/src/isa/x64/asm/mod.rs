@@ -13,8 +13,12 @@ pub(crate) use instructions::{FRAME_SIZE_BYTES, FRAME_START_BYTES};
 pub(crate) use ops::*;
 use wasmer_runtime_core::types::{Ty, Width};
 
+use crate::isa::x64::control::Condition;
+use crate::isa::x64::cpu::Extensions;
+use crate::isa::x64::int::Scaled;
 use crate::isa::x64::regs::*;
 use crate::labels::{Label, Labels, Patch};
+use crate::masm::Assembler;
 use crate::regs::Reg;
 
 /// Four bytes that are the distance of something from `base`.
@@ -46,28 +50,22 @@ struct PoolRef {
     constant: u32,
 }
 
-/// Writes instructions.
-#[derive(Default)]
-pub(crate) struct Asm {
+/// The machine: writes instructions.
+pub(crate) struct X64 {
     /// The text of the output, this function last.
-    pub(crate) text: Vec<u8>,
-    pub(crate) labels: Labels<Distance>,
+    text: Vec<u8>,
+    labels: Labels<Distance>,
     /// Constants of the function, 16 bytes each.
     pub(super) pool: Vec<u128>,
     pool_refs: Vec<PoolRef>,
-    /// Whether AVX is used.
-    pub(crate) avx: bool,
+    pub(crate) cpu: Extensions,
     /// Offset in the vmctx of the base of memory 0.
-    pub(crate) memory_base: i32,
+    pub(super) memory_base: i32,
     /// An instruction that ends at this position has left the zero flag for its result, in this register.
     zero_flag: Option<(usize, Reg, Width)>,
 }
 
-impl Asm {
-    pub(crate) fn new(avx: bool) -> Self {
-        Self { avx, ..Self::default() }
-    }
-
+impl X64 {
     /// The last instruction has set the zero flag for its result.
     #[inline]
     pub(crate) fn note_zero_flag(&mut self, reg: Reg, width: Width) {
@@ -77,23 +75,6 @@ impl Asm {
     /// Whether the zero flag tells if the register is zero.
     pub(crate) fn has_zero_flag(&self, reg: Reg, width: Width) -> bool {
         self.zero_flag == Some((self.text.len(), reg, width))
-    }
-
-    /// Forgets the last function's labels and constants.
-    pub(crate) fn clear(&mut self) {
-        self.zero_flag = None;
-        self.labels.clear();
-        self.pool.clear();
-        self.pool_refs.clear();
-    }
-
-    /// Moves on to a multiple of so many bytes. What stands in between is never run.
-    pub(crate) fn align(&mut self, bytes: usize) {
-        self.text.resize(self.text.len().next_multiple_of(bytes), INT3);
-    }
-
-    pub(crate) fn position(&self) -> usize {
-        self.text.len()
     }
 
     #[inline(always)]
@@ -173,18 +154,6 @@ impl Asm {
 
     // Control.
 
-    pub(crate) fn jmp(&mut self, label: Label) {
-        if let Some(target) = self.labels.position(label) {
-            let distance = i64::from(target) - (self.text.len() as i64 + 2);
-            if distance >= -128 {
-                self.instruction(|w| w.opcode(JMP_SHORT).imm::<1>(distance as u32));
-                return;
-            }
-        }
-        self.instruction(|w| w.opcode(JMP).imm::<4>(0));
-        self.refer(label);
-    }
-
     pub(crate) fn jcc(&mut self, cc: Cc, label: Label) {
         if let Some(target) = self.labels.position(label) {
             let distance = i64::from(target) - (self.text.len() as i64 + 2);
@@ -203,29 +172,7 @@ impl Asm {
         self.labels.refer(&mut self.text, label, Distance { place: end as u32 - 4, base: end as u32 });
     }
 
-    /// A table entry: the distance of a label from `base`.
-    pub(crate) fn table_entry(&mut self, label: Label, base: usize) {
-        self.text.extend_from_slice(&[0; 4]);
-        let end = self.text.len();
-        self.labels.refer(&mut self.text, label, Distance { place: end as u32 - 4, base: base as u32 });
-    }
-
-    pub(crate) fn bind(&mut self, label: Label) {
-        self.zero_flag = None;
-        self.labels.bind(&mut self.text, label);
-    }
-
-    /// Removes the jump to `label` that is the last instruction, and binds `other`, which was bound behind it, anew.
-    pub(crate) fn remove_jump(&mut self, label: Label, other: Label) {
-        let end = self.text.len();
-        let forgotten = self.labels.forget_last(label);
-        debug_assert_eq!(forgotten, Distance { place: end as u32 - 4, base: end as u32 });
-        self.text.truncate(end - 4 - JMP.len());
-        self.zero_flag = None;
-        self.labels.bind(&mut self.text, other);
-    }
-
-    /// A jump over less than 128 bytes; [`Asm::land`] says where to.
+    /// A jump over less than 128 bytes; [`X64::land`] says where to.
     pub(crate) fn jcc_short(&mut self, cc: Cc) -> usize {
         self.instruction(|w| w.opcode(ops::jcc_short(cc)).imm::<1>(0));
         self.text.len()
@@ -244,7 +191,7 @@ impl Asm {
         self.text[from - 1] = distance as u8;
     }
 
-    /// A conditional jump over anything; [`Asm::land_near`] says where to.
+    /// A conditional jump over anything; [`X64::land_near`] says where to.
     pub(crate) fn jcc_near(&mut self, cc: Cc) -> usize {
         self.instruction(|w| w.opcode(ops::jcc_near(cc)).imm::<4>(0));
         self.text.len()
@@ -255,21 +202,56 @@ impl Asm {
         let distance = (self.text.len() - from) as u32;
         patch(&mut self.text, from - 4, distance);
     }
+}
 
-    // Constants in memory.
+/// Bytes that instructions and tables refer to each other within: distances have four.
+const DISTANCE_MAX: usize = i32::MAX as usize;
 
-    /// The number of a constant in the pool. Recent ones are found again.
-    pub(crate) fn pool(&mut self, bits: u128) -> u32 {
-        let recent = self.pool.len().saturating_sub(16);
-        if let Some(at) = self.pool[recent..].iter().position(|known| *known == bits) {
-            return (recent + at) as u32;
+impl Assembler for X64 {
+    type Cpu = Extensions;
+    type Address = Mem;
+    type Condition = Condition;
+    type Fused = Scaled;
+
+    /// Constants are aligned to as much.
+    const FUNCTION_ALIGN: usize = 16;
+    const TEXT_BYTES_MAX: usize = DISTANCE_MAX;
+    const VMCTX: Reg = VMCTX;
+    const MEMORY: Reg = MEMORY;
+
+    fn new(cpu: Extensions) -> Self {
+        Self {
+            text: Vec::new(),
+            labels: Labels::default(),
+            pool: Vec::new(),
+            pool_refs: Vec::new(),
+            cpu,
+            memory_base: 0,
+            zero_flag: None,
         }
-        self.pool.push(bits);
-        self.pool.len() as u32 - 1
     }
 
-    /// Places the constants that are referred to behind the code.
-    pub(crate) fn place_pool(&mut self, start: usize) {
+    fn set_memory_base(&mut self, offset: i32) {
+        self.memory_base = offset;
+    }
+
+    fn swap_text(&mut self, text: &mut Vec<u8>) {
+        std::mem::swap(&mut self.text, text);
+    }
+
+    fn position(&self) -> usize {
+        self.text.len()
+    }
+
+    fn start_function(&mut self) {
+        self.text.resize(self.text.len().next_multiple_of(Self::FUNCTION_ALIGN), INT3);
+        self.zero_flag = None;
+        self.labels.clear();
+        self.pool.clear();
+        self.pool_refs.clear();
+    }
+
+    fn end_function(&mut self, start: usize) {
         if self.pool_refs.is_empty() {
             return;
         }
@@ -283,6 +265,60 @@ impl Asm {
             let distance = (base + reference.constant * 16).wrapping_sub(reference.end);
             patch(&mut self.text, reference.place as usize, distance);
         }
+    }
+
+    fn pool(&mut self, bits: u128) -> u32 {
+        let recent = self.pool.len().saturating_sub(16);
+        if let Some(at) = self.pool[recent..].iter().position(|known| *known == bits) {
+            return (recent + at) as u32;
+        }
+        self.pool.push(bits);
+        self.pool.len() as u32 - 1
+    }
+
+    fn create_label(&mut self) -> Label {
+        self.labels.create()
+    }
+
+    fn bind(&mut self, label: Label) {
+        self.zero_flag = None;
+        self.labels.bind(&mut self.text, label);
+    }
+
+    fn jmp(&mut self, label: Label) {
+        if let Some(target) = self.labels.position(label) {
+            let distance = i64::from(target) - (self.text.len() as i64 + 2);
+            if distance >= -128 {
+                self.instruction(|w| w.opcode(JMP_SHORT).imm::<1>(distance as u32));
+                return;
+            }
+        }
+        self.instruction(|w| w.opcode(JMP).imm::<4>(0));
+        self.refer(label);
+    }
+
+    fn remove_jump(&mut self, label: Label, other: Label) {
+        let end = self.text.len();
+        let forgotten = self.labels.forget_last(label);
+        debug_assert_eq!(forgotten, Distance { place: end as u32 - 4, base: end as u32 });
+        self.text.truncate(end - 4 - JMP.len());
+        self.zero_flag = None;
+        self.labels.bind(&mut self.text, other);
+    }
+
+    fn table_entry(&mut self, label: Label, base: usize) {
+        self.text.extend_from_slice(&[0; 4]);
+        let end = self.text.len();
+        self.labels.refer(&mut self.text, label, Distance { place: end as u32 - 4, base: base as u32 });
+    }
+
+    fn trap(&mut self) {
+        self.instruction(|w| w.opcode(UD2).end());
+    }
+
+    #[cfg(debug_assertions)]
+    fn all_resolved(&self) -> bool {
+        self.labels.all_resolved()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The instructions by name: the only place that knows opcodes (Intel SDM, volume 2; names as there).
 //!
 //! An [`Op`] has no operands yet. Where a constant is the opcode for one operand size, [`Op::width`] gives the others. Instructions
-//! with fixed operands, and those that need more than an opcode, are methods of [`Asm`](super::Asm).
+//! with fixed operands, and those that need more than an opcode, are methods of [`X64`](super::X64).
 
 use wasmer_runtime_core::translate::ops::IntShape;
 use wasmer_runtime_core::types::{Ty, Width};

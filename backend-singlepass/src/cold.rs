@@ -1,0 +1,53 @@
+//! Code that is rarely reached: it stands behind the function's other code.
+
+use wasmer_runtime_core::trap::TrapCode;
+
+use crate::codegen::Codegen;
+use crate::labels::Label;
+use crate::masm::Masm;
+use crate::regs::{Reg, RegSet};
+
+/// A piece of cold code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cold {
+    /// Raises a trap.
+    Trap { label: Label, code: TrapCode, offset: u32 },
+    /// Makes a function reference callable, by a libcall, and goes back. `saves` is where in [`Codegen::cold_saves`] the operands
+    /// stand that must survive.
+    Resolve { label: Label, back: Label, call: Resolve, result: Reg, saves: (u32, u32), pins: RegSet, offset: u32 },
+}
+
+/// What makes a function reference callable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resolve {
+    Indirect { table: u32, ty: u32, index: Reg },
+    Reference { ty: u32 },
+}
+
+impl<M: Masm> Codegen<M> {
+    /// Traps.
+    pub(crate) fn trap_now(&mut self, code: TrapCode) {
+        self.traps(code);
+        self.a.trap();
+    }
+
+    /// Writes all cold code.
+    pub(crate) fn finish_cold(&mut self) {
+        let mut cold = std::mem::take(&mut self.cold);
+        for piece in cold.drain(..) {
+            match piece {
+                Cold::Trap { label, code, offset } => {
+                    self.a.bind(label);
+                    self.traps_at(code, offset);
+                    self.a.trap();
+                }
+                Cold::Resolve { label, back, call, result, saves, pins, offset } => {
+                    self.a.bind(label);
+                    M::resolve(self, call, result, saves, pins, offset);
+                    self.a.jmp(back);
+                }
+            }
+        }
+        self.cold = cold;
+    }
+}

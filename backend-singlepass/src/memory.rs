@@ -1,0 +1,83 @@
+//! Accesses of linear memories: their checks, and what is known of an address.
+
+use wasmer_runtime_core::translate::codegen::{Access, Bounds};
+use wasmer_runtime_core::translate::ops::{AtomicWidth, Load};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::Width;
+
+use crate::alloc::Entry;
+use crate::codegen::Codegen;
+use crate::masm::{Assembler, Masm};
+use crate::pending::Pending;
+use crate::regs::RegSet;
+
+/// A checked address, and the operand registers that it uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<A> {
+    pub(crate) mem: A,
+    pub(crate) held: RegSet,
+    /// Whether a fault here is outside the address space of memories, so that the trap table must say what it means.
+    pub(crate) in_table: bool,
+}
+
+/// The address of an access on a machine.
+pub(crate) type PlaceOf<M> = Place<<M as Assembler>::Address>;
+
+/// The load that an atomic one is.
+pub(crate) const fn plain_load(width: AtomicWidth) -> Load {
+    match (width.bytes, width.value) {
+        (1, to) => Load::Int8 { to, signed: false },
+        (2, to) => Load::Int16 { to, signed: false },
+        (4, Width::W64) => Load::Int32 { signed: false },
+        (4, Width::W32) => Load::I32,
+        _ => Load::I64,
+    }
+}
+
+impl<M: Masm> Codegen<M> {
+    pub(crate) fn release_place(&mut self, place: PlaceOf<M>) {
+        for reg in place.held {
+            self.al.release(reg);
+        }
+    }
+
+    /// Checks an access and computes its address, unless it always traps.
+    pub(crate) fn place(&mut self, access: &Access, mut index: Entry) -> Option<PlaceOf<M>> {
+        if let Some(bytes) = access.aligned_to {
+            M::check_alignment(self, &mut index, access.offset, bytes);
+        }
+        match access.bounds {
+            Bounds::Elided => Some(M::unchecked(self, access, index)),
+            Bounds::Explicit { end_offset } => Some(M::checked(self, access, end_offset, index)),
+            Bounds::AlwaysTraps => {
+                self.al.drop_entry(index);
+                self.trap_now(TrapCode::MemoryOutOfBounds);
+                None
+            }
+        }
+    }
+
+    /// Pushes what stands at an address, once it is needed.
+    pub(crate) fn load_later(&mut self, access: &Access, op: Load, index: Entry) {
+        match self.place(access, index) {
+            Some(place) => self.push_pending(op.ty(), Pending::Load { op, place, offset: Some(self.offset) }),
+            None => self.push_anything(op.ty()),
+        }
+    }
+
+    /// The instruction that follows accesses a memory.
+    #[inline]
+    pub(crate) fn accesses_at(&mut self, place: &PlaceOf<M>, wasm_offset: u32) {
+        if place.in_table {
+            self.traps_at(TrapCode::MemoryOutOfBounds, wasm_offset);
+        } else {
+            self.mark_at(wasm_offset);
+        }
+    }
+
+    /// The instruction that follows accesses a memory.
+    #[inline]
+    pub(crate) fn accesses(&mut self, place: &PlaceOf<M>) {
+        self.accesses_at(place, self.offset);
+    }
+}
