@@ -276,7 +276,7 @@ fn make_book(plan: &mut Plan) -> Result<String> {
 }
 
 fn obtain_programs(plan: &mut Plan) -> Result<String> {
-    let missing = programs::obtain_all(&plan.root);
+    let missing = programs::obtain_all(&plan.root)?;
     if missing.is_empty() {
         return Ok(String::new());
     }

@@ -1,6 +1,6 @@
-//! What the libraries of C, Zig and Go rely on in WASI.
+//! What the libraries of C, Rust, Zig and Go rely on in WASI.
 //!
-//! The programs of the first two are sources of ours, `xtask/programs/wasi.*`; for Go it is its own tests of its package `os`.
+//! The programs of the first three are sources of ours, `xtask/programs/wasi.*`; for Go it is its own tests of its package `os`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,6 +32,12 @@ fn c_library() {
     let (held, all) = outcome.stdout.trim_end().split_once(" of ").expect("two numbers");
     assert_eq!(all.strip_suffix(" checks hold"), Some(held), "{outcome:?}");
     assert!(held.parse::<u32>().is_ok_and(|count| count > 800), "{outcome:?}");
+}
+
+#[test]
+fn rust_library() {
+    let Some(outcome) = check("wasi-rust") else { return };
+    assert_eq!(outcome.stdout, "all checks hold\n", "{outcome:?}");
 }
 
 #[test]

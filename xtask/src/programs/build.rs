@@ -111,9 +111,20 @@ impl Workshop {
                 zig.arg(format!("-femit-bin={}", path.display()));
                 zig
             }
+            Some("rs") => return self.compile_own_rust(&source, path),
             _ => bail!("there is no compiler for `{name}`"),
         };
         shell::run(zig.arg(source)).map(drop)
+    }
+
+    /// Removes what compilers need only until they are done with all programs.
+    pub(crate) fn tidy_up(&self) -> Result<()> {
+        for folder in ["rust", "go"].map(|name| self.folder.join(name)) {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn root(&self) -> &Path {

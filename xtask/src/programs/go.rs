@@ -38,8 +38,7 @@ impl Workshop {
         for name in LOOKED_FOR {
             fs::write(data.join(name), format!("{name}\n"))?;
         }
-        // Hundreds of megabytes that nobody needs again.
-        fs::remove_dir_all(self.folder.join("go")).context("cannot remove what Go has left")
+        Ok(())
     }
 
     fn go_root(&self) -> Result<PathBuf> {

@@ -53,7 +53,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             }
         }
     }
-    if failures == 0 { Ok(()) } else { bail!("{failures} of the programs are missing") }
+    if failures > 0 {
+        bail!("{failures} of the programs are missing");
+    }
+    Workshop::new(root, &folder(root)).tidy_up()
 }
 
 /// Every program that there is.
@@ -75,9 +78,17 @@ pub(crate) fn find(name: &str) -> Result<&'static Program> {
 }
 
 /// Obtains all programs that tests run. What could not be had is returned by name, each with the reason.
-pub(crate) fn obtain_all(root: &Path) -> Vec<(&'static str, anyhow::Error)> {
+///
+/// # Errors
+/// If what was needed on the way cannot be removed.
+pub(crate) fn obtain_all(root: &Path) -> Result<Vec<(&'static str, anyhow::Error)>> {
     let try_one = |program: &Program| obtain(root, program).err().map(|error| (program.name, error));
-    PROGRAMS.iter().filter_map(try_one).collect()
+    let missing: Vec<_> = PROGRAMS.iter().filter_map(try_one).collect();
+    // With one that failed, the next attempt goes on with what is there.
+    if missing.is_empty() {
+        Workshop::new(root, &folder(root)).tidy_up()?;
+    }
+    Ok(missing)
 }
 
 pub(crate) fn folder(root: &Path) -> PathBuf {

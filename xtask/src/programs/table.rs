@@ -33,7 +33,7 @@ impl Program {
 pub(crate) enum Origin {
     /// A file of a Python package, and a folder of it that the program reads.
     Wheel { package: &'static str, file: &'static str, data: Option<&'static str> },
-    /// A source in `xtask/programs/`, in C or Zig, compiled by the package `ziglang`.
+    /// A source in `xtask/programs/`: in C or Zig, compiled by the package `ziglang`, or in Rust, with Debian's compiler.
     Own(&'static str),
     /// The tests of a package of Go's standard library, and what they read.
     GoTests(&'static str),
@@ -170,6 +170,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         sha256: Some("52b212c23e5d22f0c23e8008ba0d7a4320d38d94b7118add880f2f5c2a36343c"),
     },
     Program { name: "wasi-c", about: "what wasi-libc relies on", origin: Origin::Own("wasi.c"), sha256: None },
+    Program { name: "wasi-rust", about: "what Rust's library relies on", origin: Origin::Own("wasi.rs"), sha256: None },
     Program { name: "wasi-zig", about: "what Zig's library relies on", origin: Origin::Own("wasi.zig"), sha256: None },
     Program { name: "go-os", about: "the tests of Go's package `os`", origin: Origin::GoTests("os"), sha256: None },
 ];
