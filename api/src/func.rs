@@ -135,13 +135,18 @@ fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &Store
 ///
 /// What was checked for one pair of Rust types holds for this pair alone: a subtype may stand for another WebAssembly type.
 ///
+/// ```
+/// # use wasmer_api::TypedFunc;
+/// fn same<'a>(func: TypedFunc<&'a str, ()>) -> TypedFunc<&'a str, ()> { func }
+/// ```
+///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::TypedFunc;
+/// # use wasmer_api::TypedFunc;
 /// fn results<'a>(func: TypedFunc<(), &'static str>) -> TypedFunc<(), &'a str> { func }
 /// ```
 ///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::TypedFunc;
+/// # use wasmer_api::TypedFunc;
 /// fn params<'a>(func: TypedFunc<&'a str, ()>) -> TypedFunc<&'static str, ()> { func }
 /// ```
 pub struct TypedFunc<P, R> {
@@ -193,13 +198,18 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
 ///
 /// It borrows the store for the call, and stays in the call and on its thread, where the guest is suspended:
 ///
+/// ```
+/// # use wasmer_api::Caller;
+/// fn same<'a>(caller: Caller<'a, ()>) -> Caller<'a, ()> { caller }
+/// ```
+///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::Caller;
+/// # use wasmer_api::Caller;
 /// fn keep(caller: Caller<'_, ()>) -> Caller<'static, ()> { caller }
 /// ```
 ///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::Caller;
+/// # use wasmer_api::Caller;
 /// fn send(caller: Caller<'_, ()>) { std::thread::scope(|scope| { scope.spawn(move || drop(caller)); }); }
 /// ```
 pub struct Caller<'a, T> {

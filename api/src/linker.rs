@@ -34,13 +34,18 @@ impl<T> Clone for Definition<T> {
 /// Names to entities and host functions. `T` is the data of the stores it instantiates into, and of no others: a host function could
 /// write what only lives in theirs.
 ///
+/// ```
+/// # use wasmer_api::Linker;
+/// fn same(linker: Linker<fn(&'static str)>) -> Linker<fn(&'static str)> { linker }
+/// ```
+///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::Linker;
+/// # use wasmer_api::Linker;
 /// fn shorten(linker: Linker<fn(&'static str)>) -> Linker<for<'a> fn(&'a str)> { linker }
 /// ```
 ///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::Linker;
+/// # use wasmer_api::Linker;
 /// fn lengthen(linker: Linker<for<'a> fn(&'a str)>) -> Linker<fn(&'static str)> { linker }
 /// ```
 pub struct Linker<T> {

@@ -41,13 +41,18 @@ impl StoreId {
 
 /// Owner of instances, with the embedder's data `T`. It may move between threads, one of which uses it at a time.
 ///
+/// ```
+/// # use wasmer_api::Store;
+/// fn same<'a>(store: Store<&'a str>) -> Store<&'a str> { store }
+/// ```
+///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::Store;
+/// # use wasmer_api::Store;
 /// fn share(store: &Store<()>) { std::thread::scope(|scope| { scope.spawn(move || store.data()); }); }
 /// ```
 ///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::Store;
+/// # use wasmer_api::Store;
 /// fn shorten<'a>(store: Store<&'static str>) -> Store<&'a str> { store }
 /// ```
 pub struct Store<T> {
@@ -322,8 +327,13 @@ pub trait AsStore {
 /// Exclusive access to a store. What is behind it stays out of reach: compiled code and host functions point to it, so that it must
 /// not be exchanged for another store's. A host function's stays on its thread.
 ///
+/// ```
+/// # use wasmer_api::StoreMut;
+/// fn keep(store: StoreMut<'_, ()>) { drop(store); }
+/// ```
+///
 /// ```compile_fail
-/// # use wasmer_runtime_core::api::StoreMut;
+/// # use wasmer_api::StoreMut;
 /// fn send(store: StoreMut<'_, ()>) { std::thread::scope(|scope| { scope.spawn(move || drop(store)); }); }
 /// ```
 pub struct StoreMut<'a, T>(&'a mut StoreInner<T>);

@@ -35,15 +35,27 @@ pub struct CompileOptions {
 /// # Safety
 /// The code in the images is run: as for [`Compiler`].
 ///
+/// ```
+/// # use wasmer_runtime_core::{compile::*, compiler::*, image::ImageBytes};
+/// struct Mine;
+/// unsafe impl ImageCompiler for Mine {
+///     fn id(&self) -> BackendId { panic!() }
+///     fn fingerprint(&self, _: &mut KeyHasher) {}
+///     fn compile(&self, _: &[u8], _: &CompileOptions, _: Option<Progress<'_>>) -> Result<ImageBytes, CompileError> { panic!() }
+///     fn ir_name(&self) -> Option<&'static str> { None }
+///     fn emit_ir(&self, _: &[u8], _: &CompileOptions, _: &IrRequest) -> Result<String, CompileError> { panic!() }
+/// }
+/// ```
+///
 /// ```compile_fail
-/// # use wasmer_runtime_core::{compile::*, compiler::*, image::ImageBytes, translate::module::WasmFeatures};
+/// # use wasmer_runtime_core::{compile::*, compiler::*, image::ImageBytes};
 /// struct Mine;
 /// impl ImageCompiler for Mine {
 ///     fn id(&self) -> BackendId { panic!() }
 ///     fn fingerprint(&self, _: &mut KeyHasher) {}
 ///     fn compile(&self, _: &[u8], _: &CompileOptions, _: Option<Progress<'_>>) -> Result<ImageBytes, CompileError> { panic!() }
 ///     fn ir_name(&self) -> Option<&'static str> { None }
-///     fn emit_ir(&self, _: &[u8], _: WasmFeatures, _: &IrRequest) -> Result<String, CompileError> { panic!() }
+///     fn emit_ir(&self, _: &[u8], _: &CompileOptions, _: &IrRequest) -> Result<String, CompileError> { panic!() }
 /// }
 /// ```
 pub unsafe trait ImageCompiler: Send + Sync {

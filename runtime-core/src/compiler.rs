@@ -87,12 +87,24 @@ impl KeyHasher {
 /// What its workers write is run. The code does what the functions and trampolines mean and nothing else; keeps the convention that
 /// [`Compiler::id`] names, the layout of [`crate::layout`] and the traps of [`TrapSite`]; and is for this machine's processor.
 ///
+/// ```
+/// # use wasmer_runtime_core::{compiler::*, cpu::CpuFeatures};
+/// struct Mine;
+/// unsafe impl Compiler for Mine {
+///     fn id(&self) -> BackendId { panic!() }
+///     fn fingerprint(&self, _: &mut KeyHasher) {}
+///     fn cpu_features(&self) -> CpuFeatures { CpuFeatures::NONE }
+///     fn worker(&self) -> Box<dyn Worker + '_> { panic!() }
+/// }
+/// ```
+///
 /// ```compile_fail
-/// # use wasmer_runtime_core::compiler::*;
+/// # use wasmer_runtime_core::{compiler::*, cpu::CpuFeatures};
 /// struct Mine;
 /// impl Compiler for Mine {
 ///     fn id(&self) -> BackendId { panic!() }
 ///     fn fingerprint(&self, _: &mut KeyHasher) {}
+///     fn cpu_features(&self) -> CpuFeatures { CpuFeatures::NONE }
 ///     fn worker(&self) -> Box<dyn Worker + '_> { panic!() }
 /// }
 /// ```
@@ -119,6 +131,15 @@ pub unsafe trait Compiler: Send + Sync {
 ///
 /// # Safety
 /// As for [`Compiler`].
+///
+/// ```
+/// # use wasmer_runtime_core::{compiler::*, module::ModuleInfo};
+/// struct Mine;
+/// unsafe impl Worker for Mine {
+///     fn functions(&mut self, _: &mut Batch<'_>, _: &mut Output) -> Result<(), CompileError> { Ok(()) }
+///     fn trampoline(&mut self, _: &ModuleInfo, _: &Trampoline, _: &mut Output) -> Result<(), CompileError> { Ok(()) }
+/// }
+/// ```
 ///
 /// ```compile_fail
 /// # use wasmer_runtime_core::{compiler::*, module::ModuleInfo};

@@ -18,7 +18,7 @@ macro_rules! limits {
         /// The defaults are more than programs need, and what the host can bear; linear memory, of which pages that are not used
         /// cost nothing, has no limit by default.
         /// ```
-        /// use wasmer_runtime_core::api::StoreLimits;
+        /// use wasmer_vm::limits::StoreLimits;
         /// let limits = StoreLimits::new().memory_bytes_max(16 << 20).total_bytes_max(64 << 20);
         /// assert_eq!(limits.memory_bytes_max, 16 << 20);
         /// ```

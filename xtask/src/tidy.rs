@@ -111,6 +111,7 @@ impl Report {
             }
             self.comment_lines += usize::from(line.trim_start().starts_with("//"));
         }
+        self.check_failing_examples(file);
         if file.path.starts_with(CODE_EMITTER) && file.path.iter().all(|part| part != ASSEMBLER) {
             self.check_encodings(file);
         }
@@ -124,6 +125,24 @@ impl Report {
         }
         let folder = file.path.iter().next().unwrap_or_default().to_string_lossy().into_owned();
         *self.files_per_crate.entry(folder).or_default() += 1;
+    }
+
+    /// An example that must not compile says nothing once it fails for another reason: a name that moved, a method that was added. So beside
+    /// it stands one that compiles, and differs in one line.
+    fn check_failing_examples(&mut self, file: &SourceFile) {
+        let examples = examples(&file.text);
+        let (failing, passing): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.fails);
+        let is_twin = |one: &Example<'_>, other: &Example<'_>| {
+            let differences = one.lines.iter().zip(&other.lines).filter(|(one, other)| one != other).count();
+            one.lines.len() == other.lines.len() && differences == 1
+        };
+        for example in failing.iter().filter(|failing| !passing.iter().any(|passing| is_twin(failing, passing))) {
+            self.errors.push(format!(
+                "{}:{}: no example of this file compiles and differs from this one in one line only",
+                file.path.display(),
+                example.line
+            ));
+        }
     }
 
     fn check_encodings(&mut self, file: &SourceFile) {
@@ -179,6 +198,40 @@ impl fmt::Display for Report {
         let folders: Vec<_> = self.files_per_crate.iter().map(|(folder, files)| format!("{folder} {files}")).collect();
         write!(f, "files: {}", folders.join(", "))
     }
+}
+
+/// A piece of code in documentation.
+struct Example<'a> {
+    /// Where it begins, from 1.
+    line: usize,
+    /// Whether it must not compile.
+    fails: bool,
+    lines: Vec<&'a str>,
+}
+
+/// The pieces of code in the documentation of items.
+fn examples(text: &str) -> Vec<Example<'_>> {
+    let mut examples = Vec::new();
+    let mut open: Option<Example<'_>> = None;
+    for (number, line) in lines(text) {
+        let Some(line) = line.trim_start().strip_prefix("///") else {
+            open = None;
+            continue;
+        };
+        let line = line.trim();
+        match (line.strip_prefix("```"), open.take()) {
+            (Some(kind), None) => {
+                open = Some(Example { line: number, fails: kind.contains("compile_fail"), lines: Vec::new() });
+            }
+            (Some(_), Some(example)) => examples.push(example),
+            (None, Some(mut example)) => {
+                example.lines.push(line);
+                open = Some(example);
+            }
+            (None, None) => {}
+        }
+    }
+    examples
 }
 
 /// Median, 99th percentile and maximum.
@@ -376,6 +429,17 @@ unsafe extern \"C\" fn three() {
             Vec::<String>::new()
         );
         assert_eq!(errors("Cargo.toml", "[workspace\n").len(), 1);
+    }
+
+    #[test]
+    fn examples_that_fail_have_a_twin() {
+        let fails = |code: &str| format!("/// ```compile_fail\n/// use a::B;\n/// {code}\n/// ```\nfn f() {{}}\n");
+        let passes = fails("good()").replace("compile_fail", "");
+        let file = |parts: &[&str]| errors("a/src/b.rs", &format!("//! About.\n{}", parts.concat()));
+        assert_eq!(file(&[&passes, &fails("bad()")]), Vec::<String>::new());
+        assert_eq!(file(&[&fails("bad()")]).len(), 1);
+        assert_eq!(file(&[&passes, &fails("good()")]).len(), 1, "the same cannot compile and not compile");
+        assert_eq!(file(&[&passes, &fails("bad()").replace("a::B", "a::C")]).len(), 1, "two lines differ");
     }
 
     #[test]

@@ -90,6 +90,12 @@ impl Image {
     /// Nobody writes to the file or shortens it as long as the image lives: it is read in place, and what was checked is not checked again.
     /// Files that are only ever replaced by renaming, as the cache's, are well.
     ///
+    /// ```
+    /// # use wasmer_runtime_core::image::ImageError;
+    /// # use wasmer_vm::image::Image;
+    /// fn load(file: std::fs::File) -> Result<Image, ImageError> { unsafe { Image::from_file(file, None) } }
+    /// ```
+    ///
     /// ```compile_fail
     /// # use wasmer_runtime_core::image::ImageError;
     /// # use wasmer_vm::image::Image;
