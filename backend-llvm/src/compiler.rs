@@ -9,9 +9,9 @@ use wasmer_runtime_core::compiler::*;
 use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::once;
-use wasmer_runtime_core::translate::func::FuncTranslator;
+use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
+use wasmer_runtime_core::translate::survey::Survey;
 use wasmer_runtime_core::types::DefinedFuncIdx;
-use wasmparser::{FunctionBody, Operator};
 
 use crate::codegen::Codegen;
 use crate::description;
@@ -222,7 +222,7 @@ fn fill<'ctx, 'm>(
         let range = input.body.range();
         filled.largest = filled.largest.max(range.end - range.start);
         filled.functions.push(input.index);
-        filled.codegen.start(input.index, range.start as u32, Glance::at(&input.body));
+        filled.codegen.start(input.index, range.start as u32, Glance::at(batch.module, &input));
         translator.translate(batch.module, input, &mut filled.codegen)?;
     }
     Ok(filled)
@@ -281,55 +281,28 @@ unsafe impl Worker for LlvmWorker<'_> {
 /// What is known of a body before it is translated.
 #[derive(Default)]
 pub(crate) struct Glance {
+    survey: Survey,
     /// Whether it may have a tail call.
     pub(crate) makes_tail_calls: bool,
     /// Its length.
     pub(crate) body_bytes: usize,
-    /// Which locals it may use, as far as the last of them; all if that could not be found out.
-    used: Option<Vec<bool>>,
 }
-
-/// More locals than the validator allows, parameters included.
-const LOCALS_MAX: usize = 60_000;
 
 impl Glance {
     /// Knows of no local that it is not used.
     #[cfg(test)]
     pub(crate) fn without_locals(makes_tail_calls: bool) -> Self {
-        Self { makes_tail_calls, body_bytes: usize::MAX, used: None }
+        Self { survey: Survey::default(), makes_tail_calls, body_bytes: usize::MAX }
     }
 
-    /// What cannot be read is left to the translation to report.
-    fn at(body: &FunctionBody<'_>) -> Self {
-        let body_bytes = body.as_bytes().len();
-        let unknown = Self { makes_tail_calls: true, body_bytes, used: None };
-        let mut glance = Self { makes_tail_calls: false, body_bytes, used: Some(Vec::new()) };
-        let Ok(mut reader) = body.get_operators_reader() else { return unknown };
-        while !reader.eof() {
-            match reader.read() {
-                Ok(Operator::LocalGet { local_index: local } | Operator::LocalSet { local_index: local })
-                | Ok(Operator::LocalTee { local_index: local }) => glance.note(local as usize),
-                Ok(
-                    Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. },
-                ) => glance.makes_tail_calls = true,
-                Err(_) => return unknown,
-                Ok(_) => {}
-            }
-        }
-        glance
-    }
-
-    fn note(&mut self, local: usize) {
-        if let Some(used) = &mut self.used
-            && local < LOCALS_MAX
-        {
-            used.resize(used.len().max(local + 1), false);
-            used[local] = true;
-        }
+    fn at(module: &ModuleInfo, input: &FuncInput<'_>) -> Self {
+        let mut survey = Survey::default();
+        survey.read(module, input);
+        Self { makes_tail_calls: survey.makes_tail_calls(), body_bytes: input.body.as_bytes().len(), survey }
     }
 
     /// Whether a local may be used.
     pub(crate) fn uses(&self, local: usize) -> bool {
-        self.used.as_ref().is_none_or(|used| used.get(local).copied().unwrap_or_default())
+        self.survey.is_used(local as u32)
     }
 }

@@ -6,6 +6,7 @@ use wasmer_runtime_core::compiler::{
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::translate::ops::*;
+use wasmer_runtime_core::translate::survey::Survey;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
@@ -16,7 +17,6 @@ use crate::masm::{Assembler, Masm};
 use crate::moves::Move;
 use crate::pending::{Folded, Pending, PendingOf};
 use crate::regs::{Reg, RegSet};
-use crate::scan::Scan;
 
 /// Compiles one function at a time. Its vectors are kept from function to function.
 pub(crate) struct Codegen<M: Assembler> {
@@ -47,7 +47,7 @@ pub(crate) struct Codegen<M: Assembler> {
     pub(crate) cold_saves: Vec<Entry>,
     pub(crate) moves: Vec<Move>,
     pub(crate) tables: Tables,
-    pub(crate) scan: Scan,
+    pub(crate) survey: Survey,
     /// How many loops are open.
     pub(crate) loops: u32,
     /// What is made. Its text is the assembler's.
@@ -74,7 +74,7 @@ impl<M: Masm> Codegen<M> {
             cold_saves: Vec::new(),
             moves: Vec::new(),
             tables: Tables::default(),
-            scan: Scan::default(),
+            survey: Survey::default(),
             loops: 0,
             output: Output::default(),
         }

@@ -7,14 +7,13 @@ use wasmer_runtime_core::compiler::{
 };
 use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
-use wasmer_runtime_core::translate::func::{FuncInput, FuncTranslator};
+use wasmer_runtime_core::translate::func::FuncTranslator;
 use wasmer_runtime_core::trap::TrapCode;
 
 use crate::codegen::Codegen;
 use crate::control::Frame;
 use crate::isa::Target;
 use crate::masm::{Assembler, Masm, Processor};
-use crate::scan::Scan;
 
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "singlepass";
@@ -73,32 +72,6 @@ unsafe impl Compiler for Singlepass {
     }
 }
 
-/// Scans a body. What is wrong with it the translator will say.
-fn glance(scan: &mut Scan, module: &ModuleInfo, input: &FuncInput<'_>) {
-    let ty = module.functions[module.func_index(input.index).index()];
-    let params = module.resolved.signatures.get(ty.index()).map_or(0, |signature| signature.params.len());
-    let mut reader = input.body.get_binary_reader();
-    let mut locals = params as u64;
-    let mut read_locals = || {
-        for _ in 0..reader.read_var_u32()? {
-            locals += u64::from(reader.read_var_u32()?);
-            reader.read::<wasmparser::ValType>()?;
-        }
-        let len = reader.bytes_remaining();
-        reader.read_bytes(len).map(|code| (code, len))
-    };
-    match read_locals() {
-        Ok((code, len)) if locals <= LOCALS_MAX => {
-            scan.scan(code, locals as usize);
-            scan.start = (input.body.range().end - len as u64) as u32;
-        }
-        _ => scan.scan(&[], 0),
-    }
-}
-
-/// As many as the validator allows, with room for parameters.
-const LOCALS_MAX: u64 = 60_000;
-
 /// One thread's compiler.
 struct SinglepassWorker<M: Assembler> {
     codegen: Codegen<M>,
@@ -113,7 +86,7 @@ unsafe impl<M: Masm> Worker for SinglepassWorker<M> {
         codegen.append_to(output, |codegen| {
             for input in &mut *batch.functions {
                 codegen.start_function(input.index, input.body.range().start as u32);
-                glance(&mut codegen.scan, batch.module, &input);
+                codegen.survey.read(batch.module, &input);
                 translator.translate(batch.module, input, codegen)?;
             }
             Ok(())

@@ -338,7 +338,7 @@ impl<M: Masm> Codegen<M> {
     fn forget_places(&mut self) {
         let mut forgotten = RegSet::EMPTY;
         for pin in self.al.pins.and(self.al.state.regs) {
-            if self.scan.is_written_in_loop(self.al.owner(pin)) {
+            if self.survey.is_written_in_loop(self.al.owner(pin)) {
                 forgotten = forgotten.with(pin);
             }
         }
@@ -353,7 +353,7 @@ impl<M: Masm> Codegen<M> {
         }
         let mut dead = RegSet::EMPTY;
         for pin in self.al.pins {
-            if !self.scan.is_used_from(self.al.owner(pin), self.offset) {
+            if !self.survey.is_used_from(self.al.owner(pin), self.offset) {
                 dead = dead.with(pin);
             }
         }

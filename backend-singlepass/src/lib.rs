@@ -18,6 +18,5 @@ mod memory;
 mod moves;
 mod pending;
 mod regs;
-mod scan;
 
 pub use compiler::Singlepass;

@@ -276,41 +276,16 @@ pub(crate) trait LaneOps: Assembler {
     fn simd_store_lane(c: &mut Codegen<Self>, access: &Access, bytes: u8, lane: u8);
 }
 
-/// Everything.
-pub(crate) trait Masm:
-    FrameOps
-    + CallOps
-    + ColdOps
-    + TrampolineOps
-    + ControlOps
-    + CompareOps
-    + IntOps
-    + FloatOps
-    + ConvertOps
-    + MemoryOps
-    + AtomicOps
-    + VectorOps
-    + VectorIntOps
-    + VectorFloatOps
-    + LaneOps
-{
+macro_rules! all {
+    ($first:ident $($family:ident)*) => {
+        /// Everything.
+        pub(crate) trait Masm: $first $(+ $family)* {}
+
+        impl<M: $first $(+ $family)*> Masm for M {}
+    };
 }
 
-impl<M> Masm for M where
-    M: FrameOps
-        + CallOps
-        + ColdOps
-        + TrampolineOps
-        + ControlOps
-        + CompareOps
-        + IntOps
-        + FloatOps
-        + ConvertOps
-        + MemoryOps
-        + AtomicOps
-        + VectorOps
-        + VectorIntOps
-        + VectorFloatOps
-        + LaneOps
-{
+all! {
+    FrameOps CallOps ColdOps TrampolineOps ControlOps CompareOps IntOps FloatOps ConvertOps MemoryOps AtomicOps
+    VectorOps VectorIntOps VectorFloatOps LaneOps
 }

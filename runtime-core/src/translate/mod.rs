@@ -7,6 +7,7 @@ pub mod func;
 pub mod meter;
 pub mod module;
 pub mod ops;
+pub mod survey;
 
 mod atomic;
 mod call;

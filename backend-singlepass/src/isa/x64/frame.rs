@@ -9,6 +9,7 @@
 //! ```
 
 use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_TAIL_ARGS};
+use wasmer_runtime_core::translate::survey::Survey;
 use wasmer_runtime_core::types::{Signature, Ty, Width};
 
 use crate::alloc::Local;
@@ -18,7 +19,6 @@ use crate::isa::x64::regs::*;
 use crate::masm::*;
 use crate::moves::{Move, Source, resolve};
 use crate::regs::{Machine, Reg, RegSet};
-use crate::scan::Scan;
 
 /// Larger frames touch every page.
 const PAGE_BYTES: u32 = 4096;
@@ -40,9 +40,9 @@ struct Chosen {
 
 impl Chosen {
     /// The `room` locals that are used most. Without knowledge, the first.
-    fn choose(scan: &Scan, locals: &[Ty], ints: bool, room: usize) -> Self {
+    fn choose(survey: &Survey, locals: &[Ty], ints: bool, room: usize) -> Self {
         let mut chosen = Self { locals: [(0, 0); 8], len: 0 };
-        let known = scan.locals();
+        let known = survey.locals();
         for (position, _) in locals.iter().enumerate().filter(|(_, ty)| ty.is_int_class() == ints) {
             let weight = known.get(position).map_or(1, |usage| usage.weight);
             if weight == 0 || chosen.len == room && chosen.locals[room - 1].0 >= weight {
@@ -120,8 +120,8 @@ impl Codegen {
     /// The locals of each class that are used most get registers of their own, parameters those that they come in.
     fn pin_locals(&mut self, signature: &Signature, locals: &[Ty]) {
         let fuel = if self.metered { RegSet::of(&[FUEL]) } else { RegSet::EMPTY };
-        let ints = Chosen::choose(&self.scan, locals, true, INT_ARGS.len() - usize::from(self.metered));
-        let floats = Chosen::choose(&self.scan, locals, false, FLOAT_ARGS.len());
+        let ints = Chosen::choose(&self.survey, locals, true, INT_ARGS.len() - usize::from(self.metered));
+        let floats = Chosen::choose(&self.survey, locals, false, FLOAT_ARGS.len());
         let mut free = RegSet::of(INT_ARGS).or(RegSet::of(FLOAT_ARGS)).minus(fuel);
         let mut args = Dealer::args(self.metered);
         let mut homes = [None; INT_ARGS.len() + FLOAT_ARGS.len()];
@@ -185,7 +185,7 @@ impl Codegen {
         let (mut low, mut high) = (0, i32::MIN);
         for number in params..self.al.locals.len() {
             let Local { ty, pin, at } = self.al.locals[number];
-            match (pin, self.scan.is_read_first(number as u32)) {
+            match (pin, self.survey.is_read_first(number as u32)) {
                 (Some(pin), true) => {
                     self.a.constant(ty, pin, 0);
                     self.al.written(pin);
@@ -213,7 +213,7 @@ impl Codegen {
         for number in (params..self.al.locals.len()).rev() {
             let local = self.al.locals[number];
             let is_done = local.at + local.ty.bytes().max(8) as i32 <= at;
-            if is_done || local.pin.is_some() || !self.scan.is_read_first(number as u32) {
+            if is_done || local.pin.is_some() || !self.survey.is_read_first(number as u32) {
                 continue;
             }
             at = local.at;

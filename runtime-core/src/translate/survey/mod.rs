@@ -1,17 +1,29 @@
-//! A glance at a body before it is compiled: which locals are used how often, and where for the last time.
+//! A survey of a body before it is translated: which locals are used how often and where for the last time, and whether it makes tail calls.
 //!
-//! What it finds decides only which locals get registers, which need not be stored any more, and which need not be zeroed. It reads
-//! nothing but opcodes and the lengths of immediates, validates nothing, and stops at what it does not know; then all locals count as
-//! used to the end and read before they are written.
+//! It validates nothing, and a backend may rely on it only for what stays right when it says more than there is: which locals get
+//! registers, which need not be stored any more or zeroed, which convention a function has.
+//!
+//! Most operators are decoded eight bytes at a time, without a branch on what they are, by a table of their immediates; whatever the
+//! table calls special is left to wasmparser's decoder, with a visitor that names every proposal and every immediate that wasmparser has.
+//! So an operator that it gets is a compile error here or known, and only a body that is malformed ends a survey early: then all
+//! locals count as used to the end and read before they are written.
+
+use wasmparser::BinaryReader;
+
+use crate::module::ModuleInfo;
+use crate::translate::func::FuncInput;
+use special::Special;
+
+mod special;
 
 /// What was found of a local.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Uses, those in loops counted more.
-    pub(crate) weight: u64,
+    pub weight: u64,
     /// Offset in the body of the last use.
-    pub(crate) last: u32,
+    last: u32,
     flags: u32,
 }
 
@@ -50,44 +62,37 @@ enum Kind {
     Memory,
     Block,
     Loop,
+    If,
     End,
     Table,
     Bytes4,
     Bytes8,
-    Types,
     Local,
     /// A branch whose only immediate is a depth.
     Branch,
-    If,
-    Misc,
-    Vector,
-    Atomic,
-    Unknown,
+    /// What [`Special`] looks at.
+    Special,
 }
 
 const KINDS: [Kind; 256] = {
-    let mut kinds = [Kind::Unknown; 256];
+    let mut kinds = [Kind::Special; 256];
     let mut opcode = 0;
     while opcode < 256 {
         kinds[opcode] = match opcode {
-            0x00 | 0x01 | 0x05 | 0x0f | 0x1a | 0x1b | 0x45..=0xc4 | 0xd1 | 0xd4 => Kind::None,
+            0x00 | 0x01 | 0x05 | 0x0f | 0x1a | 0x1b | 0x45..=0xc4 | 0xd1 | 0xd3 | 0xd4 => Kind::None,
             0x02 => Kind::Block,
-            0x04 => Kind::If,
             0x03 => Kind::Loop,
+            0x04 => Kind::If,
             0x0b => Kind::End,
             0x0c | 0x0d | 0xd5 | 0xd6 => Kind::Branch,
-            0x10 | 0x12 | 0x14 | 0x15 | 0x23..=0x26 | 0x3f..=0x42 | 0xd0 | 0xd2 => Kind::Leb,
+            0x10 | 0x14 | 0x23..=0x26 | 0x3f..=0x42 | 0xd2 => Kind::Leb,
             0x0e => Kind::Table,
-            0x11 | 0x13 => Kind::Leb2,
-            0x1c => Kind::Types,
+            0x11 => Kind::Leb2,
             0x20..=0x22 => Kind::Local,
             0x28..=0x3e => Kind::Memory,
             0x43 => Kind::Bytes4,
             0x44 => Kind::Bytes8,
-            0xfc => Kind::Misc,
-            0xfd => Kind::Vector,
-            0xfe => Kind::Atomic,
-            _ => Kind::Unknown,
+            _ => Kind::Special,
         };
         opcode += 1;
     }
@@ -97,52 +102,100 @@ const KINDS: [Kind; 256] = {
 /// Locals whose index takes one byte.
 const NEAR: usize = 128;
 
-/// The scanner, whose vectors are kept from function to function.
+/// The survey of a body; before one is read, nothing is known of any local. Its vectors are kept from function to function.
 #[derive(Default)]
-pub(crate) struct Scan {
+pub struct Survey {
     /// In front of the locals, where operators without a local go. At least [`NEAR`] locals.
     usages: Vec<Usage>,
     /// How many locals there are.
     locals: usize,
     /// Offset in the module of the first operator.
-    pub(crate) start: u32,
+    start: u32,
     /// For each open block, whether it is a loop.
     blocks: Vec<bool>,
+    tail_calls: bool,
 }
 
-impl Scan {
-    /// What was found of each local.
-    pub(crate) fn locals(&self) -> &[Usage] {
-        &self.usages[1..=self.locals]
+/// As many as the validator allows, with room for parameters.
+const LOCALS_MAX: u64 = 60_000;
+
+impl Survey {
+    /// Surveys a function of this module. What is wrong with it the translation will say.
+    pub fn read(&mut self, module: &ModuleInfo, input: &FuncInput<'_>) {
+        let ty = module.functions[module.func_index(input.index).index()];
+        let params = module.resolved.signatures.get(ty.index()).map_or(0, |signature| signature.params.len());
+        let mut reader = input.body.get_binary_reader();
+        let mut locals = params as u64;
+        let mut read_locals = || {
+            for _ in 0..reader.read_var_u32()? {
+                locals += u64::from(reader.read_var_u32()?);
+                reader.read::<wasmparser::ValType>()?;
+            }
+            let len = reader.bytes_remaining();
+            reader.read_bytes(len).map(|code| (code, len))
+        };
+        match read_locals() {
+            Ok((code, len)) if locals <= LOCALS_MAX => {
+                self.operators_of(code, locals as usize);
+                self.start = (input.body.range().end - len as u64) as u32;
+            }
+            _ => {
+                self.operators_of(&[], 0);
+                self.tail_calls = true;
+            }
+        }
     }
 
+    /// What was found of each local.
+    #[inline]
+    pub fn locals(&self) -> &[Usage] {
+        self.usages.get(1..=self.locals).unwrap_or_default()
+    }
+
+    #[inline]
     fn of(&self, local: u32) -> Usage {
         self.locals().get(local as usize).copied().unwrap_or(Usage::UNKNOWN)
     }
 
+    /// Whether a local is used at all.
+    pub fn is_used(&self, local: u32) -> bool {
+        let Usage { weight, last, .. } = self.of(local);
+        weight > 0 || last == u32::MAX
+    }
+
     /// Whether a local is used at or behind an offset in the module.
-    pub(crate) fn is_used_from(&self, local: u32, offset: u32) -> bool {
+    #[inline]
+    pub fn is_used_from(&self, local: u32, offset: u32) -> bool {
         self.of(local).last.saturating_add(self.start) >= offset
     }
 
     /// Whether a local is written in a loop.
-    pub(crate) fn is_written_in_loop(&self, local: u32) -> bool {
+    #[inline]
+    pub fn is_written_in_loop(&self, local: u32) -> bool {
         self.of(local).flags & WRITTEN_IN_LOOP != 0
     }
 
     /// Whether a local may be read before it is written.
-    pub(crate) fn is_read_first(&self, local: u32) -> bool {
+    #[inline]
+    pub fn is_read_first(&self, local: u32) -> bool {
         self.of(local).flags & READ_FIRST != 0
     }
 
-    /// Scans the operators of a body. Locals that are not found are not used, unless the scan ended early.
-    pub(crate) fn scan(&mut self, code: &[u8], locals: usize) {
+    /// Whether the body makes tail calls, also where nothing can reach them.
+    pub fn makes_tail_calls(&self) -> bool {
+        self.tail_calls
+    }
+
+    /// Surveys the operators of a body. Locals that are not found are not used, unless the survey ended early.
+    fn operators_of(&mut self, code: &[u8], locals: usize) {
         self.locals = locals;
         self.usages.clear();
         self.usages.resize(1 + locals.max(NEAR), Usage::default());
         self.blocks.clear();
+        self.tail_calls = false;
         let mut cursor = Cursor { code, at: 0 };
         if self.operators(&mut cursor).is_none() {
+            self.tail_calls = true;
             for local in &mut self.usages {
                 *local = Usage { weight: local.weight, ..Usage::UNKNOWN };
             }
@@ -151,7 +204,7 @@ impl Scan {
 
     /// `None` if something was not understood.
     fn operators(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let mut nest = Nest { weight: 1, loops: 0, in_loop: 0, open: 0, branched: 0 };
+        let mut nest = Nest::default();
         loop {
             let near = self.usages.first_chunk_mut::<{ NEAR + 1 }>()?;
             let Some(word) = cursor.word() else { return self.slow_operators(cursor, &mut nest, usize::MAX) };
@@ -190,23 +243,22 @@ impl Scan {
                 Kind::Memory => cursor.skip_memory()?,
                 Kind::Local => {
                     let index = cursor.leb()?;
-                    self.usages.get_mut(index as usize + 1)?.note(nest, start, opcode != 0x20);
+                    self.note(nest, index, start, opcode != 0x20)?;
                 }
                 Kind::Branch => {
                     cursor.skip_leb()?;
                     nest.branched = 1;
                 }
                 kind @ (Kind::Block | Kind::Loop | Kind::If) => {
-                    cursor.skip_block_type()?;
+                    if !cursor.skip_short_block_type()? {
+                        cursor.at = start;
+                        self.special(cursor, nest)?;
+                        continue;
+                    }
                     nest.branched |= u32::from(kind == Kind::If);
-                    self.blocks.push(kind == Kind::Loop);
-                    nest.change(u32::from(kind == Kind::Loop), 0, &self.blocks);
+                    self.open(nest, kind == Kind::Loop);
                 }
-                // The last one is the body's.
-                Kind::End => {
-                    let is_loop = self.blocks.pop() == Some(true);
-                    nest.change(0, u32::from(is_loop), &self.blocks);
-                }
+                Kind::End => self.close(nest),
                 Kind::Table => {
                     nest.branched = 1;
                     for _ in 0..=cursor.leb()? {
@@ -215,18 +267,36 @@ impl Scan {
                 }
                 Kind::Bytes4 => cursor.at += 4,
                 Kind::Bytes8 => cursor.at += 8,
-                Kind::Types => {
-                    // One type of one byte, or something that is too new.
-                    if cursor.leb()? != 1 || cursor.byte()? < 0x6f {
-                        return None;
-                    }
+                Kind::Special => {
+                    cursor.at = start;
+                    self.special(cursor, nest)?;
                 }
-                Kind::Misc => cursor.skip_misc()?,
-                Kind::Vector => cursor.skip_vector()?,
-                Kind::Atomic => cursor.skip_atomic()?,
-                Kind::Unknown => return None,
             }
         }
+        Some(())
+    }
+
+    /// One operator by wasmparser's decoder.
+    fn special(&mut self, cursor: &mut Cursor<'_>, nest: &mut Nest) -> Option<()> {
+        let mut reader = BinaryReader::new(cursor.code.get(cursor.at..)?, 0);
+        reader.visit_operator(&mut Special { survey: self, nest, at: cursor.at }).ok()??;
+        cursor.at += reader.current_position();
+        Some(())
+    }
+
+    fn open(&mut self, nest: &mut Nest, is_loop: bool) {
+        self.blocks.push(is_loop);
+        nest.change(u32::from(is_loop), 0, &self.blocks);
+    }
+
+    /// The last block is the body.
+    fn close(&mut self, nest: &mut Nest) {
+        let is_loop = self.blocks.pop() == Some(true);
+        nest.change(0, u32::from(is_loop), &self.blocks);
+    }
+
+    fn note(&mut self, nest: &Nest, local: u32, at: usize, is_write: bool) -> Option<()> {
+        self.usages.get_mut(local as usize + 1)?.note(nest, at, is_write);
         Some(())
     }
 }
@@ -244,6 +314,12 @@ struct Nest {
     /// Whether there was a branch or an `if` before: 0 or 1. Until then, and wherever no block is open, an operator is reached only by way of
     /// all that stand before it.
     branched: u32,
+}
+
+impl Default for Nest {
+    fn default() -> Self {
+        Self { weight: 1, loops: 0, in_loop: 0, open: 0, branched: 0 }
+    }
 }
 
 impl Nest {
@@ -340,118 +416,12 @@ impl Cursor<'_> {
         self.skip_leb()
     }
 
-    fn skip_block_type(&mut self) -> Option<()> {
-        match self.byte()? {
-            // References to types follow a byte of their own.
-            0x63 | 0x64 => self.skip_leb(),
-            0x80.. => self.skip_leb(),
-            _ => Some(()),
-        }
-    }
-
-    fn skip_misc(&mut self) -> Option<()> {
-        match self.leb()? {
-            0..=7 | 19..=22 => Some(()),
-            9 | 11 | 13 | 15..=17 => self.skip_leb(),
-            8 | 10 | 12 | 14 => {
-                self.skip_leb()?;
-                self.skip_leb()
-            }
-            _ => None,
-        }
-    }
-
-    fn skip_vector(&mut self) -> Option<()> {
-        match self.leb()? {
-            0..=11 | 92 | 93 => self.skip_memory()?,
-            12 | 13 => self.at += 16,
-            21..=34 => self.at += 1,
-            84..=91 => {
-                self.skip_memory()?;
-                self.at += 1;
-            }
-            _ => {}
-        }
-        Some(())
-    }
-
-    fn skip_atomic(&mut self) -> Option<()> {
-        match self.leb()? {
-            3 => self.skip_leb(),
-            _ => self.skip_memory(),
-        }
+    /// Skips a block type of one byte, which most are. References and types with large indices have more.
+    #[inline]
+    fn skip_short_block_type(&mut self) -> Option<bool> {
+        Some(!matches!(self.byte()?, 0x62..=0x65 | 0x80..))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scan(code: &[u8], locals: usize) -> Vec<Usage> {
-        let mut scan = Scan::default();
-        scan.scan(code, locals);
-        scan.locals().to_vec()
-    }
-
-    /// The same with and without the fast way, which needs eight bytes.
-    fn scan_both(code: &[u8], locals: usize) -> Vec<Usage> {
-        let short = scan(code, locals);
-        let mut code = code.to_vec();
-        code.extend([0x01; 16]);
-        assert_eq!(scan(&code, locals), short);
-        short
-    }
-
-    #[test]
-    fn uses_in_loops_count_more() {
-        // local.get 0, loop, local.get 1, local.set 1, end, i32.const 200, local.set 2, end
-        let code = [0x20, 0, 0x03, 0x40, 0x20, 1, 0x21, 1, 0x0b, 0x41, 0xc8, 0x01, 0x21, 2, 0x0b];
-        let expected = [(1, 0, READ_FIRST), (16, 6, READ_FIRST | WRITTEN_IN_LOOP), (1, 12, 0), (0, 0, 0)]
-            .map(|(weight, last, flags)| Usage { weight, last, flags });
-        assert_eq!(scan_both(&code, 4), expected);
-    }
-
-    #[test]
-    fn locals_beyond_one_byte_are_found() {
-        // local.get 300, local.tee 127, local.set 128
-        let locals = scan_both(&[0x20, 0xac, 0x02, 0x22, 0x7f, 0x21, 0x80, 0x01], 301);
-        let used: Vec<_> = (0..301).filter(|local| locals[*local].weight > 0).collect();
-        assert_eq!(used, [127, 128, 300]);
-        assert_eq!(locals[300].flags, READ_FIRST);
-    }
-
-    #[test]
-    fn writes_come_first_only_where_nothing_passes_them_by() {
-        let is_read_first = |code: &[u8]| scan_both(code, 1)[0].flags & READ_FIRST != 0;
-        // local.set, local.get; in a block, behind whose end it is read; at the start of a loop.
-        assert!(!is_read_first(&[0x21, 0, 0x20, 0]));
-        assert!(!is_read_first(&[0x02, 0x40, 0x21, 0, 0x0b, 0x20, 0]));
-        assert!(!is_read_first(&[0x03, 0x40, 0x21, 0, 0x20, 0, 0x0d, 0, 0x0b]));
-        // Behind a block that is left early.
-        assert!(!is_read_first(&[0x02, 0x40, 0x0d, 0, 0x0b, 0x21, 0, 0x20, 0]));
-        // Behind a conditional branch in a block, in a conditional arm, behind a table in a block.
-        assert!(is_read_first(&[0x02, 0x40, 0x0d, 0, 0x21, 0, 0x0b, 0x20, 0]));
-        assert!(is_read_first(&[0x04, 0x40, 0x21, 0, 0x0b, 0x20, 0]));
-        assert!(is_read_first(&[0x02, 0x40, 0x0e, 1, 0, 0, 0x21, 0, 0x0b, 0x20, 0]));
-        // A read comes first.
-        assert!(is_read_first(&[0x20, 0, 0x21, 0]));
-    }
-
-    #[test]
-    fn what_is_unknown_ends_it() {
-        let locals = scan(&[0x21, 0, 0xff, 0x20, 0], 2);
-        assert_eq!(locals[0], Usage::UNKNOWN);
-        assert_eq!(locals[1], Usage { weight: 0, ..Usage::UNKNOWN });
-    }
-
-    #[test]
-    fn truncated_and_absurd_bodies_end_it() {
-        let long = [0x41, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
-        assert_eq!(scan(&long, 1)[0].last, u32::MAX);
-        let absurd: [&[u8]; 5] =
-            [&[0x20], &[0x41, 0x80], &[0x0e, 0xff, 0xff, 0xff, 0xff, 0x0f, 0], &[0x20, 0x80, 0x09], &[0xfd, 12]];
-        for code in absurd {
-            assert_eq!(scan(code, 1).len(), 1);
-        }
-    }
-}
+mod tests;
