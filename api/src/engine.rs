@@ -12,17 +12,21 @@ use wasmer_runtime_core::image::{FORMAT_VERSION, ImageBytes};
 use wasmer_runtime_core::translate::features::explain;
 use wasmer_runtime_core::translate::module::default_features;
 use wasmer_vm::fork;
+use wasmer_vm::host_stack::with_room;
 use wasmer_vm::profile::Profile;
 
 use crate::error::{Error, Result};
 use crate::shared::Shared;
 
 /// Default size of a wasm stack in bytes.
-pub const STACK_BYTES_DEFAULT: usize = 1 << 20;
+pub const STACK_BYTES_DEFAULT: usize = 8 << 20;
 /// Smallest size of a wasm stack in bytes.
 pub const STACK_BYTES_MIN: usize = 64 << 10;
 /// Largest size of a wasm stack in bytes.
 pub const STACK_BYTES_MAX: usize = 1 << 30;
+
+/// What compilers may use of the host's stack in bytes. On a thread that has less they get another.
+const COMPILE_STACK_BYTES: usize = 1 << 20;
 
 /// Settings of an [`Engine`].
 #[derive(Clone)]
@@ -167,8 +171,9 @@ impl Engine {
         key: [u8; 32],
         progress: Option<&(dyn Fn(usize, usize) + Sync)>,
     ) -> Result<ImageBytes> {
-        let options = self.options(key);
-        self.compiler()?.compile(wasm, &options, progress).map_err(|error| self.explained(wasm, error))
+        let (options, compiler) = (self.options(key), self.compiler()?);
+        let image = with_room(COMPILE_STACK_BYTES, || compiler.compile(wasm, &options, progress));
+        image.map_err(|error| self.explained(wasm, error))
     }
 
     fn options(&self, key: [u8; 32]) -> CompileOptions {
@@ -184,8 +189,9 @@ impl Engine {
 
     /// Functions of a module in the compiler's intermediate form, as text.
     pub fn emit_ir(&self, wasm: &[u8], request: &IrRequest) -> Result<String> {
-        let options = self.options([0; 32]);
-        self.compiler()?.emit_ir(wasm, &options, request).map_err(|error| self.explained(wasm, error))
+        let (options, compiler) = (self.options([0; 32]), self.compiler()?);
+        let text = with_room(COMPILE_STACK_BYTES, || compiler.emit_ir(wasm, &options, request));
+        text.map_err(|error| self.explained(wasm, error))
     }
 
     /// Whether `wasm` is a valid module under this engine's features.

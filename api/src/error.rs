@@ -5,7 +5,7 @@ use std::fmt;
 
 use wasmer_runtime_core::compiler::CompileError;
 use wasmer_runtime_core::image::ImageError;
-use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_vm::limits::LimitError;
 
 /// Result with this crate's [`Error`].
@@ -87,6 +87,23 @@ pub struct Trap {
     pub code: TrapCode,
     /// The guest's frames, innermost first.
     pub backtrace: Backtrace,
+    /// Where it left a memory, for [`TrapCode::MemoryOutOfBounds`] if that is known.
+    pub memory_fault: Option<MemoryFault>,
+}
+
+impl Trap {
+    /// A trap of which nothing else is known.
+    pub(crate) fn new(code: TrapCode) -> Self {
+        Self { code, backtrace: Backtrace::default(), memory_fault: None }
+    }
+
+    /// Why, with the address if it is known. [`Display`](fmt::Display) says the code alone, which is the same for every input.
+    pub fn reason(&self) -> String {
+        match &self.memory_fault {
+            Some(fault) => format!("{} {fault}", self.code),
+            None => self.code.to_string(),
+        }
+    }
 }
 
 /// The guest's frames, innermost first.
@@ -250,6 +267,6 @@ impl From<LimitError> for Error {
 
 impl From<TrapCode> for Error {
     fn from(code: TrapCode) -> Self {
-        Self::Trap(Box::new(Trap { code, backtrace: Backtrace::default() }))
+        Self::Trap(Box::new(Trap::new(code)))
     }
 }

@@ -11,6 +11,7 @@ use wasmer_vm::memory::Memory as VmMemory;
 use wasmer_vm::table::Table as VmTable;
 use wasmer_vm::types_registry::TypeIds;
 
+use crate::describe;
 use crate::error::{Error, Result};
 use crate::func::Func;
 use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque};
@@ -342,7 +343,7 @@ fn check_element(value: &Val, ty: &TableType, store: &StoreOpaque) -> Result<()>
     if value.matches(element, store) {
         Ok(())
     } else {
-        Err(Error::Type(format!("{value:?} is not an element of a table of {element}")))
+        Err(Error::Type(format!("{value:?} is not an element of a table of {}", describe::val(element))))
     }
 }
 
@@ -377,7 +378,7 @@ impl Global {
     pub fn new(store: &mut impl AsStoreMut, ty: GlobalType, value: Val) -> Result<Self> {
         let store = store.store_inner_mut();
         if !value.matches(ty.content, store) {
-            return Err(Error::Type(format!("{value:?} is not a value of type {}", ty.content)));
+            return Err(Error::Type(format!("{value:?} is not a value of type {}", describe::val(ty.content))));
         }
         let raw = value.to_raw(store)?;
         let types = match ty.content {
@@ -417,7 +418,7 @@ impl Global {
             return Err(Error::Type("the global is immutable".to_owned()));
         }
         if !value.matches(self.ty.content, store) {
-            return Err(Error::Type(format!("{value:?} is not a value of type {}", self.ty.content)));
+            return Err(Error::Type(format!("{value:?} is not a value of type {}", describe::val(self.ty.content))));
         }
         let raw = value.to_raw(store)?;
         // SAFETY: the global lives as long as the store, which is borrowed exclusively.

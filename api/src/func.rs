@@ -15,6 +15,7 @@ use wasmer_vm::host::{HostEntry, VMHostContext};
 use wasmer_vm::signals;
 use wasmer_vm::types_registry::{self, TypeIds};
 
+use crate::describe;
 use crate::error::{Error, HostFailure, Result};
 use crate::externs::{Extern, Memory};
 use crate::instance::Instance;
@@ -81,7 +82,7 @@ impl Func {
         let ty = self.ty_in(store.store_inner())?;
         if *ty.params != *P::types() || *ty.results != *R::types() {
             let asked = FuncType::new(P::types(), R::types());
-            return Err(Error::Type(format!("the function has type {ty}, not {asked}")));
+            return Err(Error::Type(format!("the function has type {}, not {asked}", describe::func(&ty))));
         }
         Ok(TypedFunc { func: *self, types: PhantomData })
     }
@@ -118,13 +119,15 @@ impl Func {
 fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &StoreOpaque) -> Result<()> {
     if params.len() != ty.params.len() || results.len() != ty.results.len() {
         return Err(Error::Type(format!(
-            "a function of type {ty} was called with {} arguments for {} results",
+            "a function of type {} was called with {} arguments for {} results",
+            describe::func(ty),
             params.len(),
             results.len()
         )));
     }
     for (position, (param, expected)) in params.iter().zip(&ty.params).enumerate() {
         if !param.matches(*expected, store) {
+            let expected = describe::val(*expected);
             return Err(Error::Type(format!("argument {position} is {param:?}, not a value of type {expected}")));
         }
     }
@@ -320,6 +323,7 @@ impl<T: 'static> HostFunc<T> {
             let store = unsafe { &mut *store };
             for ((raw, result), ty) in values.iter_mut().zip(results).zip(&types.results) {
                 if !result.matches(*ty, store) {
+                    let ty = describe::val(*ty);
                     return Err(Error::Type(format!("a host function returned {result:?} for a result of type {ty}")));
                 }
                 *raw = result.to_raw(store)?;
@@ -460,7 +464,7 @@ pub(crate) fn host_error(error: Error, backtrace: crate::error::Backtrace) -> Er
             Error::Host(Box::new(HostFailure { error: failure.error, backtrace }))
         }
         Error::Trap(trap) if trap.backtrace.frames.is_empty() => {
-            Error::Trap(Box::new(crate::error::Trap { code: trap.code, backtrace }))
+            Error::Trap(Box::new(crate::error::Trap { backtrace, ..*trap }))
         }
         other => other,
     }

@@ -12,7 +12,8 @@ use wasmer_vm::instance::{Imports, Instance as VmInstance, InstanceError};
 use wasmer_vm::module_code::ModuleCode;
 use wasmer_vm::types_registry;
 
-use crate::error::{Error, FuelError, Result};
+use crate::describe;
+use crate::error::{Error, FuelError, Result, Trap};
 use crate::externs::{Extern, Global, Memory, Table};
 use crate::func::{Func, HostFunc, TypedFunc};
 use crate::module::{Module, incompatible};
@@ -38,7 +39,7 @@ pub(crate) enum Given<'a, T> {
 /// What a store keeps of an instance.
 pub(crate) struct InstanceRecord {
     /// Boxed and never moved: compiled code points to it. Dropped before the module, whose code it uses.
-    vm: Box<VmInstance>,
+    pub(crate) vm: Box<VmInstance>,
     module: Module,
     /// The memory exported as `memory`, once it was asked for: host functions ask at every call.
     default_memory: Option<Option<Memory>>,
@@ -79,9 +80,12 @@ impl Instance {
         store.instances.push(InstanceRecord { vm, module: module.counted_here(), default_memory: None });
         // A segment that traps may have put functions of the instance into tables before, so it stays in the store.
         let vm = &mut store.instances[instance.position].vm;
-        vm.initialise()?;
+        if let Err(code) = vm.initialise() {
+            let memory_fault = store.vm().take_memory_fault();
+            return Err(Error::Trap(Box::new(Trap { memory_fault, ..Trap::new(code) })));
+        }
         if let Some(start) = module.code().image.start() {
-            let start = vm.func_ref(start);
+            let start = store.instances[instance.position].vm.func_ref(start);
             // SAFETY: the function belongs to this store; a start function has neither parameters nor results, so that its buffer is
             // empty. It may be a host function, which makes a slice of the buffer: no null pointer.
             unsafe { store.call(start, NonNull::dangling().as_ptr())? };
@@ -221,6 +225,15 @@ impl Instance {
         }))
     }
 
+    /// A global by its number in the module, whether it is exported or not: for tools that show a guest's state.
+    pub fn global(&self, store: &impl AsStore, index: u32) -> Option<Global> {
+        let store = store.store_inner();
+        let record = self.record(store).ok()?;
+        let code = record.module.code();
+        let index = (index < code.image.counts().globals).then_some(GlobalIdx(index))?;
+        Some(Global::from_parts(store.id(), code.global_type(index), record.vm.global(index)))
+    }
+
     fn record<'a>(&self, store: &'a StoreOpaque) -> Result<&'a InstanceRecord> {
         store.check(self.store, "instance")?;
         Ok(&store.instances[self.position])
@@ -231,7 +244,8 @@ fn check_function(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId)
     let (expected, found) = match import.ty {
         ImportType::Func(index) if code.canonical[index.index()] == found => return Ok(()),
         ImportType::Func(index) => {
-            let (expected, found) = (code.func_type(index).to_string(), types_registry::lookup(found).to_string());
+            let [expected, found] =
+                [code.func_type(index), types_registry::lookup(found)].map(|ty| describe::func(&ty));
             // Types of different recursion groups are different types, even if they are written alike.
             let group = if expected == found { " of another recursion group" } else { "" };
             (format!("function {expected}"), format!("function {found}{group}"))
@@ -255,7 +269,7 @@ fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, 
             let fits = expected.element == found.element && expected.index == found.index;
             let limits = Limits { min: table.len(), max: found.limits.max };
             if !fits || !limits_fit(&expected.limits, &limits) {
-                return mismatch(describe_table(expected), describe_table(&TableType { limits, ..*found }));
+                return mismatch(describe::table(expected), describe::table(&TableType { limits, ..*found }));
             }
         }
         (ExternType::Memory(expected), Extern::Memory(memory)) => {
@@ -266,7 +280,7 @@ fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, 
             if key(expected) != key(found) || !limits_fit(&expected.limits, &limits) {
                 let found = MemoryType { limits, ..*found };
                 let with_page = expected.page_size_log2 != found.page_size_log2;
-                return mismatch(describe_memory(expected, with_page), describe_memory(&found, with_page));
+                return mismatch(describe::memory(expected, with_page), describe::memory(&found, with_page));
             }
         }
         (ExternType::Global(expected), Extern::Global(global)) => {
@@ -276,7 +290,7 @@ fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, 
                 false => found.content.is_subtype_of(expected.content),
             };
             if found.mutable != expected.mutable || !fits {
-                return mismatch(describe_global(expected), describe_global(&found));
+                return mismatch(describe::global(expected), describe::global(&found));
             }
         }
         (expected, given) => return mismatch(expected.kind().to_owned(), given.kind().to_owned()),
@@ -291,31 +305,4 @@ fn limits_fit(expected: &Limits, found: &Limits) -> bool {
         (Some(_), None) => false,
     };
     found.min >= expected.min && max_fits
-}
-
-fn describe_limits(limits: &Limits) -> String {
-    match limits.max {
-        Some(max) => format!("{}..={max}", limits.min),
-        None => format!("{}..", limits.min),
-    }
-}
-
-fn describe_table(ty: &TableType) -> String {
-    let wide = if ty.index == Width::W64 { "64-bit " } else { "" };
-    format!("{wide}table of {} {} elements", describe_limits(&ty.limits), ty.element)
-}
-
-/// The size of a page is only worth a word where it is the difference.
-fn describe_memory(ty: &MemoryType, with_page: bool) -> String {
-    let shared = if ty.shared { "shared " } else { "" };
-    let page = match (with_page, ty.page_size_log2) {
-        (false, _) => String::new(),
-        (true, 0) => " of 1 byte".to_owned(),
-        (true, log2) => format!(" of {} bytes", 1_u64 << log2),
-    };
-    format!("{shared}{}-bit memory of {} pages{page}", ty.index.bits(), describe_limits(&ty.limits))
-}
-
-fn describe_global(ty: &GlobalType) -> String {
-    format!("{}global {}", if ty.mutable { "mutable " } else { "" }, ty.content)
 }

@@ -1,6 +1,7 @@
 //! The public interface: engines, modules, stores, instances, and what they export.
 
 pub mod backtrace;
+mod describe;
 pub mod engine;
 pub mod error;
 pub mod externs;
@@ -10,6 +11,7 @@ pub mod instance;
 pub mod linker;
 pub mod module;
 mod shared;
+pub mod stack_pointer;
 pub mod store;
 pub mod summary;
 pub mod value;
@@ -22,6 +24,7 @@ pub use func::{Caller, Func, IntoHostFunc, TypedFunc};
 pub use instance::Instance;
 pub use linker::Linker;
 pub use module::{ExportInfo, ImportInfo, Module};
+pub use stack_pointer::StackPointer;
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut};
 pub use summary::{FunctionSummary, ModuleSummary, Producer, SectionSummary};
 pub use value::{ExternRef, HostResult, Val, WasmTy, WasmTyList};

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use wasmer_runtime_core::trap::MemoryFault;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
 use wasmer_vm as vm;
 use wasmer_vm::budget::Budget;
@@ -280,7 +281,48 @@ impl StoreOpaque {
     #[inline(always)]
     pub(crate) unsafe fn call(&mut self, func_ref: NonNull<VMFuncRef>, values: *mut RawValue) -> Result<()> {
         // SAFETY: the caller's promise.
-        unsafe { self.vm.call(func_ref, values) }.map_err(failure)
+        unsafe { self.vm.call(func_ref, values) }.map_err(|why| self.failure(why))
+    }
+
+    /// What a failed call means for the embedder. A host function's panic goes on here.
+    #[cold]
+    fn failure(&self, failure: Box<vm::Failure>) -> Error {
+        let backtrace = crate::backtrace::resolve(&failure);
+        let memory_fault = failure.place.and_then(|place| self.memory_fault(place, failure.pcs.first()));
+        match failure.unwind {
+            vm::Unwind::Trap(code) => Error::Trap(Box::new(Trap { code, backtrace, memory_fault })),
+            vm::Unwind::Error(error) => match error.downcast::<Error>() {
+                Ok(error) => host_error(*error, backtrace),
+                Err(error) => host_error(Error::host(error), backtrace),
+            },
+            vm::Unwind::Panic(payload) => std::panic::resume_unwind(payload),
+        }
+    }
+
+    /// Which memory of this store an address is behind, and where. The number is that of the module whose code is at `pc`, unless its instances differ
+    /// in it.
+    fn memory_fault(&self, place: vm::Place, pc: Option<&usize>) -> Option<MemoryFault> {
+        let address = match place {
+            vm::Place::Known(fault) => return Some(fault),
+            vm::Place::Address(address) => address,
+        };
+        let is_left = |memory: &&Arc<VmMemory>| memory.offset_behind(address).is_some();
+        let memory = self.instances.iter().find_map(|record| record.vm.all_memories().iter().find(is_left))?;
+        let image = pc.and_then(|pc| vm::code_registry::lookup(*pc)).map(|(image, _)| image);
+        let is_running =
+            |vm: &vm::instance::Instance| image.as_ref().is_some_and(|image| Arc::ptr_eq(image, &vm.code().image));
+        let running = self.instances.iter().map(|record| &*record.vm).filter(|vm| is_running(vm));
+        let numbers = running.flat_map(|vm| {
+            let numbered = vm.all_memories().iter().zip(0..);
+            numbered.filter(|(other, _)| Arc::ptr_eq(other, memory)).map(|(_, number)| number)
+        });
+        let numbers: std::collections::BTreeSet<u32> = numbers.collect();
+        Some(MemoryFault {
+            address: memory.offset_behind(address)?,
+            len: None,
+            memory: numbers.first().copied().filter(|_| numbers.len() == 1),
+            memory_bytes: memory.len_bytes() as u64,
+        })
     }
 
     pub(crate) fn record_unwind(&mut self, unwind: vm::Unwind) {
@@ -299,20 +341,6 @@ impl StoreOpaque {
     pub(crate) fn extern_ref(&self, handle: u64) -> Option<ExternRef> {
         let position = usize::try_from(handle.checked_sub(1)?).ok()?;
         self.extern_refs.get(position).cloned()
-    }
-}
-
-/// What a failed call means for the embedder. A host function's panic goes on here.
-#[cold]
-fn failure(failure: Box<vm::Failure>) -> Error {
-    let backtrace = crate::backtrace::resolve(&failure);
-    match failure.unwind {
-        vm::Unwind::Trap(code) => Error::Trap(Box::new(Trap { code, backtrace })),
-        vm::Unwind::Error(error) => match error.downcast::<Error>() {
-            Ok(error) => host_error(*error, backtrace),
-            Err(error) => host_error(Error::host(error), backtrace),
-        },
-        vm::Unwind::Panic(payload) => std::panic::resume_unwind(payload),
     }
 }
 

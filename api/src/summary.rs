@@ -11,6 +11,7 @@ use wasmer_runtime_core::types::*;
 
 use crate::error::Result;
 use crate::module::{ExportInfo, ImportInfo};
+use crate::stack_pointer::StackPointer;
 
 /// What is in a module, without compiling it.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct ModuleSummary {
     pub memories: Vec<MemoryType>,
     /// Its globals, imported ones included.
     pub globals: usize,
+    /// The global that the module's own stack hangs on, if it has one as LLVM's linker makes it.
+    pub stack_pointer: Option<StackPointer>,
     /// Its exception tags, imported ones included.
     pub tags: usize,
     /// Index of the function that runs when it is instantiated.
@@ -114,6 +117,7 @@ impl ModuleSummary {
             tables: info.tables.clone(),
             memories: info.memories.clone(),
             globals: info.globals.len(),
+            stack_pointer: StackPointer::of(&info, wasm),
             tags: info.tags.len(),
             start: info.start.map(|function| function.0),
             element_segments: info.elements.len(),

@@ -152,7 +152,7 @@ pub(crate) struct RunArgs {
     /// How much the program may write in all, for instance 1GiB: files, streams and sockets together.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_output: Option<u64>,
-    /// Size of the program's stack, for instance 8MiB.
+    /// Size of the program's stack, for instance 64MiB (default: 8MiB).
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) stack_size: Option<u64>,
     /// Accept an artifact (.wart) as the module. Its machine code runs without being checked: only use artifacts you trust.

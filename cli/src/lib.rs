@@ -3,6 +3,7 @@
 mod args;
 mod backends;
 mod bench;
+mod c_stack;
 mod cache;
 mod compile;
 mod complete;
@@ -16,6 +17,7 @@ mod inspect;
 mod load;
 mod man;
 mod output;
+mod patience;
 mod progress;
 mod run;
 mod source;

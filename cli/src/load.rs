@@ -13,6 +13,7 @@ use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Error, Image, Module};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg, parse_size};
 use crate::exit::Usage;
+use crate::patience::{is_stream, within};
 use crate::progress::Progress;
 use crate::{output, suggest, worker};
 
@@ -80,12 +81,20 @@ pub(crate) fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(to_binary(read(path)?, path)?)
 }
 
-/// Reads a module again for its debug information, which the text format gets here: its code is the same as without.
-///
+/// Reads a module again.
+pub(crate) fn read_again(path: &Path) -> anyhow::Result<Vec<u8>> {
+    Ok(to_binary(readable_again(path)?, path)?)
+}
+
 /// Only a regular file can be read twice: what came through a pipe is gone, and its name may wait for another writer.
-pub(crate) fn read_with_lines(path: &Path) -> anyhow::Result<Vec<u8>> {
+fn readable_again(path: &Path) -> anyhow::Result<Vec<u8>> {
     anyhow::ensure!(path.is_file(), "`{}` cannot be read again", path.display());
-    let bytes = read(path)?;
+    read(path)
+}
+
+/// Reads a module again for its debug information, which the text format gets here: its code is the same as without.
+pub(crate) fn read_with_lines(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = readable_again(path)?;
     if bytes.starts_with(WASM_MAGIC) {
         return Ok(bytes);
     }
@@ -145,8 +154,14 @@ fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Loads a module through the cache, unless the user forbids it or the cache cannot be used.
-pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose: bool) -> anyhow::Result<Module> {
+/// Loads a module through the cache, unless the user forbids it or the cache cannot be used. `timeout` bounds how long a pipe is waited for.
+pub(crate) fn load(
+    engine: &Engine,
+    path: &Path,
+    options: &CacheOptions,
+    verbose: bool,
+    timeout: Option<Duration>,
+) -> anyhow::Result<Module> {
     let cache = if options.disable_cache {
         None
     } else {
@@ -161,8 +176,9 @@ pub(crate) fn load(engine: &Engine, path: &Path, options: &CacheOptions, verbose
         None => CachedLoader::without_cache(engine),
     };
     let loader = loader.progress(&progress);
-    let loaded = if path == Path::new("-") {
-        loader.load_bytes(&read_module(path)?)
+    let loaded = if path == Path::new("-") || timeout.is_some() && is_stream(path) {
+        let bytes = within(timeout, path, || read(path))?;
+        to_binary(bytes, path).and_then(|wasm| loader.load_bytes(&wasm))
     } else {
         loader.load_file(path, &|bytes| to_binary(bytes, path))
     };

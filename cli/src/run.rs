@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Backtrace, Cpu, Engine, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Profile, Store, StoreLimits,
-    TrapCode, Val, wast,
+    Backtrace, Cpu, Engine, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Module, Profile, Store,
+    StoreLimits, Trap, TrapCode, Val, wast,
 };
 
 use crate::args::{ProfileArg, RunArgs};
 use crate::entry::{Call, Entry, INITIALIZE, quoted};
 use crate::load::{ARTIFACT_ENDING, config, load, load_artifact, read_text, read_with_lines};
-use crate::{exit, imports, output, source};
+use crate::patience::within;
+use crate::{c_stack, exit, imports, output, source};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -33,12 +34,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         });
     }
     let engine = Engine::new(config)?;
-    let module = if args.module().extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
-        load_artifact(&engine, args.module(), args.allow_precompiled)?
-    } else {
-        load(&engine, args.module(), &args.cache, args.verbose)?
-    };
-
+    let module = module(args, &engine)?;
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;
     let has_options = args.args().iter().any(|word| word.as_encoded_bytes().starts_with(b"--"));
@@ -70,6 +66,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         error => error.into(),
     });
     let ready = Instant::now();
+    let made = instance.as_ref().ok().copied();
     let result = instance.and_then(|instance| execute(&entry, instance, &mut store));
     let ended = Instant::now();
     if args.verbose {
@@ -89,8 +86,19 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let timed_out = timer.is_some_and(Timer::stop);
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => failed(error, args, timed_out),
+        Err(error) => {
+            let hint = |trap: &Trap| c_stack::hint(args.module(), made?, &store, trap);
+            failed(error, args, timed_out, hint)
+        }
     }
+}
+
+/// The module that the command line names.
+fn module(args: &RunArgs, engine: &Engine) -> anyhow::Result<Module> {
+    if args.module().extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
+        return within(args.timeout, args.module(), || load_artifact(engine, args.module(), args.allow_precompiled));
+    }
+    load(engine, args.module(), &args.cache, args.verbose, args.timeout)
 }
 
 /// What the program may use.
@@ -156,7 +164,7 @@ fn wasi(args: &RunArgs, entry: &Entry) -> anyhow::Result<WasiCtx> {
         }
     }
     for file in &args.env_file {
-        for (name, value) in env_file(file)? {
+        for (name, value) in within(args.timeout, file, || env_file(file))? {
             builder = builder.env(name, value);
         }
     }
@@ -233,7 +241,12 @@ fn status(error: &anyhow::Error) -> Option<i32> {
 }
 
 /// The status of a run that did not end by itself, with what there is to say about it.
-fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Result<ExitCode> {
+fn failed(
+    error: anyhow::Error,
+    args: &RunArgs,
+    timed_out: bool,
+    hint: impl FnOnce(&Trap) -> Option<String>,
+) -> anyhow::Result<ExitCode> {
     if let Some(status) = status(&error) {
         return Ok(ExitCode::from(u8::try_from(status & 0xff).unwrap_or(exit::FAILURE)));
     }
@@ -243,9 +256,12 @@ fn failed(error: anyhow::Error, args: &RunArgs, timed_out: bool) -> anyhow::Resu
         let limit = args.timeout.unwrap_or_default();
         (format!("`{module}` was ended: it ran longer than {limit:?}"), exit::TIMEOUT)
     } else {
-        (format!("`{module}` trapped: {}", trap.code), exit::TRAP)
+        (format!("`{module}` trapped: {}", trap.reason()), exit::TRAP)
     };
     report(&what, &trap.backtrace, args);
+    if let Some(hint) = hint(trap) {
+        output::note(&hint);
+    }
     Ok(ExitCode::from(status))
 }
 

@@ -74,6 +74,49 @@ trap_codes! {
     OutOfFuel = 19, "ran out of fuel";
 }
 
+/// Where an access left its memory.
+///
+/// Known of accesses that end in pages which cannot be accessed, and of block operations, atomic waits and data segments. Not known where
+/// compiled code compares the address with the length itself (memories with 64-bit addresses or other pages than 64 KiB, static
+/// offsets of 32 MiB and more): the address is in some register there, and saying in which would make every module larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryFault {
+    /// The first byte that was wanted; of an access that begins inside the memory the first one behind it. It can be beyond 2³² where a
+    /// static offset was added.
+    pub address: u64,
+    /// How many bytes were wanted from there, if that is known.
+    pub len: Option<u64>,
+    /// Which memory of the module it was, if that is certain.
+    pub memory: Option<u32>,
+    /// Bytes that the memory had.
+    pub memory_bytes: u64,
+}
+
+impl fmt::Display for MemoryFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at address {}", Hexadecimal(self.address))?;
+        if let Some(len) = self.len {
+            write!(f, " of {len} bytes")?;
+        }
+        match self.memory {
+            Some(memory) => write!(f, " (memory {memory} has {} bytes)", self.memory_bytes),
+            None => write!(f, " (the memory has {} bytes)", self.memory_bytes),
+        }
+    }
+}
+
+/// A number of which people see how long it is: `0x1_0000_0010`.
+struct Hexadecimal(u64);
+
+impl fmt::Display for Hexadecimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups = [48, 32, 16, 0].map(|shift| self.0 >> shift & 0xffff);
+        let first = groups.iter().position(|group| *group != 0).unwrap_or(3);
+        write!(f, "{:#x}", groups[first])?;
+        groups[first + 1..].iter().try_for_each(|group| write!(f, "_{group:04x}"))
+    }
+}
+
 impl fmt::Display for TrapCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())
@@ -83,6 +126,24 @@ impl fmt::Display for TrapCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_grouped() {
+        let cases = [
+            (0, "0x0"),
+            (0xfff0, "0xfff0"),
+            (0x1_0000, "0x1_0000"),
+            (0x1_0000_0010, "0x1_0000_0010"),
+            (u64::MAX, "0xffff_ffff_ffff_ffff"),
+        ];
+        for (address, text) in cases {
+            assert_eq!(Hexadecimal(address).to_string(), text);
+        }
+        let fault = MemoryFault { address: 0x1_0000, len: None, memory: Some(0), memory_bytes: 65536 };
+        assert_eq!(fault.to_string(), "at address 0x1_0000 (memory 0 has 65536 bytes)");
+        let block = MemoryFault { len: Some(5), memory: None, ..fault };
+        assert_eq!(block.to_string(), "at address 0x1_0000 of 5 bytes (the memory has 65536 bytes)");
+    }
 
     #[test]
     fn numbers_round_trip() {

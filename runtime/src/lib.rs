@@ -53,7 +53,7 @@ pub use wasmer_runtime_core::module::ModuleInfo;
 pub use wasmer_runtime_core::translate::features::FEATURES;
 pub use wasmer_runtime_core::translate::module::WasmFeatures;
 pub use wasmer_runtime_core::translate::module::default_features;
-pub use wasmer_runtime_core::trap::TrapCode;
+pub use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 pub use wasmer_runtime_core::types::{
     ExternType, FuncIdx, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType, Width,
 };

@@ -150,6 +150,24 @@ fn link_errors_know_sizes_and_pages() {
         said(r#"(table (export "x") i64 1 funcref)"#, "(table 1 funcref)"),
         "expected table of 1.. funcref elements, found 64-bit table of 1.. funcref elements"
     );
+    // References to types are written out, as far as that says more.
+    let of_type = |ty: &str, import: &str| format!("{import}) {ty}");
+    let global = of_type("(type (func (param f32) (result f64))", "(global (ref null 0))");
+    assert_eq!(
+        said(r#"(type $f (func (param i32) (result i64))) (global (export "x") (ref null $f) (ref.null $f))"#, &global),
+        "expected global (ref null (func [f32] -> [f64])), found global (ref null (func [i32] -> [i64]))"
+    );
+    let table = of_type("(type (func)) (type (func (param (ref 0)))", "(table 1 (ref null 1))");
+    assert_eq!(
+        said(r#"(table (export "x") 1 funcref)"#, &table),
+        "expected table of 1.. (ref null (func [(ref (func [] -> []))] -> [])) elements, found table of 1.. funcref elements"
+    );
+    let types =
+        "(type (func)) (type (func (param (ref 0)))) (type (func (param (ref 1)))) (type (func (param (ref 2)))";
+    assert_eq!(
+        said(r#"(func (export "x"))"#, &of_type(types, "(func (type 3))")),
+        "expected function [(ref (func [(ref (func [(ref …)] -> []))] -> []))] -> [], found function [] -> []"
+    );
 }
 
 /// Constant expressions read earlier globals of their module, in globals, segments and tables.

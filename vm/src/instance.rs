@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmer_runtime_core::layout::VMOffsets;
 use wasmer_runtime_core::module::ConstOp;
 use wasmer_runtime_core::translate::codegen::Location;
-use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
@@ -411,6 +411,16 @@ impl Instance {
         Ok(())
     }
 
+    /// The trap for what is not inside a memory. The store remembers what was wanted.
+    #[cold]
+    pub fn left_memory(&self, memory: MemoryIdx, address: u64, len: Option<u64>) -> TrapCode {
+        let memory_bytes = self.memory(memory).len_bytes() as u64;
+        let fault = MemoryFault { address, len, memory: Some(memory.0), memory_bytes };
+        // SAFETY: the store outlives the instance, and nobody holds a reference to it here: see `vm::libcalls`.
+        unsafe { (*self.store.as_ptr()).note_memory_fault(fault) };
+        TrapCode::MemoryOutOfBounds
+    }
+
     /// What long operations ask between their pieces.
     fn go_on(&self) -> impl GoOn + Copy + use<> {
         // SAFETY: the store outlives the instance.
@@ -436,6 +446,11 @@ impl Instance {
     /// The store.
     pub fn store(&self) -> NonNull<StoreVm> {
         self.store
+    }
+
+    /// All memories, by number.
+    pub fn all_memories(&self) -> &[Arc<Memory>] {
+        &self.memories
     }
 
     /// A memory.
@@ -554,7 +569,9 @@ impl Instance {
     }
 
     fn write_memory(&self, memory: MemoryIdx, destination: u64, bytes: &[u8]) -> Result<(), TrapCode> {
-        let target = self.memory(memory).range(destination, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        let len = bytes.len() as u64;
+        let target = self.memory(memory).range(destination, len);
+        let target = target.ok_or_else(|| self.left_memory(memory, destination, Some(len)))?;
         // SAFETY: the target is inside the memory; an image never overlaps it.
         unsafe { pieces::copy(target, bytes.as_ptr(), bytes.len(), self.go_on()) }
     }

@@ -14,6 +14,7 @@ pub mod code_registry;
 pub mod fork;
 pub mod fuel;
 pub mod host;
+pub mod host_stack;
 pub mod image;
 pub mod instance;
 pub mod libcalls;
@@ -37,4 +38,4 @@ mod wait;
 #[cfg(test)]
 mod doc_tests;
 
-pub use store::{Failure, InterruptHandle, StoreVm, Unwind};
+pub use store::{Failure, InterruptHandle, Place, StoreVm, Unwind};

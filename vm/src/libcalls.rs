@@ -49,6 +49,15 @@ impl Caller {
         self.instance().memory(MemoryIdx(index as u32))
     }
 
+    /// The address of a block of a memory, or a trap that knows what was wanted.
+    fn block(&mut self, memory: u64, start: u64, len: u64) -> Result<*mut u8, TrapCode> {
+        let index = MemoryIdx(memory as u32);
+        match self.memory(memory).range(start, len) {
+            Some(address) => Ok(address),
+            None => Err(self.instance().left_memory(index, start, Some(len))),
+        }
+    }
+
     fn table(&mut self, index: u64) -> &mut Table {
         // SAFETY: a table lives as long as the store, and no libcall holds two references to one table.
         unsafe { &mut *self.instance().table(TableIdx(index as u32)).as_ptr() }
@@ -105,8 +114,8 @@ libcalls! {
     /// `memory.copy`.
     fn memory_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
         let mut copy = || {
-            let source = caller.memory(from).range(source, len).ok_or(OUT_OF_BOUNDS)?;
-            let destination = caller.memory(to).range(destination, len).ok_or(OUT_OF_BOUNDS)?;
+            let source = caller.block(from, source, len)?;
+            let destination = caller.block(to, destination, len)?;
             caller.spend(true, meter::of_bytes(len))?;
             // SAFETY: both ranges are inside their memories; they may overlap.
             unsafe { pieces::copy(destination, source, len as usize, caller.go_on()) }
@@ -118,7 +127,7 @@ libcalls! {
     /// `memory.fill`.
     fn memory_fill(caller, memory: u64, destination: u64, byte: u32, len: u64) {
         let mut fill = || {
-            let destination = caller.memory(memory).range(destination, len).ok_or(OUT_OF_BOUNDS)?;
+            let destination = caller.block(memory, destination, len)?;
             caller.spend(true, meter::of_bytes(len))?;
             // SAFETY: the range is inside the memory.
             unsafe { pieces::fill(destination, byte as u8, len as usize, caller.go_on()) }
@@ -232,7 +241,7 @@ libcalls! {
 
     /// `memory.atomic.notify`.
     fn atomic_notify(caller, place: u64, index: u64, count: u32) -> u32 {
-        let notify = || {
+        let mut notify = || {
             let address = atomic_address(caller, place, index, 4)?;
             Ok(wait::notify(address as usize, count))
         };
@@ -243,7 +252,7 @@ libcalls! {
     /// `memory.atomic.wait32`.
     fn atomic_wait32(caller, place: u64, index: u64, expected: u32, timeout: i64) -> u32 {
         let interrupt = caller.store().interrupt_handle();
-        let wait = || {
+        let mut wait = || {
             let address = waitable_address(caller, place, index, 4)?;
             // SAFETY: the address is inside the memory and aligned.
             let is_expected = || unsafe { std::sync::atomic::AtomicU32::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
@@ -256,7 +265,7 @@ libcalls! {
     /// `memory.atomic.wait64`.
     fn atomic_wait64(caller, place: u64, index: u64, expected: u64, timeout: i64) -> u32 {
         let interrupt = caller.store().interrupt_handle();
-        let wait = || {
+        let mut wait = || {
             let address = waitable_address(caller, place, index, 8)?;
             // SAFETY: the address is inside the memory and aligned.
             let is_expected = || unsafe { std::sync::atomic::AtomicU64::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
@@ -297,16 +306,16 @@ fn adapt(caller: &mut Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> u64 {
 }
 
 /// The address of an atomic operand of `bytes` bytes: aligned and inside the memory.
-fn atomic_address(caller: &Caller, place: u64, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
+fn atomic_address(caller: &mut Caller, place: u64, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
     let (memory, offset) = split_atomic_place(place);
     let address = index.checked_add(offset).ok_or(OUT_OF_BOUNDS)?;
     if !address.is_multiple_of(bytes) {
         return Err(TrapCode::UnalignedAtomic);
     }
-    caller.memory(memory.into()).range(address, bytes).ok_or(OUT_OF_BOUNDS)
+    caller.block(memory.into(), address, bytes)
 }
 
-fn waitable_address(caller: &Caller, place: u64, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
+fn waitable_address(caller: &mut Caller, place: u64, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
     let address = atomic_address(caller, place, index, bytes)?;
     let (memory, _) = split_atomic_place(place);
     if caller.memory(memory.into()).ty().shared { Ok(address) } else { Err(TrapCode::ExpectedSharedMemory) }

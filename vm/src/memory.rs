@@ -189,6 +189,12 @@ impl Memory {
         self.reservation.commit(committed..needed).map_err(|_| Refused::Host)
     }
 
+    /// Where an address of the host is behind this memory's contents, if it is in its address space.
+    pub fn offset_behind(&self, address: usize) -> Option<u64> {
+        let offset = address.checked_sub(self.base() as usize)?;
+        (self.len_bytes()..self.reservation.bytes()).contains(&offset).then_some(offset as u64)
+    }
+
     /// The address of `len` bytes at `offset`, if they are inside the memory.
     pub fn range(&self, offset: u64, len: u64) -> Option<*mut u8> {
         let end = offset.checked_add(len)?;

@@ -110,6 +110,12 @@ impl Reservation {
         pagemap::written(all.clone(), drop).or_else(|_| drop(all))
     }
 
+    /// Keeps the system from making large pages of small ones. One that has none does not know the request.
+    pub fn keep_pages_small(&self) {
+        // SAFETY: the pages are this reservation; their contents stay.
+        let _ = unsafe { madvise(self.base().cast(), self.bytes, Advice::LinuxNoHugepage) };
+    }
+
     /// Makes all pages read as zero in a process that a fork makes.
     pub fn wipe_on_fork(&self) -> io::Result<()> {
         // SAFETY: the pages are this reservation; this process sees no change.

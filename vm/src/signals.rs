@@ -39,6 +39,8 @@ pub struct Fault {
     pub pc: usize,
     /// Frame pointer.
     pub fp: usize,
+    /// Where memory was accessed, if that is what failed.
+    pub address: Option<usize>,
 }
 
 /// A call from the host into wasm that has not returned yet. The innermost one of each thread is known to the handler.
@@ -229,15 +231,16 @@ unsafe fn handle_fault(address: usize, signal: c_int, context: &mut SignalContex
         return false;
     }
     let is_memory_fault = matches!(signal, libc::SIGSEGV | libc::SIGBUS);
-    let code = if is_memory_fault && stack.guards(address) {
+    let address = Some(address).filter(|_| is_memory_fault);
+    let code = if address.is_some_and(|address| stack.guards(address)) {
         TrapCode::StackOverflow
     } else {
-        match code_registry::trap_at(context.pc(), Some(address).filter(|_| is_memory_fault)) {
+        match code_registry::trap_at(context.pc(), address) {
             Some(code) => code,
             None => return false,
         }
     };
-    leave(activation, code, context);
+    leave(activation, code, address, context);
     true
 }
 
@@ -252,13 +255,13 @@ extern "C" fn on_interrupt(signal: c_int, info: *mut libc::siginfo_t, context: *
         // Elsewhere the thread is in the host, or about to switch to the wasm stack: it tests `stop` itself, later.
         let in_wasm = || arch::is_stub(frame.pc()) || code_registry::is_code(frame.pc());
         if ready().stack.contains(frame.sp()) && in_wasm() {
-            leave(activation, TrapCode::Interrupted, &mut frame);
+            leave(activation, TrapCode::Interrupted, None, &mut frame);
         }
     }
 }
 
-fn leave(activation: &Activation, code: TrapCode, context: &mut SignalContext<'_>) {
-    activation.fault.set(Some(Fault { code, pc: context.pc(), fp: context.fp() }));
+fn leave(activation: &Activation, code: TrapCode, address: Option<usize>, context: &mut SignalContext<'_>) {
+    activation.fault.set(Some(Fault { code, pc: context.pc(), fp: context.fp(), address }));
     context.resume_at_unwind(activation.store);
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::host_stack;
 use crate::mmap::{PAGE_BYTES, Reservation, round_up};
 use crate::signals::{current, prepare_thread};
 
@@ -32,6 +33,8 @@ impl WasmStack {
         let bytes = round_up(bytes).ok_or(io::ErrorKind::InvalidInput)?;
         let reservation = Reservation::new(GUARD_BYTES + bytes)?;
         reservation.commit(GUARD_BYTES..GUARD_BYTES + bytes)?;
+        // A stack is as large as the deepest guest needs it and mostly used at its upper end: one small page then, not 2 MiB of zeros.
+        reservation.keep_pages_small();
         Ok(Self { reservation })
     }
 
@@ -161,21 +164,11 @@ pub(crate) fn forget() {
 
 /// Whether the host's stack has room for another host function. Guests that recurse through the host take from both stacks.
 pub(crate) fn host_has_room() -> bool {
-    thread_local! {
-        /// Bounds of the thread's own stack; found out once.
-        static OWN: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
-    }
-    let (low, high) = OWN.get().unwrap_or_else(|| {
-        let own = host_stack().map_or((0, 0), |stack| (stack.start, stack.end));
-        OWN.set(Some(own));
-        own
-    });
     let here = 0u8;
     let here = &raw const here as usize;
-    if (low..high).contains(&here) {
-        here >= low + HOST_ROOM_BYTES.min((high - low) / 4)
-    } else {
-        unknown_stack_has_room(here)
+    match host_stack::own().filter(|stack| stack.contains(&here)) {
+        Some(stack) => here >= stack.start + HOST_ROOM_BYTES.min(stack.len() / 4),
+        None => unknown_stack_has_room(here),
     }
 }
 
@@ -195,29 +188,12 @@ fn unknown_stack_has_room(here: usize) -> bool {
     read == PAGES as isize || read < 0 && is_refused()
 }
 
-/// The addresses of this thread's own stack, if the system knows them.
-fn host_stack() -> Option<Range<usize>> {
-    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let (mut low, mut bytes) = (std::ptr::null_mut(), 0);
-    // SAFETY: the attributes are initialised by the first call if it succeeds, and only then used and destroyed.
-    unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let result = libc::pthread_attr_getstack(attributes.as_ptr(), &mut low, &mut bytes);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        (result == 0).then(|| low as usize..low as usize + bytes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_hosts_stack_is_known() {
-        let here = 0u8;
-        assert!(host_stack().unwrap().contains(&(&raw const here as usize)));
+    fn a_thread_has_room_at_first() {
         assert!(host_has_room());
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::once;
-use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_runtime_core::vmcontext::*;
 
 use crate::arch::{self, ExitFrame};
@@ -45,13 +45,24 @@ pub struct Failure {
     pub pcs: Vec<usize>,
     /// Whether the first program counter is the faulting instruction.
     pub at_instruction: bool,
+    /// Where a memory was left, if that is why.
+    pub place: Option<Place>,
+}
+
+/// Where a memory was left.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// At an address of the host.
+    Address(usize),
+    /// At one of the guest.
+    Known(MemoryFault),
 }
 
 impl Failure {
     /// Of a call that did not reach the guest.
     #[cold]
     fn without_frames(unwind: Unwind) -> Box<Self> {
-        Box::new(Self { unwind, pcs: Vec::new(), at_instruction: false })
+        Box::new(Self { unwind, pcs: Vec::new(), at_instruction: false, place: None })
     }
 }
 
@@ -97,6 +108,8 @@ pub struct StoreVm {
     /// Where outermost calls start on the thread that made the last one.
     start: Start,
     pending: Option<Unwind>,
+    /// What a libcall wanted of a memory that the trap it then recorded is about.
+    memory_fault: Option<Box<MemoryFault>>,
     /// Function references of other conventions, by the reference and the convention that they were made callable by.
     adapters: HashMap<(usize, Abi), NonNull<VMFuncRef>>,
     adapter_storage: Vec<Box<Adapter>>,
@@ -131,6 +144,7 @@ impl StoreVm {
             stack_bytes,
             start: Start::NOWHERE,
             pending: None,
+            memory_fault: None,
             adapters: HashMap::new(),
             adapter_storage: Vec::new(),
             budget: Budget::new(limits),
@@ -169,6 +183,17 @@ impl StoreVm {
     pub fn record_unwind(&mut self, unwind: Unwind) {
         self.pending = Some(unwind);
         self.stop().fetch_or(STOP_TRAP, Ordering::AcqRel);
+    }
+
+    /// Notes what was wanted of a memory, before [`TrapCode::MemoryOutOfBounds`] is recorded or returned for it.
+    #[cold]
+    pub fn note_memory_fault(&mut self, fault: MemoryFault) {
+        self.memory_fault = Some(Box::new(fault));
+    }
+
+    /// What was noted, once.
+    pub fn take_memory_fault(&mut self) -> Option<MemoryFault> {
+        self.memory_fault.take().map(|fault| *fault)
     }
 
     fn take_pending(&mut self) -> Option<Unwind> {
@@ -270,7 +295,10 @@ impl StoreVm {
             None => (pending.unwrap_or(Unwind::Trap(TrapCode::Interrupted)), exit()),
         };
         let pcs = frame.map_or(Vec::new(), |(pc, fp)| walk(pc, fp, &ready().stack));
-        Box::new(Failure { unwind, pcs, at_instruction: fault.is_some() })
+        let noted = self.take_memory_fault().map(Place::Known);
+        let place = fault.map_or(noted, |fault| fault.address.map(Place::Address));
+        let place = place.filter(|_| matches!(unwind, Unwind::Trap(TrapCode::MemoryOutOfBounds)));
+        Box::new(Failure { unwind, pcs, at_instruction: fault.is_some(), place })
     }
 
     /// A reference to the same function that is callable by convention `abi` with the wasm-to-array trampoline `wasm_call`.

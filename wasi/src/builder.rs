@@ -222,8 +222,8 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Sets how many bytes the guest may write in all: to files (also what it reserves there), standard streams and sockets. What goes
-    /// beyond fails with [`Errno::Nospc`](crate::Errno::Nospc). Unless set, any number.
+    /// Sets how many bytes the guest may write in all: to files (also what they grow by without being written), standard streams and sockets. What it
+    /// makes in folders counts as 256 bytes and those of its name. What goes beyond fails with [`Errno::Nospc`](crate::Errno::Nospc). Unless set, any number.
     pub fn output_bytes_max(mut self, bytes: u64) -> Self {
         self.output_bytes_max = Some(bytes);
         self
@@ -255,6 +255,7 @@ impl WasiCtxBuilder {
             clocks: self.clocks.unwrap_or_else(|| Box::new(SystemClocks)),
             interrupt: Interrupt::default(),
             output_bytes_left: self.output_bytes_max.unwrap_or(u64::MAX),
+            is_output_limited: self.output_bytes_max.is_some(),
         };
         ctx.set_interrupt_check(self.interrupt);
         Ok(ctx)

@@ -19,7 +19,12 @@ pub struct WasiCtx {
     pub(crate) interrupt: Interrupt,
     /// How many bytes the guest may still write, to files, streams and sockets together.
     pub(crate) output_bytes_left: u64,
+    /// Whether that is a limit at all.
+    pub(crate) is_output_limited: bool,
 }
+
+/// What a new name in a folder counts as besides its own bytes, and a link's target: about what a file system keeps of a file.
+const NAME_BYTES: u64 = 256;
 
 /// Asks the host whether a blocked call should give up.
 #[derive(Default)]
@@ -73,6 +78,21 @@ impl WasiCtx {
     /// guest has ended.
     pub fn set_interrupt_check(&mut self, check: Option<Box<dyn Fn() -> bool + Send>>) {
         self.interrupt = Interrupt(check);
+    }
+
+    /// Makes a file, folder or link whose names have so many bytes, which are output like any other. At the limit nothing is made.
+    pub(crate) fn make_name<R>(
+        &mut self,
+        name_bytes: usize,
+        make: impl FnOnce(&Self) -> WasiResult<R>,
+    ) -> WasiResult<R> {
+        let cost = NAME_BYTES + name_bytes as u64;
+        if cost > self.output_bytes_left {
+            return Err(Errno::Nospc.into());
+        }
+        let made = make(self)?;
+        self.output_bytes_left -= cost;
+        Ok(made)
     }
 
     /// The host's descriptor behind `fd`. What has none is a stream in this process, of which `in_process` is the answer.

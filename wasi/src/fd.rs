@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use rustix::fs::SeekFrom;
+use rustix::fs::{OFlags, SeekFrom};
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
@@ -10,9 +10,9 @@ use crate::error::WasiResult;
 use crate::host_io::{self, Position};
 use crate::memory::{GuestMemory, IoBuffers};
 use crate::poll::Direction;
-use crate::table::Object;
+use crate::table::{HostFile, Object};
 use crate::transfer::transfer;
-use crate::types::Snapshot;
+use crate::types::{FileType, Snapshot};
 
 /// What an offset counts from (witx `whence`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,13 @@ impl WasiCtx {
         let descriptor = self.table.get_mut(fd)?;
         descriptor.require_open_for(Direction::Write)?;
         mem.check(count_out, 4)?;
-        let buffers = within_budget(mem.io_buffers(iovs.ptr, iovs.count)?, self.output_bytes_left)?;
+        let buffers = mem.io_buffers(iovs.ptr, iovs.count)?;
+        let hole = match &descriptor.object {
+            Object::File(file) if self.is_output_limited && !buffers.is_empty() => hole_bytes(file, at)?,
+            _ => 0,
+        };
+        let bytes_left = self.output_bytes_left.checked_sub(hole).ok_or(Errno::Nospc)?;
+        let buffers = within_budget(buffers, bytes_left)?;
         let interrupt = &self.interrupt;
         let count = match &mut descriptor.object {
             Object::Dir(_) | Object::Listener(..) | Object::Reader(_) => return Err(Errno::Badf.into()),
@@ -117,7 +123,7 @@ impl WasiCtx {
                 interrupt.retry_io(|| buffers.drain(|bytes| interrupt.io_error().and_then(|()| sink.write(bytes))))?
             }
         };
-        self.output_bytes_left -= count as u64;
+        self.output_bytes_left = bytes_left.saturating_sub(count as u64) + if count == 0 { hole } else { 0 };
         write_count(mem, count_out, count)
     }
 
@@ -199,6 +205,18 @@ pub(crate) fn within_budget(buffers: IoBuffers<'_>, bytes_left: u64) -> Result<I
         return Ok(buffers);
     }
     if bytes_left == 0 { Err(Errno::Nospc) } else { Ok(buffers.part(0, bytes_left)) }
+}
+
+/// How many zeros a write at a position puts between the end of a file and what it writes.
+fn hole_bytes(file: &HostFile, at: Position) -> WasiResult<u64> {
+    if file.file_type != FileType::RegularFile || rustix::fs::fcntl_getfl(&file.fd)?.contains(OFlags::APPEND) {
+        return Ok(0);
+    }
+    let position = match at {
+        Position::Current => rustix::fs::tell(&file.fd)?,
+        Position::At(offset) => offset,
+    };
+    Ok(position.saturating_sub(rustix::fs::fstat(&file.fd)?.st_size as u64))
 }
 
 fn check_sequential(at: Position) -> Result<(), Errno> {

@@ -111,7 +111,16 @@ impl WasiCtx {
         if !descriptor.rights.contains(Rights::FD_WRITE) {
             return Err(Errno::Inval.into());
         }
-        self.interrupt.retry(|| limit_as_error(|| rustix::fs::ftruncate(host, size)))
+        let added = match self.is_output_limited {
+            true => size.saturating_sub(rustix::fs::fstat(host)?.st_size as u64),
+            false => 0,
+        };
+        if added > self.output_bytes_left {
+            return Err(Errno::Nospc.into());
+        }
+        self.interrupt.retry(|| limit_as_error(|| rustix::fs::ftruncate(host, size)))?;
+        self.output_bytes_left -= added;
+        Ok(())
     }
 
     /// Sets the timestamps of an open file.

@@ -23,10 +23,12 @@ impl WasiCtx {
     /// Creates a directory.
     pub fn path_create_directory(&mut self, mem: &GuestMemory<'_>, fd: u32, path: u32, path_len: u32) -> WasiResult {
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_change(fd)?;
-        let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
-        let name = leaf.name_or(Errno::Exist)?;
-        Ok(rustix::fs::mkdirat(leaf.dir(), name, NEW_DIRECTORY_MODE)?)
+        self.make_name(path.len(), |ctx| {
+            let dir = ctx.dir_to_change(fd)?;
+            let leaf = Leaf::resolve(&ctx.interrupt, dir, &path)?;
+            let name = leaf.name_or(Errno::Exist)?;
+            Ok(rustix::fs::mkdirat(leaf.dir(), name, NEW_DIRECTORY_MODE)?)
+        })
     }
 
     /// Removes an empty directory.
@@ -162,14 +164,16 @@ impl WasiCtx {
     ) -> WasiResult {
         let target = read_path(mem, target, target_len)?;
         let path = read_path(mem, path, path_len)?;
-        let dir = self.dir_to_change(fd)?;
-        if target.starts_with(b"/") {
-            return Err(Errno::Notcapable.into());
-        }
-        let leaf = Leaf::resolve(&self.interrupt, dir, &path)?;
-        let name = leaf.name_or(Errno::Exist)?;
-        check_new_name(&leaf, name)?;
-        Ok(rustix::fs::symlinkat(&target[..], leaf.dir(), name)?)
+        self.make_name(path.len() + target.len(), |ctx| {
+            let dir = ctx.dir_to_change(fd)?;
+            if target.starts_with(b"/") {
+                return Err(Errno::Notcapable.into());
+            }
+            let leaf = Leaf::resolve(&ctx.interrupt, dir, &path)?;
+            let name = leaf.name_or(Errno::Exist)?;
+            check_new_name(&leaf, name)?;
+            Ok(rustix::fs::symlinkat(&target[..], leaf.dir(), name)?)
+        })
     }
 
     /// Gives a file another name. A symbolic link is linked itself, never followed.
@@ -187,17 +191,19 @@ impl WasiCtx {
     ) -> WasiResult {
         let old_path = read_path(mem, old_path, old_path_len)?;
         let new_path = read_path(mem, new_path, new_path_len)?;
-        let (old_dir, new_dir) = (self.dir_to_change(old_fd)?, self.dir_to_change(new_fd)?);
-        if follows(old_lookup)? {
-            return Err(Errno::Inval.into());
-        }
-        let old = Leaf::resolve(&self.interrupt, old_dir, &old_path)?;
-        let old_name = old.name_or(Errno::Perm)?;
-        old.check_slash(old_name)?;
-        let new = Leaf::resolve(&self.interrupt, new_dir, &new_path)?;
-        let new_name = new.name_or(Errno::Exist)?;
-        check_new_name(&new, new_name)?;
-        Ok(rustix::fs::linkat(old.dir(), old_name, new.dir(), new_name, AtFlags::empty())?)
+        self.make_name(new_path.len(), |ctx| {
+            let (old_dir, new_dir) = (ctx.dir_to_change(old_fd)?, ctx.dir_to_change(new_fd)?);
+            if follows(old_lookup)? {
+                return Err(Errno::Inval.into());
+            }
+            let old = Leaf::resolve(&ctx.interrupt, old_dir, &old_path)?;
+            let old_name = old.name_or(Errno::Perm)?;
+            old.check_slash(old_name)?;
+            let new = Leaf::resolve(&ctx.interrupt, new_dir, &new_path)?;
+            let new_name = new.name_or(Errno::Exist)?;
+            check_new_name(&new, new_name)?;
+            Ok(rustix::fs::linkat(old.dir(), old_name, new.dir(), new_name, AtFlags::empty())?)
+        })
     }
 
     /// Renames a file or directory, replacing what had the new name.

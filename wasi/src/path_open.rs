@@ -49,14 +49,42 @@ impl WasiCtx {
             rights: Rights::from_bits(rights),
         };
         let parent = self.table.get(dirfd)?;
-        let dir = parent.dir()?;
+        parent.dir()?;
         check_request(&self.interrupt, parent, &request)?;
         // Before the file is created.
         self.table.check_room()?;
-        let file = self.open_host(&dir.file, parent.read_only, &request)?;
-        let opened = describe(file, dir, parent.read_only, &request)?;
+        let file = match self.open_existing(dirfd, &request)? {
+            Some(file) => file,
+            None => self.make_name(request.path.len(), |ctx| ctx.open_in(dirfd, &request))?,
+        };
+        let parent = self.table.get(dirfd)?;
+        let opened = describe(file, parent.dir()?, parent.read_only, &request)?;
         let fd = self.table.insert(opened)?;
         Ok(mem.write_u32(fd_out, fd)?)
+    }
+
+    fn open_in(&self, dirfd: u32, request: &Request) -> WasiResult<File> {
+        let parent = self.table.get(dirfd)?;
+        self.open_host(&parent.dir()?.file, parent.read_only, request)
+    }
+
+    /// Opens what need not be made; none if the file is to be made and that counts as output.
+    fn open_existing(&self, dirfd: u32, request: &Request) -> WasiResult<Option<File>> {
+        let makes = OpenFlags::CREAT;
+        if !self.is_output_limited || !request.open.contains(makes) || self.table.get(dirfd)?.read_only {
+            return self.open_in(dirfd, request).map(Some);
+        }
+        if request.open.contains(OpenFlags::EXCL) {
+            return Ok(None);
+        }
+        // It is no folder that is asked for: see `check_request`.
+        let open = if request.open.contains(OpenFlags::TRUNC) { OpenFlags::TRUNC } else { OpenFlags::default() };
+        match self.open_in(dirfd, &Request { open, path: request.path.clone(), ..*request }) {
+            Err(WasiError::Errno(Errno::Noent)) => Ok(None),
+            // As the kernel answers when it may make a file.
+            Ok(found) if file_type_of(&rustix::fs::fstat(&found)?) == FileType::Directory => Err(Errno::Isdir.into()),
+            result => result.map(Some),
+        }
     }
 
     fn open_host(&self, dir: &File, read_only: bool, request: &Request) -> WasiResult<File> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::{BUFFER, DIR, Guest, OUT};
 use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
-use wasmer_wasi::{ClockId, Errno, Halt, HostClocks, Rights, Snapshot, Stdin, Stdout, WasiCtxBuilder};
+use wasmer_wasi::{ClockId, Errno, Halt, HostClocks, OutputBuffer, Rights, Snapshot, Stdin, Stdout, WasiCtxBuilder};
 
 /// Where subscriptions and events are.
 const IN: u32 = 1024;
@@ -386,4 +386,45 @@ fn a_signal_does_not_shorten_a_sleep() {
         thread::sleep(Duration::from_millis(5));
     }
     assert!(worker.join().unwrap() >= Duration::from_millis(50));
+}
+
+/// What a guest makes as long as it likes asks between its parts, so that no call outlives an interrupt by much.
+#[test]
+fn long_calls_ask_between_their_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..700 {
+        std::fs::write(dir.path().join(format!("a name that takes some room {number}")), "").unwrap();
+    }
+    let long = 512 << 10;
+    type Call = fn(&mut Guest, u64) -> Result<u32, Halt>;
+    let calls: [(&str, Call); 4] = [
+        ("random_get", |guest, len| guest.call_raw("random_get", &[BUFFER.into(), len])),
+        ("fd_readdir", |guest, len| guest.call_raw("fd_readdir", &[3, BUFFER.into(), len, 0, OUT.into()])),
+        ("fd_read", |guest, len| {
+            let [iovs, count] = guest.iovecs(&[(BUFFER, len as u32)]);
+            guest.call_raw("fd_read", &[0, iovs, count, OUT.into()])
+        }),
+        ("fd_write", |guest, len| {
+            let [iovs, count] = guest.iovecs(&[(BUFFER, len as u32)]);
+            guest.call_raw("fd_write", &[1, iovs, count, OUT.into()])
+        }),
+    ];
+    for (name, call) in calls {
+        let run = |questions: usize, len: u64| {
+            let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            let counted = Arc::clone(&asked);
+            let check = Box::new(move || counted.fetch_add(1, Ordering::SeqCst) >= questions);
+            let builder = WasiCtxBuilder::new().dir(dir.path(), "/").stdin(Stdin::bytes(vec![1; long]));
+            let builder = builder.stdout(Stdout::buffer(&OutputBuffer::default())).interrupt_check(check);
+            (call(&mut Guest::new(builder), len), asked.load(Ordering::SeqCst))
+        };
+        // As often as its length says, and it ends wherever the answer is yes.
+        let (result, often) = run(usize::MAX, long as u64);
+        assert_eq!(result, Ok(0), "{name}");
+        assert!(often >= 4, "{name} asked {often} times");
+        assert_eq!(run(0, long as u64).0, Err(Halt::Interrupted), "{name}");
+        let (result, _) = run(often / 2, long as u64);
+        // What was transferred to a stream counts.
+        assert!(result == Err(Halt::Interrupted) || name.starts_with("fd_") && result == Ok(0), "{name}: {result:?}");
+    }
 }

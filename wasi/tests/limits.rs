@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{BUFFER, DIR, Guest, OFLAGS_CREAT, OUT};
+use common::{BUFFER, DIR, Guest, OFLAGS_CREAT, OFLAGS_EXCL, OFLAGS_TRUNC, OUT};
 use wasmer_wasi::{Errno, OutputBuffer, Rights, Snapshot, Stdout, WasiCtxBuilder, functions};
 
 #[test]
@@ -120,8 +120,10 @@ fn open_files_are_limited_by_default() {
 #[test]
 fn all_output_together_can_be_limited() {
     let dir = tempfile::tempdir().unwrap();
-    let mut guest = Guest::new(WasiCtxBuilder::new().dir(dir.path(), "/").output_bytes_max(20));
+    let mut guest = Guest::new(WasiCtxBuilder::new().dir(dir.path(), "/").output_bytes_max(NAME_BYTES + 1 + 20));
     let fd = guest.open("f", OFLAGS_CREAT, Rights::REGULAR_FILE).unwrap();
+    // What is there already is not made.
+    assert_eq!(guest.open("f", OFLAGS_CREAT, Rights::REGULAR_FILE), Ok(fd + 1));
     assert_eq!(guest.write(1, b"12345"), Ok(5));
     assert_eq!(guest.write(fd, b"12345"), Ok(5));
     assert_eq!(guest.call("fd_allocate", &[fd.into(), 0, 11]), Err(Errno::Nospc));
@@ -132,6 +134,97 @@ fn all_output_together_can_be_limited() {
         assert_eq!(guest.write(fd, b""), Ok(0));
     }
     assert_eq!(std::fs::read(dir.path().join("f")).unwrap(), b"1234512345678");
+}
+
+/// What a new name counts as, besides its own bytes.
+const NAME_BYTES: u64 = 256;
+
+/// A guest with a folder that may write so much.
+fn with_output(bytes: u64) -> (Guest, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (Guest::new(WasiCtxBuilder::new().dir(dir.path(), "/").output_bytes_max(bytes)), dir)
+}
+
+#[test]
+fn names_are_output() {
+    let (at, target) = (1024, 2048);
+    let calls: [(&str, u64, &[u64]); 4] = [
+        ("path_create_directory", 4, &[DIR as u64, at, 4]),
+        ("path_symlink", 4 + 9, &[target, 9, DIR as u64, at, 4]),
+        ("path_link", 4, &[DIR as u64, 0, target, 3, DIR as u64, at, 4]),
+        ("path_open", 4, &[DIR as u64, 0, at, 4, OFLAGS_CREAT as u64, Rights::REGULAR_FILE.bits(), 0, 0, OUT as u64]),
+    ];
+    for (name, bytes, arguments) in calls {
+        for (limit, expected) in [(NAME_BYTES + bytes - 1, Err(Errno::Nospc)), (NAME_BYTES + bytes, Ok(()))] {
+            let (mut guest, dir) = with_output(limit);
+            std::fs::write(dir.path().join("old"), "").unwrap();
+            guest.mem().write_bytes(at as u32, b"name").unwrap();
+            guest.mem().write_bytes(target as u32, b"old/there").unwrap();
+            assert_eq!(guest.call(name, arguments), expected, "{name} with {limit}");
+            assert_eq!(dir.path().join("name").symlink_metadata().is_ok(), expected.is_ok(), "{name} with {limit}");
+            // What fails costs nothing; nothing is left.
+            assert_eq!(guest.write(1, b"x"), if expected.is_ok() { Err(Errno::Nospc) } else { Ok(1) });
+        }
+    }
+}
+
+#[test]
+fn what_is_there_opens_as_without_a_limit() {
+    let kinds = |output: Option<u64>| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "12345").unwrap();
+        std::fs::create_dir(dir.path().join("folder")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("dangling")).unwrap();
+        let builder = WasiCtxBuilder::new().dir(dir.path(), "/");
+        let mut guest = Guest::new(match output {
+            Some(bytes) => builder.output_bytes_max(bytes),
+            None => builder,
+        });
+        let mut opened = Vec::new();
+        for name in ["file", "folder", "dangling", "missing/file", "file/file", "new"] {
+            for flags in [0, OFLAGS_EXCL, OFLAGS_TRUNC] {
+                opened.push((name, flags, guest.open(name, OFLAGS_CREAT | flags, Rights::REGULAR_FILE)));
+            }
+        }
+        (opened, std::fs::read(dir.path().join("file")).unwrap())
+    };
+    assert_eq!(kinds(Some(1 << 20)), kinds(None));
+}
+
+#[test]
+fn holes_are_output() {
+    let make = |bytes: u64| {
+        let (mut guest, dir) = with_output(bytes);
+        std::fs::write(dir.path().join("f"), "12345").unwrap();
+        let fd = guest.open("f", 0, Rights::REGULAR_FILE).unwrap();
+        (guest, dir, u64::from(fd))
+    };
+    let len = |dir: &tempfile::TempDir| std::fs::metadata(dir.path().join("f")).unwrap().len();
+    let (mut guest, dir, fd) = make(100);
+    assert_eq!(guest.call("fd_filestat_set_size", &[fd, 106]), Err(Errno::Nospc));
+    assert_eq!(guest.call("fd_filestat_set_size", &[fd, 45]), Ok(()));
+    // To the same size, to a smaller one and back: what was given up once is written once more.
+    assert_eq!([45, 35, 45].map(|size| guest.call("fd_filestat_set_size", &[fd, size])), [Ok(()); 3]);
+    assert_eq!(guest.call("fd_filestat_set_size", &[fd, 96]), Err(Errno::Nospc));
+    assert_eq!(len(&dir), 45);
+
+    let (mut guest, dir, fd) = make(100);
+    let [iovs, count] = guest.iovecs(&[(BUFFER, 10)]);
+    let write_at = |guest: &mut Guest, offset: u64| guest.call("fd_pwrite", &[fd, iovs, count, offset, OUT.into()]);
+    // 101 zeros in between.
+    assert_eq!(write_at(&mut guest, 106), Err(Errno::Nospc));
+    assert_eq!(len(&dir), 5);
+    // 60 zeros and 10 bytes, then 10 bytes over what is there, then 15 zeros and the 5 bytes that are left.
+    assert_eq!([65, 0, 90].map(|offset| write_at(&mut guest, offset)), [Ok(()); 3]);
+    assert_eq!(len(&dir), 95);
+    assert_eq!(write_at(&mut guest, 0), Err(Errno::Nospc));
+
+    let (mut guest, dir, fd) = make(20);
+    assert_eq!(guest.call("fd_seek", &[fd, 1 << 40, 0, OUT.into()]), Ok(()));
+    assert_eq!(guest.write(fd as u32, b"x"), Err(Errno::Nospc));
+    assert_eq!(guest.call("fd_seek", &[fd, 15, 0, OUT.into()]), Ok(()));
+    assert_eq!(guest.write(fd as u32, b"12345678901"), Ok(10));
+    assert_eq!(len(&dir), 25);
 }
 
 /// Half a billion buffers in a small memory: all of them empty.

@@ -5,6 +5,7 @@ mod cache_folders;
 mod common;
 mod debug_info;
 mod emit;
+mod ends;
 mod entry;
 mod features;
 mod guide;

@@ -1,0 +1,83 @@
+//! The host's stacks: how much room is left on the one of this thread.
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+/// The addresses of this thread's own stack, if the system knows them. Found out once for each thread.
+pub(crate) fn own() -> Option<Range<usize>> {
+    thread_local! {
+        static OWN: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
+    }
+    let (low, high) = OWN.get().unwrap_or_else(|| {
+        let own = find().map_or((0, 0), |stack| (stack.start, stack.end));
+        OWN.set(Some(own));
+        own
+    });
+    (low < high).then_some(low..high)
+}
+
+/// Whether this thread has so many bytes left. Not on a stack that is not its own, for instance a coroutine's.
+fn has_room(bytes: usize) -> bool {
+    let here = 0u8;
+    let here = &raw const here as usize;
+    own().is_some_and(|stack| stack.contains(&here) && here - stack.start >= bytes)
+}
+
+/// Does what needs as much of the host's stack as `bytes`: here if there is room, otherwise on a thread of its own, which has that and more. If there can be
+/// no more threads it is tried here.
+pub fn with_room<R: Send>(bytes: usize, run: impl FnOnce() -> R + Send) -> R {
+    if has_room(bytes) {
+        return run();
+    }
+    let todo = Mutex::new(Some(run));
+    let take = || todo.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let elsewhere = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(2 * bytes);
+        let thread = thread.spawn_scoped(scope, || take().map(|run| run())).ok()?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    elsewhere.unwrap_or_else(|| {
+        let run = take().expect("a thread that could not be made took nothing");
+        run()
+    })
+}
+
+fn find() -> Option<Range<usize>> {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut low, mut bytes) = (std::ptr::null_mut(), 0);
+    // SAFETY: the attributes are initialised by the first call if it succeeds, and only then used and destroyed.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let result = libc::pthread_attr_getstack(attributes.as_ptr(), &mut low, &mut bytes);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        (result == 0).then(|| low as usize..low as usize + bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threads_own_stack_is_known() {
+        let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(|| {
+            let here = 0u8;
+            assert!(own().unwrap().contains(&(&raw const here as usize)));
+            assert!(has_room(64 << 10) && !has_room(256 << 10));
+            let place = || {
+                let here = 0u8;
+                (std::thread::current().id(), has_room(1 << 20), &raw const here as usize)
+            };
+            let (id, ..) = place();
+            assert_eq!(with_room(64 << 10, place).0, id);
+            let (other, has_room, _) = with_room(1 << 20, place);
+            assert!(other != id && has_room);
+            let panics = std::panic::catch_unwind(|| with_room(1 << 20, || panic!("it goes on here")));
+            assert_eq!(panics.unwrap_err().downcast_ref(), Some(&"it goes on here"));
+        });
+        thread.unwrap().join().unwrap();
+    }
+}
