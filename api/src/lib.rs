@@ -1,5 +1,7 @@
 //! The public interface: engines, modules, stores, instances, and what they export.
 
+#![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
+
 pub mod backtrace;
 mod describe;
 pub mod engine;

@@ -44,6 +44,11 @@ impl<'a> Numbers<'a> {
         Self(start.checked_add(len).and_then(|end| words.get(start..end)).unwrap_or_default())
     }
 
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many numbers there are.
     pub fn len(self) -> usize {
         self.0.len()
