@@ -236,6 +236,13 @@ pub(crate) struct HostTable {
     _types: TypeIds,
 }
 
+impl HostTable {
+    /// What it holds of host references.
+    pub(crate) fn host_roots(&self, root: &mut impl FnMut(u64)) {
+        self.table.host_roots(root);
+    }
+}
+
 /// A table of a store: a small copyable handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -253,9 +260,7 @@ impl Table {
     /// A table that the host makes, all of whose elements are `init`.
     pub fn new(store: &mut impl AsStoreMut, ty: TableType, init: Val) -> Result<Self> {
         let store = store.store_inner_mut();
-        check_element(&init, &ty, store)?;
-        // SAFETY: the value was just converted; every field of the union covers its low 8 bytes.
-        let raw = unsafe { init.to_raw(store)?.reference };
+        let raw = to_element(&init, &ty, store)?;
         let types = types_in(ty.element)?;
         let budget = store.budget();
         let (table_elements, record_bytes) = (ty.limits.min, size_of::<HostTable>() as u64);
@@ -301,24 +306,20 @@ impl Table {
     /// Writes an element.
     pub fn set(&self, store: &mut impl AsStoreMut, index: u64, value: Val) -> Result<()> {
         let store = store.store_inner_mut();
-        store.check(self.store, "table")?;
+        let ty = *self.vm(store)?.ty();
+        let raw = to_element(&value, &ty, store)?;
         // SAFETY: the table lives as long as the store, which is borrowed exclusively.
         let table = unsafe { &mut *self.table.as_ptr() };
-        check_element(&value, table.ty(), store)?;
-        // SAFETY: see `new`.
-        let raw = unsafe { value.to_raw(store)?.reference };
         table.set(index, raw, || Ok(())).map_err(|_| Error::Type(format!("index {index} is not inside the table")))
     }
 
     /// Grows by `delta` elements `init` and returns the old size.
     pub fn grow(&self, store: &mut impl AsStoreMut, delta: u64, init: Val) -> Result<u64> {
         let store = store.store_inner_mut();
-        store.check(self.store, "table")?;
+        let ty = *self.vm(store)?.ty();
+        let raw = to_element(&init, &ty, store)?;
         // SAFETY: the table lives as long as the store, which is borrowed exclusively.
         let table = unsafe { &mut *self.table.as_ptr() };
-        check_element(&init, table.ty(), store)?;
-        // SAFETY: see `new`.
-        let raw = unsafe { init.to_raw(store)?.reference };
         table.grow(delta, raw, store.budget(), || Ok(())).map_err(|why| refused(why, "table", delta, "elements"))
     }
 
@@ -338,19 +339,29 @@ impl Table {
     }
 }
 
-fn check_element(value: &Val, ty: &TableType, store: &StoreOpaque) -> Result<()> {
+/// What a table of a type holds for a value.
+fn to_element(value: &Val, ty: &TableType, store: &mut StoreOpaque) -> Result<u64> {
     let element = ValType::Ref(ty.element);
-    if value.matches(element, store) {
-        Ok(())
-    } else {
-        Err(Error::Type(format!("{value:?} is not an element of a table of {}", describe::val(element))))
+    if !value.matches(element, store) {
+        return Err(Error::Type(format!("{value:?} is not an element of a table of {}", describe::val(element))));
     }
+    // SAFETY: the value was just converted; every field of the union covers its low 8 bytes.
+    Ok(unsafe { store.give(value)?.reference })
 }
 
 /// A global that the host made, and what its type refers to.
 pub(crate) struct HostGlobal {
     value: RawValue,
+    ty: GlobalType,
     _types: TypeIds,
+}
+
+impl HostGlobal {
+    /// The host reference that it holds.
+    pub(crate) fn host_roots(&self, root: &mut impl FnMut(u64)) {
+        // SAFETY: the value is a reference then, whose bits are these.
+        root(if self.ty.content.is_host_ref() { unsafe { self.value.reference } } else { 0 });
+    }
 }
 
 /// What the type of a host's table or global refers to.
@@ -380,13 +391,13 @@ impl Global {
         if !value.matches(ty.content, store) {
             return Err(Error::Type(format!("{value:?} is not a value of type {}", describe::val(ty.content))));
         }
-        let raw = value.to_raw(store)?;
+        let raw = store.give(&value)?;
         let types = match ty.content {
             ValType::Ref(reference) => types_in(reference)?,
             _ => TypeIds::default(),
         };
         store.budget().take(Usage { record_bytes: size_of::<HostGlobal>() as u64, ..Usage::default() })?;
-        let mut global = Box::new(HostGlobal { value: raw, _types: types });
+        let mut global = Box::new(HostGlobal { value: raw, ty, _types: types });
         let value = NonNull::from(&mut global.value);
         store.globals.push(global);
         Ok(Self { store: store.id(), ty, value })
@@ -420,7 +431,7 @@ impl Global {
         if !value.matches(self.ty.content, store) {
             return Err(Error::Type(format!("{value:?} is not a value of type {}", describe::val(self.ty.content))));
         }
-        let raw = value.to_raw(store)?;
+        let raw = store.give(&value)?;
         // SAFETY: the global lives as long as the store, which is borrowed exclusively.
         unsafe { self.value.write(raw) };
         Ok(())

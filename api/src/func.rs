@@ -60,6 +60,7 @@ impl Func {
     /// Calls the function with values checked against its type. `results` must have as many entries as the type.
     pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val], results: &mut [Val]) -> Result<()> {
         let store = store.store_inner_mut();
+        store.safe_point();
         let ty = self.ty_in(store)?;
         check_arguments(&ty, params, results, store)?;
         // Most functions take few.
@@ -180,6 +181,9 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
         let store = store.store_inner_mut();
         let func_ref = self.func.func_ref(store)?;
+        if P::HAS_HOST_REFS || R::HAS_HOST_REFS {
+            store.safe_point();
+        }
         let mut buffer = MaybeUninit::<CallBuffer<P, R>>::uninit();
         let values = buffer.as_mut_ptr().cast();
         // SAFETY: the types were checked when the handle was made; the buffer has room for either list, and the callee has written
@@ -229,6 +233,11 @@ impl<T: 'static> Caller<'_, T> {
     /// The store's data.
     pub fn data_mut(&mut self) -> &mut T {
         self.store.data_mut()
+    }
+
+    /// As [`Store::gc`](crate::Store::gc), while the guest is suspended.
+    pub fn gc(&mut self) {
+        self.store.collect();
     }
 
     /// The instance that imported the function; none when the host calls it.
@@ -317,6 +326,7 @@ impl<T: 'static> HostFunc<T> {
             let param = |(raw, ty): (&RawValue, &ValType)| unsafe { Val::from_raw(raw, *ty, &*store) };
             vals.extend(values.iter().zip(&types.params).map(param));
             vals.extend(types.results.iter().map(|ty| Val::default_for(*ty).unwrap_or(Val::FuncRef(None))));
+            caller.store.safe_point();
             let (params, results) = vals.split_at_mut(types.params.len());
             func(caller, params, results)?;
             // SAFETY: see above.
@@ -357,6 +367,10 @@ impl<T: 'static> HostRecord<T> {
 
     pub(crate) fn func_ref(&self) -> NonNull<VMFuncRef> {
         NonNull::from(&self.context.func_ref)
+    }
+
+    pub(crate) fn context(&mut self) -> NonNull<VMHostContext> {
+        NonNull::from(&mut self.context)
     }
 
     pub(crate) fn func(&self) -> &Arc<HostFunc<T>> {
@@ -452,6 +466,9 @@ fn host_func<T: 'static, P: WasmTyList, R: HostResult>(
         // ended when they are written.
         unsafe {
             let params = P::load(values, &*store);
+            if P::HAS_HOST_REFS || R::Results::HAS_HOST_REFS {
+                (*store).safe_point();
+            }
             func(caller, params).into_results()?.store(values, &mut *store)
         }
     })

@@ -3,6 +3,7 @@
 #![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
 
 pub mod backtrace;
+mod collect;
 mod describe;
 pub mod engine;
 pub mod error;

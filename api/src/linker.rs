@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wasmer_runtime_core::types::{ExternType, FuncType};
 use wasmer_runtime_core::vmcontext::RawValue;
 
+use crate::collect::call_pinned;
 use crate::error::{Error, Result};
 use crate::externs::Extern;
 use crate::func::{Caller, HostFunc, IntoHostFunc};
@@ -107,7 +108,8 @@ impl<T: 'static> Linker<T> {
     /// `max(parameters, results)` entries.
     ///
     /// # Safety
-    /// `func` writes values of `ty`'s result types, references only of the caller's store.
+    /// `func` writes values of `ty`'s result types, references only of the caller's store, and host references only if this call was given them: their
+    /// bits mean something as long as the call or a guest has them.
     pub unsafe fn func_raw(
         &mut self,
         module: &str,
@@ -115,7 +117,15 @@ impl<T: 'static> Linker<T> {
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
-        self.insert(module, name, Definition::Host(Arc::new(HostFunc::on_slice(&ty, func))))
+        let refs = ty.params.iter().enumerate().filter(|(_, ty)| ty.is_host_ref());
+        let refs: Box<[usize]> = refs.map(|(position, _)| position).collect();
+        let host = if refs.is_empty() {
+            HostFunc::on_slice(&ty, func)
+        } else {
+            // SAFETY: the caller writes handles of its store where its type has host references.
+            HostFunc::on_slice(&ty, move |caller, values| unsafe { call_pinned(&refs, &func, caller, values) })
+        };
+        self.insert(module, name, Definition::Host(Arc::new(host)))
     }
 
     /// Defines every export of an instance under the module name `module`.

@@ -11,9 +11,12 @@ use wasmer_runtime_core::trap::MemoryFault;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
 use wasmer_vm as vm;
 use wasmer_vm::budget::Budget;
+use wasmer_vm::host::VMHostContext;
+use wasmer_vm::host_refs::{Full, HostRefs};
 use wasmer_vm::limits::StoreLimits;
 use wasmer_vm::memory::Memory as VmMemory;
 
+use crate::collect::full;
 use crate::engine::Engine;
 use crate::error::{Error, Result, Trap};
 use crate::externs::{HostGlobal, HostTable};
@@ -80,10 +83,16 @@ pub struct StoreOpaque {
     pub(crate) memories: Vec<Arc<VmMemory>>,
     pub(crate) tables: Vec<Box<HostTable>>,
     pub(crate) globals: Vec<Box<HostGlobal>>,
-    extern_refs: Vec<ExternRef>,
-    extern_ref_handles: HashMap<usize, u64>,
+    /// What guests hold of the host.
+    pub(crate) host_refs: HostRefs<ExternRef>,
+    /// Handles that host functions on raw values were given and may still give back.
+    pub(crate) pinned: Vec<u64>,
+    /// Whether host functions leave wasm's registers where a collection finds them: from the first host reference on.
+    saves_registers: bool,
+    /// The contexts of `host_records`.
+    host_contexts: Vec<NonNull<VMHostContext>>,
     /// Last: instances point to it.
-    vm: Box<vm::StoreVm>,
+    pub(crate) vm: Box<vm::StoreVm>,
     /// A store is used by one thread at a time, but may move between threads.
     _not_sync: PhantomData<*const ()>,
 }
@@ -108,8 +117,10 @@ impl<T: 'static> Store<T> {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
-            extern_refs: Vec::new(),
-            extern_ref_handles: HashMap::new(),
+            host_refs: HostRefs::default(),
+            pinned: Vec::new(),
+            saves_registers: false,
+            host_contexts: Vec::new(),
             vm,
             _not_sync: PhantomData,
         };
@@ -134,6 +145,41 @@ impl<T: 'static> Store<T> {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.inner.opaque.engine
+    }
+
+    /// Drops the host references ([`ExternRef`]) that no guest holds any more: no global, no table, and no call that has not returned. Happens by itself from
+    /// time to time, when there are many new ones. Takes time in proportion to what guests have of globals, tables of references, and stack.
+    ///
+    /// While a guest runs, a value may stay although its guest has forgotten it; after all calls have ended, it does not.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use wasmer_api::{Engine, EngineConfig, ExternRef, Store, Table, Val};
+    /// use wasmer_runtime_core::types::{Limits, RefType, TableType, Width};
+    ///
+    /// let engine = Engine::new(EngineConfig::headless())?;
+    /// let mut store = Store::new(&engine, ());
+    /// let ty = TableType { element: RefType::EXTERNREF, limits: Limits { min: 1, max: None }, index: Width::W32 };
+    /// let table = Table::new(&mut store, ty, Val::ExternRef(None))?;
+    ///
+    /// let session = Arc::new("what guests get but cannot look into");
+    /// table.set(&mut store, 0, ExternRef::new(Arc::clone(&session)).into())?;
+    /// store.gc();
+    /// assert_eq!(Arc::strong_count(&session), 2);
+    ///
+    /// table.set(&mut store, 0, Val::ExternRef(None))?;
+    /// store.gc();
+    /// assert_eq!(Arc::strong_count(&session), 1);
+    /// # Ok::<_, wasmer_api::Error>(())
+    /// ```
+    pub fn gc(&mut self) {
+        self.inner.opaque.collect();
+    }
+
+    /// Makes a collection wherever one may be made: for tests. Much slower.
+    #[doc(hidden)]
+    pub fn gc_always(&mut self) {
+        self.inner.opaque.host_refs.always_due();
     }
 
     /// Stops this store's guest from another thread. Compiled code polls nothing for it.
@@ -212,6 +258,7 @@ impl<T: 'static> StoreInner<T> {
     /// # Safety
     /// Nobody has references to them.
     pub(crate) unsafe fn truncate_host_records(&mut self, len: usize) {
+        self.opaque.host_contexts.truncate(len);
         self.host_records.truncate(len);
     }
 
@@ -221,8 +268,9 @@ impl<T: 'static> StoreInner<T> {
         func: &Arc<HostFunc<T>>,
         instance: Option<Instance>,
     ) -> NonNull<VMFuncRef> {
-        let record = HostRecord::new(self, func, instance);
+        let mut record = HostRecord::new(self, func, instance);
         let func_ref = record.func_ref();
+        self.opaque.add_host_context(record.context());
         self.host_records.push(record);
         func_ref
     }
@@ -325,22 +373,35 @@ impl StoreOpaque {
         })
     }
 
+    fn add_host_context(&mut self, context: NonNull<VMHostContext>) {
+        if self.saves_registers {
+            // SAFETY: the record was just made, and nobody uses it yet.
+            unsafe { (*context.as_ptr()).save_registers() };
+        }
+        self.host_contexts.push(context);
+    }
+
     pub(crate) fn record_unwind(&mut self, unwind: vm::Unwind) {
         self.vm.record_unwind(unwind);
     }
 
     /// The handle of a host reference; equal references have equal handles. Zero is null.
-    pub(crate) fn intern_extern_ref(&mut self, value: &ExternRef) -> u64 {
-        *self.extern_ref_handles.entry(value.address()).or_insert_with(|| {
-            self.extern_refs.push(value.clone());
-            self.extern_refs.len() as u64
-        })
+    pub(crate) fn intern_extern_ref(&mut self, value: &ExternRef) -> Result<u64> {
+        if !self.saves_registers {
+            self.saves_registers = true;
+            // SAFETY: the contexts live as long as the store; nothing reads them but compiled code, which does not run now.
+            self.host_contexts.iter().for_each(|context| unsafe { (*context.as_ptr()).save_registers() });
+        }
+        self.host_refs.handle(value.address(), || value.clone()).map_err(|Full| full())
     }
 
     /// The host reference behind a handle.
+    ///
+    /// # Panics
+    /// If a host function on raw values kept a handle longer than its call.
     pub(crate) fn extern_ref(&self, handle: u64) -> Option<ExternRef> {
-        let position = usize::try_from(handle.checked_sub(1)?).ok()?;
-        self.extern_refs.get(position).cloned()
+        let known = || self.host_refs.get(handle).expect("a guest holds only references that are kept");
+        (handle != 0).then(|| known().clone())
     }
 }
 

@@ -11,6 +11,9 @@ use crate::func::Func;
 use crate::store::StoreOpaque;
 
 /// A host value that WebAssembly holds as `externref`: shared, opaque to the guest.
+///
+/// A store keeps the value as long as a guest holds it, and drops it in a later collection
+/// ([`Store::gc`](crate::Store::gc)). What the value's `Drop` does happens there or when the store is dropped: it may panic, or use other stores.
 #[derive(Clone, Debug)]
 pub struct ExternRef(Arc<dyn Any + Send + Sync>);
 
@@ -136,7 +139,7 @@ impl Val {
             Self::V128(bits) => raw.v128 = *bits,
             Self::FuncRef(None) | Self::ExternRef(None) => {}
             Self::FuncRef(Some(func)) => raw.funcref = func.func_ref(store)?.as_ptr(),
-            Self::ExternRef(Some(value)) => raw.reference = store.intern_extern_ref(value),
+            Self::ExternRef(Some(value)) => raw.reference = store.intern_extern_ref(value)?,
         }
         Ok(raw)
     }
@@ -191,6 +194,8 @@ val_from! {
 /// # Safety
 /// `store` writes, and `load` reads, the field of [`RawValue`] that belongs to `ty()`.
 pub unsafe trait WasmTy: Sized {
+    /// Whether it is a host reference.
+    const IS_HOST_REF: bool = false;
     /// The WebAssembly type.
     fn ty() -> ValType;
     /// Writes the value to an array call's buffer.
@@ -257,6 +262,8 @@ unsafe impl WasmTy for Option<Func> {
 
 // SAFETY: host references are stored and read as handles.
 unsafe impl WasmTy for Option<ExternRef> {
+    const IS_HOST_REF: bool = true;
+
     fn ty() -> ValType {
         ValType::EXTERNREF
     }
@@ -277,6 +284,8 @@ unsafe impl WasmTy for Option<ExternRef> {
 /// # Safety
 /// `Values`, `types`, `store` and `load` agree.
 pub unsafe trait WasmTyList: Sized {
+    /// Whether a host reference is among them.
+    const HAS_HOST_REFS: bool;
     /// Their places in an array call's buffer.
     type Values: Copy;
     /// Their types.
@@ -295,6 +304,7 @@ pub unsafe trait WasmTyList: Sized {
 
 // SAFETY: one value.
 unsafe impl<A: WasmTy> WasmTyList for A {
+    const HAS_HOST_REFS: bool = A::IS_HOST_REF;
     type Values = [RawValue; 1];
 
     fn types() -> Vec<ValType> {
@@ -319,6 +329,7 @@ macro_rules! tuples {
         $(
             // SAFETY: all items follow the same list.
             unsafe impl<$($name: WasmTy),*> WasmTyList for ($($name,)*) {
+                const HAS_HOST_REFS: bool = false $(|| $name::IS_HOST_REF)*;
                 type Values = [RawValue; $count];
 
                 fn types() -> Vec<ValType> {

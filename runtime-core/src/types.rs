@@ -228,6 +228,11 @@ impl ValType {
     /// `externref`.
     pub const EXTERNREF: Self = Self::Ref(RefType::EXTERNREF);
 
+    /// Whether its values are references to the host's: those that are not functions.
+    pub const fn is_host_ref(self) -> bool {
+        matches!(self, Self::Ref(reference) if !reference.heap.is_func())
+    }
+
     /// Whether every value of this type is one of `other` (specification, section 3.3). Concrete types are canonical ids.
     pub fn is_subtype_of(self, other: Self) -> bool {
         match (self, other) {

@@ -31,6 +31,11 @@ impl VMHostContext {
         Self { import: VMImportContext { header, callee: std::ptr::null() }, func, func_ref }
     }
 
+    /// From now on, wasm's registers are where a collection of references looks when the function is called.
+    pub fn save_registers(&mut self) {
+        self.func_ref.array_call = arch::exit_host_saving;
+    }
+
     /// Makes the context point to itself, at its final place.
     pub fn link(&mut self) {
         self.func_ref.vmctx = std::ptr::from_mut(self).cast();

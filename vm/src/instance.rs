@@ -475,6 +475,17 @@ impl Instance {
         }
     }
 
+    /// What its own globals and tables hold of host references; null for each other thing that has to be looked at.
+    pub fn host_roots(&self, root: &mut impl FnMut(u64)) {
+        let counts = self.offsets.counts();
+        for index in (counts.imported_globals..counts.globals).map(GlobalIdx) {
+            let is_host_ref = self.code.image.global_type(index).content.is_host_ref();
+            // SAFETY: the place holds a reference then, whose bits are these.
+            root(if is_host_ref { unsafe { self.global(index).as_ref().reference } } else { 0 });
+        }
+        self.own_tables.iter().for_each(|table| table.host_roots(root));
+    }
+
     /// The original function behind an import, or the reference to an own one: what an export gives away.
     pub fn exported_func(&self, index: FuncIdx) -> NonNull<VMFuncRef> {
         match self.imported_functions.get(index.index()) {

@@ -14,6 +14,7 @@ pub mod code_registry;
 pub mod fork;
 pub mod fuel;
 pub mod host;
+pub mod host_refs;
 pub mod host_stack;
 pub mod image;
 pub mod instance;

@@ -201,6 +201,25 @@ impl StoreVm {
         self.pending.take()
     }
 
+    /// Every word of the thread's wasm stack that its guests, of this store or of others, have in use. False if that is not known.
+    pub fn stack_words(&self, word: &mut impl FnMut(u64)) -> bool {
+        let activation = current();
+        if activation.is_null() {
+            return true;
+        }
+        // SAFETY: activations are on this thread's host stack; the innermost has left wasm, and recorded where.
+        let low = arch::top_below(unsafe { (*(*activation).store).exit }.cast());
+        let stack = ready().stack;
+        if !stack.usable().contains(&low) {
+            return false;
+        }
+        for address in (low..stack.high).step_by(size_of::<u64>()) {
+            // SAFETY: the stack is mapped, and its frames are suspended; a frame may have left words as it found them, whatever they are.
+            word(unsafe { (address as *const u64).read_volatile() });
+        }
+        true
+    }
+
     /// Calls a function by array call.
     ///
     /// # Safety

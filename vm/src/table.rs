@@ -9,7 +9,7 @@ use std::collections::TryReserveError;
 use std::ptr::NonNull;
 
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{TableIdx, TableType};
+use wasmer_runtime_core::types::{TableIdx, TableType, ValType};
 use wasmer_runtime_core::vmcontext::VMTable;
 
 use crate::budget::{Budget, Refused, Usage};
@@ -215,6 +215,18 @@ impl Table {
         in_pieces(source.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
             target[piece.clone()].copy_from_slice(&source[piece]);
         })
+    }
+
+    /// What it holds of host references, and one null.
+    pub fn host_roots(&self, root: &mut impl FnMut(u64)) {
+        root(0);
+        if ValType::Ref(self.ty.element).is_host_ref() {
+            self.elements.iter().for_each(|element| root(*element));
+            // An image has functions only.
+            if let Some(Lazy::Value(value, _)) = self.lazy {
+                root(value);
+            }
+        }
     }
 
     /// Checks a range before anything of it is changed.

@@ -30,9 +30,13 @@ pub struct ExitFrame {
     pub pc: usize,
 }
 
-/// Where the free part of the stack ends below an exit frame: the stub's last word is in between.
+/// Bytes below an exit frame that the stub may use: the store, and the registers that C preserves and wasm may have references in.
+const BELOW_EXIT_BYTES: usize = 5 * size_of::<usize>();
+
+/// Where the free part of the stack ends below an exit frame. Everything that wasm has in use is above, registers included if [`exit_host_saving`]
+/// was the stub.
 pub fn top_below(exit: *const ExitFrame) -> usize {
-    (exit as usize).wrapping_sub(size_of::<usize>()) & !15
+    (exit as usize).wrapping_sub(BELOW_EXIT_BYTES) & !15
 }
 
 /// Calls `array_call(callee, values)` on the wasm stack that ends at `stack_top` (16-byte aligned).
@@ -111,7 +115,7 @@ pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
 /// It leaves an [`ExitFrame`], and below that the store. `rbx`, which C preserves, finds them again; the frame pointer stays the caller's, so
 /// that what the caller does next depends on no load of this stub. `r10` is free in C's convention.
 macro_rules! exit_stub {
-    ($before:literal, $call:literal, $($operand:tt)*) => {
+    ($before:literal, [$($save:literal)*], $call:literal, $($operand:tt)*) => {
         naked_asm!(
             "push rbp",
             "push rbx",
@@ -119,6 +123,7 @@ macro_rules! exit_stub {
             "mov rbx, rsp",
             "mov r10, [rdi + {store}]",
             "push r10",
+            $($save,)*
             "mov [r10 + {exit}], rbx",
             "mov rsp, [r10 + {host_sp}]",
             $call,
@@ -148,6 +153,24 @@ macro_rules! exit_stub {
 pub unsafe extern "C" fn exit_host(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
     exit_stub!(
         "mov rdi, [rdi + {vmctx}]",
+        [],
+        "call [rdi + {func}]",
+        vmctx = const VMFUNCREF_VMCTX,
+        func = const HOST_FUNC,
+    )
+}
+
+/// The same in a store that has given host references to guests: what wasm has in registers that C preserves is on its stack during the call,
+/// where a collection finds it. `rbx` is in the exit frame, and the frame pointer holds no value. Nothing is restored: C preserves it.
+///
+/// # Safety
+/// As for [`exit_host`].
+#[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
+pub unsafe extern "C" fn exit_host_saving(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
+    exit_stub!(
+        "mov rdi, [rdi + {vmctx}]",
+        ["push r12" "push r13" "push r14" "push r15"],
         "call [rdi + {func}]",
         vmctx = const VMFUNCREF_VMCTX,
         func = const HOST_FUNC,
@@ -179,7 +202,7 @@ macro_rules! libcall_stub {
         #[unsafe(naked)]
         #[unsafe(link_section = "wasmer_stubs")]
         unsafe extern "C" fn stub() {
-            exit_stub!("", "call {implementation}", implementation = sym $implementation,)
+            exit_stub!("", [], "call {implementation}", implementation = sym $implementation,)
         }
         LibcallEntry(stub as *const c_void)
     }};
