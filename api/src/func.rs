@@ -36,19 +36,40 @@ unsafe impl Sync for Func {}
 
 impl Func {
     /// A host function from a closure whose types Rust knows. Its first parameter may be a [`Caller`].
+    ///
+    /// The store keeps the function, and what the closure owns, until the store is dropped; [`StoreLimits::host_funcs_max`] bounds how many.
+    /// A [`Linker`](crate::Linker) makes functions once for any number of stores and instances.
+    ///
+    /// ```
+    /// use wasmer_api::{Engine, EngineConfig, Func, Limit, Store, StoreLimits};
+    ///
+    /// let engine = Engine::new(EngineConfig::headless())?;
+    /// let mut store = Store::with_limits(&engine, (), StoreLimits::new().host_funcs_max(1));
+    /// let double = Func::wrap(&mut store, |value: i32| value * 2)?.typed::<i32, i32>(&store)?;
+    /// assert_eq!(double.call(&mut store, 21)?, 42);
+    ///
+    /// let error = Func::wrap(&mut store, || ()).unwrap_err();
+    /// assert_eq!(error.as_limit().map(|error| error.what), Some(Limit::HostFuncs));
+    /// # Ok::<_, wasmer_api::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the store has as many as its limits allow.
+    ///
+    /// [`StoreLimits::host_funcs_max`]: crate::StoreLimits::host_funcs_max
     pub fn wrap<T: 'static, Params, Results>(
         store: &mut impl AsStoreMut<Data = T>,
         func: impl IntoHostFunc<T, Params, Results>,
-    ) -> Self {
+    ) -> Result<Self> {
         store.store_inner_mut().host_func(&Arc::new(func.into_host_func()))
     }
 
-    /// A host function of a type known only at run time.
+    /// A host function of a type known only at run time. As for [`Func::wrap`].
     pub fn new<T: 'static>(
         store: &mut impl AsStoreMut<Data = T>,
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
-    ) -> Self {
+    ) -> Result<Self> {
         store.store_inner_mut().host_func(&Arc::new(HostFunc::dynamic(ty, func)))
     }
 

@@ -161,10 +161,13 @@ impl<T: 'static> Linker<T> {
         self.names.get(module).is_some_and(|names| names.contains_key(name))
     }
 
-    /// The entity behind a name, made for this store if it is a host function.
-    pub fn get(&self, store: &mut impl AsStoreMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
-        let definition = self.names.get(module)?.get(name)?;
-        Some(Self::materialise(store.store_inner_mut(), definition))
+    /// The entity behind a name, if it is defined; made for this store, once, if it is a host function.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the store cannot have another function.
+    pub fn get(&self, store: &mut impl AsStoreMut<Data = T>, module: &str, name: &str) -> Result<Option<Extern>> {
+        let definition = self.names.get(module).and_then(|names| names.get(name));
+        definition.map(|definition| Self::materialise(store.store_inner_mut(), definition)).transpose()
     }
 
     /// Gives every import of `module` that has no definition a function that fails when called, naming the import ([`Error::Host`]).
@@ -196,11 +199,11 @@ impl<T: 'static> Linker<T> {
         })
     }
 
-    fn materialise(store: &mut StoreInner<T>, definition: &Definition<T>) -> Extern {
-        match definition {
+    fn materialise(store: &mut StoreInner<T>, definition: &Definition<T>) -> Result<Extern> {
+        Ok(match definition {
             Definition::Extern(entity) => *entity,
-            Definition::Host(func) => Extern::Func(store.host_func(func)),
-        }
+            Definition::Host(func) => store.host_func(func)?.into(),
+        })
     }
 
     fn insert(&mut self, module: &str, name: &str, definition: Definition<T>) -> Result<&mut Self> {

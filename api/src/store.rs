@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wasmer_runtime_core::trap::MemoryFault;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
 use wasmer_vm as vm;
-use wasmer_vm::budget::Budget;
+use wasmer_vm::budget::{Budget, Usage};
 use wasmer_vm::host::VMHostContext;
 use wasmer_vm::host_refs::{Full, HostRefs};
 use wasmer_vm::limits::StoreLimits;
@@ -220,18 +220,20 @@ impl<T: 'static> StoreInner<T> {
         &mut self.data
     }
 
-    /// The function of this store that a host function becomes.
-    pub(crate) fn host_func(&mut self, func: &Arc<HostFunc<T>>) -> Func {
+    /// The function of this store that a host function becomes, at the cost of the store's budget if it is a new one.
+    pub(crate) fn host_func(&mut self, func: &Arc<HostFunc<T>>) -> Result<Func> {
         let address = Arc::as_ptr(func) as usize;
         let func_ref = match self.host_funcs.get(&address) {
             Some(func_ref) => *func_ref,
             None => {
+                let record_bytes = size_of::<HostRecord<T>>() as u64;
+                self.budget().take(Usage { record_bytes, host_funcs: 1, ..Usage::default() })?;
                 let func_ref = self.add_host_record(func, None);
                 self.host_funcs.insert(address, func_ref);
                 func_ref
             }
         };
-        Func::from_parts(self.opaque.id, func_ref)
+        Ok(Func::from_parts(self.opaque.id, func_ref))
     }
 
     /// The same host function, on behalf of an instance.

@@ -158,12 +158,12 @@ fn function_references_round_trip() {
         let apply = func::<_, (i32, i32), i32>(&mut store, instance, "apply");
         assert_eq!(apply.call(&mut store, (1, 21)).unwrap(), 42);
         trap(&apply.call(&mut store, (0, 21)), TrapCode::UninitializedElement);
-        let ten = Func::wrap(&mut store, |value: i32| value + 10);
+        let ten = Func::wrap(&mut store, |value: i32| value + 10).unwrap();
         table.set(&mut store, 0, ten.into()).unwrap();
         table.set(&mut store, 1, Val::FuncRef(None)).unwrap();
         assert_eq!(apply.call(&mut store, (0, 32)).unwrap(), 42);
         trap(&apply.call(&mut store, (1, 32)), TrapCode::UninitializedElement);
-        let wrong = Func::wrap(&mut store, |value: i64| value);
+        let wrong = Func::wrap(&mut store, |value: i64| value).unwrap();
         table.set(&mut store, 2, wrong.into()).unwrap();
         trap(&apply.call(&mut store, (2, 32)), TrapCode::IndirectCallTypeMismatch);
         assert!(ten.call(&mut store, &[Val::I32(1)], &mut [Val::I32(0)]).is_ok());
@@ -224,7 +224,7 @@ fn tables_grow_and_are_shared() {
         let instance = linker.instantiate(&mut store, &module(&engine, wat)).unwrap();
         let apply = func::<_, i32, i32>(&mut store, instance, "apply");
         assert_eq!(apply.call(&mut store, 0).unwrap(), 7);
-        let eight = Func::wrap(&mut store, || 8);
+        let eight = Func::wrap(&mut store, || 8).unwrap();
         assert_eq!(table.grow(&mut store, 3, eight.into()).unwrap(), 2);
         assert_eq!(func::<_, (), i32>(&mut store, instance, "size").call(&mut store, ()).unwrap(), 5);
         assert_eq!(apply.call(&mut store, 4).unwrap(), 8);
@@ -438,9 +438,9 @@ fn linkers_define_shadow_and_alias() {
     linker.alias_module("m", "n").unwrap();
     assert!(linker.contains("n", "f") && !linker.contains("n", "g"));
     let mut store = Store::new(&engine, ());
-    let f = linker.get(&mut store, "n", "f").and_then(Extern::func).unwrap();
+    let f = linker.get(&mut store, "n", "f").unwrap().and_then(Extern::func).unwrap();
     assert_eq!(f.typed::<(), i32>(&store).unwrap().call(&mut store, ()).unwrap(), 2);
-    assert!(linker.get(&mut store, "n", "g").is_none());
+    assert!(linker.get(&mut store, "n", "g").unwrap().is_none());
 
     let module = module(
         &engine,
@@ -514,6 +514,7 @@ fn a_host_functions_results_are_checked() {
         results[0] = Val::I64(1);
         Ok(())
     });
+    let wrong = wrong.unwrap();
     let text = message(wrong.call(&mut store, &[], &mut [Val::I32(0)]));
     assert!(text.contains("host function returned") && text.contains("i32"), "{text}");
 }

@@ -55,6 +55,45 @@ fn a_module_beyond_a_limit_is_refused_with_its_reason() {
     }
 }
 
+#[test]
+fn functions_of_the_host_are_bounded() {
+    let engine = engine();
+    let owned = std::sync::Arc::new(());
+    let wrap = |store: &mut Store<()>| {
+        let owned = std::sync::Arc::clone(&owned);
+        Func::wrap(store, move || std::sync::Arc::strong_count(&owned) as i32)
+    };
+    let mut store = Store::with_limits(&engine, (), StoreLimits::new().host_funcs_max(3));
+    let first = wrap(&mut store).unwrap();
+    // A linker's function becomes one of the store's once, and those that it makes for instances belong to them.
+    let mut linker = Linker::new();
+    linker.func_wrap("m", "f", || 5).unwrap();
+    let code = module(&engine, r#"(module (import "m" "f" (func (result i32))) (export "f" (func 0)))"#);
+    for _ in 0..5 {
+        linker.get(&mut store, "m", "f").unwrap().unwrap();
+        linker.instantiate(&mut store, &code).unwrap();
+    }
+    let ty = FuncType::new([], []);
+    Func::new(&mut store, ty.clone(), |_, _, _| Ok(())).unwrap();
+    assert_eq!(limit(Func::new(&mut store, ty, |_, _, _| Ok(()))), (Limit::HostFuncs, 4, 3));
+    let error = wrap(&mut store).unwrap_err();
+    assert_eq!(error.to_string(), "4 functions of the host are beyond the limit of 3 (`host_funcs_max`)");
+    let other = Linker::new().func_wrap("m", "f", || 6).unwrap().get(&mut store, "m", "f");
+    assert_eq!(limit(other), (Limit::HostFuncs, 4, 3));
+    // What was refused is gone, what is there still works.
+    assert_eq!(first.typed::<(), i32>(&store).unwrap().call(&mut store, ()).unwrap(), 2);
+    linker.instantiate(&mut store, &code).unwrap();
+    drop(store);
+    assert_eq!(std::sync::Arc::strong_count(&owned), 1);
+
+    // By default there is a bound, too, and bytes bound them as they do everything else.
+    for limits in [StoreLimits::new(), StoreLimits::new().host_funcs_max(u64::MAX).total_bytes_max(1 << 20)] {
+        let mut store = Store::with_limits(&engine, (), limits);
+        let made = (0..100_000).take_while(|_| Func::wrap(&mut store, || ()).is_ok()).count();
+        assert!((1000..=10_000).contains(&made), "{made}");
+    }
+}
+
 const GROWING: &str = r#"(module (memory 1) (memory 1) (table 10 externref) (table i64 10 funcref)
     (func (export "memory0") (param i32) (result i32) (memory.grow 0 (local.get 0)))
     (func (export "memory1") (param i32) (result i32) (memory.grow 1 (local.get 0)))

@@ -117,7 +117,7 @@ fn tables_hold_functions_of_both() {
         let (mut store, callee, caller) = link(&a, &b);
         let table = export(&mut store, callee, "table").table().unwrap();
         run_put(&mut store, caller);
-        let double = Func::wrap(&mut store, |a: i32, b: i64| i64::from(a) * b * 2);
+        let double = Func::wrap(&mut store, |a: i32, b: i64| i64::from(a) * b * 2).unwrap();
         table.grow(&mut store, 1, double.into()).unwrap();
         for name in ["indirect", "tail_indirect"] {
             let call = func::<_, (i32, i32, i64), i64>(&mut store, caller, name);
@@ -159,12 +159,12 @@ fn references_are_called_across() {
         let typed = export(&mut store, callee, "typed").global().unwrap();
         let Val::FuncRef(Some(mul)) = typed.get(&store).unwrap() else { panic!("a function was set") };
         assert_eq!(mul.typed::<(i32, i64), i64>(&store).unwrap().call(&mut store, (3, 14)).unwrap(), 42);
-        let host = Func::wrap(&mut store, |a: i32, b: i64| i64::from(a) - b * 3);
+        let host = Func::wrap(&mut store, |a: i32, b: i64| i64::from(a) - b * 3).unwrap();
         typed.set(&mut store, host.into()).unwrap();
         assert_eq!(call.call(&mut store, (48, 2)).unwrap(), 42);
         typed.set(&mut store, Val::FuncRef(None)).unwrap();
         trap(&call.call(&mut store, (48, 2)), TrapCode::NullFunctionReference);
-        let other = Func::wrap(&mut store, |_: i64| ());
+        let other = Func::wrap(&mut store, |_: i64| ()).unwrap();
         assert!(typed.set(&mut store, other.into()).is_err());
     }
 }

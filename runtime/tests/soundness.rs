@@ -72,7 +72,7 @@ fn handles_of_another_store_are_refused_everywhere() {
         linker.define("m", "take", foreign).unwrap();
         let importing = r#"(module (import "m" "take" (func (param funcref))))"#;
         refused(linker.instantiate(&mut own, &common::module(&engine, importing)).map(drop));
-        let give = Func::wrap(&mut own, move || Some(foreign));
+        let give = Func::wrap(&mut own, move || Some(foreign)).unwrap();
         refused(give.call(&mut own, &[], &mut [Val::FuncRef(None)]));
     }
 }

@@ -26,6 +26,8 @@ pub struct Usage {
     pub tables: u64,
     /// Number of instances.
     pub instances: u64,
+    /// Number of functions that the host made.
+    pub host_funcs: u64,
 }
 
 /// Size of a table's element on the host, in bytes.
@@ -79,6 +81,7 @@ impl Usage {
             memories: op(self.memories, other.memories),
             tables: op(self.tables, other.tables),
             instances: op(self.instances, other.instances),
+            host_funcs: op(self.host_funcs, other.host_funcs),
         }
     }
 
@@ -95,14 +98,16 @@ impl Usage {
             Limit::Memories => self.memories,
             Limit::Tables => self.tables,
             Limit::Instances => self.instances,
+            Limit::HostFuncs => self.host_funcs,
             Limit::MemoryBytes | Limit::TableElements => return None,
         })
     }
 }
 
 /// What is checked when something is taken: counts first, so that a message names the plainest reason.
-const TOTALS: [Limit; 6] = [
+const TOTALS: [Limit; 7] = [
     Limit::Instances,
+    Limit::HostFuncs,
     Limit::Memories,
     Limit::Tables,
     Limit::TotalMemoryBytes,

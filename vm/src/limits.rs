@@ -6,7 +6,7 @@ use wasmer_runtime_core::types::MemoryType;
 
 /// Elements that tables may have by default: 800 MB on the host.
 const TABLE_ELEMENTS_DEFAULT: u64 = 100_000_000;
-/// Memories, tables or instances of a store by default. A process has address space for some 30,000 memories.
+/// Memories, tables, instances or functions of a store by default. A process has address space for some 30,000 memories.
 const COUNT_DEFAULT: u64 = 10_000;
 
 macro_rules! limits {
@@ -78,7 +78,7 @@ limits! {
     /// Length in elements of all tables together.
     TotalTableElements total_table_elements_max = TABLE_ELEMENTS_DEFAULT, "elements in all tables";
     /// Bytes of the host's memory: all memories, 8 bytes for each element of a table, and what the host keeps for each
-    /// instance, memory, table and global.
+    /// instance, memory, table, global and function.
     TotalBytes total_bytes_max = u64::MAX, "bytes of the host";
     /// Number of memories, without those that other stores made.
     Memories memories_max = COUNT_DEFAULT, "memories";
@@ -86,6 +86,8 @@ limits! {
     Tables tables_max = COUNT_DEFAULT, "tables";
     /// Number of instances. They live as long as the store, also those whose start function failed.
     Instances instances_max = COUNT_DEFAULT, "instances";
+    /// Number of functions that the host makes in the store, without those that a linker makes for instances.
+    HostFuncs host_funcs_max = COUNT_DEFAULT, "functions of the host";
 }
 
 impl Default for StoreLimits {
