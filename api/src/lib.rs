@@ -2,24 +2,24 @@
 
 #![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
 
-pub mod backtrace;
+mod backtrace;
 mod collect;
 mod describe;
-pub mod engine;
-pub mod error;
-pub mod externs;
+mod engine;
+mod error;
+mod externs;
 mod fuel;
-pub mod func;
-pub mod instance;
-pub mod linker;
-pub mod module;
+mod func;
+mod instance;
+mod linker;
+mod module;
 mod shared;
-pub mod stack_pointer;
-pub mod store;
-pub mod summary;
-pub mod value;
+mod stack_pointer;
+mod store;
+mod summary;
+mod value;
 
-pub use engine::{Engine, EngineConfig};
+pub use engine::{Engine, EngineConfig, STACK_BYTES_DEFAULT, STACK_BYTES_MAX, STACK_BYTES_MIN};
 pub use error::{Backtrace, Error, Frame, FuelError, HostFailure, Result, Trap};
 pub use externs::{Extern, Global, Memory, SharedMemory, Table};
 pub use fuel::FUEL_MAX;

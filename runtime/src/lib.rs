@@ -40,25 +40,46 @@ pub mod input;
 #[cfg(feature = "wast")]
 pub mod wast;
 
+// Engines and modules.
 pub use backend::{Backend, BackendError, default_engine};
-pub use wasmer_api::*;
-pub use wasmer_runtime_core::SOURCE_DIGEST;
-pub use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, Progress};
-pub use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, Output, Trampoline, Worker,
+pub use wasmer_api::{
+    Engine, EngineConfig, ExportInfo, ImportInfo, Module, STACK_BYTES_DEFAULT, STACK_BYTES_MAX, STACK_BYTES_MIN,
 };
 pub use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures, UnknownCpu};
-pub use wasmer_runtime_core::image::{ImageBytes, ImageError};
-pub use wasmer_runtime_core::module::ModuleInfo;
 pub use wasmer_runtime_core::translate::features::FEATURES;
-pub use wasmer_runtime_core::translate::module::WasmFeatures;
-pub use wasmer_runtime_core::translate::module::default_features;
-pub use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
+pub use wasmer_runtime_core::translate::module::{WasmFeatures, default_features};
+pub use wasmer_vm::profile::Profile;
+
+// Stores, instances and what they export.
+pub use wasmer_api::{
+    AsStore, AsStoreMut, Caller, Extern, FUEL_MAX, Func, Global, HostResult, Instance, InterruptHandle, IntoHostFunc,
+    Limit, Linker, Memory, SharedMemory, Store, StoreLimits, StoreMut, Table, TypedFunc,
+};
+
+// Types and values.
+pub use wasmer_api::{ExternRef, Val, WasmTy, WasmTyList};
 pub use wasmer_runtime_core::types::{
     ExternType, FuncIdx, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType, Width,
 };
+
+// What can go wrong.
+pub use wasmer_api::{Backtrace, Error, Frame, FuelError, HostFailure, LimitError, Result, StackPointer, Trap};
+pub use wasmer_runtime_core::compiler::CompileError;
+pub use wasmer_runtime_core::image::ImageError;
+pub use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
+
+// What is known of a module without compiling it.
+pub use wasmer_api::{FunctionSummary, ModuleSummary, Producer, SectionSummary};
+pub use wasmer_runtime_core::module::ModuleInfo;
+
+// Artifacts, and compilers of your own.
+pub use wasmer_runtime_core::SOURCE_DIGEST;
+pub use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, Progress};
+pub use wasmer_runtime_core::compiler::{
+    Abi, BackendId, Batch, Compiler, IrRequest, IrStage, KeyHasher, Output, Trampoline, Worker,
+};
+pub use wasmer_runtime_core::image::ImageBytes;
 pub use wasmer_vm::image::Image;
-pub use wasmer_vm::profile::Profile;
 
 #[cfg(feature = "cache")]
 pub use wasmer_cache as cache;
