@@ -363,7 +363,7 @@ impl<M: Masm> Codegen<M> {
         dead
     }
 
-    /// The registers of [`Machine::FIXED`] that this module uses.
+    /// The registers of [`Machine::FIXED`](crate::regs::Machine::FIXED) that this module uses.
     fn fixed_registers(&self) -> RegSet {
         if self.has_memory { M::FIXED } else { M::FIXED.without(M::MEMORY) }
     }

@@ -82,7 +82,7 @@ impl FrameOps for X64 {
         if ty.is_int_class() { INT_RESULTS[0] } else { FLOAT_RESULTS[0] }
     }
 
-    /// The start of a function. The size of the frame is filled in by [`Codegen::finish_frame`].
+    /// The start of a function. The size of the frame is filled in by `finish_frame`.
     fn prologue(c: &mut Codegen, signature: &Signature, locals: &[Ty]) {
         c.al.clear::<X64>(8);
         c.pin_locals(signature, locals);

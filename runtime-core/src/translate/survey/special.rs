@@ -33,7 +33,7 @@ macro_rules! visit {
     };
 }
 
-/// Proposals whose operators without immediates leave control flow and locals alone, but for those of [`effect`].
+/// Proposals whose operators without immediates leave control flow and locals alone, but for those of `effect`.
 macro_rules! proposal {
     (mvp) => {};
     (sign_extension) => {};

@@ -68,7 +68,7 @@ impl Cc {
     }
 }
 
-/// The arithmetic instructions of the first opcode rows. The number is the row, and the extension of [`ALU_IMM`].
+/// The arithmetic instructions of the first opcode rows. The number is the row, and the extension of `ALU_IMM8` and `ALU_IMM32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Alu {
