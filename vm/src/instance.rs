@@ -16,6 +16,7 @@ use wasmer_runtime_core::vmcontext::*;
 
 use crate::arch;
 use crate::budget::Usage;
+use crate::func_refs::FuncRefs;
 use crate::limits::LimitError;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
@@ -74,50 +75,6 @@ pub struct Instance {
     dropped_elements: Vec<Cell<bool>>,
     /// By rank in the image.
     dropped_data: Vec<Cell<bool>>,
-}
-
-/// An array of function references, all zero at first, whose places never move.
-struct FuncRefs {
-    base: *mut VMFuncRef,
-    len: usize,
-}
-
-impl FuncRefs {
-    fn new(len: usize) -> Self {
-        if len == 0 {
-            return Self { base: std::ptr::null_mut(), len };
-        }
-        let layout = Self::layout(len);
-        // SAFETY: the layout is not empty.
-        let base: *mut VMFuncRef = unsafe { alloc_zeroed(layout) }.cast();
-        if base.is_null() {
-            handle_alloc_error(layout);
-        }
-        Self { base, len }
-    }
-
-    fn layout(len: usize) -> Layout {
-        Layout::array::<VMFuncRef>(len).expect("module limits keep this small")
-    }
-
-    /// The place at a position, and whether it was filled in before: a reference's vmctx is never null.
-    fn place(&self, position: usize) -> (*mut VMFuncRef, bool) {
-        assert!(position < self.len);
-        // SAFETY: the position is inside the array; all-zero bytes may be read through a raw pointer field.
-        unsafe {
-            let place = self.base.add(position);
-            (place, !(&raw const (*place).vmctx).read().is_null())
-        }
-    }
-}
-
-impl Drop for FuncRefs {
-    fn drop(&mut self) {
-        if self.len > 0 {
-            // SAFETY: allocated in `new` with this layout.
-            unsafe { dealloc(self.base.cast(), Self::layout(self.len)) };
-        }
-    }
 }
 
 /// Why an instance could not be made.

@@ -13,6 +13,7 @@ pub mod budget;
 pub mod code_registry;
 pub mod fork;
 pub mod fuel;
+mod func_refs;
 pub mod host;
 pub mod host_refs;
 pub mod host_stack;
