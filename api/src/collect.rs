@@ -5,11 +5,12 @@
 //! a stub that put the registers on the wasm stack, too ([`wasmer_vm::arch::exit_host_saving`]). Those are: when the host calls a function or
 //! gives a value to a table or global, and when a host function has its arguments. Libcalls never collect, and call nobody who could.
 
+use wasmer_runtime_core::vmcontext::RawValue;
+
 use crate::error::{Error, Result};
 use crate::func::Caller;
 use crate::store::{StoreInner, StoreOpaque};
 use crate::value::Val;
-use wasmer_runtime_core::vmcontext::RawValue;
 
 impl StoreOpaque {
     /// Where references may be collected.

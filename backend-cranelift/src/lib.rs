@@ -9,6 +9,7 @@ mod codegen;
 mod compiler;
 mod control;
 mod convert;
+mod dispatch;
 mod emit;
 mod float;
 mod int;

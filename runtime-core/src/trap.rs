@@ -70,7 +70,7 @@ trap_codes! {
     UncaughtException = 17, "unhandled exception";
     /// The host ran out of memory for a value that the guest asked for.
     AllocationTooLarge = 18, "allocation size too large";
-    /// The store's fuel is used up, see [`crate::compile::CompileOptions`].
+    /// The store's fuel is used up, see [`CompileOptions::fuel`](crate::compile::CompileOptions::fuel).
     OutOfFuel = 19, "ran out of fuel";
 }
 
