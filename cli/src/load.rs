@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use wasmer_runtime::cache::{Cache, CacheConfig, Trust};
 use wasmer_runtime::cached::{CachedLoader, Outcome, Recognition, Report};
 use wasmer_runtime::input;
-use wasmer_runtime::wast::{EMPTY_MODULE, is_blank};
+use wasmer_runtime::wast::{assemble, assemble_with_lines};
 use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Error, Image, Module};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg, parse_size};
@@ -98,8 +98,7 @@ pub(crate) fn read_with_lines(path: &Path) -> anyhow::Result<Vec<u8>> {
     if bytes.starts_with(WASM_MAGIC) {
         return Ok(bytes);
     }
-    let mut parser = wat::Parser::new();
-    Ok(parser.generate_dwarf(wat::GenerateDwarf::Lines).parse_bytes(Some(path), &bytes)?.into_owned())
+    Ok(assemble_with_lines(std::str::from_utf8(&bytes)?, path)?)
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -141,11 +140,8 @@ fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
         let message = format!("`{}` is neither a WebAssembly module nor its text format", path.display());
         return Err(Error::Malformed(message));
     };
-    if is_blank(text) {
-        return Ok(EMPTY_MODULE.to_vec());
-    }
-    match wat::Parser::new().parse_bytes(Some(path), &bytes) {
-        Ok(binary) => Ok(binary.into_owned()),
+    match assemble(text, path) {
+        Ok(binary) => Ok(binary),
         Err(error) if is_text => Err(Error::Malformed(error.to_string())),
         Err(error) => {
             let message = format!("`{}` is not a binary module, so it was read as text: {error}", path.display());

@@ -3,11 +3,14 @@
 //! Strict means: results are compared in number, type and bits (NaN patterns as the script says), traps by their
 //! message, invalid modules must be refused by the validator and not for a feature that is missing.
 
+mod assemble;
+mod labels;
 mod notation;
 mod runner;
 mod spectest;
 mod values;
 
+pub use assemble::{assemble, assemble_with_lines};
 pub use notation::{text, value};
 
 use std::collections::BTreeMap;
@@ -192,10 +195,10 @@ pub fn count(text: &str) -> Result<BTreeMap<Kind, usize>, wast::Error> {
 }
 
 /// What text without module fields stands for (specification, section 6.6.13).
-pub const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// Whether text holds nothing but spaces and comments: an empty script, or a module without fields.
-pub fn is_blank(text: &str) -> bool {
+fn is_blank(text: &str) -> bool {
     let mut lexer = wast::lexer::Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let is_space = |token: Result<wast::lexer::Token, wast::Error>| {

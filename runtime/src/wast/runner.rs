@@ -8,7 +8,8 @@ use wasmer_runtime_core::compiler::CompileError;
 use wast::token::{Id, Span};
 use wast::{QuoteWat, QuoteWatTest, WastDirective, WastExecute, WastInvoke, WastThread, Wat};
 
-use super::{EMPTY_MODULE, Kind, Miss, Report, spectest, values};
+use super::assemble::{assemble_quoted, encode_parsed};
+use super::{Kind, Miss, Report, spectest, values};
 
 type Outcome<T = ()> = Result<T, Miss>;
 
@@ -200,7 +201,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
                 _ => Err(format!("the export `{global}` is not a global").into()),
             },
             WastExecute::Wat(mut module) => {
-                let bytes = module.encode().map_err(|error| error.to_string())?;
+                let bytes = encode_parsed(&mut module).map_err(|error| error.to_string())?;
                 let module = self.compile(&bytes)?;
                 Ok(self.linker.instantiate(&mut self.store, &module).map(|_| Vec::new()))
             }
@@ -223,17 +224,10 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     }
 
     fn malformed(&mut self, mut module: QuoteWat<'_>) -> Outcome {
-        let bytes = match module.to_test() {
-            Ok(QuoteWatTest::Binary(bytes)) => bytes,
-            Ok(QuoteWatTest::Text(text)) => {
-                match std::str::from_utf8(&text).ok().and_then(|text| parse_text(text).ok()) {
-                    Some(bytes) => bytes,
-                    None => return Ok(()),
-                }
-            }
-            Err(_) => return Ok(()),
-        };
-        self.refused(&bytes)
+        match encode(&mut module) {
+            Ok(bytes) => self.refused(&bytes),
+            Err(_) => Ok(()),
+        }
     }
 
     /// The module must be refused because it is wrong, not because something is not supported. In the language before typed function
@@ -252,7 +246,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     }
 
     fn unlinkable(&mut self, mut module: Wat<'_>, expected: &str) -> Outcome {
-        let bytes = module.encode().map_err(|error| error.to_string())?;
+        let bytes = encode_parsed(&mut module).map_err(|error| error.to_string())?;
         let module = self.compile(&bytes)?;
         match self.linker.instantiate(&mut self.store, &module) {
             Ok(_) => Err("the module was linked".into()),
@@ -302,23 +296,16 @@ impl<'scope, 'env> Runner<'scope, 'env> {
 
 /// The bytes of a module that may be quoted text.
 fn encode(module: &mut QuoteWat<'_>) -> Result<Vec<u8>, wast::Error> {
+    if let QuoteWat::Wat(module) = module {
+        return encode_parsed(module);
+    }
     match module.to_test()? {
         QuoteWatTest::Binary(bytes) => Ok(bytes),
         QuoteWatTest::Text(text) => match std::str::from_utf8(&text) {
-            Ok(text) => parse_text(text),
+            Ok(text) => assemble_quoted(text),
             Err(_) => Err(wast::Error::new(module.span(), "malformed UTF-8 encoding".to_owned())),
         },
     }
-}
-
-fn parse_text(text: &str) -> Result<Vec<u8>, wast::Error> {
-    if super::is_blank(text) {
-        return Ok(EMPTY_MODULE.to_vec());
-    }
-    let mut lexer = wast::lexer::Lexer::new(text);
-    lexer.allow_confusing_unicode(true);
-    let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer)?;
-    wast::parser::parse::<Wat<'_>>(&buffer)?.encode()
 }
 
 fn finished(result: Result<Vec<Val>, Error>) -> Outcome<Vec<Val>> {
