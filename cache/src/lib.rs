@@ -5,16 +5,20 @@
 //! nothing is written. Everything that goes wrong with the store costs the caching, never the run.
 
 pub mod error;
+pub mod finisher;
 pub mod identity;
 pub mod key;
 pub mod lock;
 pub mod maintain;
+mod notes;
 pub mod record;
 pub mod store;
 mod temporary;
 
 pub use error::CacheError;
+pub use finisher::{Finisher, FinisherLock};
 pub use identity::{FileIdentity, NotRemembered, Trust, Unrecognised};
 pub use key::{ArtifactKey, ContentHash};
 pub use maintain::{Entry, Prune, Stats, VerifyReport};
+pub use record::{OriginRecord, RunRecord};
 pub use store::{Cache, CacheConfig, Durability, Found};

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Dir, FileType, statat, unlinkat};
 
 use crate::error::CacheError;
 use crate::identity::FileIdentity;
-use crate::key::ArtifactKey;
+use crate::key::{ArtifactKey, ContentHash};
 use crate::record::{self, MemoRecord, UseRecord};
 use crate::store::{Cache, artifact_name, today};
 use crate::temporary::{MARK, remove_if_abandoned};
@@ -123,11 +123,16 @@ impl Cache {
         let entries = self.entries()?;
         // Whoever uses a memo uses an artifact after it. Should another file have kept that in use, this one is hashed once more.
         let oldest_day = entries.iter().map(|entry| entry.day).min().unwrap_or(u64::MAX);
+        let modules: HashSet<ContentHash> =
+            entries.iter().filter_map(|entry| Some(self.origin(&entry.key)?.content)).collect();
         let kept: HashSet<ArtifactKey> = entries.into_iter().map(|entry| entry.key).collect();
         self.sweep()?;
         self.remove_where(self.artifacts.as_fd(), |name| name.first() != Some(&MARK) && artifact_key(name).is_none())?;
-        self.remove_where(self.used.as_fd(), |name| {
-            ArtifactKey::from_hex(name).is_none_or(|key| !kept.contains(&key))
+        for folder in [self.used.as_fd(), self.made()?] {
+            self.remove_where(folder, |name| ArtifactKey::from_hex(name).is_none_or(|key| !kept.contains(&key)))?;
+        }
+        self.remove_where(self.runs()?, |name| {
+            ContentHash::from_hex(name).is_none_or(|content| !modules.contains(&content))
         })?;
         self.remove_where(self.memo.as_fd(), |name| {
             let memo = record::read(self.memo.as_fd(), name).and_then(|text| MemoRecord::decode(&text));
@@ -140,8 +145,9 @@ impl Cache {
     pub fn clean(&self) -> Result<u64, CacheError> {
         let freed = self.entries()?.iter().map(|entry| entry.bytes).sum();
         self.sweep()?;
-        self.remove_where(self.used.as_fd(), |_| true)?;
-        self.remove_where(self.memo.as_fd(), |_| true)?;
+        for folder in [self.used.as_fd(), self.memo.as_fd(), self.made()?, self.runs()?] {
+            self.remove_where(folder, |_| true)?;
+        }
         // What is being written belongs to a process that needs it.
         self.remove_where(self.artifacts.as_fd(), |name| name.first() != Some(&MARK))?;
         Ok(freed)

@@ -34,6 +34,28 @@ pub struct UseRecord {
     pub day: u64,
 }
 
+/// Which module an artifact was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginRecord {
+    /// Its hash.
+    pub content: ContentHash,
+    /// The name of its file, as it was given: for people.
+    pub name: String,
+}
+
+/// How much a module has run on code that could be better, and what was tried to make better code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunRecord {
+    /// Runs since the last try.
+    pub runs: u64,
+    /// Processor time of those runs in microseconds.
+    pub ran_us: u64,
+    /// How often a finisher began and did not get to the end.
+    pub tries: u32,
+    /// What the last one failed of, if it could say so.
+    pub failure: String,
+}
+
 impl MemoRecord {
     /// The name of the record of a file.
     pub fn name(identity: &FileIdentity) -> String {
@@ -64,6 +86,44 @@ impl UseRecord {
     pub fn decode(text: &[u8]) -> Option<Self> {
         let (identity, rest) = decode_identity(text)?;
         Some(Self { identity, day: std::str::from_utf8(rest).ok()?.parse().ok()? })
+    }
+}
+
+/// What of a text goes into a record: a link's target has less than 4,096 bytes.
+const TEXT_CHARS_MAX: usize = 900;
+
+fn shortened(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(TEXT_CHARS_MAX).collect()
+}
+
+impl OriginRecord {
+    /// The text form.
+    pub fn encode(&self) -> String {
+        format!("{} {}", self.content, shortened(&self.name))
+    }
+
+    /// Reads the text form; none if it is damaged.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        let (content, name) = std::str::from_utf8(text).ok()?.split_once(' ')?;
+        Some(Self { content: ContentHash::from_hex(content.as_bytes())?, name: name.to_owned() })
+    }
+}
+
+impl RunRecord {
+    /// The text form.
+    pub fn encode(&self) -> String {
+        format!("{} {} {} {}", self.runs, self.ran_us, self.tries, shortened(&self.failure))
+    }
+
+    /// Reads the text form; none if it is damaged.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        let mut parts = std::str::from_utf8(text).ok()?.splitn(4, ' ');
+        Some(Self {
+            runs: parts.next()?.parse().ok()?,
+            ran_us: parts.next()?.parse().ok()?,
+            tries: parts.next()?.parse().ok()?,
+            failure: parts.next()?.to_owned(),
+        })
     }
 }
 
@@ -129,6 +189,20 @@ mod tests {
         assert_eq!(MemoRecord::decode(memo.encode().as_bytes()), Some(memo));
         let used = UseRecord { identity: IDENTITY, day: 20_000 };
         assert_eq!(UseRecord::decode(used.encode().as_bytes()), Some(used));
+        let origin = OriginRecord { content: ContentHash::of(b"abc"), name: "a file.wasm".to_owned() };
+        assert_eq!(OriginRecord::decode(origin.encode().as_bytes()), Some(origin));
+        for failure in ["", "the worker was ended by signal 9"] {
+            let runs = RunRecord { runs: 3, ran_us: 1_500_000, tries: 1, failure: failure.to_owned() };
+            assert_eq!(RunRecord::decode(runs.encode().as_bytes()), Some(runs));
+        }
+    }
+
+    #[test]
+    fn texts_of_strangers_fit_a_record() {
+        let name = "\u{1b}[2J\0\n".to_owned() + &"\u{10348}".repeat(5000);
+        let text = OriginRecord { content: ContentHash::of(b"abc"), name }.encode();
+        assert!(text.len() < 4096 && !text.contains(char::is_control));
+        assert!(OriginRecord::decode(text.as_bytes()).is_some_and(|origin| origin.name.starts_with("[2J\u{10348}")));
     }
 
     #[test]
@@ -138,5 +212,11 @@ mod tests {
             assert_eq!(MemoRecord::decode(&text.as_bytes()[..len]), None, "{len}");
         }
         assert_eq!(UseRecord::decode(b"1 2 3 4 5 x"), None);
+        for text in [&b""[..], b"1", b"1 2 3", b"1 2 x f", b"-1 2 3 f", b"1 2 3 \xff", b"1 99999999999999999999 3 f"] {
+            assert_eq!(RunRecord::decode(text), None);
+        }
+        for text in [&b""[..], b"ab name", b"\xff"] {
+            assert_eq!(OriginRecord::decode(text), None);
+        }
     }
 }

@@ -8,12 +8,16 @@
 //! | `used/KEY` | [`UseRecord`]: that the file was verified, and when it was last used |
 //! | `memo/DEVICE-INODE` | [`MemoRecord`]: what a module file's hash is, and when that was last of use |
 //! | `locks/KEY` | locked while the artifact is being made |
+//! | `locks/finisher` | locked by the one process that makes better artifacts in the background; says who it is ([`crate::finisher`]) |
+//! | `made/KEY` | [`crate::record::OriginRecord`]: which module the artifact was made of |
+//! | `runs/HASH` | [`crate::record::RunRecord`]: how much a module ran on code that could be better |
 //! | `artifacts/.KEY.PID.N` | an artifact being written; locked by its writer |
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, mkdirat, open, openat, unlinkat};
@@ -95,6 +99,10 @@ pub struct Cache {
     pub(crate) used: OwnedFd,
     pub(crate) memo: OwnedFd,
     pub(crate) locks: OwnedFd,
+    root: OwnedFd,
+    /// What no hit has a use for is opened when it is needed.
+    made: OnceLock<OwnedFd>,
+    runs: OnceLock<OwnedFd>,
 }
 
 impl Cache {
@@ -103,7 +111,26 @@ impl Cache {
         let root = open_root(&config.dir)?;
         let folder = |name| open_folder(&config.dir, root.as_fd(), name);
         let (artifacts, used, memo, locks) = (folder("artifacts")?, folder("used")?, folder("memo")?, folder("locks")?);
-        Ok(Self { artifacts, used, memo, locks, config })
+        Ok(Self { artifacts, used, memo, locks, config, root, made: OnceLock::new(), runs: OnceLock::new() })
+    }
+
+    /// The folder of records of origins.
+    pub(crate) fn made(&self) -> Result<BorrowedFd<'_>, CacheError> {
+        self.folder(&self.made, "made")
+    }
+
+    /// The folder of records of runs.
+    pub(crate) fn runs(&self) -> Result<BorrowedFd<'_>, CacheError> {
+        self.folder(&self.runs, "runs")
+    }
+
+    fn folder<'c>(&self, cell: &'c OnceLock<OwnedFd>, name: &'static str) -> Result<BorrowedFd<'c>, CacheError> {
+        if cell.get().is_none() {
+            let folder = open_folder(&self.config.dir, self.root.as_fd(), name)?;
+            // Should another thread have been quicker, its folder is the same.
+            let _ = cell.set(folder);
+        }
+        Ok(cell.get().expect("it was set just now").as_fd())
     }
 
     /// The folder.
@@ -229,8 +256,8 @@ impl Cache {
     }
 
     /// Opens the file of an artifact. Whatever else may stand under the name does not keep the caller waiting, and what others wrote, or
-    /// could write to, is invalid: the folder may have been open to them once.
-    pub(crate) fn open_artifact(&self, key: &ArtifactKey) -> io::Result<(File, FileIdentity)> {
+    /// could write to, is invalid: the folder may have been open to them once. Says nothing of checksums, and is no use: see [`Cache::get`].
+    pub fn open_artifact(&self, key: &ArtifactKey) -> io::Result<(File, FileIdentity)> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = File::from(openat(&self.artifacts, artifact_name(key), flags, Mode::empty())?);
         let stat = fstat(&file)?;
@@ -248,8 +275,12 @@ impl Cache {
 
     /// Removes an artifact, for instance a damaged one. Processes that have it mapped keep it.
     pub fn remove(&self, key: &ArtifactKey) -> Result<(), CacheError> {
-        // The record goes first: an artifact without one is verified before use, a record without an artifact is nothing.
-        for (folder, name) in [(self.used.as_fd(), key.to_string()), (self.artifacts.as_fd(), artifact_name(key))] {
+        // The records go first: an artifact without them is verified before use and listed without a name, a record without an artifact is
+        // nothing.
+        // Where the folder of origins cannot be made, there is no record in it.
+        let made = self.made().ok().map(|folder| (folder, key.to_string()));
+        let rest = [(self.used.as_fd(), key.to_string()), (self.artifacts.as_fd(), artifact_name(key))];
+        for (folder, name) in made.into_iter().chain(rest) {
             match unlinkat(folder, &name, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(error) => return Err(self.io("could not remove an artifact", error.into())),
