@@ -101,6 +101,11 @@ impl Module {
         self.0.code.image.module_name()
     }
 
+    /// Size of the machine code in bytes, with the constants that stand beside it.
+    pub fn code_bytes(&self) -> usize {
+        self.0.code.image.code().len()
+    }
+
     /// Whether the code had to be copied to anonymous memory, because the file that it stands in may not be executed.
     pub fn code_copied(&self) -> bool {
         self.0.code.image.code_copied()

@@ -67,6 +67,10 @@ impl Backend {
     }
 
     /// The backend that is used when none is named: Cranelift, or else what there is.
+    ///
+    /// `wasmer run` starts with Singlepass instead and lets a better compiler work behind it. A library cannot: it starts no processes, and one
+    /// engine is one compiler, whose artifact a program keeps for as long as it runs. For that, Cranelift's compile time is bearable and its code
+    /// good. A program that loads its modules through a store can do the same with [`tiers`](crate::tiers) and [`payoff`](crate::payoff).
     pub fn default_backend() -> Option<Self> {
         [Self::Cranelift, Self::Singlepass, Self::Llvm].into_iter().find(|backend| backend.is_built())
     }

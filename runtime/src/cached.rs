@@ -7,11 +7,12 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use wasmer_api::{Engine, Error, Module, Result};
-use wasmer_cache::{ArtifactKey, Cache, ContentHash, FileIdentity, Found, NotRemembered, Unrecognised};
+use wasmer_cache::{ArtifactKey, Cache, ContentHash, FileIdentity, Found, NotRemembered, OriginRecord, Unrecognised};
 use wasmer_runtime_core::image::ImageError;
 use wasmer_vm::image::Image;
 
 use crate::input::read_file;
+use crate::tiers::Tiers;
 
 /// How a module was come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ impl fmt::Display for Recognition {
 /// Where the time of loading a module went, and what was noticed: for `--verbose` and benchmarks.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// The hash of the module, if it was needed.
+    pub content: Option<ContentHash>,
     /// Hit or miss.
     pub outcome: Outcome,
     /// How the module was recognised.
@@ -89,21 +92,23 @@ pub type Decode<'a> = &'a dyn Fn(Vec<u8>) -> Result<Vec<u8>>;
 
 /// Loads modules through a [`Cache`].
 pub struct CachedLoader<'a> {
-    engine: &'a Engine,
+    tiers: Tiers<'a>,
+    name: &'a str,
     cache: Option<&'a Cache>,
     progress: Option<Progress<'a>>,
     report: Report,
 }
 
 impl<'a> CachedLoader<'a> {
-    /// A loader for one module.
-    pub fn new(engine: &'a Engine, cache: &'a Cache) -> Self {
-        Self { cache: Some(cache), ..Self::without_cache(engine) }
+    /// A loader for one module. With several [`Tiers`], [`Module::engine`] says whose it is.
+    pub fn new(tiers: impl Into<Tiers<'a>>, cache: &'a Cache) -> Self {
+        Self { cache: Some(cache), ..Self::without_cache(tiers) }
     }
 
     /// A loader that compiles.
-    pub fn without_cache(engine: &'a Engine) -> Self {
+    pub fn without_cache(tiers: impl Into<Tiers<'a>>) -> Self {
         let report = Report {
+            content: None,
             outcome: Outcome::Uncached,
             recognition: Recognition::Unneeded,
             read: Duration::ZERO,
@@ -115,7 +120,13 @@ impl<'a> CachedLoader<'a> {
             code_copied: false,
             warnings: Vec::new(),
         };
-        Self { engine, cache: None, progress: None, report }
+        Self { tiers: tiers.into(), name: "", cache: None, progress: None, report }
+    }
+
+    /// What the module is called in lists of what the store has, if it is not loaded from a file.
+    pub fn name(mut self, name: &'a str) -> Self {
+        self.name = name;
+        self
     }
 
     /// Reports the progress of a compile.
@@ -129,10 +140,12 @@ impl<'a> CachedLoader<'a> {
         let Some(cache) = self.cache else { return self.compile(wasm) };
         self.report.recognition = Recognition::Bytes;
         let content = timed(&mut self.report.hash, || ContentHash::of(wasm));
-        let key = self.key(&content)?;
-        match self.find(cache, &key)? {
+        match self.find_best(cache, &content)? {
             Some(module) => Ok(self.found(module, Outcome::Hit)),
-            None => self.make(cache, &key, wasm),
+            None => {
+                let name = self.name;
+                self.make(cache, &content, name, wasm)
+            }
         }
     }
 
@@ -148,8 +161,7 @@ impl<'a> CachedLoader<'a> {
         let recalled = cache.recall(&identity);
         if let Ok(content) = recalled {
             self.report.recognition = Recognition::Identity;
-            let key = self.key(&content)?;
-            if let Some(module) = self.find(cache, &key)? {
+            if let Some(module) = self.find_best(cache, &content)? {
                 return Ok(self.found(module, Outcome::Hit));
             }
         }
@@ -168,15 +180,23 @@ impl<'a> CachedLoader<'a> {
             };
             self.report.recognition = Recognition::Hash(why, remembered);
         }
-        let key = self.key(&content)?;
-        match self.find(cache, &key)? {
+        match self.find_best(cache, &content)? {
             Some(module) => Ok(self.found(module, Outcome::Hit)),
-            None => self.make(cache, &key, &decode(bytes)?),
+            None => self.make(cache, &content, &path.to_string_lossy(), &decode(bytes)?),
         }
     }
 
-    fn key(&self, content: &ContentHash) -> Result<ArtifactKey> {
-        Ok(ArtifactKey::new(content, &self.engine.key_material()?))
+    /// The best artifact of the store.
+    fn find_best(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Module>> {
+        self.report.content = Some(*content);
+        let tiers = self.tiers.clone();
+        for engine in tiers.engines() {
+            let engine = engine?;
+            if let Some(module) = self.find(cache, engine, &key(engine, content)?)? {
+                return Ok(Some(module));
+            }
+        }
+        Ok(None)
     }
 
     fn found(mut self, module: Module, outcome: Outcome) -> (Module, Report) {
@@ -193,12 +213,12 @@ impl<'a> CachedLoader<'a> {
     }
 
     /// The artifact of the store, if there is a sound one. A damaged one is removed and mentioned.
-    fn find(&mut self, cache: &Cache, key: &ArtifactKey) -> Result<Option<Module>> {
+    fn find(&mut self, cache: &Cache, engine: &Engine, key: &ArtifactKey) -> Result<Option<Module>> {
         let started = Instant::now();
         let Some(found) = cache.get(key) else { return Ok(None) };
         let module = match self.accept(cache, key, found) {
             // SAFETY: the artifact stands in the user's private store under the key of this module and engine, and passed its checksums.
-            Ok(image) => unsafe { Module::from_image(self.engine, image) }.map(Some),
+            Ok(image) => unsafe { Module::from_image(engine, image) }.map(Some),
             Err(error) => {
                 self.refuse(cache, key, &error);
                 Ok(None)
@@ -215,11 +235,11 @@ impl<'a> CachedLoader<'a> {
             ImageError::Io(_) => {
                 return self.store_failed(&format_args!("the artifact `{}` is not used: {error}", path.display()));
             }
-            // It is sound, only not for this machine; where the folder is shared, it is another's. What is compiled here takes its place.
+            // It is sound, only not for this machine; where the folder is shared, it is another's. What is compiled here may take its place.
             ImageError::Architecture | ImageError::Processor { .. } => return,
             _ => {}
         }
-        self.store_failed(&format_args!("the artifact `{}` is damaged, compiling again: {error}", path.display()));
+        self.store_failed(&format_args!("the artifact `{}` is damaged and is removed: {error}", path.display()));
         if let Err(error) = cache.remove(key) {
             self.store_failed(&error);
         }
@@ -242,19 +262,26 @@ impl<'a> CachedLoader<'a> {
     }
 
     /// Compiles and stores. Of several processes one compiles, and the others wait for its artifact.
-    fn make(mut self, cache: &Cache, key: &ArtifactKey, wasm: &[u8]) -> Result<(Module, Report)> {
+    fn make(mut self, cache: &Cache, content: &ContentHash, name: &str, wasm: &[u8]) -> Result<(Module, Report)> {
+        let tiers = self.tiers.clone();
+        let engine = tiers.compiling()?;
+        let key = &key(engine, content)?;
         let lock = timed(&mut self.report.wait, || cache.lock(key));
         match &lock {
             Ok(_) => {
-                if let Some(module) = self.find(cache, key)? {
+                if let Some(module) = self.find(cache, engine, key)? {
                     return Ok(self.found(module, Outcome::Awaited));
                 }
             }
             Err(error) => self.store_failed(error),
         }
-        let (engine, progress) = (self.engine, self.progress);
+        let progress = self.progress;
         let bytes = timed(&mut self.report.compile, || engine.compile(wasm, key.0, progress))?;
         let stored = timed(&mut self.report.save, || cache.put(key, bytes.as_bytes()));
+        if stored.is_ok() {
+            // Only lists of what the store has miss it.
+            let _ = cache.note_origin(key, &OriginRecord { content: *content, name: name.to_owned() });
+        }
         let started = Instant::now();
         let mapped = stored
             .map_err(|error| error.to_string())
@@ -274,10 +301,15 @@ impl<'a> CachedLoader<'a> {
     }
 
     fn compile(mut self, wasm: &[u8]) -> Result<(Module, Report)> {
-        let (engine, progress) = (self.engine, self.progress);
+        let tiers = self.tiers.clone();
+        let (engine, progress) = (tiers.compiling()?, self.progress);
         let module = timed(&mut self.report.compile, || Module::with_progress(engine, wasm, progress))?;
         Ok(self.found(module, Outcome::Uncached))
     }
+}
+
+fn key(engine: &Engine, content: &ContentHash) -> Result<ArtifactKey> {
+    Ok(ArtifactKey::new(content, &engine.key_material()?))
 }
 
 fn timed<R>(total: &mut Duration, run: impl FnOnce() -> R) -> R {

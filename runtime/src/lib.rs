@@ -37,6 +37,9 @@ pub mod backend;
 #[cfg(feature = "cache")]
 pub mod cached;
 pub mod input;
+pub mod payoff;
+#[cfg(feature = "cache")]
+pub mod tiers;
 #[cfg(feature = "wast")]
 pub mod wast;
 
