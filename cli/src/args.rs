@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use wasmer_runtime::Cpu;
 
+use crate::tier::policy::Optimize;
 use crate::{examples, suggest};
 
 /// Runs WebAssembly programs, compiling each of them once.
@@ -49,9 +50,21 @@ pub(crate) enum Command {
 /// Which compiler.
 #[derive(Debug, Args)]
 pub(crate) struct BackendArgs {
-    /// Compiler: singlepass, cranelift or llvm; `auto` takes the default.
+    /// Compiler: singlepass, cranelift or llvm; `auto` is cranelift, or else one that this build has.
     #[arg(long, value_name = "BACKEND", default_value = "auto")]
     pub(crate) backend: String,
+}
+
+/// Which compilers run a program.
+#[derive(Debug, Args)]
+pub(crate) struct TierArgs {
+    /// Compiler: singlepass, cranelift or llvm, and no other; `auto` runs the best code that the cache has, or else compiles as fast as
+    /// possible.
+    #[arg(long, value_name = "BACKEND", default_value = "auto")]
+    pub(crate) backend: String,
+    /// When `auto` makes better code (default: idle, or never where CI is set; see WASMER_BACKGROUND).
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) optimize: Option<Optimize>,
 }
 
 /// Which features of WebAssembly.
@@ -102,7 +115,7 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "MODULE", required = true, trailing_var_arg = true)]
     program: Vec<OsString>,
     #[command(flatten)]
-    pub(crate) backend: BackendArgs,
+    pub(crate) tier: TierArgs,
     #[command(flatten)]
     pub(crate) cache: CacheOptions,
     #[command(flatten)]
@@ -353,10 +366,19 @@ pub(crate) struct CacheArgs {
 pub(crate) enum CacheCommand {
     /// Print the folder.
     Dir,
-    /// List the artifacts: key, size in bytes, days since their last use.
+    /// List the artifacts: key, size in bytes, days since their last use, compiler, module.
     List,
     /// Print figures.
     Stats,
+    /// Say whether better code is being made in the background, by which process, of which module.
+    Status {
+        /// End that process.
+        #[arg(long)]
+        stop: bool,
+    },
+    /// Compile a module in the background: started by `wasmer run`.
+    #[command(hide = true)]
+    Finish(FinishArgs),
     /// Check every artifact and remove the damaged ones.
     Verify,
     /// Remove what no run needs, and artifacts not used for some days.
@@ -370,6 +392,20 @@ pub(crate) enum CacheCommand {
     },
     /// Remove everything.
     Clean,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FinishArgs {
+    #[arg(long)]
+    pub(crate) backend: String,
+    #[arg(long)]
+    pub(crate) content: String,
+    #[arg(long)]
+    pub(crate) features: u64,
+    #[arg(long)]
+    pub(crate) fuel: bool,
+    #[arg(long)]
+    pub(crate) name: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ pub(crate) fn backends() -> anyhow::Result<ExitCode> {
                 Some(path) => format!("by the compile worker `{}`", path.display()),
                 None => "no compile worker; `cargo install --path cli --features llvm` installs it".to_owned(),
             },
-            Ok(_) if Some(backend) == Backend::default_backend() => "built in, the default".to_owned(),
+            Ok(_) if Some(backend) == Backend::default_backend() => "built in, the default of `compile`".to_owned(),
             Ok(_) => "built in".to_owned(),
             Err(_) if !backend.is_built() => format!("not built in; build with `--features {backend}`"),
             Err(error) => error.to_string(),

@@ -4,12 +4,14 @@ use crate::exit::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasmer_runtime::Image;
-use wasmer_runtime::cache::{Cache, CacheConfig, Prune};
+use wasmer_runtime::cache::{ArtifactKey, Cache, CacheConfig, Finisher, Prune};
 
 use crate::args::{CacheArgs, CacheCommand, TrustArg};
 use crate::exit;
 use crate::load::open_cache;
 use crate::output;
+use crate::tier::finisher;
+use crate::tier::policy::Policy;
 
 /// Looks after the cache.
 pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
@@ -21,10 +23,16 @@ pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
         say(format_args!("{}", dir.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let cache = open_cache(args.cache_dir.as_deref(), TrustArg::Stat)?;
+    let open = || open_cache(args.cache_dir.as_deref(), TrustArg::Stat);
+    if let CacheCommand::Finish(args) = &args.command {
+        return finisher::finish(args, open);
+    }
+    let cache = open()?;
     match args.command {
-        CacheCommand::Dir => {}
+        CacheCommand::Dir | CacheCommand::Finish(_) => {}
         CacheCommand::List => list(&cache)?,
+        CacheCommand::Status { stop: false } => status(&cache)?,
+        CacheCommand::Status { stop: true } => stop(&cache)?,
         CacheCommand::Stats => stats(&cache)?,
         CacheCommand::Verify => return verify(&cache),
         CacheCommand::Prune { days, size } => {
@@ -41,9 +49,43 @@ fn list(cache: &Cache) -> anyhow::Result<()> {
     for entry in cache.entries()? {
         let age =
             if entry.day == 0 { "never used".to_owned() } else { format!("{} days", today.saturating_sub(entry.day)) };
-        say(format_args!("{}\t{}\t{age}", entry.key, entry.bytes))?;
+        let origin = cache.origin(&entry.key).map_or_else(|| "-".to_owned(), |origin| output::printable(&origin.name));
+        let backend = backend(cache, &entry.key).unwrap_or_else(|| "-".to_owned());
+        say(format_args!("{}\t{}\t{age}\t{backend}\t{origin}", entry.key, entry.bytes))?;
     }
     Ok(())
+}
+
+/// The compiler that made an artifact; none if the file does not say.
+fn backend(cache: &Cache, key: &ArtifactKey) -> Option<String> {
+    let (file, _) = cache.open_artifact(key).ok()?;
+    // SAFETY: the cache replaces files by renaming.
+    let image = unsafe { Image::from_file(file, Some(&key.0)) }.ok()?;
+    Some(output::printable(image.backend()))
+}
+
+fn status(cache: &Cache) -> anyhow::Result<()> {
+    say(format_args!("background: {}", Policy::of(None).describe()))?;
+    match cache.finisher()? {
+        Some(finisher) => say(format_args!("finisher: {}", describe(&finisher)))?,
+        None => say(format_args!("finisher: none at work"))?,
+    }
+    Ok(())
+}
+
+fn stop(cache: &Cache) -> anyhow::Result<()> {
+    match cache.stop_finisher()? {
+        Some(finisher) => say(format_args!("stopped: {}", describe(&finisher))),
+        None => say(format_args!("finisher: none at work")),
+    }
+}
+
+fn describe(finisher: &Finisher) -> String {
+    let Some(pid) = finisher.pid else { return "starting".to_owned() };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let Finisher { backend, name, since_s, .. } = finisher;
+    let text = format!("{backend} compiles `{name}` since {} s (process {pid})", now.saturating_sub(*since_s));
+    output::printable(&text)
 }
 
 fn stats(cache: &Cache) -> anyhow::Result<()> {

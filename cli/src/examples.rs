@@ -18,6 +18,8 @@ Exit status:
 Environment:
   WASMER_CACHE_DIR   folder of the cache (default: `wasmer` in the user's cache folder)
   WASMER_CACHE_SIZE  size above which the cache forgets what was not used for longest (default: 4GiB)
+  WASMER_BACKGROUND  whether better code is made in the background: on, off, or the time that a program has to have run, for
+                     instance 10s (default: on, after the time from which it pays; off where CI is set)
   WASMER_LLVM        the compile worker of `--backend llvm` (default: `wasmer-llvm` beside `wasmer`)
   NO_COLOR           no colours on the terminal";
 
@@ -26,6 +28,7 @@ Examples:
   wasmer run app.wasm --flag-of-the-guest
   wasmer run --dir data:ro --env LANG=C app.wasm input.txt
   wasmer run --backend llvm --timeout 10s --max-memory 256MiB app.wasm
+  wasmer run --optimize now app.wasm
   wasmer run --invoke add sum.wat 1 2
   wasmer run --allow-precompiled app.wart
   perf record -g wasmer run --profile perfmap app.wasm
@@ -76,6 +79,7 @@ Examples:
 pub(crate) const CACHE: &str = "\
 Examples:
   wasmer cache stats
+  wasmer cache status --stop
   wasmer cache verify
   wasmer cache prune --days 30
 

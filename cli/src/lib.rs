@@ -22,6 +22,7 @@ mod progress;
 mod run;
 mod source;
 mod suggest;
+mod tier;
 mod update;
 mod validate;
 mod wast;

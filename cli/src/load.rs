@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use wasmer_runtime::cache::{Cache, CacheConfig, Trust};
+use wasmer_runtime::cache::{Cache, CacheConfig, ContentHash, Trust};
 use wasmer_runtime::cached::{CachedLoader, Outcome, Recognition, Report};
 use wasmer_runtime::input;
+use wasmer_runtime::tiers::Tiers;
 use wasmer_runtime::wast::{assemble, assemble_with_lines};
 use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Error, Image, Module};
 
@@ -131,7 +132,7 @@ pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
 }
 
 /// The binary format of what was read from `path`.
-fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     if bytes.starts_with(WASM_MAGIC) {
         return Ok(bytes);
     }
@@ -150,14 +151,23 @@ fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// A module, and where it came from.
+pub(crate) struct Loaded {
+    pub(crate) module: Module,
+    /// The cache that it was loaded through, or stored in.
+    pub(crate) cache: Option<Cache>,
+    /// The module's hash, if that cache has its artifact.
+    pub(crate) content: Option<ContentHash>,
+}
+
 /// Loads a module through the cache, unless the user forbids it or the cache cannot be used. `timeout` bounds how long a pipe is waited for.
 pub(crate) fn load(
-    engine: &Engine,
+    tiers: Tiers<'_>,
     path: &Path,
     options: &CacheOptions,
     verbose: bool,
     timeout: Option<Duration>,
-) -> anyhow::Result<Module> {
+) -> anyhow::Result<Loaded> {
     let cache = if options.disable_cache {
         None
     } else {
@@ -168,34 +178,38 @@ pub(crate) fn load(
     let bar = Progress::new();
     let progress = |done, total| bar.tick(done, total);
     let loader = match &cache {
-        Some(cache) => CachedLoader::new(engine, cache),
-        None => CachedLoader::without_cache(engine),
+        Some(cache) => CachedLoader::new(tiers, cache),
+        None => CachedLoader::without_cache(tiers),
     };
     let loader = loader.progress(&progress);
     let loaded = if path == Path::new("-") || timeout.is_some() && is_stream(path) {
         let bytes = within(timeout, path, || read(path))?;
-        to_binary(bytes, path).and_then(|wasm| loader.load_bytes(&wasm))
+        let name = path.to_string_lossy();
+        to_binary(bytes, path).and_then(|wasm| loader.name(&name).load_bytes(&wasm))
     } else {
         loader.load_file(path, &|bytes| to_binary(bytes, path))
     };
     drop(bar);
-    let (module, report) = loaded.map_err(|error| {
-        let name = path.display().to_string();
-        let names_it = error.to_string().contains(&name);
-        let error = anyhow::Error::from(error);
-        let error = if names_it { error } else { error.context(format!("could not load `{name}`")) };
-        match absent(path) {
-            "" => error,
-            hint => anyhow::anyhow!("{error:#}{hint}"),
-        }
-    })?;
+    let (module, report) = loaded.map_err(|error| could_not_load(path, error))?;
     for warning in &report.warnings {
         output::warning(warning);
     }
     if verbose {
-        describe(path, &report);
+        describe(path, &module, &report);
     }
-    Ok(module)
+    let is_kept = matches!(report.outcome, Outcome::Hit | Outcome::Awaited | Outcome::Stored);
+    Ok(Loaded { module, cache, content: report.content.filter(|_| is_kept) })
+}
+
+fn could_not_load(path: &Path, error: Error) -> anyhow::Error {
+    let name = path.display().to_string();
+    let names_it = error.to_string().contains(&name);
+    let error = anyhow::Error::from(error);
+    let error = if names_it { error } else { error.context(format!("could not load `{name}`")) };
+    match absent(path) {
+        "" => error,
+        hint => anyhow::anyhow!("{error:#}{hint}"),
+    }
 }
 
 /// Loads an artifact that the user vouches for.
@@ -217,7 +231,7 @@ pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyh
     unsafe { Module::from_image(engine, image) }.with_context(refused)
 }
 
-fn describe(path: &Path, report: &Report) {
+fn describe(path: &Path, module: &Module, report: &Report) {
     let how = match report.outcome {
         Outcome::Hit => "cache hit",
         Outcome::Awaited => "cache hit, after another process had compiled it",
@@ -225,11 +239,13 @@ fn describe(path: &Path, report: &Report) {
         Outcome::NotStored => "cache miss: compiled, not stored",
         Outcome::Uncached => "no cache: compiled",
     };
-    let recognition = report.recognition;
-    if recognition == Recognition::Unneeded {
-        output::note(&format!("{}: {how}", path.display()));
-    } else {
-        output::note(&format!("{}: {how} ({recognition})", path.display()));
+    let recognition = match report.recognition {
+        Recognition::Unneeded => String::new(),
+        recognition => format!(" ({recognition})"),
+    };
+    output::note(&format!("{}: {how}{recognition}", path.display()));
+    if let Some(backend) = module.engine().backend() {
+        output::note(&format!("  code of {}", backend.name));
     }
     if report.code_copied {
         output::note("  the code was copied: files in the cache folder may not be executed");

@@ -4,37 +4,29 @@ use crate::exit::ExitCode;
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Backtrace, Cpu, Engine, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Module, Profile, Store,
-    StoreLimits, Trap, TrapCode, Val, wast,
+    Backtrace, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Module, Store, StoreLimits, Trap, TrapCode,
+    Val, wast,
 };
 
-use crate::args::{ProfileArg, RunArgs};
+use crate::args::RunArgs;
 use crate::entry::{Call, Entry, INITIALIZE, quoted};
-use crate::load::{ARTIFACT_ENDING, config, load, load_artifact, read_text, read_with_lines};
-use crate::patience::within;
+use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_text, read_with_lines};
+use crate::patience::{is_stream, within};
+use crate::tier::Plan;
+use crate::tier::watch::{Watch, processor_time};
 use crate::{c_stack, exit, imports, output, source};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let mut config =
-        config(&args.backend, &args.features, Cpu::Native, args.compile_timeout)?.fuel(args.fuel.is_some());
-    if let Some(bytes) = args.stack_size {
-        config = config.stack_bytes(usize::try_from(bytes)?);
-    }
-    if let Some(profile) = args.profile {
-        config = config.profile(match profile {
-            ProfileArg::Perfmap => Profile::PerfMap,
-            ProfileArg::Jitdump => Profile::JitDump,
-        });
-    }
-    let engine = Engine::new(config)?;
-    let module = module(args, &engine)?;
+    let plan = Plan::of(args)?;
+    let (module, watch) = module(args, &plan)?;
+    let engine = module.engine().clone();
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;
     let has_options = args.args().iter().any(|word| word.as_encoded_bytes().starts_with(b"--"));
@@ -60,6 +52,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
 
     let started = Instant::now();
+    let used_before = watch.as_ref().map_or(Duration::ZERO, |_| processor_time());
+    if let Some(watch) = &watch {
+        watch.look_after(used_before);
+    }
     let instance = linker.instantiate(&mut *store, &module).map_err(|error| match error {
         Error::Link(message) => imports::missing(&linker, &module).unwrap_or_else(|| anyhow::Error::msg(message)),
         Error::Limit(limit) => beyond(limit),
@@ -83,6 +79,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let took = (ended - started).as_secs_f64() * 1e3;
         std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))?;
     }
+    if let Some(what) = watch.and_then(|watch| watch.ended(processor_time().saturating_sub(used_before)))
+        && args.verbose
+    {
+        output::note(&format!("  {what}"));
+    }
     let timed_out = timer.is_some_and(Timer::stop);
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
@@ -93,12 +94,18 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The module that the command line names.
-fn module(args: &RunArgs, engine: &Engine) -> anyhow::Result<Module> {
-    if args.module().extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
-        return within(args.timeout, args.module(), || load_artifact(engine, args.module(), args.allow_precompiled));
+/// The module that the command line names, and who watches it, if its code could be better.
+fn module(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Module, Option<Arc<Watch>>)> {
+    let path = args.module();
+    if path.extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
+        let engine = plan.tiers.compiling()?;
+        let module = within(args.timeout, path, || load_artifact(engine, path, args.allow_precompiled))?;
+        return Ok((module, None));
     }
-    load(engine, args.module(), &args.cache, args.verbose, args.timeout)
+    let Loaded { module, cache, content } = load(plan.tiers.clone(), path, &args.cache, args.verbose, args.timeout)?;
+    let watch = cache.zip(content).filter(|_| !is_stream(path));
+    let watch = watch.and_then(|(cache, content)| Watch::new(plan.policy, cache, &module, content, path));
+    Ok((module, watch))
 }
 
 /// What the program may use.

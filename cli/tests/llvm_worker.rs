@@ -45,6 +45,7 @@ impl Place {
             .arg(self.path("module.wat"))
             .args(["40", "2"])
             .env("WASMER_LLVM", worker)
+            .env("WASMER_BACKGROUND", "off")
             .env("TMPDIR", self.0.path())
             .output()
             .expect("`wasmer` starts")

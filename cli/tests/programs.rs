@@ -33,7 +33,12 @@ struct Outcome {
 impl Run {
     fn new(options: &[&str], program: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(WASMER);
-        command.arg("run").args(options).arg("--cache-dir").arg(cache()).arg(program).args(arguments);
+        command.arg("run").args(options).arg("--cache-dir").arg(cache()).env("WASMER_BACKGROUND", "off");
+        // `auto` would run what other tests have left in the cache.
+        if !options.iter().any(|option| option.starts_with("--backend")) {
+            command.args(usual_backend().iter().flat_map(|name| ["--backend", *name]));
+        }
+        command.arg(program).args(arguments);
         Self { command, input: String::new() }
     }
 
@@ -90,6 +95,12 @@ impl Folder {
 /// The option that grants a folder of the host by a name, perhaps with `:ro` behind it.
 fn grant(host: &Path, guest: &str) -> String {
     format!("--dir={}::{guest}", host.display())
+}
+
+/// Where programs run unless a test says where.
+fn usual_backend() -> Option<&'static str> {
+    let built = backends();
+    built.iter().find(|name| **name == "cranelift").or(built.first()).copied()
 }
 
 /// Where the largest programs run: on the backend that compiles fastest, and on every one that is built in if `WASMER_PROGRAMS_EVERY_BACKEND` is set.

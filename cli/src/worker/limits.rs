@@ -1,6 +1,5 @@
 //! What a worker may use up: in proportion to its module, several times what LLVM needs for modules that compilers make.
 
-use std::process::Child;
 use std::time::Duration;
 
 /// Address space that every worker may have, and for each thread, and for each byte of the module. GCC's C++ compiler, 30 MB, takes 0.93 GB.
@@ -16,7 +15,7 @@ const SECONDS_PER_MIB: u64 = 60;
 const SECONDS_TO_DIE: u64 = 5;
 
 /// What one worker may use up.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     bytes: u64,
     /// None if the user has set a limit of time.
     seconds: Option<u64>,
@@ -24,7 +23,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(module_bytes: usize, threads: usize, of_time: bool) -> Self {
+    pub(crate) fn new(module_bytes: usize, threads: usize, of_time: bool) -> Self {
         let bytes = BYTES_FREE
             .saturating_add(BYTES_PER_THREAD.saturating_mul(threads as u64))
             .saturating_add(BYTES_PER_BYTE.saturating_mul(module_bytes as u64));
@@ -32,13 +31,13 @@ impl Limits {
         Self { bytes, seconds, module_bytes }
     }
 
-    /// Puts the limits on a process.
-    pub(super) fn set(&self, child: &Child) {
-        let pid = child.id() as libc::pid_t;
+    /// Puts the limits on a process: this one, or a child that nobody has waited for.
+    pub(crate) fn set(&self, pid: u32) {
+        let pid = pid as libc::pid_t;
         let set = |resource, soft, hard| {
             let mut limit = libc::rlimit { rlim_cur: u64::MAX, rlim_max: u64::MAX };
             // A worker that has ended already needs no limits, and this fails.
-            // SAFETY: the pointers are to a limit that outlives the calls; the process is our child, which nobody has waited for.
+            // SAFETY: the pointers are to a limit that outlives the calls; the process is this one or our child, which nobody has waited for.
             unsafe { libc::prlimit(pid, resource, std::ptr::null(), &mut limit) };
             // The user may have set less.
             let limit = libc::rlimit { rlim_cur: limit.rlim_cur.min(soft), rlim_max: limit.rlim_max.min(hard) };

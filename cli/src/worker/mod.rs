@@ -3,13 +3,13 @@
 //! So the command is free of LLVM, and a crash or runaway of LLVM is an error message, not the end of the command.
 //! [`protocol`] is what both sides say, [`process`] the command's side; the worker's is `src/bin/wasmer-llvm.rs`.
 
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod process;
 pub mod protocol;
 
 use std::env;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use wasmer_runtime::{Backend, BackendError, Cpu, EngineConfig};
@@ -17,17 +17,21 @@ use wasmer_runtime::{Backend, BackendError, Cpu, EngineConfig};
 use process::WorkerProcess;
 
 /// Names another worker than the one beside the command.
-const WORKER_VARIABLE: &str = "WASMER_LLVM";
+pub(crate) const WORKER_VARIABLE: &str = "WASMER_LLVM";
 /// The worker's file name.
 const WORKER_NAME: &str = "wasmer-llvm";
 
-/// Where the worker is: where the variable says, or else beside the command.
+/// Where the worker is: where the variable says, or else beside the command. Looked for once.
 pub(crate) fn find() -> Option<PathBuf> {
-    let path = match env::var_os(WORKER_VARIABLE).filter(|value| !value.is_empty()) {
-        Some(path) => PathBuf::from(path),
-        None => env::current_exe().ok()?.with_file_name(WORKER_NAME),
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let look = || {
+        let path = match env::var_os(WORKER_VARIABLE).filter(|value| !value.is_empty()) {
+            Some(path) => PathBuf::from(path),
+            None => env::current_exe().ok()?.with_file_name(WORKER_NAME),
+        };
+        path.is_file().then_some(path)
     };
-    path.is_file().then_some(path)
+    FOUND.get_or_init(look).clone()
 }
 
 /// Whether the command can compile with it.

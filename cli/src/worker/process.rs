@@ -109,7 +109,7 @@ impl WorkerProcess {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| failed(&format!("`{}` could not be started", program.display()), error))?;
-        limits.set(&child);
+        limits.set(child.id());
         let mut watch = Watch::new(&mut child, progress);
         let ended = watch.until_end(&mut child, self.timeout.map(|timeout| (started + timeout, timeout)));
         if !matches!(ended, Ok(status) if status.success()) {

@@ -82,7 +82,7 @@ fn in_namespace(bench: &Bench, script: &str, program: &Path) -> Option<Ran> {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-e", "-c", script, "sh"]);
         command.arg(env!("CARGO_BIN_EXE_wasmer")).arg(program).env("CACHE", bench.cache());
-        command.env("WASMER_CACHE_DIR", bench.cache()).env_remove("NO_COLOR").output()
+        command.env("WASMER_CACHE_DIR", bench.cache()).env("WASMER_BACKGROUND", "off").env_remove("NO_COLOR").output()
     };
     fs::create_dir_all(bench.cache()).unwrap();
     fs::set_permissions(bench.cache(), fs::Permissions::from_mode(0o700)).unwrap();
@@ -108,6 +108,32 @@ fn a_full_disk_costs_only_the_caching() {
         find \"$CACHE\" -type f";
     let Some(ran) = in_namespace(&bench, script, &program) else { return };
     warned_once(ran.printed("done"), &["could not store an artifact", "No space left on device"]);
+}
+
+/// Room for one artifact, then for a few pages, then for another artifact.
+#[test]
+fn a_full_disk_costs_only_what_is_made_in_the_background() {
+    let bench = Bench::new();
+    let program = bench.file("large.wat", large_printer("done", 200));
+    let script = "mount -t tmpfs -o size=1m,mode=0700 tmpfs \"$CACHE\"
+        export WASMER_LLVM=/nowhere
+        finish() {
+            WASMER_BACKGROUND=0s \"$@\"
+            if [ -e \"$CACHE/locks/finisher\" ]; then flock \"$CACHE/locks/finisher\" true; rm -f \"$CACHE/locks/finisher\"; fi
+            echo
+            ls \"$CACHE/artifacts\" | wc -l
+        }
+        \"$@\"
+        echo
+        for left in 0 8 12; do
+            head -c 2000000 /dev/zero > \"$CACHE/filler\" 2>/dev/null || true
+            truncate -s -${left}K \"$CACHE/filler\"
+            finish \"$@\"
+        done
+        rm \"$CACHE/filler\"
+        finish \"$@\"";
+    let Some(ran) = in_namespace(&bench, script, &program) else { return };
+    ran.printed("done\ndone\n1\ndone\n1\ndone\n1\ndone\n2\n").silent();
 }
 
 #[test]

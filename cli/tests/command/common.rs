@@ -29,10 +29,11 @@ impl Bench {
         path
     }
 
-    /// The command with this cache and nothing of the caller's.
+    /// The command with this cache and nothing of the caller's. It starts nothing that goes on behind the test's back.
     pub(crate) fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wasmer"));
-        command.args(arguments).env_clear().env("WASMER_CACHE_DIR", self.cache()).current_dir(self.folder.path());
+        command.args(arguments).env_clear().env("WASMER_CACHE_DIR", self.cache()).env("WASMER_BACKGROUND", "off");
+        command.current_dir(self.folder.path());
         command
     }
 
@@ -77,6 +78,13 @@ impl Ran {
     pub(crate) fn printed(&self, text: &str) -> &Self {
         assert_eq!((self.code, self.out.as_str()), (Some(0), text), "{self:?}");
         self
+    }
+
+    /// The lines that were printed by a run that succeeded.
+    #[track_caller]
+    pub(crate) fn printed_lines(&self) -> Vec<String> {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out.lines().map(str::to_owned).collect()
     }
 
     /// That nothing was said besides.

@@ -136,7 +136,8 @@ fn a_small_stack_of_the_host_is_enough() {
             let line = format!("ulimit -s 64; exec \"$0\" {words} --backend {backend} large.wat");
             let shell = ["-c".to_owned(), line, env!("CARGO_BIN_EXE_wasmer").to_owned()];
             let mut command = std::process::Command::new("sh");
-            command.args(shell).env_clear().env("WASMER_CACHE_DIR", bench.cache()).current_dir(bench.path(""));
+            command.args(shell).env_clear().env("WASMER_CACHE_DIR", bench.cache()).env("WASMER_BACKGROUND", "off");
+            command.current_dir(bench.path(""));
             let ran = crate::common::Ran::of(command.output().unwrap());
             assert_eq!(ran.code, Some(0), "{backend}, {words}: {ran:?}");
         }

@@ -17,6 +17,7 @@ fn refused(bench: &Bench, words: &[&str], parts: &[&str]) {
         .args(["-c", "ulimit -v 3000000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_wasmer")])
         .args(words)
         .env("WASMER_CACHE_DIR", bench.cache())
+        .env("WASMER_BACKGROUND", "off")
         .current_dir(bench.path(""));
     let ran = Ran::of(command.output().unwrap());
     assert_eq!(ran.code, Some(1), "{words:?}: {ran:?}");

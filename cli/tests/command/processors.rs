@@ -46,7 +46,11 @@ fn emulator(processor: &str) -> Option<Command> {
 
 fn run_on(bench: &Bench, processor: &str, arguments: &[&str]) -> Option<Ran> {
     let mut command = emulator(processor)?;
-    command.args(arguments).env("WASMER_CACHE_DIR", bench.cache()).current_dir(bench.path(""));
+    command
+        .args(arguments)
+        .env("WASMER_CACHE_DIR", bench.cache())
+        .env("WASMER_BACKGROUND", "off")
+        .current_dir(bench.path(""));
     Some(Ran::of(command.output().expect("the emulator starts")))
 }
 
