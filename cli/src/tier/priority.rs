@@ -41,6 +41,8 @@ pub(super) fn step_back() {
         libc::sched_setscheduler(0, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 });
         libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
     }
+    // Where the system shares the processor among sessions first, the priority inside this one says nothing.
+    let _ = fs::write("/proc/self/autogroup", "19");
     // The first to go when memory runs out.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
 }

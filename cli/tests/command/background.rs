@@ -27,7 +27,7 @@ const WORKER: &str = r#"(module
     (func (export "_start") BODY))"#;
 
 /// A module with so many functions that both compilers are at work for a while.
-const FUNCTIONS: usize = 300;
+const FUNCTIONS: usize = 150;
 
 /// `wasmer run --verbose` of a module under a policy and a worker.
 fn command(bench: &Bench, background: &str, worker: impl AsRef<Path>, words: &[&str]) -> Command {
@@ -82,7 +82,7 @@ fn waiting_worker(bench: &Bench) -> PathBuf {
     script(
         bench,
         &format!(
-            "{{ cat /proc/$$/stat /proc/$$/oom_score_adj; ls -l /proc/$$/fd; }} > {folder}/worker.new
+            "{{ cat /proc/$$/stat /proc/$$/oom_score_adj; cat /proc/$$/autogroup; }} 2>/dev/null > {folder}/worker.new
             mv {folder}/worker.new {folder}/worker.txt
             while [ ! -e {folder}/go ] && [ -d /proc/$PPID ]; do sleep 0.02; done
             exit 3"
@@ -336,6 +336,8 @@ fn a_finisher_is_seen_and_stopped_and_disturbs_nobody() {
     assert!(stat[1] != own[1] && stat[2] != own[2], "its own group and session: {text}");
     assert_eq!((stat[15], stat[37]), (19, 5), "{text}");
     assert!(text.contains("\n1000\n"), "{text}");
+    // Not every system has groups of sessions.
+    assert!(!text.contains("autogroup") || text.contains(" nice 19\n"), "{text}");
     let status = bench.run(["cache", "status"]).printed_lines()[1].clone();
     assert!(status.starts_with("finisher: llvm compiles `hello.wat` since "), "{status}");
     // There is one at a time, and nobody waits for it: not for the same artifact either.
