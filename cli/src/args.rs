@@ -45,6 +45,9 @@ pub(crate) enum Command {
     Man(ManArgs),
     /// Replace the installed programs by those of a release.
     SelfUpdate(SelfUpdateArgs),
+    /// Compile a module in the background: `wasmer cache finish`, which `wasmer run` starts and which nobody else is told of.
+    #[command(skip)]
+    Finish(FinishArgs),
 }
 
 /// Which compiler.
@@ -376,9 +379,6 @@ pub(crate) enum CacheCommand {
         #[arg(long)]
         stop: bool,
     },
-    /// Compile a module in the background: started by `wasmer run`.
-    #[command(hide = true)]
-    Finish(FinishArgs),
     /// Check every artifact and remove the damaged ones.
     Verify,
     /// Remove what no run needs, and artifacts not used for some days.
@@ -406,6 +406,8 @@ pub(crate) struct FinishArgs {
     pub(crate) fuel: bool,
     #[arg(long)]
     pub(crate) name: PathBuf,
+    #[arg(long)]
+    pub(crate) cache_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -473,6 +475,11 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
             std::mem::forget(run);
             return Ok(Command::Run(Box::new(args)));
         }
+    }
+    if arguments.get(1..3).is_some_and(|words| words == ["cache", "finish"]) {
+        let finish = FinishArgs::augment_args(clap::Command::new("finish"));
+        let mut matches = finish.try_get_matches_from(&arguments[2..])?;
+        return Ok(Command::Finish(FinishArgs::from_arg_matches_mut(&mut matches)?));
     }
     Ok(Cli::try_parse_from(arguments).map_err(with_suggestion)?.command)
 }

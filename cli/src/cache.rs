@@ -10,7 +10,6 @@ use crate::args::{CacheArgs, CacheCommand, TrustArg};
 use crate::exit;
 use crate::load::open_cache;
 use crate::output;
-use crate::tier::finisher;
 use crate::tier::policy::Policy;
 
 /// Looks after the cache.
@@ -23,13 +22,9 @@ pub(crate) fn cache(args: &CacheArgs) -> anyhow::Result<ExitCode> {
         say(format_args!("{}", dir.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let open = || open_cache(args.cache_dir.as_deref(), TrustArg::Stat);
-    if let CacheCommand::Finish(args) = &args.command {
-        return finisher::finish(args, open);
-    }
-    let cache = open()?;
+    let cache = open_cache(args.cache_dir.as_deref(), TrustArg::Stat)?;
     match args.command {
-        CacheCommand::Dir | CacheCommand::Finish(_) => {}
+        CacheCommand::Dir => {}
         CacheCommand::List => list(&cache)?,
         CacheCommand::Status { stop: false } => status(&cache)?,
         CacheCommand::Status { stop: true } => stop(&cache)?,

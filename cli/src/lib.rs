@@ -82,5 +82,6 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => complete::completions(&args),
         Command::Man(args) => man::man(&args),
         Command::SelfUpdate(args) => update::self_update(&args),
+        Command::Finish(args) => tier::finisher::finish(&args),
     }
 }

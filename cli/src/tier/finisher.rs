@@ -12,16 +12,16 @@ use wasmer_runtime::cache::{ArtifactKey, Cache, ContentHash, FinisherLock, Origi
 use wasmer_runtime::{Cpu, Engine, WasmFeatures, input};
 
 use super::priority;
-use crate::args::FinishArgs;
+use crate::args::{FinishArgs, TrustArg};
 use crate::exit::ExitCode;
-use crate::load::{named_backend, to_binary};
+use crate::load::{named_backend, open_cache, to_binary};
 use crate::worker;
 
 /// Takes over the finisher's lock, compiles, and ends.
-pub(crate) fn finish(args: &FinishArgs, open: impl FnOnce() -> anyhow::Result<Cache>) -> anyhow::Result<ExitCode> {
+pub(crate) fn finish(args: &FinishArgs) -> anyhow::Result<ExitCode> {
     // SAFETY: a command opens nothing before this.
     unsafe { priority::leave() };
-    let cache = open()?;
+    let cache = open_cache(Some(&args.cache_dir), TrustArg::Stat)?;
     let lock = take_over(&cache)?;
     priority::step_back();
     // What others unmount is not kept busy.

@@ -422,3 +422,19 @@ fn processes_that_end_at_once_start_one_finisher() {
     }
     assert_clean(&bench, 4);
 }
+
+#[test]
+fn the_finisher_is_started_by_nobody_else() {
+    let bench = Bench::new();
+    bench.file("hello.wat", printer("hello"));
+    bench.run(["run", "hello.wat"]).printed("hello");
+    let content = "0".repeat(64);
+    let words = ["cache", "finish", "--backend", "cranelift", "--content", &content, "--features", "1", "--name", "x"];
+    let ran = bench.run(words.map(Into::into).into_iter().chain(["--cache-dir".into(), bench.cache()]));
+    ran.failed(1, &["is started by `wasmer run`, not by hand"]);
+    assert_clean(&bench, 1);
+    for words in [&["completions", "bash"][..], &["cache", "--help"], &["man", "cache"]] {
+        let text = bench.run(words).out;
+        assert!(text.contains("status") && !text.contains("finish"), "{text}");
+    }
+}
