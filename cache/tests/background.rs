@@ -150,7 +150,7 @@ fn a_finisher_that_was_killed_is_none() {
 /// A process that goes on with the lock and says that it is this one.
 fn finisher(cache: &Cache, pid: &str) -> Child {
     let lock = cache.become_finisher().unwrap().expect("there is none").into_file();
-    let script = format!("echo {pid} 7 llvm a.wasm; exec sleep 1000");
+    let script = format!("echo {pid} 7 llvm a.wasm; exec sleep 100");
     Command::new("sh").args(["-c", &script]).stdout(lock).spawn().expect("a shell starts")
 }
 
@@ -172,7 +172,7 @@ fn a_finisher_can_be_stopped() {
 fn nobody_else_is_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let cache = cache(&dir);
-    let mut bystander = Command::new("sleep").arg("1000").spawn().expect("a process starts");
+    let mut bystander = Command::new("sleep").arg("100").spawn().expect("a process starts");
     let mut child = finisher(&cache, &bystander.id().to_string());
     let message = cache.stop_finisher().unwrap_err().to_string();
     assert!(message.contains("another container"), "{message}");

@@ -76,7 +76,7 @@ fn script(bench: &Bench, body: &str) -> PathBuf {
     path
 }
 
-/// A worker that says in `worker.txt` who it is, and waits until it is told to `go`, or whoever started it is gone.
+/// A worker that says in `worker.txt` who it is, and waits until the test's folder, or whoever started it, is gone.
 fn waiting_worker(bench: &Bench) -> PathBuf {
     let folder = bench.path("").display().to_string();
     script(
@@ -84,7 +84,7 @@ fn waiting_worker(bench: &Bench) -> PathBuf {
         &format!(
             "{{ cat /proc/$$/stat /proc/$$/oom_score_adj; cat /proc/$$/autogroup; }} 2>/dev/null > {folder}/worker.new
             mv {folder}/worker.new {folder}/worker.txt
-            while [ ! -e {folder}/go ] && [ -d /proc/$PPID ]; do sleep 0.02; done
+            while [ -d {folder} ] && [ -d /proc/$PPID ]; do sleep 0.02; done
             exit 3"
         ),
     )
