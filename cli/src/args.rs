@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use wasmer_runtime::Cpu;
 
+use crate::tier::finisher::FinishArgs;
 use crate::tier::policy::Optimize;
 use crate::{examples, suggest};
 
@@ -392,22 +393,6 @@ pub(crate) enum CacheCommand {
     },
     /// Remove everything.
     Clean,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FinishArgs {
-    #[arg(long)]
-    pub(crate) backend: String,
-    #[arg(long)]
-    pub(crate) content: String,
-    #[arg(long)]
-    pub(crate) features: u64,
-    #[arg(long)]
-    pub(crate) fuel: bool,
-    #[arg(long)]
-    pub(crate) name: PathBuf,
-    #[arg(long)]
-    pub(crate) cache_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

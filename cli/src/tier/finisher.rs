@@ -6,16 +6,36 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
+use clap::Args;
 use wasmer_runtime::cache::{ArtifactKey, Cache, ContentHash, FinisherLock, OriginRecord, RunRecord};
 use wasmer_runtime::{Cpu, Engine, WasmFeatures, input};
 
 use super::priority;
-use crate::args::{FinishArgs, TrustArg};
+use crate::args::TrustArg;
 use crate::exit::ExitCode;
 use crate::load::{named_backend, open_cache, to_binary};
 use crate::worker;
+
+/// What is compiled, with what, and where it goes. The module itself is standard input.
+#[derive(Debug, Args)]
+pub(crate) struct FinishArgs {
+    #[arg(long)]
+    backend: String,
+    #[arg(long)]
+    content: String,
+    #[arg(long)]
+    features: u64,
+    #[arg(long)]
+    fuel: bool,
+    /// What the module is called.
+    #[arg(long)]
+    name: PathBuf,
+    #[arg(long)]
+    cache_dir: PathBuf,
+}
 
 /// Takes over the finisher's lock, compiles, and ends.
 pub(crate) fn finish(args: &FinishArgs) -> anyhow::Result<ExitCode> {
