@@ -3,9 +3,13 @@
 //! Globals and tables are known exactly. Frames are not: every word of the thread's wasm stack that looks like a handle is taken for one.
 //! A collection is only made at a *safe point*: no handle is on its way between a Rust value and wasm, and the thread is not in wasm, or has left it through
 //! a stub that put the registers on the wasm stack, too ([`wasmer_vm::arch::exit_host_saving`]). Those are: when the host calls a function or
-//! gives a value to a table or global, and when a host function has its arguments. Libcalls never collect, and call nobody who could.
+//! gives a value to a table or global, when a host function has its arguments, and in the libcall that makes a reference to an exception. Other libcalls never
+//! collect, and call nobody who could.
+
+use std::ffi::c_void;
 
 use wasmer_runtime_core::vmcontext::RawValue;
+use wasmer_vm::references::Held;
 
 use crate::error::{Error, Result};
 use crate::func::Caller;
@@ -16,7 +20,7 @@ impl StoreOpaque {
     /// Where references may be collected.
     #[inline(always)]
     pub(crate) fn safe_point(&mut self) {
-        if self.host_refs.is_due() {
+        if self.vm.refs.held.is_due() {
             self.collect();
         }
     }
@@ -30,23 +34,38 @@ impl StoreOpaque {
     /// Drops the host references that no guest holds. At safe points only.
     #[cold]
     pub(crate) fn collect(&mut self) {
-        let refs = &mut self.host_refs;
+        let mut refs = std::mem::take(&mut self.vm.refs);
         let mut words = 0;
         let mut root = |word: u64| {
             words += 1;
-            refs.mark(word);
+            refs.held.mark(word);
         };
-        if !self.vm.stack_words(&mut root) {
-            // The thread is ending and has given up its stack: nothing is known of its frames, so everything is kept.
-            return;
-        }
+        // A thread that is ending has given up its stack: nothing is known of its frames, so everything is kept.
+        let is_known = self.vm.stack_words(&mut root);
         self.instances.iter().for_each(|record| record.vm.host_roots(&mut root));
         self.tables.iter().for_each(|table| table.host_roots(&mut root));
         self.globals.iter().for_each(|global| global.host_roots(&mut root));
         self.pinned.iter().for_each(|handle| root(*handle));
+        refs.mark_roots();
+        let dead = if is_known { refs.held.sweep(words) } else { Vec::new() };
+        self.vm.refs = refs;
+        for held in &dead {
+            if let Held::Exception(exception) = held {
+                self.vm.release_exception(exception);
+            }
+        }
         // Last: what a host drops may panic, or do anything but use this store.
-        drop(refs.sweep(words));
+        drop(dead);
     }
+}
+
+/// A collection that code asks for.
+///
+/// # Safety
+/// `owner` is a store whose code is suspended in a libcall that saves registers, and that nobody borrows.
+pub(crate) unsafe fn collect_for_code(owner: *mut c_void) {
+    // SAFETY: the caller's promise.
+    unsafe { (*owner.cast::<StoreOpaque>()).collect() };
 }
 
 /// Keeps the host references at `positions` of the parameters while `func` runs, which may give them back.

@@ -8,6 +8,8 @@ use wasmer_runtime_core::image::ImageError;
 use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_vm::limits::LimitError;
 
+use crate::exception::UncaughtException;
+
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -32,6 +34,8 @@ pub enum Error {
     Limit(LimitError),
     /// The guest trapped.
     Trap(Box<Trap>),
+    /// The guest threw an exception that nothing caught, or a host function throws one; see [`ExnRef`](crate::ExnRef).
+    Exception(Box<UncaughtException>),
     /// A host function failed; see [`Error::host`] and [`Error::downcast_host`].
     Host(Box<HostFailure>),
 }
@@ -142,6 +146,14 @@ impl Error {
         }
     }
 
+    /// The exception, if this is one.
+    pub fn as_exception(&self) -> Option<&UncaughtException> {
+        match self {
+            Self::Exception(exception) => Some(exception),
+            _ => None,
+        }
+    }
+
     /// Which limit of the store forbids it, if that is the reason.
     pub fn as_limit(&self) -> Option<&LimitError> {
         match self {
@@ -158,10 +170,11 @@ impl Error {
         }
     }
 
-    /// The guest's frames, for traps and failures of host functions.
+    /// The guest's frames, for traps, exceptions and failures of host functions.
     pub fn backtrace(&self) -> Option<&Backtrace> {
         match self {
             Self::Trap(trap) => Some(&trap.backtrace),
+            Self::Exception(exception) => Some(&exception.backtrace),
             Self::Host(failure) => Some(&failure.backtrace),
             _ => None,
         }
@@ -179,6 +192,7 @@ impl fmt::Display for Error {
             }
             Self::Limit(error) => error.fmt(f),
             Self::Trap(trap) => trap.fmt(f),
+            Self::Exception(exception) => exception.fmt(f),
             Self::Host(failure) => failure.error.fmt(f),
         }
     }
@@ -191,9 +205,8 @@ impl StdError for Error {
             Self::Image(error) => error.source(),
             Self::Fuel(error) => error.source(),
             Self::Host(failure) => failure.error.source(),
-            Self::Malformed(_) | Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Limit(_) | Self::Trap(_) => {
-                None
-            }
+            Self::Malformed(_) | Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Limit(_) => None,
+            Self::Trap(_) | Self::Exception(_) => None,
         }
     }
 }
@@ -201,6 +214,12 @@ impl StdError for Error {
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "wasm trap: {}", self.code)
+    }
+}
+
+impl fmt::Display for UncaughtException {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("uncaught exception")
     }
 }
 

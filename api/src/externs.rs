@@ -13,6 +13,7 @@ use wasmer_vm::types_registry::TypeIds;
 
 use crate::describe;
 use crate::error::{Error, Result};
+use crate::exception::Tag;
 use crate::func::Func;
 use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque};
 use crate::value::Val;
@@ -28,6 +29,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global.
     Global(Global),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -62,6 +65,15 @@ impl Extern {
             Self::Table(_) => "a table",
             Self::Memory(_) => "a memory",
             Self::Global(_) => "a global",
+            Self::Tag(_) => "a tag",
+        }
+    }
+
+    /// The tag, if it is one.
+    pub fn tag(self) -> Option<Tag> {
+        match self {
+            Self::Tag(tag) => Some(tag),
+            _ => None,
         }
     }
 
@@ -84,7 +96,7 @@ macro_rules! extern_from {
     };
 }
 
-extern_from!(Func Table Memory Global);
+extern_from!(Func Table Memory Global Tag);
 
 /// A linear memory of a store: a small copyable handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use wasmer_vm::types_registry::{self, TypeIds};
 
 use crate::describe;
 use crate::error::{Error, HostFailure, Result};
+use crate::exception::UncaughtException;
 use crate::externs::{Extern, Memory};
 use crate::instance::Instance;
 use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreMut, StoreOpaque};
@@ -418,10 +419,14 @@ where
     let closure = unsafe { &*record.closure.cast::<F>() };
     let call = AssertUnwindSafe(|| closure(Caller { store, instance: record.instance }, values));
     let entered = signals::current();
-    let unwind = match catch_unwind(call) {
-        Ok(Ok(())) if std::ptr::eq(signals::current(), entered) => return true,
+    let outcome = catch_unwind(call);
+    let is_innermost = std::ptr::eq(signals::current(), entered);
+    let unwind = match outcome {
+        Ok(Ok(())) if is_innermost => return true,
         // The guest's frames stand above those of another call, which its next one would overwrite.
         Ok(Ok(())) => wasmer_vm::Unwind::Error(Box::new(Error::Resource(OUT_OF_ORDER.to_owned()))),
+        // SAFETY: the store outlives the call, and the borrow above has ended.
+        Ok(Err(error)) if is_innermost && unsafe { (*record.store).throw(&error) } => return false,
         Ok(Err(error)) => wasmer_vm::Unwind::Error(Box::new(error)),
         Err(payload) => wasmer_vm::Unwind::Panic(payload),
     };
@@ -503,6 +508,9 @@ pub(crate) fn host_error(error: Error, backtrace: crate::error::Backtrace) -> Er
         }
         Error::Trap(trap) if trap.backtrace.frames.is_empty() => {
             Error::Trap(Box::new(crate::error::Trap { backtrace, ..*trap }))
+        }
+        Error::Exception(uncaught) if uncaught.backtrace.frames.is_empty() => {
+            Error::Exception(Box::new(UncaughtException { backtrace, ..*uncaught }))
         }
         other => other,
     }

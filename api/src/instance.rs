@@ -14,6 +14,7 @@ use wasmer_vm::types_registry;
 
 use crate::describe;
 use crate::error::{Error, FuelError, Result, Trap};
+use crate::exception::Tag;
 use crate::externs::{Extern, Global, Memory, Table};
 use crate::func::{Func, HostFunc, TypedFunc};
 use crate::module::{Module, incompatible};
@@ -131,6 +132,7 @@ impl Instance {
                 Extern::Table(table) => resolved.tables.push(table.raw(store)?),
                 Extern::Memory(memory) => resolved.memories.push(Arc::clone(memory.vm(store)?)),
                 Extern::Global(global) => resolved.globals.push(global.raw(store)?),
+                Extern::Tag(tag) => resolved.tags.push(tag.pointer(store)?),
             }
         }
         Ok(resolved)
@@ -162,14 +164,14 @@ impl Instance {
         let code = Arc::clone(self.record(store)?.module.code());
         let mut exports = Vec::new();
         for export in code.image.exports() {
-            exports.extend(self.entity(store, export.entity)?.map(|entity| (export.name.to_owned(), entity)));
+            exports.push((export.name.to_owned(), self.entity(store, export.entity)?));
         }
         Ok(exports)
     }
 
     fn find(&self, store: &mut StoreOpaque, name: &str) -> Result<Option<Extern>> {
         match self.record(store)?.module.code().image.export(name) {
-            Some(entity) => self.entity(store, entity),
+            Some(entity) => self.entity(store, entity).map(Some),
             None => Ok(None),
         }
     }
@@ -206,11 +208,10 @@ impl Instance {
         found
     }
 
-    /// None for what is refused when modules are translated.
-    fn entity(&self, store: &mut StoreOpaque, entity: Entity) -> Result<Option<Extern>> {
+    fn entity(&self, store: &mut StoreOpaque, entity: Entity) -> Result<Extern> {
         let id = store.id();
         let record = self.record(store)?;
-        Ok(Some(match entity {
+        Ok(match entity {
             Entity::Func(index) => Func::from_parts(id, record.vm.exported_func(index)).into(),
             Entity::Table(index) => Table::from_parts(id, record.vm.table(index)).into(),
             Entity::Global(index) => {
@@ -221,8 +222,8 @@ impl Instance {
                 let memory = Arc::clone(record.vm.memory(index));
                 Memory::add(store, memory).into()
             }
-            Entity::Tag(_) => return Ok(None),
-        }))
+            Entity::Tag(index) => Tag::from_parts(id, record.vm.tag(index)).into(),
+        })
     }
 
     /// A global by its number in the module, whether it is exported or not: for tools that show a guest's state.
@@ -241,24 +242,42 @@ impl Instance {
 }
 
 fn check_function(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> Result<()> {
-    let (expected, found) = match import.ty {
-        ImportType::Func(index) if code.canonical[index.index()] == found => return Ok(()),
-        ImportType::Func(index) => {
-            let [expected, found] =
-                [code.func_type(index), types_registry::lookup(found)].map(|ty| describe::func(&ty));
-            // Types of different recursion groups are different types, even if they are written alike.
-            let group = if expected == found { " of another recursion group" } else { "" };
-            (format!("function {expected}"), format!("function {found}{group}"))
-        }
-        other => (code.import_type(other).kind().to_owned(), "a function".to_owned()),
-    };
-    Err(incompatible(import.module, import.name, &expected, &found))
+    match import.ty {
+        ImportType::Func(expected) => check_func_type(code, import, "function", expected, found),
+        other => Err(incompatible(import.module, import.name, code.import_type(other).kind(), "a function")),
+    }
+}
+
+fn check_tag(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> Result<()> {
+    match import.ty {
+        ImportType::Tag(expected) => check_func_type(code, import, "tag", expected, found),
+        other => Err(incompatible(import.module, import.name, code.import_type(other).kind(), "a tag")),
+    }
+}
+
+/// Whether the function type of `what` is the expected one.
+fn check_func_type(
+    code: &ModuleCode,
+    import: &ImportRef<'_>,
+    what: &str,
+    expected: TypeIdx,
+    found: CanonicalId,
+) -> Result<()> {
+    if code.canonical[expected.index()] == found {
+        return Ok(());
+    }
+    let [expected, found] = [code.func_type(expected), types_registry::lookup(found)].map(|ty| describe::func(&ty));
+    // Types of different recursion groups are different types, even if they are written alike.
+    let group = if expected == found { " of another recursion group" } else { "" };
+    Err(incompatible(import.module, import.name, &format!("{what} {expected}"), &format!("{what} {found}{group}")))
 }
 
 /// Whether an import fits (specification, section 3.5).
 fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, given: &Extern) -> Result<()> {
-    if let Extern::Func(func) = given {
-        return check_function(code, import, func.canonical_id(store)?);
+    match given {
+        Extern::Func(func) => return check_function(code, import, func.canonical_id(store)?),
+        Extern::Tag(tag) => return check_tag(code, import, tag.raw(store)?.type_id()),
+        Extern::Table(_) | Extern::Memory(_) | Extern::Global(_) => {}
     }
     let mismatch = |expected: String, found: String| Err(incompatible(import.module, import.name, &expected, &found));
     match (&code.import_type(import.ty), given) {

@@ -7,6 +7,7 @@ mod collect;
 mod describe;
 mod engine;
 mod error;
+mod exception;
 mod externs;
 mod fuel;
 mod func;
@@ -21,6 +22,7 @@ mod value;
 
 pub use engine::{Engine, EngineConfig, STACK_BYTES_DEFAULT, STACK_BYTES_MAX, STACK_BYTES_MIN};
 pub use error::{Backtrace, Error, Frame, FuelError, HostFailure, Result, Trap};
+pub use exception::{ExnRef, Tag, UncaughtException};
 pub use externs::{Extern, Global, Memory, SharedMemory, Table};
 pub use fuel::FUEL_MAX;
 pub use func::{Caller, Func, IntoHostFunc, TypedFunc};

@@ -11,12 +11,13 @@ use wasmer_runtime_core::trap::MemoryFault;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
 use wasmer_vm as vm;
 use wasmer_vm::budget::{Budget, Usage};
-use wasmer_vm::host::VMHostContext;
-use wasmer_vm::host_refs::{Full, HostRefs};
+use wasmer_vm::exceptions::Tag as VmTag;
+use wasmer_vm::host_refs::Full;
 use wasmer_vm::limits::StoreLimits;
 use wasmer_vm::memory::Memory as VmMemory;
+use wasmer_vm::references::Collector;
 
-use crate::collect::full;
+use crate::collect::{collect_for_code, full};
 use crate::engine::Engine;
 use crate::error::{Error, Result, Trap};
 use crate::externs::{HostGlobal, HostTable};
@@ -83,14 +84,10 @@ pub struct StoreOpaque {
     pub(crate) memories: Vec<Arc<VmMemory>>,
     pub(crate) tables: Vec<Box<HostTable>>,
     pub(crate) globals: Vec<Box<HostGlobal>>,
-    /// What guests hold of the host.
-    pub(crate) host_refs: HostRefs<ExternRef>,
+    /// Tags that the host made. Boxed, because exceptions point to them.
+    pub(crate) tags: Vec<Box<VmTag>>,
     /// Handles that host functions on raw values were given and may still give back.
     pub(crate) pinned: Vec<u64>,
-    /// Whether host functions leave wasm's registers where a collection finds them: from the first host reference on.
-    saves_registers: bool,
-    /// The contexts of `host_records`.
-    host_contexts: Vec<NonNull<VMHostContext>>,
     /// Last: instances point to it.
     pub(crate) vm: Box<vm::StoreVm>,
     /// A store is used by one thread at a time, but may move between threads.
@@ -117,14 +114,16 @@ impl<T: 'static> Store<T> {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
-            host_refs: HostRefs::default(),
+            tags: Vec::new(),
             pinned: Vec::new(),
-            saves_registers: false,
-            host_contexts: Vec::new(),
             vm,
             _not_sync: PhantomData,
         };
-        Self { inner: Box::new(StoreInner { opaque, host_records: Vec::new(), host_funcs: HashMap::new(), data }) }
+        let mut inner = Box::new(StoreInner { opaque, host_records: Vec::new(), host_funcs: HashMap::new(), data });
+        let owner = &raw mut inner.opaque;
+        // SAFETY: the store owns its virtual machine, never moves out of its box, and is borrowed by the call that entered wasm when code runs.
+        unsafe { (*owner).vm.refs.set_collector(Collector { owner: owner.cast(), collect: collect_for_code }) };
+        Self { inner }
     }
 
     /// The embedder's data.
@@ -179,7 +178,7 @@ impl<T: 'static> Store<T> {
     /// Makes a collection wherever one may be made: for tests. Much slower.
     #[doc(hidden)]
     pub fn gc_always(&mut self) {
-        self.inner.opaque.host_refs.always_due();
+        self.inner.opaque.vm.refs.held.always_due();
     }
 
     /// Stops this store's guest from another thread. Compiled code polls nothing for it.
@@ -260,7 +259,7 @@ impl<T: 'static> StoreInner<T> {
     /// # Safety
     /// Nobody has references to them.
     pub(crate) unsafe fn truncate_host_records(&mut self, len: usize) {
-        self.opaque.host_contexts.truncate(len);
+        self.opaque.vm.refs.truncate_host_contexts(len);
         self.host_records.truncate(len);
     }
 
@@ -272,7 +271,8 @@ impl<T: 'static> StoreInner<T> {
     ) -> NonNull<VMFuncRef> {
         let mut record = HostRecord::new(self, func, instance);
         let func_ref = record.func_ref();
-        self.opaque.add_host_context(record.context());
+        // SAFETY: the record was just made, and lives as long as the store.
+        unsafe { self.opaque.vm.refs.add_host_context(record.context()) };
         self.host_records.push(record);
         func_ref
     }
@@ -336,7 +336,7 @@ impl StoreOpaque {
 
     /// What a failed call means for the embedder. A host function's panic goes on here.
     #[cold]
-    fn failure(&self, failure: Box<vm::Failure>) -> Error {
+    fn failure(&mut self, failure: Box<vm::Failure>) -> Error {
         let backtrace = crate::backtrace::resolve(&failure);
         let memory_fault = failure.place.and_then(|place| self.memory_fault(place, failure.pcs.first()));
         match failure.unwind {
@@ -345,6 +345,7 @@ impl StoreOpaque {
                 Ok(error) => host_error(*error, backtrace),
                 Err(error) => host_error(Error::host(error), backtrace),
             },
+            vm::Unwind::Exception => self.uncaught(backtrace),
             vm::Unwind::Panic(payload) => std::panic::resume_unwind(payload),
         }
     }
@@ -375,26 +376,13 @@ impl StoreOpaque {
         })
     }
 
-    fn add_host_context(&mut self, context: NonNull<VMHostContext>) {
-        if self.saves_registers {
-            // SAFETY: the record was just made, and nobody uses it yet.
-            unsafe { (*context.as_ptr()).save_registers() };
-        }
-        self.host_contexts.push(context);
-    }
-
     pub(crate) fn record_unwind(&mut self, unwind: vm::Unwind) {
         self.vm.record_unwind(unwind);
     }
 
     /// The handle of a host reference; equal references have equal handles. Zero is null.
     pub(crate) fn intern_extern_ref(&mut self, value: &ExternRef) -> Result<u64> {
-        if !self.saves_registers {
-            self.saves_registers = true;
-            // SAFETY: the contexts live as long as the store; nothing reads them but compiled code, which does not run now.
-            self.host_contexts.iter().for_each(|context| unsafe { (*context.as_ptr()).save_registers() });
-        }
-        self.host_refs.handle(value.address(), || value.clone()).map_err(|Full| full())
+        self.vm.refs.host_handle(value.shared()).map_err(|Full| full())
     }
 
     /// The host reference behind a handle.
@@ -402,8 +390,8 @@ impl StoreOpaque {
     /// # Panics
     /// If a host function on raw values kept a handle longer than its call.
     pub(crate) fn extern_ref(&self, handle: u64) -> Option<ExternRef> {
-        let known = || self.host_refs.get(handle).expect("a guest holds only references that are kept");
-        (handle != 0).then(|| known().clone())
+        let known = || self.vm.refs.host_value(handle).expect("a guest holds only references that are kept");
+        (handle != 0).then(|| ExternRef::from_shared(Arc::clone(known())))
     }
 }
 

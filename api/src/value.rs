@@ -7,6 +7,7 @@ use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::RawValue;
 
 use crate::error::{Error, Result};
+use crate::exception::ExnRef;
 use crate::func::Func;
 use crate::store::StoreOpaque;
 
@@ -33,9 +34,13 @@ impl ExternRef {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The address of the shared value: equal for clones.
-    pub(crate) fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).cast::<()>() as usize
+    /// What clones share.
+    pub(crate) fn shared(&self) -> &Arc<dyn Any + Send + Sync> {
+        &self.0
+    }
+
+    pub(crate) fn from_shared(value: Arc<dyn Any + Send + Sync>) -> Self {
+        Self(value)
     }
 }
 
@@ -56,6 +61,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A host reference, or null.
     ExternRef(Option<ExternRef>),
+    /// A reference to an exception, or null.
+    ExnRef(Option<ExnRef>),
 }
 
 impl Val {
@@ -69,6 +76,7 @@ impl Val {
             ValType::V128 => Self::V128(0),
             ValType::Ref(reference) if !reference.nullable => return None,
             ValType::Ref(reference) if reference.heap.is_func() => Self::FuncRef(None),
+            ValType::Ref(reference) if reference.heap.is_exn() => Self::ExnRef(None),
             ValType::Ref(_) => Self::ExternRef(None),
         })
     }
@@ -124,6 +132,11 @@ impl Val {
                 HeapType::NoExtern => reference.nullable && value.is_none(),
                 _ => false,
             },
+            (Self::ExnRef(value), ValType::Ref(reference)) => match reference.heap {
+                HeapType::Exn => reference.nullable || value.is_some(),
+                HeapType::NoExn => reference.nullable && value.is_none(),
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -137,9 +150,10 @@ impl Val {
             Self::F32(bits) => raw.f32 = *bits,
             Self::F64(bits) => raw.f64 = *bits,
             Self::V128(bits) => raw.v128 = *bits,
-            Self::FuncRef(None) | Self::ExternRef(None) => {}
+            Self::FuncRef(None) | Self::ExternRef(None) | Self::ExnRef(None) => {}
             Self::FuncRef(Some(func)) => raw.funcref = func.func_ref(store)?.as_ptr(),
             Self::ExternRef(Some(value)) => raw.reference = store.intern_extern_ref(value)?,
+            Self::ExnRef(Some(exception)) => raw.reference = exception.handle(store)?,
         }
         Ok(raw)
     }
@@ -159,6 +173,9 @@ impl Val {
                 ValType::V128 => Self::V128(raw.v128),
                 ValType::Ref(reference) if reference.heap.is_func() => {
                     Self::FuncRef(Func::from_raw(raw.funcref, store))
+                }
+                ValType::Ref(reference) if reference.heap.is_exn() => {
+                    Self::ExnRef(ExnRef::from_raw(raw.reference, store))
                 }
                 ValType::Ref(_) => Self::ExternRef(store.extern_ref(raw.reference)),
             }
@@ -187,6 +204,7 @@ val_from! {
     u128 => V128(|value| value);
     Func => FuncRef(Some);
     ExternRef => ExternRef(Some);
+    ExnRef => ExnRef(Some);
 }
 
 /// A Rust type that stands for one WebAssembly value type.
@@ -276,6 +294,25 @@ unsafe impl WasmTy for Option<ExternRef> {
     unsafe fn load(raw: &RawValue, store: &StoreOpaque) -> Self {
         // SAFETY: by the caller's promise the buffer holds a handle.
         store.extern_ref(unsafe { raw.reference })
+    }
+}
+
+// SAFETY: references to exceptions are stored and read as handles.
+unsafe impl WasmTy for Option<ExnRef> {
+    const IS_HOST_REF: bool = true;
+
+    fn ty() -> ValType {
+        ValType::EXNREF
+    }
+
+    fn store(self, raw: &mut RawValue, store: &mut StoreOpaque) -> Result<()> {
+        *raw = Val::ExnRef(self).to_raw(store)?;
+        Ok(())
+    }
+
+    unsafe fn load(raw: &RawValue, store: &StoreOpaque) -> Self {
+        // SAFETY: by the caller's promise the buffer holds a handle.
+        ExnRef::from_raw(unsafe { raw.reference }, store)
     }
 }
 

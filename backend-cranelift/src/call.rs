@@ -17,10 +17,11 @@ use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx};
 
 use crate::codegen::{Codegen, clif_trap, clif_type, wasm_signature};
 use crate::compiler::ABI;
+use crate::exceptions;
 use crate::memory::Region;
 
 /// What a call instruction needs.
-enum Entry {
+pub(crate) enum Entry {
     Direct(FuncRef),
     Pointer { sig: SigRef, code: Value },
 }
@@ -34,13 +35,11 @@ pub(crate) fn call(
 ) {
     let (entry, vmctx) = resolve(cg, callee, signature);
     let args = gather(cg, vmctx, args);
-    let inst = match entry {
-        Entry::Direct(function) => cg.ins().call(function, &args),
-        Entry::Pointer { sig, code } => cg.ins().call_indirect(sig, code, &args),
-    };
-    let (fuel, returned) = cg.builder.inst_results(inst).split_at(usize::from(cg.fuel.is_some()));
+    let variable = cg.fuel;
+    let (fuel, returned) = exceptions::call(cg, entry, &args).split_at(usize::from(variable.is_some()));
+    let fuel = fuel.first().copied();
     results.extend(returned);
-    if let (Some(variable), &[fuel]) = (cg.fuel, fuel) {
+    if let (Some(variable), Some(fuel)) = (variable, fuel) {
         cg.builder.def_var(variable, fuel);
     }
     cg.scratch.call_args = args;

@@ -15,6 +15,7 @@ use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
+use crate::exceptions::Landing;
 use crate::locals::Locals;
 use crate::memory::Region;
 use crate::target::Target;
@@ -68,6 +69,8 @@ pub(crate) struct Scratch {
     pub(crate) block_args: Vec<BlockArg>,
     /// Arguments of the call that is being emitted.
     pub(crate) call_args: Vec<Value>,
+    /// Landings of the regions that are open, outermost first.
+    pub(crate) landings: Vec<Landing>,
     /// Whether the function has grown out of proportion by its locals, see [`check_size`](crate::control::check_size).
     pub(crate) outgrown: bool,
 }
@@ -78,6 +81,7 @@ impl Scratch {
         self.functions.clear();
         self.signatures.clear();
         self.libcalls.clear();
+        self.landings.clear();
         self.outgrown = false;
     }
 }

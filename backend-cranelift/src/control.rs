@@ -39,13 +39,19 @@ const DROPPING_PER_BYTE: u64 = 1 << 10;
 /// The backend half of a control frame.
 #[derive(Debug)]
 pub(crate) struct Frame {
-    kind: FrameKind,
+    pub(crate) kind: FrameKind,
     /// Whether anything jumps to the label.
     used: bool,
 }
 
+impl Frame {
+    pub(crate) const fn new(kind: FrameKind) -> Self {
+        Self { kind, used: false }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
-enum FrameKind {
+pub(crate) enum FrameKind {
     /// The function body: plain branches return, others go to the block behind the end.
     Body { end: Block },
     /// Branches go to the block behind the end.
@@ -54,19 +60,23 @@ enum FrameKind {
     Loop { header: Block },
     /// The first arm of an `if`.
     If { otherwise: Block, end: Block },
+    /// A region with its place among the open ones' landings.
+    Try { end: Block, landing: usize },
 }
 
 /// The block that a branch to `frame` goes to.
 fn label(frame: &mut Frame) -> Block {
     frame.used = true;
     match frame.kind {
-        FrameKind::Body { end } | FrameKind::Block { end } | FrameKind::If { end, .. } => end,
+        FrameKind::Body { end } | FrameKind::Block { end } | FrameKind::If { end, .. } | FrameKind::Try { end, .. } => {
+            end
+        }
         FrameKind::Loop { header } => header,
     }
 }
 
 /// A block with parameters of these types.
-fn block_with(cg: &mut Codegen<'_>, params: &[Ty]) -> Block {
+pub(crate) fn block_with(cg: &mut Codegen<'_>, params: &[Ty]) -> Block {
     let block = cg.builder.create_block();
     for ty in params {
         cg.builder.append_block_param(block, clif_type(*ty));
@@ -97,20 +107,20 @@ fn jump(cg: &mut Codegen<'_>, block: Block, values: &[Value]) {
 }
 
 /// Goes on in `block`, to which all jumps are known.
-fn continue_in(cg: &mut Codegen<'_>, block: Block) {
+pub(crate) fn continue_in(cg: &mut Codegen<'_>, block: Block) {
     cg.builder.switch_to_block(block);
     cg.builder.seal_block(block);
 }
 
 pub(crate) fn block(cg: &mut Codegen<'_>, sig: BlockSig<'_>) -> Frame {
     let end = block_with(cg, sig.results);
-    Frame { kind: FrameKind::Block { end }, used: false }
+    Frame::new(FrameKind::Block { end })
 }
 
 /// The frame of the function body.
 pub(crate) fn body(cg: &mut Codegen<'_>, results: &[Ty]) -> Frame {
     let end = block_with(cg, results);
-    Frame { kind: FrameKind::Body { end }, used: false }
+    Frame::new(FrameKind::Body { end })
 }
 
 pub(crate) fn loop_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, params: &mut [Value]) -> Frame {
@@ -118,7 +128,7 @@ pub(crate) fn loop_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, params: &mut [Value
     jump(cg, header, params);
     cg.builder.switch_to_block(header);
     params.copy_from_slice(cg.builder.block_params(header));
-    Frame { kind: FrameKind::Loop { header }, used: false }
+    Frame::new(FrameKind::Loop { header })
 }
 
 pub(crate) fn if_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, condition: Value) -> Frame {
@@ -129,19 +139,24 @@ pub(crate) fn if_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, condition: Value) -> 
     cg.ins().brif(condition, then, [], otherwise, []);
     cg.builder.seal_block(otherwise);
     continue_in(cg, then);
-    Frame { kind: FrameKind::If { otherwise, end }, used: false }
+    Frame::new(FrameKind::If { otherwise, end })
 }
 
 pub(crate) fn else_(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Option<&[Value]>) {
     let FrameKind::If { otherwise, end } = frame.kind else {
         unreachable!("the validator lets `else` follow `if` only");
     };
+    fall_through(cg, frame, end, fallthrough);
+    cg.builder.switch_to_block(otherwise);
+}
+
+/// The first part of a frame ends: its results, if it is reachable, go to the frame's end. Branches go there from now on.
+pub(crate) fn fall_through(cg: &mut Codegen<'_>, frame: &mut Frame, end: Block, fallthrough: Option<&[Value]>) {
     if let Some(results) = fallthrough {
         frame.used = true;
         jump(cg, end, results);
     }
     frame.kind = FrameKind::Block { end };
-    cg.builder.switch_to_block(otherwise);
 }
 
 /// `branched` can be true of a label that nothing jumps to, because branches to the function body return. What follows is dead then, and
@@ -165,7 +180,9 @@ pub(crate) fn end(
             results.extend(fallthrough.into_iter().flatten());
             return;
         }
-        FrameKind::Body { end } | FrameKind::Block { end } | FrameKind::If { end, .. } => end,
+        FrameKind::Body { end } | FrameKind::Block { end } | FrameKind::If { end, .. } | FrameKind::Try { end, .. } => {
+            end
+        }
     };
     match fallthrough {
         Some(values) if !frame.used => {

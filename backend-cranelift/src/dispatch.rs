@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{InstBuilder, SourceLoc, Value, types};
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{
-    Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Meter, Result,
+    Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Meter, Result, TagRef,
 };
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
@@ -11,7 +11,7 @@ use wasmer_runtime_core::types::*;
 
 use crate::codegen::{Codegen, clif_trap, clif_type, wasm_signature};
 use crate::control::Frame;
-use crate::{call, control, convert, float, int, locals, memory, simd};
+use crate::{call, control, convert, exceptions, float, int, locals, memory, simd};
 
 impl FuncCodegen for Codegen<'_> {
     type Value = Value;
@@ -283,6 +283,43 @@ impl FuncCodegen for Codegen<'_> {
     ) -> Result<()> {
         control::br_table(self, frames, targets, default, args, index);
         control::check_size(self)
+    }
+
+    fn try_(&mut self, sig: BlockSig<'_>, _params: &[Value]) -> Result<Frame> {
+        Ok(exceptions::try_(self, sig))
+    }
+
+    fn landing(&mut self, frame: &mut Frame, fallthrough: Option<&[Value]>) -> Result<bool> {
+        let is_used = exceptions::landing(self, frame, fallthrough);
+        control::check_size(self)?;
+        Ok(is_used)
+    }
+
+    fn throw_on(&mut self, frame: Option<&mut Frame>) -> Result<()> {
+        exceptions::throw_on(self, frame);
+        Ok(())
+    }
+
+    fn set_caught_tag(&mut self, tag: &TagRef) -> Result<()> {
+        exceptions::set_tag(self, tag);
+        Ok(())
+    }
+
+    fn set_caught_value(&mut self, index: u32, _ty: Ty, value: Value) -> Result<()> {
+        exceptions::set_value(self, index, value);
+        Ok(())
+    }
+
+    fn caught_tag_is(&mut self, tag: &TagRef) -> Result<Value> {
+        Ok(exceptions::tag_is(self, tag))
+    }
+
+    fn caught_value(&mut self, index: u32, ty: Ty) -> Result<Value> {
+        Ok(exceptions::value(self, index, ty))
+    }
+
+    fn pick(&mut self, _above: usize, value: Value) -> Result<Value> {
+        Ok(value)
     }
 
     fn return_(&mut self, values: &[Value]) -> Result<()> {

@@ -2,9 +2,11 @@
 
 use cranelift_codegen::binemit::Reloc as CraneliftReloc;
 use cranelift_codegen::ir::{ExternalName, Function, TrapCode as CraneliftTrap};
-use cranelift_codegen::{Context, Final, FinalizedMachReloc, FinalizedRelocTarget, MachBufferFinalized};
+use cranelift_codegen::{
+    Context, Final, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget, MachBufferFinalized,
+};
 use wasmer_runtime_core::compiler::{
-    CodeLocation, CompileError, Definition, NO_WASM_OFFSET, Output, Reloc, RelocKind, Symbol, TrapSite,
+    CodeLocation, CompileError, Definition, Handler, NO_WASM_OFFSET, Output, Reloc, RelocKind, Symbol, TrapSite,
 };
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
@@ -44,6 +46,7 @@ pub(crate) fn append(
         let code = trap_code(trap.code).ok_or_else(|| internal(symbol, "a trap without a known code"))?;
         output.traps.push(TrapSite { offset: start + trap.offset, code });
     }
+    handlers(symbol, buffer, start, &mut output.handlers)?;
     // The stack may overflow before the first operator.
     output.locations.push(CodeLocation { offset: start, wasm_offset });
     locations(buffer, start, &mut output.locations);
@@ -72,6 +75,25 @@ fn relocation(reloc: &FinalizedMachReloc, symbol: Symbol, func: &Function, start
     };
     let addend = i32::try_from(reloc.addend).map_err(|_| internal(symbol, "a relocation with a huge addend"))?;
     Ok(Reloc { offset: start + reloc.offset, kind, target, addend })
+}
+
+/// Writes the calls that go on elsewhere when they throw: all that there are catch everything.
+fn handlers(
+    symbol: Symbol,
+    buffer: &MachBufferFinalized<Final>,
+    start: u32,
+    handlers: &mut Vec<Handler>,
+) -> Result<(), CompileError> {
+    for call in buffer.call_sites() {
+        match (call.exception_handlers, call.frame_offset) {
+            ([], _) => {}
+            ([FinalizedMachExceptionHandler::Default(landing)], Some(frame_bytes)) => {
+                handlers.push(Handler { return_address: start + call.ret_addr, landing: start + landing, frame_bytes })
+            }
+            _ => return Err(internal(symbol, "a call with another handler than it was given")),
+        }
+    }
+    Ok(())
 }
 
 /// Our code for Cranelift's: user codes carry our numbers, the reserved ones come from instructions that Cranelift

@@ -11,6 +11,7 @@ mod control;
 mod convert;
 mod dispatch;
 mod emit;
+mod exceptions;
 mod float;
 mod int;
 mod locals;

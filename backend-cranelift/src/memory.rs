@@ -36,6 +36,8 @@ pub(crate) enum Region {
     Fuel,
     /// Locals that are in the frame.
     Locals,
+    /// The exception on its way, and its values.
+    Caught,
 }
 
 /// Regions of one kind. Beyond, entities share regions, which is merely less precise: at each store Cranelift looks at all regions of the function, so
@@ -49,6 +51,7 @@ impl Region {
             Self::Constant => return 0,
             Self::Fuel => return 6 << 16,
             Self::Locals => return 7 << 16,
+            Self::Caught => return 8 << 16,
             Self::Memory(index) => (1, index.0, module.imported_memories),
             Self::MemoryLength(index) => (2, index.0, module.imported_memories),
             Self::Global(index) => (3, index.0, module.imported_globals),
@@ -73,6 +76,7 @@ impl Region {
             Self::TableElements(_) => "table elements",
             Self::Fuel => "fuel",
             Self::Locals => "locals",
+            Self::Caught => "exception",
         }
     }
 }

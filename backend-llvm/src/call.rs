@@ -182,7 +182,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             _ => {
                 let own = self.f().vmctx;
                 let store = self.load_constant_ptr(own, VMCTX_STORE)?;
-                Some(self.at(store, VMSTORE_TAIL_ARGS as i64)?)
+                Some(self.at(store, VMSTORE_VALUES as i64)?)
             }
         };
         let fixed = Fixed { vmctx, fuel: self.fuel()?, results: results_place, args: args_place };

@@ -531,6 +531,38 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
         self.close_frame(frame, fallthrough, results)
     }
 
+    fn try_(&mut self, _sig: BlockSig<'_>, _params: &[V<'ctx>]) -> Result<Frame<'ctx>> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn landing(&mut self, _frame: &mut Frame<'ctx>, _fallthrough: Option<&[V<'ctx>]>) -> Result<bool> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn throw_on(&mut self, _frame: Option<&mut Frame<'ctx>>) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn set_caught_tag(&mut self, _tag: &TagRef) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn set_caught_value(&mut self, _index: u32, _ty: Ty, _value: V<'ctx>) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn caught_tag_is(&mut self, _tag: &TagRef) -> Result<V<'ctx>> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn caught_value(&mut self, _index: u32, _ty: Ty) -> Result<V<'ctx>> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn pick(&mut self, _above: usize, _value: V<'ctx>) -> Result<V<'ctx>> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
     forward! {
         begin => begin_body(signature: &Signature, locals: &[Ty]) -> Result<Frame<'ctx>>;
         set_offset => set_wasm_offset(offset: u32);

@@ -108,13 +108,14 @@ impl<M: Masm> Codegen<M> {
         self.a.swap_text(&mut self.output.text);
         std::mem::swap(&mut self.output, output);
         if result.is_err() {
-            let Output { text, definitions, relocs, traps, locations } = output;
+            let Output { text, definitions, relocs, traps, locations, handlers, saved_registers: _ } = output;
             text.truncate(before);
             let before = before as u32;
             definitions.retain(|definition| definition.offset < before);
             relocs.retain(|reloc| reloc.offset < before);
             traps.retain(|trap| trap.offset < before);
             locations.retain(|location| location.offset < before);
+            handlers.retain(|handler| handler.return_address <= before);
         }
         result
     }

@@ -3,7 +3,7 @@
 use wasmer_runtime_core::compiler::Symbol;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{
-    Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Meter, Result,
+    Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Meter, Result, TagRef,
 };
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
@@ -372,6 +372,38 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
         M::return_(self);
         self.live = false;
         Ok(())
+    }
+
+    fn try_(&mut self, _sig: BlockSig<'_>, _params: &[()]) -> Result<Frame> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn landing(&mut self, _frame: &mut Frame, _fallthrough: Option<&[()]>) -> Result<bool> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn throw_on(&mut self, _frame: Option<&mut Frame>) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn set_caught_tag(&mut self, _tag: &TagRef) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn set_caught_value(&mut self, _index: u32, _ty: Ty, _value: ()) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn caught_tag_is(&mut self, _tag: &TagRef) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn caught_value(&mut self, _index: u32, _ty: Ty) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    }
+
+    fn pick(&mut self, _above: usize, _value: ()) -> Result<()> {
+        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -6,7 +6,7 @@ use std::ptr;
 
 use memmap2::{Mmap, MmapMut};
 use wasmer_runtime_core::compiler::{Compiler, Output, Symbol, Trampoline, Worker};
-use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMFUNCREF_VMCTX, VMSTORE_TAIL_ARGS};
+use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMFUNCREF_VMCTX, VMSTORE_VALUES};
 use wasmer_runtime_core::module::{ModuleInfo, TypeDef};
 use wasmer_runtime_core::types::{FuncType, TypeIdx, ValType};
 use wasmer_runtime_core::vmcontext::{ArrayCall, RawValue, VMContextHeader, VMFuncRef, VMImportContext};
@@ -148,7 +148,7 @@ fn round_trip(compiler: &dyn Compiler, params: usize, results: usize) {
         type_id: 0,
     };
     // Only the room for values that do not fit registers is used of a store's context.
-    let mut store = vec![RawValue::ZERO; VMSTORE_TAIL_ARGS as usize / size_of::<RawValue>() + VALUES_MAX];
+    let mut store = vec![RawValue::ZERO; VMSTORE_VALUES as usize / size_of::<RawValue>() + VALUES_MAX];
     let header = VMContextHeader { libcalls: ptr::null(), store: store.as_mut_ptr().cast() };
     let context = VMImportContext { header, callee: &raw const callee };
     // SAFETY: the trampoline was compiled with this signature.

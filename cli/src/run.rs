@@ -257,8 +257,18 @@ fn failed(
     if let Some(status) = status(&error) {
         return Ok(ExitCode::from(u8::try_from(status & 0xff).unwrap_or(exit::FAILURE)));
     }
-    let Some(trap) = error.downcast_ref::<Error>().and_then(Error::as_trap) else { return Err(error) };
     let module = args.module().display();
+    let failure = error.downcast_ref::<Error>();
+    if let Some(uncaught) = failure.and_then(Error::as_exception) {
+        let values: Vec<_> = uncaught.values.iter().map(wast::text).collect();
+        report(
+            &format!("`{module}` threw an exception that nothing caught: ({})", values.join(", ")),
+            &uncaught.backtrace,
+            args,
+        );
+        return Ok(ExitCode::from(exit::TRAP));
+    }
+    let Some(trap) = failure.and_then(Error::as_trap) else { return Err(error) };
     let (what, status) = if timed_out && trap.code == TrapCode::Interrupted {
         let limit = args.timeout.unwrap_or_default();
         (format!("`{module}` was ended: it ran longer than {limit:?}"), exit::TIMEOUT)

@@ -278,6 +278,29 @@ pub struct CodeLocation {
 /// A [`CodeLocation`] that stands for no operator.
 pub const NO_WASM_OFFSET: u32 = u32::MAX;
 
+/// A call that goes on elsewhere when it throws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// Offset in [`Output::text`] of the instruction behind the call.
+    pub return_address: u32,
+    /// Offset in [`Output::text`] of the landing.
+    pub landing: u32,
+    /// What the frame pointer is above the stack pointer that the landing expects, in bytes; zero for the one that the call returns with.
+    pub frame_bytes: u32,
+}
+
+/// The registers that a function saves for its caller ([`PRESERVED_REGISTERS`](crate::vmcontext::PRESERVED_REGISTERS)), by bit: the first of them stands in the word
+/// below the frame pointer, the next below that. They hold in the whole function, prologue and epilogue excepted.
+///
+/// Only code at a landing whose convention lets calls preserve registers needs to know this, of all functions of its convention and of its trampolines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedRegisters {
+    /// Offset in [`Output::text`] of the function.
+    pub offset: u32,
+    /// The registers.
+    pub mask: u8,
+}
+
 /// What a worker makes of batches. All vectors are in ascending order of their offsets.
 #[derive(Clone, Debug, Default)]
 pub struct Output {
@@ -291,6 +314,10 @@ pub struct Output {
     pub traps: Vec<TrapSite>,
     /// Only return addresses of calls and trapping instructions need to be found in it.
     pub locations: Vec<CodeLocation>,
+    /// Calls in regions.
+    pub handlers: Vec<Handler>,
+    /// For every function from which it differs from the one before, in the order of the text; none are saved before the first.
+    pub saved_registers: Vec<SavedRegisters>,
 }
 
 impl Output {

@@ -60,11 +60,17 @@ pub const MEMORY64_RESERVATION_BYTES: u64 = 64 << 30;
 
 /// `VMStoreContext`: what metered code may still use up (signed, 64 bits).
 pub const VMSTORE_FUEL: i32 = 24;
-/// `VMStoreContext`: room for arguments of a tail call that do not fit registers, [`TAIL_ARGS_MAX`] values of 16 bytes. The
-/// callee reads them before anything else.
-pub const VMSTORE_TAIL_ARGS: i32 = 32;
-/// Parameters that a function can have (a limit of the validator).
-pub const TAIL_ARGS_MAX: usize = 1000;
+/// `VMStoreContext`: the tag of the exception that is on its way, as in a vmctx (see [`VMOffsets::tag`]). Read at a landing before anything else.
+pub const VMSTORE_CAUGHT_TAG: i32 = 32;
+/// `VMStoreContext`: where the values of the exception that is on its way are, 16 bytes each: [`VMSTORE_VALUES`] if code has thrown it.
+pub const VMSTORE_CAUGHT_VALUES: i32 = 40;
+/// `VMStoreContext`: the reference to the exception that is on its way, null if nobody has asked for one yet.
+pub const VMSTORE_CAUGHT_REF: i32 = 48;
+/// `VMStoreContext`: room for [`VALUES_MAX`] values of 16 bytes on their way: arguments of a tail call that do not fit registers, which the callee reads
+/// before anything else, or the values of an exception.
+pub const VMSTORE_VALUES: i32 = 64;
+/// Parameters that a function or tag can have (a limit of the validator).
+pub const VALUES_MAX: usize = 1000;
 
 /// Where an instance keeps something that can be its own or imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +126,15 @@ pub struct TableRef {
     pub min: u64,
 }
 
+/// A tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TagRef {
+    /// Which tag.
+    pub index: TagIdx,
+    /// Offset in the vmctx of its identity, see [`VMOffsets::tag`]: constant for the life of the instance.
+    pub offset: i32,
+}
+
 /// Numbers that determine the layout of a module's vmctx.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VMCounts {
@@ -135,10 +150,12 @@ pub struct VMCounts {
     pub tables: u32,
     /// Imported functions.
     pub imported_functions: u32,
+    /// All tags.
+    pub tags: u32,
 }
 
 /// Where a module's vmctx keeps what. In this order behind the fixed part: memories, defined globals, defined tables, pointers
-/// to imported globals, pointers to imported tables, imported functions.
+/// to imported globals, pointers to imported tables, imported functions, pointers to tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VMOffsets {
     counts: VMCounts,
@@ -147,6 +164,7 @@ pub struct VMOffsets {
     imported_globals: i32,
     imported_tables: i32,
     imported_functions: i32,
+    tags: i32,
     size: i32,
 }
 
@@ -159,8 +177,18 @@ impl VMOffsets {
         let imported_globals = defined_tables + (counts.tables - counts.imported_tables) as i32 * VMTABLE_BYTES;
         let imported_tables = imported_globals + counts.imported_globals as i32 * 8;
         let imported_functions = (imported_tables + counts.imported_tables as i32 * 8 + 15) & !15;
-        let size = imported_functions + counts.imported_functions as i32 * VMCTX_IMPORT_BYTES;
-        Self { counts, defined_globals, defined_tables, imported_globals, imported_tables, imported_functions, size }
+        let tags = imported_functions + counts.imported_functions as i32 * VMCTX_IMPORT_BYTES;
+        let size = (tags + counts.tags as i32 * 8 + 15) & !15;
+        Self {
+            counts,
+            defined_globals,
+            defined_tables,
+            imported_globals,
+            imported_tables,
+            imported_functions,
+            tags,
+            size,
+        }
     }
 
     /// The counts it was made from.
@@ -197,5 +225,10 @@ impl VMOffsets {
     /// An imported function's wasm entry; its vmctx follows in the next word.
     pub fn imported_function(&self, index: FuncIdx) -> i32 {
         self.imported_functions + index.0 as i32 * VMCTX_IMPORT_BYTES
+    }
+
+    /// A tag's identity: a pointer that is equal for equal tags.
+    pub fn tag(&self, index: TagIdx) -> i32 {
+        self.tags + index.0 as i32 * 8
     }
 }

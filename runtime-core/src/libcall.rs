@@ -87,6 +87,13 @@ libcalls! {
     AtomicWait32, "atomic_wait32", 1, [I64 I32 I64], [I32];
     /// `memory.atomic.wait64`: immediate [`atomic_place`]; index, expected value, timeout in ns.
     AtomicWait64, "atomic_wait64", 1, [I64 I64 I64], [I32];
+    /// Find the handler of the exception on its way ([`crate::layout::VMSTORE_CAUGHT_TAG`]) among the callers of the code that calls this: never
+    /// returns.
+    Throw, "throw", 0, [], [];
+    /// Make an exception the one that is on its way: the reference, trapping on null.
+    ThrowRef, "throw_ref", 0, [Ref], [];
+    /// A reference to the exception that is on its way.
+    CaughtRef, "caught_ref", 0, [], [Ref];
     /// Raise the trap whose number is the immediate. For backends without an inline trap instruction at hand.
     RaiseTrap, "raise_trap", 1, [], [];
 }
@@ -102,6 +109,7 @@ impl Libcall {
                 false
             }
             Self::CallIndirectSlow | Self::CallRefSlow | Self::AtomicNotify | Self::RaiseTrap => false,
+            Self::Throw | Self::ThrowRef | Self::CaughtRef => false,
         }
     }
 

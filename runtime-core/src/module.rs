@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::layout::{GlobalRef, MemoryRef, TableRef, VMCounts, VMOffsets};
+use crate::layout::{GlobalRef, MemoryRef, TableRef, TagRef, VMCounts, VMOffsets};
 use crate::translate::ops::Const;
 use crate::types::*;
 
@@ -285,6 +285,7 @@ impl ModuleInfo {
             imported_tables: self.imported_tables,
             tables: self.tables.len() as u32,
             imported_functions: self.imported_functions,
+            tags: self.tags.len() as u32,
         }
     }
 
@@ -310,6 +311,11 @@ impl ModuleInfo {
     pub fn global_ref(&self, offsets: &VMOffsets, index: GlobalIdx) -> GlobalRef {
         let ty = &self.globals[index.index()];
         GlobalRef { index, location: offsets.global(index), ty: ty.content.ty(), mutable: ty.mutable }
+    }
+
+    /// A tag as code generators see it.
+    pub fn tag_ref(&self, index: TagIdx) -> TagRef {
+        TagRef { index, offset: self.resolved.offsets.tag(index) }
     }
 
     /// A table as code generators see it.

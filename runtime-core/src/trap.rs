@@ -72,6 +72,8 @@ trap_codes! {
     AllocationTooLarge = 18, "allocation size too large";
     /// The store's fuel is used up, see [`CompileOptions::fuel`](crate::compile::CompileOptions::fuel).
     OutOfFuel = 19, "ran out of fuel";
+    /// `throw_ref` of null.
+    NullException = 20, "null exception reference";
 }
 
 /// Where an access left its memory.

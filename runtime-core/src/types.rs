@@ -178,8 +178,14 @@ impl HeapType {
                 Self::NoFunc => other.is_func(),
                 Self::Concrete(_) => other == Self::Func,
                 Self::NoExtern => other == Self::Extern,
+                Self::NoExn => other == Self::Exn,
                 _ => false,
             }
+    }
+
+    /// Whether values of this type are references to exceptions.
+    pub const fn is_exn(self) -> bool {
+        matches!(self, Self::Exn | Self::NoExn)
     }
 
     /// Whether values of this type are function references (pointers to `VMFuncRef`), rather than host or heap values.
@@ -203,6 +209,8 @@ impl RefType {
     pub const FUNCREF: Self = Self { nullable: true, heap: HeapType::Func };
     /// `(ref null extern)`.
     pub const EXTERNREF: Self = Self { nullable: true, heap: HeapType::Extern };
+    /// `(ref null exn)`.
+    pub const EXNREF: Self = Self { nullable: true, heap: HeapType::Exn };
 }
 
 /// A value type (specification, section 2.3.6).
@@ -227,6 +235,8 @@ impl ValType {
     pub const FUNCREF: Self = Self::Ref(RefType::FUNCREF);
     /// `externref`.
     pub const EXTERNREF: Self = Self::Ref(RefType::EXTERNREF);
+    /// `exnref`.
+    pub const EXNREF: Self = Self::Ref(RefType::EXNREF);
 
     /// Whether its values are references to the host's: those that are not functions.
     pub const fn is_host_ref(self) -> bool {
@@ -282,6 +292,7 @@ impl fmt::Display for RefType {
         match (self.nullable, self.heap) {
             (true, HeapType::Func) => f.write_str("funcref"),
             (true, HeapType::Extern) => f.write_str("externref"),
+            (true, HeapType::Exn) => f.write_str("exnref"),
             (true, heap) => write!(f, "(ref null {heap})"),
             (false, heap) => write!(f, "(ref {heap})"),
         }

@@ -128,9 +128,44 @@ pub struct VMStoreContext {
     pub exit: *const c_void,
     /// What metered code may still use up; below zero when it wanted more. Compiled code counts here.
     pub fuel: i64,
-    /// Arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere:
-    /// the caller's frame is gone when the callee reads them.
-    pub tail_args: MaybeUninit<[RawValue; TAIL_ARGS_MAX]>,
+    /// The exception that is on its way to a handler: what code looks at when it lands, before anything else.
+    pub caught: Caught,
+    /// Values on their way: arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere
+    /// (the caller's frame is gone when the callee reads them); values of an exception that code throws.
+    pub values: MaybeUninit<[RawValue; VALUES_MAX]>,
+    /// Where the stubs go on when the host returns, see [`STOP_LAND`].
+    pub landing: MaybeUninit<Landing>,
+}
+
+/// An exception on its way.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Caught {
+    /// Its tag's identity.
+    pub tag: *const c_void,
+    /// Its values.
+    pub values: *const RawValue,
+    /// A reference to it, if there is one already.
+    pub reference: u64,
+}
+
+/// Registers that the C convention preserves, without the frame pointer: those that code at a landing may rely on.
+pub const PRESERVED_REGISTERS: usize = 5;
+
+/// A place in wasm code and the state that it expects.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Landing {
+    /// Where to go on.
+    pub pc: usize,
+    /// Stack pointer there.
+    pub sp: usize,
+    /// Frame pointer there.
+    pub fp: usize,
+    /// Which of `registers` hold something, by bit; the others are as they are.
+    pub saved: usize,
+    /// Preserved registers: `r15`, `r14`, `r13`, `r12`, `rbx` on x86-64.
+    pub registers: [usize; PRESERVED_REGISTERS],
 }
 
 /// The canonical type in a type id.
@@ -142,6 +177,8 @@ pub const fn canonical_of(type_id: u32) -> CanonicalId {
 pub const STOP_TRAP: u32 = 1;
 /// Another thread asked the store to stop ([`crate::trap::TrapCode::Interrupted`]).
 pub const STOP_INTERRUPT: u32 = 2;
+/// An exception was thrown and its handler found: go on at [`VMStoreContext::landing`]. The other reasons come first.
+pub const STOP_LAND: u32 = 4;
 
 const _: () = {
     assert!(offset_of!(VMContext, header) + offset_of!(VMContextHeader, libcalls) == VMCTX_LIBCALLS as usize);
@@ -158,7 +195,10 @@ const _: () = {
     assert!(offset_of!(VMTable, base) == VMTABLE_BASE as usize);
     assert!(offset_of!(VMTable, len) == VMTABLE_LEN as usize);
     assert!(offset_of!(VMStoreContext, fuel) == VMSTORE_FUEL as usize);
-    assert!(offset_of!(VMStoreContext, tail_args) == VMSTORE_TAIL_ARGS as usize);
+    assert!(offset_of!(VMStoreContext, caught) + offset_of!(Caught, tag) == VMSTORE_CAUGHT_TAG as usize);
+    assert!(offset_of!(VMStoreContext, caught) + offset_of!(Caught, values) == VMSTORE_CAUGHT_VALUES as usize);
+    assert!(offset_of!(VMStoreContext, caught) + offset_of!(Caught, reference) == VMSTORE_CAUGHT_REF as usize);
+    assert!(offset_of!(VMStoreContext, values) == VMSTORE_VALUES as usize);
     assert!(size_of::<VMTable>() == VMTABLE_BYTES as usize);
     assert!(size_of::<RawValue>() == RAW_VALUE_BYTES as usize);
 };

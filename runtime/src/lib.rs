@@ -27,7 +27,7 @@
 //!
 //! An [`Engine`] is a compiler with its settings, a [`Module`] compiled code; both are shared between threads. A [`Store`] owns instances and the
 //! data that host functions work on; one thread at a time uses it. A [`Linker`] resolves imports by name. A call fails with [`Error::Trap`] (the
-//! guest's fault) or [`Error::Host`] (what a host function returned), each with a backtrace.
+//! guest's fault), [`Error::Exception`] (what it threw) or [`Error::Host`] (what a host function returned), each with a backtrace.
 //!
 //! # Cargo features
 //! `cranelift` (default), `singlepass` and `llvm` build a compiler in; `cache` (default) and `wasi` (default) the store of
@@ -56,17 +56,19 @@ pub use wasmer_vm::profile::Profile;
 // Stores, instances and what they export.
 pub use wasmer_api::{
     AsStore, AsStoreMut, Caller, Extern, FUEL_MAX, Func, Global, HostResult, Instance, InterruptHandle, IntoHostFunc,
-    Limit, Linker, Memory, SharedMemory, Store, StoreLimits, StoreMut, Table, TypedFunc,
+    Limit, Linker, Memory, SharedMemory, Store, StoreLimits, StoreMut, Table, Tag, TypedFunc,
 };
 
 // Types and values.
-pub use wasmer_api::{ExternRef, Val, WasmTy, WasmTyList};
+pub use wasmer_api::{ExnRef, ExternRef, Val, WasmTy, WasmTyList};
 pub use wasmer_runtime_core::types::{
     ExternType, FuncIdx, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType, Width,
 };
 
 // What can go wrong.
-pub use wasmer_api::{Backtrace, Error, Frame, FuelError, HostFailure, LimitError, Result, StackPointer, Trap};
+pub use wasmer_api::{
+    Backtrace, Error, Frame, FuelError, HostFailure, LimitError, Result, StackPointer, Trap, UncaughtException,
+};
 pub use wasmer_runtime_core::compiler::CompileError;
 pub use wasmer_runtime_core::image::ImageError;
 pub use wasmer_runtime_core::trap::{MemoryFault, TrapCode};

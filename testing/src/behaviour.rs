@@ -23,6 +23,8 @@ pub enum Outcome {
     Values(Vec<Value>),
     /// It trapped.
     Trap(TrapCode),
+    /// It threw an exception with these.
+    Exception(Vec<Value>),
     /// Out of stack: where that happens is nobody's promise, so the comparison ends there.
     Exhausted,
 }
@@ -92,6 +94,7 @@ fn value(val: &Val) -> Value {
         Val::V128(bits) => Value::Number(*bits),
         Val::FuncRef(value) => Value::Reference(value.is_none()),
         Val::ExternRef(value) => Value::Reference(value.is_none()),
+        Val::ExnRef(value) => Value::Reference(value.is_none()),
     }
 }
 
@@ -100,6 +103,7 @@ fn outcome(result: Result<Vec<Value>>) -> Outcome {
         Ok(values) => Outcome::Values(values),
         Err(Error::Trap(trap)) if trap.code == TrapCode::StackOverflow => Outcome::Exhausted,
         Err(Error::Trap(trap)) => Outcome::Trap(trap.code),
+        Err(Error::Exception(exception)) => Outcome::Exception(exception.values.iter().map(value).collect()),
         Err(other) => panic!("neither result nor trap: {other}"),
     }
 }

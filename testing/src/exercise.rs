@@ -14,7 +14,7 @@ const RUN: Duration = Duration::from_millis(30);
 const STEP: Duration = Duration::from_secs(20);
 
 /// Size of an image's header, which is checked whenever an image is mapped.
-const HEADER_BYTES: usize = 320;
+const HEADER_BYTES: usize = 352;
 
 /// Ends what runs too long, and the process if that does not help.
 pub struct Watchdog {

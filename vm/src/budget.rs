@@ -4,8 +4,10 @@ use wasmer_runtime_core::layout::VMOffsets;
 use wasmer_runtime_core::types::{MemoryIdx, TableIdx};
 use wasmer_runtime_core::vmcontext::VMFuncRef;
 
+use crate::exceptions::Tag;
+use crate::foreign::Foreign;
 use crate::host::VMHostContext;
-use crate::instance::{ImportedFunction, Instance};
+use crate::instance::Instance;
 use crate::limits::{Limit, LimitError, StoreLimits};
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
@@ -43,7 +45,8 @@ impl Usage {
         let records = size_of::<Instance>()
             + VMOffsets::new(counts).size() as usize
             + image.escaping_len() * size_of::<VMFuncRef>()
-            + counts.imported_functions as usize * (size_of::<ImportedFunction>() + size_of::<VMHostContext>())
+            + counts.imported_functions as usize * (size_of::<Foreign>() + size_of::<VMHostContext>())
+            + counts.tags as usize * size_of::<Tag>()
             + memories as usize * size_of::<Memory>()
             + tables as usize * size_of::<Table>()
             + image.elements_len()

@@ -75,6 +75,35 @@ pub(crate) fn trap_at(pc: usize, address: Option<usize>) -> Option<TrapCode> {
     })?
 }
 
+/// What is known of a call of compiled code that throws.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Call {
+    /// Where it goes on, if in the function that makes it.
+    pub(crate) handler: Option<Handler>,
+    /// The registers that the function saves, see [`SavedRegisters`](wasmer_runtime_core::compiler::SavedRegisters).
+    pub(crate) saved_registers: u8,
+}
+
+/// As [`wasmer_runtime_core::compiler::Handler`], in addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handler {
+    pub(crate) landing: usize,
+    pub(crate) frame_bytes: usize,
+}
+
+/// The call that returns to an address.
+pub(crate) fn call_at(return_address: usize) -> Call {
+    // The next function may begin at the return address of a call that never returns.
+    let call = find(return_address.wrapping_sub(1), |entry, offset| {
+        let handler = entry.image.handler_at(offset + 1).map(|handler| Handler {
+            landing: entry.start + handler.landing as usize,
+            frame_bytes: handler.frame_bytes as usize,
+        });
+        Call { handler, saved_registers: entry.image.saved_registers_at(offset) }
+    });
+    call.unwrap_or_default()
+}
+
 /// Whether an address is compiled code; for the signal handler.
 pub(crate) fn is_code(pc: usize) -> bool {
     find(pc, |_, _| ()).is_some()

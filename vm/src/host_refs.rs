@@ -1,10 +1,11 @@
-//! Host references that guests hold: a table of values, behind handles that a collection finds again in frames, globals and tables.
+//! References that guests hold: a table of values, behind handles that a collection finds again in frames, globals, tables and other values.
 //!
 //! Nothing moves, so a root may be a guess: a word that looks like a handle keeps what it would mean. Handles are made so that hardly any other
 //! word does: a tag that no address and no small number has, the number of times that the place was used, the place.
 //! No handle is ever made twice, so one that outlived its value means nothing, rather than another value.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 
 /// Bits of a handle that name the place. Above them those that count its uses, then the tag.
 const PLACE_BITS: u32 = 28;
@@ -20,6 +21,15 @@ const LOOKS_PER_FRESH: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
+/// What the collection has to know of a value.
+pub trait Trace {
+    /// Says which handles the value holds, and other words.
+    fn trace(&self, word: &mut impl FnMut(u64));
+
+    /// How much of the host's memory the value takes, in some hundreds of bytes: at least one.
+    fn weight(&self) -> usize;
+}
+
 /// Values by handle.
 #[derive(Debug)]
 pub struct HostRefs<T> {
@@ -27,39 +37,53 @@ pub struct HostRefs<T> {
     /// Places that can be used again.
     free: Vec<u32>,
     /// Places by identity of their values: equal references have equal handles.
-    known: HashMap<usize, u32>,
-    /// References that are new since the last collection, and how many there may be before the next.
+    known: HashMap<NonZeroUsize, u32>,
+    /// What all references weigh, those that are new since the last collection, and how much that may be before the next.
+    live: usize,
     fresh: usize,
     due: usize,
     /// For tests: as many collections as can be.
     always: bool,
+    /// Places that are marked and whose values were not looked at, and what was found in the last one.
+    grey: Vec<usize>,
+    found: Vec<u64>,
 }
 
 #[derive(Debug)]
 struct Place<T> {
-    held: Option<(usize, T)>,
+    held: Option<(Option<NonZeroUsize>, T)>,
     uses: u32,
     is_marked: bool,
 }
 
 impl<T> Default for HostRefs<T> {
     fn default() -> Self {
-        let (places, free, known) = Default::default();
-        Self { places, free, known, fresh: 0, due: FRESH_MIN, always: false }
+        let (places, free, known, grey, found) = Default::default();
+        Self { places, free, known, live: 0, fresh: 0, due: FRESH_MIN, always: false, grey, found }
     }
 }
 
-impl<T> HostRefs<T> {
+impl<T: Trace> HostRefs<T> {
     /// The handle of a value: never zero. `identity` is the same for values that are the same reference.
-    pub fn handle(&mut self, identity: usize, value: impl FnOnce() -> T) -> Result<u64, Full> {
+    pub fn handle(&mut self, identity: NonZeroUsize, value: impl FnOnce() -> T) -> Result<u64, Full> {
         let index = match self.known.get(&identity) {
             Some(index) => *index,
-            None => self.add(identity, value())?,
+            None => {
+                let index = self.add(Some(identity), value())?;
+                self.known.insert(identity, index);
+                index
+            }
         };
         Ok(self.places[index as usize].handle(index))
     }
 
-    fn add(&mut self, identity: usize, value: T) -> Result<u32, Full> {
+    /// The handle of a value that is no other's reference.
+    pub fn fresh_handle(&mut self, value: T) -> Result<u64, Full> {
+        let index = self.add(None, value)?;
+        Ok(self.places[index as usize].handle(index))
+    }
+
+    fn add(&mut self, identity: Option<NonZeroUsize>, value: T) -> Result<u32, Full> {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
@@ -69,9 +93,9 @@ impl<T> HostRefs<T> {
                 index
             }
         };
-        self.fresh += 1;
+        self.live += value.weight();
+        self.fresh += value.weight();
         self.places[index as usize].held = Some((identity, value));
-        self.known.insert(identity, index);
         Ok(index)
     }
 
@@ -102,12 +126,35 @@ impl<T> HostRefs<T> {
         (self.due, self.always) = (0, true);
     }
 
-    /// Keeps the value that a word is the handle of, if it is one.
+    /// Keeps the value that a word is the handle of, if it is one, and what that value holds.
     #[inline]
     pub fn mark(&mut self, word: u64) {
         if let Some(position) = self.position(word) {
-            self.places[position].is_marked = true;
+            self.mark_place(position);
+            while let Some(position) = self.grey.pop() {
+                self.mark_held(position);
+            }
         }
+    }
+
+    fn mark_place(&mut self, position: usize) {
+        if !std::mem::replace(&mut self.places[position].is_marked, true) {
+            self.grey.push(position);
+        }
+    }
+
+    /// Marks what a value holds.
+    fn mark_held(&mut self, position: usize) {
+        let mut found = std::mem::take(&mut self.found);
+        if let Some((_, value)) = &self.places[position].held {
+            value.trace(&mut |word| found.push(word));
+        }
+        for word in found.drain(..) {
+            if let Some(position) = self.position(word) {
+                self.mark_place(position);
+            }
+        }
+        self.found = found;
     }
 
     /// Forgets what is not marked and gives it away, to be dropped when nobody looks at anything any more. `words` were looked at; the next collection
@@ -119,7 +166,10 @@ impl<T> HostRefs<T> {
             let is_marked = std::mem::take(&mut place.is_marked);
             if let Some((identity, value)) = place.held.take_if(|_| !is_marked) {
                 place.uses += 1;
-                self.known.remove(&identity);
+                if let Some(identity) = identity {
+                    self.known.remove(&identity);
+                }
+                self.live -= value.weight();
                 dead.push(value);
                 // A place whose uses are used up stays empty.
                 if place.uses < 1 << USES_BITS {
@@ -130,7 +180,7 @@ impl<T> HostRefs<T> {
         self.fresh = 0;
         if !self.always {
             let looks = words.saturating_add(self.places.len());
-            self.due = FRESH_MIN.max(self.known.len()).max(looks / LOOKS_PER_FRESH);
+            self.due = FRESH_MIN.max(self.live).max(looks / LOOKS_PER_FRESH);
         }
         dead
     }
@@ -146,48 +196,92 @@ impl<T> Place<T> {
 mod tests {
     use super::*;
 
+    /// A number, and handles that it holds.
+    #[derive(Debug, PartialEq)]
+    struct Value(usize, Vec<u64>);
+
+    impl Trace for Value {
+        fn trace(&self, word: &mut impl FnMut(u64)) {
+            self.1.iter().for_each(|handle| word(*handle));
+        }
+
+        fn weight(&self) -> usize {
+            1
+        }
+    }
+
+    impl HostRefs<Value> {
+        fn number(&mut self, number: usize) -> u64 {
+            self.handle(NonZeroUsize::new(number).unwrap(), || Value(number, Vec::new())).unwrap()
+        }
+
+        fn value(&self, handle: u64) -> Option<usize> {
+            self.get(handle).map(|value| value.0)
+        }
+
+        fn dead(&mut self, words: usize) -> Vec<usize> {
+            self.sweep(words).into_iter().map(|value| value.0).collect()
+        }
+    }
+
+    #[test]
+    fn what_a_kept_value_holds_is_kept() {
+        let mut refs = HostRefs::default();
+        let outer = refs.number(1);
+        let inner = refs.fresh_handle(Value(2, vec![outer, 7])).unwrap();
+        // Each holds the one before; the first holds the last.
+        let chain = (3..10_000).fold(inner, |last, number| refs.fresh_handle(Value(number, vec![last, 0])).unwrap());
+        let lost = refs.fresh_handle(Value(10_000, vec![chain])).unwrap();
+        refs.mark(chain);
+        assert_eq!((refs.dead(0), refs.value(outer), refs.value(chain)), (vec![10_000], Some(1), Some(9_999)));
+        assert_eq!((refs.value(lost), refs.dead(0).len(), refs.live), (None, 9_999, 0));
+        // A reference that nothing else is equal to.
+        let [one, other] = [1, 1].map(|number| refs.fresh_handle(Value(number, Vec::new())).unwrap());
+        assert_ne!(one, other);
+    }
+
     #[test]
     fn what_is_not_marked_goes_and_its_handle_means_nothing_more() {
         let mut refs = HostRefs::default();
-        let [one, two] = [1, 2].map(|number| refs.handle(number, || number).unwrap());
-        assert_eq!((refs.handle(1, || unreachable!()), refs.get(two)), (Ok(one), Some(&2)));
+        let [one, two] = [1, 2].map(|number| refs.number(number));
+        assert_eq!((refs.number(1), refs.value(two)), (one, Some(2)));
         refs.mark(two);
         for word in [0, 1, u64::MAX, one & 0xfff_ffff, one ^ 1 << PLACE_BITS, one ^ 1 << 63, one ^ 1 << 20] {
             refs.mark(word);
             assert_eq!(refs.get(word), None, "{word:#x}");
         }
-        assert_eq!((refs.sweep(0), refs.get(one), refs.get(two)), (vec![1], None, Some(&2)));
-        let three = refs.handle(3, || 3).unwrap();
-        assert_eq!((three as u32 & 0xfff_ffff, refs.get(one), refs.get(three)), (0, None, Some(&3)));
+        assert_eq!((refs.dead(0), refs.get(one), refs.value(two)), (vec![1], None, Some(2)));
+        let three = refs.number(3);
+        assert_eq!((three as u32 & 0xfff_ffff, refs.get(one), refs.value(three)), (0, None, Some(3)));
         assert_ne!(three, one);
     }
 
     #[test]
     fn no_handle_is_made_twice() {
         let mut refs = HostRefs::default();
-        let first = refs.handle(1, || 1).unwrap();
+        let first = refs.number(1);
         refs.places[0].uses = (1 << USES_BITS) - 1;
-        let last = refs.handle(1, || unreachable!()).unwrap();
+        let last = refs.number(1);
         assert_eq!((first >> 52, last >> 52, refs.get(first)), (TAG, TAG, None));
-        assert_eq!(refs.sweep(0), [1]);
+        assert_eq!(refs.dead(0), [1]);
         // The place is not used again: its next handle would be one that there was.
-        let next = refs.handle(2, || 2).unwrap();
-        assert_eq!((next & 0xfff_ffff, refs.get(first), refs.get(last), refs.get(next)), (1, None, None, Some(&2)));
+        let next = refs.number(2);
+        assert_eq!((next & 0xfff_ffff, refs.get(first), refs.get(last), refs.value(next)), (1, None, None, Some(2)));
     }
 
     #[test]
     fn collections_are_rare_when_much_lives_or_much_is_looked_at() {
         let mut refs = HostRefs::default();
-        let handles: Vec<u64> = (1..1000).map(|number| refs.handle(number, || number).unwrap()).collect();
+        let handles: Vec<u64> = (1..1000).map(|number| refs.number(number)).collect();
         assert!(refs.is_due());
         handles.iter().for_each(|handle| refs.mark(*handle));
-        assert!(refs.sweep(0).is_empty() && !refs.is_due());
-        (1000..2000).for_each(|number| _ = refs.handle(number, || number));
+        assert!(refs.dead(0).is_empty() && !refs.is_due());
+        (1000..2000).for_each(|number| _ = refs.number(number));
         assert!(refs.is_due());
         assert_eq!(refs.sweep((1 << 20) - refs.places.len()).len(), 1999);
-        (0..(1 << 17) - 1).for_each(|number| _ = refs.handle(number, || number));
+        (1..1 << 17).for_each(|number| _ = refs.number(number));
         assert!(!refs.is_due());
-        refs.handle(usize::MAX, || 0).unwrap();
+        refs.number(usize::MAX);
         assert!(refs.is_due());
     }
 }

@@ -16,6 +16,8 @@ use wasmer_runtime_core::vmcontext::*;
 
 use crate::arch;
 use crate::budget::Usage;
+use crate::exceptions::Tag;
+use crate::foreign::Foreign;
 use crate::func_refs::FuncRefs;
 use crate::limits::LimitError;
 use crate::memory::Memory;
@@ -35,16 +37,8 @@ pub struct Imports {
     pub memories: Vec<Arc<Memory>>,
     /// Places of globals' values.
     pub globals: Vec<NonNull<RawValue>>,
-}
-
-/// An imported function of another convention, or of the host, as this instance calls it.
-#[repr(C)]
-pub(crate) struct ImportedFunction {
-    context: VMImportContext,
-    /// The function as a reference in this instance's convention.
-    func_ref: VMFuncRef,
-    /// The function itself.
-    original: NonNull<VMFuncRef>,
+    /// Tags.
+    pub tags: Vec<NonNull<Tag>>,
 }
 
 /// A module's code, kept by whoever keeps the instance. Not counted again: threads that instantiate one module would wait for the count.
@@ -68,7 +62,9 @@ pub struct Instance {
     memories: Vec<Arc<Memory>>,
     tables: Vec<NonNull<Table>>,
     own_tables: Vec<Box<Table>>,
-    imported_functions: Box<[ImportedFunction]>,
+    imported_functions: Box<[Foreign]>,
+    tags: Vec<NonNull<Tag>>,
+    own_tags: Box<[Tag]>,
     /// References to escaping functions, by position; filled in on first use. Zeroed pages until then.
     func_refs: FuncRefs,
     /// By rank in the image.
@@ -142,6 +138,8 @@ impl Instance {
             tables: imports.tables,
             own_tables,
             imported_functions: Box::default(),
+            tags: imports.tags,
+            own_tags: Box::default(),
             func_refs: FuncRefs::new(image.escaping_len()),
             dropped_elements: vec![Cell::new(false); image.elements_len()],
             dropped_data: vec![Cell::new(false); image.data_len()],
@@ -154,6 +152,7 @@ impl Instance {
             instance.write_imported_functions(&imports.functions);
             instance.write_imported_globals(&imports.globals);
             instance.write_tables();
+            instance.write_tags();
             instance.write_globals();
         }
         Ok(instance)
@@ -232,23 +231,12 @@ impl Instance {
         let image = &self.code.image;
         let entry = |(index, original): (usize, &NonNull<VMFuncRef>)| {
             let ty = image.function_type_index(FuncIdx::from_index(index));
-            ImportedFunction {
-                context: VMImportContext {
-                    header: VMContextHeader { libcalls: arch::libcall_table(), store },
-                    callee: original.as_ptr(),
-                },
-                func_ref: VMFuncRef {
-                    array_call: arch::forward,
-                    wasm_call: image.wasm_to_array(ty).cast(),
-                    vmctx: std::ptr::null_mut(),
-                    type_id: abi.type_id(self.code.canonical[ty.index()]),
-                },
-                original: *original,
-            }
+            // SAFETY: the original lives as long as the store.
+            unsafe { Foreign::new(*original, abi, image.wasm_to_array(ty).cast(), store) }
         };
-        let mut imported: Box<[ImportedFunction]> = functions.iter().enumerate().map(entry).collect();
+        let mut imported: Box<[Foreign]> = functions.iter().enumerate().map(entry).collect();
         for (index, function) in imported.iter_mut().enumerate() {
-            function.func_ref.vmctx = (&raw mut function.context).cast();
+            function.link();
             // SAFETY: the original lives as long as the store.
             let original = unsafe { *function.original.as_ref() };
             let is_own_abi = original.type_id == function.func_ref.type_id;
@@ -293,6 +281,20 @@ impl Instance {
                 self.own_tables[position].set_lazy(this, index);
             }
             self.tables.push(NonNull::from(&mut *self.own_tables[position]));
+        }
+    }
+
+    /// Own tags follow the imported ones.
+    unsafe fn write_tags(&mut self) {
+        let image = &self.code.image;
+        let own = (self.tags.len()..self.offsets.counts().tags as usize).map(TagIdx::from_index);
+        // SAFETY: the module's code, which outlives the instance, owns the types.
+        self.own_tags =
+            own.map(|index| unsafe { Tag::of_module(self.code.canonical[image.tag_type(index).index()]) }).collect();
+        self.tags.extend(self.own_tags.iter().map(NonNull::from));
+        for (index, tag) in self.tags.iter().enumerate() {
+            // SAFETY: the offsets are the layout's.
+            unsafe { self.field::<*const Tag>(self.offsets.tag(TagIdx::from_index(index))).write(tag.as_ptr()) };
         }
     }
 
@@ -418,6 +420,11 @@ impl Instance {
     /// A table.
     pub fn table(&self, index: TableIdx) -> NonNull<Table> {
         self.tables[index.index()]
+    }
+
+    /// A tag.
+    pub fn tag(&self, index: TagIdx) -> NonNull<Tag> {
+        self.tags[index.index()]
     }
 
     /// The place of a global's value.

@@ -39,6 +39,19 @@ impl Caller {
         unsafe { &mut *self.instance().store().as_ptr() }
     }
 
+    /// Collects references, from a libcall whose stub saves registers, while an exception is on its way.
+    fn collect(&mut self) {
+        let store = self.store();
+        if let Some(collector) = store.refs.collector {
+            // Last: what was marked before a collection counts in it.
+            // SAFETY: one is on its way; the store is suspended in the libcall, and the borrow above has ended.
+            unsafe {
+                store.mark_caught();
+                (collector.collect)(collector.owner);
+            }
+        }
+    }
+
     /// What long operations ask between their pieces.
     fn go_on(&self) -> impl GoOn + Copy + use<> {
         // SAFETY: the header's store is the caller's, which lives as long as the call.
@@ -275,6 +288,30 @@ libcalls! {
         caller.finish(result)
     }
 
+    /// Finds the handler of the exception on its way.
+    fn throw(caller) {
+        caller.store().throw();
+    }
+
+    /// `throw_ref`, first part.
+    fn throw_ref(caller, reference: u64) {
+        let result = caller.store().set_caught(reference);
+        caller.finish(result);
+    }
+
+    /// A reference to the exception that is on its way. The only libcall that collects.
+    fn caught_ref(caller) -> u64 {
+        if caller.store().refs.held.is_due() {
+            caller.collect();
+        }
+        let mut result = caller.store().caught_ref();
+        if result.is_err() {
+            caller.collect();
+            result = caller.store().caught_ref();
+        }
+        caller.finish(result)
+    }
+
     /// Raises a trap by number.
     fn raise_trap(caller, number: u64) {
         let code = u8::try_from(number).ok().and_then(TrapCode::from_number).unwrap_or(TrapCode::Unreachable);
@@ -302,7 +339,8 @@ fn adapt(caller: &mut Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> u64 {
     let code = caller.instance().code();
     let abi = code.abi();
     let wasm_call = code.image.wasm_to_array(ty).cast();
-    caller.store().adapt(callee, abi, wasm_call).as_ptr() as u64
+    // SAFETY: code and tables of a store have references of the store.
+    unsafe { caller.store().adapt(callee, abi, wasm_call) }.as_ptr() as u64
 }
 
 /// The address of an atomic operand of `bytes` bytes: aligned and inside the memory.

@@ -19,8 +19,11 @@ use wasmer_runtime_core::vmcontext::*;
 use crate::arch::{self, ExitFrame};
 use crate::backtrace::walk;
 use crate::budget::Budget;
+use crate::exceptions::Calls;
+use crate::foreign::Foreign;
 use crate::limits::StoreLimits;
 use crate::pieces::GoOn;
+use crate::references::References;
 use crate::signals::{self, Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
 use crate::stack::{NESTED_ROOM_BYTES, Start, host_has_room, make_ready, ready};
 
@@ -33,6 +36,8 @@ pub enum Unwind {
     Error(Box<dyn Error + Send + Sync>),
     /// A host function panicked.
     Panic(Box<dyn Any + Send>),
+    /// The exception on its way has no handler.
+    Exception,
 }
 
 /// A failed call: why, and the guest's program counters, innermost first. The first is the instruction itself if `at_instruction`,
@@ -112,18 +117,15 @@ pub struct StoreVm {
     memory_fault: Option<Box<MemoryFault>>,
     /// Function references of other conventions, by the reference and the convention that they were made callable by.
     adapters: HashMap<(usize, Abi), NonNull<VMFuncRef>>,
-    adapter_storage: Vec<Box<Adapter>>,
+    adapter_storage: Vec<Box<Foreign>>,
+    /// What guests hold.
+    pub refs: References,
+    /// What is known of calls that exceptions have passed.
+    pub(crate) calls: Calls,
     /// What the guests may use, and have used.
     pub budget: Budget,
     /// Whether its code is metered.
     pub metered: bool,
-}
-
-/// A function reference that is callable by another convention than its own.
-#[repr(C)]
-struct Adapter {
-    context: VMImportContext,
-    func_ref: VMFuncRef,
 }
 
 impl StoreVm {
@@ -135,8 +137,10 @@ impl StoreVm {
             exit: null(),
             // None. Zero would make zeros of the whole context, which the compiler then writes to its end.
             fuel: -1,
+            caught: Caught { tag: null(), values: null(), reference: 0 },
             // Written before it is read: a store need not touch its pages.
-            tail_args: MaybeUninit::uninit(),
+            values: MaybeUninit::uninit(),
+            landing: MaybeUninit::uninit(),
         };
         let shared = Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicI32::new(0) });
         Box::new(Self {
@@ -147,6 +151,8 @@ impl StoreVm {
             memory_fault: None,
             adapters: HashMap::new(),
             adapter_storage: Vec::new(),
+            refs: References::default(),
+            calls: Calls::default(),
             budget: Budget::new(limits),
             metered: false,
         })
@@ -174,7 +180,7 @@ impl StoreVm {
         go_on()
     }
 
-    fn stop(&self) -> &AtomicU32 {
+    pub(crate) fn stop(&self) -> &AtomicU32 {
         // SAFETY: the context lives as long as `shared`, and `stop` is atomic.
         unsafe { &(*self.shared.context.get()).stop }
     }
@@ -197,7 +203,7 @@ impl StoreVm {
     }
 
     fn take_pending(&mut self) -> Option<Unwind> {
-        self.stop().fetch_and(!STOP_TRAP, Ordering::AcqRel);
+        self.stop().fetch_and(!(STOP_TRAP | STOP_LAND), Ordering::AcqRel);
         self.pending.take()
     }
 
@@ -321,18 +327,22 @@ impl StoreVm {
     }
 
     /// A reference to the same function that is callable by convention `abi` with the wasm-to-array trampoline `wasm_call`.
-    pub fn adapt(&mut self, callee: NonNull<VMFuncRef>, abi: Abi, wasm_call: *const c_void) -> NonNull<VMFuncRef> {
+    ///
+    /// # Safety
+    /// `callee` is a function reference of the store.
+    pub unsafe fn adapt(
+        &mut self,
+        callee: NonNull<VMFuncRef>,
+        abi: Abi,
+        wasm_call: *const c_void,
+    ) -> NonNull<VMFuncRef> {
         let key = (callee.as_ptr() as usize, abi);
         if let Some(adapter) = self.adapters.get(&key) {
             return *adapter;
         }
         // SAFETY: function references of a store live as long as the store.
-        let type_id = abi.type_id(canonical_of(unsafe { callee.as_ref() }.type_id));
-        let header = VMContextHeader { libcalls: arch::libcall_table(), store: self.context() };
-        let context = VMImportContext { header, callee: callee.as_ptr() };
-        let func_ref = VMFuncRef { array_call: arch::forward, wasm_call, vmctx: null_mut(), type_id };
-        let mut adapter = Box::new(Adapter { context, func_ref });
-        adapter.func_ref.vmctx = (&raw mut adapter.context).cast();
+        let mut adapter = Box::new(unsafe { Foreign::new(callee, abi, wasm_call, self.context()) });
+        adapter.link();
         let reference = NonNull::from(&adapter.func_ref);
         self.adapter_storage.push(adapter);
         self.adapters.insert(key, reference);

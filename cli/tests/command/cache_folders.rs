@@ -292,7 +292,7 @@ fn a_damaged_artifact_of_the_users_is_refused_wherever_it_is_damaged() {
     let image = fs::read(bench.path("hello.wart")).unwrap();
     let run = || bench.run(["run", "--allow-precompiled", "hello.wart"]);
     run().printed("hello").silent();
-    let sections = (0..9).map(|index| {
+    let sections = (0..11).map(|index| {
         let number = |at: usize| u64::from_le_bytes(image[at..at + 8].try_into().unwrap()) as usize;
         number(64 + index * 24)..number(64 + index * 24) + number(72 + index * 24)
     });
@@ -304,7 +304,7 @@ fn a_damaged_artifact_of_the_users_is_refused_wherever_it_is_damaged() {
             run().failed(1, &["could not load `hello.wart`", "damaged"]);
         }
     }
-    for len in [0, 1, 7, 8, 319, 320, 4096, image.len() - 1] {
+    for len in [0, 1, 7, 8, 351, 352, 4096, image.len() - 1] {
         fs::write(bench.path("hello.wart"), &image[..len]).unwrap();
         run().failed(1, &["could not load `hello.wart`"]);
     }

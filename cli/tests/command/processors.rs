@@ -144,9 +144,9 @@ fn a_cache_folder_serves_every_processor_its_own() {
 /// The image with a feature more that its code needs, one that no processor has: by the page on the format.
 fn needing_more(mut image: Vec<u8>) -> Vec<u8> {
     let number = |image: &[u8], at: usize| u64::from_le_bytes(image[at..at + 8].try_into().unwrap()) as usize;
-    image[288 + 7] |= 0x80;
+    image[336 + 7] |= 0x80;
     let (offset, len) = (number(&image, 64), number(&image, 72));
-    let parts = [&image[..56], &image[64..320], &image[offset..offset + len]].map(XxHash3_64::oneshot);
+    let parts = [&image[..56], &image[64..352], &image[offset..offset + len]].map(XxHash3_64::oneshot);
     let checksum = XxHash3_64::oneshot(parts.map(u64::to_le_bytes).as_flattened());
     image[56..64].copy_from_slice(&checksum.to_le_bytes());
     image

@@ -52,6 +52,8 @@ pub(crate) fn build(
     writer.section(Section::Traps, &tables.traps.finish());
     writer.section(Section::Locations, &tables.locations.finish());
     writer.section(Section::Names, &names(&info.function_names));
+    writer.section(Section::Handlers, &tables.handlers);
+    writer.section(Section::Saved, &tables.saved_registers.finish());
     Ok(writer.finish())
 }
 

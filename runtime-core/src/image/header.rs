@@ -12,12 +12,12 @@ use crate::image::metadata::ArchivedMetadata;
 use crate::trap::TrapCode;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
-pub const FORMAT_VERSION: u32 = 5;
+pub const FORMAT_VERSION: u32 = 6;
 
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 
 /// Bytes that the header takes; the metadata starts behind it.
-pub const HEADER_BYTES: usize = 320;
+pub const HEADER_BYTES: usize = 352;
 
 /// Where pages start. A multiple of the page size of every supported system.
 pub const PAGE_ALIGN: usize = 4096;
@@ -69,6 +69,10 @@ sections! {
     Locations, 16;
     /// Function names.
     Names, 16;
+    /// [`crate::image::handlers`]: calls that go on elsewhere when they throw.
+    Handlers, 16;
+    /// [`crate::image::pairs`]: offset of a function, registers that it saves for its caller.
+    Saved, 16;
 }
 
 const SECTIONS: usize = Section::ALL.len();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::compiler::*;
+use crate::image::handlers;
 use crate::image::indices::NONE;
 use crate::image::pairs::Encoder;
 use crate::module::ModuleInfo;
@@ -30,6 +31,10 @@ pub(super) struct Tables {
     pub(super) traps: Encoder,
     /// Offset of code and wasm offset.
     pub(super) locations: Encoder,
+    /// See [`handlers`].
+    pub(super) handlers: Vec<u8>,
+    /// Offset of a function and the registers that it saves.
+    pub(super) saved_registers: Encoder,
 }
 
 /// Which trampoline serves a type: types of one signature share theirs.
@@ -114,6 +119,9 @@ impl Linked {
                 resolve(&mut image[start..], base + reloc.offset, reloc, target)?;
             }
             output.traps.iter().for_each(|trap| tables.traps.push(base + trap.offset, trap.code as u32));
+            output.handlers.iter().for_each(|handler| handlers::append(&mut tables.handlers, *base, handler));
+            let saved = output.saved_registers.iter();
+            saved.for_each(|saved| tables.saved_registers.push(base + saved.offset, saved.mask.into()));
             output.locations.iter().for_each(|entry| tables.locations.push(base + entry.offset, entry.wasm_offset));
         }
         Ok(tables)

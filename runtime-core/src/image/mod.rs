@@ -5,6 +5,7 @@
 
 mod build;
 mod fold;
+pub mod handlers;
 pub mod header;
 pub mod indices;
 mod link;

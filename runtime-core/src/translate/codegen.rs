@@ -19,7 +19,7 @@ use crate::translate::ops::*;
 use crate::trap::TrapCode;
 use crate::types::*;
 
-pub use crate::layout::{GlobalRef, Location, MemoryRef, TableRef};
+pub use crate::layout::{GlobalRef, Location, MemoryRef, TableRef, TagRef};
 
 /// What every method returns: errors are limits of the backend, never properties of a valid module's semantics.
 pub type Result<T> = std::result::Result<T, CompileError>;
@@ -307,6 +307,33 @@ pub trait FuncCodegen: Sized {
         args: &[Self::Value],
         index: Self::Value,
     ) -> Result<()>;
+    // Exceptions (specification, section 4.4.8). One is on its way at a time, and known to the store's context: its tag, its values and, once it was
+    // asked for, a reference to it (from [`crate::layout::VMSTORE_CAUGHT_TAG`] on). What a handler catches is compared by code, at its *landing*.
+    /// Start of a `try_table` or `try`: a block in which calls that throw go on at the frame's landing, until that comes. A direct
+    /// throw in it is a [`FuncCodegen::throw_on`] to the frame.
+    ///
+    /// What is the innermost open region is for the code generator to remember. Trampolines, tail calls and libcalls throw nothing into the function that
+    /// makes them.
+    fn try_(&mut self, sig: BlockSig<'_>, params: &[Self::Value]) -> Result<Self::Frame>;
+    /// End of the region of a frame of [`FuncCodegen::try_`]. `fallthrough` are its results if its end is reachable, which go to the frame's end as
+    /// those of a first arm in [`FuncCodegen::else_`] do. What follows is the landing: the operand stack is as below the frame's parameters,
+    /// locals are as where the call was made, nothing else of the code before is known, and metered code finds the fuel in the store. False if nothing
+    /// in the region throws: then what follows is dead.
+    fn landing(&mut self, frame: &mut Self::Frame, fallthrough: Option<&[Self::Value]>) -> Result<bool>;
+    /// The exception that is on its way goes on: to the landing of `frame`, which is an open region of this function, or to this function's
+    /// caller by [`Libcall::Throw`]; ends the flow. What is on the operand stack is dead.
+    fn throw_on(&mut self, frame: Option<&mut Self::Frame>) -> Result<()>;
+    /// Puts a new exception on its way: its tag, its values where [`FuncCodegen::set_caught_value`] writes them, no reference yet.
+    fn set_caught_tag(&mut self, tag: &TagRef) -> Result<()>;
+    /// Writes a value of the exception that [`FuncCodegen::set_caught_tag`] will put on its way, to its place in
+    /// [`crate::layout::VMSTORE_VALUES`]. Nothing comes in between but others of these.
+    fn set_caught_value(&mut self, index: u32, ty: Ty, value: Self::Value) -> Result<()>;
+    /// Whether the exception that is on its way has this tag: an `i32`. Between a landing and this come others of these, and branches, only.
+    fn caught_tag_is(&mut self, tag: &TagRef) -> Result<Self::Value>;
+    /// A value of the exception that is on its way, of the type that its tag says. As for [`FuncCodegen::caught_tag_is`].
+    fn caught_value(&mut self, index: u32, ty: Ty) -> Result<Self::Value>;
+    /// Copies the operand that `above` others stand on: `value` is the operand.
+    fn pick(&mut self, above: usize, value: Self::Value) -> Result<Self::Value>;
     /// `return`, also of the values that fall off the end; ends the flow.
     fn return_(&mut self, values: &[Self::Value]) -> Result<()>;
     /// End of the function: everything was emitted.

@@ -1,4 +1,5 @@
-//! Structured control (specification, section 4.4.8): which code is live, and what branches carry.
+//! Structured control (specification, section 4.4.8): which code is live, and what branches carry. What handles exceptions is in
+//! [`crate::translate::exceptions`].
 
 use wasmparser::{BlockType, BrTable};
 
@@ -13,27 +14,46 @@ use crate::types::*;
 /// The translator's half of a control frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Control {
-    kind: Kind,
+    pub(super) kind: Kind,
     sig: Sig,
     /// Height of the operand stack below the parameters.
-    base: usize,
+    pub(super) base: usize,
     /// Whether a branch targets the end.
-    branched: bool,
+    pub(super) branched: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Body,
     Block,
     Loop,
     /// An `if` before its `else`.
     If,
     Else,
+    /// A `try_table`, which so many of the catch clauses belong to.
+    TryTable {
+        clauses: usize,
+    },
+    /// A `try` before its first `catch`.
+    Try,
+    /// A `try` behind a `catch`.
+    Catch(Arm),
+}
+
+/// What of a `catch` is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arm {
+    /// Nothing: no exception comes there.
+    Dead,
+    /// Its body, which is reached only with its tag: another frame is open, which no label means.
+    Tag,
+    /// Its body, which every exception reaches.
+    All,
 }
 
 /// Where the types of a block are found.
 #[derive(Clone, Copy, Debug)]
-enum Sig {
+pub(super) enum Sig {
     Empty,
     Result(Ty),
     Type(TypeIdx),
@@ -42,7 +62,7 @@ enum Sig {
 }
 
 impl Sig {
-    fn new(ty: BlockType) -> Self {
+    pub(super) fn new(ty: BlockType) -> Self {
         match ty {
             BlockType::Empty => Self::Empty,
             BlockType::Type(ty) => Self::Result(convert::ty(ty)),
@@ -50,7 +70,7 @@ impl Sig {
         }
     }
 
-    fn types(self, module: &ModuleInfo) -> BlockSig<'_> {
+    pub(super) fn types(self, module: &ModuleInfo) -> BlockSig<'_> {
         match self {
             Self::Empty => BlockSig { params: &[], results: &[] },
             Self::Result(ty) => BlockSig { params: &[], results: single(ty) },
@@ -80,17 +100,22 @@ impl Control {
     pub(super) const fn body(ty: TypeIdx) -> Self {
         Self { kind: Kind::Body, sig: Sig::Body(ty), base: 0, branched: false }
     }
+
+    /// The types of the block.
+    pub(super) fn types(self, module: &ModuleInfo) -> BlockSig<'_> {
+        self.sig.types(module)
+    }
 }
 
 impl<C: FuncCodegen> Visitor<'_, C> {
     /// Opens a frame whose parameters are on top of the operand stack.
-    fn open(&mut self, kind: Kind, sig: Sig, base: usize, frame: C::Frame) {
+    pub(super) fn open(&mut self, kind: Kind, sig: Sig, base: usize, frame: C::Frame) {
         self.stacks.control.push(Control { kind, sig, base, branched: false });
         self.stacks.frames.push(frame);
     }
 
     /// The types of a block that is about to open, and the position of its parameters.
-    fn block_operands(&mut self, sig: Sig) -> Result<usize> {
+    pub(super) fn block_operands(&mut self, sig: Sig) -> Result<usize> {
         let types = sig.types(self.module);
         self.charge(types.params.len() + types.results.len())?;
         Ok(self.top(types.params.len()))
@@ -176,8 +201,12 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     /// `end` of a frame that was opened in live code.
     pub(super) fn end(&mut self) -> Result<()> {
-        if self.stacks.control.last().is_some_and(|control| control.kind == Kind::If) {
-            self.else_()?;
+        match self.stacks.control.last().ok_or_else(no_frame)?.kind {
+            _ if self.is_unlabelled(self.stacks.control.len() - 1) => self.end_of_catches()?,
+            Kind::If => self.else_()?,
+            Kind::TryTable { clauses } => self.catch_clauses(clauses)?,
+            Kind::Try | Kind::Catch(_) => self.end_of_catches()?,
+            Kind::Body | Kind::Block | Kind::Loop | Kind::Else => {}
         }
         self.pay_at_end()?;
         let stacks = &mut self.stacks;
@@ -220,10 +249,17 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     /// The index of the frame that a branch of depth `depth` targets; marks it as targeted.
     fn target(&mut self, depth: u32) -> usize {
-        let index = self.stacks.control.len() - 1 - depth as usize;
+        let index = self.frame_of(depth);
         let control = &mut self.stacks.control[index];
         control.branched |= control.kind != Kind::Loop;
         index
+    }
+
+    /// The index of the frame that a label means.
+    pub(super) fn frame_of(&self, depth: u32) -> usize {
+        let unlabelled = &self.stacks.unlabelled;
+        let labels_below = self.stacks.control.len() - unlabelled.len() - 1 - depth as usize;
+        labels_below + unlabelled.partition_point(|below| *below <= labels_below)
     }
 
     /// How many operands a branch to the frame at `index` carries.
@@ -240,12 +276,17 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     fn branch_meter(&self, index: usize) -> Meter {
         match self.stacks.control[index].kind {
             Kind::Loop | Kind::Body => Meter::Check,
-            Kind::Block | Kind::If | Kind::Else => Meter::Count,
+            Kind::Block | Kind::If | Kind::Else | Kind::TryTable { .. } | Kind::Try | Kind::Catch(_) => Meter::Count,
         }
     }
 
     pub(super) fn br(&mut self, depth: u32) -> Result<()> {
         let target = self.target(depth);
+        self.br_to(target)
+    }
+
+    /// Branches to the frame at an index, which is marked as targeted already.
+    pub(super) fn br_to(&mut self, target: usize) -> Result<()> {
         let args = self.label_arity(target)?;
         let args = self.top(args);
         self.pay(self.branch_meter(target))?;
@@ -322,6 +363,6 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 }
 
 #[cold]
-fn no_frame() -> crate::compiler::CompileError {
-    internal("`end` or `else` without a frame")
+pub(super) fn no_frame() -> crate::compiler::CompileError {
+    internal("`end`, `else` or `catch` without a frame")
 }

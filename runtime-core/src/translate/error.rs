@@ -9,6 +9,9 @@ const BY: &str = "this runtime";
 /// Complaints about garbage collection that wasmparser gives no feature for.
 const UNNAMED_GC: &[&str] = &["gc proposal must be enabled", "because the GC proposal is disabled"];
 
+/// A complaint for which a proposal that nothing else is known of would be a remedy, but that is a rule of the language.
+const TAG_RESULT: &str = "non-empty tag result type";
+
 /// What wasmparser says of a constant expression that reads a global of its own module.
 const OWN_GLOBAL: &str = "global.get of locally defined global";
 
@@ -16,6 +19,7 @@ const OWN_GLOBAL: &str = "global.get of locally defined global";
 #[cold]
 pub(super) fn invalid(error: wasmparser::Error) -> CompileError {
     match error.missing_wasm_feature() {
+        Some(_) if error.message().contains(TAG_RESULT) => error.into(),
         Some(missing) if let Some(features) = features::names_of(missing) => {
             CompileError::Disabled { features, message: error.message().to_owned(), offset: error.offset() }
         }

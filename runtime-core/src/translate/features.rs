@@ -9,8 +9,10 @@ use crate::translate::module::validate;
 pub const FEATURES: &[(&str, WasmFeatures)] = &[
     ("bulk-memory", WasmFeatures::BULK_MEMORY),
     ("custom-page-sizes", WasmFeatures::CUSTOM_PAGE_SIZES),
+    ("exceptions", WasmFeatures::EXCEPTIONS),
     ("extended-const", WasmFeatures::EXTENDED_CONST),
     ("function-references", WasmFeatures::FUNCTION_REFERENCES),
+    ("legacy-exceptions", WasmFeatures::LEGACY_EXCEPTIONS),
     ("memory64", WasmFeatures::MEMORY64),
     ("multi-memory", WasmFeatures::MULTI_MEMORY),
     ("multi-value", WasmFeatures::MULTI_VALUE),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use wasmparser::{
-    FrameKind, FrameStack, FuncValidator, FuncValidatorAllocations, ValType, ValidatorResources, VisitOperator,
+    Catch, FrameKind, FrameStack, FuncValidator, FuncValidatorAllocations, ValType, ValidatorResources, VisitOperator,
     VisitSimdOperator,
 };
 
@@ -70,6 +70,12 @@ pub(super) struct Stacks<V, F> {
     pub(super) results: Vec<V>,
     /// Targets of a `br_table`.
     pub(super) targets: Vec<u32>,
+    /// What `try_table`s whose end has not come yet catch, outermost first.
+    pub(super) catches: Vec<Catch>,
+    /// Positions in `control` of the frames whose regions are open.
+    pub(super) regions: Vec<usize>,
+    /// For each frame in `control` that no label means: how many below it labels do mean.
+    pub(super) unlabelled: Vec<usize>,
     /// Representations of the locals.
     locals: Vec<Ty>,
 }
@@ -83,6 +89,9 @@ impl<V, F> Stacks<V, F> {
             if_params: Vec::new(),
             results: Vec::new(),
             targets: Vec::new(),
+            catches: Vec::new(),
+            regions: Vec::new(),
+            unlabelled: Vec::new(),
             locals: Vec::new(),
         }
     }
@@ -94,6 +103,9 @@ impl<V, F> Stacks<V, F> {
         self.if_params.clear();
         self.results.clear();
         self.targets.clear();
+        self.catches.clear();
+        self.regions.clear();
+        self.unlabelled.clear();
         self.locals.clear();
     }
 }
@@ -229,8 +241,8 @@ macro_rules! visit {
     (@threads $($rest:tt)*) => { visit! { atomic_operator: $($rest)* } };
     (@simd $($rest:tt)*) => { visit! { simd_operator: $($rest)* } };
     (@relaxed_simd $($rest:tt)*) => { visit! { simd_operator: $($rest)* } };
-    (@exceptions $($rest:tt)*) => { visit! { refuse $($rest)* } };
-    (@legacy_exceptions $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@exceptions $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@legacy_exceptions $($rest:tt)*) => { visit! { operator: $($rest)* } };
     (@gc $($rest:tt)*) => { visit! { refuse $($rest)* } };
     (@custom_descriptors $($rest:tt)*) => { visit! { refuse $($rest)* } };
     (@stack_switching $($rest:tt)*) => { visit! { refuse $($rest)* } };
@@ -257,7 +269,7 @@ macro_rules! visit {
                 self.cost += cost!($table $op);
                 $table!(self $op $($arg)*)
             } else {
-                dead_operator!(self $op)
+                dead_operator!(self $op $($arg)*)
             }
         }
     };

@@ -15,6 +15,7 @@ mod const_expr;
 mod control;
 mod convert;
 mod error;
+mod exceptions;
 mod memory;
 mod names;
 mod operators;

@@ -29,12 +29,14 @@ pub struct Translation<'a> {
     pub functions: Vec<FuncInput<'a>>,
 }
 
-/// What is accepted when nothing else is said: WebAssembly 3.0 without exceptions and garbage collection, plus
-/// threads and wide arithmetic.
+/// What is accepted when nothing else is said: WebAssembly 3.0 without garbage collection, plus
+/// threads, wide arithmetic and the legacy encoding of exceptions.
 pub fn default_features() -> WasmFeatures {
     WasmFeatures::WASM2
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::EXCEPTIONS
+        | WasmFeatures::LEGACY_EXCEPTIONS
         | WasmFeatures::FUNCTION_REFERENCES
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::RELAXED_SIMD

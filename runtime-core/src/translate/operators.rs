@@ -25,6 +25,15 @@ macro_rules! operator {
     ($t:ident ReturnCall $function:ident) => { $t.return_call($function) };
     ($t:ident ReturnCallIndirect $ty:ident $table:ident) => { $t.return_call_indirect($ty, $table) };
     ($t:ident ReturnCallRef $ty:ident) => { $t.return_call_ref($ty) };
+    // Exceptions.
+    ($t:ident TryTable $table:ident) => { $t.try_table(&$table) };
+    ($t:ident Throw $tag:ident) => { $t.throw($tag) };
+    ($t:ident ThrowRef) => { $t.throw_ref() };
+    ($t:ident Try $ty:ident) => { $t.try_($ty) };
+    ($t:ident Catch $tag:ident) => { $t.catch(Some($tag)) };
+    ($t:ident CatchAll) => { $t.catch(None) };
+    ($t:ident Rethrow $depth:ident) => { $t.rethrow($depth) };
+    ($t:ident Delegate $depth:ident) => { $t.delegate($depth) };
     // Parametric operators, variables, references.
     ($t:ident Drop) => { $t.consume(C::drop_value) };
     ($t:ident Select) => { $t.select(None) };
@@ -231,12 +240,17 @@ macro_rules! operator {
 /// What an operator does in dead code: nothing, unless it opens or closes a frame.
 #[rustfmt::skip]
 macro_rules! dead_operator {
-    ($t:ident Block) => { $t.open_dead() };
-    ($t:ident Loop) => { $t.open_dead() };
-    ($t:ident If) => { $t.open_dead() };
+    ($t:ident Block $ty:ident) => { $t.open_dead() };
+    ($t:ident Loop $ty:ident) => { $t.open_dead() };
+    ($t:ident If $ty:ident) => { $t.open_dead() };
+    ($t:ident TryTable $table:ident) => { $t.open_dead() };
+    ($t:ident Try $ty:ident) => { $t.open_dead() };
+    ($t:ident Catch $tag:ident) => { $t.catch_dead(Some($tag)) };
+    ($t:ident CatchAll) => { $t.catch_dead(None) };
+    ($t:ident Delegate $depth:ident) => { $t.delegate_dead($depth) };
     ($t:ident Else) => { $t.else_dead() };
     ($t:ident End) => { $t.end_dead() };
-    ($t:ident $other:ident) => { Ok(()) };
+    ($t:ident $other:ident $($immediate:ident)*) => { Ok(()) };
 }
 
 pub(super) use {dead_operator, operator};

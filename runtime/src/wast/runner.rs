@@ -102,9 +102,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
             WastDirective::AssertExhaustion { call, message, .. } => {
                 self.invoke(&call).and_then(|result| trapped(result, message))
             }
-            WastDirective::AssertException { exec, .. } => {
-                self.execute(exec).and_then(|result| trapped(result, "unhandled exception"))
-            }
+            WastDirective::AssertException { exec, .. } => self.execute(exec).and_then(thrown),
             WastDirective::AssertInvalid { module, .. } => self.invalid(module),
             WastDirective::AssertMalformed { module, .. } => self.malformed(module),
             WastDirective::AssertUnlinkable { module, message, .. } => self.unlinkable(module, message),
@@ -315,6 +313,14 @@ fn finished(result: Result<Vec<Val>, Error>) -> Outcome<Vec<Val>> {
 /// Whether our message means the specification's, which may name the place as well ("uninitialized element 7"), or be a part of ours.
 fn says(ours: &str, expected: &str) -> bool {
     expected.starts_with(ours) || ours.contains(expected)
+}
+
+fn thrown(result: Result<Vec<Val>, Error>) -> Outcome {
+    match result {
+        Ok(values) => Err(format!("expected an exception, got {values:?}").into()),
+        Err(Error::Exception(_)) => Ok(()),
+        Err(error) => Err(format!("expected an exception, got: {error}").into()),
+    }
 }
 
 fn trapped(result: Result<Vec<Val>, Error>, expected: &str) -> Outcome {

@@ -19,8 +19,9 @@ pub(super) fn argument(arg: &WastArg<'_>) -> Result<Val, Miss> {
         WastArgCore::RefNull(HeapType::Abstract {
             ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, ..
         }) => Val::ExternRef(None),
+        WastArgCore::RefNull(heap) if is_exn(heap) => Val::ExnRef(None),
         WastArgCore::RefExtern(number) => Val::ExternRef(Some(ExternRef::new(*number))),
-        other => return Err(format!("the argument {other:?} needs garbage collection or exceptions").into()),
+        other => return Err(format!("the argument {other:?} needs garbage collection").into()),
     })
 }
 
@@ -29,6 +30,10 @@ fn is_func(heap: &HeapType<'_>) -> bool {
         heap,
         HeapType::Abstract { ty: AbstractHeapType::Func | AbstractHeapType::NoFunc, .. } | HeapType::Concrete(_)
     )
+}
+
+fn is_exn(heap: &HeapType<'_>) -> bool {
+    matches!(heap, HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. })
 }
 
 /// Compares results in number, type and bits.
@@ -62,7 +67,10 @@ fn matches(found: &Val, expected: &WastRetCore<'_>) -> bool {
         (Val::F64(found), WastRetCore::F64(expected)) => matches_f64(*found, expected),
         (Val::V128(found), WastRetCore::V128(expected)) => matches_v128(*found, expected),
         (Val::FuncRef(None), WastRetCore::RefNull(heap)) => heap.as_ref().is_none_or(is_func),
-        (Val::ExternRef(None), WastRetCore::RefNull(heap)) => heap.as_ref().is_none_or(|heap| !is_func(heap)),
+        (Val::ExternRef(None), WastRetCore::RefNull(heap)) => {
+            heap.as_ref().is_none_or(|heap| !is_func(heap) && !is_exn(heap))
+        }
+        (Val::ExnRef(None), WastRetCore::RefNull(heap)) => heap.as_ref().is_none_or(is_exn),
         (Val::FuncRef(Some(_)), WastRetCore::RefFunc(index)) => index.is_none(),
         (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None)) => true,
         (Val::ExternRef(Some(found)), WastRetCore::RefExtern(Some(expected))) => {

@@ -12,12 +12,15 @@ use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::vmcontext::*;
 
+use crate::foreign::Foreign;
 use crate::host::VMHostContext;
 use crate::libcalls;
 
 const STOP: usize = offset_of!(VMStoreContext, stop);
 const HOST_SP: usize = offset_of!(VMStoreContext, host_sp);
 const EXIT: usize = offset_of!(VMStoreContext, exit);
+const LANDING: usize = offset_of!(VMStoreContext, landing);
+const FOREIGN_ORIGINAL: usize = offset_of!(Foreign, original);
 const HOST_FUNC: usize = offset_of!(VMHostContext, func);
 
 /// What an exit stub leaves on the wasm stack.
@@ -110,6 +113,45 @@ pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
     )
 }
 
+/// Where the exit stubs go instead of back when the host has a reason: leaves wasm, or goes on at the landing of an exception.
+///
+/// The registers that C preserves are as where wasm was left, but for `rbx`, which the exit frame has.
+///
+/// # Safety
+/// Never called from Rust: jumped to by the exit stubs with the store in `rdi` and their frame in `rbx`.
+#[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
+unsafe extern "C" fn leave(store: *mut VMStoreContext) {
+    naked_asm!(
+        "test dword ptr [rdi + {stop}], {not_land}",
+        "jne {unwind}",
+        "lock and dword ptr [rdi + {stop}], {not_land}",
+        "mov rbx, [rbx]",
+        "mov rax, [rdi + {saved}]",
+        "test al, 1",
+        "cmovne r15, [rdi + {registers}]",
+        "test al, 2",
+        "cmovne r14, [rdi + {registers} + 8]",
+        "test al, 4",
+        "cmovne r13, [rdi + {registers} + 16]",
+        "test al, 8",
+        "cmovne r12, [rdi + {registers} + 24]",
+        "test al, 16",
+        "cmovne rbx, [rdi + {registers} + 32]",
+        "mov rsp, [rdi + {sp}]",
+        "mov rbp, [rdi + {fp}]",
+        "jmp [rdi + {pc}]",
+        stop = const STOP,
+        not_land = const !STOP_LAND as i32,
+        unwind = sym unwind,
+        saved = const LANDING + offset_of!(Landing, saved),
+        registers = const LANDING + offset_of!(Landing, registers),
+        sp = const LANDING + offset_of!(Landing, sp),
+        fp = const LANDING + offset_of!(Landing, fp),
+        pc = const LANDING + offset_of!(Landing, pc),
+    )
+}
+
 /// The body of a stub through which wasm calls the host: switches to the host's stack around `$call`, with the vmctx in `rdi` after `$before`.
 ///
 /// It leaves an [`ExitFrame`], and below that the store. `rbx`, which C preserves, finds them again; the frame pointer stays the caller's, so
@@ -130,7 +172,7 @@ macro_rules! exit_stub {
             "mov rsp, rbx",
             "mov rdi, [rbx - 8]",
             "cmp dword ptr [rdi + {stop}], 0",
-            "jne {unwind}",
+            "jne {leave}",
             "pop rbx",
             "add rsp, 8",
             "ret",
@@ -138,7 +180,7 @@ macro_rules! exit_stub {
             exit = const EXIT,
             host_sp = const HOST_SP,
             stop = const STOP,
-            unwind = sym unwind,
+            leave = sym leave,
             $($operand)*
         )
     };
@@ -194,15 +236,46 @@ pub unsafe extern "C" fn forward(callee: *const VMFuncRef, values: *mut RawValue
     )
 }
 
-/// A stub for a libcall, with the arguments where they are.
+/// The array-call entry of functions of other conventions, see [`Foreign`]: calls the original. Its frame has what C preserves, so that an exception that
+/// passes it need not know what the functions of the other convention save. Nothing is restored: C preserves it.
+///
+/// # Safety
+/// As for every array call.
+#[unsafe(naked)]
+#[unsafe(link_section = "wasmer_cross")]
+pub unsafe extern "C" fn cross(callee: *const VMFuncRef, values: *mut RawValue) -> bool {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push r15",
+        "push r14",
+        "push r13",
+        "push r12",
+        "push rbx",
+        "sub rsp, 8",
+        "mov rdi, [rdi + {vmctx}]",
+        "mov rdi, [rdi + {original}]",
+        "call [rdi + {array_call}]",
+        "leave",
+        "ret",
+        vmctx = const VMFUNCREF_VMCTX,
+        original = const FOREIGN_ORIGINAL,
+        array_call = const VMFUNCREF_ARRAY_CALL,
+    )
+}
+
+/// A stub for a libcall, with the arguments where they are. One that `saves` leaves what C preserves where a collection finds it, as
+/// [`exit_host_saving`].
 macro_rules! libcall_stub {
-    ($implementation:path) => {{
+    (saves $implementation:path) => { libcall_stub!(@ ["push r12" "push r13" "push r14" "push r15"] $implementation) };
+    ($implementation:path) => { libcall_stub!(@ [] $implementation) };
+    (@ [$($save:literal)*] $implementation:path) => {{
         /// # Safety
         /// Called by compiled code only, on a wasm stack.
         #[unsafe(naked)]
         #[unsafe(link_section = "wasmer_stubs")]
         unsafe extern "C" fn stub() {
-            exit_stub!("", [], "call {implementation}", implementation = sym $implementation,)
+            exit_stub!("", [$($save)*], "call {implementation}", implementation = sym $implementation,)
         }
         LibcallEntry(stub as *const c_void)
     }};
@@ -237,6 +310,9 @@ static LIBCALLS: [LibcallEntry; Libcall::ALL.len()] = [
     libcall_stub!(libcalls::atomic_notify),
     libcall_stub!(libcalls::atomic_wait32),
     libcall_stub!(libcalls::atomic_wait64),
+    libcall_stub!(libcalls::throw),
+    libcall_stub!(libcalls::throw_ref),
+    libcall_stub!(saves libcalls::caught_ref),
     libcall_stub!(libcalls::raise_trap),
 ];
 
@@ -251,12 +327,21 @@ unsafe extern "C" {
     static STUBS_START: u8;
     #[link_name = "__stop_wasmer_stubs"]
     static STUBS_END: u8;
+    #[link_name = "__start_wasmer_cross"]
+    static CROSS_START: u8;
+    #[link_name = "__stop_wasmer_cross"]
+    static CROSS_END: u8;
+}
+
+/// Whether an address is in [`cross`].
+pub fn is_cross(pc: usize) -> bool {
+    (&raw const CROSS_START as usize..&raw const CROSS_END as usize).contains(&pc)
 }
 
 /// Whether an address is in a stub. A thread with its stack pointer on a wasm stack can leave wasm from there as from compiled code:
 /// [`unwind`] needs nothing but the store, and what the stubs change besides registers is only looked at between them.
 pub fn is_stub(pc: usize) -> bool {
-    (&raw const STUBS_START as usize..&raw const STUBS_END as usize).contains(&pc)
+    (&raw const STUBS_START as usize..&raw const STUBS_END as usize).contains(&pc) || is_cross(pc)
 }
 
 /// What the signal handler reads and changes of an interrupted thread.

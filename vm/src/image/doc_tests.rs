@@ -51,7 +51,7 @@ fn the_header_is_documented() {
 
     let hash = XxHash3_64::oneshot;
     let range = |section: &[u64; 3]| section[0] as usize..(section[0] + section[1]) as usize;
-    let parts = [hash(&image[..56]), hash(&image[64..320]), hash(&image[range(&sections[0])])];
+    let parts = [hash(&image[..56]), hash(&image[64..HEADER_BYTES]), hash(&image[range(&sections[0])])];
     assert_eq!(checksum, hash(parts.map(u64::to_le_bytes).as_flattened()));
     for section in &sections[1..] {
         assert_eq!(section[2], hash(&image[range(section)]));

@@ -16,9 +16,10 @@ use std::ptr::NonNull;
 use rkyv::rancor;
 use rkyv::string::ArchivedString;
 
-use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::compiler::{Abi, Handler};
 use wasmer_runtime_core::cpu::{ARCHITECTURE, CpuFeatures};
 use wasmer_runtime_core::image::ImageError;
+use wasmer_runtime_core::image::handlers;
 use wasmer_runtime_core::image::header::{HEADER_BYTES, Header, PAGE_ALIGN, Section, checksum};
 use wasmer_runtime_core::image::indices::{ArchivedList, NONE, Numbers};
 use wasmer_runtime_core::image::metadata::*;
@@ -156,7 +157,13 @@ impl Image {
             Section::Metadata | Section::Indices => &self.head[range],
             Section::Code => &self.code,
             Section::Memory => unreachable!("every instance maps its pages for itself"),
-            Section::Data | Section::Places | Section::Traps | Section::Locations | Section::Names => {
+            Section::Data
+            | Section::Places
+            | Section::Traps
+            | Section::Locations
+            | Section::Names
+            | Section::Handlers
+            | Section::Saved => {
                 let tail = self.header.section(Section::Data).offset as usize;
                 &self.tail[range.start - tail..range.end - tail]
             }
@@ -282,6 +289,17 @@ impl Image {
         Some(wasm_offset).filter(|offset| *offset != wasmer_runtime_core::compiler::NO_WASM_OFFSET)
     }
 
+    /// Where the call that returns to this offset of the code goes on when it throws, if in this function.
+    pub fn handler_at(&self, return_address: u32) -> Option<Handler> {
+        let handler = handlers::find(self.section(Section::Handlers), return_address)?;
+        Some(handler).filter(|handler| (handler.landing as usize) < self.code.len())
+    }
+
+    /// The registers that the function whose code is at this offset saves for its caller, see [`SavedRegisters`](wasmer_runtime_core::compiler::SavedRegisters).
+    pub fn saved_registers_at(&self, offset: u32) -> u8 {
+        Pairs::new(self.section(Section::Saved)).floor(offset).map_or(0, |(_, mask)| mask as u8)
+    }
+
     /// The function whose code is at this offset; none for trampolines and data.
     pub fn function_at(&self, offset: u32) -> Option<DefinedFuncIdx> {
         let (places, _) = self.section(Section::Places).as_chunks::<8>();
@@ -337,6 +355,7 @@ impl Image {
             imported_tables: meta.imported_tables.to_native(),
             tables: meta.tables.len() as u32,
             imported_functions: meta.imported_functions.to_native(),
+            tags: meta.tags.len() as u32,
         }
     }
 

@@ -8,7 +8,7 @@
 //! rsp    operands, aligned to 16 bytes
 //! ```
 
-use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_TAIL_ARGS};
+use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_VALUES};
 use wasmer_runtime_core::translate::survey::Survey;
 use wasmer_runtime_core::types::{Signature, Ty, Width};
 
@@ -28,7 +28,7 @@ const ZERO_UNROLLED_BYTES: i32 = 256;
 
 /// The place of a value that does not fit registers, from the store context.
 pub(crate) const fn overflow_place(base: Reg, position: usize) -> Mem {
-    Mem::new(base, VMSTORE_TAIL_ARGS + position as i32 * RAW_VALUE_BYTES)
+    Mem::new(base, VMSTORE_VALUES + position as i32 * RAW_VALUE_BYTES)
 }
 
 /// The locals of a class that get registers.

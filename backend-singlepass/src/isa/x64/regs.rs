@@ -10,7 +10,7 @@
 //! | `xmm15` | temporary |
 //!
 //! A call preserves only `rbp` and `rsp`. Arguments and results that do not fit registers go through the store context's room
-//! ([`VMSTORE_TAIL_ARGS`](wasmer_runtime_core::layout::VMSTORE_TAIL_ARGS)), at their positions: so nothing is ever passed on the stack, and a tail call needs no more than a jump.
+//! ([`VMSTORE_VALUES`](wasmer_runtime_core::layout::VMSTORE_VALUES)), at their positions: so nothing is ever passed on the stack, and a tail call needs no more than a jump.
 //! 32-bit integers in registers have zeros in their upper half, always.
 
 use wasmer_runtime_core::types::Ty;

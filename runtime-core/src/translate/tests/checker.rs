@@ -40,6 +40,10 @@ pub(super) struct Checker<V> {
     pub(super) log: String,
     stack: Vec<(u32, Ty)>,
     open: Vec<Open>,
+    /// Positions of the open regions in `open`.
+    regions: Vec<usize>,
+    /// The values that were written of an exception, from the last on.
+    written: u32,
     locals: Vec<Ty>,
     results: Vec<Ty>,
     next: u32,
@@ -55,6 +59,10 @@ enum Kind {
     Loop,
     If,
     Else,
+    /// Before its landing.
+    Try,
+    /// Behind it.
+    Landing,
 }
 
 /// An open frame.
@@ -65,6 +73,8 @@ struct Open {
     params: Vec<(u32, Ty)>,
     height: usize,
     targeted: bool,
+    /// Whether something in its region throws.
+    throws: bool,
 }
 
 /// The frame's position on the control stack.
@@ -76,6 +86,8 @@ impl<V: Operand> Checker<V> {
             log: String::new(),
             stack: Vec::new(),
             open: Vec::new(),
+            regions: Vec::new(),
+            written: 0,
             locals: Vec::new(),
             results: Vec::new(),
             next: 0,
@@ -152,6 +164,7 @@ impl<V: Operand> Checker<V> {
             params: self.stack[height..].to_vec(),
             height,
             targeted: false,
+            throws: false,
         });
         Frame(self.open.len() - 1)
     }

@@ -12,7 +12,7 @@ use crate::types::*;
 
 /// Compares calls with a text whose lines are indented.
 #[track_caller]
-fn expect(text: &str, expected: &str) {
+pub(super) fn expect(text: &str, expected: &str) {
     let expected: Vec<_> = expected.trim().lines().map(str::trim).collect();
     let calls = calls(text);
     let calls: Vec<_> = calls.lines().collect();
@@ -509,11 +509,14 @@ fn translate_all(wasm: &[u8]) -> Result<(), CompileError> {
 
 #[test]
 fn refused_operators_are_named() {
-    let wasm = binary("(module (tag $e) (func throw $e))");
-    let error = check_both(&wasm, default_features() | WasmFeatures::EXCEPTIONS).expect_err("refused");
-    assert_eq!(error.to_string(), "operator `throw` is not supported by this runtime (at offset 0x1c)");
+    let wasm = binary("(module (func (drop (ref.i31 (i32.const 1)))))");
+    let error = check_both(&wasm, default_features() | WasmFeatures::GC).expect_err("refused");
+    assert!(error.to_string().starts_with("operator `ref_i31` is not supported by this runtime"), "{error}");
     let error = check_both(&wasm, default_features()).expect_err("switched off");
-    assert!(matches!(&error, CompileError::Unsupported { what, .. } if what.contains("`exceptions`")), "{error}");
+    assert!(matches!(&error, CompileError::Unsupported { what, .. } if what.contains("`gc`")), "{error}");
+    let wasm = binary("(module (tag $e) (func throw $e))");
+    let error = check_both(&wasm, default_features().difference(WasmFeatures::EXCEPTIONS)).expect_err("switched off");
+    assert!(matches!(&error, CompileError::Disabled { features, .. } if features == &["exceptions"]), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests of the translation.
 
 mod checker;
+mod exceptions;
 mod functions;
 mod modules;
 mod suite;

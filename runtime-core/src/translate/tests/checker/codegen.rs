@@ -19,6 +19,7 @@ impl<V: Operand> FuncCodegen for Checker<V> {
             params: Vec::new(),
             height: 0,
             targeted: false,
+            throws: false,
         });
         Ok(Frame(0))
     }
@@ -176,6 +177,9 @@ impl<V: Operand> FuncCodegen for Checker<V> {
     fn call(&mut self, callee: Callee<V>, signature: &Signature, args: &[V], results: &mut Vec<V>) -> Result<()> {
         assert!(results.is_empty());
         let text = self.call("call", &callee, signature, args);
+        if let Some(&region) = self.regions.last() {
+            self.open[region].throws = true;
+        }
         let ids: Vec<_> = signature.results.iter().map(|&ty| self.fresh(ty)).collect();
         self.line(format_args!("{ids:?} = {text}"));
         results.extend(ids.into_iter().map(V::new));
@@ -268,6 +272,7 @@ impl<V: Operand> FuncCodegen for Checker<V> {
         let fallen = self.fall(fallthrough);
         let open = self.open.pop().expect("a frame is open");
         assert_ne!(open.kind, Kind::If, "`else_` comes before `end`");
+        assert_ne!(open.kind, Kind::Try, "`landing` comes before `end`");
         assert_eq!(branched, open.targeted && open.kind != Kind::Loop, "behind\n{}", self.log);
         let mut text = String::new();
         if branched {
@@ -328,6 +333,66 @@ impl<V: Operand> FuncCodegen for Checker<V> {
         self.line(format_args!("br_table {targets:?} {default}{text} by{index}"));
         self.live = false;
         Ok(())
+    }
+
+    fn try_(&mut self, sig: BlockSig<'_>, params: &[V]) -> Result<Frame> {
+        self.regions.push(self.open.len());
+        Ok(self.open(Kind::Try, sig, params))
+    }
+
+    fn landing(&mut self, frame: &mut Frame, fallthrough: Option<&[V]>) -> Result<bool> {
+        assert_eq!((Some(frame.0), frame.0), (self.regions.pop(), self.open.len() - 1), "behind\n{}", self.log);
+        self.fall(fallthrough);
+        let was_live = self.live;
+        let open = self.open.last_mut().expect("a frame is open");
+        assert_eq!(open.kind, Kind::Try);
+        open.kind = Kind::Landing;
+        open.targeted |= was_live;
+        self.live = open.throws;
+        let state = if self.live { "" } else { " dead" };
+        self.line(format_args!("landing{state}"));
+        Ok(self.live)
+    }
+
+    fn throw_on(&mut self, frame: Option<&mut Frame>) -> Result<()> {
+        self.assert_live();
+        match frame {
+            Some(frame) => {
+                assert!(self.regions.contains(&frame.0), "behind\n{}", self.log);
+                self.open[frame.0].throws = true;
+                self.line(format_args!("throw_on {}", frame.0));
+            }
+            None => self.line(format_args!("throw_on")),
+        }
+        self.live = false;
+        Ok(())
+    }
+
+    fn set_caught_tag(&mut self, tag: &TagRef) -> Result<()> {
+        assert_eq!(std::mem::take(&mut self.written), 0, "behind\n{}", self.log);
+        self.effect(format_args!("throws tag {}", tag.index.0), &[]);
+        Ok(())
+    }
+
+    fn set_caught_value(&mut self, index: u32, ty: Ty, value: V) -> Result<()> {
+        assert!(self.written == 0 || self.written == index + 1, "behind\n{}", self.log);
+        self.written = index;
+        self.effect(format_args!("throws {index}"), &[(value, ty)]);
+        Ok(())
+    }
+
+    fn caught_tag_is(&mut self, tag: &TagRef) -> Result<V> {
+        self.value(format_args!("caught tag {}", tag.index.0), &[], Ty::I32)
+    }
+
+    fn caught_value(&mut self, index: u32, ty: Ty) -> Result<V> {
+        self.value(format_args!("caught {index}"), &[], ty)
+    }
+
+    fn pick(&mut self, above: usize, value: V) -> Result<V> {
+        let (id, ty) = self.stack[self.stack.len() - 1 - above];
+        assert!(value.is(id), "behind\n{}", self.log);
+        self.value(format_args!("pick v{id}"), &[], ty)
     }
 
     fn return_(&mut self, values: &[V]) -> Result<()> {
