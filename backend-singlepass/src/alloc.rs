@@ -68,6 +68,20 @@ impl Repair {
 }
 
 impl State {
+    /// What every call leaves: no register holds anything, all places do.
+    pub(crate) const CALLED: Self = Self { regs: RegSet::EMPTY, places: RegSet::ALL };
+
+    /// [`State::merge`], or the first branch to a label.
+    pub(crate) fn agree(target: &mut Option<Self>, from: State, pins: RegSet) -> Repair {
+        match target {
+            None => {
+                *target = Some(from);
+                Repair::default()
+            }
+            Some(target) => target.merge(from, pins),
+        }
+    }
+
     /// Makes `self`, the state that earlier branches to a label agreed on, one that a branch from `from` can agree to with
     /// the least work. While nothing was emitted behind the label, it can always promise less than before.
     pub(crate) fn merge(&mut self, from: State, pins: RegSet) -> Repair {

@@ -1,7 +1,7 @@
 //! The code generator: state of one function, and operands that are not computed yet.
 
 use wasmer_runtime_core::compiler::{
-    CodeLocation, CompileError, Definition, NO_WASM_OFFSET, Output, Reloc, Symbol, TrapSite,
+    CodeLocation, CompileError, Definition, Handler, NO_WASM_OFFSET, Output, Reloc, Symbol, TrapSite,
 };
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
@@ -13,6 +13,7 @@ use wasmer_runtime_core::types::*;
 use crate::alloc::{Alloc, Entry, Loc};
 use crate::cold::Cold;
 use crate::control::Tables;
+use crate::exceptions::Regions;
 use crate::masm::{Assembler, Masm};
 use crate::moves::Move;
 use crate::pending::{Folded, Pending, PendingOf};
@@ -47,6 +48,7 @@ pub(crate) struct Codegen<M: Assembler> {
     pub(crate) cold_saves: Vec<Entry>,
     pub(crate) moves: Vec<Move>,
     pub(crate) tables: Tables,
+    pub(crate) regions: Regions,
     pub(crate) survey: Survey,
     /// How many loops are open.
     pub(crate) loops: u32,
@@ -74,6 +76,7 @@ impl<M: Masm> Codegen<M> {
             cold_saves: Vec::new(),
             moves: Vec::new(),
             tables: Tables::default(),
+            regions: Regions::default(),
             survey: Survey::default(),
             loops: 0,
             output: Output::default(),
@@ -131,6 +134,7 @@ impl<M: Masm> Codegen<M> {
         self.cold.clear();
         self.cold_saves.clear();
         self.tables.clear();
+        self.regions.clear();
         self.loops = 0;
         self.last_location = wasm_offset;
         self.output.locations.push(CodeLocation { offset: self.start as u32, wasm_offset });
@@ -177,6 +181,10 @@ impl<M: Masm> Codegen<M> {
 
     pub(crate) fn reloc(&mut self, reloc: Reloc) {
         self.output.relocs.push(reloc);
+    }
+
+    pub(crate) fn handler(&mut self, handler: Handler) {
+        self.output.handlers.push(handler);
     }
 
     // Operands.

@@ -9,6 +9,7 @@ use wasmer_runtime_core::types::Ty;
 
 use crate::alloc::{Loc, Repair, State};
 use crate::codegen::Codegen;
+use crate::exceptions::RegionIdx;
 use crate::labels::Label;
 use crate::masm::Masm;
 use crate::regs::RegSet;
@@ -31,11 +32,22 @@ pub(crate) struct Frame {
     jump_before: Option<usize>,
     /// The branch table that has last asked for a target, and the one it got.
     table: (u32, Label),
+    /// The region that its body is, until the landing.
+    pub(crate) region: Option<RegionIdx>,
 }
 
 impl Frame {
     pub(crate) fn result_count(&self) -> usize {
         self.results
+    }
+
+    pub(crate) fn label(&self) -> Label {
+        self.label
+    }
+
+    /// Operands below its parameters.
+    pub(crate) fn height(&self) -> usize {
+        self.height
     }
 }
 
@@ -72,6 +84,7 @@ impl<M: Masm> Codegen<M> {
             other: None,
             jump_before: None,
             table: (0, label),
+            region: None,
         }
     }
 
@@ -229,12 +242,8 @@ impl<M: Masm> Codegen<M> {
     /// Agrees with the other branches to a label about the pinned locals.
     fn agree(&mut self, frame: &mut Frame) -> Repair {
         match &mut frame.target {
-            None => {
-                frame.target = Some(self.al.state);
-                Repair::default()
-            }
             Some(target) if frame.is_loop => target.require(self.al.state),
-            Some(target) => target.merge(self.al.state, self.al.pins),
+            target => State::agree(target, self.al.state, self.al.pins),
         }
     }
 
@@ -245,9 +254,14 @@ impl<M: Masm> Codegen<M> {
     }
 
     pub(crate) fn branch(&mut self, frame: &mut Frame) {
+        self.branch_here(frame);
+        self.a.jmp(frame.label);
+    }
+
+    /// A branch to a label that will be at the end of its code.
+    pub(crate) fn branch_here(&mut self, frame: &mut Frame) {
         let repair = self.agree(frame);
         self.prepare(frame, repair);
-        self.a.jmp(frame.label);
     }
 
     pub(crate) fn branch_if(&mut self, frame: &mut Frame) {

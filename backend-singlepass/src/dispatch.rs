@@ -374,41 +374,60 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
         Ok(())
     }
 
-    fn try_(&mut self, _sig: BlockSig<'_>, _params: &[()]) -> Result<Frame> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn try_(&mut self, sig: BlockSig<'_>, _params: &[()]) -> Result<Frame> {
+        self.settle();
+        Ok(self.open_region(sig))
     }
 
-    fn landing(&mut self, _frame: &mut Frame, _fallthrough: Option<&[()]>) -> Result<bool> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn landing(&mut self, frame: &mut Frame, fallthrough: Option<&[()]>) -> Result<bool> {
+        self.live = self.land(frame, fallthrough.is_some());
+        Ok(self.live)
     }
 
-    fn throw_on(&mut self, _frame: Option<&mut Frame>) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn throw_on(&mut self, frame: Option<&mut Frame>) -> Result<()> {
+        self.settle();
+        match frame {
+            Some(frame) => self.jump_to_landing(frame),
+            None => M::throw(self),
+        }
+        self.live = false;
+        Ok(())
     }
 
-    fn set_caught_tag(&mut self, _tag: &TagRef) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn set_caught_tag(&mut self, tag: &TagRef) -> Result<()> {
+        self.settle();
+        M::set_caught_tag(self, tag);
+        Ok(())
     }
 
-    fn set_caught_value(&mut self, _index: u32, _ty: Ty, _value: ()) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn set_caught_value(&mut self, index: u32, _ty: Ty, (): ()) -> Result<()> {
+        let value = self.pop();
+        M::set_caught_value(self, index as usize, value);
+        Ok(())
     }
 
-    fn caught_tag_is(&mut self, _tag: &TagRef) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn caught_tag_is(&mut self, tag: &TagRef) -> Result<()> {
+        self.settle();
+        M::push_tags(self, tag);
+        self.int_compare(IntCompare::Eq, Width::W64, (), ())
     }
 
-    fn caught_value(&mut self, _index: u32, _ty: Ty) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn caught_value(&mut self, index: u32, ty: Ty) -> Result<()> {
+        self.settle();
+        M::caught_value(self, index as usize, ty);
+        Ok(())
     }
 
-    fn pick(&mut self, _above: usize, _value: ()) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn pick(&mut self, above: usize, (): ()) -> Result<()> {
+        self.settle();
+        self.copy_operand(above);
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
         self.finish_cold();
         M::finish_frame(self);
+        self.finish_regions();
         #[cfg(debug_assertions)]
         assert!(self.a.all_resolved(), "a branch goes nowhere");
         self.close(Symbol::Function(self.index))

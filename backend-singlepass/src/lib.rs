@@ -2,7 +2,7 @@
 //!
 //! [`Singlepass`] implements [`wasmer_runtime_core::compiler::Compiler`]. Its workers drive the one operator translator with a code
 //! generator (`codegen`) that keeps an abstract operand stack (`alloc`, `pending`), merges control flow by reconciling states
-//! (`control`, `moves`), and writes instructions at once (`labels` for what is not known yet). It is generic over the machine: `masm` is
+//! (`control`, `exceptions`, `moves`), and writes instructions at once (`labels` for what is not known yet). It is generic over the machine: `masm` is
 //! the port, `isa` has the machines.
 
 mod alloc;
@@ -11,6 +11,7 @@ mod cold;
 mod compiler;
 mod control;
 mod dispatch;
+mod exceptions;
 mod isa;
 mod labels;
 mod masm;

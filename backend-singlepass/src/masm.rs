@@ -21,7 +21,7 @@ use std::ops::Not;
 
 use wasmer_runtime_core::cpu::CpuFeatures;
 use wasmer_runtime_core::libcall::Libcall;
-use wasmer_runtime_core::translate::codegen::{Access, Callee, GlobalRef, MemoryRef, Meter};
+use wasmer_runtime_core::translate::codegen::{Access, Callee, GlobalRef, MemoryRef, Meter, TagRef};
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Signature, Ty, Width};
@@ -157,6 +157,22 @@ pub(crate) trait ControlOps: Assembler {
     fn meter(c: &mut Codegen<Self>, cost: u32, point: Meter);
 }
 
+/// `exceptions`: the exception that is on its way, in the store's context.
+pub(crate) trait ExceptionOps: Assembler {
+    /// Code at a landing follows: metered code finds the fuel in the store.
+    fn landing(c: &mut Codegen<Self>);
+    /// The exception goes on to the caller; ends the flow.
+    fn throw(c: &mut Codegen<Self>);
+    /// Puts an exception with this tag on its way.
+    fn set_caught_tag(c: &mut Codegen<Self>, tag: &TagRef);
+    /// Writes a value of the exception that will be put on its way.
+    fn set_caught_value(c: &mut Codegen<Self>, position: usize, value: Entry);
+    /// Pushes the identities of the exception's tag and of this one, to be compared.
+    fn push_tags(c: &mut Codegen<Self>, tag: &TagRef);
+    /// Pushes a value of the exception.
+    fn caught_value(c: &mut Codegen<Self>, position: usize, ty: Ty);
+}
+
 /// `compare`: comparisons that no jump waits for.
 pub(crate) trait CompareOps: Assembler {
     /// The result of a pending comparison as an `i32`.
@@ -286,6 +302,6 @@ macro_rules! all {
 }
 
 all! {
-    FrameOps CallOps ColdOps TrampolineOps ControlOps CompareOps IntOps FloatOps ConvertOps MemoryOps AtomicOps
+    FrameOps CallOps ColdOps TrampolineOps ControlOps ExceptionOps CompareOps IntOps FloatOps ConvertOps MemoryOps AtomicOps
     VectorOps VectorIntOps VectorFloatOps LaneOps
 }

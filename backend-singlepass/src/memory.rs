@@ -3,7 +3,7 @@
 use wasmer_runtime_core::translate::codegen::{Access, Bounds};
 use wasmer_runtime_core::translate::ops::{AtomicWidth, Load};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::Width;
+use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Entry;
 use crate::codegen::Codegen;
@@ -31,6 +31,17 @@ pub(crate) const fn plain_load(width: AtomicWidth) -> Load {
         (4, Width::W64) => Load::Int32 { signed: false },
         (4, Width::W32) => Load::I32,
         _ => Load::I64,
+    }
+}
+
+/// The load of a whole value.
+pub(crate) const fn whole_load(ty: Ty) -> Load {
+    match ty {
+        Ty::I32 => Load::I32,
+        Ty::I64 | Ty::Ref => Load::I64,
+        Ty::F32 => Load::F32,
+        Ty::F64 => Load::F64,
+        Ty::V128 => Load::V128,
     }
 }
 

@@ -185,3 +185,31 @@ fn calls() {
         module(&format!("(module (func (param i32 i32 i32) (result i32) {body} local.get 0))"))
     });
 }
+
+#[test]
+fn nested_regions() {
+    grows_linearly("regions", 50_000, |size| {
+        let open = "block try_table (catch_all 0) local.get 0 call 0 ".repeat(size);
+        module(&format!("(module (func (param i32) {open} {}))", "end end ".repeat(size)))
+    });
+}
+
+#[test]
+fn throws_through_nested_regions() {
+    // Each landing throws to the one around it.
+    grows_linearly("throws", 50_000, |size| {
+        let open = "try i32.const 1 local.set 0 ".repeat(size);
+        module(&format!(
+            "(module (tag $t) (func (param i32) {open} throw $t {}))",
+            "catch $t rethrow 0 end ".repeat(size)
+        ))
+    });
+}
+
+#[test]
+fn calls_in_a_region() {
+    grows_linearly("caught calls", 200_000, |size| {
+        let calls = "(call 0 (local.get 0))".repeat(size / 2);
+        module(&format!("(module (func (param i32) (block (try_table (catch_all 0) {calls}))))"))
+    });
+}

@@ -87,6 +87,9 @@ fn function(output: &Output, definition: &Definition, text: &mut String) {
         if let Some(reloc) = output.relocs.iter().find(|reloc| (offset..end).contains(&reloc.offset)) {
             write!(text, " ; {:?}", reloc.target).expect("strings take everything");
         }
+        if let Some(handler) = output.handlers.iter().find(|handler| handler.return_address == end) {
+            write!(text, " ; lands at {:x}", handler.landing - start).expect("strings take everything");
+        }
         text.push('\n');
         let at = decoder.position();
         if before == Mnemonic::Add && instruction.mnemonic() == Mnemonic::Jmp {

@@ -41,4 +41,6 @@ fn assert_same(first: &Output, second: &Output) {
     assert_eq!(first.relocs, second.relocs);
     assert_eq!(first.traps, second.traps);
     assert_eq!(first.locations, second.locations);
+    assert_eq!(first.handlers, second.handlers);
+    assert_eq!(first.saved_registers, second.saved_registers);
 }

@@ -212,12 +212,19 @@ const WITH_IMMEDIATES: &[(&str, &str)] = &[
     ("i32 i64 (ref null $type) -> i64", "call_ref $type"),
     ("i32 i64 (ref null $type) -> i64", "return_call_ref $type"),
     ("(ref null $type) -> (ref $type)", "ref.as_non_null"),
+    ("i64 f32 v128 ->", "throw $values"),
+    ("exnref ->", "throw_ref"),
+    ("i32 i64 -> i64", "try_table (param i32 i64) (result i64) (catch $one 0) call $callee end"),
+    ("i32 i64 -> i64", "try (param i32 i64) (result i64) call $callee catch $one catch_all rethrow 0 end"),
+    ("i32 i64 -> i64", "try (param i32 i64) (result i64) call $callee delegate 0"),
 ];
 
 const DECLARATIONS: &str = r#"
     (type $type (func (param i32 i64) (result i64)))
     (import "m" "import" (func $import (type $type)))
     (import "m" "global" (global $imported (mut i64)))
+    (tag $values (param i64 f32 v128))
+    (tag $one (param i64))
     (memory $memory 1 100 shared)
     (memory $wide i64 1)
     (table $table 10 funcref)
@@ -318,7 +325,8 @@ pub fn output_is_deterministic(compiler: &dyn Compiler) {
 pub fn an_invalid_function_leaves_nothing_behind(compiler: &dyn Compiler) {
     // The second body lacks a result.
     let mut wasm = module(
-        "(module (func (result i32) i32.const 1) (func (result i32) (i32.store8 (i32.const 1) (i32.const 2)) i32.const 1) (memory 1))",
+        "(module (func (result i32) i32.const 1) (func (result i32) (block (try_table (catch_all 0) (drop (call 0))))
+            (i32.store8 (i32.const 1) (i32.const 2)) i32.const 1) (memory 1))",
     );
     let position = wasm.len() - 3;
     assert_eq!(wasm[position..], [0x41, 1, 0x0b]);

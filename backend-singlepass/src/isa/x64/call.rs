@@ -4,7 +4,6 @@ use wasmer_runtime_core::compiler::{Reloc, RelocKind, Symbol};
 use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::translate::codegen::{Callee, GlobalRef, Location, TableRef};
-use wasmer_runtime_core::translate::ops::Load;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
 
@@ -18,11 +17,12 @@ use crate::isa::x64::regs::*;
 use crate::isa::x64::{Codegen, Pending};
 use crate::labels::Label;
 use crate::masm::*;
+use crate::memory::whole_load;
 use crate::moves::{Move, Source, resolve};
 use crate::regs::{Machine, Reg, RegSet};
 
 /// The integer arguments of the system's C convention.
-const C_ARGS: [Reg; 6] = [RDI, RSI, RDX, RCX, R8, R9];
+pub(crate) const C_ARGS: [Reg; 6] = [RDI, RSI, RDX, RCX, R8, R9];
 
 /// How a callee is reached once the arguments are in place.
 enum Entrance {
@@ -56,6 +56,7 @@ impl CallOps for X64 {
                 c.al.release(reg);
             }
         }
+        c.called_in_region();
         c.drop_operands(signature.params.len());
         c.al.clobber();
         c.take_results(&signature.results);
@@ -109,9 +110,7 @@ impl CallOps for X64 {
             c.moves.push(Move { ty: entry.ty, dst, src });
         }
         resolve(&mut c.a, &c.moves);
-        c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_LIBCALLS));
-        c.mark();
-        c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(RAX, call.table_offset())));
+        c.call_through_table(call, c.offset);
         c.drop_operands(operands);
         c.al.clobber();
         if call.is_metered() {
@@ -130,14 +129,7 @@ impl CallOps for X64 {
 
     fn global_get(c: &mut Codegen, global: &GlobalRef) {
         let place = c.locate(global.location);
-        let op = match global.ty {
-            Ty::I32 => Load::I32,
-            Ty::I64 | Ty::Ref => Load::I64,
-            Ty::F32 => Load::F32,
-            Ty::F64 => Load::F64,
-            Ty::V128 => Load::V128,
-        };
-        c.push_pending(global.ty, Pending::Load { op, place, offset: None });
+        c.push_pending(global.ty, Pending::Load { op: whole_load(global.ty), place, offset: None });
     }
 
     fn global_set(c: &mut Codegen, global: &GlobalRef, mut value: Entry) {
@@ -158,6 +150,13 @@ impl CallOps for X64 {
 }
 
 impl Codegen {
+    /// Calls a libcall, whose arguments are in their registers; the vmctx is in its own as well.
+    pub(crate) fn call_through_table(&mut self, call: Libcall, wasm_offset: u32) {
+        self.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_LIBCALLS));
+        self.mark_at(wasm_offset);
+        self.a.group_5(Group5::Call, &Rm::Mem(Mem::new(RAX, call.table_offset())));
+    }
+
     /// Four bytes refer to a function.
     fn refer_to_function(&mut self, index: DefinedFuncIdx, place: usize) {
         let offset = place as u32;
@@ -301,7 +300,8 @@ impl Codegen {
         resolve(&mut self.a, &self.moves);
     }
 
-    fn pass_in_memory(&mut self, entry: Entry, place: &Mem) {
+    /// Stores an operand, which stays one.
+    pub(crate) fn pass_in_memory(&mut self, entry: Entry, place: &Mem) {
         match self.al.source(entry) {
             Source::Reg(reg) => self.a.store_value(entry.ty, place, reg),
             Source::Frame(at) => self.a.copy_value(entry.ty, place, &Mem::frame(at)),

@@ -1,6 +1,5 @@
 //! Code that is rarely reached: it stands behind the function's other code.
 
-use wasmer_runtime_core::layout::VMCTX_LIBCALLS;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
@@ -8,7 +7,7 @@ use wasmer_runtime_core::types::{Ty, Width};
 use crate::alloc::Loc;
 use crate::cold::{Cold, Resolve};
 use crate::isa::x64::Codegen;
-use crate::isa::x64::asm::{Cc, Group5, Mem, Rm, X64};
+use crate::isa::x64::asm::{Cc, X64};
 use crate::isa::x64::regs::*;
 use crate::masm::*;
 use crate::regs::{Machine, Reg, RegSet};
@@ -36,9 +35,7 @@ impl ColdOps for X64 {
             }
         };
         c.a.mov_int(Width::W64, RDI, VMCTX);
-        c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_LIBCALLS));
-        c.mark_at(offset);
-        c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(RAX, call.table_offset())));
+        c.call_through_table(call, offset);
         if result != RAX {
             c.a.mov_int(Width::W64, result, RAX);
         }

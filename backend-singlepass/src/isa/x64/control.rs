@@ -46,9 +46,7 @@ impl ControlOps for X64 {
             Meter::Count => c.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(FUEL), cost),
             Meter::Check => {
                 c.load_pending();
-                c.need_vmctx();
-                let store = c.al.alloc(&mut c.a, Ty::I64);
-                c.a.load_int(Width::W64, store, &Mem::new(VMCTX, VMCTX_STORE));
+                let store = c.store_context();
                 c.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(FUEL), cost);
                 c.a.store_value(Ty::I64, &Mem::new(store, VMSTORE_FUEL), FUEL);
                 c.al.release(store);

@@ -8,6 +8,7 @@ mod compare;
 mod control;
 mod convert;
 mod cpu;
+mod exceptions;
 mod float;
 mod frame;
 mod int;
