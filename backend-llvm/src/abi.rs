@@ -109,6 +109,14 @@ impl<'ctx> Codegen<'ctx, '_> {
         }
     }
 
+    /// Notes that it carries one of several values, by its position.
+    pub(crate) fn carry_one(&mut self, position: u32) {
+        if let Some(Current { carried, .. }) = &mut self.current {
+            carried.values += 1;
+            carried.widest = carried.widest.max(position as usize + 1);
+        }
+    }
+
     /// Our convention for a function type.
     pub(crate) fn abi(&self, signature: &Signature) -> FuncAbi<'ctx> {
         let ints = |types: &[Ty]| types.iter().filter(|ty| ty.is_int_class()).count();
@@ -211,14 +219,14 @@ impl<'ctx> Codegen<'ctx, '_> {
         abi: &FuncAbi<'ctx>,
         fixed: Fixed<'ctx>,
         args: &[V<'ctx>],
-    ) -> Result<Vec<BasicMetadataValueEnum<'ctx>>> {
+    ) -> Result<Vec<V<'ctx>>> {
         self.outgoing_in_memory(abi, fixed, args)?;
         let pointers = [fixed.results, fixed.args].map(|pointer| pointer.map(V::from));
         let all = [Some(fixed.vmctx.into()), fixed.fuel].into_iter().chain(pointers);
-        let mut all: Vec<_> = all.flatten().map(BasicMetadataValueEnum::from).collect();
+        let mut all: Vec<_> = all.flatten().collect();
         for (&place, &arg) in abi.args.iter().zip(args) {
             if let ArgPlace::Register { .. } = place {
-                all.push(arg.into());
+                all.push(arg);
             }
         }
         Ok(all)

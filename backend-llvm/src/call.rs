@@ -13,9 +13,10 @@ use wasmer_runtime_core::translate::codegen::{Callee, Location, Result, TableRef
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
 
-use crate::abi::{Fixed, FuncAbi, VALUE_BYTES};
+use crate::abi::{Fixed, VALUE_BYTES};
 use crate::codegen::{Codegen, V};
 use crate::description::ABI;
+use crate::exceptions::Entry;
 use crate::intrinsics::{AliasClass, Built, internal, params, value_of};
 use crate::memory::Outside;
 
@@ -108,31 +109,14 @@ impl<'ctx> Codegen<'ctx, '_> {
             count => Some(self.buffer(count)?),
         };
         let fixed = Fixed { vmctx, fuel: self.fuel()?, results: results_place, args: args_place };
-        let call = self.invoke(target, &abi, fixed, args)?;
-        // A recursion without end must exhaust the stack.
-        call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
-        self.call_results(call, signature, results_place, results)
-    }
-
-    /// A call in our convention.
-    fn invoke(
-        &mut self,
-        target: Target<'ctx>,
-        abi: &FuncAbi<'ctx>,
-        fixed: Fixed<'ctx>,
-        args: &[V<'ctx>],
-    ) -> Result<CallSiteValue<'ctx>> {
         self.locate();
-        let all = self.outgoing(abi, fixed, args)?;
-        let call = match target {
-            Target::Function(index) => {
-                let function = self.function(index);
-                self.b.build_direct_call(function, &all, "").built()?
-            }
-            Target::Entry(entry) => self.b.build_indirect_call(abi.ty, entry, &all, "").built()?,
+        let args = self.outgoing(&abi, fixed, args)?;
+        let entry = match target {
+            Target::Function(index) => Entry::Direct(self.function(index)),
+            Target::Entry(entry) => Entry::Pointer(abi.ty, entry),
         };
-        call.add_attribute(AttributeLoc::Function, self.nounwind);
-        Ok(call)
+        let call = self.call_or_invoke(entry, &args)?;
+        self.call_results(call, signature, results_place, results)
     }
 
     fn call_results(
@@ -193,7 +177,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             Target::Entry(entry) => entry,
         };
         let call = self.b.build_indirect_call(ty, entry, &all, "").built()?;
-        call.add_attribute(AttributeLoc::Function, self.nounwind);
+        self.may_throw(call);
         call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindMustTail);
         match call.try_as_basic_value().basic() {
             Some(value) => self.b.build_return(Some(&value)).built()?,
@@ -377,7 +361,12 @@ impl<'ctx> Codegen<'ctx, '_> {
         };
         let site = self.b.build_indirect_call(ty, entry, &args, "").built()?;
         site.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
-        site.add_attribute(AttributeLoc::Function, self.nounwind);
+        if call == Libcall::Throw {
+            self.may_throw(site);
+            site.add_attribute(AttributeLoc::Function, self.cold);
+        } else {
+            site.add_attribute(AttributeLoc::Function, self.nounwind);
+        }
         if call.is_metered() {
             self.load_fuel(vmctx)?;
         }

@@ -7,14 +7,11 @@ use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::basic_block::BasicBlock;
 use inkwell::builder::Builder;
 use inkwell::context::Context;
-use inkwell::debug_info::{
-    AsDIScope, DICompileUnit, DIFlags, DIFlagsConstants, DISubprogram, DISubroutineType, DWARFEmissionKind,
-    DWARFSourceLanguage, DebugInfoBuilder,
-};
-use inkwell::module::{FlagBehavior, Module};
+use inkwell::debug_info::{AsDIScope, DIFlags, DIFlagsConstants, DISubprogram};
+use inkwell::module::Module;
 use inkwell::targets::TargetMachine;
 use inkwell::types::{BasicTypeEnum, FunctionType};
-use inkwell::values::{AnyValue, BasicValueEnum, FunctionValue, MetadataValue, PointerValue};
+use inkwell::values::{AnyValue, BasicValueEnum, CallSiteValue, FunctionValue, MetadataValue, PointerValue};
 use inkwell::{GlobalVisibility, IntPredicate};
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::module::ModuleInfo;
@@ -26,6 +23,8 @@ use wasmer_runtime_core::types::*;
 use crate::abi::{Carried, FuncAbi};
 use crate::compiler::Glance;
 use crate::control::Frame;
+use crate::debug_info::{DebugInfo, LINE_OF_OFFSET_ZERO};
+use crate::exceptions::Landing;
 use crate::intrinsics::{AliasClass, Built, Caches, Kinds, Types, enum_attribute, internal};
 
 /// An SSA value.
@@ -45,6 +44,12 @@ pub(crate) struct Codegen<'ctx, 'm> {
     pub(crate) noreturn: Attribute,
     pub(crate) cold: Attribute,
     attributes: Vec<Attribute>,
+    /// The functions that have them.
+    pub(crate) ours: Vec<FunctionValue<'ctx>>,
+    /// Calls that an exception may leave.
+    pub(crate) throwing: Vec<CallSiteValue<'ctx>>,
+    /// The personality function, once there is a landing pad.
+    pub(crate) personality: Option<FunctionValue<'ctx>>,
     /// Size of the whole vmctx: all of it may be read at any time.
     vmctx_bytes: u32,
     declared: HashMap<(DefinedFuncIdx, Role), FunctionValue<'ctx>>,
@@ -71,49 +76,11 @@ pub(crate) struct Current<'ctx> {
     pub(crate) carried: Carried,
     /// What is left of the store's fuel, if the module is metered.
     pub(crate) fuel: Option<PointerValue<'ctx>>,
+    /// Of the open regions, the innermost last.
+    pub(crate) landings: Vec<Landing<'ctx>>,
     scope: DISubprogram<'ctx>,
     /// Buffers for results of calls, by number of values.
     buffers: HashMap<u32, PointerValue<'ctx>>,
-}
-
-struct DebugInfo<'ctx> {
-    builder: DebugInfoBuilder<'ctx>,
-    unit: DICompileUnit<'ctx>,
-    ty: DISubroutineType<'ctx>,
-}
-
-impl<'ctx> DebugInfo<'ctx> {
-    fn new(ctx: &'ctx Context, module: &Module<'ctx>) -> Self {
-        let version = ctx.i32_type().const_int(inkwell::debug_info::debug_metadata_version() as u64, false);
-        module.add_basic_value_flag("Debug Info Version", FlagBehavior::Warning, version);
-        let (builder, unit) = module.create_debug_info_builder(
-            true,
-            DWARFSourceLanguage::C,
-            "wasm",
-            "",
-            "",
-            true,
-            "",
-            0,
-            "",
-            DWARFEmissionKind::LineTablesOnly,
-            0,
-            false,
-            false,
-            "",
-            "",
-        );
-        let ty = builder.create_subroutine_type(unit.get_file(), None, &[], DIFlags::ZERO);
-        Self { builder, unit, ty }
-    }
-}
-
-/// Debug line 0 means "none", so lines are wasm offsets plus one.
-const LINE_OF_OFFSET_ZERO: u32 = 1;
-
-/// The wasm offset that a debug line stands for.
-pub(crate) fn offset_of_line(line: u64) -> Option<u32> {
-    u32::try_from(line).ok()?.checked_sub(LINE_OF_OFFSET_ZERO)
 }
 
 /// What an LLVM symbol of a wasm function is for. All of a function's symbols mean the same address.
@@ -161,6 +128,9 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             noreturn: enum_attribute(ctx, "noreturn"),
             cold: enum_attribute(ctx, "cold"),
             attributes: function_attributes(ctx, machine),
+            ours: Vec::new(),
+            throwing: Vec::new(),
+            personality: None,
             vmctx_bytes: info.offsets().size(),
             declared: HashMap::new(),
             debug,
@@ -177,7 +147,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
     }
 
     /// Puts the attributes of our code on a function.
-    pub(crate) fn attribute(&self, function: FunctionValue<'ctx>) {
+    pub(crate) fn attribute(&mut self, function: FunctionValue<'ctx>) {
+        self.ours.push(function);
         for &attribute in &self.attributes {
             function.add_attribute(AttributeLoc::Function, attribute);
         }
@@ -259,6 +230,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             fuel: None,
             glance: Glance::default(),
             carried: Carried::default(),
+            landings: Vec::new(),
             scope,
             buffers,
         });
@@ -302,9 +274,10 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         definition.map(|function| function.print_to_string().to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Ends the debug information: nothing is added afterwards.
+    /// Ends the debug information, and what depends on all functions: nothing is added afterwards.
     pub(crate) fn close(&mut self) {
         self.debug.builder.finalize();
+        self.conclude_unwinding();
     }
 
     fn begin_body(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame<'ctx>> {
@@ -420,6 +393,9 @@ fn global_align(ty: Ty) -> u32 {
     ty.bytes().min(8)
 }
 
+/// `uwtable(sync)`: tables of what holds at calls.
+const UNWIND_TABLE_OF_CALLS: u64 = 1;
+
 /// The attributes of every function that we define.
 fn function_attributes(ctx: &Context, machine: &TargetMachine) -> Vec<Attribute> {
     let cpu = machine.get_cpu().to_string();
@@ -441,7 +417,7 @@ fn function_attributes(ctx: &Context, machine: &TargetMachine) -> Vec<Attribute>
         ("target-features", &features),
     ];
     let mut attributes: Vec<_> = strings.iter().map(|(name, value)| ctx.create_string_attribute(name, value)).collect();
-    attributes.push(enum_attribute(ctx, "nounwind"));
+    attributes.push(ctx.create_enum_attribute(Attribute::get_named_enum_kind_id("uwtable"), UNWIND_TABLE_OF_CALLS));
     attributes
 }
 
@@ -531,36 +507,16 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
         self.close_frame(frame, fallthrough, results)
     }
 
-    fn try_(&mut self, _sig: BlockSig<'_>, _params: &[V<'ctx>]) -> Result<Frame<'ctx>> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn try_(&mut self, sig: BlockSig<'_>, _params: &[V<'ctx>]) -> Result<Frame<'ctx>> {
+        self.open_region(sig)
     }
 
-    fn landing(&mut self, _frame: &mut Frame<'ctx>, _fallthrough: Option<&[V<'ctx>]>) -> Result<bool> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn set_caught_value(&mut self, index: u32, _ty: Ty, value: V<'ctx>) -> Result<()> {
+        self.emit_set_caught_value(index, value)
     }
 
-    fn throw_on(&mut self, _frame: Option<&mut Frame<'ctx>>) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
-    }
-
-    fn set_caught_tag(&mut self, _tag: &TagRef) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
-    }
-
-    fn set_caught_value(&mut self, _index: u32, _ty: Ty, _value: V<'ctx>) -> Result<()> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
-    }
-
-    fn caught_tag_is(&mut self, _tag: &TagRef) -> Result<V<'ctx>> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
-    }
-
-    fn caught_value(&mut self, _index: u32, _ty: Ty) -> Result<V<'ctx>> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
-    }
-
-    fn pick(&mut self, _above: usize, _value: V<'ctx>) -> Result<V<'ctx>> {
-        Err(wasmer_runtime_core::compiler::CompileError::Limit("exceptions are not supported by this backend".to_owned()))
+    fn pick(&mut self, _above: usize, value: V<'ctx>) -> Result<V<'ctx>> {
+        Ok(value)
     }
 
     forward! {
@@ -600,6 +556,12 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
         br_on_non_null => emit_br_on_non_null(frame: &mut Frame<'ctx>, args: &[V<'ctx>]) -> Result<()>;
         br_table => emit_br_table(frames: &mut [Frame<'ctx>], targets: &[u32], default: u32, args: &[V<'ctx>], index: V<'ctx>) -> Result<()>;
         return_ => emit_return(values: &[V<'ctx>]) -> Result<()>;
+
+        landing => land(frame: &mut Frame<'ctx>, fallthrough: Option<&[V<'ctx>]>) -> Result<bool>;
+        throw_on => emit_throw_on(frame: Option<&mut Frame<'ctx>>) -> Result<()>;
+        set_caught_tag => emit_set_caught_tag(tag: &TagRef) -> Result<()>;
+        caught_tag_is => emit_caught_tag_is(tag: &TagRef) -> Result<V<'ctx>>;
+        caught_value => emit_caught_value(index: u32, ty: Ty) -> Result<V<'ctx>>;
 
         simd_unary => emit_simd_unary(op: SimdUnary, value: V<'ctx>) -> Result<V<'ctx>>;
         simd_binary => emit_simd_binary(op: SimdBinary, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;

@@ -27,6 +27,18 @@ enum Kind<'ctx> {
     Loop,
     /// An `if` whose second arm, at this block, has not begun.
     If(BasicBlock<'ctx>),
+    /// A region whose landing, of this number, has not begun.
+    Region(usize),
+}
+
+impl Frame<'_> {
+    /// The number of the landing of an open region.
+    pub(crate) fn region(&self) -> Result<usize> {
+        match self.kind {
+            Kind::Region(landing) => Ok(landing),
+            Kind::Block | Kind::Loop | Kind::If(_) => Err(internal("only a region has a landing")),
+        }
+    }
 }
 
 impl<'ctx> Codegen<'ctx, '_> {
@@ -81,6 +93,21 @@ impl<'ctx> Codegen<'ctx, '_> {
         Ok(())
     }
 
+    /// A region whose landing has this number.
+    pub(crate) fn region_frame(&mut self, sig: BlockSig<'_>, landing: usize) -> Result<Frame<'ctx>> {
+        self.frame(sig.results, Kind::Region(landing))
+    }
+
+    /// Ends a region, not its frame.
+    pub(crate) fn close_region(&mut self, frame: &mut Frame<'ctx>, fallthrough: Option<&[V<'ctx>]>) -> Result<()> {
+        if let Some(values) = fallthrough {
+            self.jump(frame, values)?;
+        }
+        frame.region()?;
+        frame.kind = Kind::Block;
+        Ok(())
+    }
+
     pub(crate) fn close_frame(
         &mut self,
         mut frame: Frame<'ctx>,
@@ -101,6 +128,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 results.extend(frame.phis.iter().map(|phi| phi.as_basic_value()));
             }
             Kind::If(_) => return Err(internal("`if` without `else`")),
+            Kind::Region(_) => return Err(internal("a region without a landing")),
         }
         Ok(())
     }

@@ -336,14 +336,20 @@ pub(crate) fn is_effect(instruction: InstructionValue<'_>) -> bool {
     match instruction.get_opcode() {
         Op::Store | Op::AtomicRMW | Op::AtomicCmpXchg | Op::Fence => true,
         Op::Load => is_volatile(instruction),
-        Op::Call => is_call(instruction) || intrinsic_of(instruction).is_some_and(|name| name.starts_with("llvm.mem")),
+        Op::Call | Op::Invoke => {
+            is_call(instruction) || intrinsic_of(instruction).is_some_and(|name| name.starts_with("llvm.mem"))
+        }
         _ => false,
     }
 }
 
 /// Whether an instruction calls a function, of the guest or of the host.
 fn is_call(instruction: InstructionValue<'_>) -> bool {
-    instruction.get_opcode() == Op::Call && !is_assembly(instruction) && intrinsic_of(instruction).is_none()
+    match instruction.get_opcode() {
+        Op::Call => !is_assembly(instruction) && intrinsic_of(instruction).is_none(),
+        Op::Invoke => true,
+        _ => false,
+    }
 }
 
 /// The name of the intrinsic that a call is of.

@@ -138,8 +138,10 @@ pub(crate) enum AliasClass {
     Constant,
     /// `VMMemory::len`.
     MemoryLength,
-    /// Buffers of results and of array calls, on the stack.
+    /// Buffers of results and of array calls, on the stack; the store's room for values on their way.
     Buffer,
+    /// The exception on its way, without its values.
+    Caught,
     /// The store's fuel.
     Fuel,
 }

@@ -20,7 +20,11 @@ mod control;
 #[cfg(feature = "llvm")]
 mod convert;
 #[cfg(feature = "llvm")]
+mod debug_info;
+#[cfg(feature = "llvm")]
 mod exact;
+#[cfg(feature = "llvm")]
+mod exceptions;
 #[cfg(feature = "llvm")]
 mod float;
 #[cfg(feature = "llvm")]
@@ -47,6 +51,8 @@ mod simd_lanes;
 mod tests;
 #[cfg(feature = "llvm")]
 mod trampoline;
+#[cfg(feature = "llvm")]
+mod unwind;
 #[cfg(feature = "llvm")]
 mod versions;
 

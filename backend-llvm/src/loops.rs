@@ -41,7 +41,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         let header = phi.as_instruction().get_parent().ok_or_else(|| internal("a phi without a block"))?;
         self.b.position_before(&phi.as_instruction());
         let zero_based = self.b.build_phi(start.get_type(), "").built()?;
-        let body = header.get_instructions().find(|instruction| instruction.get_opcode() != Op::Phi);
+        let is_body =
+            |instruction: &InstructionValue<'_>| !matches!(instruction.get_opcode(), Op::Phi | Op::LandingPad);
+        let body = header.get_instructions().find(is_body);
         self.b.position_before(&body.ok_or_else(|| internal("a block without an end"))?);
         let old: V<'ctx> = self.bin(Op::Add, zero_based.as_basic_value(), *start)?;
         self.b.position_before(next);

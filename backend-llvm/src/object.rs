@@ -14,9 +14,11 @@ use wasmer_runtime_core::compiler::{
 };
 use wasmer_runtime_core::trap::TrapCode;
 
-use crate::codegen::{Role, offset_of_line};
+use crate::codegen::Role;
+use crate::debug_info::offset_of_line;
 use crate::intrinsics::{TRAP_ENTRY_BYTES, TRAP_SECTION, internal};
 use crate::trampoline::TRAMPOLINE_SYMBOL;
+use crate::unwind::Tables;
 
 type File<'data> = ElfFile64<'data, LittleEndian>;
 type Section<'data, 'file> = object::read::elf::ElfSection64<'data, 'file, LittleEndian>;
@@ -32,16 +34,24 @@ pub(crate) enum Contents {
 
 /// `int3`: between sections.
 const PADDING: u8 = 0xcc;
+/// Where functions save registers.
+const FRAMES_SECTION: &str = ".eh_frame";
+/// Where calls in regions go on.
+const CALLS_SECTION: &str = ".gcc_except_table";
+/// A pointer to the personality function, which nobody needs.
+const PERSONALITY_SECTION: &str = ".data.DW.ref.";
 /// Length of the instruction at a trap site (`ud2`).
 const TRAP_BYTES: u32 = 2;
 
 /// Appends an object to an output.
 pub(crate) fn append(bytes: &[u8], contents: Contents, output: &mut Output) -> Result<(), CompileError> {
     let file = File::parse(bytes).map_err(internal)?;
-    let mut reader = Reader { places: BTreeMap::new(), file: &file, contents, output };
+    let first_definition = output.definitions.len();
+    let mut reader = Reader { places: BTreeMap::new(), file: &file, contents, first_definition, output };
     reader.place_sections()?;
     reader.define()?;
     reader.relocate()?;
+    reader.unwind()?;
     let traps = reader.traps()?;
     reader.locations(&traps)
 }
@@ -50,6 +60,8 @@ struct Reader<'a, 'data> {
     file: &'a File<'data>,
     contents: Contents,
     output: &'a mut Output,
+    /// The first definition of the object.
+    first_definition: usize,
     /// Where sections start in the output's text.
     places: BTreeMap<usize, u32>,
 }
@@ -62,7 +74,7 @@ impl<'a, 'data> Reader<'a, 'data> {
         let (code, data): (Vec<_>, Vec<_>) = sections.into_iter().partition(is_code);
         for section in code.into_iter().chain(data) {
             let name = section.name().map_err(internal)?;
-            if name.starts_with(".eh_frame") || section.size() == 0 {
+            if is_for_unwinding(name) || section.size() == 0 {
                 continue;
             }
             if !is_code(&section) && !name.starts_with(".rodata") {
@@ -186,6 +198,48 @@ impl<'a, 'data> Reader<'a, 'data> {
         }
     }
 
+    /// Registers that functions save, and landings.
+    fn unwind(&mut self) -> Result<(), CompileError> {
+        let (mut frames, mut calls) = (Vec::new(), &[][..]);
+        if let Some(section) = self.file.section_by_name(CALLS_SECTION) {
+            calls = section.data().map_err(internal)?;
+        }
+        if let Some(section) = self.file.section_by_name(FRAMES_SECTION) {
+            frames = section.data().map_err(internal)?.to_vec();
+            for (offset, relocation) in section.relocations() {
+                let Some(target) = self.unwind_target(&relocation)? else { continue };
+                let value = i64::from(target) + relocation.addend() - offset as i64;
+                let value = i32::try_from(value).map_err(internal)?;
+                let field = frames.get_mut(offset as usize..offset as usize + 4);
+                field
+                    .ok_or_else(|| internal("a relocation outside its section"))?
+                    .copy_from_slice(&value.to_le_bytes());
+            }
+        }
+        let functions = self.output.definitions[self.first_definition..].iter();
+        let functions = functions.filter(|definition| !matches!(definition.symbol, Symbol::Local(_)));
+        let places: Vec<_> = functions.map(|definition| definition.offset).collect();
+        Tables { frames: &frames, calls }.append(places.into_iter(), self.output)
+    }
+
+    /// What a relocation of the unwind tables refers to: a place in the text or in the table of calls; nothing for the personality function.
+    fn unwind_target(&self, relocation: &Relocation) -> Result<Option<u32>, CompileError> {
+        let (RelocationFlags::Elf { r_type: R_X86_64_PC32, .. }, RelocationTarget::Symbol(index)) =
+            (relocation.flags(), relocation.target())
+        else {
+            return Err(internal(format!("unexpected relocation {:?} of unwind tables", relocation.flags())));
+        };
+        let symbol = self.file.symbol_by_index(index).map_err(internal)?;
+        let Some(section) = symbol.section_index() else { return Ok(None) };
+        let name = self.file.section_by_index(section).and_then(|section| section.name()).map_err(internal)?;
+        let start = match name {
+            CALLS_SECTION => 0,
+            _ if is_for_unwinding(name) => return Ok(None),
+            _ => self.place_of(section)?,
+        };
+        Ok(Some(start + symbol.address() as u32))
+    }
+
     /// Trap sites: place, wasm offset, code.
     fn traps(&mut self) -> Result<Vec<(u32, u32)>, CompileError> {
         let mut sites = Vec::new();
@@ -263,6 +317,10 @@ impl<'a, 'data> Reader<'a, 'data> {
         }
         Ok(rows)
     }
+}
+
+fn is_for_unwinding(section: &str) -> bool {
+    section == FRAMES_SECTION || section == CALLS_SECTION || section.starts_with(PERSONALITY_SECTION)
 }
 
 fn is_loaded(section: &Section<'_, '_>) -> bool {

@@ -81,7 +81,7 @@ impl Drop for Linked {
     }
 }
 
-fn info(params: &[ValType], results: &[ValType]) -> ModuleInfo {
+pub(crate) fn info(params: &[ValType], results: &[ValType]) -> ModuleInfo {
     ModuleInfo {
         types: vec![TypeDef::Func(FuncType::new(params.iter().copied(), results.iter().copied()))],
         functions: vec![TypeIdx(0)],
@@ -89,15 +89,15 @@ fn info(params: &[ValType], results: &[ValType]) -> ModuleInfo {
     }
 }
 
-type Body<'a> = dyn Fn(&mut Codegen<'_, '_>) -> Result<()> + 'a;
+pub(crate) type Body<'a> = dyn Fn(&mut Codegen<'_, '_>) -> Result<()> + 'a;
 
 /// Compiles function 0 from calls of the code generator, and its trampoline.
-fn compile(info: &ModuleInfo, locals: &[Ty], body: &Body<'_>) -> Output {
+pub(crate) fn compile(info: &ModuleInfo, locals: &[Ty], body: &Body<'_>) -> Output {
     compile_all(info, locals, &[body], false)
 }
 
 /// Compiles functions from calls of the code generator, and the trampoline of the first.
-fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body<'_>], tail_calls: bool) -> Output {
+pub(crate) fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body<'_>], tail_calls: bool) -> Output {
     let compiler = LlvmCompiler::new().expect("this CPU is new enough");
     let mut output = Output::default();
     let machine = compiler.machine().expect("LLVM knows this machine");

@@ -294,7 +294,7 @@ impl<'ctx> Versioned<'_, 'ctx> {
             count += 1;
             if !is_volatile(instruction) {
                 match instruction.get_opcode() {
-                    Op::Call if is_effect(instruction) => return Ok(None),
+                    Op::Call | Op::Invoke if is_effect(instruction) => return Ok(None),
                     Op::Fence | Op::AtomicRMW | Op::AtomicCmpXchg => return Ok(None),
                     _ => continue,
                 }
