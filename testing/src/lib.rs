@@ -2,6 +2,7 @@
 //!
 //! * [`generate`] makes modules: random valid ones, those of the specification's suite, and damage to both.
 //! * [`edge`] makes modules that do things around accesses at the edge of memory and around other traps.
+//! * [`throws`] makes modules that throw exceptions and catch them.
 //! * [`behaviour`] says what a module does, in a form that backends and another engine can be compared by.
 //! * [`exercise`] runs what may be anything, under a watchdog.
 //! * [`targets`] are the attacks: each turns bytes into a verdict. A fuzzer, an everyday test and [`soak`] drive the same ones.
@@ -24,3 +25,4 @@ pub mod generate;
 pub mod minimize;
 pub mod soak;
 pub mod targets;
+pub mod throws;

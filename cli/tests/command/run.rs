@@ -235,7 +235,7 @@ fn errors_are_in_the_users_words() {
     bench.run(["validate", "broken.wasm"]).failed(1, &["broken.wasm", "offset"]);
     bench.file("text.wat", "(module (func (result i32)))");
     bench.run(["validate", "text.wat"]).failed(1, &["type mismatch"]);
-    bench.file("exceptions.wat", "(module (tag))");
+    bench.file("struct.wat", "(module (type (struct)))");
     bench.file("simd.wat", "(module (func (param v128) (result v128) (local.get 0)))");
     let inspected = bench.run(["inspect", "--json", "simd.wat"]);
     let module: serde_json::Value = serde_json::from_str(&inspected.out).unwrap();
@@ -243,7 +243,14 @@ fn errors_are_in_the_users_words() {
         (&module["features"], &module["defined_functions"]),
         (&serde_json::json!(["simd"]), &serde_json::json!(1))
     );
-    bench.run(["run", "exceptions.wat"]).failed(1, &["exceptions", "not supported"]);
+    bench.run(["run", "struct.wat"]).failed(1, &["gc", "not supported"]);
+    bench.file(
+        "throws.wat",
+        r#"(module (tag $t (param i32 f64)) (func (export "_start") (throw $t (i32.const 7) (f64.const 0.5))))"#,
+    );
+    bench
+        .run(["run", "throws.wat"])
+        .failed(134, &["`throws.wat` threw an exception that nothing caught: (7, 0.5)", "func[0]"]);
     bench.run(["validate", hello]);
     bench.file("library.wat", "(module)");
     bench.run(["run", "library.wat"]).failed(1, &["_start"]);
