@@ -217,7 +217,14 @@ fn every_setting_of_cranelift_counts() {
         ("x86-64-v2", named("x86-64-v2")),
         ("x86-64-v3", named("x86-64-v3")),
     ];
-    let keys = builders.map(|(name, builder)| (name.to_owned(), key(EngineConfig::new(builder.build().unwrap()))));
+    let usual = Cranelift::new().unwrap().cpu_features();
+    let compilers = builders.map(|(name, builder)| (name, builder.build().unwrap()));
+    // This machine may have just what a level has.
+    let differ = compilers
+        .into_iter()
+        .filter(|(name, compiler)| name.parse::<Cpu>().is_err() || compiler.cpu_features() != usual);
+    let keys: Vec<_> = differ.map(|(name, compiler)| (name.to_owned(), key(EngineConfig::new(compiler)))).collect();
+    assert!(keys.len() >= 6);
     all_differ(&keys);
     let verified = Cranelift::builder().verify(true).build().unwrap();
     assert_eq!(key(EngineConfig::new(verified)), keys[0].1, "verification changes no code");
