@@ -19,7 +19,7 @@ const ARTIFACT_FREE: usize = 8 << 20;
 
 /// Four times the module may take this many times as long, and this much more.
 const TIME_FACTOR: u32 = 9;
-const TIME_FREE: Duration = Duration::from_millis(400);
+const TIME_FREE: Duration = Duration::from_millis(800);
 /// How often what took too long is tried again.
 const TRIES: usize = 2;
 
