@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::image::ImageError;
 use wasmer_runtime_core::module::{Entity, ImportType};
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::{VMFuncRef, canonical_of};
@@ -86,7 +87,7 @@ impl Instance {
             return Err(Error::Trap(Box::new(Trap { memory_fault, ..Trap::new(code) })));
         }
         if let Some(start) = module.code().image.start() {
-            let start = store.instances[instance.position].vm.func_ref(start);
+            let start = store.instances[instance.position].vm.func_ref(start).map_err(ImageError::from)?;
             // SAFETY: the function belongs to this store; a start function has neither parameters nor results, so that its buffer is
             // empty. It may be a host function, which makes a slice of the buffer: no null pointer.
             unsafe { store.call(start, NonNull::dangling().as_ptr())? };
@@ -107,6 +108,7 @@ impl Instance {
             InstanceError::Resource(message) => Error::Resource(message),
             InstanceError::Limit(error) => error.into(),
             InstanceError::Trap(code) => code.into(),
+            InstanceError::Damage(damage) => ImageError::from(damage).into(),
         })
     }
 
@@ -171,7 +173,10 @@ impl Instance {
 
     fn find(&self, store: &mut StoreOpaque, name: &str) -> Result<Option<Extern>> {
         match self.record(store)?.module.code().image.export(name) {
-            Some(entity) => self.entity(store, entity).map(Some),
+            Some(export) => {
+                let entity = export.entity;
+                self.entity(store, entity).map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -212,7 +217,9 @@ impl Instance {
         let id = store.id();
         let record = self.record(store)?;
         Ok(match entity {
-            Entity::Func(index) => Func::from_parts(id, record.vm.exported_func(index)).into(),
+            Entity::Func(index) => {
+                Func::from_parts(id, record.vm.exported_func(index).map_err(ImageError::from)?).into()
+            }
             Entity::Table(index) => Table::from_parts(id, record.vm.table(index)).into(),
             Entity::Global(index) => {
                 let ty = record.module.code().global_type(index);

@@ -127,17 +127,13 @@ impl Module {
 
     /// The type of the export of a name.
     pub fn export(&self, name: &str) -> Option<ExternType> {
-        let entity = self.0.code.image.export(name)?;
-        Some(self.0.code.entity_type(entity))
+        Some(self.0.code.export_type(&self.0.code.image.export(name)?))
     }
 
     /// What the module exports, in order.
     pub fn exports(&self) -> impl Iterator<Item = ExportInfo> + '_ {
-        self.0
-            .code
-            .image
-            .exports()
-            .map(|export| ExportInfo { name: export.name.to_owned(), ty: self.0.code.entity_type(export.entity) })
+        let code = &self.0.code;
+        code.image.exports().map(|export| ExportInfo { name: export.name.to_owned(), ty: code.export_type(&export) })
     }
 }
 

@@ -74,6 +74,8 @@ trap_codes! {
     OutOfFuel = 19, "ran out of fuel";
     /// `throw_ref` of null.
     NullException = 20, "null exception reference";
+    /// What the artifact says of the module is not what the compiler wrote.
+    DamagedArtifact = 21, "the compiled artifact is damaged: remove it from the cache, or compile it again";
 }
 
 /// Where an access left its memory.

@@ -71,7 +71,8 @@ pub(crate) fn trap_at(pc: usize, address: Option<usize>) -> Option<TrapCode> {
     find(pc, |entry, offset| {
         // Any other fault that the table does not know is no trap but a mistake in the code, and must not look like one.
         let untabled = || entry.image.untabled_fault().filter(|_| address.is_some_and(memory_space::contains));
-        entry.image.trap_at(offset).or_else(untabled)
+        let damaged = || Some(TrapCode::DamagedArtifact).filter(|_| entry.image.are_traps_damaged());
+        entry.image.trap_at(offset).or_else(untabled).or_else(damaged)
     })?
 }
 

@@ -28,13 +28,15 @@ impl FuncRefs {
         Layout::array::<VMFuncRef>(len).expect("module limits keep this small")
     }
 
-    /// The place at a position, and whether it was filled in before: a reference's vmctx is never null.
-    pub(crate) fn place(&self, position: usize) -> (*mut VMFuncRef, bool) {
-        assert!(position < self.len);
+    /// The place at a position, if there is one, and whether it was filled in before: a reference's vmctx is never null.
+    pub(crate) fn place(&self, position: usize) -> Option<(*mut VMFuncRef, bool)> {
+        if position >= self.len {
+            return None;
+        }
         // SAFETY: the position is inside the array; all-zero bytes may be read through a raw pointer field.
         unsafe {
             let place = self.base.add(position);
-            (place, !(&raw const (*place).vmctx).read().is_null())
+            Some((place, !(&raw const (*place).vmctx).read().is_null()))
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::budget::Usage;
 use crate::exceptions::Tag;
 use crate::foreign::Foreign;
 use crate::func_refs::FuncRefs;
+use crate::image::Damage;
 use crate::limits::LimitError;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
@@ -82,6 +83,14 @@ pub enum InstanceError {
     Limit(LimitError),
     /// The store was interrupted meanwhile.
     Trap(TrapCode),
+    /// The module's image is not what the compiler wrote.
+    Damage(Damage),
+}
+
+impl From<Damage> for InstanceError {
+    fn from(damage: Damage) -> Self {
+        Self::Damage(damage)
+    }
 }
 
 impl From<LimitError> for InstanceError {
@@ -149,11 +158,11 @@ impl Instance {
         unsafe {
             instance.write_header();
             instance.write_memories();
-            instance.write_imported_functions(&imports.functions);
+            instance.write_imported_functions(&imports.functions)?;
             instance.write_imported_globals(&imports.globals);
             instance.write_tables();
             instance.write_tags();
-            instance.write_globals();
+            instance.write_globals()?;
         }
         Ok(instance)
     }
@@ -224,17 +233,18 @@ impl Instance {
         }
     }
 
-    unsafe fn write_imported_functions(&mut self, functions: &[NonNull<VMFuncRef>]) {
+    unsafe fn write_imported_functions(&mut self, functions: &[NonNull<VMFuncRef>]) -> Result<(), Damage> {
         let abi = self.code.abi();
         // SAFETY: the store outlives the instance.
         let store = unsafe { self.store.as_ref() }.context();
         let image = &self.code.image;
         let entry = |(index, original): (usize, &NonNull<VMFuncRef>)| {
-            let ty = image.function_type_index(FuncIdx::from_index(index));
+            let ty = image.function_type_index(FuncIdx::from_index(index))?;
             // SAFETY: the original lives as long as the store.
-            unsafe { Foreign::new(*original, abi, image.wasm_to_array(ty).cast(), store) }
+            Ok(unsafe { Foreign::new(*original, abi, image.wasm_to_array(ty)?.cast(), store) })
         };
-        let mut imported: Box<[Foreign]> = functions.iter().enumerate().map(entry).collect();
+        let imported: Result<Vec<Foreign>, Damage> = functions.iter().enumerate().map(entry).collect();
+        let mut imported = imported?.into_boxed_slice();
         for (index, function) in imported.iter_mut().enumerate() {
             function.link();
             // SAFETY: the original lives as long as the store.
@@ -251,6 +261,7 @@ impl Instance {
             }
         }
         self.imported_functions = imported;
+        Ok(())
     }
 
     unsafe fn write_imported_globals(&mut self, globals: &[NonNull<RawValue>]) {
@@ -298,18 +309,19 @@ impl Instance {
         }
     }
 
-    unsafe fn write_globals(&mut self) {
+    unsafe fn write_globals(&mut self) -> Result<(), Damage> {
         let counts = self.offsets.counts();
         for index in counts.imported_globals..counts.globals {
             let position = (index - counts.imported_globals) as usize;
-            let value = self.evaluate(self.code.image.global_init(position));
+            let value = self.evaluate(self.code.image.global_init(position))?;
             // SAFETY: the place is inside the vmctx, 16-byte aligned.
             unsafe { self.global(GlobalIdx(index)).write(value) };
         }
+        Ok(())
     }
 
     /// The value of a constant expression. Validation guarantees its stack discipline and that globals before it are set.
-    fn evaluate(&self, expr: impl Iterator<Item = ConstOp>) -> RawValue {
+    fn evaluate(&self, expr: impl Iterator<Item = ConstOp>) -> Result<RawValue, Damage> {
         let mut stack: Vec<RawValue> = Vec::with_capacity(2);
         for op in expr {
             let mut arithmetic = |width: Width, op32: fn(i32, i32) -> i32, op64: fn(i64, i64) -> i64| {
@@ -330,7 +342,7 @@ impl Instance {
                 ConstOp::GlobalGet(index) => unsafe { self.global(index).read() },
                 ConstOp::RefFunc(index) => {
                     let mut value = RawValue::ZERO;
-                    value.funcref = self.func_ref(index).as_ptr();
+                    value.funcref = self.func_ref(index)?.as_ptr();
                     value
                 }
                 ConstOp::Add(width) => arithmetic(width, i32::wrapping_add, i64::wrapping_add),
@@ -339,7 +351,7 @@ impl Instance {
             };
             stack.push(value);
         }
-        stack.pop().unwrap_or(RawValue::ZERO)
+        Ok(stack.pop().unwrap_or(RawValue::ZERO))
     }
 
     /// Applies the initial values of tables and the active segments that the image could not fold in, in the order of the specification (section
@@ -349,20 +361,20 @@ impl Instance {
         for position in 0..self.own_tables.len() {
             if let Some(init) = image.table_init(position) {
                 // SAFETY: the initial value of a table is a reference, whose bits are these.
-                let value = unsafe { self.evaluate(init).reference };
+                let value = unsafe { self.evaluate(init)?.reference };
                 self.own_tables[position].set_initial(value);
             }
         }
         let check_interrupt = self.go_on();
         for (rank, table, offset) in image.elements_to_apply() {
             check_interrupt()?;
-            let start = self.index(image.table_type(table).index, self.evaluate(offset));
+            let start = self.index(image.table_type(table).index, self.evaluate(offset)?);
             self.write_elements(table, rank, start, 0..image.element_items_len(rank) as u64)?;
             self.dropped_elements[rank].set(true);
         }
         for (rank, memory, offset) in image.data_to_apply() {
             check_interrupt()?;
-            let start = self.index(image.memory_type(memory).index, self.evaluate(offset));
+            let start = self.index(image.memory_type(memory).index, self.evaluate(offset)?);
             let bytes = image.data_bytes(rank);
             self.write_memory(memory, start, bytes)?;
             self.dropped_data[rank].set(true);
@@ -451,47 +463,48 @@ impl Instance {
     }
 
     /// The original function behind an import, or the reference to an own one: what an export gives away.
-    pub fn exported_func(&self, index: FuncIdx) -> NonNull<VMFuncRef> {
+    pub fn exported_func(&self, index: FuncIdx) -> Result<NonNull<VMFuncRef>, Damage> {
         match self.imported_functions.get(index.index()) {
-            Some(imported) => imported.original,
+            Some(imported) => Ok(imported.original),
             None => self.func_ref(index),
         }
     }
 
     /// A reference to an escaping function, callable by this module's convention.
-    pub fn func_ref(&self, index: FuncIdx) -> NonNull<VMFuncRef> {
+    pub fn func_ref(&self, index: FuncIdx) -> Result<NonNull<VMFuncRef>, Damage> {
         if let Some(imported) = self.imported_functions.get(index.index()) {
             // A function of the same convention keeps its identity.
             // SAFETY: the original lives as long as the store.
             let same = unsafe { imported.original.as_ref() }.type_id == imported.func_ref.type_id;
-            return if same { imported.original } else { NonNull::from(&imported.func_ref) };
+            return Ok(if same { imported.original } else { NonNull::from(&imported.func_ref) });
         }
         let image = &self.code.image;
-        let position =
-            image.escaping_position(index).expect("the translation lists every function that can be referred to");
-        let (place, filled) = self.func_refs.place(position);
+        // The translation lists every function that can be referred to.
+        let (place, filled) =
+            image.escaping_position(index).and_then(|position| self.func_refs.place(position)).ok_or(Damage)?;
         if !filled {
-            let ty = image.function_type_index(index);
+            let ty = image.function_type_index(index)?;
             let defined = DefinedFuncIdx(index.0 - self.offsets.counts().imported_functions);
+            let (array_call, wasm_call) = (image.array_to_wasm(ty)?, image.function_entry(defined)?);
             // SAFETY: the trampoline has the convention of array call; the place is inside the array.
             unsafe {
                 place.write(VMFuncRef {
-                    array_call: std::mem::transmute::<*const u8, ArrayCall>(image.array_to_wasm(ty)),
-                    wasm_call: image.function_entry(defined).cast(),
+                    array_call: std::mem::transmute::<*const u8, ArrayCall>(array_call),
+                    wasm_call: wasm_call.cast(),
                     vmctx: self.vmctx.as_ptr().cast(),
                     type_id: self.code.type_ids[ty.index()],
                 });
             }
         }
         // SAFETY: the place is inside the array, so not null.
-        unsafe { NonNull::new_unchecked(place) }
+        Ok(unsafe { NonNull::new_unchecked(place) })
     }
 
     /// What the table image holds for an element: a reference, or zero.
-    pub fn lazy_element(&self, table: TableIdx, index: u64) -> u64 {
+    pub fn lazy_element(&self, table: TableIdx, index: u64) -> Result<u64, Damage> {
         match self.code.image.table_image_get(table, index) {
-            Some(function) => self.func_ref(function).as_ptr() as u64,
-            None => 0,
+            Some(function) => Ok(self.func_ref(function)?.as_ptr() as u64),
+            None => Ok(0),
         }
     }
 
@@ -519,9 +532,11 @@ impl Instance {
         elements: Range<u64>,
     ) -> Result<(), TrapCode> {
         let image = &self.code.image;
-        // SAFETY: elements are references, whose bits are these.
-        let value =
-            |position| unsafe { self.evaluate(image.element_item(rank, elements.start as usize + position)).reference };
+        let value = |position| {
+            let item = self.evaluate(image.element_item(rank, elements.start as usize + position))?;
+            // SAFETY: elements are references, whose bits are these.
+            Ok(unsafe { item.reference })
+        };
         // SAFETY: the table lives as long as the store, and no reference to it is held: an element's value comes from globals and functions.
         let table = unsafe { &mut *self.table(table).as_ptr() };
         table.init(destination, elements.end - elements.start, value, self.go_on())

@@ -10,6 +10,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
+use crate::image::Damage;
 use crate::instance::Instance;
 use crate::memory::Memory;
 use crate::pieces::{self, GoOn};
@@ -234,7 +235,8 @@ libcalls! {
 
     /// `ref.func`.
     fn ref_func(caller, function: u64) -> u64 {
-        caller.instance().func_ref(FuncIdx(function as u32)).as_ptr() as u64
+        let result = caller.instance().func_ref(FuncIdx(function as u32)).map(|func| func.as_ptr() as u64);
+        caller.finish(result.map_err(TrapCode::from))
     }
 
     /// The slow path of `call_indirect`.
@@ -246,7 +248,7 @@ libcalls! {
     /// The slow path of `call_ref`.
     fn call_ref_slow(caller, type_index: u64, reference: u64) -> u64 {
         let result = match NonNull::new(reference as *mut VMFuncRef) {
-            Some(callee) => Ok(adapt(caller, callee, TypeIdx(type_index as u32))),
+            Some(callee) => adapt(caller, callee, TypeIdx(type_index as u32)).map_err(TrapCode::from),
             None => Err(TrapCode::NullFunctionReference),
         };
         caller.finish(result)
@@ -331,16 +333,16 @@ fn call_indirect(caller: &mut Caller, table: u64, ty: TypeIdx, index: u64) -> Re
     if canonical_of(type_id) != code.canonical[ty.index()] {
         return Err(TrapCode::IndirectCallTypeMismatch);
     }
-    Ok(adapt(caller, callee, ty))
+    Ok(adapt(caller, callee, ty)?)
 }
 
 /// The same function, callable by the calling module's convention.
-fn adapt(caller: &mut Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> u64 {
+fn adapt(caller: &mut Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> Result<u64, Damage> {
     let code = caller.instance().code();
     let abi = code.abi();
-    let wasm_call = code.image.wasm_to_array(ty).cast();
+    let wasm_call = code.image.wasm_to_array(ty)?.cast();
     // SAFETY: code and tables of a store have references of the store.
-    unsafe { caller.store().adapt(callee, abi, wasm_call) }.as_ptr() as u64
+    Ok(unsafe { caller.store().adapt(callee, abi, wasm_call) }.as_ptr() as u64)
 }
 
 /// The address of an atomic operand of `bytes` bytes: aligned and inside the memory.

@@ -7,7 +7,7 @@ use wasmer_runtime_core::module::{Entity, ImportType};
 use wasmer_runtime_core::types::*;
 
 use crate::code_registry::Registration;
-use crate::image::Image;
+use crate::image::{ExportRef, Image};
 use crate::pool::MemoryPool;
 use crate::types_registry::{self, TypeIds};
 
@@ -79,11 +79,9 @@ impl ModuleCode {
     }
 
     /// What an export is, with canonical ids.
-    pub fn entity_type(&self, entity: Entity) -> ExternType {
-        match entity {
-            Entity::Func(index) => {
-                ExternType::Func(Arc::unwrap_or_clone(self.func_type(self.image.function_type_index(index))))
-            }
+    pub fn export_type(&self, export: &ExportRef<'_>) -> ExternType {
+        match export.entity {
+            Entity::Func(_) => ExternType::Func(Arc::unwrap_or_clone(self.func_type(export.func_type))),
             Entity::Tag(index) => ExternType::Tag(Arc::unwrap_or_clone(self.func_type(self.image.tag_type(index)))),
             Entity::Table(index) => ExternType::Table(self.table_type(index)),
             Entity::Memory(index) => ExternType::Memory(self.image.memory_type(index)),

@@ -46,12 +46,27 @@ pub fn in_pieces(
     go_on: impl GoOn,
     mut handle: impl FnMut(Range<usize>),
 ) -> Result<(), TrapCode> {
+    try_in_pieces(len, piece_len, order, go_on, |piece| {
+        handle(piece);
+        Ok(())
+    })
+}
+
+/// As [`in_pieces`], for what can fail.
+#[inline]
+pub fn try_in_pieces(
+    len: usize,
+    piece_len: usize,
+    order: Order,
+    go_on: impl GoOn,
+    mut handle: impl FnMut(Range<usize>) -> Result<(), TrapCode>,
+) -> Result<(), TrapCode> {
     let mut done = piece_len.min(len);
-    handle(place(0..done, len, order));
+    handle(place(0..done, len, order))?;
     while done < len {
         go_on()?;
         let end = (done + piece_len).min(len);
-        handle(place(done..end, len, order));
+        handle(place(done..end, len, order))?;
         done = end;
     }
     Ok(())

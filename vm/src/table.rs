@@ -13,9 +13,10 @@ use wasmer_runtime_core::types::{TableIdx, TableType, ValType};
 use wasmer_runtime_core::vmcontext::VMTable;
 
 use crate::budget::{Budget, Refused, Usage};
+use crate::image::Damage;
 use crate::instance::Instance;
 use crate::limits::Limit;
-use crate::pieces::{GoOn, Order, PIECE_ELEMENTS, in_pieces};
+use crate::pieces::{GoOn, Order, PIECE_ELEMENTS, in_pieces, try_in_pieces};
 
 /// What elements are that are zero because nobody has asked for them yet.
 #[derive(Clone, Copy, Debug)]
@@ -29,17 +30,11 @@ enum Lazy {
 impl Lazy {
     /// # Safety
     /// The table is still there, and no element of it is borrowed.
-    unsafe fn element(self, index: u64) -> u64 {
+    unsafe fn element(self, index: u64) -> Result<u64, Damage> {
         match self {
             // SAFETY: an instance outlives the tables that it defines; filling in does not use the table.
             Self::Image(instance, table) => unsafe { instance.as_ref() }.lazy_element(table, index),
-            Self::Value(value, len) => {
-                if index < len {
-                    value
-                } else {
-                    0
-                }
-            }
+            Self::Value(value, len) => Ok(if index < len { value } else { 0 }),
         }
     }
 }
@@ -115,7 +110,7 @@ impl Table {
         match self.lazy {
             Some(lazy) if value == 0 => {
                 // SAFETY: this is the table.
-                let value = unsafe { lazy.element(index) };
+                let value = unsafe { lazy.element(index) }?;
                 self.elements[position] = value;
                 Ok(value)
             }
@@ -174,16 +169,17 @@ impl Table {
         &mut self,
         start: u64,
         len: u64,
-        value: impl Fn(usize) -> u64,
+        value: impl Fn(usize) -> Result<u64, Damage>,
         go_on: impl GoOn,
     ) -> Result<(), TrapCode> {
         let range = self.range(start, len)?;
         self.fill_in(&go_on)?;
         let elements = &mut self.elements[range];
-        in_pieces(elements.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
+        try_in_pieces(elements.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
             for (element, position) in elements[piece.clone()].iter_mut().zip(piece) {
-                *element = value(position);
+                *element = value(position)?;
             }
+            Ok(())
         })
     }
 
@@ -239,13 +235,14 @@ impl Table {
     fn fill_in(&mut self, go_on: impl GoOn) -> Result<(), TrapCode> {
         let Some(lazy) = self.lazy else { return Ok(()) };
         let elements = &mut self.elements[..];
-        in_pieces(elements.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
+        try_in_pieces(elements.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
             for (element, position) in
                 elements[piece.clone()].iter_mut().zip(piece).filter(|(element, _)| **element == 0)
             {
                 // SAFETY: this is the table.
-                *element = unsafe { lazy.element(position as u64) };
+                *element = unsafe { lazy.element(position as u64) }?;
             }
+            Ok(())
         })?;
         self.lazy = None;
         Ok(())
@@ -321,7 +318,7 @@ mod tests {
         target.copy_from(1, &mut make(), 0, 2, on).unwrap();
         assert_eq!(all(&mut target), [0, 7, 7]);
         let mut written = make();
-        written.init(1, 2, |position| [0, 9][position], on).unwrap();
+        written.init(1, 2, |position| Ok([0, 9][position]), on).unwrap();
         assert_eq!(all(&mut written), [7, 0, 9]);
     }
 }

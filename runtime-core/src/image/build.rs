@@ -9,7 +9,7 @@ use crate::cpu::CpuFeatures;
 use crate::image::ImageBytes;
 use crate::image::fold::{Folded, fold};
 use crate::image::header::{HEADER_BYTES, Header, Section, checksum};
-use crate::image::indices::IndicesBuilder;
+use crate::image::indices::{IndicesBuilder, NONE};
 use crate::image::link::Linked;
 use crate::image::metadata::*;
 use crate::module::*;
@@ -124,6 +124,7 @@ fn metadata(
         trampolines: linked.trampolines.clone(),
         imports: info.imports.clone(),
         exports: info.exports.clone(),
+        export_types: info.exports.iter().map(|export| export_type(info, export)).collect(),
         exports_by_name: by_name(&info.exports),
         imported_functions: info.imported_functions,
         imported_tables: info.imported_tables,
@@ -142,6 +143,13 @@ fn metadata(
         data: data_segments(info, wasm, folded.data, data),
         names: info.function_names.len() as u32,
         lists,
+    }
+}
+
+fn export_type(info: &ModuleInfo, export: &Export) -> u32 {
+    match export.entity {
+        Entity::Func(index) => info.functions[index.index()].0,
+        Entity::Table(_) | Entity::Memory(_) | Entity::Global(_) | Entity::Tag(_) => NONE,
     }
 }
 

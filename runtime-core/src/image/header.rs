@@ -12,7 +12,7 @@ use crate::image::metadata::ArchivedMetadata;
 use crate::trap::TrapCode;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
-pub const FORMAT_VERSION: u32 = 6;
+pub const FORMAT_VERSION: u32 = 7;
 
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 
@@ -170,13 +170,15 @@ impl Header {
         checksum(parts.map(u64::to_le_bytes).as_flattened())
     }
 
-    /// Where a part of an image ends that [`Header::read`] looks at, going by its first [`HEADER_BYTES`], of which nothing has been checked yet:
-    /// where the code starts.
-    pub fn head_bytes(start: &[u8; HEADER_BYTES]) -> u64 {
-        read_u64(start, SECTIONS_AT + Section::Code as usize * SECTION_BYTES).max(HEADER_BYTES as u64)
+    /// Where a section of an image ends, going by the start of the image, of which nothing has been checked yet. None if the start is too short
+    /// to tell.
+    pub fn end_of(start: &[u8], section: Section) -> Option<u64> {
+        let entry = start.get(..HEADER_BYTES)?;
+        let [offset, len] = [0, 8].map(|field| read_u64(entry, SECTIONS_AT + section as usize * SECTION_BYTES + field));
+        Some(offset.saturating_add(len))
     }
 
-    /// Reads and checks the header of an image of `len` bytes, which starts with `image`: everything before the code at least.
+    /// Reads and checks the header of an image of `len` bytes, which starts with `image`: header and metadata at least.
     pub fn read(image: &[u8], len: u64, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
         if image.get(..MAGIC.len()) != Some(&MAGIC) {
             return Err(ImageError::Magic);
@@ -223,7 +225,7 @@ impl Header {
                 .filter(|end| *end <= len)
                 .ok_or(ImageError::Damaged("a section leaves it"))?;
         }
-        let is_whole = header.section(Section::Code).offset <= image.len() as u64;
+        let is_whole = header.section(Section::Metadata).range().end <= image.len();
         if !is_whole || read_u64(image, CHECKSUM_AT) != header.checksum(image) {
             return Err(ImageError::Damaged("the checksum of its header does not fit"));
         }
@@ -233,13 +235,13 @@ impl Header {
         Ok(header)
     }
 
-    /// The metadata of an image, which starts with `head`: everything before the code. It is well formed and does not contradict itself.
-    pub fn metadata<'a>(&self, head: &'a [u8]) -> Result<&'a ArchivedMetadata, ImageError> {
+    /// The metadata of an image, which starts with `head`, and whose section of indices is `indices`. It is well formed, and what it names is
+    /// there.
+    pub fn metadata<'a>(&self, head: &'a [u8], indices: &[u8]) -> Result<&'a ArchivedMetadata, ImageError> {
         let bytes = &head[self.section(Section::Metadata).range()];
         let metadata = rkyv::access::<ArchivedMetadata, rancor::Error>(bytes)
             .map_err(|_| ImageError::Damaged("its metadata is malformed"))?;
-        let indices = &head[self.section(Section::Indices).range()];
-        if metadata.is_consistent(indices) {
+        if metadata.is_consistent(self, indices) {
             Ok(metadata)
         } else {
             Err(ImageError::Damaged("its metadata contradicts itself"))

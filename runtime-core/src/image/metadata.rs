@@ -4,7 +4,7 @@
 
 use rkyv::{Archive, Serialize};
 
-use crate::image::indices::{List, Numbers};
+use crate::image::indices::List;
 use crate::module::{ConstOp, Export, Import};
 use crate::types::*;
 
@@ -25,6 +25,8 @@ pub struct Metadata {
     pub imports: Vec<Import>,
     /// In the order of the module.
     pub exports: Vec<Export>,
+    /// By export: the type of a function; [`crate::image::indices::NONE`] for everything else.
+    pub export_types: Vec<u32>,
     /// Positions of the exports, by name.
     pub exports_by_name: Vec<u32>,
     /// How many functions are imported.
@@ -116,20 +118,4 @@ pub struct Extent {
     pub image_page: u32,
     /// How many there are.
     pub pages: u32,
-}
-
-impl ArchivedMetadata {
-    /// Whether the lists are as long as each other where they have to be. `indices` is the section of that name.
-    pub(super) fn is_consistent(&self, indices: &[u8]) -> bool {
-        let len = |list| Numbers::new(indices, list).len();
-        self.trampolines.len() == self.types.len()
-            && self.imported_tables.to_native() as usize + self.table_images.len() == self.tables.len()
-            && self.table_inits.len() == self.table_images.len()
-            && self.imported_memories.to_native() as usize + self.memory_images.len() == self.memories.len()
-            && self.imported_globals.to_native() as usize + self.global_inits.len() == self.globals.len()
-            && self.exports_by_name.len() == self.exports.len()
-            && self.exports_by_name.iter().all(|position| (position.to_native() as usize) < self.exports.len())
-            && self.imported_functions.to_native() as usize + len(&self.lists.function_starts)
-                == len(&self.lists.function_types)
-    }
 }

@@ -4,6 +4,7 @@
 //! cached one are the same thing. The format is described byte by byte in `docs/image-format.md`.
 
 mod build;
+mod check;
 mod fold;
 pub mod handlers;
 pub mod header;
@@ -16,7 +17,7 @@ pub(crate) use build::{Made, build};
 pub use header::FORMAT_VERSION;
 pub(crate) use link::link;
 
-use header::{Header, checksum};
+use header::{Header, Section, checksum};
 
 use crate::cpu::CpuFeatures;
 
@@ -33,7 +34,7 @@ impl ImageBytes {
     /// Takes bytes that another process made. They must be a whole image, undamaged, and carry `key`.
     pub fn verified(bytes: Vec<u8>, key: &[u8; 32]) -> Result<Self, ImageError> {
         let header = Header::read(&bytes, bytes.len() as u64, Some(key))?;
-        header.metadata(&bytes)?;
+        header.metadata(&bytes, &bytes[header.section(Section::Indices).range()])?;
         header.verify(|section| Ok(checksum(&bytes[header.section(section).range()])))?;
         Ok(Self(bytes))
     }

@@ -1,7 +1,10 @@
 //! Mapping an image and reading it in place.
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod doc_tests;
+mod head;
 mod pages;
 #[cfg(test)]
 mod tests;
@@ -10,7 +13,6 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
 use rkyv::rancor;
@@ -20,7 +22,7 @@ use wasmer_runtime_core::compiler::{Abi, Handler};
 use wasmer_runtime_core::cpu::{ARCHITECTURE, CpuFeatures};
 use wasmer_runtime_core::image::ImageError;
 use wasmer_runtime_core::image::handlers;
-use wasmer_runtime_core::image::header::{HEADER_BYTES, Header, PAGE_ALIGN, Section, checksum};
+use wasmer_runtime_core::image::header::{Header, PAGE_ALIGN, Section, checksum};
 use wasmer_runtime_core::image::indices::{ArchivedList, NONE, Numbers};
 use wasmer_runtime_core::image::metadata::*;
 use wasmer_runtime_core::image::pairs::Pairs;
@@ -29,6 +31,7 @@ use wasmer_runtime_core::module::{ArchivedConstOp, ConstOp, Entity, ImportType};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
+use crate::image::head::Head;
 use crate::image::pages::Pages;
 use crate::mapping::{Code, View};
 use crate::memory::MemoryExtent;
@@ -39,15 +42,17 @@ pub struct Image {
     header: Header,
     /// Inside `head`; checked when it was mapped.
     metadata: NonNull<ArchivedMetadata>,
-    /// Everything before the code. Mapped apart from what comes behind it, so that no page more than that becomes resident with it.
-    head: View,
+    /// Header and metadata, and the indices if they are short.
+    head: Head,
+    /// The indices, where `head` ends before them.
+    indices: Option<View>,
     code: Code,
     /// Everything from the data segments on.
     tail: View,
     pages: Pages,
 }
 
-// SAFETY: an image is read only; the pointer is into its own view.
+// SAFETY: an image is read only; the pointer is into its own memory.
 unsafe impl Send for Image {}
 // SAFETY: as above.
 unsafe impl Sync for Image {}
@@ -70,6 +75,27 @@ pub struct ExportRef<'a> {
     pub name: &'a str,
     /// What is exported.
     pub entity: Entity,
+    /// Of a function: its type.
+    pub func_type: TypeIdx,
+}
+
+/// What was read is not what the compiler wrote: the file changed after its checksums were compared, or they never were.
+///
+/// Header and metadata are checked before they are used; all other sections are read when something of them is needed. What is found
+/// then ends what needed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage;
+
+impl From<Damage> for TrapCode {
+    fn from(_: Damage) -> Self {
+        Self::DamagedArtifact
+    }
+}
+
+impl From<Damage> for ImageError {
+    fn from(_: Damage) -> Self {
+        Self::Damaged("what is known of its functions contradicts itself")
+    }
 }
 
 /// The value of something archived that is small.
@@ -82,13 +108,21 @@ where
     value
 }
 
+/// The section of indices, wherever it is.
+fn indices_of<'a>(header: &Header, head: &'a Head, indices: Option<&'a View>) -> &'a [u8] {
+    match indices {
+        Some(indices) => indices,
+        None => &head[header.section(Section::Indices).range()],
+    }
+}
+
 impl Image {
     /// Maps an image file. With a `key`, it has to be the image of that key.
     ///
-    /// Header and metadata are checked. Code and the tables beside it are not read: see [`Image::verify`].
+    /// Header and metadata are checked, and kept as they are. Code and the tables beside it are not read: see [`Image::verify`].
     ///
     /// # Safety
-    /// Nobody writes to the file or shortens it as long as the image lives: it is read in place, and what was checked is not checked again.
+    /// Nobody writes to the file or shortens it as long as the image lives: code runs in place, and is as good as what the file holds.
     /// Files that are only ever replaced by renaming, as the cache's, are well.
     ///
     /// ```
@@ -107,11 +141,13 @@ impl Image {
         if len == 0 {
             return Err(ImageError::Magic);
         }
-        let mut start = [0; HEADER_BYTES];
-        let head_bytes = file.read_exact_at(&mut start, 0).map_or(len, |()| Header::head_bytes(&start).min(len));
-        // SAFETY: the caller's promise.
-        let head = unsafe { View::new(&file, 0, usize::try_from(head_bytes).map_err(io::Error::other)?)? };
+        let head = Head::read(&file, len)?;
         let header = Header::read(&head, len, key)?;
+        let indices = header.section(Section::Indices);
+        let is_read = indices.range().end <= head.len();
+        // SAFETY: the caller's promise.
+        let map_indices = || unsafe { View::new(&file, indices.offset, indices.len as usize) };
+        let indices = if is_read { None } else { Some(map_indices()?) };
         let code = header.section(Section::Code);
         // SAFETY: as above.
         let code = unsafe { Code::new(&file, code.offset, code.len as usize)? };
@@ -119,23 +155,30 @@ impl Image {
         // SAFETY: as above.
         let tail = unsafe { View::new(&file, tail_offset, (len - tail_offset) as usize)? };
         let pages = Pages::File { file, section: *header.section(Section::Memory) };
-        Self::new(header, [head, tail], code, pages)
+        Self::new(header, head, indices, code, tail, pages)
     }
 
     /// Maps a copy of bytes that stand in no file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
         let header = Header::read(bytes, bytes.len() as u64, None)?;
         let code = header.section(Section::Code);
-        let head = View::copy(&bytes[..code.offset as usize])?;
+        let head = Head::copy(&bytes[..code.offset as usize])?;
         let code = Code::copy(&bytes[code.range()])?;
         let tail = View::copy(&bytes[header.section(Section::Data).offset as usize..])?;
         let pages = Pages::copy(&bytes[header.section(Section::Memory).range()])?;
-        Self::new(header, [head, tail], code, pages)
+        Self::new(header, head, None, code, tail, pages)
     }
 
-    fn new(header: Header, [head, tail]: [View; 2], code: Code, pages: Pages) -> Result<Self, ImageError> {
-        let metadata = NonNull::from(header.metadata(&head)?);
-        Ok(Self { header, metadata, head, code, tail, pages })
+    fn new(
+        header: Header,
+        head: Head,
+        indices: Option<View>,
+        code: Code,
+        tail: View,
+        pages: Pages,
+    ) -> Result<Self, ImageError> {
+        let metadata = NonNull::from(header.metadata(&head, indices_of(&header, &head, indices.as_ref()))?);
+        Ok(Self { header, metadata, head, indices, code, tail, pages })
     }
 
     /// Reads everything and compares checksums: for images whose file nobody has vouched for.
@@ -147,14 +190,15 @@ impl Image {
     }
 
     fn meta(&self) -> &ArchivedMetadata {
-        // SAFETY: points into the view, which lives as long and never changes, and was checked there.
+        // SAFETY: points into memory that lives as long and never changes, and was checked there.
         unsafe { self.metadata.as_ref() }
     }
 
     fn section(&self, section: Section) -> &[u8] {
         let range = self.header.section(section).range();
         match section {
-            Section::Metadata | Section::Indices => &self.head[range],
+            Section::Metadata => &self.head[range],
+            Section::Indices => indices_of(&self.header, &self.head, self.indices.as_ref()),
             Section::Code => &self.code,
             Section::Memory => unreachable!("every instance maps its pages for itself"),
             Section::Data
@@ -256,31 +300,35 @@ impl Image {
     }
 
     /// The entry of a function, in the backend's convention.
-    pub fn function_entry(&self, index: DefinedFuncIdx) -> *const u8 {
+    pub fn function_entry(&self, index: DefinedFuncIdx) -> Result<*const u8, Damage> {
         self.entry(self.list(&self.meta().lists.function_starts).get(index.index()))
     }
 
     /// The entry of the trampoline that serves a type from array call to the backend's convention. Types of functions that can become
     /// references have one.
-    pub fn array_to_wasm(&self, ty: TypeIdx) -> *const u8 {
+    pub fn array_to_wasm(&self, ty: TypeIdx) -> Result<*const u8, Damage> {
         self.entry(Some(self.meta().trampolines[ty.index()][0].to_native()))
     }
 
     /// The entry of the trampoline that serves a type from the backend's convention to array call.
-    pub fn wasm_to_array(&self, ty: TypeIdx) -> *const u8 {
+    pub fn wasm_to_array(&self, ty: TypeIdx) -> Result<*const u8, Damage> {
         self.entry(Some(self.meta().trampolines[ty.index()][1].to_native()))
     }
 
-    fn entry(&self, offset: Option<u32>) -> *const u8 {
-        let offset = offset.filter(|offset| (*offset as usize) < self.code.len());
-        // An image without it was not made by `build`, or changed on disk after its checksums were compared.
-        &raw const self.code[offset.expect("the image has code for everything that can be called") as usize]
+    /// The address of this offset in the code: everything that can be called has one.
+    fn entry(&self, offset: Option<u32>) -> Result<*const u8, Damage> {
+        offset.and_then(|offset| self.code.get(offset as usize)).map(std::ptr::from_ref).ok_or(Damage)
     }
 
     /// Why the instruction at this offset of the code traps, if it can.
     pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
         let number = Pairs::new(self.section(Section::Traps)).get(offset)?;
         TrapCode::from_number(u8::try_from(number).ok()?)
+    }
+
+    /// Whether the trap table is another one than was written. Takes time in proportion to it, and nothing that a signal handler may not use.
+    pub fn are_traps_damaged(&self) -> bool {
+        checksum(self.section(Section::Traps)) != self.header.section(Section::Traps).checksum
     }
 
     /// The offset in the module's bytes of the operator whose code is at this offset.
@@ -380,8 +428,9 @@ impl Image {
     }
 
     /// The type of a function.
-    pub fn function_type_index(&self, index: FuncIdx) -> TypeIdx {
-        TypeIdx(self.list(&self.meta().lists.function_types).get(index.index()).expect("the function exists"))
+    pub fn function_type_index(&self, index: FuncIdx) -> Result<TypeIdx, Damage> {
+        let ty = self.list(&self.meta().lists.function_types).get(index.index());
+        ty.filter(|ty| (*ty as usize) < self.types_len()).map(TypeIdx).ok_or(Damage)
     }
 
     /// The type of a table.
@@ -422,16 +471,20 @@ impl Image {
 
     /// The exports, in order.
     pub fn exports(&self) -> impl Iterator<Item = ExportRef<'_>> {
-        self.meta().exports.iter().map(|export| ExportRef { name: &export.name, entity: native(&export.entity) })
+        (0..self.meta().exports.len()).map(|position| self.export_at(position))
+    }
+
+    fn export_at(&self, position: usize) -> ExportRef<'_> {
+        let (export, func_type) = (&self.meta().exports[position], self.meta().export_types[position].to_native());
+        ExportRef { name: &export.name, entity: native(&export.entity), func_type: TypeIdx(func_type) }
     }
 
     /// The export of a name.
-    pub fn export(&self, name: &str) -> Option<Entity> {
+    pub fn export(&self, name: &str) -> Option<ExportRef<'_>> {
         let meta = self.meta();
-        let export = |position: &rkyv::rend::u32_le| &meta.exports[position.to_native() as usize];
-        let position =
-            meta.exports_by_name.binary_search_by(|position| export(position).name.as_str().cmp(name)).ok()?;
-        Some(native(&export(&meta.exports_by_name[position]).entity))
+        let name_at = |position: &rkyv::rend::u32_le| meta.exports[position.to_native() as usize].name.as_str();
+        let rank = meta.exports_by_name.binary_search_by(|position| name_at(position).cmp(name)).ok()?;
+        Some(self.export_at(meta.exports_by_name[rank].to_native() as usize))
     }
 }
 

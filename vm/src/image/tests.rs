@@ -110,10 +110,10 @@ fn code_is_found_by_function_and_by_offset() {
     image.verify().unwrap();
     assert_eq!((image.backend(), image.backend_version(), image.abi()), ("fake", "1", Abi::new(1)));
     let code = image.code_range();
-    let first = image.function_entry(DefinedFuncIdx(0)) as usize;
+    let first = image.function_entry(DefinedFuncIdx(0)).unwrap() as usize;
     for index in 0..500 {
         let function = DefinedFuncIdx(index);
-        let entry = image.function_entry(function) as usize;
+        let entry = image.function_entry(function).unwrap() as usize;
         let offset = (entry - code.start) as u32;
         // The reference was resolved.
         let distance = i32::from_le_bytes(image.code()[offset as usize..][..4].try_into().unwrap());
