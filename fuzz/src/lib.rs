@@ -25,6 +25,8 @@ mod tests {
             attack(name, b"");
             count += 1;
         }
-        assert_eq!(count, wasmer_testing::targets::TARGETS.len());
+        // What happens in other processes gives no coverage.
+        let targets = wasmer_testing::targets::TARGETS.iter().filter(|target| !target.needs_command);
+        assert_eq!(count, targets.count());
     }
 }

@@ -4,19 +4,27 @@ use std::process::{Command, Output};
 
 const CHILD: &str = "WASMER_TEST_CHILD";
 
-/// Whether this process was started by [`in_child`].
+/// Whether this process was started by [`command`].
 pub fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 
-/// Runs one test of this binary again, alone in a process of its own, where [`is_child`] holds.
+/// One test of this binary, alone in a process of its own, where [`is_child`] holds.
+///
+/// # Panics
+/// If the program has no path.
+pub fn command(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    command
+}
+
+/// Runs one test of this binary again in a process of its own.
 ///
 /// # Panics
 /// If the process cannot be started.
 pub fn in_child(test: &str) -> Output {
-    let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
-    command.output().expect("the test can be started again")
+    command(test).output().expect("the test can be started again")
 }
 
 /// Runs the test in a child; fails with the last lines that it wrote unless it succeeds.

@@ -44,13 +44,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// What tests may import besides: the backends share checks, and the WASI suite is run by the whole runtime, while its driver stands with
-/// what it tests.
+/// What tests may import besides: the backends share checks, the WASI suite is run by the whole runtime, while its driver stands with
+/// what it tests, and the command is one of what is attacked.
 const TEST_IMPORTS: &[(&str, &str)] = &[
     ("wasmer-backend-cranelift", "wasmer-backend-tests"),
     ("wasmer-backend-llvm", "wasmer-backend-tests"),
     ("wasmer-backend-singlepass", "wasmer-backend-tests"),
     ("wasmer-wasi", "wasmer-runtime"),
+    ("wasmer-cli", "wasmer-testing"),
 ];
 
 /// Code generators: packages whose name begins like this may be imported by this one only.

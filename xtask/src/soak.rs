@@ -35,8 +35,16 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         "--release",
         "--package=wasmer-testing",
         "--bin=soak",
+        // What one of the attacks runs.
+        "--package=wasmer-cli",
+        "--bin=wasmer",
     ]);
-    cargo.args(["--no-default-features", &format!("--features={}", backends.join(","))]);
+    if backends.iter().any(|backend| backend == "llvm") {
+        cargo.arg("--bin=wasmer-llvm");
+    }
+    let features = |backend: &String| format!("wasmer-testing/{backend},wasmer-cli/{backend}");
+    let features: Vec<_> = backends.iter().map(features).collect();
+    cargo.args(["--no-default-features", &format!("--features={}", features.join(","))]);
     if let Some(prefix) = llvm {
         cargo.env(llvm::PREFIX_VARIABLE, prefix);
     }

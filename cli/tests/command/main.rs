@@ -1,5 +1,6 @@
 //! The `wasmer` command as its users meet it.
 
+mod attack;
 mod background;
 mod cache;
 mod cache_folders;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use wasmer_runtime::wasi::{GuestMemory, Snapshot, WasiCtx, WasiCtxBuilder, WasiFunction, WasmType, functions};
 
 use super::Verdict;
+use super::script::Script;
 use crate::generate::Random;
 
 /// Stands in a file that was not granted.
@@ -193,57 +194,41 @@ impl GuestBytes {
     }
 }
 
-/// Takes numbers from the input; zeros when it is used up.
-struct Script<'a>(&'a [u8]);
+fn function(script: &mut Script<'_>) -> &'static WasiFunction {
+    let all = functions(Snapshot::Preview1);
+    &all[usize::from(script.byte()) % all.len()]
+}
 
-impl Script<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    fn wide(&mut self) -> u64 {
-        let bytes: [u8; 8] = std::array::from_fn(|_| self.byte());
-        u64::from_le_bytes(bytes)
-    }
-
-    fn function(&mut self) -> &'static WasiFunction {
-        let all = functions(Snapshot::Preview1);
-        &all[usize::from(self.byte()) % all.len()]
-    }
-
-    /// Raw arguments. A pointer to a path comes with its length behind it, for otherwise hardly any path would be one.
-    fn arguments(&mut self, params: &[WasmType]) -> Vec<u64> {
-        let mut arguments = Vec::with_capacity(params.len() + 1);
-        while arguments.len() < params.len() {
-            match self.byte() % 8 {
-                0 | 1 => arguments.push(u64::from(self.byte() % 10)),
-                2 | 3 => {
-                    let path = usize::from(self.byte()) % PATHS.len();
-                    arguments.push((PATHS_AT + path * PATH_ROOM) as u64);
-                    arguments.push(PATHS[path].len() as u64);
-                }
-                4 => arguments.push(BUFFERS_AT as u64 + 8 * u64::from(self.byte() % 6)),
-                5 => arguments.push(EDGES[usize::from(self.byte()) % EDGES.len()]),
-                6 => arguments.push(4096 + 16 * u64::from(self.byte())),
-                _ => arguments.push(self.wide()),
+/// Raw arguments. A pointer to a path comes with its length behind it, for otherwise hardly any path would be one.
+fn arguments(script: &mut Script<'_>, params: &[WasmType]) -> Vec<u64> {
+    let mut arguments = Vec::with_capacity(params.len() + 1);
+    while arguments.len() < params.len() {
+        match script.byte() % 8 {
+            0 | 1 => arguments.push(u64::from(script.byte() % 10)),
+            2 | 3 => {
+                let path = usize::from(script.byte()) % PATHS.len();
+                arguments.push((PATHS_AT + path * PATH_ROOM) as u64);
+                arguments.push(PATHS[path].len() as u64);
             }
+            4 => arguments.push(BUFFERS_AT as u64 + 8 * u64::from(script.byte() % 6)),
+            5 => arguments.push(EDGES[usize::from(script.byte()) % EDGES.len()]),
+            6 => arguments.push(4096 + 16 * u64::from(script.byte())),
+            _ => arguments.push(script.wide()),
         }
-        arguments.truncate(params.len());
-        arguments
     }
+    arguments.truncate(params.len());
+    arguments
 }
 
 /// Any bytes: a function, its arguments, the next function.
 pub(super) fn judge(script: &[u8]) -> Verdict {
     let world = World::new().map_err(|error| format!("no folders to grant: {error}"))?;
     let before = world.untouchable().map_err(|error| format!("the folders cannot be read: {error}"))?;
-    let (mut ctx, mut bytes, mut script) = (world.context(), GuestBytes::new(), Script(script));
+    let (mut ctx, mut bytes, mut script) = (world.context(), GuestBytes::new(), Script::new(script));
     let mut verdict = "called";
-    while !script.0.is_empty() {
-        let function = script.function();
-        let mut arguments = script.arguments(function.params);
+    while !script.is_over() {
+        let function = function(&mut script);
+        let mut arguments = arguments(&mut script, function.params);
         if function.name == "fd_allocate" {
             // A disk is easily filled, which is the guest's right and would end the run.
             arguments[2] &= (1 << 63) | ALLOCATED_BYTES_MAX;

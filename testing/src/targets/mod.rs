@@ -2,9 +2,12 @@
 //!
 //! A verdict is a word for what happened, which runs count, or the description of a fault. A crash of the process is a fault too.
 
+mod cache;
+pub mod command;
 mod files;
 mod images;
 mod modules;
+mod script;
 mod text;
 
 use crate::behaviour::{Reference, compare_one, theirs};
@@ -25,6 +28,8 @@ pub struct Target {
     pub judge: fn(&[u8]) -> Verdict,
     /// How many inputs an everyday test tries.
     pub everyday: u64,
+    /// Whether the command is attacked, which has to be built then: see [`command::PROGRAM_VARIABLE`].
+    pub needs_command: bool,
 }
 
 /// All attacks.
@@ -35,6 +40,7 @@ pub const TARGETS: &[Target] = &[
         input: modules::input,
         judge: modules::judge,
         everyday: 300,
+        needs_command: false,
     },
     Target {
         name: "images",
@@ -42,6 +48,7 @@ pub const TARGETS: &[Target] = &[
         input: images::input,
         judge: images::judge,
         everyday: 300,
+        needs_command: false,
     },
     Target {
         name: "differential",
@@ -49,6 +56,7 @@ pub const TARGETS: &[Target] = &[
         input: |seed| Random::new(seed).bytes(if seed % 10 == 9 { 32 << 10 } else { 4 << 10 }),
         judge: differential,
         everyday: 20,
+        needs_command: false,
     },
     Target {
         name: "text",
@@ -56,6 +64,7 @@ pub const TARGETS: &[Target] = &[
         input: text::input,
         judge: text::judge,
         everyday: 500,
+        needs_command: false,
     },
     Target {
         name: "wasi",
@@ -63,6 +72,23 @@ pub const TARGETS: &[Target] = &[
         input: files::input,
         judge: files::judge,
         everyday: 300,
+        needs_command: false,
+    },
+    Target {
+        name: "cache",
+        about: "damage to the store of artifacts, full disks and races: every module gives its answer",
+        input: cache::input,
+        judge: cache::judge,
+        everyday: 60,
+        needs_command: false,
+    },
+    Target {
+        name: "command",
+        about: "odd command lines in odd places, killed at any moment: no panic, no internal error, the next run is well",
+        input: command::input,
+        judge: command::judge,
+        everyday: 20,
+        needs_command: true,
     },
 ];
 
