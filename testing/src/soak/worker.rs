@@ -67,6 +67,21 @@ pub(super) fn fails(program: &Path, target: &str, input: &Path, patience: Durati
     }
 }
 
+/// How many times longer than its patience a process may be silent while it waits for something.
+const SILENCE: u32 = 10;
+
+/// Of which there are so many in a second wherever this system runs (`USER_HZ`).
+const TICKS_A_SECOND: u64 = 100;
+
+/// What a process has used of the processor; nothing if that cannot be found out.
+fn processor_time(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name, the second field, may have spaces and brackets in it.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_ascii_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / TICKS_A_SECOND)
+}
+
 /// What a worker tells, or what became of it.
 pub(super) enum Ended {
     /// An input did no harm.
@@ -102,17 +117,26 @@ impl Worker {
         Ok(Self { child, lines })
     }
 
-    /// Waits for the end of the next input.
+    /// Waits for the end of the next input: until the process has used up so much of the processor without a word, or has been silent for
+    /// [`SILENCE`] times as long by the clock. Beside other work it may have to wait for its turn.
     pub(super) fn next(&mut self, patience: Duration) -> Ended {
+        let (mut begun, mut used) = (Instant::now(), processor_time(self.child.id()));
         loop {
             let line = match self.lines.recv_timeout(patience) {
                 Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) => return Ended::Hang,
+                Err(RecvTimeoutError::Timeout) => {
+                    let took = processor_time(self.child.id()).saturating_sub(used);
+                    if took < patience && begun.elapsed() < patience * SILENCE {
+                        continue;
+                    }
+                    return Ended::Hang;
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     let how = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
                     return Ended::Died(format!("the process ended: {how}"));
                 }
             };
+            (begun, used) = (Instant::now(), processor_time(self.child.id()));
             let mut words = line.splitn(3, ' ');
             let (kind, seed, rest) = (words.next(), words.next().and_then(|word| word.parse().ok()), words.next());
             match (kind, seed, rest) {
@@ -137,4 +161,41 @@ impl Drop for Worker {
 fn end(child: &mut Child) {
     child.kill().ok();
     child.wait().ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn worker(folder: &Path, script: &str) -> Worker {
+        let program = folder.join("worker");
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Worker::start(&program, "text", 0).unwrap()
+    }
+
+    #[test]
+    fn whoever_waits_for_a_turn_has_time_and_whoever_spins_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let patience = Duration::from_millis(100);
+        let ended = worker(folder.path(), "echo begin 0; sleep 0.3; echo ok 0 fine; exec sleep 9").next(patience);
+        assert!(matches!(ended, Ended::Verdict { seed: 0, .. }));
+        let begun = Instant::now();
+        assert!(matches!(worker(folder.path(), "exec sleep 99").next(patience), Ended::Hang));
+        assert!(begun.elapsed() >= patience * SILENCE, "{:?}", begun.elapsed());
+        let spinning = worker(folder.path(), "while :; do :; done").next(patience);
+        assert!(matches!(spinning, Ended::Hang));
+    }
+
+    #[test]
+    fn processor_time_is_that_of_the_process() {
+        let begun = processor_time(std::process::id());
+        let spun = Instant::now();
+        while processor_time(std::process::id()) == begun {
+            assert!(spun.elapsed() < Duration::from_secs(60));
+        }
+        assert_eq!(processor_time(u32::MAX), Duration::ZERO);
+    }
 }
