@@ -155,7 +155,7 @@ impl Instance {
         Ok(&self.record(store.store_inner())?.module)
     }
 
-    /// The export of a name; none if the instance has none, or is not of this store.
+    /// The export of a name; none if the instance has none, is not of this store, or its artifact is damaged. [`Instance::typed_func`] says which.
     pub fn export(&self, store: &mut impl AsStoreMut, name: &str) -> Option<Extern> {
         self.find(store.store_inner_mut(), name).ok()?
     }
