@@ -19,7 +19,17 @@ const HEADER_BYTES: usize = 352;
 
 /// Ends what runs too long, and the process if that does not help.
 pub struct Watchdog {
-    orders: Sender<Option<InterruptHandle>>,
+    orders: Sender<Order>,
+}
+
+/// What a watchdog does from now on.
+enum Order {
+    /// Guard this store's guest.
+    Guard(InterruptHandle),
+    /// Guard no guest: only the time counts.
+    Rest,
+    /// Nothing: what follows has nothing to do with modules.
+    Stop,
 }
 
 impl Watchdog {
@@ -32,23 +42,34 @@ impl Watchdog {
 
     /// Watches this store's guest from now on.
     fn guard(&self, handle: InterruptHandle) {
-        self.orders.send(Some(handle)).expect("the thread runs as long as it can get orders");
+        self.order(Order::Guard(handle));
     }
 
     /// Watches no guest: only the time counts.
     pub fn rest(&self) {
-        self.orders.send(None).expect("the thread runs as long as it can get orders");
+        self.order(Order::Rest);
     }
 
-    fn watch(receiver: &Receiver<Option<InterruptHandle>>) {
-        let (mut handle, mut begun): (Option<InterruptHandle>, _) = (None, processor_time());
+    /// Watches nothing.
+    fn stop(&self) {
+        self.order(Order::Stop);
+    }
+
+    fn order(&self, order: Order) {
+        self.orders.send(order).expect("the thread runs as long as it can get orders");
+    }
+
+    fn watch(receiver: &Receiver<Order>) {
+        let (mut order, mut begun) = (Order::Stop, Duration::ZERO);
         loop {
             match receiver.recv_timeout(RUN) {
-                Ok(order) => (handle, begun) = (order, processor_time()),
+                Ok(next) => (order, begun) = (next, processor_time()),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(handle) = &handle {
-                        handle.interrupt();
+                    match &order {
+                        Order::Guard(handle) => handle.interrupt(),
+                        Order::Rest => {}
+                        Order::Stop => continue,
                     }
                     if processor_time().saturating_sub(begun) > STEP {
                         eprintln!("one module took more than {STEP:?} of the processor");
@@ -120,7 +141,9 @@ pub fn survive(engine: &Engine, wasm: &[u8], watchdog: &Watchdog) -> Result<bool
         Err(Error::Compile(error @ CompileError::Internal { .. })) => Err(error.to_string()),
         Err(_) => Ok(false),
     };
-    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("panicked".to_owned()))
+    let survived = catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("panicked".to_owned()));
+    watchdog.stop();
+    survived
 }
 
 /// Where the code stands in the bytes of an image.
@@ -144,6 +167,12 @@ pub enum Damage {
 /// Maps and checks a damaged image of the length that `image` had. Panics if damage that matters is not found.
 pub fn damaged_image(engine: &Engine, image: &[u8], damaged: &[u8], watchdog: &Watchdog) -> Damage {
     watchdog.rest();
+    let damage = damage_of(engine, image, damaged, watchdog);
+    watchdog.stop();
+    damage
+}
+
+fn damage_of(engine: &Engine, image: &[u8], damaged: &[u8], watchdog: &Watchdog) -> Damage {
     let changed: Vec<_> = (0..image.len()).filter(|place| image[*place] != damaged[*place]).collect();
     match Image::from_bytes(damaged) {
         Err(_) => Damage::Refused,

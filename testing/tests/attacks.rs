@@ -59,6 +59,24 @@ fn every_attack_takes_any_bytes() {
     }
 }
 
+#[test]
+fn what_a_fuzzer_begins_with_shows_no_fault() {
+    if !is_child() {
+        return supervise("what_a_fuzzer_begins_with_shows_no_fault");
+    }
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    for target in TARGETS.iter().filter(|target| !target.needs_command) {
+        let files: Vec<_> =
+            std::fs::read_dir(corpus.join(target.name)).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{}", target.name);
+        for file in files {
+            eprintln!("{}", file.display());
+            let verdict = (target.judge)(&std::fs::read(&file).unwrap());
+            assert!(verdict.is_ok(), "{}: {verdict:?}", file.display());
+        }
+    }
+}
+
 /// The program of long runs on these attacks, with its state in this folder.
 fn plan(folder: &Path, names: &[&str]) -> Plan {
     Plan {

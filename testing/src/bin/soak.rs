@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use wasmer_testing::soak::{Plan, State, judge_file, work};
+use wasmer_testing::soak::{Plan, State, judge_file, work, write_corpus};
 use wasmer_testing::targets::{TARGETS, Target, find};
 
 /// Attacks every entrance of the runtime for as long as one likes. A run that is ended goes on where it was.
@@ -31,6 +31,9 @@ struct Options {
     /// Run the input in this file, once: to look at a finding.
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     judge: Option<PathBuf>,
+    /// Write inputs for a fuzzer to begin with into this folder.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "list")]
+    corpus: Option<PathBuf>,
     /// Run inputs from this number on, for ever, and report on standard output.
     #[arg(long, value_name = "NUMBER", hide = true)]
     work_from: Option<u64>,
@@ -50,6 +53,10 @@ fn run(options: &Options) -> Result<ExitCode> {
     let targets = chosen(&options.targets)?;
     if options.list {
         targets.iter().for_each(|target| println!("{:13} {}", target.name, target.about));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(folder) = &options.corpus {
+        write_corpus(&targets, folder)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(path) = &options.judge {

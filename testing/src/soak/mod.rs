@@ -2,6 +2,7 @@
 //!
 //! The state of a run is one file: which input comes next and what became of those before. A run that is ended goes on from there.
 
+mod corpus;
 mod state;
 mod worker;
 
@@ -11,6 +12,7 @@ use std::{fs, thread};
 
 use anyhow::{Context, Result};
 
+pub use corpus::write_corpus;
 pub use state::{Finding, State};
 use worker::{Ended, Worker};
 pub use worker::{judge_file, work};

@@ -143,7 +143,7 @@ impl World {
                 self.write(index)?;
             }
         }
-        if script.byte() % 2 == 0 {
+        if script.byte().is_multiple_of(2) {
             File::options().write(true).open(&path)?.set_modified(modified)?;
         }
         Ok(())
@@ -234,7 +234,7 @@ fn damage(script: &mut Script<'_>, files: &[PathBuf]) -> std::io::Result<()> {
     match script.byte() % 12 {
         0..3 => change(&|bytes| {
             let len = bytes.len().max(1);
-            bytes.iter_mut().nth(place % len).into_iter().for_each(|byte| *byte ^= bits);
+            bytes.get_mut(place % len).into_iter().for_each(|byte| *byte ^= bits);
         }),
         3 => change(&|bytes| bytes.truncate(place % bytes.len().max(1))),
         4 => change(&|bytes| bytes.push(bits)),
@@ -264,7 +264,7 @@ fn damage_record(script: &mut Script<'_>, file: &Path, mut record: Vec<u8>) -> s
         0 => record.truncate(place),
         1 => record.push(bits),
         2 => record = b"elsewhere".to_vec(),
-        _ => record.iter_mut().nth(place).into_iter().for_each(|byte| *byte ^= bits),
+        _ => record.get_mut(place).into_iter().for_each(|byte| *byte ^= bits),
     }
     fs::remove_file(file)?;
     symlink(OsString::from_vec(record), file)

@@ -260,7 +260,7 @@ impl World {
         for _ in 0..script.byte() % 5 {
             words.push(word(script));
         }
-        if script.byte() % 4 != 0 {
+        if !script.byte().is_multiple_of(4) {
             words.push(script.one(FILES).0.into());
         }
         for _ in 0..script.byte() % 3 {
@@ -271,7 +271,7 @@ impl World {
         for _ in 0..(script.byte() % 4).saturating_sub(1) {
             command.env(one_of(script, VARIABLES), script.one(VALUES));
         }
-        let killed = (script.byte() % 5 == 0).then(|| moment(script));
+        let killed = script.byte().is_multiple_of(16).then(|| moment(script));
         let said = || {
             format!("`{before} wasmer {}`", words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" "))
         };
@@ -302,7 +302,7 @@ impl World {
 /// When a command is killed: soon more often than late.
 fn moment(script: &mut Script<'_>) -> Duration {
     let place = script.below(1 << 16) as u64;
-    Duration::from_micros(place * place >> 16)
+    Duration::from_micros((place * place) >> 16)
 }
 
 /// One of the words in a text.
@@ -338,12 +338,14 @@ fn run(mut command: Command, patience: Duration) -> std::io::Result<Ended> {
             None => break None,
         }
     };
-    end(&mut child);
+    if status.is_none() {
+        end(&mut child);
+    }
     let text = streams.into_iter().flat_map(|stream| stream.join().unwrap_or_default()).collect();
     Ok(status.map_or(Ended::ByUs, |status| Ended::Itself(status, text)))
 }
 
-/// Ends a command and what it started. Failures mean that it has ended already.
+/// Ends a command that was not waited for, and what it started. Failures mean that it has ended already.
 fn end(child: &mut Child) {
     if let Some(group) = Pid::from_raw(child.id() as i32) {
         let _ = kill_process_group(group, Signal::KILL);
