@@ -1,5 +1,6 @@
 //! Mapping an image and reading it in place.
 
+mod code;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
@@ -11,21 +12,17 @@ mod tests;
 
 use std::fs::File;
 use std::io;
-use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use rkyv::rancor;
-use rkyv::string::ArchivedString;
 
-use wasmer_runtime_core::compiler::{Abi, Handler};
+use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::cpu::{ARCHITECTURE, CpuFeatures};
 use wasmer_runtime_core::image::ImageError;
-use wasmer_runtime_core::image::handlers;
 use wasmer_runtime_core::image::header::{Header, PAGE_ALIGN, Section, checksum};
-use wasmer_runtime_core::image::indices::{ArchivedList, NONE, Numbers};
+use wasmer_runtime_core::image::indices::{ArchivedList, Numbers};
 use wasmer_runtime_core::image::metadata::*;
-use wasmer_runtime_core::image::pairs::Pairs;
 use wasmer_runtime_core::layout::VMCounts;
 use wasmer_runtime_core::module::{ArchivedConstOp, ConstOp, Entity, ImportType};
 use wasmer_runtime_core::trap::TrapCode;
@@ -283,111 +280,6 @@ impl Image {
     /// The file that initial memories are mapped from, by [`Image::memory_image`].
     pub fn memory_file(&self) -> io::Result<BorrowedFd<'_>> {
         self.pages.file()
-    }
-}
-
-/// Code.
-impl Image {
-    /// The machine code, at the addresses where it runs.
-    pub fn code(&self) -> &[u8] {
-        &self.code
-    }
-
-    /// Addresses of the code.
-    pub fn code_range(&self) -> Range<usize> {
-        let range = self.code.as_ptr_range();
-        range.start as usize..range.end as usize
-    }
-
-    /// The entry of a function, in the backend's convention.
-    pub fn function_entry(&self, index: DefinedFuncIdx) -> Result<*const u8, Damage> {
-        self.entry(self.list(&self.meta().lists.function_starts).get(index.index()))
-    }
-
-    /// The entry of the trampoline that serves a type from array call to the backend's convention. Types of functions that can become
-    /// references have one.
-    pub fn array_to_wasm(&self, ty: TypeIdx) -> Result<*const u8, Damage> {
-        self.entry(Some(self.meta().trampolines[ty.index()][0].to_native()))
-    }
-
-    /// The entry of the trampoline that serves a type from the backend's convention to array call.
-    pub fn wasm_to_array(&self, ty: TypeIdx) -> Result<*const u8, Damage> {
-        self.entry(Some(self.meta().trampolines[ty.index()][1].to_native()))
-    }
-
-    /// The address of this offset in the code: everything that can be called has one.
-    fn entry(&self, offset: Option<u32>) -> Result<*const u8, Damage> {
-        offset.and_then(|offset| self.code.get(offset as usize)).map(std::ptr::from_ref).ok_or(Damage)
-    }
-
-    /// Why the instruction at this offset of the code traps, if it can.
-    pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
-        let number = Pairs::new(self.section(Section::Traps)).get(offset)?;
-        TrapCode::from_number(u8::try_from(number).ok()?)
-    }
-
-    /// Whether the trap table is another one than was written. Takes time in proportion to it, and nothing that a signal handler may not use.
-    pub fn are_traps_damaged(&self) -> bool {
-        checksum(self.section(Section::Traps)) != self.header.section(Section::Traps).checksum
-    }
-
-    /// The offset in the module's bytes of the operator whose code is at this offset.
-    pub fn wasm_offset_at(&self, offset: u32) -> Option<u32> {
-        let (_, wasm_offset) = Pairs::new(self.section(Section::Locations)).floor(offset)?;
-        Some(wasm_offset).filter(|offset| *offset != wasmer_runtime_core::compiler::NO_WASM_OFFSET)
-    }
-
-    /// Where the call that returns to this offset of the code goes on when it throws, if in this function.
-    pub fn handler_at(&self, return_address: u32) -> Option<Handler> {
-        let handler = handlers::find(self.section(Section::Handlers), return_address)?;
-        Some(handler).filter(|handler| (handler.landing as usize) < self.code.len())
-    }
-
-    /// The registers that the function whose code is at this offset saves for its caller, see [`SavedRegisters`](wasmer_runtime_core::compiler::SavedRegisters).
-    pub fn saved_registers_at(&self, offset: u32) -> u8 {
-        Pairs::new(self.section(Section::Saved)).floor(offset).map_or(0, |(_, mask)| mask as u8)
-    }
-
-    /// The function whose code is at this offset; none for trampolines and data.
-    pub fn function_at(&self, offset: u32) -> Option<DefinedFuncIdx> {
-        let (places, _) = self.section(Section::Places).as_chunks::<8>();
-        let start = |place: &[u8; 8]| u64::from_le_bytes(*place) as u32;
-        let position = places.partition_point(|place| start(place) <= offset).checked_sub(1)?;
-        let function = (u64::from_le_bytes(places[position]) >> 32) as u32;
-        Some(DefinedFuncIdx(function)).filter(|function| function.0 != NONE)
-    }
-
-    /// Where every piece of code is, in the order of the code, and whose it is: trampolines and data are no function's.
-    pub fn code_ranges(&self) -> impl Iterator<Item = (Option<DefinedFuncIdx>, Range<u32>)> + '_ {
-        let (places, _) = self.section(Section::Places).as_chunks::<8>();
-        let starts = places.iter().map(|place| u64::from_le_bytes(*place) as u32);
-        let len = self.code.len() as u32;
-        let ends = starts.clone().skip(1).chain([len]);
-        let functions = places.iter().map(|place| (u64::from_le_bytes(*place) >> 32) as u32);
-        let functions = functions.map(|function| Some(DefinedFuncIdx(function)).filter(|_| function != NONE));
-        // The section is only read when it is needed, and only then checked.
-        let range = move |(start, end): (u32, u32)| start.min(len)..end.min(len).max(start.min(len));
-        functions.zip(starts.zip(ends).map(range))
-    }
-}
-
-/// Names.
-impl Image {
-    /// The name section's module name.
-    pub fn module_name(&self) -> Option<&str> {
-        self.meta().name.as_ref().map(ArchivedString::as_str)
-    }
-
-    /// The name section's name of a function.
-    pub fn function_name(&self, index: FuncIdx) -> Option<&str> {
-        let section = self.section(Section::Names);
-        let (heads, text) = section.split_at_checked(self.meta().names.to_native() as usize * 8)?;
-        let (heads, _) = heads.as_chunks::<8>();
-        let head = |position: usize| u64::from_le_bytes(heads[position]);
-        let position = heads.binary_search_by_key(&index.0, |head| u64::from_le_bytes(*head) as u32).ok()?;
-        let start = position.checked_sub(1).map_or(0, |before| head(before) >> 32);
-        let name = text.get(start as usize..(head(position) >> 32) as usize)?;
-        std::str::from_utf8(name).ok()
     }
 }
 
