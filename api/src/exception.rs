@@ -187,7 +187,13 @@ impl StoreOpaque {
     /// What the exception that is on its way means for the embedder.
     #[cold]
     pub(crate) fn uncaught(&mut self, backtrace: Backtrace) -> Error {
-        let handle = match self.vm().caught_ref() {
+        let handle = self.vm().caught_ref().or_else(|_| {
+            // SAFETY: nothing has run since it was thrown.
+            unsafe { self.vm().mark_caught() };
+            self.collect();
+            self.vm().caught_ref()
+        });
+        let handle = match handle {
             Ok(handle) => handle,
             Err(code) => return Error::Trap(Box::new(Trap { backtrace, ..Trap::new(code) })),
         };

@@ -299,6 +299,7 @@ fn exceptions_do_not_pile_up() {
             (loop $again
                 (drop (call $make))
                 (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+        (func (export "let") (throw $t (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4)))
         (func (export "hoard") (param i32)
             (loop $again
                 (table.set $kept (local.tee 0 (i32.sub (local.get 0) (i32.const 1))) (call $make))
@@ -308,6 +309,10 @@ fn exceptions_do_not_pile_up() {
         let instance = Linker::new().instantiate(&mut store, &module(&engine, text)).unwrap();
         let churn = func::<_, i32, ()>(&mut store, instance, "churn");
         churn.call(&mut store, 1_000_000).unwrap();
+        // Neither do those that reach the host, which holds none of them.
+        for _ in 0..10_000 {
+            assert!(run(&mut store, instance, "let").unwrap_err().as_exception().is_some());
+        }
         // Those that the guest holds count.
         let hoard = func::<_, i32, ()>(&mut store, instance, "hoard");
         hoard.call(&mut store, 100).unwrap();
