@@ -22,7 +22,7 @@ fn func_in(ty: &FuncType, depth: usize) -> String {
 }
 
 fn val_in(ty: ValType, depth: usize) -> String {
-    let ValType::Ref(RefType { nullable, heap: HeapType::Concrete(id) }) = ty else { return ty.to_string() };
+    let ValType::Ref(RefType { nullable, heap: HeapType::Concrete(_, id) }) = ty else { return ty.to_string() };
     let null = if nullable { "null " } else { "" };
     if depth == DEPTH_MAX {
         return format!("(ref {null}…)");

@@ -124,7 +124,7 @@ impl Val {
             (Self::FuncRef(None), ValType::Ref(reference)) => reference.nullable && reference.heap.is_func(),
             (Self::FuncRef(Some(func)), ValType::Ref(reference)) => match reference.heap {
                 HeapType::Func => true,
-                HeapType::Concrete(id) => func.canonical_id(store).is_ok_and(|found| found.0 == id),
+                HeapType::Concrete(_, id) => func.canonical_id(store).is_ok_and(|found| found.0 == id),
                 _ => false,
             },
             (Self::ExternRef(value), ValType::Ref(reference)) => match reference.heap {

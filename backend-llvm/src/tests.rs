@@ -2,7 +2,7 @@
 
 use inkwell::context::Context;
 use wasmer_runtime_core::compiler::*;
-use wasmer_runtime_core::module::{ModuleInfo, TypeDef};
+use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::*;
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
@@ -83,7 +83,7 @@ impl Drop for Linked {
 
 pub(crate) fn info(params: &[ValType], results: &[ValType]) -> ModuleInfo {
     ModuleInfo {
-        types: vec![TypeDef::Func(FuncType::new(params.iter().copied(), results.iter().copied()))],
+        types: vec![FuncType::new(params.iter().copied(), results.iter().copied()).into()],
         functions: vec![TypeIdx(0)],
         ..ModuleInfo::default()
     }
@@ -294,7 +294,7 @@ fn a_dead_load_stays() {
 #[test]
 fn a_load_behind_an_ignored_result_or_argument_stays() {
     let (mut info, access) = info_with_memory();
-    info.types.push(TypeDef::Func(FuncType::new([ValType::I32], [ValType::I32])));
+    info.types.push(FuncType::new([ValType::I32], [ValType::I32]).into());
     info.functions.push(TypeIdx(1));
     let signature = info.func_type(TypeIdx(1)).signature();
     let empty = compile(&info, &[], &|c| c.return_(&[]));
@@ -335,7 +335,7 @@ fn a_load_behind_an_ignored_result_or_argument_stays() {
 #[test]
 fn a_load_behind_one_ignored_result_of_two_stays() {
     let (mut info, access) = info_with_memory();
-    info.types.push(TypeDef::Func(FuncType::new([ValType::I32], [ValType::I32, ValType::I32])));
+    info.types.push(FuncType::new([ValType::I32], [ValType::I32, ValType::I32]).into());
     info.functions.push(TypeIdx(1));
     let signature = info.func_type(TypeIdx(1)).signature();
     let store = Access { offset: 64, ..access };

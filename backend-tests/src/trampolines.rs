@@ -7,7 +7,7 @@ use std::ptr;
 use memmap2::{Mmap, MmapMut};
 use wasmer_runtime_core::compiler::{Compiler, Output, Symbol, Trampoline, Worker};
 use wasmer_runtime_core::layout::{RAW_VALUE_BYTES, VMFUNCREF_VMCTX, VMSTORE_VALUES};
-use wasmer_runtime_core::module::{ModuleInfo, TypeDef};
+use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::types::{FuncType, TypeIdx, ValType};
 use wasmer_runtime_core::vmcontext::{ArrayCall, RawValue, VMContextHeader, VMFuncRef, VMImportContext};
 
@@ -20,7 +20,7 @@ fn cycle(count: usize, skip: usize) -> Vec<ValType> {
 }
 
 fn module(params: Vec<ValType>, results: Vec<ValType>) -> ModuleInfo {
-    let types = vec![TypeDef::Func(FuncType::new(params, results))];
+    let types = vec![FuncType::new(params, results).into()];
     ModuleInfo { types, ..ModuleInfo::default() }
 }
 

@@ -32,6 +32,16 @@ pub const VMFUNCREF_TYPE_ID: i32 = 24;
 /// Where the ABI number starts in a type id.
 pub const TYPE_ID_ABI_SHIFT: u32 = 28;
 
+/// A type's record in the table of displays, by canonical id: the canonical ids of its supertypes by depth, itself included, 32 bits each.
+/// [`DISPLAY_NONE`] where there is none.
+pub const DISPLAY_BYTES: i32 = 64;
+/// How many supertypes a record has room for: of deeper types the host is asked.
+pub const DISPLAY_DEPTHS: u32 = 16;
+/// How many records there are: of types with higher ids the host is asked.
+pub const DISPLAYS: u32 = 1 << 22;
+/// Not a canonical id.
+pub const DISPLAY_NONE: u32 = u32::MAX;
+
 /// `VMMemory`: current length in bytes (64 bits; atomic when the memory is shared).
 pub const VMMEMORY_LEN: i32 = 0;
 
@@ -46,6 +56,8 @@ pub const VMTABLE_BYTES: i32 = 16;
 pub const VMGLOBAL_BYTES: i32 = 16;
 /// Size of a memory's entry in a vmctx: base, pointer to the `VMMemory`.
 pub const VMCTX_MEMORY_BYTES: i32 = 16;
+/// Size of what a vmctx has for code with objects: heap, displays, zero.
+pub const VMCTX_HEAP_BYTES: i32 = VMCTX_MEMORY_BYTES + 16;
 /// Size of an imported function's entry in a vmctx: wasm entry, vmctx.
 pub const VMCTX_IMPORT_BYTES: i32 = 16;
 /// Size of a `RawValue` in an array call's buffer.
@@ -152,10 +164,12 @@ pub struct VMCounts {
     pub imported_functions: u32,
     /// All tags.
     pub tags: u32,
+    /// Whether the collected heap is used.
+    pub heap: bool,
 }
 
 /// Where a module's vmctx keeps what. In this order behind the fixed part: memories, defined globals, defined tables, pointers
-/// to imported globals, pointers to imported tables, imported functions, pointers to tags.
+/// to imported globals, pointers to imported tables, imported functions, pointers to tags, and what code with objects needs: the heap (base and pointer to its `VMMemory`), the table of displays, zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VMOffsets {
     counts: VMCounts,
@@ -165,6 +179,7 @@ pub struct VMOffsets {
     imported_tables: i32,
     imported_functions: i32,
     tags: i32,
+    heap: i32,
     size: i32,
 }
 
@@ -178,7 +193,8 @@ impl VMOffsets {
         let imported_tables = imported_globals + counts.imported_globals as i32 * 8;
         let imported_functions = (imported_tables + counts.imported_tables as i32 * 8 + 15) & !15;
         let tags = imported_functions + counts.imported_functions as i32 * VMCTX_IMPORT_BYTES;
-        let size = (tags + counts.tags as i32 * 8 + 15) & !15;
+        let heap = (tags + counts.tags as i32 * 8 + 15) & !15;
+        let size = heap + if counts.heap { VMCTX_HEAP_BYTES } else { 0 };
         Self {
             counts,
             defined_globals,
@@ -187,6 +203,7 @@ impl VMOffsets {
             imported_tables,
             imported_functions,
             tags,
+            heap,
             size,
         }
     }
@@ -230,5 +247,22 @@ impl VMOffsets {
     /// A tag's identity: a pointer that is equal for equal tags.
     pub fn tag(&self, index: TagIdx) -> i32 {
         self.tags + index.0 as i32 * 8
+    }
+
+    /// The heap's base address: constant for the life of the instance. The pointer to its `VMMemory` follows in the next word.
+    /// As the following ones, there only if [`VMCounts::heap`] says so.
+    pub fn heap(&self) -> i32 {
+        debug_assert!(self.counts.heap);
+        self.heap
+    }
+
+    /// The base address of the process's table of displays: see [`DISPLAY_BYTES`].
+    pub fn displays(&self) -> i32 {
+        self.heap() + VMCTX_MEMORY_BYTES
+    }
+
+    /// A word that is zero: the base address of everything, for reads of what a reference points to.
+    pub fn absolute(&self) -> i32 {
+        self.displays() + 8
     }
 }

@@ -12,6 +12,7 @@ pub mod image;
 pub mod layout;
 pub mod libcall;
 pub mod module;
+pub mod object;
 pub mod once;
 pub mod translate;
 pub mod trap;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::layout::{GlobalRef, MemoryRef, TableRef, TagRef, VMCounts, VMOffsets};
+use crate::object::{ArrayLayout, ObjectLayout, StructLayout};
 use crate::translate::ops::Const;
 use crate::types::*;
 
@@ -11,8 +12,10 @@ use crate::types::*;
 pub struct ModuleInfo {
     /// The type section; [`HeapType::Concrete`] in here are positions of this vector.
     pub types: Vec<TypeDef>,
-    /// Recursion groups of any other size than one, nearly always none: types of different groups are different types.
+    /// Recursion groups of several types, in order, nearly always none: types of different groups are different types. Every other type is a group.
     pub rec_groups: Vec<Range<TypeIdx>>,
+    /// Whether its code can have to do with objects of the collected heap, so that its vmctx has what belongs to that.
+    pub uses_heap: bool,
     /// Imports, in order.
     pub imports: Vec<Import>,
     /// Exports, in order; names are unique.
@@ -71,8 +74,10 @@ pub struct ModuleInfo {
 pub struct Resolved {
     /// The layout of the vmctx.
     pub offsets: VMOffsets,
-    /// The representation of every type.
+    /// The representation of every function type; empty for others.
     pub signatures: Vec<Signature>,
+    /// The layout of every type's objects.
+    pub objects: Vec<ObjectLayout>,
     /// Every memory.
     pub memories: Vec<MemoryRef>,
     /// Every global.
@@ -86,18 +91,12 @@ impl Default for Resolved {
         Self {
             offsets: VMOffsets::new(VMCounts::default()),
             signatures: Vec::new(),
+            objects: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
             tables: Vec::new(),
         }
     }
-}
-
-/// An entry of the type section.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TypeDef {
-    /// A function type.
-    Func(FuncType),
 }
 
 /// An import.
@@ -228,7 +227,8 @@ impl ModuleInfo {
         let offsets = self.offsets();
         self.resolved = Resolved {
             offsets,
-            signatures: self.types.iter().map(|TypeDef::Func(ty)| ty.signature()).collect(),
+            signatures: self.types.iter().map(|ty| ty.func().map(FuncType::signature).unwrap_or_default()).collect(),
+            objects: self.types.iter().map(|ty| ObjectLayout::of(&ty.composite)).collect(),
             memories: (0..self.memories.len()).map(|i| self.memory_ref(&offsets, MemoryIdx::from_index(i))).collect(),
             globals: (0..self.globals.len()).map(|i| self.global_ref(&offsets, GlobalIdx::from_index(i))).collect(),
             tables: (0..self.tables.len()).map(|i| self.table_ref(&offsets, TableIdx::from_index(i))).collect(),
@@ -264,10 +264,25 @@ impl ModuleInfo {
         index.0.checked_sub(self.imported_functions).map(DefinedFuncIdx)
     }
 
-    /// The function type at a type index.
+    /// The function type at a type index that a function or tag has.
     pub fn func_type(&self, index: TypeIdx) -> &FuncType {
-        let TypeDef::Func(ty) = &self.types[index.index()];
-        ty
+        self.types[index.index()].func().expect("the validator lets functions and tags have function types only")
+    }
+
+    /// The layout of the structs of a type.
+    pub fn struct_layout(&self, index: TypeIdx) -> Option<&StructLayout> {
+        match &self.resolved.objects[index.index()] {
+            ObjectLayout::Struct(layout) => Some(layout),
+            ObjectLayout::Func | ObjectLayout::Array(_) => None,
+        }
+    }
+
+    /// The layout of the arrays of a type.
+    pub fn array_layout(&self, index: TypeIdx) -> Option<ArrayLayout> {
+        match &self.resolved.objects[index.index()] {
+            ObjectLayout::Array(layout) => Some(*layout),
+            ObjectLayout::Func | ObjectLayout::Struct(_) => None,
+        }
     }
 
     /// The name of a function: from the name section, or none.
@@ -286,6 +301,7 @@ impl ModuleInfo {
             tables: self.tables.len() as u32,
             imported_functions: self.imported_functions,
             tags: self.tags.len() as u32,
+            heap: self.uses_heap,
         }
     }
 

@@ -2,7 +2,11 @@
 //!
 //! Raw integers stop at the parser: everything behind it names what an index points at.
 
+mod def;
+
 use std::fmt;
+
+pub use def::*;
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident) => {
@@ -138,6 +142,19 @@ impl Ty {
     }
 }
 
+/// What the values of a reference type are at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefKind {
+    /// Pointers to `VMFuncRef`.
+    Func,
+    /// What belongs to the host or was made for it: handles of its values, or internal references that went outside.
+    Extern,
+    /// Handles of exceptions.
+    Exn,
+    /// Internal references: objects of the heap, and integers of 31 bits.
+    Internal,
+}
+
 /// A heap type (specification, section 2.3.4). `Concrete` types are module type indices inside a module
 /// and canonical ids (see [`crate::types::CanonicalId`]) outside of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
@@ -166,8 +183,8 @@ pub enum HeapType {
     Exn,
     /// No exception.
     NoExn,
-    /// A defined type.
-    Concrete(u32),
+    /// A defined type, of this kind.
+    Concrete(TypeKind, u32),
 }
 
 impl HeapType {
@@ -176,22 +193,37 @@ impl HeapType {
         self == other
             || match self {
                 Self::NoFunc => other.is_func(),
-                Self::Concrete(_) => other == Self::Func,
+                Self::Concrete(TypeKind::Func, _) => other == Self::Func,
                 Self::NoExtern => other == Self::Extern,
                 Self::NoExn => other == Self::Exn,
                 _ => false,
             }
     }
 
+    /// What values of this type are at run time. Types of different kinds have no value but null in common.
+    pub const fn ref_kind(self) -> RefKind {
+        match self {
+            Self::Func | Self::NoFunc | Self::Concrete(TypeKind::Func, _) => RefKind::Func,
+            Self::Extern | Self::NoExtern => RefKind::Extern,
+            Self::Exn | Self::NoExn => RefKind::Exn,
+            Self::Any | Self::None | Self::Eq | Self::I31 | Self::Struct | Self::Array => RefKind::Internal,
+            Self::Concrete(TypeKind::Struct | TypeKind::Array, _) => RefKind::Internal,
+        }
+    }
+
     /// Whether values of this type are references to exceptions.
     pub const fn is_exn(self) -> bool {
-        matches!(self, Self::Exn | Self::NoExn)
+        matches!(self.ref_kind(), RefKind::Exn)
     }
 
     /// Whether values of this type are function references (pointers to `VMFuncRef`), rather than host or heap values.
-    /// `Concrete` counts as a function type until the collector's types come.
     pub const fn is_func(self) -> bool {
-        matches!(self, Self::Func | Self::NoFunc | Self::Concrete(_))
+        matches!(self.ref_kind(), RefKind::Func)
+    }
+
+    /// Whether values of this type are internal references: 32 bits, zero-extended.
+    pub const fn is_internal(self) -> bool {
+        matches!(self.ref_kind(), RefKind::Internal)
     }
 }
 
@@ -281,7 +313,7 @@ impl fmt::Display for HeapType {
             Self::Array => "array",
             Self::Exn => "exn",
             Self::NoExn => "noexn",
-            Self::Concrete(index) => return write!(f, "{index}"),
+            Self::Concrete(_, index) => return write!(f, "{index}"),
         };
         f.write_str(name)
     }
@@ -433,7 +465,8 @@ impl ExternType {
     }
 }
 
-/// The process-wide number of a function type: equal types have equal ids, so that a `call_indirect` compares one
-/// 32-bit number. The upper bits of the id in a function reference carry the ABI (see `vm::vmcontext::VMFuncRef`).
+/// The process-wide number of a defined type: equal types have equal ids, so that a `call_indirect` compares one
+/// 32-bit number. The upper bits of the id in a function reference carry the ABI (see `vm::vmcontext::VMFuncRef`),
+/// those in an object's header its kind (see [`crate::object`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CanonicalId(pub u32);

@@ -29,8 +29,11 @@ impl ModuleCode {
     /// Registers an image's code and types. None if the process knows too many types.
     pub fn new(image: Image) -> Option<Self> {
         let image = Arc::new(image);
-        let types = (0..image.types_len()).map(|index| image.func_type(TypeIdx::from_index(index)));
-        let canonical = TypeIds::of_module(types)?;
+        let types = (0..image.types_len()).map(|index| match image.type_def(TypeIdx::from_index(index)).composite {
+            CompositeType::Func(ty) => Some(ty),
+            CompositeType::Struct(_) | CompositeType::Array(_) => None,
+        });
+        let canonical = TypeIds::of_module(types.collect::<Option<Vec<_>>>()?.into_iter())?;
         let type_ids = canonical.iter().map(|id| image.abi().type_id(*id)).collect();
         let registration = Registration::new(image.code_range(), Arc::clone(&image));
         let memory_pools = (0..image.counts().memories).map(|_| MemoryPool::default()).collect();

@@ -43,7 +43,7 @@ impl TypeIds {
 
     /// The canonical id in a reference type, if there is one. None if it means nothing.
     pub fn in_ref(ty: RefType) -> Option<Self> {
-        let HeapType::Concrete(id) = ty.heap else { return Some(Self::default()) };
+        let HeapType::Concrete(_, id) = ty.heap else { return Some(Self::default()) };
         let id = CanonicalId(id);
         write().own(id).then(|| Self([id].into()))
     }
@@ -166,14 +166,14 @@ impl Registry {
 /// The canonical ids in a type, but for its own.
 fn concrete(ty: &FuncType) -> impl Iterator<Item = CanonicalId> + '_ {
     ty.params.iter().chain(&ty.results).filter_map(|ty| match ty {
-        ValType::Ref(RefType { heap: HeapType::Concrete(id), .. }) if *id != SELF => Some(CanonicalId(*id)),
+        ValType::Ref(RefType { heap: HeapType::Concrete(_, id), .. }) if *id != SELF => Some(CanonicalId(*id)),
         _ => None,
     })
 }
 
 fn map_ref(ty: RefType, map: impl Fn(u32) -> u32) -> RefType {
     match ty.heap {
-        HeapType::Concrete(index) => RefType { heap: HeapType::Concrete(map(index)), ..ty },
+        HeapType::Concrete(kind, index) => RefType { heap: HeapType::Concrete(kind, map(index)), ..ty },
         _ => ty,
     }
 }
@@ -189,9 +189,10 @@ fn map_concrete(ty: &FuncType, map: impl Fn(u32) -> u32) -> FuncType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmer_runtime_core::types::TypeKind;
 
     fn reference(index: u32) -> ValType {
-        ValType::Ref(RefType { nullable: false, heap: HeapType::Concrete(index) })
+        ValType::Ref(RefType { nullable: false, heap: HeapType::Concrete(TypeKind::Func, index) })
     }
 
     /// A type that no other test has.
@@ -227,7 +228,8 @@ mod tests {
         let ids = module.to_vec();
         let third = FuncType::new([reference(ids[1].0), reference(ids[2].0)], [reference(ids[2].0)]);
         assert_eq!(*lookup(ids[2]), third);
-        let table = TypeIds::in_ref(RefType { nullable: true, heap: HeapType::Concrete(ids[2].0) }).unwrap();
+        let table =
+            TypeIds::in_ref(RefType { nullable: true, heap: HeapType::Concrete(TypeKind::Func, ids[2].0) }).unwrap();
         drop((module, again));
         assert_eq!(*lookup(ids[2]), third);
         assert!(ids.iter().all(|id| is_known(*id)), "the third owns the others");
@@ -237,7 +239,9 @@ mod tests {
 
     #[test]
     fn what_means_nothing_is_not_owned() {
-        assert!(TypeIds::in_ref(RefType { nullable: true, heap: HeapType::Concrete(SELF - 1) }).is_none());
+        assert!(
+            TypeIds::in_ref(RefType { nullable: true, heap: HeapType::Concrete(TypeKind::Func, SELF - 1) }).is_none()
+        );
         assert!(TypeIds::in_ref(RefType { nullable: true, heap: HeapType::Func }).unwrap().is_empty());
         let id = TypeIds::of(&FuncType::new([reference(SELF - 1)], [reference(SELF - 1)])).unwrap();
         assert_eq!(*lookup(id[0]), FuncType::new([reference(SELF - 1)], [reference(SELF - 1)]));

@@ -39,7 +39,7 @@ impl Known<'_> {
 
     fn reference(&self, ty: &ArchivedRefType) -> bool {
         match &ty.heap {
-            ArchivedHeapType::Concrete(index) => has(self.types, index),
+            ArchivedHeapType::Concrete(_, index) => has(self.types, index),
             _ => true,
         }
     }

@@ -18,7 +18,11 @@ pub struct Metadata {
     /// The name section's module name.
     pub name: Option<String>,
     /// The type section.
-    pub types: Vec<FuncType>,
+    pub types: Vec<TypeDef>,
+    /// Start and end of the recursion groups of several types, in order.
+    pub rec_groups: Vec<[u32; 2]>,
+    /// Whether its code can have to do with objects.
+    pub uses_heap: bool,
     /// By type: offsets of the trampolines in the code, array-to-wasm first; [`crate::image::indices::NONE`] where there is none.
     pub trampolines: Vec<[u32; 2]>,
     /// In the order of the module.

@@ -66,17 +66,17 @@ pub(super) fn heap_type(ty: wasmparser::HeapType, at: At) -> Result<HeapType, Co
             }
         },
         wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) if at.gc || index < at.types => {
-            HeapType::Concrete(index)
+            HeapType::Concrete(TypeKind::Func, index)
         }
         wasmparser::HeapType::Concrete(UnpackedIndex::Module(_)) => {
             return Err(gc("a type that refers to itself", at.offset));
         }
-        wasmparser::HeapType::Abstract { .. } | wasmparser::HeapType::Concrete(_) | wasmparser::HeapType::Exact(_) => {
+        wasmparser::HeapType::Abstract { .. } | wasmparser::HeapType::Concrete(..) | wasmparser::HeapType::Exact(_) => {
             return Err(unsupported(format!("heap type `{ty:?}`"), at.offset));
         }
     };
     match heap {
-        HeapType::Func | HeapType::Extern | HeapType::Concrete(_) | HeapType::Exn | HeapType::NoExn => Ok(heap),
+        HeapType::Func | HeapType::Extern | HeapType::Concrete(..) | HeapType::Exn | HeapType::NoExn => Ok(heap),
         HeapType::NoFunc
         | HeapType::NoExtern
         | HeapType::Any

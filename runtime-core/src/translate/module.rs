@@ -212,7 +212,7 @@ impl<'a> ModuleReader<'a> {
                 }
                 match &composite.inner {
                     CompositeInnerType::Func(ty) => {
-                        info.types.push(TypeDef::Func(convert::func_type(ty, at(info, features, offset))?))
+                        info.types.push(convert::func_type(ty, at(info, features, offset))?.into())
                     }
                     CompositeInnerType::Array(_) => return refuse("an array type"),
                     CompositeInnerType::Struct(_) => return refuse("a struct type"),

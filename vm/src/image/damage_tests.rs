@@ -23,7 +23,7 @@ fn read_everything(image: &Image) {
     let counts = image.counts();
     let _ = (image.key(), image.abi(), image.backend(), image.backend_version(), image.module_name(), image.start());
     for ty in (0..image.types_len()).map(TypeIdx::from_index) {
-        let _ = (image.func_type(ty), image.array_to_wasm(ty), image.wasm_to_array(ty));
+        let _ = (image.type_def(ty), image.array_to_wasm(ty), image.wasm_to_array(ty));
     }
     for index in (0..image.functions_len() as u32).chain([u32::MAX]) {
         let ty = image.function_type_index(FuncIdx(index));

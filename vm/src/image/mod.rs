@@ -296,6 +296,7 @@ impl Image {
             tables: meta.tables.len() as u32,
             imported_functions: meta.imported_functions.to_native(),
             tags: meta.tags.len() as u32,
+            heap: meta.uses_heap,
         }
     }
 
@@ -305,7 +306,7 @@ impl Image {
     }
 
     /// A type.
-    pub fn func_type(&self, index: TypeIdx) -> FuncType {
+    pub fn type_def(&self, index: TypeIdx) -> TypeDef {
         native(&self.meta().types[index.index()])
     }
 

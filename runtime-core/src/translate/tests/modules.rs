@@ -277,8 +277,7 @@ fn recursion_groups_of_functions_are_kept() {
         binary("(module (type (func)) (rec (type $a (func (param (ref $b)))) (type $b (func (param (ref $a))))))");
     let info = translate_module(&wasm, default_features() | WasmFeatures::GC).expect("valid").info;
     assert_eq!(info.rec_groups, [TypeIdx(1)..TypeIdx(3)]);
-    let TypeDef::Func(ty) = &info.types[1];
-    assert_eq!(ty.to_string(), "[(ref 2)] -> []");
+    assert_eq!(info.types[1].to_string(), "(func [(ref 2)] -> [])");
 }
 
 #[test]
