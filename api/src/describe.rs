@@ -5,6 +5,8 @@ use wasmer_vm::types_registry;
 
 /// How deep types in types are written out: what is written grows with each level, and nobody reads that.
 const DEPTH_MAX: usize = 2;
+/// How many fields of a struct are written out.
+const FIELDS_MAX: usize = 16;
 
 /// A function type whose references are canonical ids that somebody owns.
 pub(crate) fn func(ty: &FuncType) -> String {
@@ -27,8 +29,28 @@ fn val_in(ty: ValType, depth: usize) -> String {
     if depth == DEPTH_MAX {
         return format!("(ref {null}…)");
     }
-    let func = types_registry::lookup(CanonicalId(id));
-    format!("(ref {null}(func {}))", func_in(&func, depth + 1))
+    format!("(ref {null}{})", def_in(&types_registry::lookup(CanonicalId(id)), depth + 1))
+}
+
+fn def_in(ty: &TypeDef, depth: usize) -> String {
+    let composite = match &ty.composite {
+        CompositeType::Func(ty) => format!("(func {})", func_in(ty, depth)),
+        CompositeType::Struct(ty) => {
+            let rest = if ty.fields.len() > FIELDS_MAX { " …" } else { "" };
+            let fields = ty.fields.iter().take(FIELDS_MAX).map(|ty| format!(" (field {})", field_in(ty, depth)));
+            format!("(struct{}{rest})", fields.collect::<String>())
+        }
+        CompositeType::Array(ty) => format!("(array {})", field_in(&ty.element, depth)),
+    };
+    if ty.is_final { composite } else { format!("(sub {composite})") }
+}
+
+fn field_in(ty: &FieldType, depth: usize) -> String {
+    let storage = match ty.storage {
+        StorageType::Val(ty) => val_in(ty, depth),
+        packed => packed.to_string(),
+    };
+    if ty.mutable { format!("(mut {storage})") } else { storage }
 }
 
 fn limits(limits: &Limits) -> String {

@@ -13,7 +13,7 @@ use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef};
 use wasmer_vm::host::{HostEntry, VMHostContext};
 use wasmer_vm::signals;
-use wasmer_vm::types_registry::{self, TypeIds};
+use wasmer_vm::types_registry::{self, KnownFunc, TypeIds};
 
 use crate::describe;
 use crate::error::{Error, HostFailure, Result};
@@ -76,7 +76,7 @@ impl Func {
 
     /// The function's type; concrete references in it are canonical ids.
     pub fn ty(&self, store: &impl AsStore) -> Result<FuncType> {
-        Ok(Arc::unwrap_or_clone(self.ty_in(store.store_inner())?))
+        Ok(self.ty_in(store.store_inner())?.clone_type())
     }
 
     /// Calls the function with values checked against its type. `results` must have as many entries as the type.
@@ -134,8 +134,8 @@ impl Func {
         Ok(wasmer_runtime_core::vmcontext::canonical_of(type_id))
     }
 
-    fn ty_in(&self, store: &StoreOpaque) -> Result<Arc<FuncType>> {
-        Ok(types_registry::lookup(self.canonical_id(store)?))
+    fn ty_in(&self, store: &StoreOpaque) -> Result<KnownFunc> {
+        Ok(types_registry::lookup_func(self.canonical_id(store)?))
     }
 }
 
@@ -315,7 +315,7 @@ impl<T: 'static> HostFunc<T> {
         F: Fn(Caller<'_, T>, *mut RawValue) -> Result<()> + Send + Sync + 'static,
     {
         // Whoever could make so many would have run out of memory before.
-        let type_ids = TypeIds::of(ty).expect("there are fewer than 2^28 function types");
+        let type_ids = TypeIds::of(&ty.clone().into()).expect("there are fewer than 2^28 function types");
         Self { type_ids, entry: host_entry::<T, F>, closure: Box::new(call), data: PhantomData }
     }
 

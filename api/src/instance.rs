@@ -250,33 +250,37 @@ impl Instance {
 
 fn check_function(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> Result<()> {
     match import.ty {
-        ImportType::Func(expected) => check_func_type(code, import, "function", expected, found),
+        ImportType::Func(expected) => check_func_type(code, import, expected, found, types_registry::is_subtype),
         other => Err(incompatible(import.module, import.name, code.import_type(other).kind(), "a function")),
     }
 }
 
 fn check_tag(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> Result<()> {
     match import.ty {
-        ImportType::Tag(expected) => check_func_type(code, import, "tag", expected, found),
+        ImportType::Tag(expected) => {
+            check_func_type(code, import, expected, found, |found, expected| found == expected)
+        }
         other => Err(incompatible(import.module, import.name, code.import_type(other).kind(), "a tag")),
     }
 }
 
-/// Whether the function type of `what` is the expected one.
+/// Whether the function type of a function or tag fits the expected one.
 fn check_func_type(
     code: &ModuleCode,
     import: &ImportRef<'_>,
-    what: &str,
     expected: TypeIdx,
     found: CanonicalId,
+    fits: impl Fn(CanonicalId, CanonicalId) -> bool,
 ) -> Result<()> {
-    if code.canonical[expected.index()] == found {
+    if fits(found, code.canonical[expected.index()]) {
         return Ok(());
     }
-    let [expected, found] = [code.func_type(expected), types_registry::lookup(found)].map(|ty| describe::func(&ty));
-    // Types of different recursion groups are different types, even if they are written alike.
-    let group = if expected == found { " of another recursion group" } else { "" };
-    Err(incompatible(import.module, import.name, &format!("{what} {expected}"), &format!("{what} {found}{group}")))
+    let what = if let ImportType::Tag(_) = import.ty { "tag" } else { "function" };
+    let [expected, found] =
+        [code.func_type(expected), types_registry::lookup_func(found)].map(|ty| describe::func(&ty));
+    // What is written alike can be of other recursion groups, or have other supertypes or subtypes.
+    let same = if expected == found { " of another type definition" } else { "" };
+    Err(incompatible(import.module, import.name, &format!("{what} {expected}"), &format!("{what} {found}{same}")))
 }
 
 /// Whether an import fits (specification, section 3.5).
@@ -313,7 +317,7 @@ fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, 
             let found = global.ty_in(store)?;
             let fits = match expected.mutable {
                 true => found.content == expected.content,
-                false => found.content.is_subtype_of(expected.content),
+                false => types_registry::is_val_subtype(found.content, expected.content),
             };
             if found.mutable != expected.mutable || !fits {
                 return mismatch(describe::global(expected), describe::global(&found));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::RawValue;
+use wasmer_vm::types_registry;
 
 use crate::error::{Error, Result};
 use crate::exception::ExnRef;
@@ -124,7 +125,9 @@ impl Val {
             (Self::FuncRef(None), ValType::Ref(reference)) => reference.nullable && reference.heap.is_func(),
             (Self::FuncRef(Some(func)), ValType::Ref(reference)) => match reference.heap {
                 HeapType::Func => true,
-                HeapType::Concrete(_, id) => func.canonical_id(store).is_ok_and(|found| found.0 == id),
+                HeapType::Concrete(TypeKind::Func, id) => {
+                    func.canonical_id(store).is_ok_and(|found| types_registry::is_subtype(found, CanonicalId(id)))
+                }
                 _ => false,
             },
             (Self::ExternRef(value), ValType::Ref(reference)) => match reference.heap {

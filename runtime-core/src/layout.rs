@@ -32,15 +32,12 @@ pub const VMFUNCREF_TYPE_ID: i32 = 24;
 /// Where the ABI number starts in a type id.
 pub const TYPE_ID_ABI_SHIFT: u32 = 28;
 
-/// A type's record in the table of displays, by canonical id: the canonical ids of its supertypes by depth, itself included, 32 bits each.
-/// [`DISPLAY_NONE`] where there is none.
+/// Size of a type's record in the table of displays, by canonical id: the canonical ids of its supertypes by depth, itself included, 32 bits each, zero where
+/// there is none. No type has the id zero, and the table has a record for each possible id. Those of final function types without supertypes are empty:
+/// such a type is compared by its id.
 pub const DISPLAY_BYTES: i32 = 64;
-/// How many supertypes a record has room for: of deeper types the host is asked.
+/// How many depths a record has room for, from 0 on: whether types are subtypes of deeper ones the host is asked.
 pub const DISPLAY_DEPTHS: u32 = 16;
-/// How many records there are: of types with higher ids the host is asked.
-pub const DISPLAYS: u32 = 1 << 22;
-/// Not a canonical id.
-pub const DISPLAY_NONE: u32 = u32::MAX;
 
 /// `VMMemory`: current length in bytes (64 bits; atomic when the memory is shared).
 pub const VMMEMORY_LEN: i32 = 0;

@@ -168,6 +168,35 @@ pub enum ConstOp {
     Sub(Width),
     /// See [`ConstOp::Add`].
     Mul(Width),
+    /// Pop a value for each field, push a struct.
+    StructNew(TypeIdx),
+    /// Push a struct of zeros and nulls.
+    StructNewDefault(TypeIdx),
+    /// Pop a value and a length, push an array of so many of the value.
+    ArrayNew(TypeIdx),
+    /// Pop a length, push an array of zeros or nulls.
+    ArrayNewDefault(TypeIdx),
+    /// Pop so many values, push an array of them.
+    ArrayNewFixed(TypeIdx, u32),
+    /// Pop an integer, push the reference to its 31 low bits.
+    RefI31,
+    /// Pop a host reference, push it as an internal one.
+    AnyConvertExtern,
+    /// Pop an internal reference, push it as one of the host.
+    ExternConvertAny,
+}
+
+impl ConstOp {
+    /// Whether it has to do with internal references.
+    pub const fn is_gc(&self) -> bool {
+        match self {
+            Self::Const(_) | Self::GlobalGet(_) | Self::RefFunc(_) => false,
+            Self::Add(_) | Self::Sub(_) | Self::Mul(_) => false,
+            Self::RefI31 | Self::AnyConvertExtern | Self::ExternConvertAny => true,
+            Self::StructNew(_) | Self::StructNewDefault(_) => true,
+            Self::ArrayNew(_) | Self::ArrayNewDefault(_) | Self::ArrayNewFixed(..) => true,
+        }
+    }
 }
 
 /// An element segment.

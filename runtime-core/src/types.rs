@@ -188,16 +188,19 @@ pub enum HeapType {
 }
 
 impl HeapType {
-    /// Whether everything of this type is of type `other`, as far as there are subtypes without garbage collection.
-    fn is_subtype_of(self, other: Self) -> bool {
-        self == other
-            || match self {
-                Self::NoFunc => other.is_func(),
-                Self::Concrete(TypeKind::Func, _) => other == Self::Func,
-                Self::NoExtern => other == Self::Extern,
-                Self::NoExn => other == Self::Exn,
-                _ => false,
+    /// Whether everything of this type is of type `other` (specification, section 3.3.3); `declared` says it of two defined types.
+    pub fn is_subtype_of(self, other: Self, declared: impl Fn(CanonicalId, CanonicalId) -> bool) -> bool {
+        match (self, other) {
+            (this, other) if this == other => true,
+            (Self::NoFunc | Self::NoExtern | Self::NoExn | Self::None, other) => self.ref_kind() == other.ref_kind(),
+            (this, Self::Any) => this.is_internal(),
+            (this, Self::Eq) => this.is_internal() && this != Self::Any,
+            (Self::Concrete(kind, this), Self::Concrete(other_kind, other)) => {
+                kind == other_kind && declared(CanonicalId(this), CanonicalId(other))
             }
+            (Self::Concrete(kind, _), other) => kind.top() == other,
+            _ => false,
+        }
     }
 
     /// What values of this type are at run time. Types of different kinds have no value but null in common.
@@ -243,6 +246,19 @@ impl RefType {
     pub const EXTERNREF: Self = Self { nullable: true, heap: HeapType::Extern };
     /// `(ref null exn)`.
     pub const EXNREF: Self = Self { nullable: true, heap: HeapType::Exn };
+
+    /// Whether every value of this type is one of `other`; `declared` says it of two defined types.
+    pub fn is_subtype_of(self, other: Self, declared: impl Fn(CanonicalId, CanonicalId) -> bool) -> bool {
+        (other.nullable || !self.nullable) && self.heap.is_subtype_of(other.heap, declared)
+    }
+
+    /// The same type with the number of the type in it replaced.
+    pub fn map(self, map: impl Fn(u32) -> u32) -> Self {
+        match self.heap {
+            HeapType::Concrete(kind, index) => Self { heap: HeapType::Concrete(kind, map(index)), ..self },
+            _ => self,
+        }
+    }
 }
 
 /// A value type (specification, section 2.3.6).
@@ -275,13 +291,19 @@ impl ValType {
         matches!(self, Self::Ref(reference) if !reference.heap.is_func())
     }
 
-    /// Whether every value of this type is one of `other` (specification, section 3.3). Concrete types are canonical ids.
-    pub fn is_subtype_of(self, other: Self) -> bool {
+    /// Whether every value of this type is one of `other` (specification, section 3.3); `declared` says it of two defined types.
+    pub fn is_subtype_of(self, other: Self, declared: impl Fn(CanonicalId, CanonicalId) -> bool) -> bool {
         match (self, other) {
-            (Self::Ref(this), Self::Ref(other)) => {
-                (other.nullable || !this.nullable) && this.heap.is_subtype_of(other.heap)
-            }
+            (Self::Ref(this), Self::Ref(other)) => this.is_subtype_of(other, declared),
             _ => self == other,
+        }
+    }
+
+    /// The same type with the number of the type in it replaced.
+    pub fn map(self, map: impl Fn(u32) -> u32) -> Self {
+        match self {
+            Self::Ref(reference) => Self::Ref(reference.map(map)),
+            number => number,
         }
     }
 

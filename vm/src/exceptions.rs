@@ -4,7 +4,6 @@
 //! where wasm was left, looks each return address up in its image's table of handlers, and notes what C's preserved registers were when the call was made.
 
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use wasmer_runtime_core::trap::TrapCode;
@@ -16,12 +15,12 @@ use crate::budget::Usage;
 use crate::code_registry::{self, Call};
 use crate::stack::{StackBounds, ready};
 use crate::store::{StoreVm, Unwind};
-use crate::types_registry::{self, TypeIds};
+use crate::types_registry::{self, KnownFunc, TypeIds};
 
 /// A tag: its identity is its address.
 #[derive(Debug)]
 pub struct Tag {
-    ty: Arc<FuncType>,
+    ty: KnownFunc,
     id: CanonicalId,
     /// Keeps the type's id, if nobody else does.
     _owned: TypeIds,
@@ -33,14 +32,14 @@ impl Tag {
     /// # Safety
     /// Somebody owns the id as long as the tag lives.
     pub(crate) unsafe fn of_module(id: CanonicalId) -> Self {
-        Self { ty: types_registry::lookup(id), id, _owned: TypeIds::default() }
+        Self { ty: types_registry::lookup_func(id), id, _owned: TypeIds::default() }
     }
 
     /// A tag of the host. None if the process knows too many types.
     pub fn new(ty: &FuncType) -> Option<Self> {
-        let owned = TypeIds::of(ty)?;
+        let owned = TypeIds::of(&ty.clone().into())?;
         let id = owned[0];
-        Some(Self { ty: types_registry::lookup(id), id, _owned: owned })
+        Some(Self { ty: types_registry::lookup_func(id), id, _owned: owned })
     }
 
     /// Its type, with canonical ids.

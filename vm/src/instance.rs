@@ -1,5 +1,7 @@
 //! Instances: a module's memories, tables, globals and functions at run time, behind the vmctx that compiled code uses.
 
+mod constants;
+
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -8,7 +10,6 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use wasmer_runtime_core::layout::VMOffsets;
-use wasmer_runtime_core::module::ConstOp;
 use wasmer_runtime_core::translate::codegen::Location;
 use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_runtime_core::types::*;
@@ -26,6 +27,7 @@ use crate::module_code::ModuleCode;
 use crate::pieces::{self, GoOn};
 use crate::store::{StoreVm, go_on};
 use crate::table::Table;
+use crate::types_registry;
 
 /// What a module imports, resolved, in the order of each index space.
 #[derive(Default)]
@@ -162,6 +164,7 @@ impl Instance {
             instance.write_imported_globals(&imports.globals);
             instance.write_tables();
             instance.write_tags();
+            instance.write_displays();
             instance.write_globals()?;
         }
         Ok(instance)
@@ -309,7 +312,15 @@ impl Instance {
         }
     }
 
-    unsafe fn write_globals(&mut self) -> Result<(), Damage> {
+    /// What follows them is zero already.
+    unsafe fn write_displays(&mut self) {
+        if self.offsets.counts().heap {
+            // SAFETY: the offset is the layout's.
+            unsafe { self.field::<*const u32>(self.offsets.displays()).write(types_registry::displays()) };
+        }
+    }
+
+    unsafe fn write_globals(&mut self) -> Result<(), TrapCode> {
         let counts = self.offsets.counts();
         for index in counts.imported_globals..counts.globals {
             let position = (index - counts.imported_globals) as usize;
@@ -318,40 +329,6 @@ impl Instance {
             unsafe { self.global(GlobalIdx(index)).write(value) };
         }
         Ok(())
-    }
-
-    /// The value of a constant expression. Validation guarantees its stack discipline and that globals before it are set.
-    fn evaluate(&self, expr: impl Iterator<Item = ConstOp>) -> Result<RawValue, Damage> {
-        let mut stack: Vec<RawValue> = Vec::with_capacity(2);
-        for op in expr {
-            let mut arithmetic = |width: Width, op32: fn(i32, i32) -> i32, op64: fn(i64, i64) -> i64| {
-                let (rhs, lhs) = (stack.pop().unwrap_or(RawValue::ZERO), stack.pop().unwrap_or(RawValue::ZERO));
-                let mut value = RawValue::ZERO;
-                // SAFETY: any bits are valid integers.
-                unsafe {
-                    match width {
-                        Width::W32 => value.i32 = op32(lhs.i32, rhs.i32),
-                        Width::W64 => value.i64 = op64(lhs.i64, rhs.i64),
-                    }
-                }
-                value
-            };
-            let value = match op {
-                ConstOp::Const(constant) => RawValue::from(constant),
-                // SAFETY: the global's place holds a value.
-                ConstOp::GlobalGet(index) => unsafe { self.global(index).read() },
-                ConstOp::RefFunc(index) => {
-                    let mut value = RawValue::ZERO;
-                    value.funcref = self.func_ref(index)?.as_ptr();
-                    value
-                }
-                ConstOp::Add(width) => arithmetic(width, i32::wrapping_add, i64::wrapping_add),
-                ConstOp::Sub(width) => arithmetic(width, i32::wrapping_sub, i64::wrapping_sub),
-                ConstOp::Mul(width) => arithmetic(width, i32::wrapping_mul, i64::wrapping_mul),
-            };
-            stack.push(value);
-        }
-        Ok(stack.pop().unwrap_or(RawValue::ZERO))
     }
 
     /// Applies the initial values of tables and the active segments that the image could not fold in, in the order of the specification (section

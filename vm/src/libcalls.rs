@@ -16,6 +16,7 @@ use crate::memory::Memory;
 use crate::pieces::{self, GoOn};
 use crate::store::{StoreVm, Unwind, go_on};
 use crate::table::Table;
+use crate::types_registry;
 use crate::wait;
 
 /// The caller of a libcall.
@@ -330,10 +331,12 @@ fn call_indirect(caller: &mut Caller, table: u64, ty: TypeIdx, index: u64) -> Re
     if type_id == code.type_ids[ty.index()] {
         return Ok(element);
     }
-    if canonical_of(type_id) != code.canonical[ty.index()] {
+    let found = canonical_of(type_id);
+    if !types_registry::is_subtype(found, code.canonical[ty.index()]) {
         return Err(TrapCode::IndirectCallTypeMismatch);
     }
-    Ok(adapt(caller, callee, ty)?)
+    // A subtype has the same representation.
+    if type_id == code.abi().type_id(found) { Ok(element) } else { Ok(adapt(caller, callee, ty)?) }
 }
 
 /// The same function, callable by the calling module's convention.

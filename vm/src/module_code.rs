@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::module::{Entity, ImportType};
+use wasmer_runtime_core::object::ObjectKind;
 use wasmer_runtime_core::types::*;
 
 use crate::code_registry::Registration;
 use crate::image::{ExportRef, Image};
 use crate::pool::MemoryPool;
-use crate::types_registry::{self, TypeIds};
+use crate::types_registry::{self, KnownFunc, TypeIds};
 
 /// A mapped image, ready for instances. Its code stays registered and mapped as long as anything holds it.
 pub struct ModuleCode {
@@ -19,7 +20,7 @@ pub struct ModuleCode {
     pub image: Arc<Image>,
     /// Canonical ids by module type index.
     pub canonical: TypeIds,
-    /// The same with the module's convention: what compiled code compares.
+    /// The same with the module's convention, or with the kind of objects: what compiled code compares.
     pub type_ids: Box<[u32]>,
     /// For each memory; unused for imported ones.
     pub memory_pools: Box<[MemoryPool]>,
@@ -29,12 +30,9 @@ impl ModuleCode {
     /// Registers an image's code and types. None if the process knows too many types.
     pub fn new(image: Image) -> Option<Self> {
         let image = Arc::new(image);
-        let types = (0..image.types_len()).map(|index| match image.type_def(TypeIdx::from_index(index)).composite {
-            CompositeType::Func(ty) => Some(ty),
-            CompositeType::Struct(_) | CompositeType::Array(_) => None,
-        });
-        let canonical = TypeIds::of_module(types.collect::<Option<Vec<_>>>()?.into_iter())?;
-        let type_ids = canonical.iter().map(|id| image.abi().type_id(*id)).collect();
+        let types: Vec<_> = (0..image.types_len()).map(|index| image.type_def(TypeIdx::from_index(index))).collect();
+        let canonical = TypeIds::of_module(&types, image.rec_groups())?;
+        let type_ids = types.iter().zip(&*canonical).map(|(ty, id)| type_id(ty.kind(), image.abi(), *id)).collect();
         let registration = Registration::new(image.code_range(), Arc::clone(&image));
         let memory_pools = (0..image.counts().memories).map(|_| MemoryPool::default()).collect();
         Some(Self { _registration: registration, image, canonical, type_ids, memory_pools })
@@ -46,8 +44,8 @@ impl ModuleCode {
     }
 
     /// A function type whose concrete references are canonical ids.
-    pub fn func_type(&self, index: TypeIdx) -> Arc<FuncType> {
-        types_registry::lookup(self.canonical[index.index()])
+    pub fn func_type(&self, index: TypeIdx) -> KnownFunc {
+        types_registry::lookup_func(self.canonical[index.index()])
     }
 
     /// A table's type, with canonical ids.
@@ -73,8 +71,8 @@ impl ModuleCode {
     /// What an import has to be, with canonical ids.
     pub fn import_type(&self, ty: ImportType) -> ExternType {
         match ty {
-            ImportType::Func(index) => ExternType::Func(Arc::unwrap_or_clone(self.func_type(index))),
-            ImportType::Tag(index) => ExternType::Tag(Arc::unwrap_or_clone(self.func_type(index))),
+            ImportType::Func(index) => ExternType::Func(self.func_type(index).clone_type()),
+            ImportType::Tag(index) => ExternType::Tag(self.func_type(index).clone_type()),
             ImportType::Table(ty) => ExternType::Table(self.canonical_table(ty)),
             ImportType::Memory(ty) => ExternType::Memory(ty),
             ImportType::Global(ty) => ExternType::Global(self.canonical_global(ty)),
@@ -84,11 +82,20 @@ impl ModuleCode {
     /// What an export is, with canonical ids.
     pub fn export_type(&self, export: &ExportRef<'_>) -> ExternType {
         match export.entity {
-            Entity::Func(_) => ExternType::Func(Arc::unwrap_or_clone(self.func_type(export.func_type))),
-            Entity::Tag(index) => ExternType::Tag(Arc::unwrap_or_clone(self.func_type(self.image.tag_type(index)))),
+            Entity::Func(_) => ExternType::Func(self.func_type(export.func_type).clone_type()),
+            Entity::Tag(index) => ExternType::Tag(self.func_type(self.image.tag_type(index)).clone_type()),
             Entity::Table(index) => ExternType::Table(self.table_type(index)),
             Entity::Memory(index) => ExternType::Memory(self.image.memory_type(index)),
             Entity::Global(index) => ExternType::Global(self.global_type(index)),
         }
+    }
+}
+
+/// What a reference's type id is compared with: that of a function of the module, or an object's header.
+fn type_id(kind: TypeKind, abi: Abi, id: CanonicalId) -> u32 {
+    match kind {
+        TypeKind::Func => abi.type_id(id),
+        TypeKind::Struct => ObjectKind::Struct.type_id(id),
+        TypeKind::Array => ObjectKind::Array.type_id(id),
     }
 }

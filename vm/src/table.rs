@@ -169,7 +169,7 @@ impl Table {
         &mut self,
         start: u64,
         len: u64,
-        value: impl Fn(usize) -> Result<u64, Damage>,
+        value: impl Fn(usize) -> Result<u64, TrapCode>,
         go_on: impl GoOn,
     ) -> Result<(), TrapCode> {
         let range = self.range(start, len)?;

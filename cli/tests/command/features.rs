@@ -87,11 +87,15 @@ fn several_features_are_named_together() {
 #[test]
 fn a_proposal_that_is_not_supported_is_called_that() {
     let bench = Bench::new();
-    for (name, text) in [("gc", "(module (type (struct)))"), ("gc", "(module (func (param anyref)))")] {
+    bench.file("m.wat", "(module (type $f (func)) (type (cont $f)))");
+    let ran = bench.run(["validate", "m.wat"]);
+    ran.failed(1, &["`stack-switching`", "is not supported by this runtime"]);
+    assert!(!ran.err.contains("--enable"), "{}", ran.err);
+    for text in ["(module (type (struct)))", "(module (func (param anyref)))"] {
         bench.file("m.wat", text);
-        let ran = bench.run(["validate", "m.wat"]);
-        ran.failed(1, &[&format!("`{name}`"), "is not supported by this runtime"]);
-        assert!(!ran.err.contains("--enable"), "{}", ran.err);
+        let ran = bench.run(["validate", "--disable", "gc", "m.wat"]);
+        ran.failed(1, &["the feature `gc` is off", "hint: `--enable gc` allows it"]);
+        assert_eq!(bench.run(["validate", "m.wat"]).code, Some(0));
     }
 }
 

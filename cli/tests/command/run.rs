@@ -235,7 +235,7 @@ fn errors_are_in_the_users_words() {
     bench.run(["validate", "broken.wasm"]).failed(1, &["broken.wasm", "offset"]);
     bench.file("text.wat", "(module (func (result i32)))");
     bench.run(["validate", "text.wat"]).failed(1, &["type mismatch"]);
-    bench.file("struct.wat", "(module (type (struct)))");
+    bench.file("cont.wat", "(module (type $f (func)) (type (cont $f)))");
     bench.file("simd.wat", "(module (func (param v128) (result v128) (local.get 0)))");
     let inspected = bench.run(["inspect", "--json", "simd.wat"]);
     let module: serde_json::Value = serde_json::from_str(&inspected.out).unwrap();
@@ -243,7 +243,7 @@ fn errors_are_in_the_users_words() {
         (&module["features"], &module["defined_functions"]),
         (&serde_json::json!(["simd"]), &serde_json::json!(1))
     );
-    bench.run(["run", "struct.wat"]).failed(1, &["gc", "not supported"]);
+    bench.run(["run", "cont.wat"]).failed(1, &["stack-switching", "not supported"]);
     bench.file(
         "throws.wat",
         r#"(module (tag $t (param i32 f64)) (func (export "_start") (throw $t (i32.const 7) (f64.const 0.5))))"#,

@@ -9,6 +9,7 @@ use crate::image::header::{Header, Section};
 use crate::image::indices::{ArchivedList, NONE, Numbers};
 use crate::image::metadata::*;
 use crate::module::*;
+use crate::object::STRUCT_FIELDS_MAX;
 use crate::types::*;
 
 /// The largest page size of a memory, as a power of two.
@@ -19,7 +20,8 @@ struct Known<'a> {
     indices: &'a [u8],
     code_bytes: u64,
     data_bytes: u64,
-    types: usize,
+    uses_heap: bool,
+    types: &'a [ArchivedTypeDef],
     functions: usize,
     tables: usize,
     memories: usize,
@@ -33,14 +35,55 @@ impl Known<'_> {
         end * 4 <= self.indices.len() as u64
     }
 
-    fn ty(&self, index: &ArchivedTypeIdx) -> bool {
-        has(self.types, &index.0)
+    /// Whether the type at an index is of a kind.
+    fn is(&self, kind: TypeKind, index: u32_le) -> bool {
+        self.types.get(index.to_native() as usize).is_some_and(|ty| ty.kind() == kind)
+    }
+
+    /// A type of functions or a tag.
+    fn func_type(&self, index: &ArchivedTypeIdx) -> bool {
+        self.is(TypeKind::Func, index.0)
     }
 
     fn reference(&self, ty: &ArchivedRefType) -> bool {
         match &ty.heap {
-            ArchivedHeapType::Concrete(_, index) => has(self.types, index),
+            ArchivedHeapType::Concrete(kind, index) => self.is(kind.to_native(), *index),
             _ => true,
+        }
+    }
+
+    fn val(&self, ty: &ArchivedValType) -> bool {
+        match ty {
+            ArchivedValType::Ref(reference) => self.reference(reference),
+            _ => true,
+        }
+    }
+
+    fn field(&self, ty: &ArchivedFieldType) -> bool {
+        match &ty.storage {
+            ArchivedStorageType::Val(ty) => self.val(ty),
+            ArchivedStorageType::I8 | ArchivedStorageType::I16 => true,
+        }
+    }
+
+    /// The type at a position, of a group that ends at `group_end`: it refers only to that group and types before it, and its supertype stands before
+    /// it and has the same kind.
+    fn type_def(&self, position: usize, group_end: usize) -> bool {
+        let ty = &self.types[position];
+        let supertype = ty
+            .supertype
+            .as_ref()
+            .is_none_or(|index| (index.to_native() as usize) < position && self.is(ty.kind(), *index));
+        supertype && Known { types: &self.types[..group_end], ..*self }.composite(&ty.composite)
+    }
+
+    fn composite(&self, ty: &ArchivedCompositeType) -> bool {
+        match ty {
+            ArchivedCompositeType::Func(ty) => ty.params.iter().chain(ty.results.iter()).all(|ty| self.val(ty)),
+            ArchivedCompositeType::Struct(ty) => {
+                ty.fields.len() <= STRUCT_FIELDS_MAX as usize && ty.fields.iter().all(|field| self.field(field))
+            }
+            ArchivedCompositeType::Array(ty) => self.field(&ty.element),
         }
     }
 
@@ -53,15 +96,12 @@ impl Known<'_> {
     }
 
     fn global(&self, ty: &ArchivedGlobalType) -> bool {
-        match &ty.content {
-            ArchivedValType::Ref(reference) => self.reference(reference),
-            _ => true,
-        }
+        self.val(&ty.content)
     }
 
     fn import(&self, ty: &ArchivedImportType) -> bool {
         match ty {
-            ArchivedImportType::Func(ty) | ArchivedImportType::Tag(ty) => self.ty(ty),
+            ArchivedImportType::Func(ty) | ArchivedImportType::Tag(ty) => self.func_type(ty),
             ArchivedImportType::Table(ty) => self.table(ty),
             ArchivedImportType::Memory(ty) => self.memory(ty),
             ArchivedImportType::Global(ty) => self.global(ty),
@@ -70,7 +110,7 @@ impl Known<'_> {
 
     fn entity(&self, entity: &ArchivedEntity, ty: u32_le) -> bool {
         match entity {
-            ArchivedEntity::Func(index) => has(self.functions, &index.0) && has(self.types, &ty),
+            ArchivedEntity::Func(index) => has(self.functions, &index.0) && self.is(TypeKind::Func, ty),
             ArchivedEntity::Table(index) => has(self.tables, &index.0),
             ArchivedEntity::Memory(index) => has(self.memories, &index.0),
             ArchivedEntity::Global(index) => has(self.globals, &index.0),
@@ -85,6 +125,15 @@ impl Known<'_> {
             ArchivedConstOp::Const(_) | ArchivedConstOp::Add(_) | ArchivedConstOp::Sub(_) | ArchivedConstOp::Mul(_) => {
                 true
             }
+            ArchivedConstOp::RefI31 | ArchivedConstOp::AnyConvertExtern | ArchivedConstOp::ExternConvertAny => {
+                self.uses_heap
+            }
+            ArchivedConstOp::StructNew(ty) | ArchivedConstOp::StructNewDefault(ty) => {
+                self.uses_heap && self.is(TypeKind::Struct, ty.0)
+            }
+            ArchivedConstOp::ArrayNew(ty)
+            | ArchivedConstOp::ArrayNewDefault(ty)
+            | ArchivedConstOp::ArrayNewFixed(ty, _) => self.uses_heap && self.is(TypeKind::Array, ty.0),
         })
     }
 
@@ -107,6 +156,27 @@ impl Known<'_> {
     }
 }
 
+impl ArchivedTypeDef {
+    /// What it is.
+    pub fn kind(&self) -> TypeKind {
+        match &self.composite {
+            ArchivedCompositeType::Func(_) => TypeKind::Func,
+            ArchivedCompositeType::Struct(_) => TypeKind::Struct,
+            ArchivedCompositeType::Array(_) => TypeKind::Array,
+        }
+    }
+}
+
+impl ArchivedTypeKind {
+    fn to_native(&self) -> TypeKind {
+        match self {
+            Self::Func => TypeKind::Func,
+            Self::Struct => TypeKind::Struct,
+            Self::Array => TypeKind::Array,
+        }
+    }
+}
+
 fn has(count: usize, index: &u32_le) -> bool {
     (index.to_native() as usize) < count
 }
@@ -119,14 +189,15 @@ impl ArchivedMetadata {
             indices,
             code_bytes: header.section(Section::Code).len,
             data_bytes: header.section(Section::Data).len,
-            types: self.types.len(),
+            types: &self.types,
+            uses_heap: self.uses_heap,
             functions: Numbers::new(indices, &self.lists.function_types).len(),
             tables: self.tables.len(),
             memories: self.memories.len(),
             globals: self.globals.len(),
             tags: self.tags.len(),
         };
-        self.counts_fit(&known) && self.index_spaces_fit(&known) && self.contents_fit(&known)
+        self.counts_fit(&known) && self.types_fit(&known) && self.index_spaces_fit(&known) && self.contents_fit(&known)
     }
 
     fn counts_fit(&self, known: &Known<'_>) -> bool {
@@ -140,6 +211,21 @@ impl ArchivedMetadata {
             && self.export_types.len() == self.exports.len()
             && self.exports_by_name.len() == self.exports.len()
             && self.exports_by_name.iter().all(|position| has(self.exports.len(), position))
+    }
+
+    fn types_fit(&self, known: &Known<'_>) -> bool {
+        let mut ends =
+            self.rec_groups.iter().map(|[start, end]| [start, end].map(|at| at.to_native() as usize)).peekable();
+        let mut position = 0;
+        while position < known.types.len() {
+            let group = ends.next_if(|[start, _]| *start == position);
+            let end = group.map_or(position + 1, |[_, end]| end);
+            if end <= position || end > known.types.len() || !(position..end).all(|at| known.type_def(at, end)) {
+                return false;
+            }
+            position = end;
+        }
+        ends.next().is_none()
     }
 
     fn index_spaces_fit(&self, known: &Known<'_>) -> bool {
@@ -164,7 +250,7 @@ impl ArchivedMetadata {
             && self.tables.iter().all(|ty| known.table(ty))
             && self.memories.iter().all(|ty| known.memory(ty))
             && self.globals.iter().all(|ty| known.global(ty))
-            && self.tags.iter().all(|ty| known.ty(ty))
+            && self.tags.iter().all(|ty| known.func_type(ty))
     }
 
     fn contents_fit(&self, known: &Known<'_>) -> bool {

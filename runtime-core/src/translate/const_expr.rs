@@ -5,7 +5,7 @@ use wasmparser::Operator;
 use crate::compiler::CompileError;
 use crate::module::{ConstExpr, ConstOp, ModuleInfo};
 use crate::translate::convert::{self, At};
-use crate::translate::error::{invalid, unsupported};
+use crate::translate::error::{gc, invalid, unsupported};
 use crate::translate::ops::Const;
 use crate::types::*;
 
@@ -14,7 +14,7 @@ use crate::types::*;
 /// What is known is computed here: of an expression without imported globals one constant or function stays, which the image can fold in.
 pub(super) fn const_expr(
     expr: &wasmparser::ConstExpr<'_>,
-    at: At,
+    at: At<'_>,
     info: &mut ModuleInfo,
 ) -> Result<ConstExpr, CompileError> {
     let mut ops = Vec::with_capacity(1);
@@ -44,11 +44,32 @@ pub(super) fn const_expr(
             Operator::I64Sub => ConstOp::Sub(Width::W64),
             Operator::I64Mul => ConstOp::Mul(Width::W64),
             // The validator lets nothing else through but operators of proposals that are not implemented.
-            other => return Err(unsupported(format!("constant operator `{other:?}`"), offset)),
+            other => match gc_op(&other) {
+                Some(op) if at.gc => op,
+                Some(_) => return Err(gc(&format!("constant operator `{other:?}`"), offset)),
+                None => return Err(unsupported(format!("constant operator `{other:?}`"), offset)),
+            },
         };
         push(&mut ops, op);
     }
     Ok(ConstExpr(ops.into_boxed_slice()))
+}
+
+/// An operator of garbage collection.
+fn gc_op(operator: &Operator<'_>) -> Option<ConstOp> {
+    Some(match *operator {
+        Operator::StructNew { struct_type_index } => ConstOp::StructNew(TypeIdx(struct_type_index)),
+        Operator::StructNewDefault { struct_type_index } => ConstOp::StructNewDefault(TypeIdx(struct_type_index)),
+        Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(TypeIdx(array_type_index)),
+        Operator::ArrayNewDefault { array_type_index } => ConstOp::ArrayNewDefault(TypeIdx(array_type_index)),
+        Operator::ArrayNewFixed { array_type_index, array_size } => {
+            ConstOp::ArrayNewFixed(TypeIdx(array_type_index), array_size)
+        }
+        Operator::RefI31 => ConstOp::RefI31,
+        Operator::AnyConvertExtern => ConstOp::AnyConvertExtern,
+        Operator::ExternConvertAny => ConstOp::ExternConvertAny,
+        _ => return None,
+    })
 }
 
 /// A global of the module has been read already; where its value is known, that stands for it.
@@ -85,7 +106,7 @@ fn arithmetic<T: Copy>(op: ConstOp, [lhs, rhs]: [&T; 2], [add, sub, mul]: [fn(T,
         ConstOp::Add(_) => add,
         ConstOp::Sub(_) => sub,
         ConstOp::Mul(_) => mul,
-        ConstOp::Const(_) | ConstOp::GlobalGet(_) | ConstOp::RefFunc(_) => return None,
+        _ => return None,
     };
     Some(of(*lhs, *rhs))
 }

@@ -1,6 +1,6 @@
 //! wasmparser's types as ours.
 
-use wasmparser::{AbstractHeapType, UnpackedIndex};
+use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
 
 use crate::compiler::CompileError;
 use crate::translate::error::{gc, unsupported};
@@ -8,13 +8,13 @@ use crate::types::*;
 
 /// Where a type stands, and what it may be.
 #[derive(Clone, Copy)]
-pub(super) struct At {
+pub(super) struct At<'a> {
     /// Offset in the module's bytes.
     pub(super) offset: u64,
     /// Whether the types of garbage collection are allowed.
     pub(super) gc: bool,
-    /// How many types stand before it.
-    pub(super) types: u32,
+    /// What the types are that it may refer to.
+    pub(super) kinds: &'a [TypeKind],
 }
 
 /// The representation of a value type.
@@ -30,7 +30,7 @@ pub(super) const fn ty(ty: wasmparser::ValType) -> Ty {
 }
 
 /// A value type.
-pub(super) fn val_type(ty: wasmparser::ValType, at: At) -> Result<ValType, CompileError> {
+pub(super) fn val_type(ty: wasmparser::ValType, at: At<'_>) -> Result<ValType, CompileError> {
     Ok(match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,
@@ -42,11 +42,11 @@ pub(super) fn val_type(ty: wasmparser::ValType, at: At) -> Result<ValType, Compi
 }
 
 /// A reference type.
-pub(super) fn ref_type(ty: wasmparser::RefType, at: At) -> Result<RefType, CompileError> {
+pub(super) fn ref_type(ty: wasmparser::RefType, at: At<'_>) -> Result<RefType, CompileError> {
     Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), at)? })
 }
 
-pub(super) fn heap_type(ty: wasmparser::HeapType, at: At) -> Result<HeapType, CompileError> {
+pub(super) fn heap_type(ty: wasmparser::HeapType, at: At<'_>) -> Result<HeapType, CompileError> {
     let heap = match ty {
         wasmparser::HeapType::Abstract { shared: false, ty } => match ty {
             AbstractHeapType::Func => HeapType::Func,
@@ -65,12 +65,10 @@ pub(super) fn heap_type(ty: wasmparser::HeapType, at: At) -> Result<HeapType, Co
                 return Err(unsupported(format!("heap type `{ty:?}`"), at.offset));
             }
         },
-        wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) if at.gc || index < at.types => {
-            HeapType::Concrete(TypeKind::Func, index)
-        }
-        wasmparser::HeapType::Concrete(UnpackedIndex::Module(_)) => {
-            return Err(gc("a type that refers to itself", at.offset));
-        }
+        wasmparser::HeapType::Concrete(UnpackedIndex::Module(index)) => match at.kinds.get(index as usize) {
+            Some(kind) => HeapType::Concrete(*kind, index),
+            None => return Err(gc("a type that refers to itself", at.offset)),
+        },
         wasmparser::HeapType::Abstract { .. } | wasmparser::HeapType::Concrete(..) | wasmparser::HeapType::Exact(_) => {
             return Err(unsupported(format!("heap type `{ty:?}`"), at.offset));
         }
@@ -94,8 +92,60 @@ pub(super) fn heap_type(ty: wasmparser::HeapType, at: At) -> Result<HeapType, Co
     }
 }
 
+/// What a composite type is.
+pub(super) fn kind(ty: &CompositeInnerType, offset: u64) -> Result<TypeKind, CompileError> {
+    match ty {
+        CompositeInnerType::Func(_) => Ok(TypeKind::Func),
+        CompositeInnerType::Struct(_) => Ok(TypeKind::Struct),
+        CompositeInnerType::Array(_) => Ok(TypeKind::Array),
+        CompositeInnerType::Cont(_) => Err(unsupported("a continuation type".into(), offset)),
+    }
+}
+
+/// An entry of the type section.
+pub(super) fn type_def(ty: &wasmparser::SubType, at: At<'_>) -> Result<TypeDef, CompileError> {
+    let composite = &ty.composite_type;
+    if composite.shared || composite.descriptor_idx.is_some() || composite.describes_idx.is_some() {
+        return Err(unsupported("a shared or described type".into(), at.offset));
+    }
+    if !at.gc && !(ty.is_final && ty.supertype_idxs.is_empty()) {
+        return Err(gc("a type with supertypes or subtypes", at.offset));
+    }
+    let kind = kind(&composite.inner, at.offset)?;
+    if !at.gc && kind != TypeKind::Func {
+        return Err(gc(&format!("a type of kind `{kind}`"), at.offset));
+    }
+    let supertype = match ty.supertype_idxs[..] {
+        [] => None,
+        [index] => index.as_module_index(),
+        _ => return Err(unsupported("a type with several supertypes".into(), at.offset)),
+    };
+    Ok(TypeDef { composite: composite_type(&composite.inner, at)?, supertype, is_final: ty.is_final })
+}
+
+fn composite_type(ty: &CompositeInnerType, at: At<'_>) -> Result<CompositeType, CompileError> {
+    Ok(match ty {
+        CompositeInnerType::Func(ty) => CompositeType::Func(func_type(ty, at)?),
+        CompositeInnerType::Struct(ty) => {
+            let fields = ty.fields.iter().map(|field| field_type(field, at)).collect::<Result<_, _>>()?;
+            CompositeType::Struct(StructType { fields })
+        }
+        CompositeInnerType::Array(ty) => CompositeType::Array(ArrayType { element: field_type(&ty.0, at)? }),
+        CompositeInnerType::Cont(_) => return Err(unsupported("a continuation type".into(), at.offset)),
+    })
+}
+
+fn field_type(ty: &wasmparser::FieldType, at: At<'_>) -> Result<FieldType, CompileError> {
+    let storage = match ty.element_type {
+        wasmparser::StorageType::I8 => StorageType::I8,
+        wasmparser::StorageType::I16 => StorageType::I16,
+        wasmparser::StorageType::Val(ty) => StorageType::Val(val_type(ty, at)?),
+    };
+    Ok(FieldType { storage, mutable: ty.mutable })
+}
+
 /// A function type.
-pub(super) fn func_type(ty: &wasmparser::FuncType, at: At) -> Result<FuncType, CompileError> {
+fn func_type(ty: &wasmparser::FuncType, at: At<'_>) -> Result<FuncType, CompileError> {
     let list = |types: &[wasmparser::ValType]| -> Result<Box<[ValType]>, CompileError> {
         types.iter().map(|&ty| val_type(ty, at)).collect()
     };
@@ -107,7 +157,7 @@ const fn width(is_64: bool) -> Width {
 }
 
 /// A table type.
-pub(super) fn table_type(ty: &wasmparser::TableType, at: At) -> Result<TableType, CompileError> {
+pub(super) fn table_type(ty: &wasmparser::TableType, at: At<'_>) -> Result<TableType, CompileError> {
     if ty.shared {
         return Err(unsupported("shared table".into(), at.offset));
     }
@@ -133,7 +183,7 @@ pub(super) fn memory_type(ty: &wasmparser::MemoryType, offset: u64) -> Result<Me
 }
 
 /// A global type.
-pub(super) fn global_type(ty: &wasmparser::GlobalType, at: At) -> Result<GlobalType, CompileError> {
+pub(super) fn global_type(ty: &wasmparser::GlobalType, at: At<'_>) -> Result<GlobalType, CompileError> {
     if ty.shared {
         return Err(unsupported("shared global".into(), at.offset));
     }

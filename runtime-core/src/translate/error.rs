@@ -27,22 +27,20 @@ pub(super) fn invalid(error: wasmparser::Error) -> CompileError {
             let names: Vec<_> = features.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-")).collect();
             unsupported(format!("the `{}` proposal ({})", names.join("`, `"), error.message()), error.offset())
         }
-        None if UNNAMED_GC.iter().any(|part| error.message().contains(part)) => {
-            unsupported(format!("the `gc` proposal ({})", error.message()), error.offset())
-        }
+        None if UNNAMED_GC.iter().any(|part| error.message().contains(part)) => gc(error.message(), error.offset()),
         None => error.into(),
     }
 }
 
 /// Whether the validator complains about a constant expression that reads a global of its own module.
 pub(super) fn is_own_global(error: &CompileError) -> bool {
-    matches!(error, CompileError::Unsupported { what, .. } if what.contains(OWN_GLOBAL))
+    matches!(error, CompileError::Disabled { message, .. } if message.contains(OWN_GLOBAL))
 }
 
-/// Something that comes with garbage collection.
+/// Something that comes with garbage collection, which is switched off.
 #[cold]
-pub(super) fn gc(what: &str, offset: u64) -> CompileError {
-    unsupported(format!("the `gc` proposal ({what})"), offset)
+pub(super) fn gc(message: &str, offset: u64) -> CompileError {
+    CompileError::Disabled { features: vec!["gc"], message: message.to_owned(), offset }
 }
 
 /// A valid construct that the translation refuses.

@@ -12,6 +12,7 @@ pub const FEATURES: &[(&str, WasmFeatures)] = &[
     ("exceptions", WasmFeatures::EXCEPTIONS),
     ("extended-const", WasmFeatures::EXTENDED_CONST),
     ("function-references", WasmFeatures::FUNCTION_REFERENCES),
+    ("gc", WasmFeatures::GC),
     ("legacy-exceptions", WasmFeatures::LEGACY_EXCEPTIONS),
     ("memory64", WasmFeatures::MEMORY64),
     ("multi-memory", WasmFeatures::MULTI_MEMORY),

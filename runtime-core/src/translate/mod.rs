@@ -4,6 +4,7 @@ pub mod budget;
 pub mod codegen;
 pub mod features;
 pub mod func;
+mod heap_use;
 pub mod meter;
 pub mod module;
 pub mod ops;

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 pub use wasmparser::WasmFeatures;
 use wasmparser::{
-    BinaryReader, CompositeInnerType, DataKind, ElementKind, ExternalKind, FromReader, Imports, Parser, Payload,
-    SectionLimited, TableInit, TypeRef, ValidPayload, Validator,
+    BinaryReader, DataKind, ElementKind, ExternalKind, FromReader, Imports, Parser, Payload, SectionLimited, TableInit,
+    TypeRef, ValidPayload, Validator,
 };
 
 use crate::compiler::CompileError;
@@ -15,6 +15,7 @@ use crate::translate::const_expr::const_expr;
 use crate::translate::convert::{self, At};
 use crate::translate::error::{gc, invalid, unsupported};
 use crate::translate::func::FuncInput;
+use crate::translate::heap_use;
 use crate::translate::names;
 use crate::translate::own_globals;
 use crate::types::*;
@@ -29,8 +30,7 @@ pub struct Translation<'a> {
     pub functions: Vec<FuncInput<'a>>,
 }
 
-/// What is accepted when nothing else is said: WebAssembly 3.0 without garbage collection, plus
-/// threads, wide arithmetic and the legacy encoding of exceptions.
+/// What is accepted when nothing else is said: WebAssembly 3.0, plus threads, wide arithmetic and the legacy encoding of exceptions.
 pub fn default_features() -> WasmFeatures {
     WasmFeatures::WASM2
         | WasmFeatures::TAIL_CALL
@@ -38,6 +38,7 @@ pub fn default_features() -> WasmFeatures {
         | WasmFeatures::EXCEPTIONS
         | WasmFeatures::LEGACY_EXCEPTIONS
         | WasmFeatures::FUNCTION_REFERENCES
+        | WasmFeatures::GC
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::THREADS
@@ -113,10 +114,6 @@ fn each<'a, T: FromReader<'a>>(
     Ok(())
 }
 
-fn at(info: &ModuleInfo, features: WasmFeatures, offset: u64) -> At {
-    At { offset, gc: features.gc(), types: info.types.len() as u32 }
-}
-
 fn range(range: Range<u64>) -> Range<usize> {
     range.start as usize..range.end as usize
 }
@@ -126,13 +123,22 @@ struct ModuleReader<'a> {
     info: ModuleInfo,
     functions: Vec<FuncInput<'a>>,
     names: Option<BinaryReader<'a>>,
+    /// What the types are.
+    kinds: Vec<TypeKind>,
     features: WasmFeatures,
     accounts: Accounts,
 }
 
 impl<'a> ModuleReader<'a> {
     fn new(features: WasmFeatures) -> Self {
-        Self { info: ModuleInfo::default(), functions: Vec::new(), names: None, features, accounts: Accounts::new() }
+        Self {
+            info: ModuleInfo::default(),
+            functions: Vec::new(),
+            names: None,
+            kinds: Vec::new(),
+            features,
+            accounts: Accounts::new(),
+        }
     }
 
     fn payload(&mut self, valid: ValidPayload<'a>, payload: Payload<'a>) -> Result<()> {
@@ -144,7 +150,7 @@ impl<'a> ModuleReader<'a> {
             self.functions.push(FuncInput { index, body, validate: function, account });
             return Ok(());
         }
-        let (info, features) = (&mut self.info, self.features);
+        let (info, gc, kinds) = (&mut self.info, self.features.gc(), &self.kinds[..]);
         match payload {
             Payload::TypeSection(section) => self.types(section),
             Payload::ImportSection(section) => self.imports(section),
@@ -162,7 +168,7 @@ impl<'a> ModuleReader<'a> {
                 Ok(())
             }),
             Payload::GlobalSection(section) => each(section, |offset, global| {
-                let at = at(info, features, offset);
+                let at = At { offset, gc, kinds };
                 info.globals.push(convert::global_type(&global.ty, at)?);
                 let init = const_expr(&global.init_expr, at, info)?;
                 info.global_inits.push(init);
@@ -194,40 +200,30 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'a>) -> Result<()> {
-        let (info, features) = (&mut self.info, self.features);
+        let (info, kinds, gc_on) = (&mut self.info, &mut self.kinds, self.features.gc());
         each(section, |offset, group| {
-            let first = info.types.len() as u32;
-            let explicit = group.is_explicit_rec_group();
-            if explicit && !features.gc() {
+            let first = info.types.len();
+            if group.is_explicit_rec_group() && !gc_on {
                 return Err(gc("a recursion group", offset));
             }
-            for (offset, ty) in group.into_types_and_offsets() {
-                let refuse = |what: &str| Err(unsupported(what.into(), offset));
-                if !ty.is_final || !ty.supertype_idxs.is_empty() {
-                    return refuse("a type with supertypes or subtypes");
-                }
-                let composite = &ty.composite_type;
-                if composite.shared || composite.descriptor_idx.is_some() || composite.describes_idx.is_some() {
-                    return refuse("a shared or described type");
-                }
-                match &composite.inner {
-                    CompositeInnerType::Func(ty) => {
-                        info.types.push(convert::func_type(ty, at(info, features, offset))?.into())
-                    }
-                    CompositeInnerType::Array(_) => return refuse("an array type"),
-                    CompositeInnerType::Struct(_) => return refuse("a struct type"),
-                    CompositeInnerType::Cont(_) => return refuse("a continuation type"),
-                }
+            let types: Vec<_> = group.into_types_and_offsets().collect();
+            for (offset, ty) in &types {
+                kinds.push(convert::kind(&ty.composite_type.inner, *offset)?);
             }
-            if explicit && info.types.len() as u32 != first + 1 {
-                info.rec_groups.push(TypeIdx(first)..TypeIdx(info.types.len() as u32));
+            // Types refer to others of their group, also to later ones.
+            let kinds = if gc_on { &kinds[..] } else { &kinds[..first] };
+            for (offset, ty) in types {
+                info.types.push(convert::type_def(&ty, At { offset, gc: gc_on, kinds })?);
+            }
+            if info.types.len() - first > 1 {
+                info.rec_groups.push(TypeIdx::from_index(first)..TypeIdx::from_index(info.types.len()));
             }
             Ok(())
         })
     }
 
     fn imports(&mut self, section: wasmparser::ImportSectionReader<'a>) -> Result<()> {
-        let (info, features) = (&mut self.info, self.features);
+        let (info, gc, kinds) = (&mut self.info, self.features.gc(), &self.kinds[..]);
         each(section, |offset, imports| {
             // The compact forms would multiply one module name by any number of imports.
             let Imports::Single(_, import) = imports else {
@@ -240,7 +236,7 @@ impl<'a> ModuleReader<'a> {
                     ImportType::Func(TypeIdx(ty))
                 }
                 TypeRef::Table(ty) => {
-                    let ty = convert::table_type(&ty, at(info, features, offset))?;
+                    let ty = convert::table_type(&ty, At { offset, gc, kinds })?;
                     info.tables.push(ty);
                     info.imported_tables += 1;
                     ImportType::Table(ty)
@@ -252,7 +248,7 @@ impl<'a> ModuleReader<'a> {
                     ImportType::Memory(ty)
                 }
                 TypeRef::Global(ty) => {
-                    let ty = convert::global_type(&ty, at(info, features, offset))?;
+                    let ty = convert::global_type(&ty, At { offset, gc, kinds })?;
                     info.globals.push(ty);
                     info.imported_globals += 1;
                     ImportType::Global(ty)
@@ -270,9 +266,9 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn tables(&mut self, section: wasmparser::TableSectionReader<'a>) -> Result<()> {
-        let (info, features) = (&mut self.info, self.features);
+        let (info, gc, kinds) = (&mut self.info, self.features.gc(), &self.kinds[..]);
         each(section, |offset, table| {
-            let at = at(info, features, offset);
+            let at = At { offset, gc, kinds };
             info.tables.push(convert::table_type(&table.ty, at)?);
             let init = match &table.init {
                 TableInit::RefNull => None,
@@ -302,9 +298,9 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn elements(&mut self, section: wasmparser::ElementSectionReader<'a>) -> Result<()> {
-        let (info, features) = (&mut self.info, self.features);
+        let (info, gc, kinds) = (&mut self.info, self.features.gc(), &self.kinds[..]);
         each(section, |offset, element| {
-            let at = at(info, features, offset);
+            let at = At { offset, gc, kinds };
             let mode = match &element.kind {
                 ElementKind::Passive => ElementMode::Passive,
                 ElementKind::Declared => ElementMode::Declared,
@@ -320,12 +316,12 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn data(&mut self, section: wasmparser::DataSectionReader<'a>) -> Result<()> {
-        let (info, features) = (&mut self.info, self.features);
+        let (info, gc, kinds) = (&mut self.info, self.features.gc(), &self.kinds[..]);
         each(section, |offset, data| {
             let active = match &data.kind {
                 DataKind::Passive => None,
                 DataKind::Active { memory_index, offset_expr } => {
-                    Some((MemoryIdx(*memory_index), const_expr(offset_expr, at(info, features, offset), info)?))
+                    Some((MemoryIdx(*memory_index), const_expr(offset_expr, At { offset, gc, kinds }, info)?))
                 }
             };
             // The range of the item includes its header; the bytes stand at its end.
@@ -346,6 +342,8 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn finish(mut self) -> Translation<'a> {
+        let bodies = self.functions.iter().map(|function| &function.body);
+        self.info.uses_heap = self.features.gc() && heap_use::of(&self.info, bodies);
         let info = &mut self.info;
         info.escaping.sort_unstable();
         info.escaping.dedup();
@@ -361,7 +359,7 @@ impl<'a> ModuleReader<'a> {
 /// The elements of a segment. Expressions that are all `ref.func` become the usual case, whose tables fill lazily.
 fn element_items(
     items: wasmparser::ElementItems<'_>,
-    at: At,
+    at: At<'_>,
     info: &mut ModuleInfo,
 ) -> Result<(RefType, ElementItems)> {
     match items {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::types::{FuncType, HeapType, RefType, ValType};
+use crate::types::{FuncType, HeapType, ValType};
 
 /// What a defined type is, in a word.
 #[derive(
@@ -15,6 +15,17 @@ pub enum TypeKind {
     Struct,
     /// An array type.
     Array,
+}
+
+impl TypeKind {
+    /// What every type of this kind is a subtype of.
+    pub const fn top(self) -> HeapType {
+        match self {
+            Self::Func => HeapType::Func,
+            Self::Struct => HeapType::Struct,
+            Self::Array => HeapType::Array,
+        }
+    }
 }
 
 /// What a field holds (specification, section 2.3.8).
@@ -125,14 +136,7 @@ impl TypeDef {
 
     /// The same type with every number of a type replaced.
     pub fn map(&self, map: impl Fn(u32) -> u32) -> Self {
-        let reference = |ty: RefType| match ty.heap {
-            HeapType::Concrete(kind, index) => RefType { heap: HeapType::Concrete(kind, map(index)), ..ty },
-            _ => ty,
-        };
-        let val = |ty: &ValType| match *ty {
-            ValType::Ref(ty) => ValType::Ref(reference(ty)),
-            number => number,
-        };
+        let val = |ty: &ValType| ty.map(&map);
         let field = |field: &FieldType| match &field.storage {
             StorageType::Val(ty) => FieldType { storage: StorageType::Val(val(ty)), ..*field },
             StorageType::I8 | StorageType::I16 => *field,

@@ -86,7 +86,7 @@ fn the_version_and_the_sections_are_documented() {
 #[test]
 fn the_metadata_is_documented() {
     let mut expected = fields! {
-        ArchivedMetadata: backend, backend_version, name, types, trampolines, imports, exports, export_types, exports_by_name, imported_functions,
+        ArchivedMetadata: backend, backend_version, name, types, rec_groups, uses_heap, trampolines, imports, exports, export_types, exports_by_name, imported_functions,
             imported_tables, imported_memories, imported_globals, tables, memories, globals, tags, global_inits, table_inits, start, table_images,
             memory_images, elements, data, names, lists;
     };

@@ -12,6 +12,7 @@ mod tests;
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
@@ -310,6 +311,12 @@ impl Image {
         native(&self.meta().types[index.index()])
     }
 
+    /// The recursion groups of several types, in order.
+    pub fn rec_groups(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let groups = self.meta().rec_groups.iter();
+        groups.map(|[start, end]| start.to_native() as usize..end.to_native() as usize)
+    }
+
     /// How many functions there are, imports included.
     pub fn functions_len(&self) -> usize {
         self.list(&self.meta().lists.function_types).len()
@@ -323,7 +330,8 @@ impl Image {
     /// The type of a function.
     pub fn function_type_index(&self, index: FuncIdx) -> Result<TypeIdx, Damage> {
         let ty = self.list(&self.meta().lists.function_types).get(index.index());
-        ty.filter(|ty| (*ty as usize) < self.types_len()).map(TypeIdx).ok_or(Damage)
+        let is_func = |ty: &u32| self.meta().types.get(*ty as usize).is_some_and(|ty| ty.kind() == TypeKind::Func);
+        ty.filter(is_func).map(TypeIdx).ok_or(Damage)
     }
 
     /// The type of a table.

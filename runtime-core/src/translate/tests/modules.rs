@@ -163,15 +163,65 @@ fn custom_sections_for_tools_are_found() {
 
 #[test]
 fn what_is_refused_is_named() {
-    let refused = |wasm: &[u8], features| match translate_module(wasm, features).err() {
+    let refused = |wasm: &[u8]| match translate_module(wasm, default_features()).err() {
         Some(CompileError::Unsupported { what, .. }) => what,
         other => panic!("not refused: {other:?}"),
     };
-    let gc = default_features() | WasmFeatures::GC;
-    assert_eq!(refused(&binary("(module (type (struct)))"), gc), "a struct type");
-    assert_eq!(refused(&binary("(module (type (array i8)))"), gc), "an array type");
-    assert_eq!(refused(&binary("(module (type (sub (func))))"), gc), "a type with supertypes or subtypes");
-    assert!(refused(&binary("(module (type (struct)))"), default_features()).starts_with("the `gc` proposal"));
+    let continuation = refused(&binary("(module (type $f (func)) (type (cont $f)))"));
+    assert!(continuation.starts_with("the `stack-switching` proposal"), "{continuation}");
+}
+
+#[test]
+fn types_are_kept() {
+    let info = info(
+        "(module (type $s (sub (struct (field i8 (mut i16) (mut (ref null $s)) anyref))))
+            (rec (type $t (sub final $s (struct (field i8 (mut i16) (mut (ref null $s)) (ref $a) (ref $f)))))
+                (type $a (array (mut (ref null $t)))) (type $f (sub (func (param (ref $a)) (result i31ref))))))",
+    );
+    let types: Vec<_> = info.types.iter().map(TypeDef::to_string).collect();
+    assert_eq!(
+        types,
+        [
+            "(sub (struct (field i8) (field (mut i16)) (field (mut (ref null 0))) (field (ref null any))))",
+            "(sub final 0 (struct (field i8) (field (mut i16)) (field (mut (ref null 0))) (field (ref 2)) (field (ref 3))))",
+            "(array (mut (ref null 1)))",
+            "(sub (func [(ref 2)] -> [(ref null i31)]))",
+        ]
+    );
+    assert_eq!(info.rec_groups, [TypeIdx(1)..TypeIdx(4)]);
+    let kinds: Vec<_> = info.types[1].values().map(|ty| matches!(ty, ValType::Ref(ty) if ty.heap.is_func())).collect();
+    assert_eq!(kinds, [false, false, false, false, true], "types know the kinds of later ones");
+    assert_eq!(
+        info.struct_layout(TypeIdx(0)).unwrap().fields,
+        info.struct_layout(TypeIdx(1)).unwrap().fields[..4].into()
+    );
+}
+
+#[test]
+fn what_has_to_do_with_objects_is_found() {
+    let uses = |text: &str| info(&format!("(module {text})")).uses_heap;
+    for text in [
+        "(type (struct))",
+        "(type (array i8))",
+        "(type (sub (func)))",
+        "(func (param i31ref))",
+        "(import \"m\" \"t\" (table 1 anyref))",
+        "(global eqref (ref.null none))",
+        "(elem (ref null struct))",
+        "(global externref (extern.convert_any (ref.i31 (i32.const 1))))",
+        "(func (param externref) (drop (ref.test (ref i31) (any.convert_extern (local.get 0)))))",
+        "(func (drop (i32.const -5)) (drop (ref.i31 (i32.const 1))))",
+    ] {
+        assert!(uses(text), "{text}");
+    }
+    for text in [
+        "(type $t (func (param (ref null $t) externref funcref)))",
+        "(tag (param exnref)) (memory 1) (func (param (ref func)) (drop (ref.null any)))",
+        // The prefix of its operators, and a byte that one of them has.
+        "(func (drop (i32.const 0x17b)) (drop (i64.const 0xf7d)))",
+    ] {
+        assert!(!uses(text), "{text}");
+    }
 }
 
 #[test]
@@ -221,7 +271,8 @@ fn constant_expressions_are_computed() {
 fn own_globals_let_nothing_else_in() {
     let own = "(global $a i32 (i32.const 1)) (global i32 (global.get $a))";
     let with = |more: &str| binary(&format!("(module {more} {own})"));
-    let check = |wasm: &[u8]| super::check_both(wasm, default_features());
+    let features = default_features().difference(WasmFeatures::GC);
+    let check = |wasm: &[u8]| super::check_both(wasm, features);
     for fine in [
         "",
         "(type $t (func)) (func (param (ref $t)))",
@@ -253,7 +304,7 @@ fn own_globals_let_nothing_else_in() {
     ] {
         let error = check(&with(collected)).expect_err(collected);
         assert!(
-            matches!(&error, CompileError::Unsupported { what, .. } if what.contains("gc")),
+            matches!(&error, CompileError::Disabled { features, .. } if features == &["gc"]),
             "{collected}: {error}"
         );
     }
@@ -267,7 +318,7 @@ fn own_globals_let_nothing_else_in() {
         let error = check(&binary(invalid)).expect_err(invalid);
         assert!(matches!(error, CompileError::Invalid { .. }), "{invalid}: {error}");
     }
-    let before = default_features().difference(WasmFeatures::EXTENDED_CONST);
+    let before = features.difference(WasmFeatures::EXTENDED_CONST);
     assert!(super::check_both(&with(""), before).is_err());
 }
 
@@ -275,7 +326,7 @@ fn own_globals_let_nothing_else_in() {
 fn recursion_groups_of_functions_are_kept() {
     let wasm =
         binary("(module (type (func)) (rec (type $a (func (param (ref $b)))) (type $b (func (param (ref $a))))))");
-    let info = translate_module(&wasm, default_features() | WasmFeatures::GC).expect("valid").info;
+    let info = translate_module(&wasm, default_features()).expect("valid").info;
     assert_eq!(info.rec_groups, [TypeIdx(1)..TypeIdx(3)]);
     assert_eq!(info.types[1].to_string(), "(func [(ref 2)] -> [])");
 }

@@ -1,0 +1,337 @@
+//! Canonical ids of defined types, equal in the whole process. An id means its type as long as anybody owns it; then it may come to mean another.
+//!
+//! Types are equal if their recursion groups are (specification, section 3.1.3). So a group is looked up as a whole: its types, in which others of the
+//! group are numbered within it and all others are canonical ids. Its ids follow each other, and are owned and forgotten together.
+
+mod id_space;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::ops::{Deref, Range};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockWriteGuard};
+
+use wasmer_runtime_core::layout::TYPE_ID_ABI_SHIFT;
+use wasmer_runtime_core::object::TypeTrace;
+use wasmer_runtime_core::types::*;
+
+use crate::fork;
+use id_space::IdSpace;
+use tables::Displays;
+pub use tables::{displays, trace};
+
+/// In a group's key: stands for the group's type of the number that is added.
+const INSIDE: u32 = 1 << 31;
+/// How many types there can be at the same time, and one: id 0 is no type's.
+const TYPES_MAX: u32 = 1 << TYPE_ID_ABI_SHIFT;
+/// Not a type: what a host's number becomes that could be taken for one inside a group.
+const NOTHING: u32 = u32::MAX;
+
+/// Ids of types, owned: while this lives, they mean the same types.
+#[derive(Debug, Default)]
+pub struct TypeIds(Box<[CanonicalId]>);
+
+impl TypeIds {
+    /// The ids of a module's types, in order. `groups` are the recursion groups of several types, in order; types refer only to their own group and to
+    /// types before it. None if the process knows too many.
+    pub fn of_module(types: &[TypeDef], groups: impl Iterator<Item = Range<usize>>) -> Option<Self> {
+        let mut ids: Vec<CanonicalId> = Vec::with_capacity(types.len());
+        let mut groups = groups.peekable();
+        let mut registry = write();
+        while ids.len() < types.len() {
+            let start = ids.len();
+            let group = groups.next_if(|group| group.start == start && group.end > start);
+            let group = group.map_or(start..start + 1, |group| start..group.end.min(types.len()));
+            let number = |index: u32| match index as usize {
+                outside if outside < start => ids[outside].0,
+                inside => INSIDE + (inside - start) as u32,
+            };
+            let key: Arc<[TypeDef]> = types[group.clone()].iter().map(|ty| ty.map(number)).collect();
+            match registry.acquire(key) {
+                Some(first) => ids.extend((first.0..).take(group.len()).map(CanonicalId)),
+                None => {
+                    ids.into_iter().for_each(|id| registry.release(id));
+                    return None;
+                }
+            }
+        }
+        Some(Self(ids.into()))
+    }
+
+    /// The id of a type whose concrete references are canonical ids, and which is a group for itself. None if the process knows too many.
+    pub fn of(ty: &TypeDef) -> Option<Self> {
+        let key = ty.map(|id| if (INSIDE..INSIDE + TYPES_MAX).contains(&id) { NOTHING } else { id });
+        Some(Self([write().acquire([key].into())?].into()))
+    }
+
+    /// The canonical id in a reference type, if there is one. None if it means nothing.
+    pub fn in_ref(ty: RefType) -> Option<Self> {
+        let HeapType::Concrete(kind, id) = ty.heap else { return Some(Self::default()) };
+        let id = CanonicalId(id);
+        let mut registry = write();
+        let is_known = registry.entry(id).is_some_and(|entry| entry.ty.kind() == kind);
+        (is_known && registry.own(id)).then(|| Self([id].into()))
+    }
+}
+
+impl Deref for TypeIds {
+    type Target = [CanonicalId];
+
+    fn deref(&self) -> &[CanonicalId] {
+        &self.0
+    }
+}
+
+impl Clone for TypeIds {
+    fn clone(&self) -> Self {
+        if !self.0.is_empty() {
+            let mut registry = write();
+            self.0.iter().for_each(|id| assert!(registry.own(*id), "they are owned"));
+        }
+        Self(self.0.clone())
+    }
+}
+
+impl Drop for TypeIds {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            let mut registry = write();
+            self.0.iter().for_each(|id| registry.release(*id));
+        }
+    }
+}
+
+/// A function type that the registry knows.
+#[derive(Clone, Debug)]
+pub struct KnownFunc(Arc<TypeDef>);
+
+impl KnownFunc {
+    /// The type itself.
+    pub fn clone_type(&self) -> FuncType {
+        FuncType::clone(self)
+    }
+}
+
+impl Deref for KnownFunc {
+    type Target = FuncType;
+
+    fn deref(&self) -> &FuncType {
+        self.0.func().expect("made of function types only")
+    }
+}
+
+/// The type with an id that somebody owns.
+pub fn lookup(id: CanonicalId) -> Arc<TypeDef> {
+    let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(&registry.entry(id).expect("somebody owns the id").ty)
+}
+
+/// The function type with an id that somebody owns. The id of a function or a tag.
+pub fn lookup_func(id: CanonicalId) -> KnownFunc {
+    let ty = lookup(id);
+    assert!(ty.func().is_some(), "functions and tags have function types");
+    KnownFunc(ty)
+}
+
+/// Whether values of the one type are of the other. Somebody owns both.
+pub fn is_subtype(ty: CanonicalId, supertype: CanonicalId) -> bool {
+    ty == supertype || is_below(ty, supertype)
+}
+
+fn is_below(ty: CanonicalId, supertype: CanonicalId) -> bool {
+    let Some([display, above]) = tables::display(ty).zip(tables::display(supertype)).map(<[_; 2]>::from) else {
+        return false;
+    };
+    let at = |display: &tables::Display, depth: usize| display[depth].load(Ordering::Relaxed);
+    match (0..above.len()).find(|depth| at(above, *depth) == supertype.0) {
+        Some(depth) => at(display, depth) == supertype.0,
+        // Final types without supertypes have an empty display, types far below others a full one that they are not in.
+        None => at(above, above.len() - 1) != 0 && is_far_below(ty, supertype),
+    }
+}
+
+#[cold]
+fn is_far_below(ty: CanonicalId, supertype: CanonicalId) -> bool {
+    let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
+    let above = |id: &CanonicalId| registry.entry(*id)?.supertype();
+    std::iter::successors(Some(ty), above).any(|id| id == supertype)
+}
+
+/// Whether values of the one type are of the other: their concrete references are canonical ids that somebody owns.
+pub fn is_val_subtype(ty: ValType, supertype: ValType) -> bool {
+    ty.is_subtype_of(supertype, is_subtype)
+}
+
+/// A module's value type with canonical ids.
+pub fn canonical_val(ty: ValType, ids: &[CanonicalId]) -> ValType {
+    ty.map(|index| ids[index as usize].0)
+}
+
+/// A module's reference type with canonical ids.
+pub fn canonical_ref(ty: RefType, ids: &[CanonicalId]) -> RefType {
+    ty.map(|index| ids[index as usize].0)
+}
+
+static REGISTRY: LazyLock<RwLock<Registry>> = LazyLock::new(RwLock::default);
+
+/// The lock, for the thread that forks.
+pub(crate) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(write())
+}
+
+fn write() -> RwLockWriteGuard<'static, Registry> {
+    fork::register();
+    REGISTRY.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Registry {
+    /// The first ids of groups, by their types.
+    groups: HashMap<Arc<[TypeDef]>, CanonicalId>,
+    /// By id.
+    entries: Vec<Option<Entry>>,
+    ids: IdSpace,
+    displays: Displays,
+}
+
+struct Entry {
+    ty: Arc<TypeDef>,
+    /// How many supertypes it has.
+    depth: u32,
+    /// The first id of its group.
+    first: CanonicalId,
+    /// Of the first type of a group.
+    group: Option<Group>,
+}
+
+#[derive(Default)]
+struct Group {
+    key: Arc<[TypeDef]>,
+    owners: usize,
+    /// The types that it refers to: it owns them.
+    owned: Box<[CanonicalId]>,
+}
+
+impl Entry {
+    fn supertype(&self) -> Option<CanonicalId> {
+        self.ty.supertype.map(CanonicalId)
+    }
+
+    /// Whether it has a record in the table of displays: most function types need none.
+    fn has_display(ty: &TypeDef) -> bool {
+        ty.kind() != TypeKind::Func || !ty.is_final || ty.supertype.is_some()
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            groups: HashMap::new(),
+            entries: Vec::new(),
+            ids: IdSpace::new(1..TYPES_MAX),
+            displays: Displays::default(),
+        }
+    }
+}
+
+impl Registry {
+    fn entry(&self, id: CanonicalId) -> Option<&Entry> {
+        self.entries.get(id.0 as usize)?.as_ref()
+    }
+
+    fn group(&mut self, id: CanonicalId) -> Option<&mut Group> {
+        let first = self.entry(id)?.first;
+        self.entries[first.0 as usize].as_mut()?.group.as_mut()
+    }
+
+    /// The first id of a group, of which each type has one owner more. None if there are too many types.
+    fn acquire(&mut self, key: Arc<[TypeDef]>) -> Option<CanonicalId> {
+        let len = key.len();
+        if let Some(&first) = self.groups.get(&key) {
+            self.group(first).expect("it is known").owners += len;
+            return Some(first);
+        }
+        let first = self.ids.take(len as u32)?;
+        let ids = first..first + len as u32;
+        if key.iter().any(Entry::has_display) && self.displays.reach(CanonicalId(ids.end - 1)).is_err() {
+            self.ids.give_back(ids);
+            return None;
+        }
+        if self.entries.len() < ids.end as usize {
+            self.entries.resize_with(ids.end as usize, || None);
+        }
+        let first = CanonicalId(first);
+        for (id, ty) in ids.map(CanonicalId).zip(&*key) {
+            self.add(id, first, ty);
+        }
+        let owned = outside(&key).filter(|id| self.own(*id)).collect();
+        self.groups.insert(Arc::clone(&key), first);
+        let group = Group { key, owners: len, owned };
+        self.entries[first.0 as usize].as_mut().expect("it was just added").group = Some(group);
+        Some(first)
+    }
+
+    /// Adds a type of the group that starts with `first`; its supertype is known.
+    fn add(&mut self, id: CanonicalId, first: CanonicalId, key: &TypeDef) {
+        let ty = key.map(|index| match index.checked_sub(INSIDE) {
+            Some(inside) if inside < TYPES_MAX => first.0 + inside,
+            _ => index,
+        });
+        let supertype = ty.supertype.map(CanonicalId).filter(|id| self.entry(*id).is_some());
+        let depth = supertype.and_then(|id| self.entry(id)).map_or(0, |entry| entry.depth + 1);
+        if Entry::has_display(&ty) {
+            self.displays.write(id, depth, supertype);
+        }
+        if ty.kind() != TypeKind::Func {
+            tables::set_trace(id, Some(TypeTrace::of(&ty.composite)));
+        }
+        self.entries[id.0 as usize] = Some(Entry { ty: Arc::new(ty), depth, first, group: None });
+    }
+
+    /// Whether the id means a type, which then has one owner more.
+    fn own(&mut self, id: CanonicalId) -> bool {
+        self.group(id).map(|group| group.owners += 1).is_some()
+    }
+
+    /// Takes back one [`Registry::own`] of a type or its part of [`Registry::acquire`]. A group without owners is forgotten, and owns nothing any more.
+    fn release(&mut self, id: CanonicalId) {
+        let mut pending = vec![];
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let group = self.group(id).expect("somebody owns the id");
+            group.owners -= 1;
+            if group.owners == 0 {
+                pending.extend(self.forget(id));
+            }
+            next = pending.pop();
+        }
+    }
+
+    /// Forgets the group of a type, and returns what it owned.
+    fn forget(&mut self, id: CanonicalId) -> Box<[CanonicalId]> {
+        let first = self.entry(id).expect("it is known").first.0;
+        let Group { key, owned, .. } = self.group(id).map(std::mem::take).expect("it is known");
+        self.groups.remove(&key);
+        let ids = first..first + key.len() as u32;
+        for id in ids.clone().map(CanonicalId) {
+            let entry = self.entries[id.0 as usize].take().expect("it is known");
+            if Entry::has_display(&entry.ty) {
+                self.displays.clear(id);
+            }
+            tables::set_trace(id, None);
+        }
+        self.ids.give_back(ids);
+        owned
+    }
+}
+
+/// The canonical ids in a group's key: those outside of it.
+fn outside(key: &[TypeDef]) -> impl Iterator<Item = CanonicalId> + '_ {
+    let id = |ty: ValType| match ty {
+        ValType::Ref(RefType { heap: HeapType::Concrete(_, id), .. }) => Some(id),
+        _ => None,
+    };
+    let ids = key.iter().flat_map(move |ty| ty.values().filter_map(id).chain(ty.supertype));
+    ids.filter(|id| *id < TYPES_MAX).map(CanonicalId)
+}

@@ -1,0 +1,133 @@
+//! What compiled code and the collector look up by canonical id, without a lock: displays, and where objects have references.
+//!
+//! Both are written by whoever has the registry's lock, before an id is given away and after it came back. So whoever owns an id may read.
+
+use std::io;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use wasmer_runtime_core::layout::{DISPLAY_BYTES, DISPLAY_DEPTHS, TYPE_ID_ABI_SHIFT};
+use wasmer_runtime_core::object::TypeTrace;
+use wasmer_runtime_core::types::CanonicalId;
+
+use crate::mmap::Reservation;
+
+/// A type's supertypes by depth, itself included; zero, which is no type's id, where there is none. All zero for final types without supertypes.
+pub(super) type Display = [AtomicU32; DISPLAY_DEPTHS as usize];
+
+const _: () = assert!(size_of::<Display>() == DISPLAY_BYTES as usize);
+
+const RECORDS: usize = 1 << TYPE_ID_ABI_SHIFT;
+
+/// The table of displays once there is one. It is readable as a whole, for ever.
+static DISPLAYS: AtomicPtr<Display> = AtomicPtr::new(ptr::null_mut());
+
+/// How many records are made writable at once.
+const STEP_RECORDS: usize = 1024;
+
+/// Who writes displays.
+#[derive(Default)]
+pub(super) struct Displays {
+    table: Option<Reservation>,
+    /// The records from the first on that can be written.
+    writable: usize,
+}
+
+impl Displays {
+    /// Makes sure that records up to that of `last` can be written.
+    pub(super) fn reach(&mut self, last: CanonicalId) -> io::Result<()> {
+        let table = match &self.table {
+            Some(table) => table,
+            None => {
+                let table = Reservation::new(RECORDS * size_of::<Display>())?;
+                table.seal()?;
+                DISPLAYS.store(table.base().cast(), Ordering::Release);
+                self.table.insert(table)
+            }
+        };
+        let needed = (last.0 as usize + 1).next_multiple_of(STEP_RECORDS);
+        if needed > self.writable {
+            table.commit(self.writable * size_of::<Display>()..needed * size_of::<Display>())?;
+            self.writable = needed;
+        }
+        Ok(())
+    }
+
+    /// Writes the record of a type at `depth` below a type without supertypes. [`Displays::reach`] has succeeded for it.
+    pub(super) fn write(&self, id: CanonicalId, depth: u32, supertype: Option<CanonicalId>) {
+        let Some(record) = display(id).filter(|_| (id.0 as usize) < self.writable) else { return };
+        let above = supertype.and_then(display);
+        for (at, place) in record.iter().enumerate() {
+            let value = match above {
+                _ if at == depth as usize => id.0,
+                Some(above) if at < depth as usize => above[at].load(Ordering::Relaxed),
+                _ => 0,
+            };
+            place.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets the record of a type.
+    pub(super) fn clear(&self, id: CanonicalId) {
+        if let Some(record) = display(id).filter(|_| (id.0 as usize) < self.writable) {
+            record.iter().for_each(|place| place.store(0, Ordering::Relaxed));
+        }
+    }
+}
+
+/// The first record of the table of displays: null as long as no type has supertypes or can have subtypes.
+pub fn displays() -> *const u32 {
+    DISPLAYS.load(Ordering::Acquire).cast()
+}
+
+/// The record of a type.
+pub(super) fn display(id: CanonicalId) -> Option<&'static Display> {
+    let base = ptr::NonNull::new(DISPLAYS.load(Ordering::Acquire)).filter(|_| (id.0 as usize) < RECORDS)?;
+    // SAFETY: the table has a record for each possible id, is never unmapped, and only ever accessed as atomics by this program.
+    Some(unsafe { base.add(id.0 as usize).as_ref() })
+}
+
+const CHUNK_BITS: u32 = TYPE_ID_ABI_SHIFT / 2;
+const CHUNK: usize = 1 << CHUNK_BITS;
+
+/// What the collector has to know of types, in chunks that are made when they are needed, and kept.
+type Chunk = [AtomicPtr<TypeTrace>; CHUNK];
+static TRACES: [AtomicPtr<Chunk>; RECORDS / CHUNK] = [const { AtomicPtr::new(ptr::null_mut()) }; RECORDS / CHUNK];
+
+fn chunk(id: CanonicalId) -> &'static AtomicPtr<Chunk> {
+    &TRACES[id.0 as usize >> CHUNK_BITS]
+}
+
+fn place(id: CanonicalId) -> Option<&'static AtomicPtr<TypeTrace>> {
+    let chunk = ptr::NonNull::new(chunk(id).load(Ordering::Acquire))?;
+    // SAFETY: a chunk is never freed, and accessed as atomics only.
+    Some(unsafe { &chunk.as_ref()[id.0 as usize % CHUNK] })
+}
+
+/// Where objects of a type have references; none for functions and for what is no type.
+///
+/// # Safety
+/// As long as the result is used, somebody owns the id.
+pub unsafe fn trace<'a>(id: CanonicalId) -> Option<&'a TypeTrace> {
+    if id.0 as usize >= RECORDS {
+        return None;
+    }
+    // SAFETY: what stands there was written before somebody owned the id, and stays as long as somebody does.
+    unsafe { place(id)?.load(Ordering::Acquire).as_ref() }
+}
+
+/// Sets what the collector has to know. The registry's lock is held, and nobody owns the id.
+pub(super) fn set_trace(id: CanonicalId, trace: Option<TypeTrace>) {
+    if trace.is_some() && chunk(id).load(Ordering::Acquire).is_null() {
+        let new: Box<Chunk> =
+            (0..CHUNK).map(|_| AtomicPtr::default()).collect::<Box<[_]>>().try_into().expect("as long");
+        chunk(id).store(Box::into_raw(new), Ordering::Release);
+    }
+    let Some(place) = place(id) else { return };
+    let new = trace.map_or(ptr::null_mut(), |trace| Box::into_raw(Box::new(trace)));
+    let old = place.swap(new, Ordering::AcqRel);
+    if !old.is_null() {
+        // SAFETY: made by `Box::into_raw`, and nobody owns the id, so that nobody reads it.
+        drop(unsafe { Box::from_raw(old) });
+    }
+}
