@@ -1,5 +1,6 @@
 //! What is in a module, without compiling it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use wasmparser::{BinaryReader, Parser, Payload, ProducersSectionReader, WasmFeatures};
@@ -28,6 +29,8 @@ pub struct ModuleSummary {
     pub imported_functions: usize,
     /// Bytes of its functions' bodies.
     pub code_bytes: usize,
+    /// The types, with their numbers, that types of imports, exports and tables refer to, and those that these refer to.
+    pub types: Vec<(u32, TypeDef)>,
     /// Its tables, imported ones first.
     pub tables: Vec<TableType>,
     /// Its memories, imported ones first.
@@ -110,7 +113,10 @@ impl ModuleSummary {
             .map(|export| ExportInfo { name: export.name.clone(), ty: info_entity_type(&info, export.entity) });
         let producers = info.custom_sections.iter().find(|(name, _)| name == "producers");
         let producers = producers.map(|(_, range)| producers_in(wasm, range.clone()));
+        let (imports, exports): (Vec<_>, Vec<_>) = (imports.collect(), exports.collect());
+        let linked = imports.iter().map(|import| &import.ty).chain(exports.iter().map(|export| &export.ty));
         Ok(Self {
+            types: referenced_types(&info, linked),
             producers_malformed: matches!(producers, Some(Err(_))),
             producers: producers.and_then(std::result::Result::ok).unwrap_or_default(),
             sections: sections(wasm)?,
@@ -122,8 +128,8 @@ impl ModuleSummary {
             start: info.start.map(|function| function.0),
             element_segments: info.elements.len(),
             name: info.name.clone(),
-            imports: imports.collect(),
-            exports: exports.collect(),
+            imports,
+            exports,
             defined_functions: info.defined_functions(),
             imported_functions: info.imported_functions as usize,
             code_bytes: info.code_bytes(),
@@ -200,6 +206,40 @@ fn producers_in(wasm: &[u8], range: Range<usize>) -> Result<Vec<Producer>> {
         }
     }
     Ok(producers)
+}
+
+/// The types that types refer to by number, directly or not.
+fn referenced_types<'a>(info: &ModuleInfo, types: impl Iterator<Item = &'a ExternType>) -> Vec<(u32, TypeDef)> {
+    let mut found = BTreeSet::new();
+    let mut pending: Vec<u32> =
+        types.flat_map(values_of).chain(info.tables.iter().map(element_of)).filter_map(number_in).collect();
+    while let Some(index) = pending.pop() {
+        if found.insert(index) {
+            let ty = &info.types[index as usize];
+            pending.extend(ty.values().filter_map(number_in).chain(ty.supertype));
+        }
+    }
+    found.into_iter().map(|index| (index, info.types[index as usize].clone())).collect()
+}
+
+fn values_of(ty: &ExternType) -> Vec<ValType> {
+    match ty {
+        ExternType::Func(ty) | ExternType::Tag(ty) => ty.params.iter().chain(&ty.results).copied().collect(),
+        ExternType::Global(ty) => vec![ty.content],
+        ExternType::Table(ty) => vec![element_of(ty)],
+        ExternType::Memory(_) => Vec::new(),
+    }
+}
+
+fn element_of(ty: &TableType) -> ValType {
+    ValType::Ref(ty.element)
+}
+
+fn number_in(ty: ValType) -> Option<u32> {
+    match ty {
+        ValType::Ref(RefType { heap: HeapType::Concrete(_, index), .. }) => Some(index),
+        _ => None,
+    }
 }
 
 fn info_import_type(info: &ModuleInfo, ty: ImportType) -> ExternType {

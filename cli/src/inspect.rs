@@ -34,6 +34,8 @@ struct Description {
     start: Option<u32>,
     /// Features without which the module is not valid.
     features: Vec<&'static str>,
+    /// The types that those of imports, exports and tables name, and so on.
+    types: Vec<Defined>,
     memories: Vec<String>,
     tables: Vec<String>,
     imports: Vec<Named>,
@@ -48,6 +50,13 @@ struct Description {
 #[derive(Serialize)]
 struct Named {
     name: String,
+    r#type: String,
+}
+
+/// A type of the module, by which others refer to it by number.
+#[derive(Serialize)]
+struct Defined {
+    index: u32,
     r#type: String,
 }
 
@@ -115,6 +124,7 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
         tags: module.tags,
         start: module.start,
         features,
+        types: module.types.into_iter().map(|(index, ty)| Defined { index, r#type: ty.to_string() }).collect(),
         memories: module.memories.into_iter().map(|memory| type_name(&ExternType::Memory(memory))).collect(),
         tables: module.tables.into_iter().map(|table| type_name(&ExternType::Table(table))).collect(),
         imports: module.imports.into_iter().map(import).collect(),
@@ -126,9 +136,9 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
     })
 }
 
-/// The features without each of which validation fails. Validating takes long for a large module, and most features are not needed:
-/// so whole groups are left out, and only a group that is missed is looked into.
-fn needed_features(wasm: &[u8], all: WasmFeatures) -> anyhow::Result<Vec<&'static str>> {
+/// Features with which the module is valid, and without one of which it is not. Validating takes long for a large module, and most features are not needed:
+/// so whole groups are left out, and only a group that is missed is looked into. The last ones first: what `extended-const` allows, `gc` allows, too.
+fn needed_features(wasm: &[u8], mut all: WasmFeatures) -> anyhow::Result<Vec<&'static str>> {
     let is_valid = |features| -> anyhow::Result<bool> {
         let engine = Engine::new(EngineConfig::headless().features(features))?;
         Ok(engine.validate(wasm).is_ok())
@@ -140,16 +150,18 @@ fn needed_features(wasm: &[u8], all: WasmFeatures) -> anyhow::Result<Vec<&'stati
     while let Some(group) = groups.pop() {
         let without = group.iter().fold(all, |rest, (_, feature)| rest.difference(*feature));
         if is_valid(without)? {
+            all = without;
             continue;
         }
         match group {
             [(name, _)] => needed.push(*name),
             _ => {
                 let (first, second) = group.split_at(group.len() / 2);
-                groups.extend([second, first]);
+                groups.extend([first, second]);
             }
         }
     }
+    needed.reverse();
     Ok(needed)
 }
 
@@ -184,6 +196,12 @@ fn write(out: &mut String, module: &Description) -> fmt::Result {
     }
     if module.producers_malformed {
         writeln!(out, "producers: the section is malformed")?;
+    }
+    if !module.types.is_empty() {
+        writeln!(out, "types: {}", module.types.len())?;
+    }
+    for Defined { index, r#type } in &module.types {
+        writeln!(out, "  {index}: {type}")?;
     }
     for (kind, list) in [("memories", &module.memories), ("tables", &module.tables)] {
         writeln!(out, "{kind}: {}", list.len())?;

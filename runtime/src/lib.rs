@@ -62,7 +62,8 @@ pub use wasmer_api::{
 // Types and values.
 pub use wasmer_api::{ExnRef, ExternRef, Val, WasmTy, WasmTyList};
 pub use wasmer_runtime_core::types::{
-    ExternType, FuncIdx, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType, Width,
+    ArrayType, CompositeType, ExternType, FieldType, FuncIdx, FuncType, GlobalType, HeapType, Limits, MemoryType,
+    RefType, StorageType, StructType, TableType, TypeDef, TypeKind, ValType, Width,
 };
 
 // What can go wrong.

@@ -68,6 +68,31 @@ fn everything_about_a_module_is_there() {
 }
 
 #[test]
+fn types_that_others_name_are_shown() {
+    let bench = Bench::new();
+    let text = r#"(module (type $unused (struct)) (type $list (sub (struct (field i32 (ref null $list)))))
+        (type $items (array (mut (ref $list)))) (type $longer (sub final $list (struct (field i32 (ref null $list) i8))))
+        (func (export "f") (param (ref $items)) (result (ref null $longer)) (ref.null none)))"#;
+    bench.file("module.wat", text);
+    let module = inspect(&bench);
+    assert_eq!(module["features"], json!(["gc"]));
+    let types: Vec<_> = module["types"].as_array().unwrap().iter().map(|ty| (&ty["index"], &ty["type"])).collect();
+    assert_eq!(
+        types,
+        [
+            (&json!(1), &json!("(sub (struct (field i32) (field (ref null 1))))")),
+            (&json!(2), &json!("(array (mut (ref 1)))")),
+            (&json!(3), &json!("(sub final 1 (struct (field i32) (field (ref null 1)) (field i8)))")),
+        ]
+    );
+    let text = bench.run(["inspect", "module.wat"]).out;
+    assert!(
+        text.contains("types: 3\n  1: (sub (struct") && text.contains("f: func [(ref 2)] -> [(ref null 3)]"),
+        "{text}"
+    );
+}
+
+#[test]
 fn hostile_input_is_an_error() {
     let bench = Bench::new();
     let header = b"\0asm\x01\0\0\0".as_slice();

@@ -54,7 +54,8 @@ pub fn explain(wasm: &[u8], features: WasmFeatures, error: CompileError) -> Comp
         return error;
     }
     let mut names = Vec::new();
-    for (name, feature) in off {
+    // The last ones first: what `extended-const` allows, `gc` allows, too.
+    for (name, feature) in off.into_iter().rev() {
         // Some features have parts in common.
         let without = needed.difference(feature.difference(features));
         if validate(wasm, without).is_ok() {
@@ -66,5 +67,6 @@ pub fn explain(wasm: &[u8], features: WasmFeatures, error: CompileError) -> Comp
     if names.is_empty() {
         return error;
     }
+    names.reverse();
     CompileError::Disabled { features: names, message: message.clone(), offset }
 }

@@ -191,10 +191,8 @@ fn types_are_kept() {
     assert_eq!(info.rec_groups, [TypeIdx(1)..TypeIdx(4)]);
     let kinds: Vec<_> = info.types[1].values().map(|ty| matches!(ty, ValType::Ref(ty) if ty.heap.is_func())).collect();
     assert_eq!(kinds, [false, false, false, false, true], "types know the kinds of later ones");
-    assert_eq!(
-        info.struct_layout(TypeIdx(0)).unwrap().fields,
-        info.struct_layout(TypeIdx(1)).unwrap().fields[..4].into()
-    );
+    let [above, below] = [0, 1].map(|index| &info.struct_layout(TypeIdx(index)).unwrap().fields);
+    assert!(above.iter().zip(below).all(|(above, below)| above.offset == below.offset));
 }
 
 #[test]
