@@ -27,7 +27,6 @@ use crate::module_code::ModuleCode;
 use crate::pieces::{self, GoOn};
 use crate::store::{StoreVm, go_on};
 use crate::table::Table;
-use crate::types_registry;
 
 /// What a module imports, resolved, in the order of each index space.
 #[derive(Default)]
@@ -72,6 +71,8 @@ pub struct Instance {
     func_refs: FuncRefs,
     /// By rank in the image.
     dropped_elements: Vec<Cell<bool>>,
+    /// By rank in the image: what has objects, or nothing.
+    made_elements: Box<[Box<[u64]>]>,
     /// By rank in the image.
     dropped_data: Vec<Cell<bool>>,
 }
@@ -152,6 +153,7 @@ impl Instance {
             tags: imports.tags,
             own_tags: Box::default(),
             func_refs: FuncRefs::new(image.escaping_len()),
+            made_elements: Box::default(),
             dropped_elements: vec![Cell::new(false); image.elements_len()],
             dropped_data: vec![Cell::new(false); image.data_len()],
             code: Code(NonNull::from(code)),
@@ -164,8 +166,8 @@ impl Instance {
             instance.write_imported_globals(&imports.globals);
             instance.write_tables();
             instance.write_tags();
-            instance.write_displays();
             instance.write_globals()?;
+            instance.make_elements()?;
         }
         Ok(instance)
     }
@@ -312,14 +314,6 @@ impl Instance {
         }
     }
 
-    /// What follows them is zero already.
-    unsafe fn write_displays(&mut self) {
-        if self.offsets.counts().heap {
-            // SAFETY: the offset is the layout's.
-            unsafe { self.field::<*const u32>(self.offsets.displays()).write(types_registry::displays()) };
-        }
-    }
-
     unsafe fn write_globals(&mut self) -> Result<(), TrapCode> {
         let counts = self.offsets.counts();
         for index in counts.imported_globals..counts.globals {
@@ -437,6 +431,7 @@ impl Instance {
             root(if is_host_ref { unsafe { self.global(index).as_ref().reference } } else { 0 });
         }
         self.own_tables.iter().for_each(|table| table.host_roots(root));
+        self.element_roots(root);
     }
 
     /// The original function behind an import, or the reference to an own one: what an export gives away.
@@ -508,12 +503,7 @@ impl Instance {
         destination: u64,
         elements: Range<u64>,
     ) -> Result<(), TrapCode> {
-        let image = &self.code.image;
-        let value = |position| {
-            let item = self.evaluate(image.element_item(rank, elements.start as usize + position))?;
-            // SAFETY: elements are references, whose bits are these.
-            Ok(unsafe { item.reference })
-        };
+        let value = |position| self.element_of(rank, elements.start as usize + position);
         // SAFETY: the table lives as long as the store, and no reference to it is held: an element's value comes from globals and functions.
         let table = unsafe { &mut *self.table(table).as_ptr() };
         table.init(destination, elements.end - elements.start, value, self.go_on())

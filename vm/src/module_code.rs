@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::module::{Entity, ImportType};
-use wasmer_runtime_core::object::ObjectKind;
+use wasmer_runtime_core::object::{ObjectKind, ObjectLayout};
 use wasmer_runtime_core::types::*;
 
 use crate::code_registry::Registration;
@@ -22,6 +22,8 @@ pub struct ModuleCode {
     pub canonical: TypeIds,
     /// The same with the module's convention, or with the kind of objects: what compiled code compares.
     pub type_ids: Box<[u32]>,
+    /// The layouts of the types' objects; none where there are no objects.
+    pub objects: Box<[ObjectLayout]>,
     /// For each memory; unused for imported ones.
     pub memory_pools: Box<[MemoryPool]>,
 }
@@ -33,9 +35,11 @@ impl ModuleCode {
         let types: Vec<_> = (0..image.types_len()).map(|index| image.type_def(TypeIdx::from_index(index))).collect();
         let canonical = TypeIds::of_module(&types, image.rec_groups())?;
         let type_ids = types.iter().zip(&*canonical).map(|(ty, id)| type_id(ty.kind(), image.abi(), *id)).collect();
+        let objects: &[_] = if image.counts().heap { &types } else { &[] };
+        let objects = objects.iter().map(|ty| ObjectLayout::of(&ty.composite)).collect();
         let registration = Registration::new(image.code_range(), Arc::clone(&image));
         let memory_pools = (0..image.counts().memories).map(|_| MemoryPool::default()).collect();
-        Some(Self { _registration: registration, image, canonical, type_ids, memory_pools })
+        Some(Self { _registration: registration, image, canonical, type_ids, objects, memory_pools })
     }
 
     /// The convention of the module's code.

@@ -423,6 +423,17 @@ impl Image {
         }
     }
 
+    /// Whether objects are among the elements of the segment of a rank, which is used later.
+    pub fn elements_make_objects(&self, rank: usize) -> bool {
+        let segment = &self.meta().elements[rank];
+        match &segment.items {
+            ArchivedItems::Functions(_) => false,
+            ArchivedItems::Expressions(items) => {
+                segment.apply.is_none() && items.iter().any(|item| ops(item).any(|op| op.is_gc()))
+            }
+        }
+    }
+
     /// An element of the segment of a rank.
     pub fn element_item(&self, rank: usize, position: usize) -> impl Iterator<Item = ConstOp> + '_ {
         let (function, expression) = match &self.meta().elements[rank].items {
