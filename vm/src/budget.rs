@@ -20,6 +20,8 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Elements of tables.
     pub table_elements: u64,
+    /// Bytes of the heap of garbage collection.
+    pub gc_heap_bytes: u64,
     /// Bytes of the host's records.
     pub record_bytes: u64,
     /// Number of memories.
@@ -80,6 +82,7 @@ impl Usage {
         Self {
             memory_bytes: op(self.memory_bytes, other.memory_bytes),
             table_elements: op(self.table_elements, other.table_elements),
+            gc_heap_bytes: op(self.gc_heap_bytes, other.gc_heap_bytes),
             record_bytes: op(self.record_bytes, other.record_bytes),
             memories: op(self.memories, other.memories),
             tables: op(self.tables, other.tables),
@@ -90,13 +93,14 @@ impl Usage {
 
     fn bytes(&self) -> u64 {
         let elements = self.table_elements.saturating_mul(ELEMENT_BYTES);
-        self.memory_bytes.saturating_add(elements).saturating_add(self.record_bytes)
+        [elements, self.gc_heap_bytes, self.record_bytes].into_iter().fold(self.memory_bytes, u64::saturating_add)
     }
 
     fn get(&self, what: Limit) -> Option<u64> {
         Some(match what {
             Limit::TotalMemoryBytes => self.memory_bytes,
             Limit::TotalTableElements => self.table_elements,
+            Limit::GcHeapBytes => self.gc_heap_bytes,
             Limit::TotalBytes => self.bytes(),
             Limit::Memories => self.memories,
             Limit::Tables => self.tables,
@@ -108,13 +112,14 @@ impl Usage {
 }
 
 /// What is checked when something is taken: counts first, so that a message names the plainest reason.
-const TOTALS: [Limit; 7] = [
+const TOTALS: [Limit; 8] = [
     Limit::Instances,
     Limit::HostFuncs,
     Limit::Memories,
     Limit::Tables,
     Limit::TotalMemoryBytes,
     Limit::TotalTableElements,
+    Limit::GcHeapBytes,
     Limit::TotalBytes,
 ];
 

@@ -16,6 +16,7 @@ mod foreign;
 pub mod fork;
 pub mod fuel;
 mod func_refs;
+pub mod heap;
 pub mod host;
 pub mod host_refs;
 pub mod host_stack;

@@ -6,6 +6,8 @@ use wasmer_runtime_core::types::MemoryType;
 
 /// Elements that tables may have by default: 800 MB on the host.
 const TABLE_ELEMENTS_DEFAULT: u64 = 100_000_000;
+/// Bytes of the heap of garbage collection by default. Its addresses have room for 2.7 GiB.
+const GC_HEAP_BYTES_DEFAULT: u64 = 1 << 30;
 /// Memories, tables, instances or functions of a store by default. A process has address space for some 30,000 memories.
 const COUNT_DEFAULT: u64 = 10_000;
 
@@ -77,7 +79,9 @@ limits! {
     TotalMemoryBytes total_memory_bytes_max = u64::MAX, "bytes in all memories";
     /// Length in elements of all tables together.
     TotalTableElements total_table_elements_max = TABLE_ELEMENTS_DEFAULT, "elements in all tables";
-    /// Bytes of the host's memory: all memories, 8 bytes for each element of a table, and what the host keeps for each
+    /// Size in bytes of the heap of garbage collection, in which a collection makes room before it counts as too much.
+    GcHeapBytes gc_heap_bytes_max = GC_HEAP_BYTES_DEFAULT, "bytes in the heap of garbage collection";
+    /// Bytes of the host's memory: all memories, 8 bytes for each element of a table, the heap of garbage collection, and what the host keeps for each
     /// instance, memory, table, global and function.
     TotalBytes total_bytes_max = u64::MAX, "bytes of the host";
     /// Number of memories, without those that other stores made.

@@ -344,6 +344,14 @@ pub fn is_stub(pc: usize) -> bool {
     (&raw const STUBS_START as usize..&raw const STUBS_END as usize).contains(&pc) || is_cross(pc)
 }
 
+/// Has the processor fetch the memory at an address, which need not be accessible.
+#[inline]
+pub fn prefetch(address: *const u8) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: a prefetch accesses nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+}
+
 /// What the signal handler reads and changes of an interrupted thread.
 pub struct SignalContext<'a>(&'a mut libc::ucontext_t);
 
