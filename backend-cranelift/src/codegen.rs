@@ -196,6 +196,17 @@ impl<'a> Codegen<'a> {
             .with_alias_region(Some(region))
     }
 
+    /// Flags of an access that never faults, and may be unaligned.
+    pub(crate) fn proven(&mut self, region: Region) -> MemFlagsData {
+        let is_constant = region == Region::Constant;
+        let region = self.region(region);
+        let flags = MemFlagsData::new()
+            .with_trap_code(None)
+            .with_endianness(Endianness::Little)
+            .with_alias_region(Some(region));
+        if is_constant { flags.with_readonly().with_can_move() } else { flags }
+    }
+
     /// A pointer in the vmctx that is constant as long as the instance lives. There is one load of each, at the start of
     /// the function; Cranelift moves it to where it is needed.
     pub(crate) fn load_constant(&mut self, offset: i32) -> Value {

@@ -78,8 +78,8 @@ impl FuncCodegen for Codegen<'_> {
         Ok(int::eqz(self, reference))
     }
 
-    fn ref_as_non_null(&mut self, reference: Value) -> Result<Value> {
-        self.ins().trapz(reference, clif_trap(TrapCode::NullReference));
+    fn ref_as_non_null(&mut self, reference: Value, code: TrapCode) -> Result<Value> {
+        self.ins().trapz(reference, clif_trap(code));
         Ok(reference)
     }
 
@@ -220,6 +220,12 @@ impl FuncCodegen for Codegen<'_> {
 
     fn trap(&mut self, code: TrapCode) -> Result<()> {
         self.ins().trap(clif_trap(code));
+        Ok(())
+    }
+
+    fn trap_if(&mut self, code: TrapCode, condition: Value) -> Result<()> {
+        let condition = self.condition(condition);
+        self.ins().trapnz(condition, clif_trap(code));
         Ok(())
     }
 

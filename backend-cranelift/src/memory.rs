@@ -4,7 +4,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, TrapCode as ClifTrap, Type, Value, types};
 use wasmer_runtime_core::layout::VMMEMORY_LEN;
 use wasmer_runtime_core::module::ModuleInfo;
-use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef};
+use wasmer_runtime_core::translate::codegen::{self, Access, Bounds, MemoryRef};
 use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load, Store};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{GlobalIdx, MemoryIdx, TableIdx, Width};
@@ -38,6 +38,30 @@ pub(crate) enum Region {
     Locals,
     /// The exception on its way, and its values.
     Caught,
+    /// Fields and elements of objects in the heap.
+    Objects,
+    /// Type ids of objects, and lengths of arrays.
+    Headers,
+    /// Where code allocates.
+    Cursor,
+    /// The process's table of displays.
+    Displays,
+    /// Type ids of functions.
+    FuncRefs,
+}
+
+impl From<codegen::Region> for Region {
+    fn from(region: codegen::Region) -> Self {
+        match region {
+            codegen::Region::Memory(index) => Self::Memory(index),
+            codegen::Region::Objects => Self::Objects,
+            codegen::Region::Headers => Self::Headers,
+            codegen::Region::Cursor => Self::Cursor,
+            codegen::Region::TypeIds => Self::Constant,
+            codegen::Region::Displays => Self::Displays,
+            codegen::Region::FuncRefs => Self::FuncRefs,
+        }
+    }
 }
 
 /// Regions of one kind. Beyond, entities share regions, which is merely less precise: at each store Cranelift looks at all regions of the function, so
@@ -52,6 +76,11 @@ impl Region {
             Self::Fuel => return 6 << 16,
             Self::Locals => return 7 << 16,
             Self::Caught => return 8 << 16,
+            Self::Objects => return 9 << 16,
+            Self::Headers => return 10 << 16,
+            Self::Cursor => return 11 << 16,
+            Self::Displays => return 12 << 16,
+            Self::FuncRefs => return 13 << 16,
             Self::Memory(index) => (1, index.0, module.imported_memories),
             Self::MemoryLength(index) => (2, index.0, module.imported_memories),
             Self::Global(index) => (3, index.0, module.imported_globals),
@@ -77,6 +106,11 @@ impl Region {
             Self::Fuel => "fuel",
             Self::Locals => "locals",
             Self::Caught => "exception",
+            Self::Objects => "objects",
+            Self::Headers => "object headers",
+            Self::Cursor => "heap cursor",
+            Self::Displays => "displays",
+            Self::FuncRefs => "function references",
         }
     }
 }
@@ -102,19 +136,20 @@ pub(crate) struct Place {
 /// Checks an access and computes its address.
 pub(crate) fn place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> Place {
     let memory = &access.memory;
-    // An access without a check faults inside its memory's address space, which needs no entry in the trap table.
-    let trap = match access.bounds {
-        Bounds::Elided => FAULT_IN_MEMORY,
-        Bounds::Explicit { .. } | Bounds::AlwaysTraps => clif_trap(TrapCode::MemoryOutOfBounds),
+    let region = memory.region.into();
+    let flags = match access.bounds {
+        // An access without a check faults inside its memory's address space, which needs no entry in the trap table.
+        Bounds::Elided => cg.faulting(region, FAULT_IN_MEMORY),
+        Bounds::Explicit { .. } | Bounds::AlwaysTraps => cg.faulting(region, clif_trap(TrapCode::MemoryOutOfBounds)),
+        Bounds::Proven => cg.proven(region),
     };
-    let flags = cg.faulting(Region::Memory(memory.index), trap);
     let index = cg.index64(memory.width, index);
     if let Some(bytes) = access.aligned_to {
         check_alignment(cg, index, access.offset, bytes);
     }
     let base = cg.load_constant(memory.base_offset);
     match access.bounds {
-        Bounds::Elided => {
+        Bounds::Elided | Bounds::Proven => {
             let address = cg.ins().iadd(base, index);
             let offset = i32::try_from(access.offset).expect("offsets of unchecked accesses are below 2^31");
             Place { address, offset, flags }
@@ -168,8 +203,15 @@ fn check_alignment(cg: &mut Codegen<'_>, index: Value, offset: u64, bytes: u8) {
 /// The current length of a memory in bytes.
 fn length(cg: &mut Codegen<'_>, memory: &MemoryRef) -> Value {
     let definition = cg.load_constant(memory.definition_offset);
-    let flags = cg.trusted(Region::MemoryLength(memory.index));
+    let flags = cg.trusted(memory_length(memory));
     cg.ins().load(types::I64, flags, definition, VMMEMORY_LEN)
+}
+
+fn memory_length(memory: &MemoryRef) -> Region {
+    match memory.region {
+        codegen::Region::Memory(index) => Region::MemoryLength(index),
+        region => unreachable!("only linear memories have lengths, not {region:?}"),
+    }
 }
 
 pub(crate) fn size(cg: &mut Codegen<'_>, memory: &MemoryRef) -> Value {

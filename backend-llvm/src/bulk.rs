@@ -95,12 +95,12 @@ impl<'ctx> Codegen<'ctx, '_> {
             self.pay(cost, Meter::Check)?;
         }
         let len = len.into_int_value();
-        let class = self.memory_class(blocks[0].memory.index);
+        let class = self.class_of(blocks[0].memory.region);
         let (moved, is_one_class) = match blocks {
             [destination, source] => {
                 let to = self.block_place(destination)?;
                 let from = self.block_place(source)?;
-                let is_one_class = self.memory_class(source.memory.index) == class;
+                let is_one_class = self.class_of(source.memory.region) == class;
                 (self.b.build_memmove(to, 1, from, 1, len).built()?, is_one_class)
             }
             _ => {

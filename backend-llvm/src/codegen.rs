@@ -461,9 +461,9 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
         self.flag(null)
     }
 
-    fn ref_as_non_null(&mut self, reference: V<'ctx>) -> Result<V<'ctx>> {
+    fn ref_as_non_null(&mut self, reference: V<'ctx>, code: TrapCode) -> Result<V<'ctx>> {
         let null = self.icmp(IntPredicate::EQ, reference, self.const_like(reference, 0))?;
-        self.trap_if(null.into_int_value(), TrapCode::NullReference)?;
+        self.trap_if(null.into_int_value(), code)?;
         Ok(reference)
     }
 
@@ -478,6 +478,11 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
 
     fn trap(&mut self, code: TrapCode) -> Result<()> {
         self.trap_here(code)
+    }
+
+    fn trap_if(&mut self, code: TrapCode, condition: V<'ctx>) -> Result<()> {
+        let condition = self.is_true(condition)?;
+        self.trap_if(condition, code)
     }
 
     fn if_(&mut self, sig: BlockSig<'_>, _params: &[V<'ctx>], condition: V<'ctx>) -> Result<Frame<'ctx>> {

@@ -144,6 +144,16 @@ pub(crate) enum AliasClass {
     Caught,
     /// The store's fuel.
     Fuel,
+    /// Fields and elements of objects in the heap.
+    Objects,
+    /// Type ids of objects, and lengths of arrays.
+    Headers,
+    /// Where code allocates.
+    Cursor,
+    /// The process's table of displays.
+    Displays,
+    /// Type ids of functions.
+    FuncRefs,
 }
 
 /// Metadata nodes, attributes and declarations that are made at most once per LLVM module.

@@ -10,13 +10,16 @@ use inkwell::types::{BasicType, BasicTypeEnum};
 use inkwell::values::{InstructionOpcode as Op, InstructionValue, PointerValue};
 use inkwell::{AtomicOrdering, AtomicRMWBinOp, InlineAsmDialect, IntPredicate};
 use wasmer_runtime_core::layout::VMMEMORY_LEN;
-use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef, Result};
+use wasmer_runtime_core::translate::codegen::{Access, Bounds, MemoryRef, Region, Result};
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{MemoryIdx, Width};
+use wasmer_runtime_core::types::Width;
 
 use crate::codegen::{Codegen, V};
 use crate::intrinsics::{AliasClass, Built, instruction_of, internal, value_of};
+
+/// The size and alignment of the heap's cursor.
+const CURSOR_BYTES: u32 = 4;
 
 /// What holds of an access outside: `lhs` is above (`a`), below (`b`) or not below (`ae`) `rhs`, as unsigned 64-bit numbers.
 #[derive(Clone, Copy)]
@@ -49,8 +52,22 @@ impl<'ctx> Codegen<'ctx, '_> {
         value_of(call)
     }
 
-    pub(crate) fn memory_class(&self, memory: MemoryIdx) -> AliasClass {
-        if memory.0 < self.info.imported_memories { AliasClass::ImportedMemories } else { AliasClass::Memory(memory) }
+    pub(crate) fn class_of(&self, region: Region) -> AliasClass {
+        match region {
+            Region::Memory(memory) if memory.0 < self.info.imported_memories => AliasClass::ImportedMemories,
+            Region::Memory(memory) => AliasClass::Memory(memory),
+            Region::Objects => AliasClass::Objects,
+            Region::Headers => AliasClass::Headers,
+            Region::Cursor => AliasClass::Cursor,
+            Region::TypeIds => AliasClass::Constant,
+            Region::Displays => AliasClass::Displays,
+            Region::FuncRefs => AliasClass::FuncRefs,
+        }
+    }
+
+    /// Whether other threads may access it at the same time.
+    fn is_shared(&self, region: Region) -> bool {
+        matches!(region, Region::Memory(memory) if self.info.memories[memory.index()].shared)
     }
 
     /// The checked address of an access. If it always traps, code goes on in a block that nothing reaches.
@@ -68,7 +85,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         };
         let mut guards = Vec::new();
         match access.bounds {
-            Bounds::Elided => {}
+            Bounds::Elided | Bounds::Proven => {}
             Bounds::Explicit { end_offset } => self.check_bounds(&access.memory, end_offset, index, &mut guards)?,
             Bounds::AlwaysTraps => {
                 self.trap_here(TrapCode::MemoryOutOfBounds)?;
@@ -122,7 +139,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let definition = self.load_constant_ptr(vmctx, memory.definition_offset)?;
         let place = self.at(definition, VMMEMORY_LEN as i64)?;
         let len = self.load_from(self.t.i64, place, AliasClass::MemoryLength, 8)?;
-        if self.info.memories[memory.index.index()].shared {
+        if self.is_shared(memory.region) {
             instruction_of(len)?.set_atomic_ordering(AtomicOrdering::Monotonic).map_err(internal)?;
         }
         Ok(len)
@@ -140,21 +157,32 @@ impl<'ctx> Codegen<'ctx, '_> {
     /// A plain load of `ty`, of alignment 1.
     pub(crate) fn load_guest(&mut self, access: &Access, ty: BasicTypeEnum<'ctx>, index: V<'ctx>) -> Result<V<'ctx>> {
         let address = self.address(access, index)?;
-        let value = self.load_from(ty, address, self.memory_class(access.memory.index), 1)?;
+        let value = self.load_from(ty, address, self.class_of(access.memory.region), 1)?;
+        if access.memory.region == Region::TypeIds {
+            self.invariant(value)?;
+        }
         self.keep(access, instruction_of(value)?)?;
         Ok(value)
     }
 
     /// Marks an access that traps by a fault, or that another thread may wait for.
     fn keep(&self, access: &Access, instruction: InstructionValue<'ctx>) -> Result<()> {
-        let is_shared = self.info.memories[access.memory.index.index()].shared;
+        if access.bounds == Bounds::Proven {
+            return Ok(());
+        }
+        let is_shared = self.is_shared(access.memory.region);
         instruction.set_volatile(access.bounds == Bounds::Elided || is_shared).map_err(internal)
     }
 
     /// A plain store, of alignment 1.
     pub(crate) fn store_guest(&mut self, access: &Access, index: V<'ctx>, value: V<'ctx>) -> Result<()> {
         let address = self.address(access, index)?;
-        let store = self.store_to(address, value, self.memory_class(access.memory.index), 1)?;
+        let store = self.store_to(address, value, self.class_of(access.memory.region), 1)?;
+        if access.memory.region == Region::Cursor {
+            // No header that was written before moves behind it, so that an interrupt leaves whole objects below the cursor.
+            store.set_alignment(CURSOR_BYTES).map_err(internal)?;
+            store.set_atomic_ordering(AtomicOrdering::Release).map_err(internal)?;
+        }
         self.keep(access, store)
     }
 
@@ -198,7 +226,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     pub(crate) fn emit_atomic_load(&mut self, access: &Access, width: AtomicWidth, index: V<'ctx>) -> Result<V<'ctx>> {
         let address = self.address(access, index)?;
         let ty = self.t.int_bits(width.bytes as u32 * 8);
-        let class = self.memory_class(access.memory.index);
+        let class = self.class_of(access.memory.region);
         let value = self.load_from(ty, address, class, width.bytes as u32)?;
         let instruction = instruction_of(value)?;
         instruction.set_atomic_ordering(AtomicOrdering::SequentiallyConsistent).map_err(internal)?;
@@ -219,7 +247,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         store.set_alignment(width.bytes as u32).map_err(internal)?;
         store.set_atomic_ordering(AtomicOrdering::SequentiallyConsistent).map_err(internal)?;
         self.keep(access, store)?;
-        self.tag(store, self.memory_class(access.memory.index))
+        self.tag(store, self.class_of(access.memory.region))
     }
 
     pub(crate) fn emit_atomic_rmw(
@@ -246,7 +274,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             self.b.build_atomicrmw(op, address, value, AtomicOrdering::SequentiallyConsistent).built()?.into();
         let instruction = instruction_of(old)?;
         self.keep(access, instruction)?;
-        self.tag(instruction, self.memory_class(access.memory.index))?;
+        self.tag(instruction, self.class_of(access.memory.region))?;
         self.widen(width, old)
     }
 
@@ -265,7 +293,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let pair = self.b.build_cmpxchg(address, expected, replacement, order, order).built()?;
         let instruction = instruction_of(pair.into())?;
         self.keep(access, instruction)?;
-        self.tag(instruction, self.memory_class(access.memory.index))?;
+        self.tag(instruction, self.class_of(access.memory.region))?;
         let old = self.b.build_extract_value(pair, 0, "").built()?;
         self.widen(width, old)
     }

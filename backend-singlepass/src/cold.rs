@@ -31,6 +31,13 @@ impl<M: Masm> Codegen<M> {
         self.a.trap();
     }
 
+    /// Traps when the condition, which is in the flags, holds.
+    pub(crate) fn trap_on(&mut self, condition: M::Condition, code: TrapCode) {
+        let label = self.a.create_label();
+        M::jump_if(self, condition, label);
+        self.cold.push(Cold::Trap { label, code, offset: self.offset });
+    }
+
     /// Writes all cold code.
     pub(crate) fn finish_cold(&mut self) {
         let mut cold = std::mem::take(&mut self.cold);

@@ -112,10 +112,10 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
         self.int_eqz(Width::W64, ())
     }
 
-    fn ref_as_non_null(&mut self, (): ()) -> Result<()> {
+    fn ref_as_non_null(&mut self, (): (), code: TrapCode) -> Result<()> {
         let mut value = self.pop();
         self.al.own(&mut self.a, &mut value);
-        M::trap_if_null(self, &mut value, TrapCode::NullReference);
+        M::trap_if_null(self, &mut value, code);
         self.push(value.ty, value.loc);
         Ok(())
     }
@@ -307,6 +307,12 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
         self.settle();
         self.trap_now(code);
         self.live = false;
+        Ok(())
+    }
+
+    fn trap_if(&mut self, code: TrapCode, (): ()) -> Result<()> {
+        let condition = M::pop_condition(self);
+        self.trap_on(condition, code);
         Ok(())
     }
 

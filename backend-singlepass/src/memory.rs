@@ -58,7 +58,7 @@ impl<M: Masm> Codegen<M> {
             M::check_alignment(self, &mut index, access.offset, bytes);
         }
         match access.bounds {
-            Bounds::Elided => Some(M::unchecked(self, access, index)),
+            Bounds::Elided | Bounds::Proven => Some(M::unchecked(self, access, index)),
             Bounds::Explicit { end_offset } => Some(M::checked(self, access, end_offset, index)),
             Bounds::AlwaysTraps => {
                 self.al.drop_entry(index);
@@ -71,7 +71,10 @@ impl<M: Masm> Codegen<M> {
     /// Pushes what stands at an address, once it is needed.
     pub(crate) fn load_later(&mut self, access: &Access, op: Load, index: Entry) {
         match self.place(access, index) {
-            Some(place) => self.push_pending(op.ty(), Pending::Load { op, place, offset: Some(self.offset) }),
+            Some(place) => {
+                let offset = if access.bounds == Bounds::Proven { None } else { Some(self.offset) };
+                self.push_pending(op.ty(), Pending::Load { op, place, offset });
+            }
             None => self.push_anything(op.ty()),
         }
     }

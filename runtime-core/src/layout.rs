@@ -75,6 +75,10 @@ pub const VMSTORE_CAUGHT_TAG: i32 = 32;
 pub const VMSTORE_CAUGHT_VALUES: i32 = 40;
 /// `VMStoreContext`: the reference to the exception that is on its way, null if nobody has asked for one yet.
 pub const VMSTORE_CAUGHT_REF: i32 = 48;
+/// `VMStoreContext`: where in the heap the next object goes (32 bits), see [`Region::Cursor`]. From here to the limit all bytes are zero.
+pub const VMSTORE_HEAP_CURSOR: i32 = 56;
+/// `VMStoreContext`: the end of the room for objects at the cursor (32 bits); as the cursor if there is none.
+pub const VMSTORE_HEAP_LIMIT: i32 = 60;
 /// `VMStoreContext`: room for [`VALUES_MAX`] values of 16 bytes on their way: arguments of a tail call that do not fit registers, which the callee reads
 /// before anything else, or the values of an exception.
 pub const VMSTORE_VALUES: i32 = 64;
@@ -90,15 +94,35 @@ pub enum Location {
     Indirect(i32),
 }
 
-/// A linear memory, as an access needs it.
+/// What an access touches. Accesses of different regions never touch the same bytes, but for memories that are imported, of which two can be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Region {
+    /// A linear memory.
+    Memory(MemoryIdx),
+    /// Fields of structs and elements of arrays, in the collected heap.
+    Objects,
+    /// Type ids of objects and lengths of arrays, in the collected heap: written once, before anything else knows of the object.
+    Headers,
+    /// Where code allocates: [`VMSTORE_HEAP_CURSOR`] and [`VMSTORE_HEAP_LIMIT`]. An object's header is written before the cursor moves behind the object,
+    /// also for whoever stops the code in between.
+    Cursor,
+    /// The array of type ids: constant for the life of the instance.
+    TypeIds,
+    /// The process's table of displays, see [`DISPLAY_BYTES`]: a record is constant as long as anything has its type.
+    Displays,
+    /// Function references: only their type ids are read.
+    FuncRefs,
+}
+
+/// A linear memory, as an access needs it, or something else that accesses have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryRef {
-    /// Which memory (alias regions are per memory).
-    pub index: MemoryIdx,
+    /// What is accessed.
+    pub region: Region,
     /// Offset in the vmctx of the memory's base address: constant for the life of the instance.
     pub base_offset: i32,
     /// Offset in the vmctx of the pointer to the memory's `VMMemory`, whose first word (at
-    /// [`VMMEMORY_LEN`]) is the current length in bytes.
+    /// [`VMMEMORY_LEN`]) is the current length in bytes. Of linear memories only.
     pub definition_offset: i32,
     /// The width of an address operand.
     pub width: Width,
@@ -256,6 +280,19 @@ impl VMOffsets {
     /// The base address of the process's table of displays: see [`DISPLAY_BYTES`].
     pub fn displays(&self) -> i32 {
         self.heap() + VMCTX_MEMORY_BYTES
+    }
+
+    /// Something that code with objects accesses, as accesses need it.
+    pub fn region(&self, region: Region) -> MemoryRef {
+        let base_offset = match region {
+            Region::Memory(index) => self.memory(index),
+            Region::Objects | Region::Headers => self.heap(),
+            Region::Cursor => VMCTX_STORE,
+            Region::TypeIds => VMCTX_TYPE_IDS,
+            Region::Displays => self.displays(),
+            Region::FuncRefs => self.absolute(),
+        };
+        MemoryRef { region, base_offset, definition_offset: base_offset + 8, width: Width::W64, page_size_log2: 0 }
     }
 
     /// A word that is zero: the base address of everything, for reads of what a reference points to.

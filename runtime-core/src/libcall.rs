@@ -96,6 +96,27 @@ libcalls! {
     CaughtRef, "caught_ref", 0, [], [Ref];
     /// Raise the trap whose number is the immediate. For backends without an inline trap instruction at hand.
     RaiseTrap, "raise_trap", 1, [], [];
+    /// An object where code found no room in the run that it allocates from: immediates module type index, size in bytes. All zeros but for its header.
+    HeapAlloc, "heap_alloc", 2, [], [Ref];
+    /// An array: immediate module type index; its length. All zeros but for its header and length.
+    ArrayAlloc, "array_alloc", 1, [I32], [Ref];
+    /// `array.fill`: an array that is not null, start, the element's bits, length. How large elements are the array's header says.
+    ArrayFill, "array_fill", 0, [Ref I32 I64 I32], [];
+    /// `array.copy`: destination and source, not null, with the start behind each, length. How large elements are the headers say.
+    ArrayCopy, "array_copy", 0, [Ref I32 Ref I32 I32], [];
+    /// `array.new_data`: immediates module type index, data segment; start in the segment in bytes, length in elements.
+    ArrayNewData, "array_new_data", 2, [I32 I32], [Ref];
+    /// `array.new_elem`: immediates module type index, element segment; start in the segment, length.
+    ArrayNewElem, "array_new_elem", 2, [I32 I32], [Ref];
+    /// `array.init_data`: immediate data segment; an array that is not null, start in it, start in the segment in bytes, length in elements.
+    ArrayInitData, "array_init_data", 1, [Ref I32 I32 I32], [];
+    /// `array.init_elem`: immediate element segment; an array that is not null, start in it, start in the segment, length.
+    ArrayInitElem, "array_init_elem", 1, [Ref I32 I32 I32], [];
+    /// Whether something with this type id (the header of an object, or that of a function) is of a type: immediate module type index. For those that
+    /// the table of displays has no room for.
+    IsSubtype, "is_subtype", 1, [I32], [I32];
+    /// `any.convert_extern` of a handle, which is not null: a host cell with it.
+    AnyConvertExtern, "any_convert_extern", 0, [Ref], [Ref];
 }
 
 impl Libcall {
@@ -110,6 +131,9 @@ impl Libcall {
             }
             Self::CallIndirectSlow | Self::CallRefSlow | Self::AtomicNotify | Self::RaiseTrap => false,
             Self::Throw | Self::ThrowRef | Self::CaughtRef => false,
+            Self::ArrayAlloc | Self::ArrayFill | Self::ArrayCopy => true,
+            Self::ArrayNewData | Self::ArrayNewElem | Self::ArrayInitData | Self::ArrayInitElem => true,
+            Self::HeapAlloc | Self::IsSubtype | Self::AnyConvertExtern => false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::layout::{GlobalRef, MemoryRef, TableRef, TagRef, VMCounts, VMOffsets};
+use crate::layout::{GlobalRef, MemoryRef, Region, TableRef, TagRef, VMCounts, VMOffsets};
 use crate::object::{ArrayLayout, ObjectLayout, StructLayout};
 use crate::translate::ops::Const;
 use crate::types::*;
@@ -344,7 +344,7 @@ impl ModuleInfo {
         let ty = &self.memories[index.index()];
         let base_offset = offsets.memory(index);
         MemoryRef {
-            index,
+            region: Region::Memory(index),
             base_offset,
             definition_offset: base_offset + 8,
             width: ty.index,

@@ -76,6 +76,16 @@ trap_codes! {
     NullException = 20, "null exception reference";
     /// What the artifact says of the module is not what the compiler wrote.
     DamagedArtifact = 21, "the compiled artifact is damaged: remove it from the cache, or compile it again";
+    /// An access to a struct through null.
+    NullStructure = 22, "null structure reference";
+    /// An access to an array through null.
+    NullArray = 23, "null array reference";
+    /// `i31.get_s` or `i31.get_u` of null.
+    NullI31 = 24, "null i31 reference";
+    /// An access left its array.
+    ArrayOutOfBounds = 25, "out of bounds array access";
+    /// The collected heap has no room for an object.
+    GcHeapExhausted = 26, "GC heap exhausted";
 }
 
 /// Where an access left its memory.

@@ -130,6 +130,10 @@ pub struct VMStoreContext {
     pub fuel: i64,
     /// The exception that is on its way to a handler: what code looks at when it lands, before anything else.
     pub caught: Caught,
+    /// Where in the heap code puts its next object.
+    pub heap_cursor: u32,
+    /// The end of the room there. All bytes between are zero; without room both are equal.
+    pub heap_limit: u32,
     /// Values on their way: arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere
     /// (the caller's frame is gone when the callee reads them); values of an exception that code throws.
     pub values: MaybeUninit<[RawValue; VALUES_MAX]>,
@@ -194,6 +198,8 @@ const _: () = {
     assert!(offset_of!(VMMemory, len) == VMMEMORY_LEN as usize);
     assert!(offset_of!(VMTable, base) == VMTABLE_BASE as usize);
     assert!(offset_of!(VMTable, len) == VMTABLE_LEN as usize);
+    assert!(offset_of!(VMStoreContext, heap_cursor) == VMSTORE_HEAP_CURSOR as usize);
+    assert!(offset_of!(VMStoreContext, heap_limit) == VMSTORE_HEAP_LIMIT as usize);
     assert!(offset_of!(VMStoreContext, fuel) == VMSTORE_FUEL as usize);
     assert!(offset_of!(VMStoreContext, caught) + offset_of!(Caught, tag) == VMSTORE_CAUGHT_TAG as usize);
     assert!(offset_of!(VMStoreContext, caught) + offset_of!(Caught, values) == VMSTORE_CAUGHT_VALUES as usize);

@@ -44,7 +44,7 @@ fn the_contexts_are_documented() {
         VMFuncRef: array_call, wasm_call, vmctx, type_id;
         VMMemory: len, base;
         VMTable: base, len;
-        VMStoreContext: stop, host_sp, exit, fuel, caught.tag, caught.values, caught.reference, values, landing;
+        VMStoreContext: stop, host_sp, exit, fuel, caught.tag, caught.values, caught.reference, heap_cursor, heap_limit, values, landing;
     };
     let expected: Vec<_> =
         expected.into_iter().map(|(at, size, name)| [at.to_string(), size.to_string(), name.to_owned()]).collect();

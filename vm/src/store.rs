@@ -139,6 +139,8 @@ impl StoreVm {
             fuel: -1,
             caught: Caught { tag: null(), values: null(), reference: 0 },
             // Written before it is read: a store need not touch its pages.
+            heap_cursor: 0,
+            heap_limit: 0,
             values: MaybeUninit::uninit(),
             landing: MaybeUninit::uninit(),
         };

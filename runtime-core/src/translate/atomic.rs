@@ -112,8 +112,9 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     /// Waits and notifications: the address is checked by the host, as is that only shared memories are waited for.
     pub(super) fn atomic_libcall(&mut self, call: Libcall, memarg: &MemArg) -> Result<()> {
-        let memory = self.memory(memarg)?;
-        let place = atomic_place(memory.index.0, memarg.offset);
+        let index = self.memory_index(memarg)?;
+        let memory = self.module.resolved.memories[index.index()];
+        let place = atomic_place(index.0, memarg.offset);
         let mut types = [Ty::I64; 3];
         let types = &mut types[..call.params().len()];
         types.copy_from_slice(call.params());

@@ -11,7 +11,8 @@
 //!   backend still has on its operand stack above the innermost frame's base is dead.
 //! * **R4** [`Access`] states the bounds check; a backend never decides it.
 //! * **R5** A trap carries its code and the wasm offset of the last [`FuncCodegen::set_offset`].
-//! * **R6** The output depends only on the job and the compiler's fingerprint.
+//! * **R6** A reference and an integer of 64 bits are one representation: either is given where the other is wanted.
+//! * **R7** The output depends only on the job and the compiler's fingerprint.
 
 use crate::compiler::CompileError;
 use crate::libcall::Libcall;
@@ -19,7 +20,7 @@ use crate::translate::ops::*;
 use crate::trap::TrapCode;
 use crate::types::*;
 
-pub use crate::layout::{GlobalRef, Location, MemoryRef, TableRef, TagRef};
+pub use crate::layout::{GlobalRef, Location, MemoryRef, Region, TableRef, TagRef};
 
 /// What every method returns: errors are limits of the backend, never properties of a valid module's semantics.
 pub type Result<T> = std::result::Result<T, CompileError>;
@@ -37,6 +38,8 @@ pub enum Bounds {
     },
     /// The static offset alone leaves the address space: trap always.
     AlwaysTraps,
+    /// Never faults: what it takes has been checked. Such accesses need no order but that of accesses of one region.
+    Proven,
 }
 
 /// One memory access: address operand plus static offset, and its check.
@@ -135,8 +138,8 @@ pub trait FuncCodegen: Sized {
     fn global_set(&mut self, global: &GlobalRef, value: Self::Value) -> Result<()>;
     /// `ref.is_null`: an `i32`.
     fn ref_is_null(&mut self, reference: Self::Value) -> Result<Self::Value>;
-    /// `ref.as_non_null`: traps with [`TrapCode::NullReference`].
-    fn ref_as_non_null(&mut self, reference: Self::Value) -> Result<Self::Value>;
+    /// `ref.as_non_null`: traps with `code` if it is null.
+    fn ref_as_non_null(&mut self, reference: Self::Value, code: TrapCode) -> Result<Self::Value>;
     /// `drop`.
     fn drop_value(&mut self, value: Self::Value) -> Result<()>;
     /// `select`: `if_true` when `condition` is not zero.
@@ -257,6 +260,8 @@ pub trait FuncCodegen: Sized {
     // Control.
     /// Trap always (`unreachable`); ends the flow.
     fn trap(&mut self, code: TrapCode) -> Result<()>;
+    /// Trap if `condition`, an `i32`, is not zero.
+    fn trap_if(&mut self, code: TrapCode, condition: Self::Value) -> Result<()>;
     /// `block`. Its parameters stay where they are.
     fn block(&mut self, sig: BlockSig<'_>, params: &[Self::Value]) -> Result<Self::Frame>;
     /// `loop`. `params` are replaced by the values at the loop header.

@@ -25,8 +25,13 @@ pub(super) fn bounds(memory: &MemoryRef, offset: u64, bytes: u32) -> Bounds {
 impl<C: FuncCodegen> Visitor<'_, C> {
     /// The memory that an operator's immediate names.
     pub(super) fn memory(&self, memarg: &MemArg) -> Result<MemoryRef> {
+        Ok(self.module.resolved.memories[self.memory_index(memarg)?.index()])
+    }
+
+    /// The index of the memory that an operator's immediate names.
+    pub(super) fn memory_index(&self, memarg: &MemArg) -> Result<MemoryIdx> {
         match memarg.target {
-            MemArgTarget::Memory(index) => Ok(self.module.resolved.memories[index as usize]),
+            MemArgTarget::Memory(index) => Ok(MemoryIdx(index)),
             MemArgTarget::Array(_) => Err(unsupported("memory access to an array".into(), self.offset)),
         }
     }

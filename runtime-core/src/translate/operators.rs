@@ -46,7 +46,7 @@ macro_rules! operator {
     ($t:ident GlobalSet $global:ident) => { $t.global_set($global) };
     ($t:ident RefNull $heap:ident) => { $t.nullary(|c| c.constant(Const::Null)) };
     ($t:ident RefIsNull) => { $t.unary(C::ref_is_null) };
-    ($t:ident RefAsNonNull) => { $t.unary(C::ref_as_non_null) };
+    ($t:ident RefAsNonNull) => { $t.unary(|c, v| c.ref_as_non_null(v, TrapCode::NullReference)) };
     ($t:ident RefFunc $function:ident) => { $t.ref_func($function) };
     // Tables.
     ($t:ident TableGet $table:ident) => { $t.table_get($table) };

@@ -1,10 +1,10 @@
 //! Loads and stores of linear memories, and their checks.
 
 use wasmer_runtime_core::layout::VMMEMORY_LEN;
-use wasmer_runtime_core::translate::codegen::{Access, MemoryRef};
+use wasmer_runtime_core::translate::codegen::{Access, MemoryRef, Region};
 use wasmer_runtime_core::translate::ops::{Load, Store};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{Ty, Width};
+use wasmer_runtime_core::types::{MemoryIdx, Ty, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::isa::x64::asm::*;
@@ -159,7 +159,7 @@ impl MemoryOps for X64 {
 impl Codegen {
     /// The register with a memory's base, and those that must be given back.
     fn memory_base(&mut self, memory: &MemoryRef) -> (Reg, RegSet) {
-        if memory.index.0 == 0 {
+        if memory.region == Region::Memory(MemoryIdx(0)) {
             if !self.al.state.regs.has(MEMORY) {
                 self.a.reload(MEMORY, &mut self.al.state.regs);
             }

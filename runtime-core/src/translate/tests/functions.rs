@@ -5,7 +5,7 @@ use wasmparser::WasmFeatures;
 use super::{binary, calls, check_both};
 use crate::compiler::CompileError;
 use crate::layout::MEMORY_GUARD_BYTES;
-use crate::translate::codegen::{Bounds, MemoryRef};
+use crate::translate::codegen::{Bounds, MemoryRef, Region};
 use crate::translate::memory::bounds;
 use crate::translate::module::{default_features, translate_module};
 use crate::types::*;
@@ -436,7 +436,7 @@ fn vectors() {
 #[test]
 fn bounds_are_decided_at_their_edges() {
     let memory = |width, page_size_log2| MemoryRef {
-        index: MemoryIdx(0),
+        region: Region::Memory(MemoryIdx(0)),
         base_offset: 32,
         definition_offset: 40,
         width,

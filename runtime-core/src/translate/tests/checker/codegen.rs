@@ -69,8 +69,10 @@ impl<V: Operand> FuncCodegen for Checker<V> {
         self.value(format_args!("ref.is_null"), &[(reference, Ty::Ref)], Ty::I32)
     }
 
-    fn ref_as_non_null(&mut self, reference: V) -> Result<V> {
-        self.value(format_args!("ref.as_non_null"), &[(reference, Ty::Ref)], Ty::Ref)
+    fn ref_as_non_null(&mut self, reference: V, code: TrapCode) -> Result<V> {
+        let code = Some(code).filter(|code| *code != TrapCode::NullReference);
+        let code = code.map_or(String::new(), |code| format!(" {code:?}"));
+        self.value(format_args!("ref.as_non_null{code}"), &[(reference, Ty::Ref)], Ty::Ref)
     }
 
     fn drop_value(&mut self, value: V) -> Result<()> {
@@ -138,7 +140,7 @@ impl<V: Operand> FuncCodegen for Checker<V> {
     }
 
     fn memory_size(&mut self, memory: &MemoryRef) -> Result<V> {
-        self.value(format_args!("memory.size {}", memory.index.0), &[], memory.width.int())
+        self.value(format_args!("memory.size {}", region(memory)), &[], memory.width.int())
     }
 
     fn atomic_load(&mut self, access: &Access, width: AtomicWidth, index: V) -> Result<V> {
@@ -204,7 +206,10 @@ impl<V: Operand> FuncCodegen for Checker<V> {
     ) -> Result<Option<V>> {
         assert_eq!(immediates.len(), call.immediates());
         for (&given, &param) in operand_types.iter().zip(call.params()) {
-            assert!(given == param || (given, param) == (Ty::I32, Ty::I64), "{call:?}: {given:?} for {param:?}");
+            assert!(
+                given == param || matches!((given, param), (Ty::I32 | Ty::Ref, Ty::I64)),
+                "{call:?}: {given:?} for {param:?}"
+            );
         }
         let operands: Vec<_> = operands.iter().copied().zip(operand_types.iter().copied()).collect();
         assert_eq!(operands.len(), call.params().len());
@@ -224,6 +229,11 @@ impl<V: Operand> FuncCodegen for Checker<V> {
     fn trap(&mut self, code: TrapCode) -> Result<()> {
         self.effect(format_args!("trap {code:?}"), &[]);
         self.live = false;
+        Ok(())
+    }
+
+    fn trap_if(&mut self, code: TrapCode, condition: V) -> Result<()> {
+        self.effect(format_args!("trap {code:?} if"), &[(condition, Ty::I32)]);
         Ok(())
     }
 
