@@ -1,15 +1,14 @@
-//! Finding out which host references guests still hold.
+//! Finding out what guests still hold by reference.
 //!
 //! Globals and tables are known exactly. Frames are not: every word of the thread's wasm stack that looks like a handle is taken for one.
 //! A collection is only made at a *safe point*: no handle is on its way between a Rust value and wasm, and the thread is not in wasm, or has left it through
 //! a stub that put the registers on the wasm stack, too ([`wasmer_vm::arch::exit_host_saving`]). Those are: when the host calls a function or
-//! gives a value to a table or global, when a host function has its arguments, and in the libcall that makes a reference to an exception. Other libcalls never
-//! collect, and call nobody who could.
+//! gives a value to a table or global, when it makes an object, when a host function has its arguments, and in the libcalls that make objects or a reference to an
+//! exception. Other libcalls never collect, and call nobody who could.
 
 use std::ffi::c_void;
 
 use wasmer_runtime_core::vmcontext::RawValue;
-use wasmer_vm::references::Held;
 
 use crate::error::{Error, Result};
 use crate::func::Caller;
@@ -31,31 +30,19 @@ impl StoreOpaque {
         value.to_raw(self)
     }
 
-    /// Drops the host references that no guest holds. At safe points only.
+    /// Drops what no guest holds of host references, exceptions and objects. At safe points only.
     #[cold]
     pub(crate) fn collect(&mut self) {
-        let mut refs = std::mem::take(&mut self.vm.refs);
-        let mut words = 0;
-        let mut root = |word: u64| {
-            words += 1;
-            refs.held.mark(word);
-        };
+        let mut found = self.vm.begin_collection();
         // A thread that is ending has given up its stack: nothing is known of its frames, so everything is kept.
-        let is_known = self.vm.stack_words(&mut root);
+        let is_known = self.vm.stack_words(&mut |word| found.guess(word));
+        let mut root = |word| found.root(word);
         self.instances.iter().for_each(|record| record.vm.host_roots(&mut root));
         self.tables.iter().for_each(|table| table.host_roots(&mut root));
         self.globals.iter().for_each(|global| global.host_roots(&mut root));
         self.pinned.iter().for_each(|handle| root(*handle));
-        refs.mark_roots();
-        let dead = if is_known { refs.held.sweep(words) } else { Vec::new() };
-        self.vm.refs = refs;
-        for held in &dead {
-            if let Held::Exception(exception) = held {
-                self.vm.release_exception(exception);
-            }
-        }
         // Last: what a host drops may panic, or do anything but use this store.
-        drop(dead);
+        drop(self.vm.end_collection(found, is_known));
     }
 }
 

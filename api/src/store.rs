@@ -146,8 +146,9 @@ impl<T: 'static> Store<T> {
         &self.inner.opaque.engine
     }
 
-    /// Drops the host references ([`ExternRef`]) that no guest holds any more: no global, no table, and no call that has not returned. Happens by itself from
-    /// time to time, when there are many new ones. Takes time in proportion to what guests have of globals, tables of references, and stack.
+    /// Drops what no guest holds any more, no global, no table, and no call that has not returned: host references ([`ExternRef`]), exceptions, and objects of
+    /// the garbage collection proposal. Happens by itself from time to time, when there is much that is new. Takes time in proportion to what guests have of
+    /// globals, tables of references, stack, and objects that are held.
     ///
     /// While a guest runs, a value may stay although its guest has forgotten it; after all calls have ended, it does not.
     ///
@@ -178,7 +179,7 @@ impl<T: 'static> Store<T> {
     /// Makes a collection wherever one may be made: for tests. Much slower.
     #[doc(hidden)]
     pub fn gc_always(&mut self) {
-        self.inner.opaque.vm.refs.held.always_due();
+        self.inner.opaque.vm.collect_always();
     }
 
     /// Stops this store's guest from another thread. Compiled code polls nothing for it.

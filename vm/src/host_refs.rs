@@ -47,6 +47,8 @@ pub struct HostRefs<T> {
     /// Places that are marked and whose values were not looked at, and what was found in the last one.
     grey: Vec<usize>,
     found: Vec<u64>,
+    /// What marked values hold that is no handle.
+    strays: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -58,8 +60,8 @@ struct Place<T> {
 
 impl<T> Default for HostRefs<T> {
     fn default() -> Self {
-        let (places, free, known, grey, found) = Default::default();
-        Self { places, free, known, live: 0, fresh: 0, due: FRESH_MIN, always: false, grey, found }
+        let (places, free, known, grey, found, strays) = Default::default();
+        Self { places, free, known, live: 0, fresh: 0, due: FRESH_MIN, always: false, grey, found, strays }
     }
 }
 
@@ -126,7 +128,12 @@ impl<T: Trace> HostRefs<T> {
         (self.due, self.always) = (0, true);
     }
 
-    /// Keeps the value that a word is the handle of, if it is one, and what that value holds.
+    /// Whether a collection is due always.
+    pub fn is_always_due(&self) -> bool {
+        self.always
+    }
+
+    /// Keeps the value that a word is the handle of, if it is one, and what that value holds: other words of it are [`HostRefs::take_strays`].
     #[inline]
     pub fn mark(&mut self, word: u64) {
         if let Some(position) = self.position(word) {
@@ -150,11 +157,24 @@ impl<T: Trace> HostRefs<T> {
             value.trace(&mut |word| found.push(word));
         }
         for word in found.drain(..) {
-            if let Some(position) = self.position(word) {
-                self.mark_place(position);
+            match self.position(word) {
+                Some(position) => self.mark_place(position),
+                None => self.strays.push(word),
             }
         }
         self.found = found;
+    }
+
+    /// What the values that were marked since hold besides handles.
+    pub fn take_strays(&mut self) -> impl Iterator<Item = u64> + use<'_, T> {
+        self.strays.drain(..)
+    }
+
+    /// Ends a collection that was left: forgets nothing.
+    pub fn keep(&mut self) -> Vec<T> {
+        self.places.iter_mut().for_each(|place| place.is_marked = false);
+        self.strays.clear();
+        Vec::new()
     }
 
     /// Forgets what is not marked and gives it away, to be dropped when nobody looks at anything any more. `words` were looked at; the next collection
@@ -162,6 +182,7 @@ impl<T: Trace> HostRefs<T> {
     #[must_use]
     pub fn sweep(&mut self, words: usize) -> Vec<T> {
         let mut dead = Vec::new();
+        self.strays.clear();
         for (index, place) in self.places.iter_mut().enumerate() {
             let is_marked = std::mem::take(&mut place.is_marked);
             if let Some((identity, value)) = place.held.take_if(|_| !is_marked) {

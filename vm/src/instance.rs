@@ -1,6 +1,7 @@
 //! Instances: a module's memories, tables, globals and functions at run time, behind the vmctx that compiled code uses.
 
 mod constants;
+mod segments;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -27,6 +28,7 @@ use crate::module_code::ModuleCode;
 use crate::pieces::{self, GoOn};
 use crate::store::{StoreVm, go_on};
 use crate::table::Table;
+use crate::types_registry;
 
 /// What a module imports, resolved, in the order of each index space.
 #[derive(Default)]
@@ -166,6 +168,7 @@ impl Instance {
             instance.write_imported_globals(&imports.globals);
             instance.write_tables();
             instance.write_tags();
+            instance.write_heap()?;
             instance.write_globals()?;
             instance.make_elements()?;
         }
@@ -312,6 +315,25 @@ impl Instance {
             // SAFETY: the offsets are the layout's.
             unsafe { self.field::<*const Tag>(self.offsets.tag(TagIdx::from_index(index))).write(tag.as_ptr()) };
         }
+    }
+
+    /// What code with objects looks up: in modules that have such code.
+    unsafe fn write_heap(&mut self) -> Result<(), InstanceError> {
+        if !self.offsets.counts().heap {
+            return Ok(());
+        }
+        // SAFETY: the store outlives the instance, and nobody else uses it meanwhile.
+        let heap = unsafe { &mut *self.store.as_ptr() }.make_heap();
+        let heap =
+            heap.map_err(|error| InstanceError::Resource(format!("could not make a heap for objects: {error}")))?;
+        // SAFETY: the offsets are the layout's. The heap lives as long as the store, and the displays for ever.
+        unsafe {
+            self.field::<*mut u8>(self.offsets.heap()).write(heap.base());
+            self.field::<*const VMMemory>(self.offsets.heap() + 8).write(heap.memory());
+            self.field::<*const u32>(self.offsets.displays()).write(types_registry::displays());
+            self.field::<usize>(self.offsets.absolute()).write(0);
+        }
+        Ok(())
     }
 
     unsafe fn write_globals(&mut self) -> Result<(), TrapCode> {

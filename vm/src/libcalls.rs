@@ -41,17 +41,20 @@ impl Caller {
         unsafe { &mut *self.instance().store().as_ptr() }
     }
 
-    /// Collects references, from a libcall whose stub saves registers, while an exception is on its way.
+    /// Collects what is not held, from a libcall whose stub saves registers. Nothing of the store is borrowed.
     fn collect(&mut self) {
-        let store = self.store();
-        if let Some(collector) = store.refs.collector {
-            // Last: what was marked before a collection counts in it.
-            // SAFETY: one is on its way; the store is suspended in the libcall, and the borrow above has ended.
-            unsafe {
-                store.mark_caught();
-                (collector.collect)(collector.owner);
-            }
+        if let Some(collector) = self.store().refs.collector {
+            // SAFETY: the store is suspended in the libcall, and the borrow above has ended.
+            unsafe { (collector.collect)(collector.owner) };
         }
+    }
+
+    /// The same while an exception is on its way, which is held.
+    fn collect_but_caught(&mut self) {
+        // Last: what was marked before a collection counts in it.
+        // SAFETY: one is on its way.
+        unsafe { self.store().mark_caught() };
+        self.collect();
     }
 
     /// What long operations ask between their pieces.
@@ -114,6 +117,10 @@ macro_rules! libcalls {
         )*
     };
 }
+
+mod objects;
+
+pub use objects::*;
 
 libcalls! {
     /// `memory.grow`.
@@ -302,14 +309,14 @@ libcalls! {
         caller.finish(result);
     }
 
-    /// A reference to the exception that is on its way. The only libcall that collects.
+    /// A reference to the exception that is on its way. Collects, as those that make objects do.
     fn caught_ref(caller) -> u64 {
         if caller.store().refs.held.is_due() {
-            caller.collect();
+            caller.collect_but_caught();
         }
         let mut result = caller.store().caught_ref();
         if result.is_err() {
-            caller.collect();
+            caller.collect_but_caught();
             result = caller.store().caught_ref();
         }
         caller.finish(result)

@@ -1,7 +1,7 @@
 //! What a store's guests hold by reference: values of the host, and exceptions.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
@@ -36,6 +36,14 @@ impl Trace for Held {
     }
 }
 
+/// Entries of the list of roots before the first of them are forgotten.
+const ROOTS_MIN: usize = 64;
+
+/// Whether the host still holds a root.
+fn is_held(root: &Arc<u64>) -> bool {
+    Arc::strong_count(root) > 1
+}
+
 /// Keeps what a handle means for the host, as long as a clone of it lives.
 #[derive(Clone, Debug)]
 pub struct Root(Arc<u64>);
@@ -62,8 +70,11 @@ pub struct Collector {
 pub struct References {
     /// By handle.
     pub held: HostRefs<Held>,
-    /// What the host holds.
+    /// What the host holds, and how much that may be before what it no longer holds is forgotten.
     roots: RefCell<Vec<Arc<u64>>>,
+    roots_due: Cell<usize>,
+    /// What the libcall that runs was given.
+    pub(crate) operand: u64,
     /// The contexts of the store's host functions.
     host_contexts: Vec<NonNull<VMHostContext>>,
     /// Whether host functions leave wasm's registers where a collection finds them: from the first reference on. Guests that were suspended before cannot
@@ -113,19 +124,27 @@ impl References {
     /// Keeps what a handle means.
     pub fn root(&self, handle: u64) -> Root {
         let root = Arc::new(handle);
-        self.roots.borrow_mut().push(Arc::clone(&root));
+        let mut roots = self.roots.borrow_mut();
+        if roots.len() >= self.roots_due.get() {
+            roots.retain(is_held);
+            self.roots_due.set(ROOTS_MIN.max(2 * roots.len()));
+        }
+        roots.push(Arc::clone(&root));
         Root(root)
     }
 
-    /// Marks what the host holds.
-    pub fn mark_roots(&mut self) {
+    /// Marks what the host holds, and tells `root` of it.
+    pub fn mark_roots(&mut self, mut root: impl FnMut(u64)) {
         let roots = self.roots.get_mut();
-        roots.retain(|root| Arc::strong_count(root) > 1);
-        roots.iter().for_each(|root| self.held.mark(**root));
+        roots.retain(is_held);
+        for word in roots.iter().map(|root| **root).chain([self.operand]) {
+            self.held.mark(word);
+            root(word);
+        }
     }
 
     /// Before the first reference goes to a guest.
-    fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         if !std::mem::replace(&mut self.saves_registers, true) {
             // SAFETY: the contexts live as long as the store; nothing reads them but compiled code, which does not run now.
             self.host_contexts.iter().for_each(|context| unsafe { (*context.as_ptr()).save_registers() });

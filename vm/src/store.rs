@@ -21,6 +21,7 @@ use crate::backtrace::walk;
 use crate::budget::Budget;
 use crate::exceptions::Calls;
 use crate::foreign::Foreign;
+use crate::heap::Heap;
 use crate::limits::StoreLimits;
 use crate::pieces::GoOn;
 use crate::references::References;
@@ -120,6 +121,8 @@ pub struct StoreVm {
     adapter_storage: Vec<Box<Foreign>>,
     /// What guests hold.
     pub refs: References,
+    /// Objects of guests, if some can have any.
+    pub heap: Option<Box<Heap>>,
     /// What is known of calls that exceptions have passed.
     pub(crate) calls: Calls,
     /// What the guests may use, and have used.
@@ -154,6 +157,7 @@ impl StoreVm {
             adapters: HashMap::new(),
             adapter_storage: Vec::new(),
             refs: References::default(),
+            heap: None,
             calls: Calls::default(),
             budget: Budget::new(limits),
             metered: false,
@@ -318,7 +322,10 @@ impl StoreVm {
         // SAFETY: the context is this thread's, and an exit frame is where the context says.
         let exit = || unsafe { (*self.context()).exit.cast::<ExitFrame>().as_ref() }.map(|exit| (exit.pc, exit.fp));
         let (unwind, frame) = match fault {
-            Some(fault) => (Unwind::Trap(fault.code), Some((fault.pc, fault.fp))),
+            Some(fault) => {
+                self.close_window();
+                (Unwind::Trap(fault.code), Some((fault.pc, fault.fp)))
+            }
             None => (pending.unwrap_or(Unwind::Trap(TrapCode::Interrupted)), exit()),
         };
         let pcs = frame.map_or(Vec::new(), |(pc, fp)| walk(pc, fp, &ready().stack));

@@ -314,6 +314,16 @@ static LIBCALLS: [LibcallEntry; Libcall::ALL.len()] = [
     libcall_stub!(libcalls::throw_ref),
     libcall_stub!(saves libcalls::caught_ref),
     libcall_stub!(libcalls::raise_trap),
+    libcall_stub!(saves libcalls::heap_alloc),
+    libcall_stub!(saves libcalls::array_alloc),
+    libcall_stub!(libcalls::array_fill),
+    libcall_stub!(libcalls::array_copy),
+    libcall_stub!(saves libcalls::array_new_data),
+    libcall_stub!(saves libcalls::array_new_elem),
+    libcall_stub!(libcalls::array_init_data),
+    libcall_stub!(libcalls::array_init_elem),
+    libcall_stub!(libcalls::is_subtype),
+    libcall_stub!(saves libcalls::any_convert_extern),
 ];
 
 /// The table that every context points to.

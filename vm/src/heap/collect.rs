@@ -125,6 +125,11 @@ impl Collection {
         }
     }
 
+    /// Whether something was found that was not looked at yet.
+    pub fn has_roots(&self) -> bool {
+        !self.roots.is_empty() || !self.guesses.is_empty()
+    }
+
     /// How many objects were found.
     pub fn objects(&self) -> usize {
         self.marker.objects
@@ -136,7 +141,7 @@ impl Collection {
     }
 
     #[cfg(test)]
-    fn bound_stack(&mut self, max: usize) {
+    pub(super) fn bound_stack(&mut self, max: usize) {
         self.marker.stack_max = max;
     }
 }

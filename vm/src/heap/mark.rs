@@ -17,7 +17,7 @@ const AHEAD: usize = 8;
 /// Objects that are looked at between two questions whether to go on.
 const OBJECTS_PER_QUESTION: u32 = 1024;
 /// Elements of an array that are looked at before the objects that they refer to.
-const CHUNK: u32 = 4096;
+const CHUNK: usize = 4096;
 /// Entries of the stack: so many at least, and for each block.
 const STACK_MIN: usize = 4096;
 const STACK_PER_BLOCK: usize = 128;
@@ -197,7 +197,9 @@ impl Marker {
     ) {
         let Shape::Array { element_log2, element: Some(kind) } = shapes.shape(space.word(array)) else { return };
         let len = elements(space, element_log2, array);
-        let end = len.min(from.saturating_add(CHUNK));
+        // What refers to much does not lose it for that.
+        let room = self.stack_max.saturating_sub(self.stack.len()).clamp(RING, CHUNK);
+        let end = len.min(from.saturating_add(room as u32));
         if end < len {
             self.spans.push((array, end));
         }

@@ -13,6 +13,7 @@ mod mark;
 mod object;
 mod resolve;
 mod space;
+mod types;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use blocks::{Blocks, Use};
 use holes::Holes;
 pub use collect::Collection;
 pub use object::{HOST_CELL, Outside, Shape, Shapes};
+pub use types::ProcessTypes;
 use space::{BLOCK_BYTES, Block, CAGE_BYTES, GRANULE_BYTES, Space, bit_of};
 
 /// Objects of more bytes take whole blocks.

@@ -32,6 +32,11 @@ impl Guesses {
         }
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The objects that they mean.
     pub(super) fn resolve(mut self, space: &mut Space, blocks: &Blocks, shapes: &impl Shapes, mut object: impl FnMut(u32)) {
         self.0.sort_unstable();
