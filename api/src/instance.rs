@@ -278,9 +278,7 @@ fn check_func_type(
     let what = if let ImportType::Tag(_) = import.ty { "tag" } else { "function" };
     let [expected, found] =
         [code.func_type(expected), types_registry::lookup_func(found)].map(|ty| describe::func(&ty));
-    // What is written alike can be of other recursion groups, or have other supertypes or subtypes.
-    let same = if expected == found { " of another type definition" } else { "" };
-    Err(incompatible(import.module, import.name, &format!("{what} {expected}"), &format!("{what} {found}{same}")))
+    Err(incompatible(import.module, import.name, &format!("{what} {expected}"), &format!("{what} {found}")))
 }
 
 /// Whether an import fits (specification, section 3.5).

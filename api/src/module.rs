@@ -145,5 +145,7 @@ impl fmt::Debug for Module {
 
 /// Why two types do not link, in the words of the specification's tests.
 pub(crate) fn incompatible(module: &str, name: &str, expected: &str, found: &str) -> Error {
-    Error::Link(format!("incompatible import type for `{module}.{name}`: expected {expected}, found {found}"))
+    // What is written alike can be of other recursion groups, or have other supertypes or subtypes.
+    let same = if expected == found { " of another type definition" } else { "" };
+    Error::Link(format!("incompatible import type for `{module}.{name}`: expected {expected}, found {found}{same}"))
 }
