@@ -96,7 +96,8 @@ libcalls! {
     CaughtRef, "caught_ref", 0, [], [Ref];
     /// Raise the trap whose number is the immediate. For backends without an inline trap instruction at hand.
     RaiseTrap, "raise_trap", 1, [], [];
-    /// An object where code found no room in the run that it allocates from: immediates module type index, size in bytes. All zeros but for its header.
+    /// An object where code found no room in the run that it allocates from: immediates module type index, size in bytes. All zeros but for its header and,
+    /// if it is an array, its length: as many elements as there is room for, until code writes how many it has.
     HeapAlloc, "heap_alloc", 2, [], [Ref];
     /// An array: immediate module type index; its length. All zeros but for its header and length.
     ArrayAlloc, "array_alloc", 1, [I32], [Ref];

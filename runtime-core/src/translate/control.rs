@@ -248,7 +248,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     /// The index of the frame that a branch of depth `depth` targets; marks it as targeted.
-    fn target(&mut self, depth: u32) -> usize {
+    pub(super) fn target(&mut self, depth: u32) -> usize {
         let index = self.frame_of(depth);
         let control = &mut self.stacks.control[index];
         control.branched |= control.kind != Kind::Loop;
@@ -263,7 +263,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     /// How many operands a branch to the frame at `index` carries.
-    fn label_arity(&mut self, index: usize) -> Result<usize> {
+    pub(super) fn label_arity(&mut self, index: usize) -> Result<usize> {
         let control = &self.stacks.control[index];
         let types = control.sig.types(self.module);
         let arity = if control.kind == Kind::Loop { types.params.len() } else { types.results.len() };
@@ -273,7 +273,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     /// What a branch to the frame at `index` is to the meter: those to loops come again, those to the body leave the function.
-    fn branch_meter(&self, index: usize) -> Meter {
+    pub(super) fn branch_meter(&self, index: usize) -> Meter {
         match self.stacks.control[index].kind {
             Kind::Loop | Kind::Body => Meter::Check,
             Kind::Block | Kind::If | Kind::Else | Kind::TryTable { .. } | Kind::Try | Kind::Catch(_) => Meter::Count,

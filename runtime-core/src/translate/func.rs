@@ -1,7 +1,7 @@
 //! The one operator translator: validates a function body and drives a [`FuncCodegen`].
 //!
 //! Every operator is visited once: the visiting method validates it, and if it is reachable, passes it on to its entry in
-//! the tables of [`crate::translate::operators`], [`crate::translate::atomic`] and [`crate::translate::simd`].
+//! the tables of [`crate::translate::operators`], [`crate::translate::gc`], [`crate::translate::atomic`] and [`crate::translate::simd`].
 
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::translate::codegen::FuncCodegen;
 use crate::translate::control::Control;
 use crate::translate::convert;
 use crate::translate::error::{internal, invalid, unsupported_operator};
+use crate::translate::gc::{OperandTypes, gc_operator};
 use crate::translate::meter::{self, cost};
 use crate::translate::operators::{dead_operator, operator};
 use crate::translate::ops::IntShape::{I8x16, I16x8, I32x4, I64x2};
@@ -78,6 +79,8 @@ pub(super) struct Stacks<V, F> {
     pub(super) unlabelled: Vec<usize>,
     /// Representations of the locals.
     locals: Vec<Ty>,
+    /// Those of the operands that an object is made of.
+    pub(super) types: Vec<Ty>,
 }
 
 impl<V, F> Stacks<V, F> {
@@ -93,6 +96,7 @@ impl<V, F> Stacks<V, F> {
             regions: Vec::new(),
             unlabelled: Vec::new(),
             locals: Vec::new(),
+            types: Vec::new(),
         }
     }
 
@@ -138,6 +142,7 @@ impl<V: Copy, F> FuncTranslator<V, F> {
             validator: input.validate.into_validator(std::mem::take(&mut self.allocations)),
             stacks,
             offset: 0,
+            operands: OperandTypes::default(),
             reachable: true,
             dead_depth: 0,
             function,
@@ -169,6 +174,8 @@ pub(super) struct Visitor<'t, C: FuncCodegen> {
     pub(super) stacks: Stacks<C::Value, C::Frame>,
     /// Offset of the operator being visited.
     pub(super) offset: u64,
+    /// The operands of the operator being visited, if it is one of garbage collection.
+    pub(super) operands: OperandTypes,
     /// Whether the operator being visited can be reached.
     pub(super) reachable: bool,
     /// How many control frames are open that were opened in dead code.
@@ -243,7 +250,7 @@ macro_rules! visit {
     (@relaxed_simd $($rest:tt)*) => { visit! { simd_operator: $($rest)* } };
     (@exceptions $($rest:tt)*) => { visit! { operator: $($rest)* } };
     (@legacy_exceptions $($rest:tt)*) => { visit! { operator: $($rest)* } };
-    (@gc $($rest:tt)*) => { visit! { refuse $($rest)* } };
+    (@gc $($rest:tt)*) => { visit! { gc_operator: $($rest)* } };
     (@custom_descriptors $($rest:tt)*) => { visit! { refuse $($rest)* } };
     (@stack_switching $($rest:tt)*) => { visit! { refuse $($rest)* } };
     (@memory_control $($rest:tt)*) => { visit! { refuse $($rest)* } };
@@ -256,6 +263,21 @@ macro_rules! visit {
                 self.codegen.set_offset(self.offset as u32);
                 self.cost += cost!(simd_operator $op);
                 simd_operator!(self $op $($arg)*)
+            } else {
+                Ok(())
+            }
+        }
+    };
+    (gc_operator: $op:ident [$($arg:ident: $argty:ty),*] $visit:ident) => {
+        fn $visit(&mut self $(, $arg: $argty)*) -> Self::Output {
+            if self.reachable {
+                self.look_at_operands();
+            }
+            self.validator.visitor(self.offset).$visit($($arg),*).map_err(invalid)?;
+            if self.reachable {
+                self.codegen.set_offset(self.offset as u32);
+                self.cost += cost!(gc_operator $op);
+                gc_operator!(self $op $($arg)*)
             } else {
                 Ok(())
             }

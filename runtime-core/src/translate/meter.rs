@@ -19,6 +19,8 @@ pub(super) const PLAIN: u32 = 1;
 pub(super) const DIVISION: u32 = 8;
 /// Calls, direct or not.
 pub(super) const CALL: u32 = 4;
+/// Objects whose size is known, beside that.
+pub(super) const ALLOCATION: u32 = 4;
 /// Atomic accesses and fences.
 pub(super) const ATOMIC: u32 = 8;
 /// Operators that the host does. Those with a length pay for it beside that, see [`of_bytes`].
@@ -80,6 +82,18 @@ macro_rules! cost {
     ($table:ident TableInit) => { meter::HOST };
     ($table:ident ElemDrop) => { meter::HOST };
     ($table:ident RefFunc) => { meter::HOST };
+    ($table:ident StructNew) => { meter::ALLOCATION };
+    ($table:ident StructNewDefault) => { meter::ALLOCATION };
+    ($table:ident ArrayNewFixed) => { meter::ALLOCATION };
+    ($table:ident ArrayNew) => { meter::HOST };
+    ($table:ident ArrayNewDefault) => { meter::HOST };
+    ($table:ident ArrayNewData) => { meter::HOST };
+    ($table:ident ArrayNewElem) => { meter::HOST };
+    ($table:ident ArrayFill) => { meter::HOST };
+    ($table:ident ArrayCopy) => { meter::HOST };
+    ($table:ident ArrayInitData) => { meter::HOST };
+    ($table:ident ArrayInitElem) => { meter::HOST };
+    ($table:ident AnyConvertExtern) => { meter::HOST };
     (atomic_operator MemoryAtomicNotify) => { meter::HOST };
     (atomic_operator MemoryAtomicWait32) => { meter::HOST };
     (atomic_operator MemoryAtomicWait64) => { meter::HOST };

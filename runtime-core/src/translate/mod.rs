@@ -12,15 +12,18 @@ pub mod survey;
 
 mod atomic;
 mod call;
+mod cast;
 mod const_expr;
 mod control;
 mod convert;
 mod error;
 mod exceptions;
+mod gc;
 mod memory;
 mod names;
 mod operators;
 mod own_globals;
+mod scope;
 mod simd;
 mod stack;
 mod table;
