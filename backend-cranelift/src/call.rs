@@ -196,6 +196,9 @@ pub(crate) fn libcall(
     operand_types: &[Ty],
     operands: &[Value],
 ) -> Option<Value> {
+    if let (Libcall::HeapAlloc, Some(block)) = (call, cg.builder.current_block()) {
+        cg.builder.set_cold_block(block);
+    }
     let sig = libcall_sig(cg, call);
     let table = cg.load_constant(VMCTX_LIBCALLS);
     let flags = cg.trusted(Region::Constant).with_readonly().with_can_move();

@@ -367,6 +367,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         } else {
             site.add_attribute(AttributeLoc::Function, self.nounwind);
         }
+        if call == Libcall::HeapAlloc {
+            site.add_attribute(AttributeLoc::Function, self.cold);
+        }
         if call.is_metered() {
             self.load_fuel(vmctx)?;
         }

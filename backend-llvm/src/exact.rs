@@ -344,7 +344,7 @@ pub(crate) fn is_effect(instruction: InstructionValue<'_>) -> bool {
 }
 
 /// Whether an instruction calls a function, of the guest or of the host.
-fn is_call(instruction: InstructionValue<'_>) -> bool {
+pub(crate) fn is_call(instruction: InstructionValue<'_>) -> bool {
     match instruction.get_opcode() {
         Op::Call => !is_assembly(instruction) && intrinsic_of(instruction).is_none(),
         Op::Invoke => true,

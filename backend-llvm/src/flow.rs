@@ -1,6 +1,6 @@
 //! The control flow of a function: its blocks in reverse post-order and their dominators.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{FunctionValue, Operand};
@@ -62,6 +62,26 @@ impl<'ctx> Flow<'ctx> {
         block == dominator
     }
 
+    /// The blocks of each loop, those of loops in it included.
+    pub(crate) fn loops(&self) -> Vec<BTreeSet<usize>> {
+        let mut loops = Vec::new();
+        for header in 0..self.blocks.len() {
+            let mut open: Vec<_> =
+                self.predecessors[header].iter().copied().filter(|&latch| self.dominates(header, latch)).collect();
+            if open.is_empty() {
+                continue;
+            }
+            let mut blocks = BTreeSet::from([header]);
+            while let Some(block) = open.pop() {
+                if blocks.insert(block) {
+                    open.extend(&self.predecessors[block]);
+                }
+            }
+            loops.push(blocks);
+        }
+        loops
+    }
+
     /// The innermost loops that have a preheader and one latch.
     pub(crate) fn innermost_loops(&self) -> Vec<InnermostLoop<'ctx>> {
         let latches = |header: usize| {
@@ -77,7 +97,7 @@ impl<'ctx> Flow<'ctx> {
     }
 
     fn innermost_loop(&self, header: usize, latch: usize, latches: &[Vec<usize>]) -> Option<InnermostLoop<'ctx>> {
-        let mut blocks = std::collections::BTreeSet::from([header]);
+        let mut blocks = BTreeSet::from([header]);
         let mut open = vec![latch];
         while let Some(block) = open.pop() {
             if blocks.insert(block) {

@@ -441,7 +441,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         instruction.set_metadata(node, self.kinds.tbaa).map_err(internal)
     }
 
-    fn alias_node(&mut self, class: AliasClass) -> MetadataValue<'ctx> {
+    pub(crate) fn alias_node(&mut self, class: AliasClass) -> MetadataValue<'ctx> {
         if let Some(&node) = self.caches.alias.get(&class) {
             return node;
         }

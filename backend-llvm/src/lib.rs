@@ -42,6 +42,8 @@ mod object;
 #[cfg(feature = "llvm")]
 mod passes;
 #[cfg(feature = "llvm")]
+mod roots;
+#[cfg(feature = "llvm")]
 mod runtime;
 #[cfg(feature = "llvm")]
 mod simd;

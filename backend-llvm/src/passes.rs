@@ -7,6 +7,8 @@
 //! * Accesses that trap, and the order around them, see [`crate::exact`].
 //! * Loops that count up to zero, see [`crate::loops`].
 //!
+//! And after the pipeline, where references to objects have to be found, see [`crate::roots`].
+//!
 //! **Pipeline.** It adapts to the partition ([`Partition`]):
 //! * `default<O3>` with all vectorisers, for small modules.
 //! * [`LEAN`] for modules of more than [`LEAN_MODULE_BYTES`]: each step of `default<O3>` that pays on code that was optimised when it became wasm,
@@ -110,7 +112,13 @@ impl<'ctx> Codegen<'ctx, '_> {
                 function.add_attribute(AttributeLoc::Function, limit);
             }
         }
-        self.run(pipeline, machine)
+        self.run(pipeline, machine)?;
+        if self.info.uses_heap {
+            for function in self.module.get_functions() {
+                self.keep_references(function)?;
+            }
+        }
+        Ok(())
     }
 
     fn run(&self, passes: &str, machine: &TargetMachine) -> Result<()> {
