@@ -200,8 +200,10 @@ struct SharedTrampolines {
 impl SharedTrampolines {
     fn new(info: &ModuleInfo) -> Self {
         let mut seen = HashMap::new();
-        let signatures = info.resolved.signatures.iter().enumerate();
-        let first = signatures.map(|(index, signature)| *seen.entry(signature).or_insert(TypeIdx::from_index(index)));
+        let first = info.resolved.signatures.iter().zip(&info.types).enumerate().map(|(index, (signature, ty))| {
+            let index = TypeIdx::from_index(index);
+            if ty.kind() == TypeKind::Func { *seen.entry(signature).or_insert(index) } else { index }
+        });
         Self { first: first.collect() }
     }
 
@@ -212,9 +214,10 @@ impl SharedTrampolines {
         }
     }
 
-    /// The trampolines that the image must have: into every type of a function that can become a reference, and out of every type.
+    /// The trampolines that the image must have: into every type of a function that can become a reference, and out of every function type.
     fn needed(&self, info: &ModuleInfo) -> Vec<Trampoline> {
-        let types = (0..info.types.len()).map(|index| Trampoline::WasmToArray(TypeIdx::from_index(index)));
+        let functions = info.types.iter().enumerate().filter(|(_, ty)| ty.kind() == TypeKind::Func);
+        let types = functions.map(|(index, _)| Trampoline::WasmToArray(TypeIdx::from_index(index)));
         let escaping = info.escaping.iter().map(|function| Trampoline::ArrayToWasm(info.functions[function.index()]));
         let mut seen = HashSet::new();
         escaping

@@ -3,6 +3,7 @@
 //! * [`generate`] makes modules: random valid ones, those of the specification's suite, and damage to both.
 //! * [`edge`] makes modules that do things around accesses at the edge of memory and around other traps.
 //! * [`throws`] makes modules that throw exceptions and catch them.
+//! * [`objects`](mod@objects) makes modules whose objects are collected meanwhile.
 //! * [`behaviour`] says what a module does, in a form that backends and another engine can be compared by.
 //! * [`exercise`] runs what may be anything, under a watchdog.
 //! * [`targets`] are the attacks: each turns bytes into a verdict. A fuzzer, an everyday test and [`soak`] drive the same ones.
@@ -23,6 +24,7 @@ pub mod engines;
 pub mod exercise;
 pub mod generate;
 pub mod minimize;
+pub mod objects;
 pub mod soak;
 pub mod targets;
 pub mod throws;

@@ -11,16 +11,10 @@ use wasmer_testing::generate::*;
 /// Modules of an everyday run, for each of the comparisons.
 const MODULES: u64 = 600;
 
-fn seeds() -> std::ops::Range<u64> {
-    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
-    let first = number("WASMER_DIFFERENTIAL_SEED", 0);
-    first..first + number("WASMER_DIFFERENTIAL_MODULES", MODULES)
-}
-
 /// Runs modules everywhere. Returns how many calls returned values, and how many trapped.
 fn compare(ways: &[(String, Engine)], config: &wasm_smith::Config, reference: Option<Reference>) -> (usize, usize) {
     let (mut returned, mut trapped, mut differences) = (0, 0, Vec::new());
-    for seed in seeds() {
+    for seed in seeds(MODULES) {
         let wasm = smith(seed, config);
         let (first, found) = compare_one(ways, reference, &wasm, seed);
         returned += first.count(|outcome| matches!(outcome, Outcome::Values(_)));

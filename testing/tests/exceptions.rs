@@ -11,16 +11,10 @@ use wasmer_testing::throws::throws;
 /// Modules of an everyday run, for each of the comparisons.
 const MODULES: u64 = 100;
 
-fn seeds() -> std::ops::Range<u64> {
-    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
-    let first = number("WASMER_DIFFERENTIAL_SEED", 0);
-    first..first + number("WASMER_DIFFERENTIAL_MODULES", MODULES)
-}
-
 /// Runs modules everywhere. Returns how many calls returned, trapped, and threw.
 fn compare(ways: &[(String, Engine)], module: impl Fn(u64) -> Vec<u8>) -> [usize; 3] {
     let (mut ends, mut differences) = ([0; 3], Vec::new());
-    for seed in seeds() {
+    for seed in seeds(MODULES) {
         let wasm = module(seed);
         let (first, found) = compare_one(ways, None, &wasm, seed);
         ends[0] += first.count(|outcome| matches!(outcome, Outcome::Values(_)));

@@ -39,7 +39,11 @@ impl Collection {
     /// Marks everything that is held by what was found.
     fn mark(&mut self, go_on: impl GoOn) -> Result<(), TrapCode> {
         let Self { refs, heap, looks } = self;
-        refs.mark_roots(|word| if let Some((_, found)) = heap { found.root(word) });
+        refs.mark_roots(|word| {
+            if let Some((_, found)) = heap {
+                found.root(word)
+            }
+        });
         let Some((heap, found)) = heap else { return Ok(()) };
         loop {
             // Objects that exceptions hold.
@@ -75,7 +79,11 @@ impl StoreVm {
         let is_whole = is_known && collection.mark(go_on).is_ok();
         let Collection { mut refs, heap, looks } = collection;
         self.heap = heap.map(|(mut heap, found)| {
-            if is_whole { heap.end(&found, looks - found.objects(), &mut self.budget) } else { heap.abandon() }
+            if is_whole {
+                heap.end(&found, looks - found.objects(), &mut self.budget)
+            } else {
+                heap.abandon()
+            }
             heap
         });
         let dead = if is_whole { refs.held.sweep(looks) } else { refs.held.keep() };

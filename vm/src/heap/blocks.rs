@@ -120,7 +120,8 @@ impl Blocks {
     fn grow(&mut self, missing: u32, space: &mut Space, budget: &mut Budget) -> Option<()> {
         let len = self.uses.len() as u32;
         let wished = missing.max(GROWTH_MIN).max(len / GROWTH_SHARE).min(BLOCKS_MAX - len);
-        let usage = |blocks: u32| Usage { gc_heap_bytes: u64::from(blocks) * u64::from(BLOCK_BYTES), ..Usage::default() };
+        let usage =
+            |blocks: u32| Usage { gc_heap_bytes: u64::from(blocks) * u64::from(BLOCK_BYTES), ..Usage::default() };
         // All that is wished, or what must be.
         let blocks = [wished, missing].into_iter().find(|blocks| budget.take(usage(*blocks)).is_ok())?;
         if blocks < missing || space.grow(blocks).is_err() {

@@ -63,7 +63,9 @@ impl Heap {
         let next = self.blocks.current ^ 1;
         let groups = self.space.groups();
         groups.iter_mut().for_each(|group| group.runs = 0);
-        let starts = |block: Block| groups[block.index() * BLOCK_GROUPS..].iter().take(BLOCK_GROUPS).map(|group| group.starts[next]);
+        let starts = |block: Block| {
+            groups[block.index() * BLOCK_GROUPS..].iter().take(BLOCK_GROUPS).map(|group| group.starts[next])
+        };
         self.blocks.begin_anew(|block, usage| match usage {
             Use::Large(head) if starts(Block(head)).next() != Some(0) => Use::Large(head),
             Use::New | Use::Old if starts(block).any(|starts| starts != 0) => Use::Old,

@@ -13,9 +13,9 @@ mod mark;
 mod object;
 mod resolve;
 mod space;
-mod types;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use std::io;
 
@@ -25,11 +25,11 @@ use wasmer_runtime_core::vmcontext::VMMemory;
 use crate::budget::Budget;
 use crate::pieces::{self, GoOn};
 use blocks::{Blocks, Use};
-use holes::Holes;
 pub use collect::Collection;
+use holes::Holes;
 pub use object::{HOST_CELL, Outside, Shape, Shapes};
-pub use types::ProcessTypes;
 use space::{BLOCK_BYTES, Block, CAGE_BYTES, GRANULE_BYTES, Space, bit_of};
+pub use types::ProcessTypes;
 
 /// Objects of more bytes take whole blocks.
 const LARGE_BYTES: u32 = BLOCK_BYTES / 2;

@@ -3,9 +3,9 @@
 //! Compilers keep a reference as an address in the cage, as an offset, as an offset in half a word, and as any of these that points into an object or
 //! to its end, when nothing but an element of it is used any more. Whatever a word of a frame could be of that counts.
 
+use super::blocks::{Blocks, Use};
 use super::object::{Shapes, size_of_object};
 use super::space::{BLOCK_GROUPS, Block, FIRST, GRANULE_BYTES, Space, bit_of};
-use super::blocks::{Blocks, Use};
 
 /// Offsets that frames have.
 #[derive(Debug, Default)]
@@ -38,7 +38,13 @@ impl Guesses {
     }
 
     /// The objects that they mean.
-    pub(super) fn resolve(mut self, space: &mut Space, blocks: &Blocks, shapes: &impl Shapes, mut object: impl FnMut(u32)) {
+    pub(super) fn resolve(
+        mut self,
+        space: &mut Space,
+        blocks: &Blocks,
+        shapes: &impl Shapes,
+        mut object: impl FnMut(u32),
+    ) {
         self.0.sort_unstable();
         self.0.dedup();
         let mut walk = Walk::default();

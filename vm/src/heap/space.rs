@@ -82,8 +82,8 @@ pub(super) struct Space {
 impl Space {
     /// Reserves addresses. Nothing can be accessed yet.
     pub(super) fn new() -> io::Result<Self> {
-        // What compiled code adds to a reference is less than the guard.
-        let cage = MemorySpace::new(CAGE_BYTES + MEMORY_GUARD_BYTES as usize)?;
+        // What compiled code adds to a reference is less than the guard, or 32 bits of an index that a processor only guesses to be inside of its array.
+        let cage = MemorySpace::new(2 * CAGE_BYTES + MEMORY_GUARD_BYTES as usize)?;
         let groups = Reservation::new(BLOCKS_MAX as usize * BLOCK_GROUPS * size_of::<Group>())?;
         Ok(Self { cage, groups, blocks: 0 })
     }
@@ -129,9 +129,7 @@ impl Space {
     /// The bits about all blocks.
     pub(super) fn groups(&mut self) -> &mut [Group] {
         // SAFETY: the table is accessible up to here, zero is a valid group, and nobody else has it.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.groups.base().cast(), self.blocks as usize * BLOCK_GROUPS)
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.groups.base().cast(), self.blocks as usize * BLOCK_GROUPS) }
     }
 
     /// The bits about one block.

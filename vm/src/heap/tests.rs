@@ -179,7 +179,8 @@ fn random_graphs(seed: u64, always: bool, rounds: usize) {
             _ => Vec::new(),
         };
         for position in positions {
-            let reference = [roots[random.below(40)], random.below(100) as u32 * 2 + 1][(random.below(5) == 0) as usize];
+            let reference =
+                [roots[random.below(40)], random.below(100) as u32 * 2 + 1][(random.below(5) == 0) as usize];
             world.set(object, position, reference);
         }
         let place = random.below(40);
@@ -217,7 +218,8 @@ fn words_of_frames_mean_objects_old_and_new() {
     let mut world = World::new(64 << 20);
     let base = world.heap.base() as u64;
     // Each between others, of which nobody knows.
-    let headers = [(LEAF, 0), (PAIR, 0), (WIDE, 0), (BYTES, 0), (BYTES, 9), (REFS, 100), (BYTES, 20_000), (BYTES, 200_000)];
+    let headers =
+        [(LEAF, 0), (PAIR, 0), (WIDE, 0), (BYTES, 0), (BYTES, 9), (REFS, 100), (BYTES, 20_000), (BYTES, 200_000)];
     for is_old in [false, true] {
         for (header, len) in headers {
             let live = |world: &mut World, word: u64, object: u32, size: u32| {
@@ -246,7 +248,17 @@ fn words_of_frames_mean_objects_old_and_new() {
             }
             // None of these is one.
             let mut found = world.heap.begin(&mut world.window);
-            let outside = [0, 1, 42, base, base + (1 << 32), u64::from(FIRST) - 1, (FIRST as u64) << 16, u64::MAX, 0x5ef0_0000_0000_0001];
+            let outside = [
+                0,
+                1,
+                42,
+                base,
+                base + (1 << 32),
+                u64::from(FIRST) - 1,
+                (FIRST as u64) << 16,
+                u64::MAX,
+                0x5ef0_0000_0000_0001,
+            ];
             outside.iter().for_each(|word| found.guess(*word));
             world.heap.mark(&mut found, &Types, &mut |_| {}, on).unwrap();
             assert_eq!(found.objects(), 0);

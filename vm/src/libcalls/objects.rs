@@ -21,7 +21,17 @@ libcalls! {
     /// An object that code found no room for.
     fn heap_alloc(caller, ty: u64, bytes: u64) -> u64 {
         let header = caller.header(ty);
-        let result = caller.new_object(header, bytes as u32);
+        let mut make = || {
+            let object = caller.new_object(header, bytes as u32)?;
+            if ObjectKind::of(header) == Some(ObjectKind::Array) {
+                // Until code writes how many of the elements it has.
+                let room = (bytes as u32 - ARRAY_ELEMENTS) >> element_log2(header);
+                // SAFETY: four bytes of the new object, which is as long as its length says.
+                unsafe { caller.store().object(object, ARRAY_LENGTH, 4).cast::<u32>().write(room) };
+            }
+            Ok(object)
+        };
+        let result = make();
         caller.finish(result).into()
     }
 

@@ -1,0 +1,16 @@
+;; Objects of the collected heap: checks that types do not spare, places of fields, allocation, casts by type id and by display.
+(module
+  (type $base (sub (struct (field $n (mut i32)))))
+  (type $final (sub final $base (struct (field $n (mut i32)) (field $next (mut (ref null $base))) (field $c i8))))
+  (type $bytes (array (mut i8)))
+  (type $refs (array (mut eqref)))
+  (func (param (ref null $final)) (result (ref null $base)) (struct.get $final $next (local.get 0)))
+  (func (param (ref $final)) (result i32) (struct.get_s $final $c (local.get 0)))
+  (func (param (ref null $base) i32) (struct.set $base $n (local.get 0) (local.get 1)))
+  (func (param i32 (ref null $base)) (result (ref $final)) (struct.new $final (local.get 0) (local.get 1) (i32.const 7)))
+  (func (param (ref null $bytes) i32) (result i32) (array.get_u $bytes (local.get 0) (local.get 1)))
+  (func (param (ref $refs) i32 eqref) (array.set $refs (local.get 0) (local.get 1) (local.get 2)))
+  (func (param (ref null eq)) (result i32) (ref.test (ref $final) (local.get 0)))
+  (func (param (ref null $base)) (result (ref null $final)) (ref.cast (ref null $final) (local.get 0)))
+  (func (param (ref null struct)) (result (ref $base)) (ref.cast (ref $base) (local.get 0)))
+  (func (param (ref null i31)) (result i32) (i31.get_s (local.get 0))))
