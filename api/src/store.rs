@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmer_runtime_core::trap::MemoryFault;
+use wasmer_runtime_core::types::CanonicalId;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
 use wasmer_vm as vm;
 use wasmer_vm::budget::{Budget, Usage};
 use wasmer_vm::exceptions::Tag as VmTag;
+use wasmer_vm::heap::Outside;
 use wasmer_vm::host_refs::Full;
 use wasmer_vm::limits::StoreLimits;
 use wasmer_vm::memory::Memory as VmMemory;
@@ -23,6 +25,8 @@ use crate::error::{Error, Result, Trap};
 use crate::externs::{HostGlobal, HostTable};
 use crate::func::{Func, HostFunc, HostRecord, host_error};
 use crate::instance::{Instance, InstanceRecord};
+use crate::object::AnyRef;
+use crate::object_type::ObjectType;
 use crate::value::ExternRef;
 
 /// The identity of a store: handles carry it, so that one store's handle is never used in another.
@@ -86,6 +90,8 @@ pub struct StoreOpaque {
     pub(crate) globals: Vec<Box<HostGlobal>>,
     /// Tags that the host made. Boxed, because exceptions point to them.
     pub(crate) tags: Vec<Box<VmTag>>,
+    /// Types of objects that the host has made or looked into: kept as long as there can be such objects.
+    pub(crate) object_types: HashMap<CanonicalId, ObjectType>,
     /// Handles that host functions on raw values were given and may still give back.
     pub(crate) pinned: Vec<u64>,
     /// Last: instances point to it.
@@ -115,6 +121,7 @@ impl<T: 'static> Store<T> {
             tables: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
+            object_types: HashMap::new(),
             pinned: Vec::new(),
             vm,
             _not_sync: PhantomData,
@@ -383,6 +390,10 @@ impl StoreOpaque {
 
     /// The handle of a host reference; equal references have equal handles. Zero is null.
     pub(crate) fn intern_extern_ref(&mut self, value: &ExternRef) -> Result<u64> {
+        // What went outside is the same as it was inside.
+        if let Some(inside) = value.data().downcast_ref::<AnyRef>() {
+            return inside.external_word(self);
+        }
         self.vm.refs.host_handle(value.shared()).map_err(|Full| full())
     }
 
@@ -391,8 +402,11 @@ impl StoreOpaque {
     /// # Panics
     /// If a host function on raw values kept a handle longer than its call.
     pub(crate) fn extern_ref(&self, handle: u64) -> Option<ExternRef> {
+        if let Outside::Internal(word) = Outside::of(handle) {
+            return AnyRef::from_raw(word.into(), self).map(ExternRef::new);
+        }
         let known = || self.vm.refs.host_value(handle).expect("a guest holds only references that are kept");
-        (handle != 0).then(|| ExternRef::from_shared(Arc::clone(known())))
+        Some(ExternRef::from_shared(Arc::clone(known())))
     }
 }
 

@@ -10,6 +10,7 @@ use wasmer_vm::types_registry;
 use crate::error::{Error, Result};
 use crate::exception::ExnRef;
 use crate::func::Func;
+use crate::object::{AnyRef, ArrayRef, I31, StructRef};
 use crate::store::StoreOpaque;
 
 /// A host value that WebAssembly holds as `externref`: shared, opaque to the guest.
@@ -64,6 +65,8 @@ pub enum Val {
     ExternRef(Option<ExternRef>),
     /// A reference to an exception, or null.
     ExnRef(Option<ExnRef>),
+    /// A reference to a struct or an array, an integer of 31 bits, or anything else of `anyref`, or null.
+    AnyRef(Option<AnyRef>),
 }
 
 impl Val {
@@ -76,9 +79,12 @@ impl Val {
             ValType::F64 => Self::F64(0),
             ValType::V128 => Self::V128(0),
             ValType::Ref(reference) if !reference.nullable => return None,
-            ValType::Ref(reference) if reference.heap.is_func() => Self::FuncRef(None),
-            ValType::Ref(reference) if reference.heap.is_exn() => Self::ExnRef(None),
-            ValType::Ref(_) => Self::ExternRef(None),
+            ValType::Ref(reference) => match reference.heap.ref_kind() {
+                RefKind::Func => Self::FuncRef(None),
+                RefKind::Extern => Self::ExternRef(None),
+                RefKind::Exn => Self::ExnRef(None),
+                RefKind::Internal => Self::AnyRef(None),
+            },
         })
     }
 
@@ -140,6 +146,11 @@ impl Val {
                 HeapType::NoExn => reference.nullable && value.is_none(),
                 _ => false,
             },
+            (Self::AnyRef(None), ValType::Ref(reference)) => reference.nullable && reference.heap.is_internal(),
+            // Of one of another store nothing is known but that it cannot be used.
+            (Self::AnyRef(Some(value)), ValType::Ref(reference)) => {
+                reference.heap.is_internal() && value.is_of(reference.heap, store).unwrap_or(true)
+            }
             _ => false,
         }
     }
@@ -153,10 +164,11 @@ impl Val {
             Self::F32(bits) => raw.f32 = *bits,
             Self::F64(bits) => raw.f64 = *bits,
             Self::V128(bits) => raw.v128 = *bits,
-            Self::FuncRef(None) | Self::ExternRef(None) | Self::ExnRef(None) => {}
+            Self::FuncRef(None) | Self::ExternRef(None) | Self::ExnRef(None) | Self::AnyRef(None) => {}
             Self::FuncRef(Some(func)) => raw.funcref = func.func_ref(store)?.as_ptr(),
             Self::ExternRef(Some(value)) => raw.reference = store.intern_extern_ref(value)?,
             Self::ExnRef(Some(exception)) => raw.reference = exception.handle(store)?,
+            Self::AnyRef(Some(value)) => raw.reference = value.word(store)?,
         }
         Ok(raw)
     }
@@ -174,13 +186,12 @@ impl Val {
                 ValType::F32 => Self::F32(raw.f32),
                 ValType::F64 => Self::F64(raw.f64),
                 ValType::V128 => Self::V128(raw.v128),
-                ValType::Ref(reference) if reference.heap.is_func() => {
-                    Self::FuncRef(Func::from_raw(raw.funcref, store))
-                }
-                ValType::Ref(reference) if reference.heap.is_exn() => {
-                    Self::ExnRef(ExnRef::from_raw(raw.reference, store))
-                }
-                ValType::Ref(_) => Self::ExternRef(store.extern_ref(raw.reference)),
+                ValType::Ref(reference) => match reference.heap.ref_kind() {
+                    RefKind::Func => Self::FuncRef(Func::from_raw(raw.funcref, store)),
+                    RefKind::Extern => Self::ExternRef(store.extern_ref(raw.reference)),
+                    RefKind::Exn => Self::ExnRef(ExnRef::from_raw(raw.reference, store)),
+                    RefKind::Internal => Self::AnyRef(AnyRef::from_raw(raw.reference, store)),
+                },
             }
         }
     }
@@ -208,6 +219,10 @@ val_from! {
     Func => FuncRef(Some);
     ExternRef => ExternRef(Some);
     ExnRef => ExnRef(Some);
+    AnyRef => AnyRef(Some);
+    StructRef => AnyRef(|value| Some(value.into()));
+    ArrayRef => AnyRef(|value| Some(value.into()));
+    I31 => AnyRef(|value| Some(value.into()));
 }
 
 /// A Rust type that stands for one WebAssembly value type.
@@ -317,6 +332,39 @@ unsafe impl WasmTy for Option<ExnRef> {
         // SAFETY: by the caller's promise the buffer holds a handle.
         ExnRef::from_raw(unsafe { raw.reference }, store)
     }
+}
+
+macro_rules! wasm_internal {
+    ($($rust:ident $heap:ident $convert:expr;)*) => {
+        $(
+            // SAFETY: internal references are stored and read as such.
+            unsafe impl WasmTy for Option<$rust> {
+                const IS_HOST_REF: bool = true;
+
+                fn ty() -> ValType {
+                    ValType::Ref(RefType { nullable: true, heap: HeapType::$heap })
+                }
+
+                fn store(self, raw: &mut RawValue, store: &mut StoreOpaque) -> Result<()> {
+                    *raw = Val::AnyRef(self.map(AnyRef::from)).to_raw(store)?;
+                    Ok(())
+                }
+
+                unsafe fn load(raw: &RawValue, store: &StoreOpaque) -> Self {
+                    let convert: fn(AnyRef) -> Option<$rust> = $convert;
+                    // SAFETY: by the caller's promise the buffer holds an internal reference of this type.
+                    AnyRef::from_raw(unsafe { raw.reference }, store).and_then(convert)
+                }
+            }
+        )*
+    };
+}
+
+wasm_internal! {
+    AnyRef Any Some;
+    StructRef Struct |value| Some(StructRef::from_any(value));
+    ArrayRef Array |value| Some(ArrayRef::from_any(value));
+    I31 I31 |value| value.as_i31();
 }
 
 /// A tuple of [`WasmTy`], or one: parameters or results.

@@ -163,6 +163,9 @@ pub(crate) struct RunArgs {
     /// Most elements that tables may have, each and all together, of 8 bytes each (default: 100 million).
     #[arg(long, value_name = "N")]
     pub(crate) max_table_elements: Option<u64>,
+    /// Largest size of the heap of objects (garbage collection) that the program may have (default: 1GiB; at most 2.75 GiB).
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) max_gc_heap: Option<u64>,
     /// How many files, folders and sockets the program may have open at a time (default: 1024, or half of what the system allows).
     #[arg(long, value_name = "N")]
     pub(crate) max_open_files: Option<usize>,

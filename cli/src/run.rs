@@ -120,6 +120,9 @@ fn limits(args: &RunArgs) -> StoreLimits {
     if let Some(elements) = args.max_table_elements {
         limits = limits.table_elements_max(elements).total_table_elements_max(elements);
     }
+    if let Some(bytes) = args.max_gc_heap {
+        limits = limits.gc_heap_bytes_max(bytes);
+    }
     limits
 }
 
@@ -137,6 +140,7 @@ fn option(limit: Limit) -> Option<&'static str> {
         Limit::MemoryBytes => Some("--max-memory SIZE"),
         Limit::TotalBytes => Some("--max-total-memory SIZE"),
         Limit::TableElements | Limit::TotalTableElements => Some("--max-table-elements N"),
+        Limit::GcHeapBytes => Some("--max-gc-heap SIZE"),
         _ => None,
     }
 }

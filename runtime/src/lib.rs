@@ -60,7 +60,7 @@ pub use wasmer_api::{
 };
 
 // Types and values.
-pub use wasmer_api::{ExnRef, ExternRef, Val, WasmTy, WasmTyList};
+pub use wasmer_api::{AnyRef, ArrayRef, ExnRef, ExternRef, I31, ObjectType, StructRef, Val, WasmTy, WasmTyList};
 pub use wasmer_runtime_core::types::{
     ArrayType, CompositeType, ExternType, FieldType, FuncIdx, FuncType, GlobalType, HeapType, Limits, MemoryType,
     RefType, StorageType, StructType, TableType, TypeDef, TypeKind, ValType, Width,

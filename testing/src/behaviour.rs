@@ -105,6 +105,7 @@ fn value(val: &Val) -> Value {
         Val::FuncRef(value) => Value::Reference(value.is_none()),
         Val::ExternRef(value) => Value::Reference(value.is_none()),
         Val::ExnRef(value) => Value::Reference(value.is_none()),
+        Val::AnyRef(value) => Value::Reference(value.is_none()),
     }
 }
 

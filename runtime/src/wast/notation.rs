@@ -64,10 +64,11 @@ pub fn text(value: &Val) -> String {
             let lane = |position| (bits >> (32 * position)) as u32;
             format!("i32x4 {:#010x} {:#010x} {:#010x} {:#010x}", lane(0), lane(1), lane(2), lane(3))
         }
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => NULL.to_owned(),
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => NULL.to_owned(),
         Val::FuncRef(Some(_)) => "funcref".to_owned(),
         Val::ExternRef(Some(_)) => "externref".to_owned(),
         Val::ExnRef(Some(_)) => "exnref".to_owned(),
+        Val::AnyRef(Some(_)) => "anyref".to_owned(),
     }
 }
 

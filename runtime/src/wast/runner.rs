@@ -94,7 +94,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
             WastDirective::Wait { thread, .. } => self.wait(thread),
             WastDirective::AssertReturn { exec, results, .. } => {
                 let found = self.execute(exec).and_then(finished);
-                found.and_then(|found| values::compare(&found, &results))
+                found.and_then(|found| values::compare(&found, &results, &mut self.store))
             }
             WastDirective::AssertTrap { exec, message, .. } => {
                 self.execute(exec).and_then(|result| trapped(result, message))
@@ -210,7 +210,8 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         let Extern::Func(func) = self.export(invoke.module, invoke.name)? else {
             return Err(format!("the export `{}` is not a function", invoke.name).into());
         };
-        let args = invoke.args.iter().map(values::argument).collect::<Outcome<Vec<_>>>()?;
+        let args = invoke.args.iter().map(|arg| values::argument(arg, &mut self.store));
+        let args = args.collect::<Outcome<Vec<_>>>()?;
         let ty = func.ty(&self.store).map_err(|error| error.to_string())?;
         let mut results = vec![Val::I32(0); ty.results.len()];
         Ok(func.call(&mut self.store, &args, &mut results).map(|()| results))
