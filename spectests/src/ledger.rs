@@ -10,6 +10,7 @@ use wasmer_runtime::wast::Failure;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
+    #[serde(default)]
     script: Vec<Entry>,
 }
 

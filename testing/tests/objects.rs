@@ -2,7 +2,7 @@
 //!
 //! `WASMER_DIFFERENTIAL_MODULES`, `WASMER_DIFFERENTIAL_SEED` and `WASMER_DIFFERENTIAL_SAVE` are as for the other differential tests.
 
-use wasmer_runtime::Engine;
+use wasmer_runtime::{Engine, Linker, Module, Store, Val};
 use wasmer_testing::behaviour::*;
 use wasmer_testing::engines::*;
 use wasmer_testing::generate::{smith, smith_config};
@@ -51,4 +51,53 @@ fn backends_agree_on_any_module_with_objects() {
     let config = wasm_smith::Config { gc_enabled: true, exceptions_enabled: true, ..smith_config() };
     let returned = compare(&ways(), |seed| smith(seed, &config));
     assert!(returned > 30, "{returned} returned");
+}
+
+/// Kinds of elements: the type, a value that is not zero, and what makes a number of it that is 7.
+const ELEMENTS: [(&str, &str, &str); 7] = [
+    ("i8", "(i32.const 7)", "(i64.extend_i32_u (array.get_u $a"),
+    ("i16", "(i32.const 7)", "(i64.extend_i32_u (array.get_s $a"),
+    ("i32", "(i32.const 7)", "(i64.extend_i32_u (array.get $a"),
+    ("i64", "(i64.const 7)", "(i64.add (i64.const 0) (array.get $a"),
+    ("f64", "(f64.const 7)", "(i64.trunc_f64_u (array.get $a"),
+    ("v128", "(v128.const i64x2 7 0)", "(i64x2.extract_lane 0 (array.get $a"),
+    ("(ref null $s)", "(struct.new $s (i32.const 7))", "(call $of (array.get $a"),
+];
+
+/// What the elements of an array of sevens add up to: each, and one farther ahead where there is one, while garbage is made.
+fn sum(engine: &Engine, (ty, value, number): (&str, &str, &str), ahead: u32, len: u32) -> Option<i64> {
+    let text = format!(
+        "(module (type $s (struct (field i32))) (type $a (array (mut {ty})))
+            (func $of (param (ref null $s)) (result i64) (i64.extend_i32_u (struct.get $s 0 (local.get 0))))
+            (func $garbage (param i32) (drop (array.new_default $a (local.get 0))) (drop (struct.new $s (local.get 0))))
+            (func (export \"run\") (param $n i32) (result i64) (local $x (ref null $a)) (local $i i32) (local $sum i64)
+                (local.set $x (array.new $a {value} (local.get $n)))
+                (loop $l
+                    (call $garbage (local.get $i))
+                    (local.set $sum (i64.add (local.get $sum) {number} (local.get $x) (local.get $i)))))
+                    (if (i32.lt_u (i32.add (local.get $i) (i32.const {ahead})) (local.get $n)) (then
+                        (local.set $sum (i64.add (local.get $sum) {number} (local.get $x) (i32.add (local.get $i) (i32.const {ahead}))))))))
+                    (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+                (local.get $sum)))"
+    );
+    let module = Module::new(engine, &wat::parse_str(&text).unwrap()).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let mut store = Store::new(engine, ());
+    store.gc_always();
+    let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+    let run = instance.export(&mut store, "run").unwrap().func().unwrap();
+    let mut results = [Val::I64(0)];
+    run.call(&mut store, &[Val::I32(len as i32)], &mut results).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    results[0].i64()
+}
+
+#[test]
+fn an_array_lives_while_a_loop_goes_through_it() {
+    for (_, engine) in &engines() {
+        for elements in ELEMENTS {
+            for ahead in [1, 3] {
+                let expected = 7 * i64::from(20 + 20 - ahead);
+                assert_eq!(sum(engine, elements, ahead as u32, 20), Some(expected), "{elements:?}");
+            }
+        }
+    }
 }
