@@ -8,7 +8,7 @@ use super::mark::Marker;
 use super::object::{Outside, Shapes};
 use super::resolve::Guesses;
 use super::space::{BLOCK_BYTES, BLOCK_GROUPS, Block, GRANULE_BYTES};
-use super::{BYTES_MIN, BYTES_PER_LOOK, Heap, Window};
+use super::{BYTES_MIN, BYTES_PER_LOOK, BYTES_PER_ROOT, Heap, Window};
 use crate::budget::Budget;
 use crate::pieces::GoOn;
 
@@ -73,7 +73,7 @@ impl Heap {
         });
         self.holes = Default::default();
         let live = found.marker.live_bytes;
-        let fresh = live.max(BYTES_MIN.saturating_sub(live)).max(looks as u64 * BYTES_PER_LOOK);
+        let fresh = BYTES_MIN.max(live).max((live * BYTES_PER_ROOT).isqrt()).max(looks as u64 * BYTES_PER_LOOK);
         self.until_due = fresh as i64;
         if self.always {
             self.poison();
@@ -144,6 +144,6 @@ impl Collection {
 
     #[cfg(test)]
     pub(super) fn bound_stack(&mut self, max: usize) {
-        self.marker.stack_max = max;
+        self.marker.bound_stack(max);
     }
 }

@@ -3,11 +3,12 @@
 //! Objects wait in a short ring between being found and being looked at, so that their memory is on its way to the processor meanwhile. What does
 //! not fit waits on a stack that is short for the heap; what does not fit there either is found again by going through the objects that are marked.
 
-use wasmer_runtime_core::object::{ARRAY_ELEMENTS, TracedRef};
+use wasmer_runtime_core::object::{ARRAY_ELEMENTS, ARRAY_LENGTH, TracedRef, array_bytes};
 use wasmer_runtime_core::trap::TrapCode;
 
-use super::object::{Outside, Shape, Shapes, elements, size_of_object};
-use super::space::{BLOCK_GROUPS, FIRST, GRANULE_BYTES, Space, bit_of};
+use super::object::{Outside, Shape, Shapes};
+use super::space::{BLOCK_GROUPS, FIRST, GRANULE_BYTES, Group, Space, bit_of};
+use crate::arch;
 use crate::pieces::GoOn;
 
 /// How many objects are on their way to the processor.
@@ -24,15 +25,9 @@ const STACK_PER_BLOCK: usize = 128;
 
 /// What a marking has to do yet, and what it has found.
 pub(super) struct Marker {
-    ring: [u32; RING],
-    head: usize,
-    tail: usize,
-    stack: Vec<u32>,
-    pub(super) stack_max: usize,
+    waiting: Waiting,
     /// Arrays of which only a part was looked at: the next element.
     spans: Vec<(u32, u32)>,
-    /// That something found had no room.
-    has_lost: bool,
     /// Which of the starts are being written.
     which: usize,
     until_question: u32,
@@ -42,17 +37,110 @@ pub(super) struct Marker {
     pub(super) objects: usize,
 }
 
+/// Objects that were found and not looked at.
+#[derive(Default)]
+struct Waiting {
+    ring: [u32; RING],
+    head: usize,
+    tail: usize,
+    stack: Vec<u32>,
+    stack_max: usize,
+    /// That something found had no room.
+    has_lost: bool,
+}
+
+/// The heap while nothing of it but marks changes.
+#[derive(Clone, Copy)]
+struct View {
+    base: *const u8,
+    groups: *mut Group,
+    end: u32,
+}
+
+impl View {
+    fn new(space: &mut Space) -> Self {
+        let (base, end) = (space.base().cast_const(), space.end());
+        Self { base, groups: space.groups().as_mut_ptr(), end }
+    }
+
+    /// Whether a word is the reference of an object, rather than null or an integer: if so, it is in the heap.
+    #[inline(always)]
+    fn is_object(self, word: u32) -> bool {
+        word.is_multiple_of(GRANULE_BYTES) && word.wrapping_sub(FIRST) < self.end - FIRST
+    }
+
+    /// # Safety
+    /// The offset is in the heap, behind it are as many bytes as the value has, and any bits are one.
+    #[inline(always)]
+    unsafe fn read<T: Copy>(self, offset: u32) -> T {
+        // SAFETY: the heap is accessible up to its end, and guests do not run now.
+        unsafe { self.base.add(offset as usize).cast::<T>().read() }
+    }
+
+    /// # Safety
+    /// The granule is in the heap.
+    #[inline(always)]
+    unsafe fn group(&mut self, group: usize) -> &mut Group {
+        // SAFETY: each granule of the heap has a bit in the table, which the collection has for itself.
+        unsafe { &mut *self.groups.add(group) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, object: u32) {
+        let (group, _) = bit_of(object);
+        // Nothing is accessed.
+        arch::prefetch(self.base.wrapping_add(object as usize));
+        arch::prefetch(self.groups.wrapping_add(group).cast_const().cast());
+    }
+}
+
+impl Waiting {
+    /// A reference, or any other word that is none: null, integers of 31 bits.
+    #[inline(always)]
+    fn found(&mut self, view: View, word: u32) {
+        if !view.is_object(word) {
+            return;
+        }
+        view.prefetch(word);
+        if self.tail - self.head == RING {
+            let oldest = self.ring[self.head % RING];
+            self.head += 1;
+            self.push(oldest);
+        }
+        self.ring[self.tail % RING] = word;
+        self.tail += 1;
+    }
+
+    #[inline(always)]
+    fn push(&mut self, object: u32) {
+        if self.stack.len() < self.stack_max {
+            self.stack.push(object);
+        } else {
+            self.has_lost = true;
+        }
+    }
+
+    /// The next object to look at.
+    #[inline(always)]
+    fn next(&mut self, view: View) -> Option<u32> {
+        while self.tail - self.head < AHEAD {
+            let Some(object) = self.stack.pop() else { break };
+            self.found(view, object);
+        }
+        (self.tail > self.head).then(|| {
+            self.head += 1;
+            self.ring[(self.head - 1) % RING]
+        })
+    }
+}
+
 impl Marker {
     /// Nothing is found yet; marks go to the starts number `which`.
     pub(super) fn new(which: usize, blocks: u32) -> Self {
+        let stack_max = STACK_MIN + blocks as usize * STACK_PER_BLOCK;
         Self {
-            ring: [0; RING],
-            head: 0,
-            tail: 0,
-            stack: Vec::new(),
-            stack_max: STACK_MIN + blocks as usize * STACK_PER_BLOCK,
+            waiting: Waiting { stack_max, ..Waiting::default() },
             spans: Vec::new(),
-            has_lost: false,
             which,
             until_question: OBJECTS_PER_QUESTION,
             live_bytes: 0,
@@ -60,34 +148,19 @@ impl Marker {
         }
     }
 
-    /// A reference, or any other word that is none: null, integers of 31 bits.
-    #[inline]
-    pub(super) fn found(&mut self, space: &mut Space, reference: u32) {
-        let is_object = reference.is_multiple_of(GRANULE_BYTES) && reference.wrapping_sub(FIRST) < space.end() - FIRST;
-        if !is_object {
-            return;
-        }
-        space.prefetch(reference);
-        if self.tail - self.head == RING {
-            let oldest = self.ring[self.head % RING];
-            self.head += 1;
-            self.push(oldest);
-        }
-        self.ring[self.tail % RING] = reference;
-        self.tail += 1;
+    #[cfg(test)]
+    pub(super) fn bound_stack(&mut self, max: usize) {
+        self.waiting.stack_max = max;
     }
 
-    fn push(&mut self, reference: u32) {
-        if self.stack.len() < self.stack_max {
-            self.stack.push(reference);
-        } else {
-            self.has_lost = true;
-        }
+    /// A reference that somebody holds, or any other word.
+    pub(super) fn found(&mut self, space: &mut Space, word: u32) {
+        self.waiting.found(View::new(space), word);
     }
 
     /// Whether there is little room for more.
     pub(super) fn is_full(&self) -> bool {
-        self.stack.len() > self.stack_max / 2
+        self.waiting.stack.len() > self.waiting.stack_max / 2
     }
 
     /// Looks at everything that was found. `handle` is told of other references in objects.
@@ -98,113 +171,126 @@ impl Marker {
         handle: &mut impl FnMut(u64),
         go_on: impl GoOn,
     ) -> Result<(), TrapCode> {
+        let view = View::new(space);
         loop {
-            self.drain_found(space, shapes, handle, &go_on)?;
-            if !std::mem::take(&mut self.has_lost) {
+            self.drain_found(view, shapes, handle, &go_on)?;
+            if !std::mem::take(&mut self.waiting.has_lost) {
                 return Ok(());
             }
-            self.find_lost(space, shapes, handle, &go_on)?;
+            self.find_lost(view, shapes, handle, &go_on)?;
         }
     }
 
+    /// The inner loop: what it works with is its own meanwhile.
     fn drain_found(
         &mut self,
-        space: &mut Space,
+        mut view: View,
         shapes: &impl Shapes,
         handle: &mut impl FnMut(u64),
         go_on: impl GoOn,
     ) -> Result<(), TrapCode> {
-        loop {
-            let in_ring = self.tail - self.head;
-            if in_ring >= AHEAD || (in_ring > 0 && self.stack.is_empty()) {
-                let object = self.ring[self.head % RING];
-                self.head += 1;
-                if self.mark(space, object) {
-                    self.look_at(space, shapes, object, handle);
-                    self.until_question -= 1;
-                    if self.until_question == 0 {
-                        self.until_question = OBJECTS_PER_QUESTION;
-                        go_on()?;
-                    }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let result = loop {
+            let Some(object) = waiting.next(view) else {
+                let Some((array, next)) = self.spans.pop() else { break Ok(()) };
+                // SAFETY: an object that was looked at before.
+                unsafe { self.look_at_elements(view, &mut waiting, shapes, array, next, handle) };
+                if let Err(code) = go_on() {
+                    break Err(code);
                 }
-            } else if let Some(object) = self.stack.pop() {
-                self.found(space, object);
-            } else if let Some((array, next)) = self.spans.pop() {
-                go_on()?;
-                self.look_at_elements(space, shapes, array, next, handle);
-            } else {
-                return Ok(());
+                continue;
+            };
+            let (group, bit) = bit_of(object);
+            // SAFETY: what waits is in the heap.
+            let starts = unsafe { &mut view.group(group).starts[self.which] };
+            if *starts & bit != 0 {
+                continue;
             }
-        }
+            *starts |= bit;
+            // SAFETY: as above.
+            let size = unsafe { self.look_into(view, &mut waiting, shapes, object, handle) };
+            let (group, bit) = bit_of(object + size - GRANULE_BYTES);
+            // SAFETY: the object ends in the heap.
+            unsafe { view.group(group) }.ends |= bit;
+            self.live_bytes += u64::from(size);
+            self.objects += 1;
+            self.until_question -= 1;
+            if self.until_question == 0 {
+                self.until_question = OBJECTS_PER_QUESTION;
+                if let Err(code) = go_on() {
+                    break Err(code);
+                }
+            }
+        };
+        self.waiting = waiting;
+        result
     }
 
-    /// Marks the start of an object. False if it was marked before.
-    #[inline]
-    fn mark(&mut self, space: &mut Space, object: u32) -> bool {
-        let (group, bit) = bit_of(object);
-        let starts = &mut space.groups()[group].starts[self.which];
-        let is_new = *starts & bit == 0;
-        *starts |= bit;
-        is_new
-    }
-
-    #[inline]
-    fn look_at(&mut self, space: &mut Space, shapes: &impl Shapes, object: u32, handle: &mut impl FnMut(u64)) {
-        let size = size_of_object(space, shapes, object);
-        self.live_bytes += u64::from(size);
-        self.objects += 1;
-        let (group, bit) = bit_of(object + size - GRANULE_BYTES);
-        space.groups()[group].ends |= bit;
-        self.look_into(space, shapes, object, handle);
-    }
-
-    /// Finds what an object refers to.
-    #[inline]
-    fn look_into(&mut self, space: &mut Space, shapes: &impl Shapes, object: u32, handle: &mut impl FnMut(u64)) {
-        match shapes.shape(space.word(object)) {
-            Shape::Struct { refs, .. } => {
+    /// Finds what an object refers to; its size in bytes. Whatever is there, it ends in the heap.
+    ///
+    /// # Safety
+    /// The object is in the heap.
+    #[inline(always)]
+    unsafe fn look_into(
+        &mut self,
+        view: View,
+        waiting: &mut Waiting,
+        shapes: &impl Shapes,
+        object: u32,
+        handle: &mut impl FnMut(u64),
+    ) -> u32 {
+        let room = view.end - object;
+        // SAFETY: at least a granule of the heap is there.
+        match shapes.shape(unsafe { view.read(object) }) {
+            Shape::Struct { size, refs } if size <= room => {
                 for &(offset, kind) in refs {
-                    self.look_at_field(space, kind, object + offset, handle);
+                    // SAFETY: the fields of a type are within its size.
+                    unsafe { look_at_part(view, waiting, kind, object + offset, handle) };
                 }
+                size
             }
-            Shape::Array { element: Some(_), .. } => self.look_at_elements(space, shapes, object, 0, handle),
-            Shape::Array { element: None, .. } => {}
-        }
-    }
-
-    #[inline]
-    fn look_at_field(&mut self, space: &mut Space, kind: TracedRef, offset: u32, handle: &mut impl FnMut(u64)) {
-        match kind {
-            TracedRef::Internal => {
-                let reference = space.word(offset);
-                self.found(space, reference);
+            // No object that code made.
+            Shape::Struct { .. } => GRANULE_BYTES,
+            Shape::Array { element_log2, element } => {
+                // SAFETY: as above.
+                let len = unsafe { view.read(object + ARRAY_LENGTH) };
+                if element.is_some() {
+                    // SAFETY: as above.
+                    unsafe { self.look_at_elements(view, waiting, shapes, object, 0, handle) };
+                }
+                array_bytes(element_log2, len).min(room.into()) as u32
             }
-            TracedRef::Handle => match Outside::of(space.double_word(offset)) {
-                Outside::Internal(reference) => self.found(space, reference),
-                Outside::Handle(word) => handle(word),
-            },
         }
     }
 
     /// Elements from a number on; what is more than a chunk later.
-    fn look_at_elements(
+    ///
+    /// # Safety
+    /// The array is in the heap.
+    unsafe fn look_at_elements(
         &mut self,
-        space: &mut Space,
+        view: View,
+        waiting: &mut Waiting,
         shapes: &impl Shapes,
         array: u32,
         from: u32,
         handle: &mut impl FnMut(u64),
     ) {
-        let Shape::Array { element_log2, element: Some(kind) } = shapes.shape(space.word(array)) else { return };
-        let len = elements(space, element_log2, array);
+        // SAFETY: at least a granule of the heap is there.
+        let shape = shapes.shape(unsafe { view.read(array) });
+        let Shape::Array { element_log2, element: Some(kind) } = shape else { return };
+        let room = (view.end - array - ARRAY_ELEMENTS) >> element_log2;
+        // SAFETY: as above.
+        let len = unsafe { view.read::<u32>(array + ARRAY_LENGTH) }.min(room);
         // What refers to much does not lose it for that.
-        let room = self.stack_max.saturating_sub(self.stack.len()).clamp(RING, CHUNK);
-        let end = len.min(from.saturating_add(room as u32));
+        let places = waiting.stack_max.saturating_sub(waiting.stack.len()).clamp(RING, CHUNK);
+        let end = len.min(from.saturating_add(places as u32));
         if end < len {
             self.spans.push((array, end));
         }
         for index in from..end {
-            self.look_at_field(space, kind, array + ARRAY_ELEMENTS + (index << element_log2), handle);
+            // SAFETY: all of these elements are in the heap.
+            unsafe { look_at_part(view, waiting, kind, array + ARRAY_ELEMENTS + (index << element_log2), handle) };
         }
     }
 
@@ -212,26 +298,46 @@ impl Marker {
     #[cold]
     fn find_lost(
         &mut self,
-        space: &mut Space,
+        mut view: View,
         shapes: &impl Shapes,
         handle: &mut impl FnMut(u64),
         go_on: impl GoOn,
     ) -> Result<(), TrapCode> {
-        for group in 0..space.blocks() as usize * BLOCK_GROUPS {
+        for group in 0..((view.end - FIRST) / GRANULE_BYTES / 64) as usize {
             if group.is_multiple_of(BLOCK_GROUPS) {
                 go_on()?;
             }
-            let mut starts = space.groups()[group].starts[self.which];
+            // SAFETY: one of the heap's.
+            let mut starts = unsafe { view.group(group) }.starts[self.which];
             while starts != 0 {
-                let granule = group as u32 * 64 + starts.trailing_zeros();
+                let object = FIRST + (group as u32 * 64 + starts.trailing_zeros()) * GRANULE_BYTES;
                 starts &= starts - 1;
-                self.look_into(space, shapes, FIRST + granule * GRANULE_BYTES, handle);
+                let mut waiting = std::mem::take(&mut self.waiting);
+                // SAFETY: it is marked, so that it was looked at before.
+                unsafe { self.look_into(view, &mut waiting, shapes, object, handle) };
+                self.waiting = waiting;
                 // Half of the stack is left for what these refer to in turn.
                 if self.is_full() {
-                    self.drain_found(space, shapes, handle, &go_on)?;
+                    self.drain_found(view, shapes, handle, &go_on)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// A field or an element.
+///
+/// # Safety
+/// It is in the heap, with 4 bytes if it is an internal reference, else 8.
+#[inline(always)]
+unsafe fn look_at_part(view: View, waiting: &mut Waiting, kind: TracedRef, offset: u32, handle: &mut impl FnMut(u64)) {
+    // SAFETY: the caller's promise.
+    match kind {
+        TracedRef::Internal => waiting.found(view, unsafe { view.read(offset) }),
+        TracedRef::Handle => match Outside::of(unsafe { view.read(offset) }) {
+            Outside::Internal(word) => waiting.found(view, word),
+            Outside::Handle(word) => handle(word),
+        },
     }
 }

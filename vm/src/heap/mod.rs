@@ -37,8 +37,11 @@ const LARGE_BYTES: u32 = BLOCK_BYTES / 2;
 const MEDIUM_BYTES: u32 = 512;
 /// How much of a hole becomes zero at once: so much that it is in the nearest cache when objects are put there.
 const PIECE_BYTES: u32 = 16 << 10;
-/// Bytes that are allocated between two collections, and live objects.
+/// Bytes that are allocated between two collections at least. As many as live, too.
 const BYTES_MIN: u64 = 2 << 20;
+/// And so many for each byte that lives, of which the square root is taken: 8 MiB for one that lives, 64 MiB for 64. What collections cost falls with what
+/// is allocated in between, and much more in small heaps.
+const BYTES_PER_ROOT: u64 = 64 << 20;
 /// Bytes that are allocated for each word that the last collection looked at besides the heap.
 const BYTES_PER_LOOK: u64 = 16;
 

@@ -52,12 +52,6 @@ pub(super) fn size_of_object(space: &Space, shapes: &impl Shapes, object: u32) -
     }
 }
 
-/// How many elements of an array are in the heap: all of them.
-pub(super) fn elements(space: &Space, element_log2: u8, array: u32) -> u32 {
-    let room = (space.end() - array).saturating_sub(ARRAY_ELEMENTS) >> element_log2;
-    space.word(array + ARRAY_LENGTH).min(room)
-}
-
 /// What stands in the 8 bytes of a reference to a value of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outside {

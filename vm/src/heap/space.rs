@@ -7,7 +7,6 @@ use std::io;
 
 use wasmer_runtime_core::layout::MEMORY_GUARD_BYTES;
 
-use crate::arch;
 use crate::memory_space::MemorySpace;
 use crate::mmap::Reservation;
 
@@ -146,25 +145,6 @@ impl Space {
     pub(super) fn word(&self, offset: u32) -> u32 {
         // SAFETY: checked to be accessible; guests do not run now.
         unsafe { self.address(offset, 4).cast::<u32>().read() }
-    }
-
-    /// Eight bytes.
-    ///
-    /// # Panics
-    /// As for [`Space::word`].
-    #[inline]
-    pub(super) fn double_word(&self, offset: u32) -> u64 {
-        // SAFETY: as above.
-        unsafe { self.address(offset, 8).cast::<u64>().read() }
-    }
-
-    /// Has the processor fetch what marking an object of the heap needs.
-    #[inline]
-    pub(super) fn prefetch(&self, offset: u32) {
-        let (group, _) = bit_of(offset);
-        // Both addresses are inside what is reserved, and nothing is accessed.
-        arch::prefetch(self.base().wrapping_add(offset as usize));
-        arch::prefetch(self.groups.base().wrapping_add(group * size_of::<Group>()));
     }
 
     /// Fills a part with one byte.
