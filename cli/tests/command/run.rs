@@ -120,6 +120,20 @@ fn memory_is_limited() {
 }
 
 #[test]
+fn the_heap_of_objects_is_limited() {
+    let bench = Bench::new();
+    let list = r#"(module (type $list (struct (field (ref null $list))))
+        (func (export "_start") (local $list (ref null $list)) (local $left i32)
+            (local.set $left (i32.const 200000))
+            (loop $again
+                (local.set $list (struct.new $list (local.get $list)))
+                (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))))"#;
+    bench.file("list.wat", list);
+    bench.run(["run", "--max-gc-heap", "4MiB", "list.wat"]).printed("");
+    bench.run(["run", "--max-gc-heap", "1MiB", "list.wat"]).failed(134, &["GC heap exhausted"]);
+}
+
+#[test]
 fn tables_and_totals_are_limited() {
     let bench = Bench::new();
     let grow = r#"(module (memory 1) (memory 1) (table 1 externref)
