@@ -72,8 +72,9 @@ impl Module {
             profile.record(&mut image).map_err(failed)?;
         }
         let code = ModuleCode::new(image);
-        let code =
-            Arc::new(code.ok_or_else(|| Error::Resource("the process knows too many function types".to_owned()))?);
+        let code = Arc::new(
+            code.ok_or_else(|| Error::Resource("the process has no numbers or addresses left for types".to_owned()))?,
+        );
         Ok(Self(Shared::new(ModuleInner { code, engine: engine.clone() })))
     }
 

@@ -52,6 +52,7 @@ impl Usage {
             + memories as usize * size_of::<Memory>()
             + tables as usize * size_of::<Table>()
             + image.elements_len()
+            + image.made_elements_len() * size_of::<u64>()
             + image.data_len();
         let mut usage = Self {
             record_bytes: records as u64,

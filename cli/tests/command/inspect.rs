@@ -75,7 +75,7 @@ fn types_that_others_name_are_shown() {
         (func (export "f") (param (ref $items)) (result (ref null $longer)) (ref.null none)))"#;
     bench.file("module.wat", text);
     let module = inspect(&bench);
-    assert_eq!(module["features"], json!(["gc"]));
+    assert_eq!(module["features"], json!(["gc", "reference-types"]));
     let types: Vec<_> = module["types"].as_array().unwrap().iter().map(|ty| (&ty["index"], &ty["type"])).collect();
     assert_eq!(
         types,

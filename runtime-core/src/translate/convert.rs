@@ -108,7 +108,8 @@ pub(super) fn type_def(ty: &wasmparser::SubType, at: At<'_>) -> Result<TypeDef, 
     if composite.shared || composite.descriptor_idx.is_some() || composite.describes_idx.is_some() {
         return Err(unsupported("a shared or described type".into(), at.offset));
     }
-    if !at.gc && !(ty.is_final && ty.supertype_idxs.is_empty()) {
+    let is_plain = ty.is_final && ty.supertype_idxs.is_empty();
+    if !at.gc && !is_plain {
         return Err(gc("a type with supertypes or subtypes", at.offset));
     }
     let kind = kind(&composite.inner, at.offset)?;

@@ -8,6 +8,7 @@ use wasmer_runtime_core::types::*;
 use super::tests::compile;
 use crate::image::Image;
 use crate::mapping::memory_file;
+use crate::types_registry::TypeIds;
 
 /// Something of every kind.
 const EVERYTHING: &str = r#"(module $all (import "a" "f" (func (param i32))) (import "a" "g" (global funcref)) (import "a" "t" (table 2 funcref))
@@ -16,7 +17,12 @@ const EVERYTHING: &str = r#"(module $all (import "a" "f" (func (param i32))) (im
     (elem (table 0) (i32.const 0) func $g) (elem func $g $h) (elem funcref (global.get 0) (ref.func $h))
     (global (export "n") (mut i64) (i64.add (i64.const 3) (i64.const 4))) (global (export "r") funcref (ref.func $g))
     (func $g (export "run") (result i32) i32.const 1) (func $h (param i64 f32)) (func $start) (start $start)
-    (export "m" (memory 1)) (export "t" (table 1)) (export "f" (func 0)))"#;
+    (export "m" (memory 1)) (export "t" (table 1)) (export "f" (func 0))
+    (type $base (sub (struct (field i8) (field (mut anyref)))))
+    (rec (type $pair (sub final $base (struct (field i8) (field (mut anyref)) (field (ref null $list)))))
+        (type $list (array (mut (ref null $pair)))))
+    (global (ref $list) (array.new_fixed $list 1 (ref.null $pair))) (global anyref (ref.i31 (i32.const 1)))
+    (elem (ref $base) (item (struct.new_default $pair))))"#;
 
 /// Reads everything that an image can be asked for, as instances, backtraces and tools do.
 fn read_everything(image: &Image) {
@@ -25,6 +31,8 @@ fn read_everything(image: &Image) {
     for ty in (0..image.types_len()).map(TypeIdx::from_index) {
         let _ = (image.type_def(ty), image.array_to_wasm(ty), image.wasm_to_array(ty));
     }
+    let types: Vec<_> = (0..image.types_len()).map(|index| image.type_def(TypeIdx::from_index(index))).collect();
+    assert!(TypeIds::of_module(&types, image.rec_groups()).is_some_and(|ids| ids.len() == types.len()));
     for index in (0..image.functions_len() as u32).chain([u32::MAX]) {
         let ty = image.function_type_index(FuncIdx(index));
         assert!(ty.is_err() || ty.is_ok_and(|ty| ty.index() < image.types_len()));
@@ -65,6 +73,7 @@ fn imported_memories(image: &Image) -> u32 {
 }
 
 fn read_segments(image: &Image) {
+    assert!(image.made_elements_len() < 1 << 20);
     for rank in 0..image.elements_len() {
         for position in 0..image.element_items_len(rank).min(100) {
             let _ = image.element_item(rank, position).count();

@@ -423,6 +423,12 @@ impl Image {
         }
     }
 
+    /// How many elements an instance keeps because objects are among them.
+    pub fn made_elements_len(&self) -> usize {
+        let ranks = if self.meta().uses_heap { 0..self.elements_len() } else { 0..0 };
+        ranks.filter(|rank| self.elements_make_objects(*rank)).map(|rank| self.element_items_len(rank)).sum()
+    }
+
     /// Whether objects are among the elements of the segment of a rank, which is used later.
     pub fn elements_make_objects(&self, rank: usize) -> bool {
         let segment = &self.meta().elements[rank];

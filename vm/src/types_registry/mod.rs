@@ -254,7 +254,8 @@ impl Registry {
         }
         let first = self.ids.take(len as u32)?;
         let ids = first..first + len as u32;
-        if key.iter().any(Entry::has_display) && self.displays.reach(CanonicalId(ids.end - 1)).is_err() {
+        let in_table = self.displays.exist() || key.iter().any(Entry::has_display);
+        if in_table && self.displays.reach(self.entries.len().max(ids.end as usize)).is_err() {
             self.ids.give_back(ids);
             return None;
         }

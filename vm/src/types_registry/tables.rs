@@ -4,7 +4,7 @@
 
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use wasmer_runtime_core::layout::{DISPLAY_BYTES, DISPLAY_DEPTHS, TYPE_ID_ABI_SHIFT};
 use wasmer_runtime_core::object::TypeTrace;
@@ -19,43 +19,47 @@ const _: () = assert!(size_of::<Display>() == DISPLAY_BYTES as usize);
 
 const RECORDS: usize = 1 << TYPE_ID_ABI_SHIFT;
 
-/// The table of displays once there is one. It is readable as a whole, for ever.
+/// The table of displays once there is one. It stays where it is for ever, and has a readable record for each id that is known.
 static DISPLAYS: AtomicPtr<Display> = AtomicPtr::new(ptr::null_mut());
+/// How many records can be accessed: those from the first on.
+static ACCESSIBLE: AtomicUsize = AtomicUsize::new(0);
 
-/// How many records are made writable at once.
+/// How many records are made accessible at once.
 const STEP_RECORDS: usize = 1024;
 
 /// Who writes displays.
 #[derive(Default)]
 pub(super) struct Displays {
     table: Option<Reservation>,
-    /// The records from the first on that can be written.
-    writable: usize,
 }
 
 impl Displays {
-    /// Makes sure that records up to that of `last` can be written.
-    pub(super) fn reach(&mut self, last: CanonicalId) -> io::Result<()> {
+    /// Whether there is a table.
+    pub(super) fn exist(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Makes sure that there are records for the ids before `end`, empty ones at first.
+    pub(super) fn reach(&mut self, end: usize) -> io::Result<()> {
         let table = match &self.table {
             Some(table) => table,
             None => {
                 let table = Reservation::new(RECORDS * size_of::<Display>())?;
-                table.seal()?;
                 DISPLAYS.store(table.base().cast(), Ordering::Release);
                 self.table.insert(table)
             }
         };
-        let needed = (last.0 as usize + 1).next_multiple_of(STEP_RECORDS);
-        if needed > self.writable {
-            table.commit(self.writable * size_of::<Display>()..needed * size_of::<Display>())?;
-            self.writable = needed;
+        let (len, needed) = (ACCESSIBLE.load(Ordering::Relaxed), end.next_multiple_of(STEP_RECORDS));
+        if needed > len {
+            table.commit(len * size_of::<Display>()..needed * size_of::<Display>())?;
+            ACCESSIBLE.store(needed, Ordering::Release);
         }
         Ok(())
     }
 
     /// Writes the record of a type at `depth` below a type without supertypes. [`Displays::reach`] has succeeded for it.
     pub(super) fn write(&self, id: CanonicalId, depth: u32, supertype: Option<CanonicalId>) {
-        let Some(record) = display(id).filter(|_| (id.0 as usize) < self.writable) else { return };
+        let Some(record) = display(id) else { return };
         let above = supertype.and_then(display);
         for (at, place) in record.iter().enumerate() {
             let value = match above {
@@ -69,7 +73,7 @@ impl Displays {
 
     /// Forgets the record of a type.
     pub(super) fn clear(&self, id: CanonicalId) {
-        if let Some(record) = display(id).filter(|_| (id.0 as usize) < self.writable) {
+        if let Some(record) = display(id) {
             record.iter().for_each(|place| place.store(0, Ordering::Relaxed));
         }
     }
@@ -80,10 +84,11 @@ pub fn displays() -> *const u32 {
     DISPLAYS.load(Ordering::Acquire).cast()
 }
 
-/// The record of a type.
+/// The record of a type, if there is one.
 pub(super) fn display(id: CanonicalId) -> Option<&'static Display> {
-    let base = ptr::NonNull::new(DISPLAYS.load(Ordering::Acquire)).filter(|_| (id.0 as usize) < RECORDS)?;
-    // SAFETY: the table has a record for each possible id, is never unmapped, and only ever accessed as atomics by this program.
+    let is_accessible = (id.0 as usize) < ACCESSIBLE.load(Ordering::Acquire);
+    let base = ptr::NonNull::new(DISPLAYS.load(Ordering::Acquire)).filter(|_| is_accessible)?;
+    // SAFETY: the record can be accessed and is never unmapped; this program accesses it as atomics only.
     Some(unsafe { base.add(id.0 as usize).as_ref() })
 }
 
