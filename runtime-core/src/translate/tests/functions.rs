@@ -509,6 +509,9 @@ fn translate_all(wasm: &[u8]) -> Result<(), CompileError> {
 
 #[test]
 fn refused_operators_are_named() {
+    let wasm = binary("(module (func (drop (ref.i31_shared (i32.const 1)))))");
+    let error = check_both(&wasm, default_features() | WasmFeatures::SHARED_EVERYTHING_THREADS).expect_err("refused");
+    assert!(error.to_string().starts_with("operator `ref_i31_shared` is not supported by this runtime"), "{error}");
     let wasm = binary("(module (func (drop (ref.i31 (i32.const 1)))))");
     let error = check_both(&wasm, default_features().difference(WasmFeatures::GC)).expect_err("switched off");
     assert!(matches!(&error, CompileError::Disabled { features, .. } if features == &["gc"]), "{error}");

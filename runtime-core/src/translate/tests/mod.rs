@@ -3,6 +3,7 @@
 mod checker;
 mod exceptions;
 mod functions;
+mod gc;
 mod modules;
 mod suite;
 
