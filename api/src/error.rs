@@ -1,20 +1,29 @@
 //! Failures in the public interface: the user's input or host (*error*) and the guest (*trap*).
 
+use std::any::Any;
 use std::error::Error as StdError;
-use std::fmt;
 
 use wasmer_runtime_core::compiler::CompileError;
 use wasmer_runtime_core::image::ImageError;
 use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_vm::limits::LimitError;
 
-use crate::exception::UncaughtException;
+use crate::exception::{ExnRef, UncaughtException};
 
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Anything that can go wrong in the public interface.
-#[derive(Debug)]
+///
+/// | format | what it prints |
+/// |---|---|
+/// | `{}` | what went wrong |
+/// | `{:#}` | that, its causes, and the guest's frames below |
+/// | `{:?}` | the same on lines of their own: what `unwrap` and a `main` that returns an error print |
+/// | `{:#?}` | the fields |
+///
+/// [`source`](StdError::source) leads first to the guest's frames, if there are any, and then to what a host function returned, so that other crates'
+/// reports have both. See [`Error::downcast_host`] for the way back to an error of the embedder's.
 pub enum Error {
     /// What was given is not a module in any format that it could have.
     Malformed(String),
@@ -75,7 +84,7 @@ const fn with(fuel: bool) -> &'static str {
     if fuel { "with" } else { "without" }
 }
 
-/// A failure of a host function, and where the guest called it.
+/// A failure of a host function, and where the guest called it. Among an error's causes it stands for where.
 #[derive(Debug)]
 pub struct HostFailure {
     /// What the host function returned.
@@ -101,7 +110,7 @@ impl Trap {
         Self { code, backtrace: Backtrace::default(), memory_fault: None }
     }
 
-    /// Why, with the address if it is known. [`Display`](fmt::Display) says the code alone, which is the same for every input.
+    /// Why, with the address if it is known. [`Display`](std::fmt::Display) says the code alone, which is the same for every input.
     pub fn reason(&self) -> String {
         match &self.memory_fault {
             Some(fault) => format!("{} {fault}", self.code),
@@ -133,9 +142,41 @@ pub struct Frame {
 }
 
 impl Error {
-    /// A host function's failure.
+    /// A host function's failure. Closures need not call it: they may return any error.
     pub fn host(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Host(Box::new(HostFailure { error: error.into(), backtrace: Backtrace::default() }))
+    }
+
+    /// What a host function returned: an error of this crate stays what it is, also in an `anyhow::Error` without context.
+    pub(crate) fn of_host<E>(error: E) -> Self
+    where
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
+    {
+        let mut error = Some(error);
+        let given: &mut dyn Any = &mut error;
+        let boxed = match given.downcast_mut::<Option<anyhow::Error>>().and_then(Option::take) {
+            // The ordinary conversion hides the error's type.
+            Some(error) => error.reallocate_into_boxed_dyn_error_without_backtrace(),
+            None => error.expect("it is not `anyhow`'s, so it was not taken").into(),
+        };
+        Self::unboxed(boxed)
+    }
+
+    fn unboxed(error: Box<dyn StdError + Send + Sync>) -> Self {
+        const OWN: [fn(Box<dyn StdError + Send + Sync>) -> Result<Error, Box<dyn StdError + Send + Sync>>; 7] = [
+            own::<Error>,
+            own::<TrapCode>,
+            own::<ExnRef>,
+            own::<CompileError>,
+            own::<ImageError>,
+            own::<FuelError>,
+            own::<LimitError>,
+        ];
+        let unboxed = OWN.iter().try_fold(error, |error, own| match own(error) {
+            Ok(error) => Err(error),
+            Err(error) => Ok(error),
+        });
+        unboxed.map_or_else(|own| own, Self::host)
     }
 
     /// The trap, if this is one.
@@ -162,11 +203,43 @@ impl Error {
         }
     }
 
-    /// The host function's failure, if it is of type `E`.
+    /// What a host function returned, or the first of its causes, that is of type `E`.
+    ///
+    /// ```
+    /// use std::num::ParseIntError;
+    /// use anyhow::Context;
+    /// use wasmer_api::{Engine, EngineConfig, Func, Store};
+    ///
+    /// let engine = Engine::new(EngineConfig::headless())?;
+    /// let mut store = Store::new(&engine, ());
+    /// let parse = Func::wrap(&mut store, || -> anyhow::Result<i32> {
+    ///     Ok("seven".parse::<i32>().context("the table of prices is broken")?)
+    /// })?;
+    /// let error = parse.typed::<(), i32>(&store)?.call(&mut store, ()).unwrap_err();
+    /// assert!(error.downcast_host::<ParseIntError>().is_some());
+    /// assert_eq!(
+    ///     format!("{error:#}"),
+    ///     "a host function failed: the table of prices is broken: invalid digit found in string"
+    /// );
+    /// # Ok::<_, wasmer_api::Error>(())
+    /// ```
     pub fn downcast_host<E: StdError + 'static>(&self) -> Option<&E> {
+        let Self::Host(failure) = self else { return None };
+        let first: &(dyn StdError + 'static) = &*failure.error;
+        std::iter::successors(Some(first), |&error| error.source()).find_map(|error| error.downcast_ref())
+    }
+
+    /// What a host function returned, taken out, if it is of type `E`; the error itself otherwise.
+    pub fn downcast<E: StdError + 'static>(self) -> Result<E> {
         match self {
-            Self::Host(failure) => failure.error.downcast_ref(),
-            _ => None,
+            Self::Host(failure) => {
+                let HostFailure { error, backtrace } = *failure;
+                error
+                    .downcast()
+                    .map(|error| *error)
+                    .map_err(|error| Self::Host(Box::new(HostFailure { error, backtrace })))
+            }
+            other => Err(other),
         }
     }
 
@@ -177,85 +250,6 @@ impl Error {
             Self::Exception(exception) => Some(&exception.backtrace),
             Self::Host(failure) => Some(&failure.backtrace),
             _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Compile(error) => error.fmt(f),
-            Self::Image(error) => error.fmt(f),
-            Self::Fuel(error) => error.fmt(f),
-            Self::Malformed(message) | Self::Link(message) | Self::Type(message) | Self::Resource(message) => {
-                f.write_str(message)
-            }
-            Self::Limit(error) => error.fmt(f),
-            Self::Trap(trap) => trap.fmt(f),
-            Self::Exception(exception) => exception.fmt(f),
-            Self::Host(failure) => failure.error.fmt(f),
-        }
-    }
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Compile(error) => error.source(),
-            Self::Image(error) => error.source(),
-            Self::Fuel(error) => error.source(),
-            Self::Host(failure) => failure.error.source(),
-            Self::Malformed(_) | Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Limit(_) => None,
-            Self::Trap(_) | Self::Exception(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Trap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wasm trap: {}", self.code)
-    }
-}
-
-impl fmt::Display for UncaughtException {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("uncaught exception")
-    }
-}
-
-impl fmt::Display for Backtrace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Deep recursion repeats itself: equal frames stand once.
-        let mut position = 0;
-        for run in self.frames.chunk_by(|a, b| a == b) {
-            if position > 0 {
-                f.write_str("\n")?;
-            }
-            write!(f, "{position:4}: {}", run[0])?;
-            if run.len() > 1 {
-                write!(f, " (and {} more like this)", run.len() - 1)?;
-            }
-            position += run.len();
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(module) = &self.module {
-            write!(f, "{module}!")?;
-        }
-        match &self.name {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "func[{}]", self.function)?,
-        }
-        if let Some(offset) = self.wasm_offset {
-            write!(f, " @ {offset:#x}")?;
-        }
-        match &self.source {
-            Some(source) => write!(f, " ({source})"),
-            None => Ok(()),
         }
     }
 }
@@ -288,4 +282,18 @@ impl From<TrapCode> for Error {
     fn from(code: TrapCode) -> Self {
         Self::Trap(Box::new(Trap::new(code)))
     }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        Self::of_host(error)
+    }
+}
+
+/// The error that is of this type, as this crate has it.
+fn own<E>(error: Box<dyn StdError + Send + Sync>) -> Result<Error, Box<dyn StdError + Send + Sync>>
+where
+    E: StdError + Into<Error> + 'static,
+{
+    error.downcast::<E>().map(|error| (*error).into())
 }

@@ -447,6 +447,25 @@ unsafe fn record_unwind<T: 'static>(store: *mut StoreInner<T>, unwind: wasmer_vm
 }
 
 /// Closures that can become host functions.
+///
+/// ```
+/// # use wasmer_api::{Caller, Linker};
+/// # fn define(linker: &mut Linker<Vec<i32>>) -> wasmer_api::Result<()> {
+/// linker.func_wrap("host", "add", |left: i32, right: i32| left + right)?;
+/// linker.func_wrap("host", "keep", |mut caller: Caller<'_, Vec<i32>>, value: i32| caller.data_mut().push(value))?;
+/// linker.func_wrap("host", "parse", || -> Result<u32, std::num::ParseIntError> { "7".parse() })?;
+/// linker.func_wrap("host", "open", || -> anyhow::Result<()> { anyhow::bail!("there is nothing to open") })?;
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "this cannot be a host function of a store with data `{T}`",
+    label = "not a closure from values of WebAssembly to such values",
+    note = "its parameters are, after a `Caller<'_, {T}>` if it needs one, up to 17 of the types `i32`, `u32`, `i64`, `u64`, `f32`, `f64`, `u128`, \
+            `Option<Func>`, `Option<ExternRef>` and `Option<ExnRef>`",
+    note = "it returns nothing, one of these, a tuple of them, or a `Result` of that with any error that is `Send + Sync + 'static`",
+    note = "it is `Fn + Send + Sync + 'static`: what it changes is in the store's data (`Caller::data_mut`) or behind a lock, what it uses is moved into it"
+)]
 pub trait IntoHostFunc<T, Params, Results>: Send + Sync + 'static {
     /// The host function.
     fn into_host_func(self) -> HostFunc<T>;

@@ -16,6 +16,7 @@ mod linker;
 mod module;
 mod object;
 mod object_type;
+mod report;
 mod shared;
 mod stack_pointer;
 mod store;

@@ -1,6 +1,7 @@
 //! Values at run time, and the Rust types that stand for them.
 
 use std::any::Any;
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use wasmer_runtime_core::types::*;
@@ -229,6 +230,12 @@ val_from! {
 ///
 /// # Safety
 /// `store` writes, and `load` reads, the field of [`RawValue`] that belongs to `ty()`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not stand for a value of WebAssembly",
+    label = "not a parameter or result of WebAssembly functions",
+    note = "the types are `i32`, `u32`, `i64`, `u64`, `f32`, `f64`, `u128`, `Option<Func>`, `Option<ExternRef>` and `Option<ExnRef>`",
+    note = "text and other data is passed by its place in the guest's memory: see `Caller::memory` and `Memory::read`"
+)]
 pub unsafe trait WasmTy: Sized {
     /// Whether it is a host reference.
     const IS_HOST_REF: bool = false;
@@ -371,6 +378,12 @@ wasm_internal! {
 ///
 /// # Safety
 /// `Values`, `types`, `store` and `load` agree.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not stand for parameters or results of WebAssembly functions",
+    label = "neither a value of WebAssembly nor a tuple of up to 17",
+    note = "the values are `i32`, `u32`, `i64`, `u64`, `f32`, `f64`, `u128`, `Option<Func>`, `Option<ExternRef>` and `Option<ExnRef>`; \
+            nothing at all is `()`"
+)]
 pub unsafe trait WasmTyList: Sized {
     /// Whether a host reference is among them.
     const HAS_HOST_REFS: bool;
@@ -458,6 +471,11 @@ macro_rules! for_each_arity {
             (10 A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9)
             (11 A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10)
             (12 A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11)
+            (13 A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12)
+            (14 A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13)
+            (15 A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13 O 14)
+            (16 A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13 O 14 P 15)
+            (17 A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13 O 14 P 15 Q 16)
         }
     };
 }
@@ -465,7 +483,14 @@ pub(crate) use for_each_arity;
 
 for_each_arity!(tuples);
 
-/// What a host function returns: its results, or a `Result` of them.
+/// What a host function returns: its results, or a `Result` of them with any error.
+#[diagnostic::on_unimplemented(
+    message = "a host function cannot return `{Self}`",
+    label = "neither values for WebAssembly nor a `Result` of them",
+    note = "it returns nothing, one value (`i32`, `u32`, `i64`, `u64`, `f32`, `f64`, `u128`, `Option<Func>`, `Option<ExternRef>`, \
+            `Option<ExnRef>`), a tuple of up to 17, or a `Result` of these",
+    note = "the error of that `Result` is anything that becomes a `Box<dyn std::error::Error + Send + Sync>`, for instance `anyhow::Error`"
+)]
 pub trait HostResult {
     /// The results.
     type Results: WasmTyList;
@@ -481,10 +506,11 @@ impl<R: WasmTyList> HostResult for R {
     }
 }
 
-impl<R: WasmTyList, E: Into<Error>> HostResult for std::result::Result<R, E> {
+impl<R: WasmTyList, E: Into<Box<dyn StdError + Send + Sync>> + 'static> HostResult for std::result::Result<R, E> {
     type Results = R;
 
+    #[inline]
     fn into_results(self) -> Result<R> {
-        self.map_err(Into::into)
+        self.map_err(Error::of_host)
     }
 }

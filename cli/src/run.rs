@@ -294,7 +294,7 @@ fn report(what: &str, backtrace: &Backtrace, args: &RunArgs) {
     let mut backtrace = backtrace.clone();
     // An artifact has no debug information.
     let outcome = read_with_lines(args.module()).map(|wasm| source::add_lines(&mut backtrace, &wasm));
-    output::error(&anyhow::anyhow!("{what}\n{backtrace}"));
+    output::error(&anyhow::anyhow!("{what}\n{}", backtrace.lines()));
     if outcome.is_ok_and(|outcome| outcome == source::Outcome::GaveUp) {
         output::note(
             "note: the debug information is out of proportion to the module, so not all of it was read for source lines",

@@ -131,6 +131,8 @@ impl fmt::Display for Hexadecimal {
     }
 }
 
+impl std::error::Error for TrapCode {}
+
 impl fmt::Display for TrapCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use wasmer_runtime::{Caller, Error, FuncType, Linker, Module, Store, Val, ValType};
+use wasmer_runtime::{Caller, FuncType, Linker, Module, Store, Val, ValType};
 
 const PLUGIN: &str = r#"
     (module $plugin
@@ -64,7 +64,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     linker.func_wrap("host", "spend", |mut caller: Caller<'_, Account>, price: i32| {
         let account = caller.data_mut();
         if price > account.coins {
-            return Err(Error::host(OutOfMoney { missing: price - account.coins }));
+            return Err(OutOfMoney { missing: price - account.coins });
         }
         account.coins -= price;
         Ok(account.coins)
@@ -81,10 +81,8 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let shop = instance.typed_func::<(), i32>(&mut store, "shop")?;
     let error = shop.call(&mut store, ()).expect_err("110 coins are more than 100");
-    println!("shop() failed: {error}");
-    if let Some(backtrace) = error.backtrace() {
-        println!("{backtrace}");
-    }
+    // In a line with its causes, and the guest's frames below.
+    println!("shop() failed: {error:#}");
     let reason: &OutOfMoney = error.downcast_host().expect("the host function's own error");
     assert_eq!((reason.missing, store.data().coins), (10, 70));
     Ok(())

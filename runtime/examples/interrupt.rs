@@ -33,10 +33,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let spin = instance.typed_func::<(), ()>(&mut store, "spin")?;
     let started = Instant::now();
     let error = spin.call(&mut store, ()).expect_err("the loop has no exit");
-    println!("after {:?}: {error}", started.elapsed());
-    if let Some(backtrace) = error.backtrace() {
-        println!("{backtrace}");
-    }
+    println!("after {:?}: {error:#}", started.elapsed());
     assert_eq!(error.as_trap().map(|trap| trap.code), Some(TrapCode::Interrupted));
     // ANCHOR_END: interrupt
     timer.join().map_err(|_| "the timer panicked")?;

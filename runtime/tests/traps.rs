@@ -319,7 +319,7 @@ fn backtraces_reach_through_the_host_and_other_modules() {
         let frames: Vec<_> = backtrace.frames.iter().map(frame).collect();
         assert_eq!(frames.first().map(String::as_str), Some("inner!deepest"));
         assert_eq!(frames.last().map(String::as_str), Some("outer!outermost"));
-        assert!(backtrace.to_string().starts_with("   0: inner!deepest @ 0x"), "{backtrace}");
+        assert!(backtrace.to_string().starts_with("guest backtrace:\n   0: inner!deepest @ 0x"), "{backtrace}");
     }
 }
 
@@ -339,42 +339,104 @@ const CALLER: &str = r#"(module $caller
     (func $inside (export "run") (param i32) (result i32) (i32.add (i32.const 1) (call $fail (local.get 0))))
     (func (export "answer") (result i32) i32.const 42))"#;
 
-#[test]
-fn a_host_functions_error_passes_through() {
+/// What `$caller` gets of a host function, for every backend.
+fn failures<Results>(
+    fail: impl Fn(u32) -> Results + Copy + Send + Sync + 'static,
+    code: u32,
+    check: impl Fn(Error, &'static str),
+) where
+    Results: HostResult<Results = u32> + 'static,
+{
     for (backend, engine) in engines() {
         let mut linker = Linker::new();
-        linker
-            .func_wrap("host", "fail", |code: u32| if code == 0 { Ok(6u32) } else { Err(Error::host(Refused(code))) })
-            .unwrap();
+        linker.func_wrap("host", "fail", fail).unwrap();
         let mut store = Store::new(&engine, ());
         let instance = linker.instantiate(&mut store, &module(&engine, CALLER)).unwrap();
         let run = func::<_, u32, u32>(&mut store, instance, "run");
-        for code in [0, 1, 2, 0] {
-            match run.call(&mut store, code) {
-                Ok(value) => assert_eq!((code, value), (0, 7)),
-                Err(error) => {
-                    assert_eq!(error.downcast_host::<Refused>(), Some(&Refused(code)));
-                    assert_eq!(error.downcast_host::<std::fmt::Error>(), None);
-                    assert_eq!(error.to_string(), format!("refused with {code}"));
-                    let frames = &error.backtrace().unwrap().frames;
-                    let call = operator_offsets(&wasm(CALLER), 0, "Call");
-                    assert_eq!(places(frames), [("inside".to_owned(), call[0])], "{backend}");
-                }
-            }
-        }
+        assert_eq!(run.call(&mut store, 0).unwrap(), 7, "{backend}");
+        let error = run.call(&mut store, code).unwrap_err();
+        let call = operator_offsets(&wasm(CALLER), 0, "Call");
+        assert_eq!(places(&error.backtrace().unwrap().frames), [("inside".to_owned(), call[0])], "{backend}");
+        check(error, backend.name());
+        assert_eq!(run.call(&mut store, 0).unwrap(), 7, "{backend}");
     }
+}
+
+/// The error that a function has with these codes.
+fn refuse(code: u32) -> std::result::Result<u32, Refused> {
+    if code == 0 { Ok(6) } else { Err(Refused(code)) }
+}
+
+#[test]
+fn an_error_of_the_embedders_comes_back_whatever_it_is_wrapped_in() {
+    use anyhow::Context;
+    let is_refused = |error: Error, backend: &str| {
+        assert_eq!(error.downcast_host::<Refused>(), Some(&Refused(2)), "{backend}");
+        assert_eq!(error.downcast_host::<std::fmt::Error>(), None);
+        // Through other crates' reports, too.
+        let report = anyhow::Error::from(error);
+        assert!(report.chain().any(|cause| cause.is::<Refused>()), "{backend}: {report:?}");
+        let text = format!("{report:?}");
+        assert!(text.contains("guest backtrace:") && text.contains("caller!inside @ 0x"), "{text}");
+        assert_eq!(text.matches("refused with 2").count(), 1, "{text}");
+        report.downcast::<Error>().unwrap()
+    };
+    let is_refused_itself = |error, backend: &str| {
+        assert_eq!(is_refused(error, backend).downcast::<Refused>().unwrap(), Refused(2));
+    };
+    failures(refuse, 2, is_refused_itself);
+    failures(|code| refuse(code).map_err(Error::host), 2, is_refused_itself);
+    failures(|code| refuse(code).map_err(anyhow::Error::from), 2, is_refused_itself);
+    failures(|code| refuse(code).map_err(Box::<dyn std::error::Error + Send + Sync>::from), 2, is_refused_itself);
+    let with_context = |code| -> anyhow::Result<u32> { refuse(code).context("in the shop") };
+    failures(with_context, 2, |error, backend| drop(is_refused(error, backend).downcast::<Refused>().unwrap_err()));
+    let words = |code| if code == 0 { Ok(6) } else { Err("refused in words") };
+    failures(words, 2, |error, _| assert!(format!("{error:#}").contains(": refused in words")));
+}
+
+#[test]
+fn errors_print_their_causes_and_where_the_guest_was() {
+    use anyhow::Context;
+    let fail = |code| -> anyhow::Result<u32> { refuse(code).context("in the shop") };
+    failures(fail, 2, |error, backend| {
+        let call = operator_offsets(&wasm(CALLER), 0, "Call")[0];
+        let (what, place) = ("a host function called by `caller!inside` failed", format!("caller!inside @ {call:#x}"));
+        assert_eq!(error.to_string(), what, "{backend}");
+        let line = format!("{what}: in the shop: refused with 2\nguest backtrace:\n   0: {place}");
+        assert_eq!(format!("{error:#}"), line);
+        let lines =
+            format!("{what}\n\ncaused by:\n    in the shop\n    refused with 2\n\nguest backtrace:\n   0: {place}");
+        assert_eq!(format!("{error:?}"), lines);
+        assert!(format!("{error:#?}").starts_with("Host(\n"), "{error:#?}");
+    });
+    failures(
+        |code| if code == 0 { Ok(6) } else { Err(TrapCode::Unreachable) },
+        1,
+        |error, _| {
+            assert_eq!(error.to_string(), "wasm trap: unreachable");
+            assert!(
+                format!("{error:#}").starts_with("wasm trap: unreachable\nguest backtrace:\n   0: caller!inside @ 0x")
+            );
+            assert!(
+                format!("{error:?}")
+                    .starts_with("wasm trap: unreachable\n\nguest backtrace:\n   0: caller!inside @ 0x")
+            );
+        },
+    );
 }
 
 #[test]
 fn a_host_function_can_trap() {
-    for (_, engine) in engines() {
-        let mut linker = Linker::new();
-        linker.func_wrap("host", "fail", |_: u32| Err::<u32, _>(TrapCode::Unreachable)).unwrap();
-        let mut store = Store::new(&engine, ());
-        let instance = linker.instantiate(&mut store, &module(&engine, CALLER)).unwrap();
-        let result = func::<_, u32, u32>(&mut store, instance, "run").call(&mut store, 1);
-        assert_eq!(trap(&result, TrapCode::Unreachable).backtrace.frames.len(), 1);
-    }
+    // An error of the runtime stays what it is, also where a host function passes it on as another crate's.
+    let is_trap = |error: Error, backend: &str| {
+        let trap = error.as_trap().unwrap_or_else(|| panic!("{backend}: {error:?}"));
+        assert_eq!((trap.code, trap.backtrace.frames.len()), (TrapCode::Unreachable, 1));
+    };
+    let fail = |code| if code == 0 { Ok(6) } else { Err(TrapCode::Unreachable) };
+    failures(fail, 1, is_trap);
+    failures(move |code| fail(code).map_err(Error::from), 1, is_trap);
+    failures(move |code| fail(code).map_err(anyhow::Error::from), 1, is_trap);
+    failures(move |code| fail(code).map_err(|code| anyhow::Error::from(Error::from(code))), 1, is_trap);
 }
 
 #[test]
