@@ -121,6 +121,7 @@ pub struct WasiCtxBuilder {
     interrupt: Option<Box<dyn Fn() -> bool + Send>>,
     open_files_max: Option<usize>,
     output_bytes_max: Option<u64>,
+    ends_at_closed_pipe: bool,
 }
 
 impl WasiCtxBuilder {
@@ -229,6 +230,13 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// Ends the guest with status 141 when it writes to a standard stream of the host that nobody reads any more, as `SIGPIPE` ends programs of the
+    /// system that do not look at what writing returns. Unless called, it gets [`Errno::Pipe`](crate::Errno::Pipe) and goes on.
+    pub fn end_at_closed_pipe(mut self) -> Self {
+        self.ends_at_closed_pipe = true;
+        self
+    }
+
     /// Checks everything, opens the directories, and makes the context.
     pub fn build(self) -> Result<WasiCtx, BuildError> {
         let args = checked_args(self.args)?;
@@ -256,6 +264,7 @@ impl WasiCtxBuilder {
             interrupt: Interrupt::default(),
             output_bytes_left: self.output_bytes_max.unwrap_or(u64::MAX),
             is_output_limited: self.output_bytes_max.is_some(),
+            ends_at_closed_pipe: self.ends_at_closed_pipe,
         };
         ctx.set_interrupt_check(self.interrupt);
         Ok(ctx)

@@ -21,6 +21,8 @@ pub struct WasiCtx {
     pub(crate) output_bytes_left: u64,
     /// Whether that is a limit at all.
     pub(crate) is_output_limited: bool,
+    /// Whether writing to a standard stream that nobody reads any more ends the guest, as it ends programs of the system.
+    pub(crate) ends_at_closed_pipe: bool,
 }
 
 /// What a new name in a folder counts as besides its own bytes, and a link's target: about what a file system keeps of a file.

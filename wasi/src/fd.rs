@@ -6,10 +6,11 @@ use rustix::fs::{OFlags, SeekFrom};
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
-use crate::error::WasiResult;
+use crate::error::{WasiError, WasiResult};
 use crate::host_io::{self, Position};
 use crate::memory::{GuestMemory, IoBuffers};
 use crate::poll::Direction;
+use crate::proc::EXIT_CODE_SIGNAL_BASE;
 use crate::table::{HostFile, Object};
 use crate::transfer::transfer;
 use crate::types::{FileType, Snapshot};
@@ -116,7 +117,15 @@ impl WasiCtx {
         let count = match &mut descriptor.object {
             Object::Dir(_) | Object::Listener(..) | Object::Reader(_) => return Err(Errno::Badf.into()),
             _ if buffers.is_empty() => 0,
-            Object::File(file) => transfer(interrupt, file, Direction::Write, &buffers, at)?,
+            Object::File(file) => {
+                let is_standard = file.shared_flags.is_some();
+                match transfer(interrupt, file, Direction::Write, &buffers, at) {
+                    Err(WasiError::Errno(Errno::Pipe)) if self.ends_at_closed_pipe && is_standard => {
+                        return Err(WasiError::Exit(EXIT_CODE_SIGNAL_BASE + libc::SIGPIPE));
+                    }
+                    result => result?,
+                }
+            }
             Object::Stream(fd) => interrupt.retry(|| write_stream(fd, &buffers, at))?,
             Object::Writer(sink) => {
                 check_sequential(at)?;

@@ -52,7 +52,7 @@ const SIGNAL_ACTIONS: [DefaultAction; 31] = {
 };
 
 /// Exit code of a process that a signal ended, as shells report it: this plus the number.
-const EXIT_CODE_SIGNAL_BASE: i32 = 128;
+pub(crate) const EXIT_CODE_SIGNAL_BASE: i32 = 128;
 
 impl WasiCtx {
     /// Ends the guest. Returns [`WasiError::Exit`], always.
