@@ -172,6 +172,30 @@ impl Memory {
         Ok(unsafe { std::slice::from_raw_parts_mut(memory.base(), memory.len_bytes()) })
     }
 
+    /// The memory's bytes and the store's data, for host functions that copy between both. Refused for shared memories.
+    ///
+    /// ```
+    /// use wasmer_api::{Caller, Error, Linker};
+    ///
+    /// # fn define(linker: &mut Linker<Vec<u8>>) -> wasmer_api::Result<()> {
+    /// linker.func_wrap("host", "print", |mut caller: Caller<'_, Vec<u8>>, start: u32, len: u32| {
+    ///     let memory = caller.memory().ok_or("the guest exports no memory")?;
+    ///     let (bytes, output) = memory.data_and_store_mut(&mut caller)?;
+    ///     let text = bytes.get(start as usize..).and_then(|rest| rest.get(..len as usize));
+    ///     output.extend_from_slice(text.ok_or("the text is not inside the memory")?);
+    ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn data_and_store_mut<'a, S: AsStoreMut>(&self, store: &'a mut S) -> Result<(&'a mut [u8], &'a mut S::Data)> {
+        let store = store.store_inner_mut();
+        let memory = self.unshared(store)?;
+        let (base, len) = (memory.base(), memory.len_bytes());
+        // SAFETY: as for `data_mut`. The store's data is no part of a guest's memory.
+        Ok((unsafe { std::slice::from_raw_parts_mut(base, len) }, store.data_mut()))
+    }
+
     /// Copies bytes out of the memory.
     pub fn read(&self, store: &impl AsStore, address: usize, bytes: &mut [u8]) -> Result<()> {
         let source = self.data(store)?.get(address..).and_then(|rest| rest.get(..bytes.len()));

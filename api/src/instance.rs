@@ -36,6 +36,8 @@ pub(crate) enum Given<'a, T> {
     Extern(Extern),
     /// A host function that no store has yet.
     Host(&'a Arc<HostFunc<T>>),
+    /// One whose type was compared with the import's before.
+    Checked(&'a Arc<HostFunc<T>>),
 }
 
 /// What a store keeps of an instance.
@@ -123,7 +125,11 @@ impl Instance {
             let given = match find(&import)? {
                 Given::Extern(given) => given,
                 Given::Host(func) => {
-                    check_function(code, &import, canonical_of(func.type_id()))?;
+                    check_host_func(code, &import, func)?;
+                    resolved.functions.push(store.add_host_record(func, Some(self)));
+                    continue;
+                }
+                Given::Checked(func) => {
                     resolved.functions.push(store.add_host_record(func, Some(self)));
                     continue;
                 }
@@ -246,6 +252,11 @@ impl Instance {
         store.check(self.store, "instance")?;
         Ok(&store.instances[self.position])
     }
+}
+
+/// Whether a host function fits an import.
+pub(crate) fn check_host_func<T: 'static>(code: &ModuleCode, import: &ImportRef<'_>, func: &HostFunc<T>) -> Result<()> {
+    check_function(code, import, canonical_of(func.type_id()))
 }
 
 fn check_function(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> Result<()> {

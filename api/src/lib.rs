@@ -30,7 +30,7 @@ pub use externs::{Extern, Global, Memory, SharedMemory, Table};
 pub use fuel::FUEL_MAX;
 pub use func::{Caller, Func, IntoHostFunc, TypedFunc};
 pub use instance::Instance;
-pub use linker::Linker;
+pub use linker::{InstancePre, Linker};
 pub use module::{ExportInfo, ImportInfo, Module};
 pub use object::{AnyRef, ArrayRef, I31, StructRef};
 pub use object_type::ObjectType;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use wasmer_runtime_core::types::{ExternType, FuncType};
 use wasmer_runtime_core::vmcontext::RawValue;
+use wasmer_vm::image::ImportRef;
 
 use crate::collect::call_pinned;
 use crate::error::{Error, Result};
 use crate::externs::Extern;
 use crate::func::{Caller, HostFunc, IntoHostFunc};
-use crate::instance::{Given, Instance};
+use crate::instance::{Given, Instance, check_host_func};
 use crate::module::Module;
 use crate::store::{AsStoreMut, StoreAccess, StoreInner};
 use crate::value::Val;
@@ -187,15 +188,49 @@ impl<T: 'static> Linker<T> {
     /// Instantiates `module`: resolves its imports by name, initialises it, runs its start function.
     pub fn instantiate(&self, store: &mut impl AsStoreMut<Data = T>, module: &Module) -> Result<Instance> {
         Instance::with_imports(store.store_inner_mut(), module, |import| {
-            let definition = self.names.get(import.module).and_then(|names| names.get(import.name));
-            match definition {
-                Some(Definition::Extern(entity)) => Ok(Given::Extern(*entity)),
-                Some(Definition::Host(func)) => Ok(Given::Host(func)),
-                None => Err(Error::Link(format!(
-                    "unknown import: `{}.{}` has not been defined",
-                    import.module, import.name
-                ))),
+            Ok(match self.definition(import)? {
+                Definition::Extern(entity) => Given::Extern(*entity),
+                Definition::Host(func) => Given::Host(func),
+            })
+        })
+    }
+
+    /// Resolves the imports of `module` by name, once for any number of instances.
+    ///
+    /// ```
+    /// use wasmer_api::{Engine, Linker, Module, Result, Store};
+    ///
+    /// fn serve(engine: &Engine, module: &Module, requests: usize) -> Result<()> {
+    ///     let mut linker = Linker::new();
+    ///     linker.func_wrap("host", "log", |code: i32| println!("{code}"))?;
+    ///     let prepared = linker.instantiate_pre(module)?;
+    ///     for _ in 0..requests {
+    ///         let mut store = Store::new(engine, ());
+    ///         let instance = prepared.instantiate(&mut store)?;
+    ///         instance.typed_func::<(), ()>(&mut store, "handle")?.call(&mut store, ())?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Link`] if an import has no definition, or a host function is not of its type. Entities of a store ([`Linker::define`]) are looked at when
+    /// there is an instance to be made: only then is it known for which store.
+    pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre<T>> {
+        let imports = module.code().image.imports().map(|import| {
+            let definition = self.definition(&import)?;
+            if let Definition::Host(func) = definition {
+                check_host_func(module.code(), &import, func)?;
             }
+            Ok(definition.clone())
+        });
+        Ok(InstancePre { imports: imports.collect::<Result<_>>()?, module: module.clone() })
+    }
+
+    fn definition(&self, import: &ImportRef<'_>) -> Result<&Definition<T>> {
+        let definition = self.names.get(import.module).and_then(|names| names.get(import.name));
+        definition.ok_or_else(|| {
+            Error::Link(format!("unknown import: `{}.{}` has not been defined", import.module, import.name))
         })
     }
 
@@ -213,5 +248,36 @@ impl<T: 'static> Linker<T> {
         }
         names.insert(name.into(), definition);
         Ok(self)
+    }
+}
+
+/// A module whose imports are resolved ([`Linker::instantiate_pre`]): what there is to do once is done. Threads may share it.
+pub struct InstancePre<T> {
+    module: Module,
+    /// In the order of the module's imports; the types of host functions are checked.
+    imports: Arc<[Definition<T>]>,
+}
+
+impl<T> Clone for InstancePre<T> {
+    fn clone(&self) -> Self {
+        Self { module: self.module.clone(), imports: Arc::clone(&self.imports) }
+    }
+}
+
+impl<T: 'static> InstancePre<T> {
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// Instantiates the module, as [`Linker::instantiate`] does.
+    pub fn instantiate(&self, store: &mut impl AsStoreMut<Data = T>) -> Result<Instance> {
+        let mut imports = self.imports.iter();
+        Instance::with_imports(store.store_inner_mut(), &self.module, |_| {
+            Ok(match imports.next().expect("there is one for each import") {
+                Definition::Extern(entity) => Given::Extern(*entity),
+                Definition::Host(func) => Given::Checked(func),
+            })
+        })
     }
 }

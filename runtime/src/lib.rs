@@ -55,8 +55,8 @@ pub use wasmer_vm::profile::Profile;
 
 // Stores, instances and what they export.
 pub use wasmer_api::{
-    AsStore, AsStoreMut, Caller, Extern, FUEL_MAX, Func, Global, HostResult, Instance, InterruptHandle, IntoHostFunc,
-    Limit, Linker, Memory, SharedMemory, Store, StoreLimits, StoreMut, Table, Tag, TypedFunc,
+    AsStore, AsStoreMut, Caller, Extern, FUEL_MAX, Func, Global, HostResult, Instance, InstancePre, InterruptHandle,
+    IntoHostFunc, Limit, Linker, Memory, SharedMemory, Store, StoreLimits, StoreMut, Table, Tag, TypedFunc,
 };
 
 // Types and values.

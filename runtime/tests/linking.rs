@@ -218,3 +218,54 @@ fn linkers_forget_modules() {
     let error = linker.instantiate(&mut Store::new(&engine, ()), &importer).unwrap_err();
     assert_eq!(error.to_string(), "unknown import: `m.f` has not been defined");
 }
+
+#[test]
+fn imports_are_resolved_once_for_many_instances() {
+    for (backend, engine) in engines() {
+        let mut linker = Linker::new();
+        linker
+            .func_wrap("host", "add", |mut caller: Caller<'_, i32>, value: i32| {
+                *caller.data_mut() += value;
+                *caller.data()
+            })
+            .unwrap();
+        let wat = r#"(module (import "host" "add" (func $add (param i32) (result i32))) (memory (export "memory") 1)
+            (func (export "run") (result i32) (call $add (i32.const 2))))"#;
+        let prepared = linker.instantiate_pre(&module(&engine, wat)).unwrap();
+        // What is defined later changes nothing.
+        linker.remove_module("host");
+        std::thread::scope(|scope| {
+            for start in [10, 20] {
+                let prepared = prepared.clone();
+                let engine = &engine;
+                scope.spawn(move || {
+                    let mut store = Store::new(engine, start);
+                    for call in 1..=3 {
+                        let instance = prepared.instantiate(&mut store).unwrap();
+                        let run = instance.typed_func::<(), i32>(&mut store, "run").unwrap();
+                        assert_eq!(run.call(&mut store, ()).unwrap(), start + 2 * call, "{backend}");
+                    }
+                    assert_eq!(*store.data(), start + 6);
+                    // The memory and the data at the same time.
+                    let memory = prepared.instantiate(&mut store).unwrap().memory(&mut store, "memory").unwrap();
+                    let (bytes, data) = memory.data_and_store_mut(&mut store).unwrap();
+                    bytes[0] = *data as u8;
+                    *data += 1;
+                    assert_eq!((memory.data(&store).unwrap()[0], *store.data()), (start as u8 + 6, start + 7));
+                });
+            }
+        });
+        let error = linker.instantiate_pre(prepared.module()).err().unwrap();
+        assert_eq!(error.to_string(), "unknown import: `host.add` has not been defined");
+        linker.func_wrap("host", "add", |_: i64| 1i32).unwrap();
+        let error = linker.instantiate_pre(prepared.module()).err().unwrap();
+        assert!(error.to_string().contains("incompatible import type for `host.add`"), "{error}");
+        // An entity of a store fits that store alone.
+        let mut store = Store::new(&engine, 0);
+        let add = Func::wrap(&mut store, |value: i32| value).unwrap();
+        linker.allow_shadowing(true).define("host", "add", add).unwrap();
+        let bound = linker.instantiate_pre(prepared.module()).unwrap();
+        bound.instantiate(&mut store).unwrap();
+        assert!(bound.instantiate(&mut Store::new(&engine, 0)).is_err(), "{backend}");
+    }
+}
