@@ -177,13 +177,18 @@ const KINDS: [&str; 14] = [
     "tag",
 ];
 
+/// The specification's name for a kind of section.
+pub(crate) fn kind_of_section(id: u8) -> Option<&'static str> {
+    KINDS.get(usize::from(id)).copied()
+}
+
 /// The sections of a module that was validated.
 fn sections(wasm: &[u8]) -> Result<Vec<SectionSummary>> {
     let mut sections = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(CompileError::from)?;
         let Some((kind, range)) = payload.as_section() else { continue };
-        let Some(kind) = KINDS.get(usize::from(kind)) else { continue };
+        let Some(kind) = kind_of_section(kind) else { continue };
         let name = match &payload {
             Payload::CustomSection(section) => Some(section.name().to_owned()),
             _ => None,
@@ -194,7 +199,7 @@ fn sections(wasm: &[u8]) -> Result<Vec<SectionSummary>> {
 }
 
 /// The entries of a `producers` section.
-fn producers_in(wasm: &[u8], range: Range<usize>) -> Result<Vec<Producer>> {
+pub(crate) fn producers_in(wasm: &[u8], range: Range<usize>) -> Result<Vec<Producer>> {
     let reader = BinaryReader::new(&wasm[range.clone()], range.start as u64);
     let mut producers = Vec::new();
     for field in ProducersSectionReader::new(reader).map_err(CompileError::from)? {

@@ -75,7 +75,7 @@ pub use wasmer_runtime_core::image::ImageError;
 pub use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 
 // What is known of a module without compiling it.
-pub use wasmer_api::{FunctionSummary, ModuleSummary, Producer, SectionSummary};
+pub use wasmer_api::{FunctionSummary, ModuleSummary, Outline, OutlineItem, Producer, SectionSummary};
 pub use wasmer_runtime_core::module::ModuleInfo;
 
 // Artifacts, and compilers of your own.
