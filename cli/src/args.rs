@@ -10,6 +10,7 @@ use wasmer_runtime::Cpu;
 
 use crate::tier::finisher::FinishArgs;
 use crate::tier::policy::Optimize;
+use crate::units::{parse_duration, parse_size};
 use crate::{examples, suggest};
 
 /// Runs WebAssembly programs, compiling each of them once.
@@ -139,12 +140,18 @@ pub(crate) struct RunArgs {
     /// Read environment variables from a file of NAME=VALUE lines, or NAME for the value here if there is one (may be repeated).
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Vec<PathBuf>,
+    /// Let the program use a folder as the one that it works in: the same as `--dir HOST::.`, with `:ro` for reading only.
+    #[arg(long, value_name = "HOST[:ro]")]
+    pub(crate) cwd: Option<OsString>,
     /// Name that the program is told to be called by, instead of its file's.
     #[arg(long, value_name = "NAME")]
     pub(crate) argv0: Option<OsString>,
     /// Let the program accept connections on a listening socket at this address (may be repeated).
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) tcplisten: Vec<String>,
+    /// Run a program that imports functions which are not there: calling one of them ends it.
+    #[arg(long)]
+    pub(crate) trap_unknown_imports: bool,
     /// End the program after this time, for instance 500ms, 10s or 2m.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
@@ -497,31 +504,6 @@ pub(crate) fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString
     arguments
 }
 
-/// A number with a unit of bytes: `65536`, `64KiB`, `8MiB`, `1GiB`; `k`, `m` and `g` mean the same.
-pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
-    const UNITS: &[(&str, u32)] =
-        &[("kib", 10), ("mib", 20), ("gib", 30), ("k", 10), ("m", 20), ("g", 30), ("b", 0), ("", 0)];
-    let lower = text.trim().to_ascii_lowercase();
-    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let shift = UNITS.iter().find(|(unit, _)| *unit == &lower[digits.len()..]).map(|(_, shift)| *shift);
-    let value = digits.trim().parse::<u64>().ok();
-    shift
-        .zip(value)
-        .and_then(|(shift, value)| value.checked_mul(1 << shift))
-        .ok_or_else(|| format!("`{text}` is not a size; write for instance 65536, 64KiB, 8MiB or 1GiB"))
-}
-
-/// A number with a unit of time: `500ms`, `10s`, `2m`, `1h`; seconds without one. Fractions are allowed.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    const UNITS: &[(&str, f64)] = &[("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)];
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let unit = UNITS.iter().find(|(unit, _)| *unit == &text[digits.len()..]).map(|(_, seconds)| *seconds);
-    let value = digits.parse::<f64>().ok();
-    unit.zip(value)
-        .and_then(|(unit, value)| Duration::try_from_secs_f64(unit * value).ok())
-        .ok_or_else(|| format!("`{text}` is not a time; write for instance 500ms, 10s or 2m"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -588,16 +570,5 @@ mod tests {
             let error = parse(words(line)).unwrap_err().to_string();
             assert_eq!(error, Cli::try_parse_from(words(line)).unwrap_err().to_string(), "{line}");
         }
-    }
-
-    #[test]
-    fn sizes_and_times() {
-        assert_eq!(parse_size("64KiB"), Ok(65536));
-        assert_eq!(parse_size("1g"), Ok(1 << 30));
-        assert_eq!(parse_size("7"), Ok(7));
-        assert!(parse_size("").is_err() && parse_size("x").is_err() && parse_size("99999999999GiB").is_err());
-        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_duration("1.5"), Ok(Duration::from_millis(1500)));
-        assert!(parse_duration("-1s").is_err() && parse_duration("s").is_err() && parse_duration("1e99h").is_err());
     }
 }

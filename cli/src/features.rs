@@ -28,6 +28,12 @@ pub(crate) fn features(args: &FeatureArgs) -> Result<WasmFeatures, Usage> {
 /// What the validator says of components.
 const COMPONENT: &str = "this is a component";
 
+/// What there is to do about components, their cores, and what else needs WASI preview 2.
+pub(crate) const fn component_hint() -> &'static str {
+    "this is a component, or the core of one, for WASI preview 2; modules for WASI preview 1 run here: build it for `wasm32-wasip1` and not for \
+     `wasm32-wasip2`"
+}
+
 /// What there is to do about an error: the options that allow what is off, the target that makes modules.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().filter_map(|error| error.downcast_ref::<Error>()).find_map(|error| match error {
@@ -35,10 +41,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             let options: Vec<_> = features.iter().map(|name| format!("--enable {name}")).collect();
             Some(format!("\nhint: `{}` allows it", options.join(" ")))
         }
-        Error::Compile(CompileError::Invalid { message, .. }) if message.contains(COMPONENT) => Some(
-            "\nhint: modules for WASI preview 1 run here; build it for `wasm32-wasip1` and not for `wasm32-wasip2`"
-                .to_owned(),
-        ),
+        Error::Compile(CompileError::Invalid { message, .. }) if message.contains(COMPONENT) => {
+            Some(format!("\nhint: {}", component_hint()))
+        }
         _ => None,
     })
 }

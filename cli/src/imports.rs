@@ -2,93 +2,201 @@
 
 use std::collections::BTreeMap;
 
-use wasmer_runtime::{Linker, Module};
+use wasmer_runtime::{ExternType, Linker, Module};
 
 use crate::entry::quoted;
+use crate::features::component_hint;
 
 /// So many names of an interface are listed.
 const NAMES_MAX: usize = 8;
 /// So many interfaces are.
 const INTERFACES_MAX: usize = 8;
 
-/// Who provides an interface, and what there is to do instead: by the interface's name, or by the beginning of one of the names in it.
+/// Who provides an interface, and what there is to do instead: by the interface's name, and one of the names in it.
 struct Maker {
     interface: fn(&str) -> bool,
     name: fn(&str) -> bool,
     hint: &'static str,
 }
 
+/// The first that fits an interface says what helps.
 const MAKERS: &[Maker] = &[
     Maker {
-        interface: |interface| interface.starts_with("__wbindgen") || interface == "wbg",
-        name: |_| true,
+        interface: |interface| interface.starts_with("__wbindgen") || matches!(interface, "wbg" | "__wbg_star0"),
+        name: any,
         hint: "the module is for JavaScript, by wasm-bindgen; build the crate for `wasm32-wasip1` and without wasm-bindgen to run it here",
     },
     Maker {
         interface: |interface| matches!(interface, "go" | "gojs"),
-        name: |_| true,
-        hint: "the module is for JavaScript, by Go; build it with `GOOS=wasip1 GOARCH=wasm` to run it here",
+        name: any,
+        hint: "the module is for JavaScript, by Go; build it with `GOOS=wasip1 GOARCH=wasm` (TinyGo: `-target=wasip1`) to run it here",
+    },
+    Maker {
+        interface: |interface| interface.starts_with("wasm:"),
+        name: any,
+        hint: "the module uses built-in functions of JavaScript engines; a build for WASI runs here",
     },
     Maker {
         interface: |interface| interface.starts_with("wasix_"),
-        name: |_| true,
-        hint: "the module needs WASIX, which is not WASI; build it for `wasm32-wasip1`",
+        name: any,
+        hint: "the module needs WASIX, which is not WASI; build it for `wasm32-wasip1` (with wasi-sdk, not wasix-libc) to run it here",
     },
     Maker {
-        interface: |interface| interface.contains(':'),
-        name: |_| true,
-        hint: "the module is the core of a component or needs WASI preview 2; build it for `wasm32-wasip1`",
+        interface: |interface| interface.starts_with("extism:"),
+        name: any,
+        hint: "the module is a plugin for Extism, whose library runs it",
+    },
+    Maker { interface: |interface| interface.contains(':'), name: any, hint: component_hint() },
+    Maker {
+        interface: |interface| interface == "wasi",
+        name: |name| name == "thread-spawn",
+        hint: "the module starts threads; build it for `wasm32-wasip1`, not for `wasm32-wasip1-threads` (clang: without `-pthread`)",
     },
     Maker {
-        interface: |interface| interface.starts_with("wasi_"),
-        name: |_| true,
+        interface: |interface| interface == "wasi" || interface.starts_with("wasi_"),
+        name: any,
         hint: "this part of WASI is not provided: WASI preview 1 is, as `wasi_snapshot_preview1` and `wasi_unstable`",
     },
     Maker {
-        interface: |interface| interface == "env",
-        name: |name| name.starts_with("emscripten_") || name.starts_with("invoke_") || name.starts_with("__syscall_"),
-        hint: "the module is for JavaScript, by Emscripten; `-sSTANDALONE_WASM` makes one that runs here",
+        interface: |interface| interface == "spectest",
+        name: any,
+        hint: "the module is from the specification's tests, whose scripts `wasmer wast` runs",
+    },
+    Maker { interface: |interface| interface.starts_with("GOT."), name: any, hint: DYNAMIC },
+    Maker {
+        interface: is_env,
+        name: |name| {
+            let beginnings = ["emscripten_", "_emscripten_", "invoke_", "__syscall_", "_embind_", "_emval_"];
+            beginnings.iter().any(|beginning| name.starts_with(beginning))
+        },
+        hint: "the module is for JavaScript, by Emscripten; `-sSTANDALONE_WASM` (and, with exceptions, `-fwasm-exceptions`) makes one that \
+            runs here",
+    },
+    // What Emscripten makes of the names when it optimizes.
+    Maker {
+        interface: |interface| interface == "a",
+        name: |name| name.len() <= 2,
+        hint: "the module is for JavaScript, by Emscripten as its short names say; `-sSTANDALONE_WASM` makes one that runs here",
     },
     Maker {
-        interface: |interface| interface == "env",
+        interface: is_env,
+        name: |name| matches!(name, "__linear_memory" | "__stack_pointer_relocatable"),
+        hint: "the module is an object file; link it, for instance by `clang` without `-c`",
+    },
+    Maker { interface: is_env, name: |name| matches!(name, "__memory_base" | "__table_base"), hint: DYNAMIC },
+    Maker {
+        interface: is_env,
+        name: |name| name.starts_with("proxy_"),
+        hint: "the module is a plugin for proxies (proxy-wasm), which run it",
+    },
+    Maker {
+        interface: is_env,
         name: |name| matches!(name, "abort" | "seed" | "trace"),
         hint: "the module is AssemblyScript's; built with `--use abort=` and the shim of WASI it runs here",
     },
+    Maker {
+        interface: is_env,
+        name: |name| name == "memory",
+        hint: "the module wants its memory from its host; linked without `--import-memory` it has one of its own",
+    },
+    Maker {
+        interface: is_env,
+        name: any,
+        hint: "the linker of C, C++ and Rust makes imports of `env` out of functions that it does not find (`--allow-undefined`); link what defines \
+            them, for instance `-lm` or an emulation of wasi-libc such as `-lwasi-emulated-signal`",
+    },
 ];
 
-/// What is said of everything else.
+const DYNAMIC: &str = "the module is a dynamic library; linked without `-shared` and `-pie` it is a program";
+
+fn any(_: &str) -> bool {
+    true
+}
+
+fn is_env(interface: &str) -> bool {
+    interface == "env"
+}
+
+/// What is said of every other interface.
 const UNKNOWN: &str = "a program finds WASI preview 1 here and nothing else; `wasmer inspect` lists its imports";
+
+/// What is said if only functions are missing.
+const TRAP: &str = "`--trap-unknown-imports` runs it as far as it calls none of them";
 
 /// The error that there is if the module imports what the linker does not define.
 pub(crate) fn missing<T: 'static>(linker: &Linker<T>, module: &Module) -> Option<anyhow::Error> {
-    let mut unknown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut unknown = Unknown::default();
     for import in module.imports().filter(|import| !linker.contains(&import.module, &import.name)) {
-        unknown.entry(import.module).or_default().push(import.name);
+        unknown.count += 1;
+        unknown.has_others |= !matches!(import.ty, ExternType::Func(_));
+        unknown.interfaces.entry(import.module).or_default().push((import.name, import.ty));
     }
-    (!unknown.is_empty()).then(|| anyhow::Error::msg(message(&unknown)))
+    (unknown.count > 0).then(|| anyhow::Error::msg(unknown.message()))
 }
 
-fn message(unknown: &BTreeMap<String, Vec<String>>) -> String {
-    let is_by = |maker: &&Maker| {
-        unknown
-            .iter()
-            .any(|(interface, names)| (maker.interface)(interface) && names.iter().any(|name| (maker.name)(name)))
-    };
-    let hint = MAKERS.iter().find(is_by).map_or(UNKNOWN, |maker| maker.hint);
-    let count: usize = unknown.values().map(Vec::len).sum();
-    if let (1, Some((interface, names))) = (count, unknown.first_key_value()) {
-        let name = quoted(&format!("{interface}.{}", names[0]));
-        return format!("unknown import: {name} has not been defined\nhint: {hint}");
+/// Imports that nobody provides.
+#[derive(Default)]
+struct Unknown {
+    interfaces: BTreeMap<String, Vec<(String, ExternType)>>,
+    count: usize,
+    /// Whether something else than a function is among them.
+    has_others: bool,
+}
+
+impl Unknown {
+    fn message(&self) -> String {
+        let mut text = match self.interfaces.first_key_value() {
+            Some((interface, names)) if self.count == 1 => {
+                let name = quoted(&format!("{interface}.{}", names[0].0));
+                format!("unknown import: {name} has not been defined")
+            }
+            _ => format!("{} unknown imports have not been defined{}", self.count, self.list()),
+        };
+        let hints = self.hints();
+        let is_one = hints.len() == 1;
+        for (hint, interface) in hints {
+            let of = if is_one { String::new() } else { format!("{}: ", quoted(interface)) };
+            text.push_str(&format!("\nhint: {of}{hint}"));
+        }
+        if !self.has_others {
+            text.push_str(&format!("\nhint: {TRAP}"));
+        }
+        text
     }
-    let mut text = format!("{count} unknown imports have not been defined");
-    for (interface, names) in unknown.iter().take(INTERFACES_MAX) {
-        let shown: Vec<_> = names.iter().take(NAMES_MAX).map(|name| quoted(name)).collect();
-        let more = names.len().saturating_sub(NAMES_MAX);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        text.push_str(&format!("\n  of {}: {}{more}", quoted(interface), shown.join(", ")));
+
+    fn list(&self) -> String {
+        let mut text = String::new();
+        for (interface, names) in self.interfaces.iter().take(INTERFACES_MAX) {
+            let shown: Vec<_> = names.iter().take(NAMES_MAX).map(|(name, ty)| described(name, ty)).collect();
+            let more = names.len().saturating_sub(NAMES_MAX);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            text.push_str(&format!("\n  of {}: {}{more}", quoted(interface), shown.join(", ")));
+        }
+        if self.interfaces.len() > INTERFACES_MAX {
+            text.push_str(&format!("\n  and of {} more", self.interfaces.len() - INTERFACES_MAX));
+        }
+        text
     }
-    if unknown.len() > INTERFACES_MAX {
-        text.push_str(&format!("\n  and of {} more", unknown.len() - INTERFACES_MAX));
+
+    /// What helps, each with the first interface that it is about.
+    fn hints(&self) -> Vec<(&'static str, &str)> {
+        let mut hints: Vec<(&'static str, &str)> = Vec::new();
+        for (interface, names) in self.interfaces.iter().take(INTERFACES_MAX) {
+            let fits =
+                |maker: &&Maker| (maker.interface)(interface) && names.iter().any(|(name, _)| (maker.name)(name));
+            let hint = MAKERS.iter().find(fits).map_or(UNKNOWN, |maker| maker.hint);
+            if hints.iter().all(|(known, _)| *known != hint) {
+                hints.push((hint, interface));
+            }
+        }
+        hints
     }
-    format!("{text}\nhint: {hint}")
+}
+
+/// A function by its name alone, everything else with what it is.
+fn described(name: &str, ty: &ExternType) -> String {
+    match ty {
+        ExternType::Func(_) => quoted(name),
+        other => format!("{} ({})", quoted(name), other.kind()),
+    }
 }

@@ -23,6 +23,7 @@ mod run;
 mod source;
 mod suggest;
 mod tier;
+mod units;
 mod update;
 mod validate;
 mod wast;

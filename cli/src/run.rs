@@ -1,7 +1,7 @@
 //! `wasmer run`.
 
-use crate::exit::ExitCode;
-use std::ffi::OsString;
+use crate::exit::{ExitCode, Usage};
+use std::ffi::{OsStr, OsString};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -29,6 +29,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let engine = module.engine().clone();
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;
+    if args.trap_unknown_imports {
+        linker.define_unknown_functions_as_traps(&module)?;
+    }
     let has_options = args.args().iter().any(|word| word.as_encoded_bytes().starts_with(b"--"));
     // Only a program that asks for its words can mean them.
     if has_options
@@ -164,7 +167,7 @@ fn execute(entry: &Entry, instance: Instance, store: &mut Store<WasiCtx>) -> any
 
 /// What the guest may reach: what the command line grants, and nothing else.
 fn wasi(args: &RunArgs, entry: &Entry) -> anyhow::Result<WasiCtx> {
-    let mut builder = WasiCtxBuilder::new().inherit_stdio();
+    let mut builder = WasiCtxBuilder::new().inherit_stdio().end_at_closed_pipe();
     builder = builder.arg(args.argv0.clone().unwrap_or_else(|| program_name(args.module())));
     if entry.takes_words() {
         builder = builder.args(args.args());
@@ -191,6 +194,9 @@ fn wasi(args: &RunArgs, entry: &Entry) -> anyhow::Result<WasiCtx> {
     for dir in &args.dir {
         builder = builder.dir_grant(DirGrant::parse(dir));
     }
+    if let Some(cwd) = &args.cwd {
+        builder = builder.dir_grant(working_folder(cwd)?);
+    }
     for address in &args.tcplisten {
         let listener =
             std::net::TcpListener::bind(address).with_context(|| format!("could not listen on `{address}`"))?;
@@ -202,38 +208,67 @@ fn wasi(args: &RunArgs, entry: &Entry) -> anyhow::Result<WasiCtx> {
     if let Some(bytes) = args.max_output {
         builder = builder.output_bytes_max(bytes);
     }
-    builder.build().map_err(|error| anyhow::anyhow!("{error}{}", dir_hint(&args.dir)))
+    builder.build().map_err(anyhow::Error::from).map_err(|error| match dir_hint(&args.dir) {
+        "" => error,
+        hint => anyhow::anyhow!("{error:#}\nhint: {hint}"),
+    })
 }
 
-/// What other programs write where two colons are meant.
-fn dir_hint(dirs: &[OsString]) -> &'static str {
-    let is_suspicious = |dir: &OsString| {
-        let dir = dir.to_string_lossy();
-        dir.strip_suffix(":ro").unwrap_or(&dir).contains(':') && !dir.contains("::")
-    };
-    if dirs.iter().any(is_suspicious) {
-        "\nhint: `::` stands between the host's folder and the program's name for it"
-    } else {
-        ""
+/// The folder of `--cwd`, under the name that the libraries of C and Rust look for what has no other folder.
+fn working_folder(cwd: &OsStr) -> anyhow::Result<DirGrant> {
+    let grant = DirGrant::parse(cwd);
+    if grant.guest != grant.host.as_os_str() {
+        let cwd = cwd.display();
+        return Err(Usage(format!(
+            "`--cwd {cwd}` names two folders\nhint: `--dir {cwd}` lets the program use one by the name of the other"
+        ))
+        .into());
     }
+    Ok(DirGrant { guest: ".".into(), ..grant })
+}
+
+/// What may have been meant by a folder that is not there: other programs have other ways to write it.
+fn dir_hint(dirs: &[OsString]) -> &'static str {
+    let hint = |dir: &OsString| {
+        let grant = DirGrant::parse(dir);
+        if grant.host.is_dir() {
+            return None;
+        }
+        if grant.guest != grant.host.as_os_str() {
+            return Path::new(&grant.guest)
+                .is_dir()
+                .then_some("the host's folder stands first, then `::` and the program's name for it");
+        }
+        let text = dir.to_string_lossy();
+        match text.strip_suffix(":ro").unwrap_or(&text).rsplit_once(':') {
+            None => None,
+            Some((_, "rw" | "w")) => Some("a folder may be written to, unless `:ro` stands behind it"),
+            Some((host, "r" | "read" | "readonly" | "read-only")) if Path::new(host).is_dir() => {
+                Some("`:ro` stands behind a folder for reading only")
+            }
+            Some(_) => Some("`::` stands between the host's folder and the program's name for it"),
+        }
+    };
+    dirs.iter().find_map(hint).unwrap_or_default()
 }
 
 fn program_name(module: &Path) -> OsString {
     module.file_name().unwrap_or(module.as_os_str()).to_owned()
 }
 
-/// NAME=VALUE lines, and NAME lines for what is set here, as `docker` reads them; empty lines and lines that start with `#` are passed over.
+/// NAME=VALUE lines, and NAME lines for what is set here, as `docker` reads them: a value is all that stands behind `=`, with quotes and blanks; empty
+/// lines and lines that start with `#` are passed over.
 fn env_file(path: &Path) -> anyhow::Result<Vec<(String, OsString)>> {
     let text = read_text(path)?;
     let mut variables = Vec::new();
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim_start();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let (name, value) = match line.split_once('=') {
-            Some((name, value)) => (name.trim_end(), Some(value.into())),
-            None => (line.trim_end(), std::env::var_os(line.trim_end())),
+            Some((name, value)) => (name, Some(value.into())),
+            None => (line, std::env::var_os(line)),
         };
         if name.is_empty() || name.contains(char::is_whitespace) {
             bail!("line {} of `{}` is neither NAME=VALUE nor NAME", number + 1, path.display());
@@ -271,6 +306,11 @@ fn failed(
             args,
         );
         return Ok(ExitCode::from(exit::TRAP));
+    }
+    if let Some(Error::Host(failure)) = failure {
+        let causes = anyhow::Chain::new(&*failure.error).map(ToString::to_string).collect::<Vec<_>>();
+        report(&format!("`{module}` was ended: {}", causes.join(": ")), &failure.backtrace, args);
+        return Ok(ExitCode::from(exit::FAILURE));
     }
     let Some(trap) = failure.and_then(Error::as_trap) else { return Err(error) };
     let (what, status) = if timed_out && trap.code == TrapCode::Interrupted {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::args::parse_duration;
 use crate::output;
+use crate::units::parse_duration;
 
 /// Whether finishers are started: `off`, `on`, or a time that a program has to have run.
 const BACKGROUND_VARIABLE: &str = "WASMER_BACKGROUND";

@@ -117,13 +117,19 @@ fn what_is_not_there_to_import_is_named_with_what_helps() {
     let bench = Bench::new();
     let import = |interface: &str, name: &str| format!("(import \"{interface}\" \"{name}\" (func))");
     let cases = [
-        (vec![("env", "f")], &["unknown import: `env.f` has not been defined\n", "WASI preview 1"][..]),
+        (
+            vec![("env", "f")],
+            &["unknown import: `env.f` has not been defined\n", "--allow-undefined", "hint: `--trap-unknown-imports`"]
+                [..],
+        ),
+        (vec![("my", "f")], &["`my.f`", "hint: a program finds WASI preview 1 here"]),
         (
             vec![("env", "f"), ("env", "g"), ("other", "h")],
             &[
                 "3 unknown imports",
                 "\n  of `env`: `f`, `g`\n  of `other`: `h`\n",
-                "hint: a program finds WASI preview 1",
+                "hint: `env`: the linker of C, C++ and Rust",
+                "hint: `other`: a program finds WASI preview 1",
             ],
         ),
         (
@@ -134,6 +140,14 @@ fn what_is_not_there_to_import_is_named_with_what_helps() {
         (vec![("gojs", "runtime.wasmExit")], &["by Go", "GOOS=wasip1"]),
         (vec![("wasix_32v1", "thread_spawn")], &["WASIX"]),
         (vec![("wasi:cli/run@0.2.0", "run")], &["a component"]),
+        (vec![("wasm:js-string", "length")], &["JavaScript engines"]),
+        (vec![("wasi", "thread-spawn")], &["starts threads", "without `-pthread`"]),
+        (vec![("spectest", "print")], &["`wasmer wast`"]),
+        (vec![("GOT.mem", "x")], &["a dynamic library"]),
+        (vec![("a", "a"), ("a", "b")], &["by Emscripten"]),
+        (vec![("env", "__cxa_throw"), ("env", "invoke_vii")], &["by Emscripten", "-fwasm-exceptions"]),
+        (vec![("env", "proxy_log")], &["proxy-wasm"]),
+        (vec![("extism:host/env", "alloc")], &["Extism"]),
         (vec![("wasi_snapshot_preview1", "fd_sing")], &["this part of WASI"]),
         (vec![("env", "emscripten_memcpy_js")], &["by Emscripten", "-sSTANDALONE_WASM"]),
         (vec![("env", "invoke_vii")], &["by Emscripten"]),
@@ -149,11 +163,31 @@ fn what_is_not_there_to_import_is_named_with_what_helps() {
             assert!(!ran.err.contains("proc_exit"), "{}", ran.err);
         }
     }
+    // What is no function cannot be left out.
+    bench.file(
+        "m.wat",
+        "(module (import \"env\" \"memory\" (memory 1)) (import \"env\" \"f\" (func)) (func (export \"_start\")))",
+    );
+    let ran = bench.run(["m.wat"]);
+    ran.failed(1, &["of `env`: `memory` (a memory), `f`", "--import-memory"]);
+    assert!(!ran.err.contains("--trap-unknown-imports"), "{}", ran.err);
     let many: String = (0..10)
         .flat_map(|interface| (0..10).map(move |name| import(&interface.to_string(), &name.to_string())))
         .collect();
     bench.file("m.wat", format!("(module {many})"));
     bench.run(["m.wat"]).failed(1, &["100 unknown imports", "`7` and 2 more", "and of 2 more"]);
+}
+
+#[test]
+fn what_is_not_there_to_import_can_be_left_out() {
+    let bench = Bench::new();
+    bench.file(
+        "m.wat",
+        r#"(module $m (import "env" "f" (func $f)) (func (export "_start")) (func $g (export "g") (call $f)))"#,
+    );
+    bench.run(["run", "--trap-unknown-imports", "m.wat"]).printed("").silent();
+    let ran = bench.run(["run", "--trap-unknown-imports", "--invoke", "g", "m.wat"]);
+    ran.failed(1, &["error: `m.wat` was ended: unknown import `env.f` was called\n   0: m!g @ 0x"]);
 }
 
 #[test]
@@ -176,19 +210,22 @@ fn the_environment_and_the_name_are_what_the_options_say() {
             (drop (call $args (i32.const 1000) (i32.const 2000)))
             (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 0)))))"#;
     bench.file("p.wat", print);
-    bench.file("env", "A=1\n\n  # no\nB = two words \nHERE\nABSENT\nC=\n");
+    bench.file("env", "\u{feff}A=1\r\n\n  # no\n  B= \"two words\" # \nHERE\nABSENT\nC=\n");
     let run = |options: &[&str]| {
         let words = ["run"].iter().chain(options).chain(&["p.wat"]);
         Ran::of(bench.command(words).env("HERE", "x=y").output().unwrap())
     };
     run(&[]).printed("p.wat\0").silent();
     run(&["--argv0", "other name"]).printed("other name\0");
-    run(&["--env-file", "env"]).printed("A=1\0B= two words \0HERE=x=y\0C=\0p.wat\0");
-    run(&["--env-file", "env", "--env", "A=2", "--env", "HERE"]).printed("A=2\0B= two words \0HERE=x=y\0C=\0p.wat\0");
+    run(&["--env-file", "env"]).printed("A=1\0B= \"two words\" # \0HERE=x=y\0C=\0p.wat\0");
+    run(&["--env-file", "env", "--env", "A=2", "--env", "HERE"])
+        .printed("A=2\0B= \"two words\" # \0HERE=x=y\0C=\0p.wat\0");
     let all = run(&["--env-all"]);
     assert!(all.out.contains("HERE=x=y\0") && all.out.contains("WASMER_CACHE_DIR="), "{all:?}");
     bench.file("env", "A=1\n=2\n");
     run(&["--env-file", "env"]).failed(1, &["line 2 of `env` is neither NAME=VALUE nor NAME"]);
-    bench.file("env", "two words\n");
-    run(&["--env-file", "env"]).failed(1, &["line 1 of `env`"]);
+    for line in ["two words", "A = 1", "A "] {
+        bench.file("env", format!("{line}\n"));
+        run(&["--env-file", "env"]).failed(1, &["line 1 of `env` is neither"]);
+    }
 }
