@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmer_runtime::Cpu;
 
 use crate::tier::finisher::FinishArgs;
 use crate::tier::policy::Optimize;
 use crate::units::{parse_duration, parse_size};
-use crate::{examples, suggest};
+use crate::{complete, examples, suggest};
 
 /// Runs WebAssembly programs, compiling each of them once.
 #[derive(Debug, Parser)]
@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Compile a module in the background: `wasmer cache finish`, which `wasmer run` starts and which nobody else is told of.
     #[command(skip)]
     Finish(FinishArgs),
+    /// Say what the last of these words can become, for the scripts of `wasmer completions`.
+    #[command(skip)]
+    Complete(Vec<OsString>),
 }
 
 /// Which compiler.
@@ -90,7 +93,7 @@ pub(crate) struct CacheOptions {
     #[arg(long)]
     pub(crate) disable_cache: bool,
     /// Folder of the cache (default: WASMER_CACHE_DIR, or `wasmer` in the user's cache folder).
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
     /// How module files are recognised: by their identity on disk, or by hashing them every time.
     #[arg(long, value_enum, value_name = "HOW", default_value_t = TrustArg::Stat)]
@@ -117,7 +120,7 @@ pub(crate) struct RunArgs {
     /// Module to run (binary or text format, or `-` for standard input); all that follows is for the program, or for the function
     /// of `--invoke`.
     // One list for clap, so that nothing after the module can be taken for an option of ours.
-    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true)]
+    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
     program: Vec<OsString>,
     #[command(flatten)]
     pub(crate) tier: TierArgs,
@@ -129,7 +132,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) invoke: Option<String>,
     /// Let the program use a folder: HOST, HOST::GUEST, either with `:ro` for reading only (may be repeated).
-    #[arg(long, value_name = "HOST[::GUEST][:ro]")]
+    #[arg(long, value_name = "HOST[::GUEST][:ro]", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Vec<OsString>,
     /// Give the program an environment variable: NAME=VALUE, or NAME for the value here (may be repeated).
     #[arg(long, value_name = "NAME[=VALUE]")]
@@ -141,7 +144,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Vec<PathBuf>,
     /// Let the program use a folder as the one that it works in: the same as `--dir HOST::.`, with `:ro` for reading only.
-    #[arg(long, value_name = "HOST[:ro]")]
+    #[arg(long, value_name = "HOST[:ro]", value_hint = ValueHint::DirPath)]
     pub(crate) cwd: Option<OsString>,
     /// Name that the program is told to be called by, instead of its file's.
     #[arg(long, value_name = "NAME")]
@@ -327,7 +330,7 @@ pub(crate) struct WastArgs {
 #[command(override_usage = "wasmer bench [OPTIONS] <MODULE> [ARGS]...", after_help = examples::BENCH)]
 pub(crate) struct BenchArgs {
     /// Program to measure; all that follows is for the program.
-    #[arg(value_name = "MODULE [ARGS]", required = true, trailing_var_arg = true)]
+    #[arg(value_name = "MODULE [ARGS]", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
     program: Vec<OsString>,
     /// Compiler to measure; all of this build unless given (may be repeated).
     #[arg(long, value_name = "BACKEND")]
@@ -338,7 +341,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) runs: u32,
     /// Let the program use a folder, as for `wasmer run` (may be repeated).
-    #[arg(long, value_name = "HOST[::GUEST][:ro]")]
+    #[arg(long, value_name = "HOST[::GUEST][:ro]", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Vec<OsString>,
     /// Give the program an environment variable, as for `wasmer run` (may be repeated).
     #[arg(long, value_name = "NAME[=VALUE]")]
@@ -372,7 +375,7 @@ pub(crate) struct CacheArgs {
     #[command(subcommand)]
     pub(crate) command: CacheCommand,
     /// Folder of the cache (default: WASMER_CACHE_DIR, or `wasmer` in the user's cache folder).
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
 }
 
@@ -380,7 +383,7 @@ pub(crate) struct CacheArgs {
 pub(crate) enum CacheCommand {
     /// Print the folder.
     Dir,
-    /// List the artifacts: key, size in bytes, days since their last use, compiler, module.
+    /// List the artifacts: key, size in bytes, days since their last use, how good the code is, compiler, module.
     List,
     /// Print figures.
     Stats,
@@ -420,7 +423,7 @@ pub(crate) struct ManArgs {
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Option<String>,
     /// Write the pages of all commands to this folder instead.
-    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    #[arg(long, value_name = "DIR", conflicts_with = "command", value_hint = ValueHint::DirPath)]
     pub(crate) folder: Option<PathBuf>,
 }
 
@@ -429,7 +432,7 @@ pub(crate) struct ManArgs {
 pub(crate) struct SelfUpdateArgs {
     /// Where the release is: a folder, an address, or one archive in either, with its checksum in `SHA256SUMS` beside it (default:
     /// WASMER_UPDATE_URL).
-    #[arg(long, value_name = "URL|DIR|ARCHIVE")]
+    #[arg(long, value_name = "URL|DIR|ARCHIVE", value_hint = ValueHint::FilePath)]
     pub(crate) from: Option<OsString>,
     /// Only say whether there is a newer version.
     #[arg(long)]
@@ -475,6 +478,9 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
         let finish = FinishArgs::augment_args(clap::Command::new("finish"));
         let mut matches = finish.try_get_matches_from(&arguments[2..])?;
         return Ok(Command::Finish(FinishArgs::from_arg_matches_mut(&mut matches)?));
+    }
+    if arguments.get(1..3).is_some_and(|words| words == complete::ASKING) {
+        return Ok(Command::Complete(arguments[3..].to_vec()));
     }
     Ok(Cli::try_parse_from(arguments).map_err(with_suggestion)?.command)
 }

@@ -3,8 +3,8 @@
 use crate::exit::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use wasmer_runtime::Image;
 use wasmer_runtime::cache::{ArtifactKey, Cache, CacheConfig, Finisher, Prune};
+use wasmer_runtime::{Backend, Image};
 
 use crate::args::{CacheArgs, CacheCommand, TrustArg};
 use crate::exit;
@@ -46,7 +46,8 @@ fn list(cache: &Cache) -> anyhow::Result<()> {
             if entry.day == 0 { "never used".to_owned() } else { format!("{} days", today.saturating_sub(entry.day)) };
         let origin = cache.origin(&entry.key).map_or_else(|| "-".to_owned(), |origin| output::printable(&origin.name));
         let backend = backend(cache, &entry.key).unwrap_or_else(|| "-".to_owned());
-        say(format_args!("{}\t{}\t{age}\t{backend}\t{origin}", entry.key, entry.bytes))?;
+        let tier = tier(&backend);
+        say(format_args!("{}\t{}\t{age}\t{tier}\t{backend}\t{origin}", entry.key, entry.bytes))?;
     }
     Ok(())
 }
@@ -57,6 +58,14 @@ fn backend(cache: &Cache, key: &ArtifactKey) -> Option<String> {
     // SAFETY: the cache replaces files by renaming.
     let image = unsafe { Image::from_file(file, Some(&key.0)) }.ok()?;
     Some(output::printable(image.backend()))
+}
+
+/// How good a compiler's code is: the backends stand in this order.
+fn tier(backend: &str) -> String {
+    match Backend::ALL.iter().position(|known| known.name() == backend) {
+        Some(position) => format!("tier {}", position + 1),
+        None => "-".to_owned(),
+    }
 }
 
 fn status(cache: &Cache) -> anyhow::Result<()> {

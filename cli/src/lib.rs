@@ -84,5 +84,6 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Man(args) => man::man(&args),
         Command::SelfUpdate(args) => update::self_update(&args),
         Command::Finish(args) => tier::finisher::finish(&args),
+        Command::Complete(words) => complete::answer(&words),
     }
 }

@@ -19,6 +19,7 @@ mod processors;
 mod profile;
 mod programs;
 mod run;
+mod shells;
 mod streams;
 mod wast;
 mod words;
