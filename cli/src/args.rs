@@ -28,9 +28,9 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Compile a module to an artifact.
     Compile(CompileArgs),
-    /// Check that a module is valid.
+    /// Check that a module, component or artifact is valid.
     Validate(ValidateArgs),
-    /// Show what is in a module.
+    /// Show what is in a module, component or artifact.
     Inspect(InspectArgs),
     /// Run scripts of the specification's test suite.
     Wast(WastArgs),
@@ -296,9 +296,12 @@ pub(crate) enum EmitArg {
 #[derive(Debug, Args)]
 #[command(after_help = examples::VALIDATE)]
 pub(crate) struct ValidateArgs {
-    /// Module to check: binary or text format, or `-` for standard input.
+    /// Module to check (binary or text format, or `-` for standard input), component or artifact.
     #[arg(value_name = "MODULE")]
     pub(crate) module: PathBuf,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) features: FeatureArgs,
 }
@@ -306,7 +309,7 @@ pub(crate) struct ValidateArgs {
 #[derive(Debug, Args)]
 #[command(after_help = examples::INSPECT)]
 pub(crate) struct InspectArgs {
-    /// Module to show: binary or text format, or `-` for standard input.
+    /// Module to show (binary or text format, or `-` for standard input), component or artifact.
     #[arg(value_name = "MODULE")]
     pub(crate) module: PathBuf,
     /// Print JSON.

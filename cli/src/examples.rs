@@ -53,7 +53,8 @@ Examples:
 pub(crate) const VALIDATE: &str = "\
 Examples:
   wasmer validate app.wasm
-  wasmer validate --disable simd app.wasm";
+  wasmer validate --disable simd app.wasm
+  wasmer validate --json app.wasm | jq .unsupported";
 
 pub(crate) const INSPECT: &str = "\
 Examples:

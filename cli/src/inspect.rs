@@ -1,5 +1,8 @@
 //! `wasmer inspect`.
 
+mod artifact;
+mod foreign;
+
 use crate::exit::ExitCode;
 use std::fmt::{self, Write};
 
@@ -11,15 +14,20 @@ use wasmer_runtime::{
 };
 
 use crate::args::InspectArgs;
-use crate::load::read_module;
+use crate::load::{Any, read_any};
 use crate::output::{self, printable};
+
+/// What a component is called.
+const COMPONENT: &str = "component";
 
 /// How many of the largest functions are shown.
 const LARGEST: usize = 10;
 
-/// What there is to say about a module, as `--json` prints it. Sizes are in bytes.
+/// What there is to say about a module or component, as `--json` prints it. Sizes are in bytes.
 #[derive(Serialize)]
 struct Description {
+    /// `module` or `component`.
+    kind: &'static str,
     name: Option<String>,
     bytes: usize,
     code_bytes: usize,
@@ -33,7 +41,9 @@ struct Description {
     /// Index of the function that runs at the start.
     start: Option<u32>,
     /// Features without which the module is not valid.
-    features: Vec<&'static str>,
+    features: Vec<String>,
+    /// Those of them that are not there, so that it cannot run.
+    unsupported: Vec<String>,
     /// The types that those of imports, exports and tables name, and so on.
     types: Vec<Defined>,
     memories: Vec<String>,
@@ -44,6 +54,8 @@ struct Description {
     producers: Vec<Tool>,
     producers_malformed: bool,
     largest_functions: Vec<Function>,
+    /// The modules and components in a component.
+    parts: Vec<Description>,
 }
 
 /// An import (`module.field`) or export, and its type.
@@ -82,18 +94,27 @@ struct Function {
     bytes: usize,
 }
 
-/// Shows imports, exports, sizes, needed features and origin of a module.
+/// Shows imports, exports, sizes, needed features and origin of a module, and as much of components and artifacts.
 pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
-    let wasm = read_module(&args.module)?;
-    let description = describe(&wasm).with_context(|| format!("`{}` is not valid", args.module.display()))?;
-    if args.json {
-        output::data(serde_json::to_string_pretty(&description)? + "\n")?;
-    } else {
-        let mut text = String::new();
-        write(&mut text, &description)?;
-        output::data(text)?;
+    let path = &args.module;
+    let is_invalid = || format!("`{}` is not valid", path.display());
+    match read_any(path)? {
+        Any::Artifact(file) => print(&artifact::describe(file).with_context(is_invalid)?, args.json, artifact::write)?,
+        Any::Module(wasm) => {
+            let description = describe(&wasm).or_else(|error| foreign::describe(&wasm, error));
+            print(&description.with_context(is_invalid)?, args.json, write)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print<T: Serialize>(value: &T, json: bool, write: fn(&mut String, &T) -> fmt::Result) -> anyhow::Result<()> {
+    if json {
+        return output::data(serde_json::to_string_pretty(value)? + "\n");
+    }
+    let mut text = String::new();
+    write(&mut text, value)?;
+    output::data(text)
 }
 
 fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
@@ -112,6 +133,7 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
     let tool = |Producer { field, name, version }| Tool { field, name, version };
     let function = |FunctionSummary { index, name, exports, bytes }| Function { index, name, exports, bytes };
     Ok(Description {
+        kind: "module",
         name: module.name,
         bytes: wasm.len(),
         code_bytes: module.code_bytes,
@@ -123,7 +145,8 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
         globals: module.globals,
         tags: module.tags,
         start: module.start,
-        features,
+        features: features.into_iter().map(str::to_owned).collect(),
+        unsupported: Vec::new(),
         types: module.types.into_iter().map(|(index, ty)| Defined { index, r#type: ty.to_string() }).collect(),
         memories: module.memories.into_iter().map(|memory| type_name(&ExternType::Memory(memory))).collect(),
         tables: module.tables.into_iter().map(|table| type_name(&ExternType::Table(table))).collect(),
@@ -133,6 +156,7 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
         producers: module.producers.into_iter().map(tool).collect(),
         producers_malformed: module.producers_malformed,
         largest_functions: largest.into_iter().map(function).collect(),
+        parts: Vec::new(),
     })
 }
 
@@ -166,6 +190,9 @@ fn needed_features(wasm: &[u8], mut all: WasmFeatures) -> anyhow::Result<Vec<&'s
 }
 
 fn write(out: &mut String, module: &Description) -> fmt::Result {
+    if module.kind == COMPONENT {
+        return foreign::write_component(out, module);
+    }
     if let Some(name) = &module.name {
         writeln!(out, "name: {}", printable(name))?;
     }
@@ -174,11 +201,8 @@ fn write(out: &mut String, module: &Description) -> fmt::Result {
         let name = name.as_ref().map(|name| format!(" `{}`", printable(name))).unwrap_or_default();
         writeln!(out, "  {bytes:>10} {kind}{name}")?;
     }
-    writeln!(
-        out,
-        "functions: {} defined, {} imported; the largest, in bytes",
-        module.defined_functions, module.imported_functions
-    )?;
+    let largest = if module.largest_functions.is_empty() { "" } else { "; the largest, in bytes" };
+    writeln!(out, "functions: {} defined, {} imported{largest}", module.defined_functions, module.imported_functions)?;
     for Function { index, name, exports, bytes } in &module.largest_functions {
         let name = name.as_ref().or(exports.first()).map(|name| printable(name));
         writeln!(out, "  {bytes:>10} {}", name.unwrap_or_else(|| format!("func[{index}]")))?;
@@ -191,12 +215,10 @@ fn write(out: &mut String, module: &Description) -> fmt::Result {
     let features =
         if module.features.is_empty() { "none beyond WebAssembly 1.0".to_owned() } else { module.features.join(", ") };
     writeln!(out, "features needed: {features}")?;
-    for Tool { field, name, version } in &module.producers {
-        writeln!(out, "{}: {}", printable(field), printable(&format!("{name} {version}")).trim_end())?;
+    if !module.unsupported.is_empty() {
+        writeln!(out, "not supported: {}", module.unsupported.join(", "))?;
     }
-    if module.producers_malformed {
-        writeln!(out, "producers: the section is malformed")?;
-    }
+    write_tools(out, module)?;
     if !module.types.is_empty() {
         writeln!(out, "types: {}", module.types.len())?;
     }
@@ -209,7 +231,22 @@ fn write(out: &mut String, module: &Description) -> fmt::Result {
             writeln!(out, "  {ty}")?;
         }
     }
-    for (kind, list) in [("imports", &module.imports), ("exports", &module.exports)] {
+    write_names(out, &module.imports, &module.exports)
+}
+
+/// What made it.
+fn write_tools(out: &mut String, module: &Description) -> fmt::Result {
+    for Tool { field, name, version } in &module.producers {
+        writeln!(out, "{}: {}", printable(field), printable(&format!("{name} {version}")).trim_end())?;
+    }
+    if module.producers_malformed {
+        writeln!(out, "producers: the section is malformed")?;
+    }
+    Ok(())
+}
+
+fn write_names(out: &mut String, imports: &[Named], exports: &[Named]) -> fmt::Result {
+    for (kind, list) in [("imports", imports), ("exports", exports)] {
         writeln!(out, "{kind}: {}", list.len())?;
         for Named { name, r#type } in list {
             writeln!(out, "  {}: {}", printable(name), r#type)?;

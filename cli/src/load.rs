@@ -1,6 +1,7 @@
 //! From a path on the command line to a compiled module.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::Path;
 use std::time::Duration;
 
@@ -105,6 +106,31 @@ pub(crate) fn open_cache(dir: Option<&Path>, trust: TrustArg) -> anyhow::Result<
 /// Reads a module in binary or text format; `-` is standard input.
 pub(crate) fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(to_binary(read(path)?, path)?)
+}
+
+/// A file that is looked at, not run.
+pub(crate) enum Any {
+    /// A module or component in the binary format.
+    Module(Vec<u8>),
+    Artifact(File),
+}
+
+/// Opens whatever `path` names; `-` is standard input. Artifacts are recognised by how they begin.
+pub(crate) fn read_any(path: &Path) -> anyhow::Result<Any> {
+    if path.is_file()
+        && let Ok(mut file) = File::open(path)
+        && starts_with(&mut file, ARTIFACT_MAGIC)?
+    {
+        return Ok(Any::Artifact(file));
+    }
+    Ok(Any::Module(read_module(path)?))
+}
+
+fn starts_with(file: &mut File, magic: &[u8]) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    file.by_ref().take(magic.len() as u64).read_to_end(&mut start)?;
+    file.rewind()?;
+    Ok(start == magic)
 }
 
 /// Reads a module again.

@@ -1,17 +1,84 @@
 //! `wasmer validate`.
 
-use crate::exit::ExitCode;
-
 use anyhow::Context;
-use wasmer_runtime::{Engine, EngineConfig};
+use serde::Serialize;
+use wasmer_runtime::{CompileError, Engine, EngineConfig, Error, Image, Outline};
 
 use crate::args::ValidateArgs;
-use crate::load::read_module;
+use crate::exit::{self, ExitCode};
+use crate::load::{Any, read_any};
+use crate::output;
 
-/// Checks a module; silent when it is valid.
+/// The verdict, as `--json` prints it.
+#[derive(Serialize)]
+struct Verdict {
+    /// `module`, `component` or `artifact`.
+    kind: &'static str,
+    /// Whether it is valid, and for a module, whether nothing that it needs is off or missing.
+    valid: bool,
+    /// Why not.
+    error: Option<String>,
+    /// Where in the binary format.
+    offset: Option<u64>,
+    /// The features that it would have to be allowed.
+    disabled: Vec<String>,
+    /// The features that it needs and that are not there.
+    unsupported: Vec<String>,
+}
+
+/// Checks a module, component or artifact; silent when it is valid.
 pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
-    let wasm = read_module(&args.module)?;
-    let engine = Engine::new(EngineConfig::headless().features(crate::features::features(&args.features)?))?;
-    engine.validate(&wasm).with_context(|| format!("`{}` is not valid", args.module.display()))?;
-    Ok(ExitCode::SUCCESS)
+    let features = crate::features::features(&args.features)?;
+    let (kind, outcome, unsupported) = match read_any(&args.module)? {
+        Any::Artifact(file) => {
+            // SAFETY: nothing of it is run; it is read, and checked before that.
+            let image = unsafe { Image::from_file(file, None) };
+            ("artifact", image.and_then(|image| image.verify()).map_err(Error::from), Vec::new())
+        }
+        Any::Module(wasm) if Outline::is_of_component(&wasm) => ("component", component(&wasm), Vec::new()),
+        Any::Module(wasm) => {
+            let outcome = Engine::new(EngineConfig::headless().features(features))?.validate(&wasm);
+            let unsupported = outcome.as_ref().err().map_or_else(Vec::new, |error| missing(&wasm, error));
+            ("module", outcome, unsupported)
+        }
+    };
+    if !args.json {
+        outcome.with_context(|| format!("`{}` is not valid", args.module.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let status = ExitCode::from(if outcome.is_ok() { exit::SUCCESS } else { exit::FAILURE });
+    output::data(serde_json::to_string_pretty(&verdict(kind, outcome, unsupported))? + "\n")?;
+    Ok(status)
+}
+
+/// Checks what is checked of a component: its modules.
+fn component(wasm: &[u8]) -> Result<(), Error> {
+    Outline::of(wasm)?;
+    Outline::needs(wasm)?;
+    output::note("note: this is a component; its modules are valid, how it joins them is not checked");
+    Ok(())
+}
+
+/// What a module needs that is not there, if that is what is wrong with it.
+fn missing(wasm: &[u8], error: &Error) -> Vec<String> {
+    if !matches!(error, Error::Compile(CompileError::Unsupported { .. })) {
+        return Vec::new();
+    }
+    let mut needs = Outline::needs(wasm).unwrap_or_default();
+    needs.retain(|feature| Outline::is_unsupported(feature));
+    needs
+}
+
+fn verdict(kind: &'static str, outcome: Result<(), Error>, unsupported: Vec<String>) -> Verdict {
+    let error = outcome.err();
+    let (offset, disabled) = match &error {
+        Some(Error::Compile(CompileError::Disabled { features, offset, .. })) => {
+            (Some(*offset), features.iter().map(ToString::to_string).collect())
+        }
+        Some(Error::Compile(CompileError::Invalid { offset, .. } | CompileError::Unsupported { offset, .. })) => {
+            (Some(*offset), Vec::new())
+        }
+        _ => (None, Vec::new()),
+    };
+    Verdict { kind, valid: error.is_none(), error: error.map(|error| error.to_string()), offset, disabled, unsupported }
 }

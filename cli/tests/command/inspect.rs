@@ -124,3 +124,83 @@ fn a_malformed_custom_section_is_mentioned_and_nothing_worse() {
     assert_eq!((&module["producers"], &module["producers_malformed"]), (&json!([]), &json!(true)));
     assert!(bench.run(["inspect", "module.wat"]).out.contains("producers: the section is malformed"));
 }
+
+/// The same fields, whatever it is and whether it can run here.
+#[test]
+fn what_cannot_run_here_is_shown_and_validated_all_the_same() {
+    let bench = Bench::new();
+    bench.file(
+        "future.wat",
+        r#"(module $future (type $f (func)) (type $k (cont $f))
+            (import "env" "f" (func $g (param i32)))
+            (memory (export "memory") 2)
+            (func (export "run") (param (ref $k))))"#,
+    );
+    let ran = bench.run(["inspect", "--json", "future.wat"]);
+    let module: Value = serde_json::from_str(&ran.printed_lines().concat()).unwrap();
+    assert_eq!((&module["kind"], &module["name"]), (&json!("module"), &json!("future")));
+    assert_eq!(module["unsupported"], json!(["stack-switching"]));
+    assert_eq!(module["imports"][0], json!({ "name": "env.f", "type": "func [i32] -> []" }));
+    assert_eq!(module["memories"], json!(["memory from 2 pages, 32-bit"]));
+    let text = bench.run(["inspect", "future.wat"]);
+    assert!(text.out.contains("not supported: stack-switching\n"), "{text:?}");
+    bench.run(["validate", "future.wat"]).failed(1, &["`future.wat` is not valid: ", "`stack-switching`"]);
+    let ran = bench.run(["validate", "--json", "future.wat"]);
+    let verdict: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (ran.code, &verdict["valid"], &verdict["unsupported"]),
+        (Some(1), &json!(false), &json!(["stack-switching"]))
+    );
+
+    bench.file("off.wat", "(module (memory 1 (pagesize 1)))");
+    let verdict: Value =
+        serde_json::from_str(&bench.run(["validate", "--json", "--disable", "custom-page-sizes", "off.wat"]).out)
+            .unwrap();
+    assert_eq!((&verdict["valid"], &verdict["disabled"]), (&json!(false), &json!(["custom-page-sizes"])));
+    let module: Value = serde_json::from_str(&bench.run(["inspect", "--json", "off.wat"]).out).unwrap();
+    assert_eq!((&module["features"], &module["unsupported"]), (&json!(["custom-page-sizes"]), &json!([])));
+}
+
+/// A component: a module, what it imports and exports.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0\
+    \x01\x14\0asm\x01\0\0\0\x05\x03\x01\0\x01\x07\x05\x01\x01m\x02\0\
+    \x07\x05\x01\x40\0\x01\0";
+
+#[test]
+fn components_and_artifacts_are_shown_and_validated() {
+    let bench = Bench::new();
+    bench.file("c.wasm", COMPONENT);
+    let ran = bench.run(["inspect", "--json", "c.wasm"]);
+    let component: Value = serde_json::from_str(&ran.printed_lines().concat()).unwrap();
+    assert_eq!((&component["kind"], &component["parts"][0]["kind"]), (&json!("component"), &json!("module")));
+    assert_eq!(component["parts"][0]["exports"], json!([{ "name": "m", "type": "memory from 1 pages, 32-bit" }]));
+    assert_eq!(component["sections"][0]["kind"], "core module");
+    let text = bench.run(["inspect", "c.wasm"]);
+    assert!(text.out.starts_with("component\n") && text.out.contains("module 0\n  size: "), "{text:?}");
+    bench.run(["validate", "c.wasm"]).printed("").said(&["note: this is a component; its modules are valid"]);
+    let mut broken = COMPONENT.to_vec();
+    // The memory has a maximum, which is not there.
+    broken[21] = 1;
+    bench.file("broken.wasm", broken);
+    bench.run(["validate", "broken.wasm"]).failed(1, &["`broken.wasm` is not valid"]);
+
+    bench.file("module.wat", MODULE.replace("(memory 1 4 shared)", "(memory 1 4)"));
+    bench.run(["compile", "module.wat", "--backend", "cranelift", "-o", "m.wart"]).printed("");
+    // To standard output it is the same.
+    let piped = bench.command(["compile", "module.wat", "--backend", "cranelift", "-o", "-"]).output().unwrap();
+    assert_eq!(piped.stdout, std::fs::read(bench.path("m.wart")).unwrap());
+    let ran = bench.run(["inspect", "--json", "m.wart"]);
+    let artifact: Value = serde_json::from_str(&ran.printed_lines().concat()).unwrap();
+    assert_eq!((&artifact["kind"], &artifact["name"]), (&json!("artifact"), &json!("shape")));
+    assert_eq!((&artifact["backend"], &artifact["fuel"]), (&json!("cranelift"), &json!(false)));
+    assert_eq!(artifact["imports"][0], json!({ "name": "env.f", "type": "func [i32] -> []" }));
+    assert!(bench.run(["inspect", "m.wart"]).out.contains("compiler: cranelift "));
+    bench.run(["validate", "m.wart"]).printed("").silent();
+    let mut damaged = piped.stdout;
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    bench.file("d.wart", damaged);
+    for command in ["validate", "inspect"] {
+        bench.run([command, "d.wart"]).failed(1, &["`d.wart` is not valid"]);
+    }
+}

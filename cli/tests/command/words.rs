@@ -58,7 +58,7 @@ fn mistakes_are_errors_that_say_what_they_are() {
         (&["run", "python/python"], 1, "hint: files are run, not packages of a registry"),
         (&["validate", "python/python"], 1, "hint: files are run, not packages of a registry"),
         (&["run", "c.wasm"], 1, "modules for WASI preview 1 run here: build it for `wasm32-wasip1`"),
-        (&["validate", "c.wasm"], 1, "this is a component, not a module"),
+        (&["validate", "c.wasm"], 0, ""),
         (&["run", "--timeout", "99999999999999999999999s", "p.wat"], 2, "is not a time"),
         (&["run", "--timeout", "nan", "p.wat"], 2, "is not a time"),
         (&["run", "--timeout", "-1", "p.wat"], 2, "unexpected argument '-1'"),
