@@ -53,12 +53,16 @@ impl Ledger {
         self.script.iter().map(|entry| entry.name.as_str())
     }
 
+    /// The lines of a script that are expected to fail, with the reasons.
+    pub fn expected(&self, script: &str) -> BTreeMap<usize, &str> {
+        let entries = self.script.iter().filter(|entry| entry.name == script);
+        let lines = |entry: &Entry| parse_lines(&entry.lines).into_iter().flatten();
+        entries.flat_map(|entry| lines(entry).map(|line| (line, entry.reason.as_str()))).collect()
+    }
+
     /// Compares what failed with what should: a text that names every difference, or nothing.
     pub fn differences(&self, script: &str, failures: &[Failure]) -> Option<String> {
-        let mut expected: BTreeMap<usize, &str> = BTreeMap::new();
-        for entry in self.script.iter().filter(|entry| entry.name == script) {
-            expected.extend(parse_lines(&entry.lines).into_iter().flatten().map(|line| (line, entry.reason.as_str())));
-        }
+        let expected = self.expected(script);
         let mut text = String::new();
         for failure in failures.iter().filter(|failure| !expected.contains_key(&failure.line)) {
             text.push_str(&format!("{script}:{}: {}: {}\n", failure.line, failure.kind.name(), failure.message));

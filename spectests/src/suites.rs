@@ -16,6 +16,8 @@ pub struct Suite {
     pub name: &'static str,
     /// The features that it is about.
     pub features: fn() -> WasmFeatures,
+    /// A suite with the same features. A script that is there too, byte for byte, is run there alone.
+    newer: Option<&'static str>,
     source: Source,
     /// How many scripts and assertions the README of the data says there are.
     pub totals: (usize, usize),
@@ -46,6 +48,18 @@ enum Place {
 }
 
 impl Script {
+    /// The same script in a suite that is run in its place.
+    pub fn twin(&self, suite: &Suite) -> io::Result<Option<Self>> {
+        let Some(newer) = suite.newer else { return Ok(None) };
+        let name = self.name.replacen(suite.name, newer, 1);
+        let path = data().join(&name);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let twin = Self { name, place: Place::File(path) };
+        Ok((twin.text()? == self.text()?).then_some(twin))
+    }
+
     /// Its text. Only read when asked for: where each test is a process of its own, most scripts are not needed.
     pub fn text(&self) -> io::Result<Cow<'static, str>> {
         match &self.place {
@@ -72,11 +86,19 @@ fn custom_page_sizes() -> WasmFeatures {
 
 /// Every suite.
 pub const SUITES: &[Suite] = &[
-    Suite { name: "wg-2.0", features: wasm2, source: Source::Folder, totals: (148, 52_230), kinds: &[] },
-    Suite { name: "wg-3.0", features: default_features, source: Source::Folder, totals: (258, 62_542), kinds: &[] },
+    Suite { name: "wg-2.0", features: wasm2, newer: None, source: Source::Folder, totals: (148, 52_230), kinds: &[] },
+    Suite {
+        name: "wg-3.0",
+        features: default_features,
+        newer: Some("latest"),
+        source: Source::Folder,
+        totals: (258, 62_542),
+        kinds: &[],
+    },
     Suite {
         name: "latest",
         features: default_features,
+        newer: None,
         source: Source::Folder,
         totals: (258, 62_598),
         kinds: &[
@@ -92,14 +114,23 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "legacy-exceptions",
         features: default_features,
+        newer: None,
         source: Source::Folder,
         totals: (4, 89),
         kinds: &[(Kind::Return, 45), (Kind::Exception, 23), (Kind::Trap, 2), (Kind::Invalid, 12), (Kind::Malformed, 7)],
     },
-    Suite { name: "proposals/threads", features: threads, source: Source::Folder, totals: (4, 444), kinds: &[] },
+    Suite {
+        name: "proposals/threads",
+        features: threads,
+        newer: None,
+        source: Source::Folder,
+        totals: (4, 444),
+        kinds: &[],
+    },
     Suite {
         name: "proposals/wide-arithmetic",
         features: default_features,
+        newer: None,
         source: Source::Folder,
         totals: (1, 107),
         kinds: &[],
@@ -107,6 +138,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "proposals/custom-page-sizes",
         features: custom_page_sizes,
+        newer: None,
         source: Source::Folder,
         totals: (5, 164),
         kinds: &[],
@@ -114,6 +146,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "registry/2.0",
         features: wasm2,
+        newer: Some("wg-2.0"),
         source: Source::Version(SpecVersion::V2),
         totals: (90, 26_710),
         kinds: &[],
@@ -121,6 +154,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "registry/threads",
         features: threads,
+        newer: Some("proposals/threads"),
         source: Source::Proposal(Proposal::Threads),
         totals: (4, 444),
         kinds: &[],
@@ -128,6 +162,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "registry/wide-arithmetic",
         features: default_features,
+        newer: Some("proposals/wide-arithmetic"),
         source: Source::Proposal(Proposal::WideArithmetic),
         totals: (1, 107),
         kinds: &[],

@@ -9,7 +9,7 @@ use wasmer_testing::generate::{smith, smith_config};
 use wasmer_testing::throws::throws;
 
 /// Modules of an everyday run, for each of the comparisons.
-const MODULES: u64 = 100;
+const MODULES: u64 = 30;
 
 /// Runs modules everywhere. Returns how many calls returned, trapped, and threw.
 fn compare(ways: &[(String, Engine)], module: impl Fn(u64) -> Vec<u8>) -> [usize; 3] {
