@@ -74,6 +74,36 @@ impl Func {
         store.store_inner_mut().host_func(&Arc::new(HostFunc::dynamic(ty, func)))
     }
 
+    /// A host function on the array call's buffer, as of [`Linker::func_raw`](crate::Linker::func_raw), for types without host references.
+    ///
+    /// # Safety
+    /// `func` writes values of `ty`'s result types, and references only of the caller's store.
+    ///
+    /// # Errors
+    /// As for [`Func::wrap`]; [`Error::Type`] if there is a host reference in the type.
+    pub unsafe fn new_raw<T: 'static>(
+        store: &mut impl AsStoreMut<Data = T>,
+        ty: &FuncType,
+        func: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        if ty.params.iter().chain(&ty.results).any(|ty| ty.is_host_ref()) {
+            return Err(Error::Type(format!("a function on raw values cannot have type {}", describe::func(ty))));
+        }
+        store.store_inner_mut().host_func(&Arc::new(HostFunc::on_slice(ty, func)))
+    }
+
+    /// Calls the function on an array call's buffer: arguments on entry, results on return.
+    ///
+    /// # Safety
+    /// `values` has as many entries as the longer list of the function's type, and holds values of its parameter types, references only of
+    /// this store.
+    pub unsafe fn call_raw(&self, store: &mut impl AsStoreMut, values: &mut [RawValue]) -> Result<()> {
+        let store = store.store_inner_mut();
+        let func_ref = self.func_ref(store)?;
+        // SAFETY: the caller's promise; the function belongs to this store.
+        unsafe { store.call(func_ref, values.as_mut_ptr()) }
+    }
+
     /// The function's type; concrete references in it are canonical ids.
     pub fn ty(&self, store: &impl AsStore) -> Result<FuncType> {
         Ok(self.ty_in(store.store_inner())?.clone_type())

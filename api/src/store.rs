@@ -432,6 +432,18 @@ pub trait AsStore {
 /// ```
 pub struct StoreMut<'a, T>(&'a mut StoreInner<T>);
 
+impl<T: 'static> StoreMut<'_, T> {
+    /// The store's identity.
+    pub fn id(&self) -> StoreId {
+        self.0.id
+    }
+
+    /// The embedder's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.0.data_mut()
+    }
+}
+
 /// Anything that gives exclusive access to a store.
 pub trait AsStoreMut: AsStore {
     /// The store.

@@ -1,0 +1,180 @@
+//! From the bytes of a component to what its instances need: validate, translate, convert.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wasmtime_environ as environ;
+use wasmtime_environ::component::ComponentTypesBuilder;
+
+use crate::convert;
+use crate::info::ComponentInfo;
+
+/// A component taken apart.
+#[derive(Debug)]
+pub struct Translation {
+    /// How its parts belong together.
+    pub info: ComponentInfo,
+    /// The core modules by [`ModuleIdx`](crate::info::ModuleIdx), in the binary format: those of the component, and the adapters.
+    pub modules: Vec<Vec<u8>>,
+}
+
+/// Why a component could not be taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TranslateError {
+    /// It is not valid.
+    Invalid {
+        /// Why.
+        message: String,
+        /// Where in the bytes.
+        offset: u64,
+    },
+    /// It uses what is not supported, or a feature that is off.
+    Unsupported(String),
+    /// The crate that takes components apart failed on one that is valid: our fault.
+    Bug(String),
+}
+
+impl fmt::Display for TranslateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { message, offset } => write!(f, "invalid component: {message} (at offset {offset:#x})"),
+            Self::Unsupported(what) => f.write_str(what),
+            Self::Bug(message) => write!(f, "the translation of a valid component failed, which is a bug: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for TranslateError {}
+
+/// Whether bytes are a component rather than a module, by the layer that their header names.
+pub fn is_component(bytes: &[u8]) -> bool {
+    Parser::is_component(bytes)
+}
+
+/// What the component model has beyond WASI 0.2, each part with the words for it.
+const LATER: &[(WasmFeatures, &str)] = &[
+    (WasmFeatures::CM_ASYNC, "asynchronous functions, streams or futures (WASI 0.3)"),
+    (WasmFeatures::CM_ASYNC_STACKFUL, "asynchronous functions without callbacks"),
+    (WasmFeatures::CM_MORE_ASYNC_BUILTINS, "built-in functions for asynchronous calls"),
+    (WasmFeatures::CM_THREADING, "threads of the component model"),
+    (WasmFeatures::CM_ERROR_CONTEXT, "`error-context`"),
+    (WasmFeatures::CM_MAP, "`map` types"),
+    (WasmFeatures::CM_IMPLEMENTS, "names with `implements`"),
+    (WasmFeatures::CM_FIXED_LENGTH_LISTS, "lists of a fixed length"),
+    (WasmFeatures::CM_VALUES, "values as imports or exports"),
+    (WasmFeatures::CM_NESTED_NAMES, "nested names"),
+    (WasmFeatures::CM_GC, "the canonical ABI for garbage-collected types"),
+];
+
+/// What is on when a component is validated: `features` for its core modules, and of the component model what WASI 0.2 needs.
+fn allowed(features: WasmFeatures) -> WasmFeatures {
+    LATER.iter().fold(features, |allowed, (later, _)| allowed.difference(*later)) | WasmFeatures::COMPONENT_MODEL
+}
+
+/// Validates a component, but for the bodies of functions in its core modules. `features` are those that core modules may use.
+///
+/// # Errors
+/// [`TranslateError::Unsupported`] if it would be valid with later parts of the component model.
+pub fn validate(component: &[u8], features: WasmFeatures) -> Result<(), TranslateError> {
+    let allowed = allowed(features);
+    let error = match validate_sections(component, allowed) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    let everything = LATER.iter().fold(allowed, |all, (later, _)| all | *later);
+    if validate_sections(component, everything).is_ok() {
+        return Err(TranslateError::Unsupported(needed(component, everything)));
+    }
+    Err(TranslateError::Invalid { message: error.message().to_owned(), offset: error.offset() as u64 })
+}
+
+/// Which later parts a component needs.
+fn needed(component: &[u8], everything: WasmFeatures) -> String {
+    let is_needed = |later: &WasmFeatures| validate_sections(component, everything.difference(*later)).is_err();
+    let parts: Vec<&str> = LATER.iter().filter(|(later, _)| is_needed(later)).map(|(_, words)| *words).collect();
+    format!("the component uses {}, which this runtime does not support", parts.join(" and "))
+}
+
+fn validate_sections(component: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {
+    let mut validator = Validator::new_with_features(features);
+    for payload in Parser::new(0).parse_all(component) {
+        validator.payload(&payload?)?;
+    }
+    Ok(())
+}
+
+/// Validates a component and takes it apart.
+pub fn translate(component: &[u8], features: WasmFeatures) -> Result<Translation, TranslateError> {
+    validate(component, features)?;
+    let environ_features = environ_features(component);
+    // Our validator has accepted the component, so whatever goes wrong behind it is no fault of the component.
+    let run = AssertUnwindSafe(|| take_apart(component, environ_features));
+    catch_unwind(run).unwrap_or_else(|payload| {
+        let message = payload.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| payload.downcast_ref::<&str>().copied());
+        Err(TranslateError::Bug(message.unwrap_or("panic").to_owned()))
+    })
+}
+
+/// What the translating crate may meet: everything but what our validator would have refused. With exceptions on, adapters catch those of the
+/// functions that they call, which costs something; so they are on only if there can be any.
+fn environ_features(component: &[u8]) -> environ::wasmparser::WasmFeatures {
+    use environ::wasmparser::WasmFeatures as Features;
+    let mut features = Features::WASM3 | Features::COMPONENT_MODEL | Features::WIDE_ARITHMETIC | Features::THREADS;
+    features |= Features::CUSTOM_PAGE_SIZES;
+    let throws = Parser::new(0).parse_all(component).any(|payload| payload.is_ok_and(|payload| has_tags(&payload)));
+    if !throws {
+        features -= Features::EXCEPTIONS;
+    }
+    features
+}
+
+fn has_tags(payload: &Payload<'_>) -> bool {
+    match payload {
+        Payload::TagSection(_) => true,
+        Payload::ImportSection(imports) => imports
+            .clone()
+            .into_imports()
+            .any(|import| import.is_ok_and(|import| matches!(import.ty, wasmparser::TypeRef::Tag(_)))),
+        _ => false,
+    }
+}
+
+fn take_apart(component: &[u8], features: environ::wasmparser::WasmFeatures) -> Result<Translation, TranslateError> {
+    let bug = |error: &dyn fmt::Display| TranslateError::Bug(error.to_string());
+    let tunables = environ::Tunables {
+        concurrency_support: false,
+        parse_wasm_debuginfo: false,
+        ..environ::Tunables::default_u64()
+    };
+    let mut validator = environ::wasmparser::Validator::new_with_features(features);
+    let mut types = ComponentTypesBuilder::new(&validator);
+    let scope = environ::ScopeVec::new();
+    let translator = environ::component::Translator::new(&tunables, &mut validator, &mut types, &scope);
+    let (translation, modules) = translator.translate(component).map_err(|error| bug(&format!("{error:#}")))?;
+    let handles = types.num_resource_tables();
+    let (types, _) = types.finish(&translation.component);
+    let info = convert::convert(&translation, &modules, &types, handles)?;
+    let modules = modules.values().map(|module| module.wasm.to_vec()).collect();
+    Ok(Translation { info, modules })
+}
+
+/// What an adapter that traps means by a number, in the words of the canonical ABI.
+pub fn adapter_trap(number: u32) -> &'static str {
+    use environ::Trap;
+    let trap = u8::try_from(number).ok().and_then(Trap::from_u8);
+    match trap {
+        Some(Trap::CannotEnterComponent) => "cannot enter component instance",
+        Some(Trap::CannotLeaveComponent) => "cannot leave component instance",
+        Some(Trap::CannotBlockSyncTask) => "cannot block a synchronous task before returning",
+        Some(Trap::InvalidChar) => "invalid `char` bit pattern",
+        Some(Trap::StringOutOfBounds) => "string content out-of-bounds",
+        Some(Trap::ListOutOfBounds) => "list content out-of-bounds",
+        Some(Trap::InvalidDiscriminant) => "invalid variant discriminant",
+        Some(Trap::UnalignedPointer) => "unaligned pointer",
+        Some(Trap::UncaughtException) => "uncaught exception propagated out of component",
+        Some(Trap::UnreachableCodeReached) => "unreachable",
+        _ => "an adapter between components failed its own checks",
+    }
+}

@@ -1,0 +1,33 @@
+//! State that belongs to a store without standing in it.
+
+use std::cell::UnsafeCell;
+
+use wasmer_api::{AsStoreMut, Error, Result, StoreId};
+
+/// A value that whoever has its store exclusively may use.
+pub(crate) struct StoreCell<T> {
+    owner: StoreId,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is only reached with its store borrowed exclusively, so by one thread at a time, and may go from thread to thread.
+unsafe impl<T: Send> Sync for StoreCell<T> {}
+
+impl<T> StoreCell<T> {
+    pub(crate) fn new(store: &mut impl AsStoreMut, value: T) -> Self {
+        Self { owner: store.as_store_mut().id(), value: UnsafeCell::new(value) }
+    }
+
+    /// The value, as long as the store stays borrowed.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if it belongs to another store.
+    #[inline]
+    pub(crate) fn get<'a>(&'a self, store: &'a mut impl AsStoreMut) -> Result<&'a mut T> {
+        if store.as_store_mut().id() != self.owner {
+            return Err(Error::Type("the component instance belongs to another store".to_owned()));
+        }
+        // SAFETY: a store's identity is its own, and whoever else wants the value needs this store, which is borrowed for as long.
+        Ok(unsafe { &mut *self.value.get() })
+    }
+}

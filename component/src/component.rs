@@ -1,0 +1,80 @@
+//! A compiled component: its core modules, and how they belong together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmer_api::{Engine, Error, Module, Result};
+use wasmer_component_translate::{self as translate, ComponentInfo, TranslateError};
+use wasmer_runtime_core::compiler::CompileError;
+
+/// A compiled component. Cheap to clone, shared by all threads.
+#[derive(Clone)]
+pub struct Component(Arc<Inner>);
+
+struct Inner {
+    info: Arc<ComponentInfo>,
+    modules: Vec<Module>,
+    engine: Engine,
+}
+
+impl Component {
+    /// Validates and compiles a component in the binary format.
+    ///
+    /// # Errors
+    /// [`Error::Compile`] if it is not valid or uses what is not supported: asynchronous functions, for instance.
+    pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Self> {
+        let translation = translate::translate(bytes, engine.features()).map_err(|error| refused(&error))?;
+        let modules = translation.modules.iter().map(|wasm| Module::new(engine, wasm));
+        let modules = modules.collect::<Result<_>>()?;
+        Self::from_parts(engine, translation.info, modules)
+    }
+
+    /// A component whose parts were compiled before.
+    ///
+    /// # Errors
+    /// [`Error::Link`] if there are not as many modules as `info` says.
+    pub fn from_parts(engine: &Engine, info: ComponentInfo, modules: Vec<Module>) -> Result<Self> {
+        if modules.len() != info.modules as usize {
+            let message = format!("the component has {} core modules, not {}", info.modules, modules.len());
+            return Err(Error::Link(message));
+        }
+        Ok(Self(Arc::new(Inner { info: Arc::new(info), modules, engine: engine.clone() })))
+    }
+
+    /// How its parts belong together.
+    pub fn info(&self) -> &Arc<ComponentInfo> {
+        &self.0.info
+    }
+
+    /// Its core modules, and the adapters between its parts.
+    pub fn modules(&self) -> &[Module] {
+        &self.0.modules
+    }
+
+    /// The engine it was made for.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// What it imports and exports, as WIT text.
+    pub fn wit(&self) -> String {
+        translate::wit::world(&self.0.info)
+    }
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component").field("modules", &self.0.modules.len()).finish_non_exhaustive()
+    }
+}
+
+/// Why a component is not taken, in the words that modules have for it.
+pub fn refused(error: &TranslateError) -> Error {
+    match error {
+        TranslateError::Invalid { message, offset } => {
+            CompileError::Invalid { message: message.clone(), offset: *offset }.into()
+        }
+        TranslateError::Unsupported(what) => Error::Malformed(what.clone()),
+        TranslateError::Bug(_) => Error::Resource(error.to_string()),
+    }
+}

@@ -1,0 +1,191 @@
+//! Functions of the host that a component calls.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use wasmer_api::{AsStoreMut, Caller, Error, RawValue, Result};
+use wasmer_component_translate::info::{FuncIdx, FuncType, OptionsIdx, Type};
+
+use crate::cx::{Abi, Cx, Flat, FlatOut};
+use crate::state::Shared;
+use crate::typed::{ComponentType, Lift, Lower, TypeContext, rust_name};
+use crate::val::Val;
+
+/// A function of the host, whatever its Rust type.
+pub(crate) trait HostFunc<T>: Send + Sync {
+    /// Its Rust type, if it is not of a component's type.
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+
+    /// Calls it on the core values of a lowered import.
+    fn call(&self, call: &mut HostCall<'_, '_, T>, values: &mut [RawValue]) -> Result<()>;
+}
+
+/// A call of a lowered import.
+pub(crate) struct HostCall<'a, 'c, T> {
+    pub(crate) caller: &'a mut Caller<'c, T>,
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) abi: Abi,
+    pub(crate) ty: FuncIdx,
+}
+
+/// The most core values that parameters are passed as.
+pub(crate) const FLAT_PARAMS_MAX: usize = 16;
+
+/// An import that a component lowers: what its trampoline knows.
+pub(crate) struct Lowering<T> {
+    pub(crate) func: Arc<dyn HostFunc<T>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ty: FuncIdx,
+    pub(crate) options: OptionsIdx,
+}
+
+impl<T: 'static> Lowering<T> {
+    /// Where the component calls it.
+    pub(crate) fn enter(&self, mut caller: Caller<'_, T>, values: &mut [RawValue]) -> Result<()> {
+        let shared = &self.shared;
+        let abi = Abi::new(shared, &mut caller, self.options)?;
+        shared.may_leave(&mut caller, abi.instance)?;
+        let has_borrow = shared.info.types.func(self.ty).has_borrow;
+        if has_borrow {
+            shared.state(&mut caller)?.push_scope();
+        }
+        self.func.call(&mut HostCall { caller: &mut caller, shared, abi, ty: self.ty }, values)?;
+        if has_borrow {
+            shared.state(&mut caller)?.pop_scope()?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a, 'c, T: 'static> HostCall<'a, 'c, T> {
+    fn func(&self) -> &'a FuncType {
+        self.shared.info.types.func(self.ty)
+    }
+
+    /// How many core values the parameters are.
+    fn param_values(&self) -> usize {
+        self.func().flat_params.map_or(1, usize::from)
+    }
+
+    /// Parameters, and the context to go on with.
+    fn lift<R>(
+        &mut self,
+        values: &[RawValue],
+        flat: impl FnOnce(&mut Cx<'_, Caller<'c, T>>, &mut Flat<'_>) -> Result<R>,
+        memory: impl FnOnce(&mut Cx<'_, Caller<'c, T>>, u32) -> Result<R>,
+    ) -> Result<R> {
+        let func = self.func();
+        let mut cx = Cx::new(&mut *self.caller, self.shared, self.abi);
+        let mut src = Flat::new(values);
+        if func.flat_params.is_some() {
+            return flat(&mut cx, &mut src);
+        }
+        let at = src.u32()?;
+        let (size, align) = cx.types().layout(Type::Def(func.params));
+        cx.check_place(at, size, align)?;
+        memory(&mut cx, at)
+    }
+
+    /// The result. The guest may not call out while it allocates for it.
+    fn lower(
+        &mut self,
+        values: &mut [RawValue],
+        flat: impl FnOnce(&mut Cx<'_, Caller<'c, T>>, Type, &mut FlatOut) -> Result<()>,
+        memory: impl FnOnce(&mut Cx<'_, Caller<'c, T>>, Type, u32) -> Result<()>,
+    ) -> Result<()> {
+        let Some(ty) = self.func().result else { return Ok(()) };
+        let (shared, abi, params) = (self.shared, self.abi, self.param_values());
+        shared.without_leaving(&mut *self.caller, abi.instance, |caller| {
+            let mut cx = Cx::new(caller, shared, abi);
+            if cx.types().flat(ty) == Some(1) {
+                let mut out = FlatOut::default();
+                flat(&mut cx, ty, &mut out)?;
+                values[0] = out.0[0];
+                return Ok(());
+            }
+            let at = Flat::new(&values[params..]).u32()?;
+            let (size, align) = cx.types().layout(ty);
+            cx.check_place(at, size, align)?;
+            memory(&mut cx, ty, at)
+        })
+    }
+}
+
+/// A closure whose types Rust knows.
+pub(crate) struct Typed<F, P, R> {
+    func: F,
+    types: PhantomData<fn(P) -> R>,
+}
+
+impl<F, P, R> Typed<F, P, R> {
+    pub(crate) fn new(func: F) -> Self {
+        Self { func, types: PhantomData }
+    }
+}
+
+/// The Rust type, if a function does not fit.
+pub(crate) fn typed_mismatch<P: ComponentType, R: ComponentType>(
+    ty: &FuncType,
+    cx: &TypeContext<'_>,
+) -> Option<String> {
+    let fits = P::matches(Type::Def(ty.params), cx) && R::matches_optional(ty.result, cx);
+    (!fits).then(|| format!("`{} -> {}`", rust_name::<P>(), rust_name::<R>()))
+}
+
+impl<T, F, P, R> HostFunc<T> for Typed<F, P, R>
+where
+    T: 'static,
+    F: Fn(&mut Caller<'_, T>, P) -> Result<R> + Send + Sync,
+    P: Lift,
+    R: Lower,
+{
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+        typed_mismatch::<P, R>(ty, cx)
+    }
+
+    fn call(&self, call: &mut HostCall<'_, '_, T>, values: &mut [RawValue]) -> Result<()> {
+        let ty = Type::Def(call.func().params);
+        let params = call.lift(values, |cx, src| P::lift(cx, ty, src), |cx, at| P::load(cx, ty, at))?;
+        let result = (self.func)(call.caller, params)?;
+        call.lower(values, |cx, ty, dst| result.lower(cx, ty, dst), |cx, ty, at| result.store(cx, ty, at))
+    }
+}
+
+/// A closure on untyped values.
+pub(crate) struct Dynamic<F>(pub(crate) F);
+
+impl<T, F> HostFunc<T> for Dynamic<F>
+where
+    T: 'static,
+    F: Fn(&mut Caller<'_, T>, &[Val]) -> Result<Option<Val>> + Send + Sync,
+{
+    fn mismatch(&self, _: &FuncType, _: &TypeContext<'_>) -> Option<String> {
+        None
+    }
+
+    fn call(&self, call: &mut HostCall<'_, '_, T>, values: &mut [RawValue]) -> Result<()> {
+        let ty = Type::Def(call.func().params);
+        let params = call.lift(values, |cx, src| cx.lift_val(ty, src), |cx, at| cx.load_val(ty, at))?;
+        let Val::Tuple(params) = params else { return Err(Error::Type("parameters are a tuple".to_owned())) };
+        let result = (self.0)(call.caller, &params)?;
+        let wanted = call.func().result.is_some();
+        let result = match (wanted, result) {
+            (false, None) => return Ok(()),
+            (true, Some(result)) => result,
+            (_, result) => {
+                return Err(Error::Type(format!("a host function returned {result:?}, which is not of its type")));
+            }
+        };
+        call.lower(values, |cx, ty, dst| cx.lower_val(ty, &result, dst), |cx, ty, at| cx.store_val(ty, &result, at))
+    }
+}
+
+/// Whether a store's call may begin, which is then under way.
+pub(crate) fn enter(shared: &Shared, store: &mut impl AsStoreMut) -> Result<()> {
+    let state = shared.state(store)?;
+    if state.busy {
+        return Err(crate::error::AbiTrap::CannotEnter.into());
+    }
+    state.busy = true;
+    Ok(())
+}

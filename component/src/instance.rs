@@ -1,0 +1,240 @@
+//! Instances of components, and their functions.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use wasmer_api::{AsStoreMut, Error, Func, RawValue, Result};
+use wasmer_component_translate::info::{CoreDef, Export, ExportKind, FuncIdx, FuncType, OptionsIdx, Type};
+use wasmer_component_translate::names::track;
+use wasmer_component_translate::wit::Printer;
+
+use crate::cx::{Abi, Cx, Flat, FlatOut};
+use crate::host::{FLAT_PARAMS_MAX, enter, typed_mismatch};
+use crate::instantiate::core_export;
+use crate::state::Shared;
+use crate::typed::{Lift, Lower, TypeContext};
+use crate::val::Val;
+
+/// An instance of a component, in a store. Cheap to clone.
+#[derive(Clone)]
+pub struct ComponentInstance {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for ComponentInstance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ComponentInstance").finish_non_exhaustive()
+    }
+}
+
+/// A function that a component exports.
+#[derive(Clone)]
+pub struct ComponentFunc {
+    shared: Arc<Shared>,
+    func: Func,
+    ty: FuncIdx,
+    abi: Abi,
+}
+
+/// A function that a component exports, with types that Rust knows.
+pub struct TypedComponentFunc<P, R> {
+    func: ComponentFunc,
+    types: PhantomData<fn(P) -> R>,
+}
+
+impl ComponentInstance {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The exported function of a name: of the root by its name alone, of an interface by `interface#function`, for instance
+    /// `wasi:cli/run@0.2.0#run`. Any compatible version of the interface will do.
+    pub fn func(&self, store: &mut impl AsStoreMut, name: &str) -> Result<ComponentFunc> {
+        let path: Vec<&str> = name.split('#').collect();
+        let export =
+            self.find(&path).ok_or_else(|| Error::Link(format!("the component exports no function `{name}`")))?;
+        match &export.kind {
+            ExportKind::Func { ty, func, options } => self.lifted(store, *ty, *func, *options),
+            _ => Err(Error::Link(format!("the component's export `{name}` is not a function"))),
+        }
+    }
+
+    fn lifted(
+        &self,
+        store: &mut impl AsStoreMut,
+        ty: FuncIdx,
+        func: CoreDef,
+        options: OptionsIdx,
+    ) -> Result<ComponentFunc> {
+        let func = core_export(&self.shared, store, func)?.func();
+        let func = func.ok_or_else(|| Error::Link("a lifted function is not a function".to_owned()))?;
+        let abi = Abi::new(&self.shared, store, options)?;
+        Ok(ComponentFunc { shared: Arc::clone(&self.shared), func, ty, abi })
+    }
+
+    fn find(&self, path: &[&str]) -> Option<&Export> {
+        let exports = &self.shared.info.exports;
+        let exact = exports.iter().find(|export| export.path == path);
+        exact.or_else(|| {
+            let same = |a: &str, b: &str| a == b || track(a).is_some_and(|a| track(b).is_some_and(|b| a.0 == b.0));
+            let fits = |export: &&Export| {
+                export.path.len() == path.len() && export.path.iter().zip(path).all(|(a, b)| same(a, b))
+            };
+            exports.iter().find(fits)
+        })
+    }
+
+    /// The exported function of a name, with types that Rust knows.
+    pub fn typed_func<P: Lower, R: Lift>(
+        &self,
+        store: &mut impl AsStoreMut,
+        name: &str,
+    ) -> Result<TypedComponentFunc<P, R>> {
+        let func = self.func(store, name)?;
+        let cx = TypeContext { types: &self.shared.info.types, resources: &self.shared.resources };
+        if let Some(rust) = typed_mismatch::<P, R>(func.func_type(), &cx) {
+            let wit = func.wit();
+            return Err(Error::Type(format!("export `{name}` is called with Rust type {rust}, and is\nwit: {wit}")));
+        }
+        Ok(TypedComponentFunc { func, types: PhantomData })
+    }
+
+    /// Whether a call into it has failed or is under way, so that it cannot be entered ([`AbiTrap::CannotEnter`](crate::AbiTrap::CannotEnter)).
+    pub fn is_closed(&self, store: &mut impl AsStoreMut) -> Result<bool> {
+        Ok(self.shared.state(store)?.busy)
+    }
+
+    /// The names of all exported functions, as [`ComponentInstance::func`] takes them.
+    pub fn funcs(&self) -> impl Iterator<Item = String> + '_ {
+        let funcs = self.shared.info.exports.iter().filter(|export| matches!(export.kind, ExportKind::Func { .. }));
+        funcs.map(|export| export.path.join("#"))
+    }
+}
+
+impl ComponentFunc {
+    fn func_type(&self) -> &FuncType {
+        self.shared.info.types.func(self.ty)
+    }
+
+    /// Its type in WIT: `func(a: u32) -> string`.
+    pub fn wit(&self) -> String {
+        Printer::new(&self.shared.info).func(self.ty)
+    }
+
+    /// How many parameters it has.
+    pub fn param_count(&self) -> usize {
+        self.func_type().names.len()
+    }
+
+    /// Calls the function with untyped values.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if a value does not fit; then the instance cannot be entered again, for the guest may have allocated for others.
+    pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
+        let (ty, result) = (Type::Def(self.func_type().params), self.func_type().result);
+        if params.len() != self.param_count() {
+            let wit = self.wit();
+            return Err(Error::Type(format!("{} arguments were given to a function that is `{wit}`", params.len())));
+        }
+        let params = Val::Tuple(params.to_vec());
+        self.call_with(
+            store,
+            |cx, dst| cx.lower_val(ty, &params, dst),
+            |cx, at| cx.store_val(ty, &params, at),
+            |cx, src| result.map(|ty| cx.lift_val(ty, src)).transpose(),
+            |cx, at| result.map(|ty| cx.load_val(ty, at)).transpose(),
+        )
+    }
+
+    fn call_with<S: AsStoreMut, R>(
+        &self,
+        store: &mut S,
+        lower: impl FnOnce(&mut Cx<'_, S>, &mut FlatOut) -> Result<()>,
+        write: impl FnOnce(&mut Cx<'_, S>, u32) -> Result<()>,
+        lift: impl FnOnce(&mut Cx<'_, S>, &mut Flat<'_>) -> Result<R>,
+        read: impl FnOnce(&mut Cx<'_, S>, u32) -> Result<R>,
+    ) -> Result<R> {
+        let (shared, abi) = (&self.shared, self.abi);
+        let has_borrow = self.func_type().has_borrow;
+        enter(shared, store)?;
+        if has_borrow {
+            shared.state(store)?.push_scope();
+        }
+        let mut out = shared.without_leaving(store, abi.instance, |store| self.lower_params(store, lower, write))?;
+        // The result has one place; what is called after it gets that as it is.
+        out.pad_to(out.len().max(1));
+        // SAFETY: the values are those of the lowered parameters, which are what the core function takes; it has at most one result.
+        unsafe { self.func.call_raw(store, &mut out.0) }?;
+        let result = self.lift_result(store, &out.0[..1], lift, read)?;
+        if has_borrow {
+            shared.state(store)?.pop_scope()?;
+        }
+        if let Some(post_return) = abi.post_return {
+            // SAFETY: it takes the results of the core function, and has none.
+            let call = |store: &mut S| unsafe { post_return.call_raw(store, &mut out.0[..1]) };
+            shared.without_leaving(store, abi.instance, call)?;
+        }
+        shared.state(store)?.busy = false;
+        Ok(result)
+    }
+
+    fn lower_params<S: AsStoreMut>(
+        &self,
+        store: &mut S,
+        lower: impl FnOnce(&mut Cx<'_, S>, &mut FlatOut) -> Result<()>,
+        write: impl FnOnce(&mut Cx<'_, S>, u32) -> Result<()>,
+    ) -> Result<FlatOut> {
+        let mut cx = Cx::new(store, &self.shared, self.abi);
+        let mut out = FlatOut::default();
+        if self.func_type().flat_params.is_some() {
+            lower(&mut cx, &mut out)?;
+            debug_assert!(out.len() <= FLAT_PARAMS_MAX);
+            return Ok(out);
+        }
+        let (size, align) = cx.types().layout(Type::Def(self.func_type().params));
+        let at = cx.realloc(0, 0, align, size)?;
+        write(&mut cx, at)?;
+        out.push(u64::from(at));
+        Ok(out)
+    }
+
+    fn lift_result<S: AsStoreMut, R>(
+        &self,
+        store: &mut S,
+        values: &[RawValue],
+        lift: impl FnOnce(&mut Cx<'_, S>, &mut Flat<'_>) -> Result<R>,
+        read: impl FnOnce(&mut Cx<'_, S>, u32) -> Result<R>,
+    ) -> Result<R> {
+        let mut cx = Cx::new(store, &self.shared, self.abi);
+        let mut src = Flat::new(values);
+        let Some(ty) = self.func_type().result.filter(|ty| cx.types().flat(*ty).is_none_or(|count| count > 1)) else {
+            return lift(&mut cx, &mut src);
+        };
+        let at = src.u32()?;
+        let (size, align) = cx.types().layout(ty);
+        cx.check_place(at, size, align)?;
+        read(&mut cx, at)
+    }
+}
+
+impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
+    /// Calls the function.
+    pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
+        let ty = Type::Def(self.func.func_type().params);
+        // A type that is not looked at where there is no result.
+        let result = self.func.func_type().result.unwrap_or(Type::Bool);
+        self.func.call_with(
+            store,
+            |cx, dst| params.lower(cx, ty, dst),
+            |cx, at| params.store(cx, ty, at),
+            |cx, src| R::lift(cx, result, src),
+            |cx, at| R::load(cx, result, at),
+        )
+    }
+
+    /// The untyped function.
+    pub fn func(&self) -> &ComponentFunc {
+        &self.func
+    }
+}

@@ -1,0 +1,205 @@
+//! Making an instance of a component: the steps that its translation wrote down.
+
+use std::sync::Arc;
+
+use wasmer_api::{AsStoreMut, Caller, Error, Extern, Func, Global, Instance, RawValue, Result, Val};
+use wasmer_component_translate::info::*;
+use wasmer_runtime_core::types::{FuncType as CoreFuncType, GlobalType, ValType};
+
+use crate::component::Component;
+use crate::error::AbiTrap;
+use crate::handles::TypeId;
+use crate::host::Lowering;
+use crate::instance::ComponentInstance;
+use crate::linker::{self, ComponentLinker, Definition, HostResource};
+use crate::state::{self, ResourceInfo, Shared, State};
+use crate::trampolines;
+use crate::typed::TypeContext;
+
+pub(crate) fn instantiate<T: 'static>(
+    linker: &ComponentLinker<T>,
+    store: &mut impl AsStoreMut<Data = T>,
+    component: &Component,
+) -> Result<ComponentInstance> {
+    let info = component.info();
+    let imports = resolve(linker, info)?;
+    let resources = resources(info, &imports)?;
+    check(info, &imports, &resources)?;
+    let flags = flags(store, info)?;
+    let shared = Arc::new(Shared::new(store, info, resources, State::new(info, flags)));
+    let mut builder = Builder { shared, imports, component, trampolines: vec![None; info.trampolines.len()] };
+    for step in &info.steps {
+        builder.step(store, step)?;
+    }
+    Ok(ComponentInstance::new(builder.shared))
+}
+
+/// What every import stands for.
+fn resolve<T: 'static>(linker: &ComponentLinker<T>, info: &ComponentInfo) -> Result<Vec<Definition<T>>> {
+    let resolve = |import: &Import| match (linker.resolve(import), &import.kind) {
+        (Some(found @ Definition::Func(_)), ImportKind::Func(_))
+        | (Some(found @ Definition::Resource(_)), ImportKind::Resource) => Ok(found.clone()),
+        (Some(_), _) => {
+            Err(Error::Link(format!("incompatible import type: {} is defined as something else", import.describe())))
+        }
+        (None, _) => Err(Error::Link(linker::missing(info, import))),
+    };
+    info.imports.iter().map(resolve).collect()
+}
+
+/// The resource types: of the host's, those that are the same have one number.
+fn resources<T>(info: &ComponentInfo, imports: &[Definition<T>]) -> Result<Vec<ResourceInfo>> {
+    let mut resources: Vec<ResourceInfo> = Vec::with_capacity(info.resources as usize);
+    for (owner, number) in state::owners(info).into_iter().zip(0..) {
+        let import = info.imported_resources.get(number as usize);
+        let host = match import.map(|import| &imports[import.index()]) {
+            Some(Definition::Resource(resource)) => Some(resource.ty),
+            Some(Definition::Func(_)) => return Err(Error::Link("a function stands for a resource".to_owned())),
+            None => None,
+        };
+        let same = resources.iter().find(|other| other.host.is_some() && other.host == host);
+        let number = same.map_or(number, |other| other.id.number);
+        resources.push(ResourceInfo { id: TypeId { number, is_host: host.is_some() }, host, owner });
+    }
+    Ok(resources)
+}
+
+/// Whether the host's functions have the types that the component wants.
+fn check<T>(info: &ComponentInfo, imports: &[Definition<T>], resources: &[ResourceInfo]) -> Result<()> {
+    let cx = TypeContext { types: &info.types, resources };
+    for trampoline in &info.trampolines {
+        let TrampolineKind::Lower { import, ty, .. } = trampoline.kind else { continue };
+        if let Definition::Func(func) = &imports[import.index()] {
+            linker::check(info, &info.imports[import.index()], ty, &**func, &cx)?;
+        }
+    }
+    Ok(())
+}
+
+fn flags(store: &mut impl AsStoreMut, info: &ComponentInfo) -> Result<Vec<Global>> {
+    let ty = GlobalType { content: ValType::I32, mutable: true };
+    (0..info.instances).map(|_| Global::new(store, ty, Val::I32(1))).collect()
+}
+
+struct Builder<'a, T> {
+    shared: Arc<Shared>,
+    imports: Vec<Definition<T>>,
+    component: &'a Component,
+    /// Those that were made.
+    trampolines: Vec<Option<Func>>,
+}
+
+impl<T: 'static> Builder<'_, T> {
+    fn step(&mut self, store: &mut impl AsStoreMut<Data = T>, step: &Step) -> Result<()> {
+        let info = Arc::clone(&self.shared.info);
+        match step {
+            Step::Instantiate { module, first, count } => {
+                let args = &info.args[*first as usize..][..*count as usize];
+                let args = args.iter().map(|arg| self.find(store, *arg)).collect::<Result<Vec<_>>>()?;
+                let instance = Instance::new(store, &self.component.modules()[module.index()], &args)?;
+                self.shared.state(store)?.cores.push(instance);
+            }
+            Step::Memory(index, def) => {
+                let memory = self.find(store, *def)?.memory();
+                self.shared.state(store)?.memories[index.index()] = memory;
+            }
+            Step::Realloc(index, def) => {
+                let func = self.find(store, *def)?.func();
+                self.shared.state(store)?.reallocs[index.index()] = func;
+            }
+            Step::PostReturn(index, def) => {
+                let func = self.find(store, *def)?.func();
+                self.shared.state(store)?.post_returns[index.index()] = func;
+            }
+            Step::Resource { resource, dtor, .. } => {
+                let dtor = dtor.map(|dtor| self.find(store, dtor)).transpose()?.and_then(Extern::func);
+                self.shared.state(store)?.dtors[resource.index()] = dtor;
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, store: &mut impl AsStoreMut<Data = T>, def: CoreDef) -> Result<Extern> {
+        match def {
+            CoreDef::Export(..) => core_export(&self.shared, store, def),
+            CoreDef::Flags(instance) => Ok(self.shared.state(store)?.flags[instance.index()].into()),
+            CoreDef::Trampoline(index) => {
+                if let Some(known) = self.trampolines[index.index()] {
+                    return Ok(known.into());
+                }
+                let func = self.trampoline(store, index)?;
+                self.trampolines[index.index()] = Some(func);
+                Ok(func.into())
+            }
+        }
+    }
+
+    /// Makes a function of the host.
+    fn trampoline(&self, store: &mut impl AsStoreMut<Data = T>, index: TrampolineIdx) -> Result<Func> {
+        let Trampoline { sig, kind } = &self.shared.info.trampolines[index.index()];
+        let ty = core_type(&self.shared.info.types.sigs[sig.index()]);
+        let shared = Arc::clone(&self.shared);
+        match *kind {
+            TrampolineKind::Lower { import, ty: func, options } => {
+                let Definition::Func(host) = &self.imports[import.index()] else {
+                    return Err(Error::Link("a resource stands for a function".to_owned()));
+                };
+                let lowering = Lowering { func: Arc::clone(host), shared, ty: func, options };
+                raw(store, &ty, move |caller, values| lowering.enter(caller, values))
+            }
+            TrampolineKind::ResourceDrop(instance, handle) => {
+                let host = self.host_resource(handle);
+                raw(store, &ty, move |caller, values| {
+                    trampolines::resource_drop(&shared, caller, instance, handle, host.as_deref(), values)
+                })
+            }
+            kind => raw(store, &ty, move |caller, values| trampolines::run(&shared, caller, kind, values)),
+        }
+    }
+
+    /// The host's definition of a resource type, if it is one of the host.
+    fn host_resource(&self, handle: HandleIdx) -> Option<Arc<HostResource<T>>> {
+        let info = &self.shared.info;
+        let resource = info.types.handles[handle.index()].resource?;
+        let import = info.imported_resources.get(resource.index())?;
+        match &self.imports[import.index()] {
+            Definition::Resource(resource) => Some(Arc::clone(resource)),
+            Definition::Func(_) => None,
+        }
+    }
+}
+
+fn raw<T: 'static>(
+    store: &mut impl AsStoreMut<Data = T>,
+    ty: &CoreFuncType,
+    func: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
+) -> Result<Func> {
+    // SAFETY: the signature is what the translation gives to the function, which writes integers or bits of floats as its results, and no references.
+    unsafe { Func::new_raw(store, ty, func) }
+}
+
+fn core_type(sig: &Sig) -> CoreFuncType {
+    let list = |types: &[CoreType]| {
+        types
+            .iter()
+            .map(|ty| match ty {
+                CoreType::I32 => ValType::I32,
+                CoreType::I64 => ValType::I64,
+                CoreType::F32 => ValType::F32,
+                CoreType::F64 => ValType::F64,
+            })
+            .collect::<Vec<_>>()
+    };
+    CoreFuncType::new(list(&sig.params), list(&sig.results))
+}
+
+/// Something that a core instance exports.
+pub(crate) fn core_export(shared: &Shared, store: &mut impl AsStoreMut, def: CoreDef) -> Result<Extern> {
+    let CoreDef::Export(instance, name) = def else {
+        return Err(AbiTrap::Adapter("a function of the host is exported as it is").into());
+    };
+    let name = &shared.info.names[name.index()];
+    let instance = shared.state(store)?.cores.get(instance.index()).copied();
+    let found = instance.and_then(|instance| instance.export(store, name));
+    found.ok_or_else(|| Error::Link(format!("a core module of the component has no export `{name}`")))
+}

@@ -1,0 +1,251 @@
+//! Names to functions and resources of the host: resolves what a component imports.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmer_api::{AsStoreMut, Caller, Error, Result};
+use wasmer_component_translate::info::{ComponentInfo, FuncIdx, Import, ImportKind};
+use wasmer_component_translate::names::track;
+use wasmer_component_translate::wit::Printer;
+
+use crate::component::Component;
+use crate::host::{Dynamic, HostFunc, Typed};
+use crate::instance::ComponentInstance;
+use crate::resource::ResourceType;
+use crate::typed::{Lift, Lower, TypeContext};
+use crate::val::Val;
+
+/// What a host has to do when a resource of its own ends: the guest dropped the handle that owned it.
+pub(crate) type Drop<T> = dyn Fn(&mut Caller<'_, T>, u32) -> Result<()> + Send + Sync;
+
+/// A resource type of the host, with what ends its resources.
+pub(crate) struct HostResource<T> {
+    pub(crate) ty: ResourceType,
+    pub(crate) drop: Box<Drop<T>>,
+}
+
+pub(crate) enum Definition<T> {
+    Func(Arc<dyn HostFunc<T>>),
+    Resource(Arc<HostResource<T>>),
+}
+
+impl<T> Clone for Definition<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Func(func) => Self::Func(Arc::clone(func)),
+            Self::Resource(resource) => Self::Resource(Arc::clone(resource)),
+        }
+    }
+}
+
+/// An interface of the host by the names in it.
+type Names<T> = HashMap<Box<str>, Definition<T>>;
+
+/// Interfaces of the host by name. An import finds the interface of its very name, or else the latest version that is compatible by semantic
+/// versioning: `wasi:io/streams@0.2.3` that of `@0.2.12`. What a component does not import need not exist.
+///
+/// ```
+/// use wasmer_component::{Component, ComponentLinker};
+/// # use wasmer_api::{Engine, EngineConfig, Error};
+/// struct Counter(u32);
+///
+/// let mut linker = ComponentLinker::<Counter>::new();
+/// linker.instance("example:host/counter@1.2.0").func_wrap("add", |caller, (amount,): (u32,)| {
+///     caller.data_mut().0 += amount;
+///     Ok(caller.data().0)
+/// })?;
+/// # Ok::<_, Error>(())
+/// ```
+pub struct ComponentLinker<T> {
+    interfaces: HashMap<Box<str>, Names<T>>,
+    /// The latest version of each track of compatible ones.
+    tracks: HashMap<Box<str>, ([u64; 3], Box<str>)>,
+    allow_shadowing: bool,
+}
+
+impl<T> Default for ComponentLinker<T> {
+    fn default() -> Self {
+        Self { interfaces: HashMap::new(), tracks: HashMap::new(), allow_shadowing: false }
+    }
+}
+
+impl<T> Clone for ComponentLinker<T> {
+    fn clone(&self) -> Self {
+        Self { interfaces: self.interfaces.clone(), tracks: self.tracks.clone(), allow_shadowing: self.allow_shadowing }
+    }
+}
+
+/// One interface of a [`ComponentLinker`], to define what is in it.
+pub struct LinkerInstance<'a, T> {
+    name: Box<str>,
+    names: &'a mut Names<T>,
+    allow_shadowing: bool,
+}
+
+impl<T: 'static> ComponentLinker<T> {
+    /// A linker that knows nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a name may be defined again; the later definition wins.
+    pub fn allow_shadowing(&mut self, allow: bool) -> &mut Self {
+        self.allow_shadowing = allow;
+        self
+    }
+
+    /// The interface of a name, for instance `wasi:clocks/wall-clock@0.2.12`: a new one or the one that there is.
+    pub fn instance(&mut self, name: &str) -> LinkerInstance<'_, T> {
+        if let Some((prefix, version)) = track(name) {
+            let latest = self.tracks.entry(prefix.into()).or_insert_with(|| (version, name.into()));
+            if latest.0 < version {
+                *latest = (version, name.into());
+            }
+        }
+        let names = self.interfaces.entry(name.into()).or_default();
+        LinkerInstance { name: name.into(), names, allow_shadowing: self.allow_shadowing }
+    }
+
+    /// What a component imports by a name alone.
+    pub fn root(&mut self) -> LinkerInstance<'_, T> {
+        self.instance("")
+    }
+
+    /// What a name in an interface stands for.
+    fn find(&self, interface: &str, name: &str) -> Option<&Definition<T>> {
+        if let Some(definition) = self.interfaces.get(interface).and_then(|names| names.get(name)) {
+            return Some(definition);
+        }
+        let (_, latest) = self.tracks.get(track(interface)?.0)?;
+        self.interfaces.get(latest)?.get(name)
+    }
+
+    /// What an import stands for.
+    pub(crate) fn resolve(&self, import: &Import) -> Option<&Definition<T>> {
+        match &*import.path {
+            [name] => self.find("", name),
+            [interface, name] => self.find(interface, name),
+            _ => None,
+        }
+    }
+
+    /// What a component imports and this linker does not know, each in a sentence; see [`missing`].
+    pub fn missing(&self, component: &Component) -> Vec<String> {
+        let imports = component.info().imports.iter();
+        imports
+            .filter(|import| self.resolve(import).is_none())
+            .map(|import| missing(component.info(), import))
+            .collect()
+    }
+
+    /// Gives every function that a component imports and this linker does not know one that fails when it is called, and every such resource type one whose
+    /// resources nobody can make.
+    pub fn define_unknown_imports_as_traps(&mut self, component: &Component) -> Result<()> {
+        for (import, number) in component.info().imports.iter().zip(0..) {
+            if self.resolve(import).is_some() {
+                continue;
+            }
+            let message = missing(component.info(), import);
+            let (interface, name) = match &*import.path {
+                [name] => ("", name),
+                [interface, name] => (&**interface, name),
+                _ => continue,
+            };
+            let mut instance = self.instance(interface);
+            match import.kind {
+                ImportKind::Func(_) => {
+                    instance.func_new(name, move |_, _| Err(Error::host(message.clone())))?;
+                }
+                ImportKind::Resource => {
+                    instance.resource(name, ResourceType::numbered(number), |_, _| Ok(()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an instance: resolves imports, instantiates the core modules, runs their start functions.
+    ///
+    /// # Errors
+    /// [`Error::Link`] if something is not defined or has another type, with interface, name, and what it should be.
+    pub fn instantiate(
+        &self,
+        store: &mut impl AsStoreMut<Data = T>,
+        component: &Component,
+    ) -> Result<ComponentInstance> {
+        crate::instantiate::instantiate(self, store, component)
+    }
+}
+
+impl<T: 'static> LinkerInstance<'_, T> {
+    /// Defines a function whose types Rust knows: `params` is a tuple of [`Lift`], the result one [`Lower`], or `()`. Methods have names like
+    /// `[method]descriptor.read`; a `result<T, E>` is a Rust `Result`, so that most closures return a `Result` in a `Result`: the outer error stops the guest.
+    pub fn func_wrap<P: Lift + 'static, R: Lower + 'static>(
+        &mut self,
+        name: &str,
+        func: impl Fn(&mut Caller<'_, T>, P) -> Result<R> + Send + Sync + 'static,
+    ) -> Result<&mut Self> {
+        self.insert(name, Definition::Func(Arc::new(Typed::new(func))))
+    }
+
+    /// Defines a function on untyped values. It takes what the component says it takes, and must return what the component says it returns.
+    pub fn func_new(
+        &mut self,
+        name: &str,
+        func: impl Fn(&mut Caller<'_, T>, &[Val]) -> Result<Option<Val>> + Send + Sync + 'static,
+    ) -> Result<&mut Self> {
+        self.insert(name, Definition::Func(Arc::new(Dynamic(func))))
+    }
+
+    /// Defines a resource type. `drop` is called with the host's number for a resource when a guest drops the handle that owns it.
+    pub fn resource(
+        &mut self,
+        name: &str,
+        ty: ResourceType,
+        drop: impl Fn(&mut Caller<'_, T>, u32) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<&mut Self> {
+        self.insert(name, Definition::Resource(Arc::new(HostResource { ty, drop: Box::new(drop) })))
+    }
+
+    fn insert(&mut self, name: &str, definition: Definition<T>) -> Result<&mut Self> {
+        if !self.allow_shadowing && self.names.contains_key(name) {
+            return Err(Error::Link(format!("`{name}` of interface `{}` is defined twice", self.name)));
+        }
+        self.names.insert(name.into(), definition);
+        Ok(self)
+    }
+}
+
+/// What is missing, in one sentence with the line of WIT.
+#[cold]
+pub(crate) fn missing(info: &ComponentInfo, import: &Import) -> String {
+    let line = match import.kind {
+        ImportKind::Func(ty) => wit_of(info, import, ty),
+        ImportKind::Resource => format!("resource {}", import.path.last().map_or("", String::as_str)),
+    };
+    format!("unknown import: {} has not been defined\nwit: {line}", import.describe())
+}
+
+/// A function's line of WIT.
+pub(crate) fn wit_of(info: &ComponentInfo, import: &Import, ty: FuncIdx) -> String {
+    let name = import.path.last().map_or("", String::as_str);
+    let interface = info.interfaces.iter().find(|interface| interface.is_import && interface.name == import.path[0]);
+    let printer = interface.map_or_else(|| Printer::new(info), |interface| Printer::of(info, interface));
+    format!("{name}: {}", printer.func(ty))
+}
+
+/// Whether a host function fits an import.
+pub(crate) fn check<T>(
+    info: &ComponentInfo,
+    import: &Import,
+    ty: FuncIdx,
+    func: &dyn HostFunc<T>,
+    cx: &TypeContext<'_>,
+) -> Result<()> {
+    let Some(host) = func.mismatch(info.types.func(ty), cx) else { return Ok(()) };
+    let wanted = wit_of(info, import, ty);
+    let what = import.describe();
+    Err(Error::Link(format!(
+        "incompatible import type: {what} has Rust type {host}, and the component wants\nwit: {wanted}"
+    )))
+}

@@ -1,0 +1,163 @@
+//! Resources as the host sees them.
+
+use std::any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use wasmer_api::{AsStoreMut, RawValue, Result};
+
+use crate::error::AbiTrap;
+use crate::handles::TypeId;
+use crate::state::Shared;
+
+/// A resource type of the host.
+#[derive(Clone, Copy)]
+pub struct ResourceType {
+    id: any::TypeId,
+    /// Tells types without a Rust type apart.
+    number: u32,
+    name: &'static str,
+}
+
+impl ResourceType {
+    /// The type of resources that Rust calls `R`. Nothing of `R` is ever made: it is a name.
+    pub fn host<R: 'static>() -> Self {
+        Self { id: any::TypeId::of::<R>(), number: 0, name: any::type_name::<R>() }
+    }
+
+    /// A type that only has a number.
+    pub fn numbered(number: u32) -> Self {
+        Self { number, ..Self::host::<Numbered>() }
+    }
+}
+
+/// Stands for types that Rust does not know.
+struct Numbered;
+
+impl PartialEq for ResourceType {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, self.number) == (other.id, other.number)
+    }
+}
+
+impl Eq for ResourceType {}
+
+impl fmt::Debug for ResourceType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResourceType({}, {})", self.name, self.number)
+    }
+}
+
+/// A resource of the host's type `R`, owned: whoever gets it has to see that it ends. `rep` is the host's own number for it.
+pub struct Own<R> {
+    /// The host's number.
+    pub rep: u32,
+    ty: PhantomData<fn() -> R>,
+}
+
+/// A resource of the host's type `R`, lent for the time of a call. `rep` is the host's own number for it.
+pub struct Borrow<R> {
+    /// The host's number.
+    pub rep: u32,
+    ty: PhantomData<fn() -> R>,
+}
+
+macro_rules! handles {
+    ($($name:ident)*) => {
+        $(
+            impl<R> $name<R> {
+                /// The resource of a number.
+                pub fn new(rep: u32) -> Self {
+                    Self { rep, ty: PhantomData }
+                }
+            }
+
+            impl<R> fmt::Debug for $name<R> {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    write!(f, "{}({})", stringify!($name), self.rep)
+                }
+            }
+
+            impl<R> PartialEq for $name<R> {
+                fn eq(&self, other: &Self) -> bool {
+                    self.rep == other.rep
+                }
+            }
+        )*
+    };
+}
+
+handles!(Own Borrow);
+
+impl<R> Clone for Borrow<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Borrow<R> {}
+
+/// A resource as an untyped value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resource {
+    /// One of the host.
+    Host {
+        /// Its type.
+        ty: ResourceType,
+        /// The host's number for it.
+        rep: u32,
+    },
+    /// One that a guest defines and the host has.
+    Guest(GuestResource),
+}
+
+/// A resource that a guest defines and the host has. It is the guest's until [`GuestResource::drop`] or until it is given back; forgetting it leaks it in
+/// the guest.
+#[derive(Clone)]
+pub struct GuestResource {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) place: u32,
+    pub(crate) serial: u32,
+}
+
+impl GuestResource {
+    /// Ends the resource: runs its destructor.
+    ///
+    /// # Errors
+    /// [`AbiTrap`] if it is gone already or is lent; what the destructor fails with.
+    pub fn drop(self, store: &mut impl AsStoreMut) -> Result<()> {
+        let shared = &self.shared;
+        let state = shared.state(store)?;
+        let ty = state.held_type(self.place).ok_or(AbiTrap::UnknownHandle(self.place))?;
+        let rep = state.release(self.place, self.serial, ty)?;
+        if state.busy {
+            return Err(AbiTrap::CannotEnter.into());
+        }
+        state.busy = true;
+        run_dtor(shared, store, ty, rep)?;
+        shared.state(store)?.busy = false;
+        Ok(())
+    }
+}
+
+/// Runs a guest's destructor, if it has one.
+pub(crate) fn run_dtor(shared: &Shared, store: &mut impl AsStoreMut, ty: TypeId, rep: u32) -> Result<()> {
+    let Some(dtor) = shared.state(store)?.dtors[ty.number as usize] else { return Ok(()) };
+    let mut values = [RawValue::ZERO];
+    values[0].i32 = rep.cast_signed();
+    // SAFETY: a destructor takes the representation, an `i32`, and has no result.
+    unsafe { dtor.call_raw(store, &mut values) }
+}
+
+impl PartialEq for GuestResource {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared) && (self.place, self.serial) == (other.place, other.serial)
+    }
+}
+
+impl fmt::Debug for GuestResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GuestResource({})", self.place)
+    }
+}
