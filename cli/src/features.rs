@@ -41,9 +41,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             let options: Vec<_> = features.iter().map(|name| format!("--enable {name}")).collect();
             Some(format!("\nhint: `{}` allows it", options.join(" ")))
         }
-        Error::Compile(CompileError::Invalid { message, .. }) if message.contains(COMPONENT) => {
-            Some(format!("\nhint: {}", component_hint()))
-        }
+        Error::Compile(CompileError::Invalid { message, .. }) if message.contains(COMPONENT) => Some(
+            "\nhint: components are for `wasmer run`, `inspect` and `validate`; this wants a module, as of `wasm32-wasip1`".to_owned(),
+        ),
         _ => None,
     })
 }

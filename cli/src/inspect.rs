@@ -8,12 +8,14 @@ use std::fmt::{self, Write};
 
 use anyhow::Context;
 use serde::Serialize;
+use wasmer_runtime::component::is_component;
 use wasmer_runtime::{
     Engine, EngineConfig, ExportInfo, ExternType, FEATURES, FunctionSummary, ImportInfo, Limits, ModuleSummary,
     Producer, SectionSummary, WasmFeatures,
 };
 
 use crate::args::InspectArgs;
+use crate::component;
 use crate::load::{Any, read_any};
 use crate::output::{self, printable};
 
@@ -101,6 +103,12 @@ pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     match read_any(path)? {
         Any::Artifact(file) => print(&artifact::describe(file).with_context(is_invalid)?, args.json, artifact::write)?,
         Any::Module(wasm) => {
+            // What cannot be translated is outlined.
+            if is_component(&wasm)
+                && let Ok(status) = component::inspect(&wasm, path, args.json)
+            {
+                return Ok(status);
+            }
             let description = describe(&wasm).or_else(|error| foreign::describe(&wasm, error));
             print(&description.with_context(is_invalid)?, args.json, write)?;
         }

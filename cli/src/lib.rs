@@ -7,6 +7,7 @@ mod c_stack;
 mod cache;
 mod compile;
 mod complete;
+mod component;
 mod emit;
 mod entry;
 mod examples;

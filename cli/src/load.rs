@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use wasmer_runtime::cache::{Cache, CacheConfig, ContentHash, Trust};
-use wasmer_runtime::cached::{CachedLoader, Outcome, Recognition, Report};
+use wasmer_runtime::cached::{CachedLoader, Outcome, Program, Recognition, Report};
 use wasmer_runtime::input;
 use wasmer_runtime::tiers::Tiers;
 use wasmer_runtime::wast::{assemble, assemble_with_lines};
@@ -218,16 +218,16 @@ pub(crate) fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// A module, and where it came from.
+/// A module or component, and where it came from.
 pub(crate) struct Loaded {
-    pub(crate) module: Module,
+    pub(crate) program: Program,
     /// The cache that it was loaded through, or stored in.
     pub(crate) cache: Option<Cache>,
-    /// The module's hash, if that cache has its artifact.
+    /// Its hash, if that cache has its artifact.
     pub(crate) content: Option<ContentHash>,
 }
 
-/// Loads a module through the cache, unless the user forbids it or the cache cannot be used. `timeout` bounds how long a pipe is waited for.
+/// Loads a module or component through the cache, unless the user forbids it or the cache cannot be used. `timeout` bounds how long a pipe is waited for.
 pub(crate) fn load(
     tiers: Tiers<'_>,
     path: &Path,
@@ -252,20 +252,20 @@ pub(crate) fn load(
     let loaded = if path == Path::new("-") || timeout.is_some() && is_stream(path) {
         let bytes = within(timeout, path, || read(path))?;
         let name = path.to_string_lossy();
-        to_binary(bytes, path).and_then(|wasm| loader.name(&name).load_bytes(&wasm))
+        to_binary(bytes, path).and_then(|wasm| loader.name(&name).load_program_bytes(&wasm))
     } else {
-        loader.load_file(path, &|bytes| to_binary(bytes, path))
+        loader.load_program(path, &|bytes| to_binary(bytes, path))
     };
     drop(bar);
-    let (module, report) = loaded.map_err(|error| could_not_load(path, error))?;
+    let (program, report) = loaded.map_err(|error| could_not_load(path, error))?;
     for warning in &report.warnings {
         output::warning(warning);
     }
     if verbose {
-        describe(path, &module, &report);
+        describe(path, &program, &report);
     }
     let is_kept = matches!(report.outcome, Outcome::Hit | Outcome::Awaited | Outcome::Stored);
-    Ok(Loaded { module, cache, content: report.content.filter(|_| is_kept) })
+    Ok(Loaded { program, cache, content: report.content.filter(|_| is_kept) })
 }
 
 fn could_not_load(path: &Path, error: Error) -> anyhow::Error {
@@ -298,7 +298,7 @@ pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyh
     unsafe { Module::from_image(engine, image) }.with_context(refused)
 }
 
-fn describe(path: &Path, module: &Module, report: &Report) {
+fn describe(path: &Path, program: &Program, report: &Report) {
     let how = match report.outcome {
         Outcome::Hit => "cache hit",
         Outcome::Awaited => "cache hit, after another process had compiled it",
@@ -311,7 +311,11 @@ fn describe(path: &Path, module: &Module, report: &Report) {
         recognition => format!(" ({recognition})"),
     };
     output::note(&format!("{}: {how}{recognition}", path.display()));
-    if let Some(backend) = module.engine().backend() {
+    let engine = match program {
+        Program::Module(module) => module.engine(),
+        Program::Component(component) => component.engine(),
+    };
+    if let Some(backend) = engine.backend() {
         output::note(&format!("  code of {}", backend.name));
     }
     if report.code_copied {

@@ -8,10 +8,12 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use wasmer_runtime::cached::Program;
+use wasmer_runtime::component::abi_trap;
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
 use wasmer_runtime::{
-    Backtrace, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Module, Store, StoreLimits, Trap, TrapCode,
-    Val, wast,
+    Backtrace, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Store, StoreLimits, Trap, TrapCode, Val,
+    wast,
 };
 
 use crate::args::RunArgs;
@@ -20,12 +22,15 @@ use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_text, read_
 use crate::patience::{is_stream, within};
 use crate::tier::Plan;
 use crate::tier::watch::{Watch, processor_time};
-use crate::{c_stack, exit, imports, output, source};
+use crate::{c_stack, component, exit, imports, output, source};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(args)?;
-    let (module, watch) = module(args, &plan)?;
+    let (module, watch) = match program(args, &plan)? {
+        (Program::Module(module), watch) => (module, watch),
+        (Program::Component(component), _) => return component::run(args, &component),
+    };
     let engine = module.engine().clone();
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;
@@ -97,22 +102,23 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The module that the command line names, and who watches it, if its code could be better.
-fn module(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Module, Option<Arc<Watch>>)> {
+/// What the command line names, and who watches it, if its code could be better. Nobody watches components.
+fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Option<Arc<Watch>>)> {
     let path = args.module();
     if path.extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
         let engine = plan.tiers.compiling()?;
         let module = within(args.timeout, path, || load_artifact(engine, path, args.allow_precompiled))?;
-        return Ok((module, None));
+        return Ok((Program::Module(module), None));
     }
-    let Loaded { module, cache, content } = load(plan.tiers.clone(), path, &args.cache, args.verbose, args.timeout)?;
+    let Loaded { program, cache, content } = load(plan.tiers.clone(), path, &args.cache, args.verbose, args.timeout)?;
+    let Program::Module(module) = &program else { return Ok((program, None)) };
     let watch = cache.zip(content).filter(|_| !is_stream(path));
-    let watch = watch.and_then(|(cache, content)| Watch::new(plan.policy, cache, &module, content, path));
-    Ok((module, watch))
+    let watch = watch.and_then(|(cache, content)| Watch::new(plan.policy, cache, module, content, path));
+    Ok((program, watch))
 }
 
 /// What the program may use.
-fn limits(args: &RunArgs) -> StoreLimits {
+pub(crate) fn limits(args: &RunArgs) -> StoreLimits {
     let mut limits = StoreLimits::new();
     if let Some(bytes) = args.max_memory {
         limits = limits.memory_bytes_max(bytes);
@@ -130,7 +136,7 @@ fn limits(args: &RunArgs) -> StoreLimits {
 }
 
 /// What is said of a limit: the option that allows more, if there is one.
-fn beyond(limit: LimitError) -> anyhow::Error {
+pub(crate) fn beyond(limit: LimitError) -> anyhow::Error {
     match option(limit.what) {
         Some(option) => anyhow::anyhow!("{limit}\nhint: `{option}` with a larger one allows it"),
         None => limit.into(),
@@ -287,7 +293,7 @@ fn status(error: &anyhow::Error) -> Option<i32> {
 }
 
 /// The status of a run that did not end by itself, with what there is to say about it.
-fn failed(
+pub(crate) fn failed(
     error: anyhow::Error,
     args: &RunArgs,
     timed_out: bool,
@@ -305,6 +311,11 @@ fn failed(
             &uncaught.backtrace,
             args,
         );
+        return Ok(ExitCode::from(exit::TRAP));
+    }
+    if let Some((failure, trap)) = failure.and_then(|failure| Some((failure, abi_trap(failure)?))) {
+        let backtrace = failure.backtrace().cloned().unwrap_or_default();
+        report(&format!("`{module}` trapped: {trap}"), &backtrace, args);
         return Ok(ExitCode::from(exit::TRAP));
     }
     if let Some(Error::Host(failure)) = failure {
@@ -346,13 +357,13 @@ fn report(what: &str, backtrace: &Backtrace, args: &RunArgs) {
 const REPEAT: Duration = Duration::from_millis(20);
 
 /// Interrupts a store after a time, unless stopped before.
-struct Timer {
+pub(crate) struct Timer {
     stop: mpsc::Sender<()>,
     thread: std::thread::JoinHandle<bool>,
 }
 
 impl Timer {
-    fn start(timeout: Duration, handle: InterruptHandle) -> Self {
+    pub(crate) fn start(timeout: Duration, handle: InterruptHandle) -> Self {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let is_over =
@@ -371,7 +382,7 @@ impl Timer {
     }
 
     /// Ends the timer and says whether the time was up.
-    fn stop(self) -> bool {
+    pub(crate) fn stop(self) -> bool {
         // The thread may have ended already; then there is nobody to tell.
         let _ = self.stop.send(());
         self.thread.join().unwrap_or(false)

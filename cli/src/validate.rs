@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use serde::Serialize;
+use wasmer_runtime::component::{self, is_component};
 use wasmer_runtime::{CompileError, Engine, EngineConfig, Error, Image, Outline};
 
 use crate::args::ValidateArgs;
@@ -35,7 +36,10 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
             let image = unsafe { Image::from_file(file, None) };
             ("artifact", image.and_then(|image| image.verify()).map_err(Error::from), Vec::new())
         }
-        Any::Module(wasm) if Outline::is_of_component(&wasm) => ("component", component(&wasm), Vec::new()),
+        Any::Module(wasm) if is_component(&wasm) => {
+            let outcome = component::validate(&wasm, features).map_err(|error| component::refused(&error));
+            ("component", outcome, Vec::new())
+        }
         Any::Module(wasm) => {
             let outcome = Engine::new(EngineConfig::headless().features(features))?.validate(&wasm);
             let unsupported = outcome.as_ref().err().map_or_else(Vec::new, |error| missing(&wasm, error));
@@ -49,14 +53,6 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let status = ExitCode::from(if outcome.is_ok() { exit::SUCCESS } else { exit::FAILURE });
     output::data(serde_json::to_string_pretty(&verdict(kind, outcome, unsupported))? + "\n")?;
     Ok(status)
-}
-
-/// Checks what is checked of a component: its modules.
-fn component(wasm: &[u8]) -> Result<(), Error> {
-    Outline::of(wasm)?;
-    Outline::needs(wasm)?;
-    output::note("note: this is a component; its modules are valid, how it joins them is not checked");
-    Ok(())
 }
 
 /// What a module needs that is not there, if that is what is wrong with it.

@@ -468,6 +468,22 @@ small! {
     }
 }
 
+impl ComponentInfo {
+    /// All of it as bytes, for a store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(self);
+        // Only what cannot be written could fail, and a list in memory can.
+        bytes.map(|bytes| bytes.to_vec()).unwrap_or_default()
+    }
+
+    /// What [`ComponentInfo::to_bytes`] wrote; none if that is damaged. Whether the numbers in it mean something is for whoever stored it to know.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
+        aligned.extend_from_slice(bytes);
+        rkyv::from_bytes::<Self, rkyv::rancor::Error>(&aligned).ok()
+    }
+}
+
 impl Types {
     /// A compound type.
     pub fn def(&self, index: DefIdx) -> &Def {

@@ -72,11 +72,23 @@ fn allowed(features: WasmFeatures) -> WasmFeatures {
     LATER.iter().fold(features, |allowed, (later, _)| allowed.difference(*later)) | WasmFeatures::COMPONENT_MODEL
 }
 
-/// Validates a component, but for the bodies of functions in its core modules. `features` are those that core modules may use.
+/// Validates a component completely. `features` are those that its core modules may use.
 ///
 /// # Errors
 /// [`TranslateError::Unsupported`] if it would be valid with later parts of the component model.
 pub fn validate(component: &[u8], features: WasmFeatures) -> Result<(), TranslateError> {
+    check(component, features)?;
+    let mut validator = Validator::new_with_features(allowed(features));
+    let valid = validator.validate_all(component).map(drop);
+    valid.map_err(|error| invalid(&error))
+}
+
+fn invalid(error: &wasmparser::BinaryReaderError) -> TranslateError {
+    TranslateError::Invalid { message: error.message().to_owned(), offset: error.offset() as u64 }
+}
+
+/// Validates everything but the bodies of functions, which is done when they are compiled.
+fn check(component: &[u8], features: WasmFeatures) -> Result<(), TranslateError> {
     let allowed = allowed(features);
     let error = match validate_sections(component, allowed) {
         Ok(()) => return Ok(()),
@@ -86,7 +98,7 @@ pub fn validate(component: &[u8], features: WasmFeatures) -> Result<(), Translat
     if validate_sections(component, everything).is_ok() {
         return Err(TranslateError::Unsupported(needed(component, everything)));
     }
-    Err(TranslateError::Invalid { message: error.message().to_owned(), offset: error.offset() as u64 })
+    Err(invalid(&error))
 }
 
 /// Which later parts a component needs.
@@ -104,9 +116,12 @@ fn validate_sections(component: &[u8], features: WasmFeatures) -> wasmparser::Re
     Ok(())
 }
 
-/// Validates a component and takes it apart.
+/// Validates a component, but for the bodies of functions in its core modules, and takes it apart.
+///
+/// # Errors
+/// As for [`validate`].
 pub fn translate(component: &[u8], features: WasmFeatures) -> Result<Translation, TranslateError> {
-    validate(component, features)?;
+    check(component, features)?;
     let environ_features = environ_features(component);
     // Our validator has accepted the component, so whatever goes wrong behind it is no fault of the component.
     let run = AssertUnwindSafe(|| take_apart(component, environ_features));

@@ -15,6 +15,7 @@ use crate::instantiate::core_export;
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
+use crate::wave;
 
 /// An instance of a component, in a store. Cheap to clone.
 #[derive(Clone)]
@@ -120,6 +121,25 @@ impl ComponentFunc {
     /// Its type in WIT: `func(a: u32) -> string`.
     pub fn wit(&self) -> String {
         Printer::new(&self.shared.info).func(self.ty)
+    }
+
+    /// The values that words stand for, one for each parameter, where it takes scalars and strings: see `wasmer run --invoke`.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if there are not as many, a word does not fit, or a parameter is of another type.
+    pub fn parse_args<'w>(&self, words: impl ExactSizeIterator<Item = &'w str>) -> Result<Vec<Val>> {
+        let types = self.shared.info.types.params(self.func_type());
+        if words.len() != types.len() {
+            let wit = self.wit();
+            return Err(Error::Type(format!("{} arguments are given to a function that is `{wit}`", words.len())));
+        }
+        let parse = |(word, ty): (&str, &Type)| {
+            wave::parse(*ty, word).ok_or_else(|| {
+                let ty = Printer::new(&self.shared.info).ty(*ty);
+                Error::Type(format!("`{word}` is not understood as a value of type `{ty}`: scalars and strings are"))
+            })
+        };
+        words.zip(types).map(parse).collect()
     }
 
     /// How many parameters it has.

@@ -92,17 +92,58 @@ pub type Decode<'a> = &'a dyn Fn(Vec<u8>) -> Result<Vec<u8>>;
 
 /// Loads modules through a [`Cache`].
 pub struct CachedLoader<'a> {
-    tiers: Tiers<'a>,
+    pub(crate) tiers: Tiers<'a>,
     name: &'a str,
     cache: Option<&'a Cache>,
-    progress: Option<Progress<'a>>,
-    report: Report,
+    pub(crate) progress: Option<Progress<'a>>,
+    pub(crate) report: Report,
+}
+
+/// What a file is.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// A module.
+    Module(Module),
+    /// A component.
+    #[cfg(feature = "component")]
+    Component(wasmer_component::Component),
+}
+
+fn program((module, report): (Module, Report)) -> (Program, Report) {
+    (Program::Module(module), report)
+}
+
+/// What is loaded.
+pub(crate) trait Loaded {
+    /// Whether code had to be copied.
+    fn code_copied(&self) -> bool;
+}
+
+impl Loaded for Module {
+    fn code_copied(&self) -> bool {
+        self.code_copied()
+    }
+}
+
+impl Loaded for Program {
+    fn code_copied(&self) -> bool {
+        match self {
+            Self::Module(module) => module.code_copied(),
+            #[cfg(feature = "component")]
+            Self::Component(component) => component.modules().iter().any(Module::code_copied),
+        }
+    }
 }
 
 impl<'a> CachedLoader<'a> {
     /// A loader for one module. With several [`Tiers`], [`Module::engine`] says whose it is.
     pub fn new(tiers: impl Into<Tiers<'a>>, cache: &'a Cache) -> Self {
         Self { cache: Some(cache), ..Self::without_cache(tiers) }
+    }
+
+    #[cfg(feature = "component")]
+    pub(crate) fn cache(&self) -> Option<&'a Cache> {
+        self.cache
     }
 
     /// A loader that compiles.
@@ -150,19 +191,28 @@ impl<'a> CachedLoader<'a> {
     }
 
     /// Loads a module from a file, which is not read at all when its identity and its artifact are known.
-    pub fn load_file(mut self, path: &Path, decode: Decode<'_>) -> Result<(Module, Report)> {
+    pub fn load_file(self, path: &Path, decode: Decode<'_>) -> Result<(Module, Report)> {
+        match self.load_program(path, decode)? {
+            (Program::Module(module), report) => Ok((module, report)),
+            #[cfg(feature = "component")]
+            (Program::Component(_), _) => Err(Error::Malformed("this is a component, not a module".to_owned())),
+        }
+    }
+
+    /// Loads a module or a component from a file, which is not read at all when its identity and its artifacts are known.
+    pub fn load_program(mut self, path: &Path, decode: Decode<'_>) -> Result<(Program, Report)> {
         let unreadable = |error: io::Error| Error::Resource(format!("could not read `{}`: {error}", path.display()));
         let file = File::open(path).map_err(unreadable)?;
         let Some(cache) = self.cache else {
             let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;
-            return self.compile(&decode(bytes)?);
+            return self.compile_program(&decode(bytes)?);
         };
         let identity = FileIdentity::of(&file).map_err(unreadable)?;
         let recalled = cache.recall(&identity);
         if let Ok(content) = recalled {
             self.report.recognition = Recognition::Identity;
-            if let Some(module) = self.find_best(cache, &content)? {
-                return Ok(self.found(module, Outcome::Hit));
+            if let Some(program) = self.find_program(cache, &content)? {
+                return Ok(self.found(program, Outcome::Hit));
             }
         }
         let before = cache.before_reading(&file);
@@ -180,14 +230,42 @@ impl<'a> CachedLoader<'a> {
             };
             self.report.recognition = Recognition::Hash(why, remembered);
         }
-        match self.find_best(cache, &content)? {
-            Some(module) => Ok(self.found(module, Outcome::Hit)),
-            None => self.make(cache, &content, &path.to_string_lossy(), &decode(bytes)?),
+        match self.find_program(cache, &content)? {
+            Some(program) => Ok(self.found(program, Outcome::Hit)),
+            None => self.make_program(cache, &content, &path.to_string_lossy(), &decode(bytes)?),
         }
     }
 
+    /// What the store has of a file: a module's artifact, or all of a component.
+    fn find_program(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Program>> {
+        if let Some(module) = self.find_best(cache, content)? {
+            return Ok(Some(Program::Module(module)));
+        }
+        #[cfg(feature = "component")]
+        if let Some(component) = self.find_component(cache, content)? {
+            return Ok(Some(Program::Component(component)));
+        }
+        Ok(None)
+    }
+
+    fn make_program(self, cache: &Cache, content: &ContentHash, name: &str, wasm: &[u8]) -> Result<(Program, Report)> {
+        #[cfg(feature = "component")]
+        if wasmer_component::is_component(wasm) {
+            return self.make_component(cache, content, name, wasm);
+        }
+        self.make(cache, content, name, wasm).map(program)
+    }
+
+    fn compile_program(self, wasm: &[u8]) -> Result<(Program, Report)> {
+        #[cfg(feature = "component")]
+        if wasmer_component::is_component(wasm) {
+            return self.compile_component(wasm);
+        }
+        self.compile(wasm).map(program)
+    }
+
     /// The best artifact of the store.
-    fn find_best(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Module>> {
+    pub(crate) fn find_best(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Module>> {
         self.report.content = Some(*content);
         let tiers = self.tiers.clone();
         for engine in tiers.engines() {
@@ -199,14 +277,14 @@ impl<'a> CachedLoader<'a> {
         Ok(None)
     }
 
-    fn found(mut self, module: Module, outcome: Outcome) -> (Module, Report) {
+    pub(crate) fn found<P: Loaded>(mut self, program: P, outcome: Outcome) -> (P, Report) {
         self.report.outcome = outcome;
-        self.report.code_copied = module.code_copied();
-        (module, self.report)
+        self.report.code_copied = program.code_copied();
+        (program, self.report)
     }
 
     /// Notes what is wrong with the store. One thing leads to the next, so the first is all that the user is told.
-    fn store_failed(&mut self, error: &dyn fmt::Display) {
+    pub(crate) fn store_failed(&mut self, error: &dyn fmt::Display) {
         if self.report.warnings.is_empty() {
             self.report.warnings.push(error.to_string());
         }
@@ -312,7 +390,7 @@ fn key(engine: &Engine, content: &ContentHash) -> Result<ArtifactKey> {
     Ok(ArtifactKey::new(content, &engine.key_material()?))
 }
 
-fn timed<R>(total: &mut Duration, run: impl FnOnce() -> R) -> R {
+pub(crate) fn timed<R>(total: &mut Duration, run: impl FnOnce() -> R) -> R {
     let started = Instant::now();
     let result = run();
     *total += started.elapsed();

@@ -31,11 +31,13 @@
 //!
 //! # Cargo features
 //! `cranelift` (default), `singlepass` and `llvm` build a compiler in; `cache` (default) and `wasi` (default) the store of
-//! artifacts and WASI preview 1.
+//! artifacts and WASI preview 1; `component` the component model.
 
 pub mod backend;
 #[cfg(feature = "cache")]
 pub mod cached;
+#[cfg(all(feature = "cache", feature = "component"))]
+pub mod cached_component;
 pub mod input;
 pub mod payoff;
 #[cfg(feature = "cache")]
@@ -56,7 +58,8 @@ pub use wasmer_vm::profile::Profile;
 // Stores, instances and what they export.
 pub use wasmer_api::{
     AsStore, AsStoreMut, Caller, Extern, FUEL_MAX, Func, Global, HostResult, Instance, InstancePre, InterruptHandle,
-    IntoHostFunc, Limit, Linker, Memory, SharedMemory, Store, StoreLimits, StoreMut, Table, Tag, TypedFunc,
+    IntoHostFunc, Limit, Linker, Memory, RawValue, SharedMemory, Store, StoreId, StoreLimits, StoreMut, Table, Tag,
+    TypedFunc,
 };
 
 // Types and values.
@@ -89,5 +92,7 @@ pub use wasmer_vm::image::Image;
 
 #[cfg(feature = "cache")]
 pub use wasmer_cache as cache;
+#[cfg(feature = "component")]
+pub use wasmer_component as component;
 #[cfg(feature = "wasi")]
 pub use wasmer_wasi as wasi;

@@ -12,6 +12,16 @@ use wasmer_runtime::wast::Failure;
 pub struct Ledger {
     #[serde(default)]
     script: Vec<Entry>,
+    #[serde(default)]
+    later: Vec<Later>,
+}
+
+/// Scripts that are about something else than what there is. They are not counted, and must fail.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Later {
+    reason: String,
+    scripts: Vec<String>,
 }
 
 /// Directives of a script that fail for one reason.
@@ -45,12 +55,22 @@ impl Ledger {
                 return Err(LedgerError(format!("an entry of `{name}` has no reason or no lines")));
             }
         }
+        if ledger.later.iter().any(|later| later.reason.is_empty()) {
+            return Err(LedgerError("scripts are left for later without a reason".to_owned()));
+        }
         Ok(ledger)
     }
 
     /// The names of all scripts that have entries.
     pub fn scripts(&self) -> impl Iterator<Item = &str> {
-        self.script.iter().map(|entry| entry.name.as_str())
+        let later = self.later.iter().flat_map(|later| &later.scripts).map(String::as_str);
+        self.script.iter().map(|entry| entry.name.as_str()).chain(later)
+    }
+
+    /// Why a script is left for later, if it is.
+    pub fn later(&self, script: &str) -> Option<&str> {
+        let later = self.later.iter().find(|later| later.scripts.iter().any(|name| name == script));
+        later.map(|later| later.reason.as_str())
     }
 
     /// The lines of a script that are expected to fail, with the reasons.
@@ -106,6 +126,16 @@ mod tests {
         assert!(ledger.differences("a.wast", &failed(&[3, 5])).unwrap().contains("a.wast:6: passes"));
         assert!(ledger.differences("b.wast", &failed(&[3])).is_some());
         assert_eq!(ledger.differences("b.wast", &[]), None);
+    }
+
+    #[test]
+    fn scripts_are_left_for_later_with_a_reason() {
+        let later = "[[later]]\nreason = \"needs more\"\nscripts = [\"b.wast\"]\n";
+        let ledger = Ledger::parse(&format!("{later}{LEDGER}")).unwrap();
+        assert_eq!(ledger.later("b.wast"), Some("needs more"));
+        assert_eq!(ledger.later("a.wast"), None);
+        assert!(ledger.scripts().eq(["a.wast", "b.wast"]));
+        assert!(Ledger::parse(&format!("{}{LEDGER}", later.replace("needs more", ""))).is_err());
     }
 
     #[test]

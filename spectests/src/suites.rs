@@ -28,6 +28,8 @@ pub struct Suite {
 #[derive(Debug)]
 enum Source {
     Folder,
+    /// A folder of its own.
+    Components,
     Version(SpecVersion),
     Proposal(Proposal),
 }
@@ -144,6 +146,14 @@ pub const SUITES: &[Suite] = &[
         kinds: &[],
     },
     Suite {
+        name: "component-model",
+        features: default_features,
+        source: Source::Components,
+        // Of 63 and 980: the rest needs what WASI 0.2 does not have, see the ledger.
+        totals: (23, 594),
+        kinds: &[(Kind::Return, 228), (Kind::Trap, 33), (Kind::Invalid, 332), (Kind::Malformed, 1)],
+    },
+    Suite {
         name: "registry/2.0",
         features: wasm2,
         newer: Some("wg-2.0"),
@@ -171,11 +181,12 @@ pub const SUITES: &[Suite] = &[
 
 /// The scripts of a suite, in order; none if they are not on this machine.
 ///
-/// Folders are looked for in `WASM_SPEC_DIR`, or else beside the checkout, in `../shared/spec`.
+/// Folders are looked for in `WASM_SPEC_DIR`, or else beside the checkout, in `../shared/spec`; the component model's in `WASM_COMPONENT_DIR` or
+/// `../shared/component-model`.
 pub fn scripts(suite: &Suite) -> io::Result<Option<Vec<Script>>> {
     let files = match suite.source {
-        Source::Folder => {
-            let folder = data().join(suite.name);
+        Source::Folder | Source::Components => {
+            let folder = folder(suite);
             if !folder.is_dir() {
                 return Ok(None);
             }
@@ -194,9 +205,15 @@ pub fn scripts(suite: &Suite) -> io::Result<Option<Vec<Script>>> {
     Ok(Some(files.into_iter().map(script).collect()))
 }
 
-fn data() -> PathBuf {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/spec");
-    std::env::var_os("WASM_SPEC_DIR").map_or_else(beside, PathBuf::from)
+fn folder(suite: &Suite) -> PathBuf {
+    let named = |variable: &str, beside: &str| {
+        let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(beside);
+        std::env::var_os(variable).map_or_else(beside, PathBuf::from)
+    };
+    match suite.source {
+        Source::Components => named("WASM_COMPONENT_DIR", "shared/component-model"),
+        _ => named("WASM_SPEC_DIR", "shared/spec").join(suite.name),
+    }
 }
 
 fn collect(folder: &Path, name: &str, scripts: &mut Vec<Script>) -> io::Result<()> {

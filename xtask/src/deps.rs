@@ -22,6 +22,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wasmer-backend-singlepass", &["wasmer-runtime-core", "wasmer-source-digest"]),
     ("wasmer-backend-tests", &["wasmer-runtime-core"]),
     ("wasmer-cache", &["wasmer-runtime-core", "wasmer-system"]),
+    ("wasmer-component-translate", &["wasmer-source-digest"]),
+    ("wasmer-component", &["wasmer-api", "wasmer-component-translate", "wasmer-runtime-core"]),
     ("wasmer-wasi", &["wasmer-api", "wasmer-runtime-core", "wasmer-system"]),
     (
         "wasmer-runtime",
@@ -33,6 +35,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "wasmer-backend-llvm",
             "wasmer-backend-singlepass",
             "wasmer-cache",
+            "wasmer-component",
             "wasmer-wasi",
         ],
     ),
@@ -51,14 +54,16 @@ const TEST_IMPORTS: &[(&str, &str)] = &[
     ("wasmer-backend-llvm", "wasmer-backend-tests"),
     ("wasmer-backend-singlepass", "wasmer-backend-tests"),
     ("wasmer-wasi", "wasmer-runtime"),
+    ("wasmer-component", "wasmer-runtime"),
     ("wasmer-cli", "wasmer-testing"),
 ];
 
-/// Code generators: packages whose name begins like this may be imported by this one only.
+/// Code generators, and what takes components apart: packages whose name begins like this may be imported by this one only.
 const CODE_GENERATORS: &[(&str, &str)] = &[
     ("cranelift", "wasmer-backend-cranelift"),
     ("inkwell", "wasmer-backend-llvm"),
     ("llvm-sys", "wasmer-backend-llvm"),
+    ("wasmtime-environ", "wasmer-component-translate"),
 ];
 
 /// Those that build on every machine, so that modules can be compiled there, for it or for another one.

@@ -5,6 +5,7 @@ mod background;
 mod cache;
 mod cache_folders;
 mod common;
+mod components;
 mod debug_info;
 mod emit;
 mod ends;

@@ -9,10 +9,7 @@ use wast::parser::{ParseBuffer, parse};
 
 use super::{EMPTY_MODULE, is_blank, labels};
 
-/// How a component begins in the binary format. Components are refused by that, so that nothing in them is encoded.
-const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-
-/// The binary format of a module in the text format, in time proportional to its length. `path` is named in errors.
+/// The binary format of a module or component in the text format, of a module in time proportional to its length. `path` is named in errors.
 pub fn assemble(text: &str, path: &Path) -> Result<Vec<u8>, wast::Error> {
     encode(text, ParseBuffer::new(text), &EncodeOptions::new()).map_err(|error| at(error, text, path))
 }
@@ -56,7 +53,7 @@ fn encode_with(wat: &mut Wat<'_>, options: &EncodeOptions<'_>) -> Result<Vec<u8>
     labels::number(wat);
     match wat {
         Wat::Module(module) => options.encode_module(module),
-        Wat::Component(_) => Ok(COMPONENT.to_vec()),
+        Wat::Component(component) => options.encode_component(component),
     }
 }
 

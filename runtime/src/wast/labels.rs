@@ -11,7 +11,7 @@ use wast::token::{Id, Index};
 
 /// Replaces the names of labels in a module.
 pub(super) fn number(wat: &mut Wat<'_>) {
-    // Components are refused.
+    // Modules in components are left to the library.
     let Wat::Module(Module { kind: ModuleKind::Text(fields), .. }) = wat else { return };
     fields.iter_mut().flat_map(expressions).for_each(number_in);
 }

@@ -4,6 +4,7 @@
 //! message, invalid modules must be refused by the validator and not for a feature that is missing.
 
 mod assemble;
+mod components;
 mod labels;
 mod notation;
 mod runner;

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::thread::{Scope, ScopedJoinHandle};
 
 use wasmer_api::{Engine, Error, Extern, Instance, Linker, Memory, Module, SharedMemory, Store, Val};
+use wasmer_component::{self as component, Component, ComponentInstance, ComponentLinker};
 use wasmer_runtime_core::compiler::CompileError;
 use wast::token::{Id, Span};
 use wast::{QuoteWat, QuoteWatTest, WastDirective, WastExecute, WastInvoke, WastThread, Wat};
 
 use super::assemble::{assemble_quoted, encode_parsed};
+use super::components::{self, Results};
 use super::{Kind, Miss, Report, spectest, values};
 
 type Outcome<T = ()> = Result<T, Miss>;
@@ -26,8 +28,16 @@ pub(super) fn run(engine: &Engine, text: &str, directives: Vec<WastDirective<'_>
 #[derive(Clone)]
 enum Named {
     Instance(Instance),
+    Component(ComponentInstance),
     /// What a thread may use of a module that another thread owns.
     Exports(Vec<(String, Extern)>),
+}
+
+/// What directives make instances of.
+#[derive(Clone)]
+enum Definition {
+    Module(Module),
+    Component(Component),
 }
 
 struct Runner<'scope, 'env> {
@@ -36,8 +46,8 @@ struct Runner<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     store: Store<()>,
     linker: Linker<()>,
-    definitions: HashMap<String, Module>,
-    last_definition: Option<Module>,
+    definitions: HashMap<String, Definition>,
+    last_definition: Option<Definition>,
     instances: HashMap<String, Named>,
     current: Option<Named>,
     threads: HashMap<String, ScopedJoinHandle<'scope, Report>>,
@@ -94,7 +104,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
             WastDirective::Wait { thread, .. } => self.wait(thread),
             WastDirective::AssertReturn { exec, results, .. } => {
                 let found = self.execute(exec).and_then(finished);
-                found.and_then(|found| values::compare(&found, &results, &mut self.store))
+                found.and_then(|found| components::compare(&found, &results, &mut self.store))
             }
             WastDirective::AssertTrap { exec, message, .. } => {
                 self.execute(exec).and_then(|result| trapped(result, message))
@@ -112,8 +122,22 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         }
     }
 
-    fn compile(&self, bytes: &[u8]) -> Outcome<Module> {
-        Module::new(self.engine, bytes).map_err(|error| format!("the module was refused: {error}").into())
+    fn compile(&self, bytes: &[u8]) -> Outcome<Definition> {
+        if component::is_component(bytes) {
+            let component = Component::new(self.engine, bytes).map(Definition::Component);
+            return component.map_err(|error| format!("the component was refused: {error}").into());
+        }
+        let module = Module::new(self.engine, bytes).map(Definition::Module);
+        module.map_err(|error| format!("the module was refused: {error}").into())
+    }
+
+    fn link(&mut self, definition: &Definition) -> Result<Named, Error> {
+        Ok(match definition {
+            Definition::Module(module) => Named::Instance(self.linker.instantiate(&mut self.store, module)?),
+            Definition::Component(component) => {
+                Named::Component(ComponentLinker::new().instantiate(&mut self.store, component)?)
+            }
+        })
     }
 
     fn module(&mut self, mut module: QuoteWat<'_>) -> Outcome {
@@ -125,15 +149,12 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         self.instantiate(&module, name)
     }
 
-    fn instantiate(&mut self, module: &Module, name: Option<Id<'_>>) -> Outcome {
-        let instance = self
-            .linker
-            .instantiate(&mut self.store, module)
-            .map_err(|error| format!("could not instantiate the module: {error}"))?;
+    fn instantiate(&mut self, definition: &Definition, name: Option<Id<'_>>) -> Outcome {
+        let instance = self.link(definition).map_err(|error| format!("could not instantiate the module: {error}"))?;
         if let Some(name) = name {
-            self.instances.insert(name.name().to_owned(), Named::Instance(instance));
+            self.instances.insert(name.name().to_owned(), instance.clone());
         }
-        self.current = Some(Named::Instance(instance));
+        self.current = Some(instance);
         Ok(())
     }
 
@@ -170,6 +191,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         match named {
             Named::Instance(instance) => instance.exports(&mut self.store).map_err(|error| error.to_string()),
             Named::Exports(exports) => Ok(exports),
+            Named::Component(_) => Err("components cannot be registered".to_owned()),
         }
     }
 
@@ -187,26 +209,30 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         let found = match self.named(id)? {
             Named::Instance(instance) => instance.export(&mut self.store, name),
             Named::Exports(exports) => exports.into_iter().find(|(field, _)| field == name).map(|(_, entity)| entity),
+            Named::Component(_) => None,
         };
         found.ok_or_else(|| format!("no export `{name}`").into())
     }
 
-    fn execute(&mut self, exec: WastExecute<'_>) -> Outcome<Result<Vec<Val>, Error>> {
+    fn execute(&mut self, exec: WastExecute<'_>) -> Outcome<Result<Results, Error>> {
         match exec {
             WastExecute::Invoke(invoke) => self.invoke(&invoke),
             WastExecute::Get { module, global, .. } => match self.export(module, global)? {
-                Extern::Global(global) => Ok(global.get(&self.store).map(|value| vec![value])),
+                Extern::Global(global) => Ok(global.get(&self.store).map(|value| Results::Core(vec![value]))),
                 _ => Err(format!("the export `{global}` is not a global").into()),
             },
             WastExecute::Wat(mut module) => {
                 let bytes = encode_parsed(&mut module).map_err(|error| error.to_string())?;
                 let module = self.compile(&bytes)?;
-                Ok(self.linker.instantiate(&mut self.store, &module).map(|_| Vec::new()))
+                Ok(self.link(&module).map(|_| Results::Core(Vec::new())))
             }
         }
     }
 
-    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Outcome<Result<Vec<Val>, Error>> {
+    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Outcome<Result<Results, Error>> {
+        if let Named::Component(instance) = self.named(invoke.module)? {
+            return self.invoke_component(&instance, invoke);
+        }
         let Extern::Func(func) = self.export(invoke.module, invoke.name)? else {
             return Err(format!("the export `{}` is not a function", invoke.name).into());
         };
@@ -214,7 +240,17 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         let args = args.collect::<Outcome<Vec<_>>>()?;
         let ty = func.ty(&self.store).map_err(|error| error.to_string())?;
         let mut results = vec![Val::I32(0); ty.results.len()];
-        Ok(func.call(&mut self.store, &args, &mut results).map(|()| results))
+        Ok(func.call(&mut self.store, &args, &mut results).map(|()| Results::Core(results)))
+    }
+
+    fn invoke_component(
+        &mut self,
+        instance: &ComponentInstance,
+        invoke: &WastInvoke<'_>,
+    ) -> Outcome<Result<Results, Error>> {
+        let args = invoke.args.iter().map(components::argument).collect::<Outcome<Vec<_>>>()?;
+        let func = instance.func(&mut self.store, invoke.name).map_err(|error| error.to_string())?;
+        Ok(func.call(&mut self.store, &args).map(Results::Component))
     }
 
     fn invalid(&mut self, mut module: QuoteWat<'_>) -> Outcome {
@@ -232,6 +268,9 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     /// The module must be refused because it is wrong, not because something is not supported. In the language before typed function
     /// references there is nothing that is not supported: what a later proposal allows is wrong.
     fn refused(&self, bytes: &[u8]) -> Outcome {
+        if component::is_component(bytes) {
+            return components::refused(bytes, self.engine.features());
+        }
         match self.engine.validate(bytes) {
             Ok(()) => Err("the module was accepted".into()),
             Err(Error::Compile(CompileError::Invalid { .. })) => Ok(()),
@@ -247,7 +286,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     fn unlinkable(&mut self, mut module: Wat<'_>, expected: &str) -> Outcome {
         let bytes = encode_parsed(&mut module).map_err(|error| error.to_string())?;
         let module = self.compile(&bytes)?;
-        match self.linker.instantiate(&mut self.store, &module) {
+        match self.link(&module) {
             Ok(_) => Err("the module was linked".into()),
             Err(Error::Link(message)) if message.starts_with(expected) => Ok(()),
             Err(error) => Err(format!("expected `{expected}`, got: {error}").into()),
@@ -307,7 +346,7 @@ fn encode(module: &mut QuoteWat<'_>) -> Result<Vec<u8>, wast::Error> {
     }
 }
 
-fn finished(result: Result<Vec<Val>, Error>) -> Outcome<Vec<Val>> {
+fn finished(result: Result<Results, Error>) -> Outcome<Results> {
     result.map_err(|error| format!("unexpected failure: {error}").into())
 }
 
@@ -316,7 +355,7 @@ fn says(ours: &str, expected: &str) -> bool {
     expected.starts_with(ours) || ours.contains(expected)
 }
 
-fn thrown(result: Result<Vec<Val>, Error>) -> Outcome {
+fn thrown(result: Result<Results, Error>) -> Outcome {
     match result {
         Ok(values) => Err(format!("expected an exception, got {values:?}").into()),
         Err(Error::Exception(_)) => Ok(()),
@@ -324,10 +363,11 @@ fn thrown(result: Result<Vec<Val>, Error>) -> Outcome {
     }
 }
 
-fn trapped(result: Result<Vec<Val>, Error>, expected: &str) -> Outcome {
+fn trapped(result: Result<Results, Error>, expected: &str) -> Outcome {
     match result {
         Ok(values) => Err(format!("expected the trap `{expected}`, got {values:?}").into()),
         Err(Error::Trap(trap)) if says(trap.code.message(), expected) => Ok(()),
+        Err(error) if components::trapped(&error, expected) => Ok(()),
         Err(error) => Err(format!("expected the trap `{expected}`, got: {error}").into()),
     }
 }

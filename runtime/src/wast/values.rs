@@ -9,7 +9,7 @@ use super::Miss;
 
 /// The value of an argument.
 pub(super) fn argument(arg: &WastArg<'_>, store: &mut Store<()>) -> Result<Val, Miss> {
-    let WastArg::Core(arg) = arg else { return Err("arguments of components are not supported".into()) };
+    let WastArg::Core(arg) = arg else { return Err("the argument is one for a component".into()) };
     Ok(match arg {
         WastArgCore::I32(value) => Val::I32(*value),
         WastArgCore::I64(value) => Val::I64(*value),
@@ -48,7 +48,7 @@ pub(super) fn compare(found: &[Val], expected: &[WastRet<'_>], store: &mut Store
         return Err(format!("{} results instead of {}: {found:?}", found.len(), expected.len()).into());
     }
     for (position, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let WastRet::Core(expected) = expected else { return Err("results of components are not supported".into()) };
+        let WastRet::Core(expected) = expected else { return Err("the result is one of a component".into()) };
         if !matches(found, expected, store) {
             return Err(format!("result {position} is {}, not {expected:?}", describe(found)).into());
         }

@@ -1,0 +1,190 @@
+//! What comes out of the translation of small components, and what is refused.
+
+use wasmer_component_translate::info::*;
+use wasmer_component_translate::{ComponentInfo, TranslateError, Translation, is_component, translate, validate, wit};
+use wasmparser::WasmFeatures;
+
+fn features() -> WasmFeatures {
+    WasmFeatures::WASM2 | WasmFeatures::MULTI_MEMORY | WasmFeatures::EXCEPTIONS
+}
+
+fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+fn translated(text: &str) -> Translation {
+    translate(&wasm(text), features()).unwrap()
+}
+
+/// A component that passes a string from one part to another.
+const TWO_PARTS: &str = r#"(component
+    (component $A
+        (core module $M
+            (memory (export "memory") 1)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+            (func (export "len") (param i32 i32) (result i32) (local.get 1)))
+        (core instance $m (instantiate $M))
+        (func (export "len") (param "text" string) (result u32) (canon lift (core func $m "len")
+            (memory (core memory $m "memory")) (realloc (core func $m "realloc")))))
+    (instance $a (instantiate $A))
+    (component $B
+        (import "len" (func $len (param "text" string) (result u32)))
+        (core module $Memory (memory (export "memory") 1))
+        (core instance $memory (instantiate $Memory))
+        (core func $len' (canon lower (func $len) string-encoding=utf16 (memory (core memory $memory "memory"))))
+        (core module $M
+            (import "a" "len" (func $len (param i32 i32) (result i32)))
+            (func (export "run") (result i32) (call $len (i32.const 0) (i32.const 3))))
+        (core instance $m (instantiate $M (with "a" (instance (export "len" (func $len'))))))
+        (func (export "run") (result u32) (canon lift (core func $m "run"))))
+    (instance $b (instantiate $B (with "len" (func $a "len"))))
+    (export "run" (func $b "run")))"#;
+
+#[test]
+fn a_call_between_parts_is_an_adapter() {
+    let Translation { info, modules } = translated(TWO_PARTS);
+    // Three modules, and one that is made.
+    assert_eq!((modules.len(), info.modules, info.instances), (4, 4, 3));
+    for module in &modules {
+        assert!(!is_component(module));
+        wasmparser::Validator::new_with_features(features()).validate_all(module).unwrap();
+    }
+    let ops = info
+        .trampolines
+        .iter()
+        .filter(|trampoline| matches!(trampoline.kind, TrampolineKind::Transcode { op: Transcode::Utf16ToUtf8, .. }));
+    assert_eq!(ops.count(), 1, "{:?}", info.trampolines);
+    // Without concurrency, nobody keeps a record of calls without handles.
+    assert!(!info.trampolines.iter().any(|trampoline| trampoline.kind == TrampolineKind::EnterCall));
+    assert!(info.imports.is_empty());
+    let [Export { path, kind: ExportKind::Func { ty, .. } }] = &*info.exports else { panic!("{:?}", info.exports) };
+    assert_eq!(*path, ["run"]);
+    assert_eq!(info.types.func(*ty).result, Some(Type::U32));
+}
+
+const WORLD: &str = r#"(component
+    (import "test:a/b@0.2.0" (instance $b
+        (export "stream" (type $stream (sub resource)))
+        (type $error' (variant (case "closed") (case "failed" string)))
+        (export "error" (type $error (eq $error')))
+        (export "[constructor]stream" (func (param "size" u32) (result (own $stream))))
+        (export "[method]stream.read" (func (param "self" (borrow $stream)) (param "len" u64)
+            (result (result (list u8) (error $error)))))
+        (export "[static]stream.both" (func (result (tuple (own $stream) (own $stream)))))
+        (type $mode' (flags "read" "write"))
+        (export "mode" (type $mode (eq $mode')))
+        (type $stat' (record (field "size" u64) (field "mode" $mode) (field "name" (option string))))
+        (export "stat" (type $stat (eq $stat')))
+        (export "find" (func (param "name" string) (result (result $stat))))))
+    (import "log" (func (param "level" (enum "low" "high")) (param "at" (result)))))"#;
+
+#[test]
+fn what_is_imported_is_printed_as_wit() {
+    let text = wit::world(&translated(WORLD).info);
+    let expected = "world root {
+  import test:a/b@0.2.0: interface {
+    resource stream {
+      constructor(size: u32);
+      read: func(len: u64) -> result<list<u8>, error>;
+      both: static func() -> tuple<stream, stream>;
+    }
+    variant error {
+      closed,
+      failed(string),
+    }
+    flags mode {
+      read,
+      write,
+    }
+    record stat {
+      size: u64,
+      mode: mode,
+      name: option<string>,
+    }
+    find: func(name: string) -> result<stat>;
+  }
+  import log: func(level: enum { low, high }, at: result);
+}
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn layouts_are_those_of_the_canonical_abi() {
+    let info = translated(WORLD).info;
+    let layout = |name: &str| {
+        let items = info.interfaces.iter().flat_map(|interface| &interface.items);
+        let item = items.clone().find(|item| item.name == name).unwrap();
+        let ItemKind::Type(ty) = item.kind else { panic!("{name} is no type") };
+        (info.types.layout(ty), info.types.flat(ty))
+    };
+    assert_eq!(layout("error"), ((12, 4), Some(3)));
+    assert_eq!(layout("mode"), ((1, 1), Some(1)));
+    assert_eq!(layout("stat"), ((24, 8), Some(5)));
+}
+
+#[test]
+fn metadata_comes_back_as_it_went() {
+    for text in [TWO_PARTS, WORLD, "(component)"] {
+        let info = translated(text).info;
+        let bytes = info.to_bytes();
+        assert_eq!(ComponentInfo::from_bytes(&bytes), Some(info));
+        for len in 0..bytes.len().min(64) {
+            assert_eq!(ComponentInfo::from_bytes(&bytes[..len]), None);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    let cases = [
+        (r#"(component (import "a" (func async)))"#, "asynchronous functions"),
+        (r#"(component (type (stream u8)))"#, "asynchronous functions"),
+        (r#"(component (type (map string u8)))"#, "`map` types"),
+        (r#"(component (type (list u8 4)))"#, "fixed length"),
+        (r#"(component (core func (canon context.get i32 0)))"#, "asynchronous"),
+    ];
+    for (text, part) in cases {
+        let bytes = wasm(text);
+        let Err(TranslateError::Unsupported(message)) = translate(&bytes, features()) else { panic!("{text}") };
+        assert!(message.contains(part), "{text}: {message}");
+        assert_eq!(validate(&bytes, features()), Err(TranslateError::Unsupported(message)));
+    }
+}
+
+#[test]
+fn wrong_components_are_refused_with_the_place() {
+    let unbound = wasm(r#"(component (core module (func (result i32))))"#);
+    // The bodies of functions are for who compiles them, and for who asks.
+    assert!(translate(&unbound, features()).is_ok());
+    assert!(matches!(validate(&unbound, features()), Err(TranslateError::Invalid { offset: 1.., .. })));
+    let cut = &wasm(TWO_PARTS)[..200];
+    assert!(matches!(translate(cut, features()), Err(TranslateError::Invalid { .. })));
+    assert!(matches!(translate(b"", features()), Err(TranslateError::Invalid { .. })));
+}
+
+#[test]
+fn damaged_components_are_refused_and_nothing_else() {
+    let components = [TWO_PARTS, WORLD].map(wasm);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as usize
+    };
+    for round in 0..2_000 {
+        let mut bytes = components[round % components.len()].clone();
+        for _ in 0..=next() % 3 {
+            let position = 8 + next() % (bytes.len() - 8);
+            match next() % 3 {
+                0 => bytes[position] = next() as u8,
+                1 => bytes[position] = bytes[position].wrapping_add(1),
+                _ => drop(bytes.remove(position)),
+            }
+        }
+        if let Err(TranslateError::Bug(message)) = translate(&bytes, features()) {
+            panic!("{message}: {bytes:?}");
+        }
+    }
+}

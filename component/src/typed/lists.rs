@@ -1,0 +1,187 @@
+//! Strings and lists: an address and a length.
+
+use wasmer_api::{AsStoreMut, Caller, Memory, Result};
+use wasmer_component_translate::info::{DefKind, Type, Types};
+
+use super::{ComponentType, Lift, Lower, TypeContext, part};
+use crate::cx::{Cx, Flat, FlatOut};
+use crate::error::AbiTrap;
+
+/// A type that is an address and a length.
+macro_rules! pairs {
+    ($([$($generics:tt)*] $rust:ty, |$ty:ident, $cx:ident| $matches:expr;)*) => {
+        $(
+            impl<$($generics)*> ComponentType for $rust {
+                const FLAT: usize = 2;
+                const SIZE: u32 = 8;
+                const ALIGN: u32 = 4;
+
+                fn matches($ty: Type, $cx: &TypeContext<'_>) -> bool {
+                    $matches
+                }
+            }
+        )*
+    };
+}
+
+pairs! {
+    [] String, |ty, _cx| ty == Type::String;
+    [] &str, |ty, _cx| ty == Type::String;
+    [] Bytes, |ty, cx| list_element(ty, cx.types) == Some(Type::U8);
+    [T: ComponentType] Vec<T>, |ty, cx| list_element(ty, cx.types).is_some_and(|ty| T::matches(ty, cx));
+    [T: ComponentType] &[T], |ty, cx| list_element(ty, cx.types).is_some_and(|ty| T::matches(ty, cx));
+}
+
+fn list_element(ty: Type, types: &Types) -> Option<Type> {
+    let Type::Def(index) = ty else { return None };
+    match types.def(index).kind {
+        DefKind::List(element) => Some(element),
+        _ => None,
+    }
+}
+
+fn load_pair<S: AsStoreMut>(cx: &Cx<'_, S>, at: u32) -> Result<(u32, u32)> {
+    Ok((u32::from_le_bytes(cx.load(at)?), u32::from_le_bytes(cx.load(at + 4)?)))
+}
+
+fn store_pair<S: AsStoreMut>(cx: &mut Cx<'_, S>, at: u32, (address, len): (u32, u32)) -> Result<()> {
+    cx.store(at, address.to_le_bytes())?;
+    cx.store(at + 4, len.to_le_bytes())
+}
+
+fn push_pair(dst: &mut FlatOut, (address, len): (u32, u32)) -> Result<()> {
+    dst.push(u64::from(address));
+    dst.push(u64::from(len));
+    Ok(())
+}
+
+impl Lift for String {
+    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
+        let (at, len) = (src.u32()?, src.u32()?);
+        cx.lift_string(at, len)
+    }
+
+    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<Self> {
+        let (at, len) = load_pair(cx, at)?;
+        cx.lift_string(at, len)
+    }
+}
+
+macro_rules! lower_strings {
+    ($($rust:ty)*) => {
+        $(impl Lower for $rust {
+            fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, _: Type, dst: &mut FlatOut) -> Result<()> {
+                push_pair(dst, cx.lower_string(self)?)
+            }
+
+            fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<()> {
+                let pair = cx.lower_string(self)?;
+                store_pair(cx, at, pair)
+            }
+        })*
+    };
+}
+
+lower_strings!(String & str);
+
+fn lift_list<T: Lift, S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, (at, len): (u32, u32)) -> Result<Vec<T>> {
+    cx.check_list(at, len, T::SIZE, T::ALIGN)?;
+    let element = part(cx, ty, 0);
+    T::load_list(cx, element, at, len)
+}
+
+fn lower_list<T: Lower, S: AsStoreMut>(list: &[T], cx: &mut Cx<'_, S>, ty: Type) -> Result<(u32, u32)> {
+    let at = cx.allocate_list(list.len(), T::SIZE, T::ALIGN)?;
+    let element = part(cx, ty, 0);
+    T::store_list(list, cx, element, at)?;
+    Ok((at, list.len() as u32))
+}
+
+impl<T: Lift> Lift for Vec<T> {
+    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+        let pair = (src.u32()?, src.u32()?);
+        lift_list(cx, ty, pair)
+    }
+
+    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self> {
+        let pair = load_pair(cx, at)?;
+        lift_list(cx, ty, pair)
+    }
+}
+
+macro_rules! lower_lists {
+    ($($rust:ty)*) => {
+        $(impl<T: Lower> Lower for $rust {
+            fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+                push_pair(dst, lower_list(self, cx, ty)?)
+            }
+
+            fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+                let pair = lower_list(self, cx, ty)?;
+                store_pair(cx, at, pair)
+            }
+        })*
+    };
+}
+
+lower_lists!(Vec<T> &[T]);
+
+/// A `list<u8>` that stays where it is in the guest's memory: an address and a length, which were inside the memory when it came. A host function that
+/// takes it copies nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes {
+    memory: Memory,
+    at: u32,
+    len: u32,
+}
+
+impl Bytes {
+    fn new<S: AsStoreMut>(cx: &Cx<'_, S>, at: u32, len: u32) -> Result<Self> {
+        cx.check_list(at, len, 1, 1)?;
+        // An empty list has a memory, too: validation asks for it.
+        let memory = cx.abi.memory.ok_or(AbiTrap::OutOfBounds)?;
+        Ok(Self { memory, at, len })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes, together with the store's data, for a host function that writes them somewhere.
+    ///
+    /// # Errors
+    /// None in the call that it is an argument of.
+    pub fn with_data<'a, T: 'static>(&self, caller: &'a mut Caller<'_, T>) -> Result<(&'a mut T, &'a [u8])> {
+        let (base, memory_bytes) = self.memory.raw_parts(&*caller)?;
+        if self.at as usize + self.len as usize > memory_bytes {
+            return Err(AbiTrap::ListOutOfBounds.into());
+        }
+        // SAFETY: the bytes are inside the memory, which belongs to no other store, is no part of the store's data, and does not change as long as the
+        // store is borrowed: no guest runs, and whoever wants to write to it needs the store.
+        let bytes = unsafe { std::slice::from_raw_parts(base.add(self.at as usize), self.len as usize) };
+        Ok((caller.data_mut(), bytes))
+    }
+
+    /// The bytes, copied.
+    pub fn to_vec<T: 'static>(&self, caller: &mut Caller<'_, T>) -> Result<Vec<u8>> {
+        self.with_data(caller).map(|(_, bytes)| bytes.to_vec())
+    }
+}
+
+impl Lift for Bytes {
+    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
+        let (at, len) = (src.u32()?, src.u32()?);
+        Self::new(cx, at, len)
+    }
+
+    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<Self> {
+        let (at, len) = load_pair(cx, at)?;
+        Self::new(cx, at, len)
+    }
+}
