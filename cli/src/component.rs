@@ -1,12 +1,10 @@
-//! Components on the command line: `wasmer run` and `wasmer inspect` of them.
+//! `wasmer run` of components.
 
 use std::mem::ManuallyDrop;
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use serde::Serialize;
-use wasmer_runtime::component::{Component, ComponentInstance, ComponentLinker, Val, translate};
+use wasmer_runtime::component::{Component, ComponentInstance, ComponentLinker, Val};
 use wasmer_runtime::{Error, Store};
 
 use crate::args::RunArgs;
@@ -89,33 +87,4 @@ fn command(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<()>) 
         Some(Val::Result(Err(_))) => Ok(exit::FAILURE),
         _ => Ok(exit::SUCCESS),
     }
-}
-
-/// What there is to say about a component, as `--json` prints it. Sizes are in bytes.
-#[derive(Serialize)]
-struct Description {
-    bytes: usize,
-    /// Of its core modules, and of the adapters between its parts.
-    modules: Vec<usize>,
-    wit: String,
-}
-
-/// Shows what a component imports and exports, and what it is made of.
-pub(crate) fn inspect(bytes: &[u8], path: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let features = wasmer_runtime::default_features();
-    let translation = translate(bytes, features).with_context(|| format!("`{}` is not valid", path.display()))?;
-    let description = Description {
-        bytes: bytes.len(),
-        modules: translation.modules.iter().map(Vec::len).collect(),
-        wit: wasmer_runtime::component::wit(&translation.info),
-    };
-    if json {
-        output::data(serde_json::to_string_pretty(&description)? + "\n")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let Description { bytes, modules, wit } = description;
-    let sizes: String =
-        modules.iter().enumerate().map(|(number, bytes)| format!("// core module {number}: {bytes} bytes\n")).collect();
-    output::data(format!("// component: {bytes} bytes\n{sizes}{wit}"))?;
-    Ok(ExitCode::SUCCESS)
 }

@@ -8,14 +8,12 @@ use std::fmt::{self, Write};
 
 use anyhow::Context;
 use serde::Serialize;
-use wasmer_runtime::component::is_component;
 use wasmer_runtime::{
     Engine, EngineConfig, ExportInfo, ExternType, FEATURES, FunctionSummary, ImportInfo, Limits, ModuleSummary,
     Producer, SectionSummary, WasmFeatures,
 };
 
 use crate::args::InspectArgs;
-use crate::component;
 use crate::load::{Any, read_any};
 use crate::output::{self, printable};
 
@@ -58,6 +56,8 @@ struct Description {
     largest_functions: Vec<Function>,
     /// The modules and components in a component.
     parts: Vec<Description>,
+    /// What a component imports and exports, as WIT, if it can run here.
+    wit: Option<String>,
 }
 
 /// An import (`module.field`) or export, and its type.
@@ -103,12 +103,6 @@ pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     match read_any(path)? {
         Any::Artifact(file) => print(&artifact::describe(file).with_context(is_invalid)?, args.json, artifact::write)?,
         Any::Module(wasm) => {
-            // What cannot be translated is outlined.
-            if is_component(&wasm)
-                && let Ok(status) = component::inspect(&wasm, path, args.json)
-            {
-                return Ok(status);
-            }
             let description = describe(&wasm).or_else(|error| foreign::describe(&wasm, error));
             print(&description.with_context(is_invalid)?, args.json, write)?;
         }
@@ -165,6 +159,7 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
         producers_malformed: module.producers_malformed,
         largest_functions: largest.into_iter().map(function).collect(),
         parts: Vec::new(),
+        wit: None,
     })
 }
 

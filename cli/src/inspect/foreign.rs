@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use wasmer_runtime::component::{translate, wit};
 use wasmer_runtime::{CompileError, Error, Outline, OutlineItem, Producer, SectionSummary};
 
 use super::{COMPONENT, Description, Named, Section, Tool, write, write_names, write_tools};
@@ -15,6 +16,7 @@ pub(super) fn describe(wasm: &[u8], error: anyhow::Error) -> anyhow::Result<Desc
     let outline = Outline::of(wasm)?;
     let mut description = Description::from(outline);
     description.bytes = wasm.len();
+    description.wit = translate(wasm, wasmer_runtime::default_features()).ok().map(|component| wit(&component.info));
     description.features = Outline::needs(wasm)?;
     description.unsupported =
         description.features.iter().filter(|feature| Outline::is_unsupported(feature)).cloned().collect();
@@ -61,12 +63,20 @@ impl From<Outline> for Description {
             producers_malformed: outline.producers_malformed,
             largest_functions: Vec::new(),
             parts: outline.parts.into_iter().map(Self::from).collect(),
+            wit: None,
         }
     }
 }
 
-/// A component: what it wants and offers, then what is in it, indented.
+/// A component: as WIT with comments, which other tools read; if it cannot run here, what it wants and offers, then what is in it, indented.
 pub(super) fn write_component(out: &mut String, component: &Description) -> fmt::Result {
+    if let Some(wit) = &component.wit {
+        writeln!(out, "// component: {} bytes", component.bytes)?;
+        for (position, part) in component.parts.iter().enumerate() {
+            writeln!(out, "// {} {position}: {} bytes", part.kind, part.bytes)?;
+        }
+        return out.write_str(wit);
+    }
     writeln!(
         out,
         "component{}",
