@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, fstat};
 
 use crate::clock::{HostClocks, SystemClocks};
-use crate::ctx::{Interrupt, WasiCtx};
+use crate::ctx::{Interrupt, OutputBudget, WasiCtx};
 use crate::resolve;
 use crate::rights::Rights;
 use crate::stdio::{Stdin, Stdout};
@@ -262,8 +262,10 @@ impl WasiCtxBuilder {
             table,
             clocks: self.clocks.unwrap_or_else(|| Box::new(SystemClocks)),
             interrupt: Interrupt::default(),
-            output_bytes_left: self.output_bytes_max.unwrap_or(u64::MAX),
-            is_output_limited: self.output_bytes_max.is_some(),
+            output: OutputBudget {
+                bytes_left: self.output_bytes_max.unwrap_or(u64::MAX),
+                is_limited: self.output_bytes_max.is_some(),
+            },
             ends_at_closed_pipe: self.ends_at_closed_pipe,
         };
         ctx.set_interrupt_check(self.interrupt);

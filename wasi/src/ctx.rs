@@ -17,12 +17,16 @@ pub struct WasiCtx {
     pub(crate) table: FdTable,
     pub(crate) clocks: Box<dyn HostClocks>,
     pub(crate) interrupt: Interrupt,
-    /// How many bytes the guest may still write, to files, streams and sockets together.
-    pub(crate) output_bytes_left: u64,
-    /// Whether that is a limit at all.
-    pub(crate) is_output_limited: bool,
+    pub(crate) output: OutputBudget,
     /// Whether writing to a standard stream that nobody reads any more ends the guest, as it ends programs of the system.
     pub(crate) ends_at_closed_pipe: bool,
+}
+
+/// What the guest may still write, to files, streams and sockets together.
+pub(crate) struct OutputBudget {
+    pub(crate) bytes_left: u64,
+    /// Whether that is a limit at all.
+    pub(crate) is_limited: bool,
 }
 
 /// What a new name in a folder counts as besides its own bytes, and a link's target: about what a file system keeps of a file.
@@ -82,6 +86,19 @@ impl WasiCtx {
         self.interrupt = Interrupt(check);
     }
 
+    /// The arguments, the name of the program first.
+    pub fn args(&self) -> impl Iterator<Item = &[u8]> {
+        self.args.iter().map(Vec::as_slice)
+    }
+
+    /// The environment: names and values.
+    pub fn env(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.env.iter().filter_map(|variable| {
+            let at = variable.iter().position(|byte| *byte == b'=')?;
+            Some((&variable[..at], &variable[at + 1..]))
+        })
+    }
+
     /// Makes a file, folder or link whose names have so many bytes, which are output like any other. At the limit nothing is made.
     pub(crate) fn make_name<R>(
         &mut self,
@@ -89,11 +106,11 @@ impl WasiCtx {
         make: impl FnOnce(&Self) -> WasiResult<R>,
     ) -> WasiResult<R> {
         let cost = NAME_BYTES + name_bytes as u64;
-        if cost > self.output_bytes_left {
+        if cost > self.output.bytes_left {
             return Err(Errno::Nospc.into());
         }
         let made = make(self)?;
-        self.output_bytes_left -= cost;
+        self.output.bytes_left -= cost;
         Ok(made)
     }
 

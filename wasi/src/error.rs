@@ -57,12 +57,21 @@ impl std::fmt::Display for WasiError {
 
 impl std::error::Error for WasiError {}
 
+impl WasiError {
+    /// The failure that is the guest's to handle, or why the guest must stop.
+    pub fn into_errno(self) -> Result<Errno, Halt> {
+        match self {
+            WasiError::Errno(errno) => Ok(errno),
+            WasiError::Exit(code) => Err(Halt::Exit(code)),
+            WasiError::Interrupted => Err(Halt::Interrupted),
+        }
+    }
+}
+
 /// Turns a result into what the wasm function returns: an error code, or a reason to stop.
 pub(crate) fn to_raw(result: WasiResult) -> Result<u32, Halt> {
     match result {
         Ok(()) => Ok(u32::from(Errno::Success.code())),
-        Err(WasiError::Errno(errno)) => Ok(u32::from(errno.code())),
-        Err(WasiError::Exit(code)) => Err(Halt::Exit(code)),
-        Err(WasiError::Interrupted) => Err(Halt::Interrupted),
+        Err(error) => error.into_errno().map(|errno| u32::from(errno.code())),
     }
 }

@@ -1,19 +1,17 @@
 //! `fd_*`: input, output, position, and the numbers of descriptors.
 
-use std::os::fd::AsFd;
-
-use rustix::fs::{OFlags, SeekFrom};
+use rustix::fs::SeekFrom;
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
-use crate::host_io::{self, Position};
-use crate::memory::{GuestMemory, IoBuffers};
-use crate::poll::Direction;
+use crate::host_io::Position;
+use crate::memory::GuestMemory;
+use crate::ops::Direction;
+use crate::ops::io;
 use crate::proc::EXIT_CODE_SIGNAL_BASE;
-use crate::table::{HostFile, Object};
-use crate::transfer::transfer;
-use crate::types::{FileType, Snapshot};
+use crate::table::Object;
+use crate::types::Snapshot;
 
 /// What an offset counts from (witx `whence`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +43,7 @@ impl WasiCtx {
     /// Reads at the current position.
     pub fn fd_read(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: u32, iovs_len: u32, nread: u32) -> WasiResult {
         let iovs = IoVecs { ptr: iovs, count: iovs_len };
-        self.read(mem, fd, iovs, Position::Current, nread)
+        self.read_vectored(mem, fd, iovs, Position::Current, nread)
     }
 
     /// Reads at an offset, without moving the current position.
@@ -59,13 +57,13 @@ impl WasiCtx {
         nread: u32,
     ) -> WasiResult {
         let iovs = IoVecs { ptr: iovs, count: iovs_len };
-        self.read(mem, fd, iovs, Position::At(offset), nread)
+        self.read_vectored(mem, fd, iovs, Position::At(offset), nread)
     }
 
     /// Writes at the current position.
     pub fn fd_write(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritten: u32) -> WasiResult {
         let iovs = IoVecs { ptr: iovs, count: iovs_len };
-        self.write(mem, fd, iovs, Position::Current, nwritten)
+        self.write_vectored(mem, fd, iovs, Position::Current, nwritten)
     }
 
     /// Writes at an offset, without moving the current position.
@@ -79,60 +77,45 @@ impl WasiCtx {
         nwritten: u32,
     ) -> WasiResult {
         let iovs = IoVecs { ptr: iovs, count: iovs_len };
-        self.write(mem, fd, iovs, Position::At(offset), nwritten)
+        self.write_vectored(mem, fd, iovs, Position::At(offset), nwritten)
     }
 
-    fn read(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: IoVecs, at: Position, count_out: u32) -> WasiResult {
+    fn read_vectored(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        iovs: IoVecs,
+        at: Position,
+        count_out: u32,
+    ) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
         descriptor.require_open_for(Direction::Read)?;
         // Before any byte is consumed, so that a bad pointer loses nothing.
         mem.check(count_out, 4)?;
         let buffers = mem.io_buffers(iovs.ptr, iovs.count)?;
-        let interrupt = &self.interrupt;
-        let count = match &mut descriptor.object {
-            Object::Dir(_) | Object::Listener(..) | Object::Writer(_) => return Err(Errno::Badf.into()),
-            _ if buffers.is_empty() => 0,
-            Object::File(file) => transfer(interrupt, file, Direction::Read, &buffers, at)?,
-            Object::Stream(fd) => interrupt.retry(|| host_io::read(fd.as_fd(), &buffers, at))?,
-            Object::Reader(source) => {
-                check_sequential(at)?;
-                interrupt.retry_io(|| buffers.fill(|out| interrupt.io_error().and_then(|()| source.read(out))))?
-            }
-        };
+        let count = io::read(&self.interrupt, descriptor, &buffers, at)?;
         write_count(mem, count_out, count)
     }
 
-    fn write(&mut self, mem: &GuestMemory<'_>, fd: u32, iovs: IoVecs, at: Position, count_out: u32) -> WasiResult {
+    fn write_vectored(
+        &mut self,
+        mem: &GuestMemory<'_>,
+        fd: u32,
+        iovs: IoVecs,
+        at: Position,
+        count_out: u32,
+    ) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
         descriptor.require_open_for(Direction::Write)?;
         mem.check(count_out, 4)?;
         let buffers = mem.io_buffers(iovs.ptr, iovs.count)?;
-        let hole = match &descriptor.object {
-            Object::File(file) if self.is_output_limited && !buffers.is_empty() => hole_bytes(file, at)?,
-            _ => 0,
-        };
-        let bytes_left = self.output_bytes_left.checked_sub(hole).ok_or(Errno::Nospc)?;
-        let buffers = within_budget(buffers, bytes_left)?;
-        let interrupt = &self.interrupt;
-        let count = match &mut descriptor.object {
-            Object::Dir(_) | Object::Listener(..) | Object::Reader(_) => return Err(Errno::Badf.into()),
-            _ if buffers.is_empty() => 0,
-            Object::File(file) => {
-                let is_standard = file.shared_flags.is_some();
-                match transfer(interrupt, file, Direction::Write, &buffers, at) {
-                    Err(WasiError::Errno(Errno::Pipe)) if self.ends_at_closed_pipe && is_standard => {
-                        return Err(WasiError::Exit(EXIT_CODE_SIGNAL_BASE + libc::SIGPIPE));
-                    }
-                    result => result?,
-                }
+        let is_standard = matches!(&descriptor.object, Object::File(file) if file.shared_flags.is_some());
+        let count = match io::write(&self.interrupt, &mut self.output, descriptor, buffers, at) {
+            Err(WasiError::Errno(Errno::Pipe)) if self.ends_at_closed_pipe && is_standard => {
+                return Err(WasiError::Exit(EXIT_CODE_SIGNAL_BASE + libc::SIGPIPE));
             }
-            Object::Stream(fd) => interrupt.retry(|| write_stream(fd, &buffers, at))?,
-            Object::Writer(sink) => {
-                check_sequential(at)?;
-                interrupt.retry_io(|| buffers.drain(|bytes| interrupt.io_error().and_then(|()| sink.write(bytes))))?
-            }
+            result => result?,
         };
-        self.output_bytes_left = bytes_left.saturating_sub(count as u64) + if count == 0 { hole } else { 0 };
         write_count(mem, count_out, count)
     }
 
@@ -181,11 +164,7 @@ impl WasiCtx {
 
     /// Closes a descriptor. A preopened directory may be closed like any other.
     pub fn fd_close(&mut self, _mem: &GuestMemory<'_>, fd: u32) -> WasiResult {
-        let mut closed = self.table.remove(fd)?;
-        if let Object::Writer(sink) = &mut closed.object {
-            sink.flush()?;
-        }
-        Ok(())
+        self.close(fd)
     }
 
     /// Gives the descriptor `from` the number `to` and closes what had that number, if anything had: programs put their output aside and
@@ -196,49 +175,12 @@ impl WasiCtx {
 
     /// Waits until content and attributes are on the device.
     pub fn fd_sync(&mut self, _mem: &GuestMemory<'_>, fd: u32) -> WasiResult {
-        let host = self.host_fd(fd, Errno::Inval)?;
-        self.interrupt.retry(|| rustix::fs::fsync(host))
+        self.sync(fd)
     }
 
     /// Waits until the content is on the device.
     pub fn fd_datasync(&mut self, _mem: &GuestMemory<'_>, fd: u32) -> WasiResult {
-        let host = self.host_fd(fd, Errno::Inval)?;
-        self.interrupt.retry(|| rustix::fs::fdatasync(host))
-    }
-}
-
-/// What of the buffers may still be written. At the limit a guest is told that nothing more fits, as on a full disk.
-pub(crate) fn within_budget(buffers: IoBuffers<'_>, bytes_left: u64) -> Result<IoBuffers<'_>, Errno> {
-    let bytes_left = usize::try_from(bytes_left).unwrap_or(usize::MAX);
-    if buffers.bytes() <= bytes_left {
-        return Ok(buffers);
-    }
-    if bytes_left == 0 { Err(Errno::Nospc) } else { Ok(buffers.part(0, bytes_left)) }
-}
-
-/// How many zeros a write at a position puts between the end of a file and what it writes.
-fn hole_bytes(file: &HostFile, at: Position) -> WasiResult<u64> {
-    if file.file_type != FileType::RegularFile || rustix::fs::fcntl_getfl(&file.fd)?.contains(OFlags::APPEND) {
-        return Ok(0);
-    }
-    let position = match at {
-        Position::Current => rustix::fs::tell(&file.fd)?,
-        Position::At(offset) => offset,
-    };
-    Ok(position.saturating_sub(rustix::fs::fstat(&file.fd)?.st_size as u64))
-}
-
-fn check_sequential(at: Position) -> Result<(), Errno> {
-    match at {
-        Position::Current => Ok(()),
-        Position::At(_) => Err(Errno::Spipe),
-    }
-}
-
-fn write_stream(fd: &std::os::fd::OwnedFd, buffers: &IoBuffers<'_>, at: Position) -> rustix::io::Result<usize> {
-    match at {
-        Position::Current => host_io::send(fd.as_fd(), buffers),
-        Position::At(_) => Err(rustix::io::Errno::SPIPE),
+        self.sync_data(fd)
     }
 }
 

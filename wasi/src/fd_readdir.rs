@@ -178,7 +178,7 @@ impl Entry {
         header[0..8].copy_from_slice(&self.cookie.to_le_bytes());
         header[8..16].copy_from_slice(&self.inode.to_le_bytes());
         header[16..20].copy_from_slice(&(name_len as u32).to_le_bytes());
-        header[20] = self.file_type as u8;
+        header[20] = self.file_type.code();
         header
     }
 }
@@ -204,8 +204,14 @@ impl DirCursor {
         Ok(0)
     }
 
+    /// Type and name of an entry that the kernel returned last.
+    pub(crate) fn entry(&self, index: usize) -> Option<(FileType, &[u8])> {
+        let entry = self.entries.get(index)?;
+        Some((entry.file_type, &self.names[entry.name.clone()]))
+    }
+
     /// Replaces the entries by the next ones from the kernel; by none at the end of the directory.
-    fn refill(&mut self, dir: &Directory) -> WasiResult {
+    pub(crate) fn refill(&mut self, dir: &Directory) -> WasiResult {
         if let Some(last) = self.entries.last() {
             self.start = last.next;
         }

@@ -1,24 +1,20 @@
 //! `fd_fdstat_*`, `fd_filestat_*`, `fd_prestat_*`, `fd_advise`, `fd_allocate`: attributes of descriptors and files.
 
-use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{Advice, FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{FallocateFlags, OFlags};
 
 use wasmer_system::file_size::limit_as_error;
 
-use crate::clock::timespec;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
 use crate::memory::GuestMemory;
+use crate::ops::attributes::check_file_range;
+use crate::ops::{Advice, NewTime};
 use crate::rights::Rights;
 use crate::table::{Descriptor, HostFile, Object};
-use crate::types::{FdFlags, FileStat, Snapshot, TimeFlags};
-
-/// Advice on access patterns by number (witx `advice`).
-const ADVICE: [Advice; 6] =
-    [Advice::Normal, Advice::Sequential, Advice::Random, Advice::WillNeed, Advice::DontNeed, Advice::NoReuse];
+use crate::types::{FdFlags, NS_PER_SECOND, Snapshot, TimeFlags};
 
 /// Size of the witx record `fdstat`.
 const FDSTAT_BYTES: usize = 24;
@@ -31,7 +27,7 @@ impl WasiCtx {
     pub fn fd_fdstat_get(&mut self, mem: &GuestMemory<'_>, fd: u32, out: u32) -> WasiResult {
         let descriptor = self.table.get(fd)?;
         let mut record = [0; FDSTAT_BYTES];
-        record[0] = descriptor.file_type() as u8;
+        record[0] = descriptor.file_type().code();
         record[2..4].copy_from_slice(&flags_of(descriptor)?.bits().to_le_bytes());
         record[8..16].copy_from_slice(&descriptor.rights.bits().to_le_bytes());
         record[16..24].copy_from_slice(&descriptor.inheriting.bits().to_le_bytes());
@@ -95,32 +91,12 @@ impl WasiCtx {
     }
 
     fn file_stat(&self, mem: &GuestMemory<'_>, fd: u32, out: u32, snapshot: Snapshot) -> WasiResult {
-        let descriptor = self.table.get(fd)?;
-        let stat = match descriptor.host_fd() {
-            Some(host) => FileStat::from(&rustix::fs::fstat(host)?),
-            None => FileStat::of_type(descriptor.file_type()),
-        };
-        Ok(stat.write(mem, out, snapshot)?)
+        Ok(self.stat(fd)?.write(mem, out, snapshot)?)
     }
 
     /// Sets the size of an open file; what is added reads as zeroes.
     pub fn fd_filestat_set_size(&mut self, _mem: &GuestMemory<'_>, fd: u32, size: u64) -> WasiResult {
-        let descriptor = self.table.get(fd)?;
-        let host = descriptor.file_to_change()?;
-        check_file_range(size, 0)?;
-        if !descriptor.rights.contains(Rights::FD_WRITE) {
-            return Err(Errno::Inval.into());
-        }
-        let added = match self.is_output_limited {
-            true => size.saturating_sub(rustix::fs::fstat(host)?.st_size as u64),
-            false => 0,
-        };
-        if added > self.output_bytes_left {
-            return Err(Errno::Nospc.into());
-        }
-        self.interrupt.retry(|| limit_as_error(|| rustix::fs::ftruncate(host, size)))?;
-        self.output_bytes_left -= added;
-        Ok(())
+        self.set_size(fd, size)
     }
 
     /// Sets the timestamps of an open file.
@@ -132,18 +108,16 @@ impl WasiCtx {
         modified_ns: u64,
         flags: u32,
     ) -> WasiResult {
-        let host = self.table.get(fd)?.file_to_change()?;
-        let times = timestamps(accessed_ns, modified_ns, flags)?;
-        Ok(rustix::fs::futimens(host, &times)?)
+        self.table.get(fd)?.file_to_change()?;
+        let (accessed, modified) = new_times(accessed_ns, modified_ns, flags)?;
+        self.set_times(fd, accessed, modified)
     }
 
     /// Tells the host how a part of a file will be used.
     pub fn fd_advise(&mut self, _mem: &GuestMemory<'_>, fd: u32, offset: u64, len: u64, advice: u32) -> WasiResult {
-        let host = self.host_fd(fd, Errno::Spipe)?;
-        let advice = *ADVICE.get(advice as usize).ok_or(Errno::Inval)?;
-        check_file_range(offset, len)?;
-        // A length of 0 means up to the end.
-        Ok(rustix::fs::fadvise(host, offset, NonZeroU64::new(len), advice)?)
+        self.host_fd(fd, Errno::Spipe)?;
+        let advice = *Advice::ALL.get(advice as usize).ok_or(Errno::Inval)?;
+        self.advise(fd, offset, len, advice)
     }
 
     /// Makes sure that a part of a file has space on the device; the file grows if it has to.
@@ -154,12 +128,12 @@ impl WasiCtx {
             return Err(Errno::Badf.into());
         }
         check_file_range(offset, len)?;
-        if len > self.output_bytes_left {
+        if len > self.output.bytes_left {
             return Err(Errno::Nospc.into());
         }
         let flags = FallocateFlags::empty();
         self.interrupt.retry(|| limit_as_error(|| rustix::fs::fallocate(host, flags, offset, len)))?;
-        self.output_bytes_left -= len;
+        self.output.bytes_left -= len;
         Ok(())
     }
 
@@ -180,14 +154,10 @@ impl WasiCtx {
         }
         Ok(mem.write_bytes(path, name)?)
     }
-
-    fn preopen_name(&self, fd: u32) -> Result<&[u8], Errno> {
-        self.table.get(fd)?.preopen.as_deref().ok_or(Errno::Badf)
-    }
 }
 
 /// The flags that the guest sees. Those of a directory are of no interest; the host sets some of its own.
-fn flags_of(descriptor: &Descriptor) -> WasiResult<FdFlags> {
+pub(crate) fn flags_of(descriptor: &Descriptor) -> WasiResult<FdFlags> {
     match &descriptor.object {
         Object::File(HostFile { fd, shared_flags: Some(shared), .. }) | Object::Listener(fd, shared) => {
             shared_flags(*shared, fd.as_fd())
@@ -222,30 +192,19 @@ fn set_host_flags(fd: BorrowedFd<'_>, flags: FdFlags) -> WasiResult {
     Ok(rustix::fs::fcntl_setfl(fd, wanted)?)
 }
 
-/// File offsets are signed on the host; what is beyond has no meaning there.
-fn check_file_range(offset: u64, len: u64) -> Result<(), Errno> {
-    match offset.checked_add(len) {
-        Some(end) if i64::try_from(end).is_ok() => Ok(()),
-        _ => Err(Errno::Inval),
-    }
-}
-
 /// What to set the two timestamps to (witx `fstflags`); a time and "now" together make no sense.
-pub(crate) fn timestamps(accessed_ns: u64, modified_ns: u64, flags: u32) -> Result<Timestamps, Errno> {
+pub(crate) fn new_times(accessed_ns: u64, modified_ns: u64, flags: u32) -> Result<(NewTime, NewTime), Errno> {
     let flags = TimeFlags::from_guest(flags)?;
-    let choose = |given: TimeFlags, now: TimeFlags, ns: u64| {
-        let special = |nanoseconds| Timespec { tv_sec: 0, tv_nsec: nanoseconds };
-        match (flags.contains(given), flags.contains(now)) {
-            (true, true) => Err(Errno::Inval),
-            (true, false) => Ok(timespec(ns)),
-            (false, true) => Ok(special(UTIME_NOW)),
-            (false, false) => Ok(special(UTIME_OMIT)),
-        }
+    let choose = |given: TimeFlags, now: TimeFlags, ns: u64| match (flags.contains(given), flags.contains(now)) {
+        (true, true) => Err(Errno::Inval),
+        (true, false) => Ok(NewTime::At { seconds: ns / NS_PER_SECOND, nanoseconds: (ns % NS_PER_SECOND) as u32 }),
+        (false, true) => Ok(NewTime::Now),
+        (false, false) => Ok(NewTime::Keep),
     };
-    Ok(Timestamps {
-        last_access: choose(TimeFlags::ATIM, TimeFlags::ATIM_NOW, accessed_ns)?,
-        last_modification: choose(TimeFlags::MTIM, TimeFlags::MTIM_NOW, modified_ns)?,
-    })
+    Ok((
+        choose(TimeFlags::ATIM, TimeFlags::ATIM_NOW, accessed_ns)?,
+        choose(TimeFlags::MTIM, TimeFlags::MTIM_NOW, modified_ns)?,
+    ))
 }
 
 #[cfg(test)]
@@ -255,18 +214,10 @@ mod tests {
     #[test]
     fn times_and_now_exclude_each_other() {
         for flags in [3, 12, 15, 7, 16] {
-            assert_eq!(timestamps(0, 0, flags).err(), Some(Errno::Inval), "{flags}");
+            assert_eq!(new_times(0, 0, flags).err(), Some(Errno::Inval), "{flags}");
         }
-        let times = timestamps(5, u64::MAX, 4).unwrap();
-        assert_eq!(times.last_access.tv_nsec, UTIME_OMIT);
-        assert_eq!(times.last_modification.tv_sec, 18_446_744_073);
-        assert_eq!(times.last_modification.tv_nsec, 709_551_615);
-    }
-
-    #[test]
-    fn file_ranges_are_signed() {
-        assert_eq!(check_file_range(0, i64::MAX as u64), Ok(()));
-        assert_eq!(check_file_range(1, i64::MAX as u64), Err(Errno::Inval));
-        assert_eq!(check_file_range(u64::MAX, 1), Err(Errno::Inval));
+        let (accessed, modified) = new_times(5, u64::MAX, 4).unwrap();
+        assert_eq!(accessed, NewTime::Keep);
+        assert_eq!(modified, NewTime::At { seconds: 18_446_744_073, nanoseconds: 709_551_615 });
     }
 }

@@ -11,19 +11,22 @@ use crate::memory::IoBuffers;
 
 /// Where a transfer takes place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Position {
+pub enum Position {
     /// At the descriptor's own position, which moves on.
     Current,
     /// At this offset from the start; the descriptor's position stays.
     At(u64),
+    /// At the end, which is only for writing; the descriptor's position stays.
+    End,
 }
 
 impl Position {
     /// Where a transfer goes on after so many bytes.
-    pub(crate) fn moved_by(self, bytes: usize) -> Position {
+    pub fn moved_by(self, bytes: usize) -> Position {
         match self {
             Position::Current => Position::Current,
             Position::At(offset) => Position::At(offset.saturating_add(bytes as u64)),
+            Position::End => Position::End,
         }
     }
 
@@ -44,6 +47,7 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &IoBuffers<'_>, at: Position) ->
             // SAFETY: as above.
             unsafe { libc::preadv(fd, ptr, count, offset) }
         }
+        Position::End => return Err(HostErrno::INVAL),
     })
 }
 
@@ -59,6 +63,8 @@ pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &IoBuffers<'_>, at: Position) -
             // SAFETY: as above.
             unsafe { libc::pwritev(fd, ptr, count, offset) }
         }
+        // SAFETY: as above. The offset is not looked at, but must be one.
+        Position::End => unsafe { libc::pwritev2(fd, ptr, count, 0, libc::RWF_APPEND) },
     })
 }
 

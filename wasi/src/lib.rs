@@ -4,6 +4,9 @@
 //! are confined to the granted directories by cap-primitives; everything else is done with rustix, synchronously, and
 //! bytes travel between the kernel and guest memory without a copy.
 //!
+//! What a guest can do are [operations](ops) on Rust types; the functions of preview 1 put pointers into guest memory on top of them, and
+//! other crates may put another face there.
+//!
 //! The crate knows nothing of how guests are run. Each WASI function is a method that takes a [`GuestMemory`], and
 //! [`functions()`] lists them with their wasm signatures for whoever registers them. They serve both
 //! `wasi_snapshot_preview1` and the older `wasi_unstable`.
@@ -39,6 +42,7 @@ mod functions;
 mod host_io;
 mod link;
 mod memory;
+pub mod ops;
 mod path;
 mod path_open;
 mod poll;
@@ -58,8 +62,10 @@ pub use ctx::WasiCtx;
 pub use errno::Errno;
 pub use error::{Halt, WasiError, WasiResult};
 pub use functions::{WasiFunction, WasmType, functions};
+pub use host_io::Position;
 pub use link::{ExitStatus, add_imports_to_linker, add_to_linker};
 pub use memory::GuestMemory;
+pub use resolve::check_path;
 pub use rights::Rights;
 pub use stdio::{OutputBuffer, Stdin, Stdout};
-pub use types::Snapshot;
+pub use types::{FdFlags, FileStat, FileType, OpenFlags, Snapshot};

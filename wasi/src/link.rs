@@ -25,6 +25,15 @@ impl fmt::Display for ExitStatus {
 
 impl std::error::Error for ExitStatus {}
 
+impl From<Halt> for Error {
+    fn from(halt: Halt) -> Error {
+        match halt {
+            Halt::Exit(status) => Error::host(ExitStatus(status)),
+            Halt::Interrupted => TrapCode::Interrupted.into(),
+        }
+    }
+}
+
 /// No function has more parameters.
 const PARAMS_MAX: usize = 16;
 
@@ -107,7 +116,6 @@ fn call<T: 'static>(
             }
             Ok(())
         }
-        Err(Halt::Exit(status)) => Err(Error::host(ExitStatus(status))),
-        Err(Halt::Interrupted) => Err(TrapCode::Interrupted.into()),
+        Err(halt) => Err(halt.into()),
     }
 }

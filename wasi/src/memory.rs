@@ -5,6 +5,7 @@
 //! the kernel raw buffers for input and output. Overlapping buffers, which a guest may well pass, are then harmless.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr;
 
 use crate::errno::Errno;
@@ -175,6 +176,25 @@ impl IoBuffers<'_> {
     fn new() -> Self {
         let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         IoBuffers { inline: [empty; INLINE_BUFFERS], spilled: Vec::new(), len: 0, memory: PhantomData }
+    }
+
+    /// The first bytes of room in the host, to be filled.
+    pub(crate) fn of_spare(room: &mut [MaybeUninit<u8>], bytes_max: usize) -> IoBuffers<'_> {
+        IoBuffers::of_raw(room.as_mut_ptr().cast(), room.len().min(bytes_max))
+    }
+
+    /// One buffer of the host that is only ever read from.
+    pub(crate) fn to_drain(slice: &[u8]) -> IoBuffers<'_> {
+        IoBuffers::of_raw(slice.as_ptr().cast_mut(), slice.len())
+    }
+
+    /// The lifetime is that of the borrow of the bytes.
+    fn of_raw<'b>(base: *mut u8, len: usize) -> IoBuffers<'b> {
+        let mut buffers = IoBuffers::new();
+        if len > 0 {
+            buffers.push(libc::iovec { iov_base: base.cast(), iov_len: len });
+        }
+        buffers
     }
 
     fn push(&mut self, buffer: libc::iovec) {

@@ -1,18 +1,16 @@
 //! `poll_oneoff`: waiting for clocks and descriptors.
 
-use std::os::fd::AsFd;
+use rustix::event::{PollFd, PollFlags};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::time::Timespec;
-
-use crate::clock::{ClockId, host_monotonic_ns, timespec};
+use crate::clock::{ClockId, host_monotonic_ns};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
 use crate::memory::GuestMemory;
-use crate::rights::Rights;
-use crate::table::{Descriptor, Object};
-use crate::types::{FileType, Snapshot};
+use crate::ops::Direction;
+use crate::ops::wait::Target;
+use crate::table::Descriptor;
+use crate::types::Snapshot;
 
 /// The most subscriptions in one call: what a host with usual limits could poll. The guest must not choose how much
 /// the host allocates.
@@ -26,30 +24,6 @@ const EVENT_HANGUP: u16 = 1;
 
 /// Bit of `subclockflags`: the timeout is a time, not a duration.
 const CLOCK_ABSOLUTE: u16 = 1;
-
-/// Which way a descriptor is to be ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Read,
-    Write,
-}
-
-impl Direction {
-    pub(crate) fn poll_flags(self) -> PollFlags {
-        match self {
-            Direction::Read => PollFlags::IN,
-            Direction::Write => PollFlags::OUT,
-        }
-    }
-
-    /// The right that says that a descriptor is open for this.
-    pub(crate) fn right(self) -> Rights {
-        match self {
-            Direction::Read => Rights::FD_READ,
-            Direction::Write => Rights::FD_WRITE,
-        }
-    }
-}
 
 /// Where the fields of a subscription are. The older snapshot has one more field in front of a clock's, which nothing
 /// uses.
@@ -74,17 +48,6 @@ struct Subscription {
     userdata: u64,
     kind: u8,
     target: Target,
-}
-
-enum Target {
-    /// Until the host's monotonic clock shows this.
-    Deadline(u64),
-    /// Until the host reports the descriptor.
-    Host { fd: u32, direction: Direction },
-    /// Nothing to wait for.
-    Ready { bytes: u64 },
-    /// Cannot be waited for. The other subscriptions still count, so this is an event and not a failure of the call.
-    Failed(Errno),
 }
 
 /// One answer.
@@ -143,7 +106,7 @@ impl WasiCtx {
         let subscriptions = (0..count)
             .map(|index| self.subscription(mem, subscriptions + index * layout.size_bytes, &layout))
             .collect::<Result<Vec<_>, _>>()?;
-        let answers = self.wait(&subscriptions)?;
+        let answers = self.wait_for_events(&subscriptions)?;
         for (index, event) in answers.iter().enumerate() {
             event.write(mem, events + index as u32 * EVENT_BYTES)?;
         }
@@ -182,57 +145,13 @@ impl WasiCtx {
         Ok(Target::Deadline(host_monotonic_ns().saturating_add(wait)))
     }
 
-    fn fd_target(&self, fd: u32, direction: Direction) -> Target {
-        let descriptor = match self.table.get(fd) {
-            Ok(descriptor) => descriptor,
-            Err(errno) => return Target::Failed(errno),
-        };
-        let open = match &descriptor.object {
-            // A socket that waits for connections is readable when there is one.
-            Object::Listener(..) => direction == Direction::Read,
-            // A regular file is always ready, whatever it is open for.
-            Object::File(file) if file.file_type == FileType::RegularFile => true,
-            _ => descriptor.rights.contains(direction.right()),
-        };
-        if !open {
-            return Target::Failed(Errno::Badf);
-        }
-        match &descriptor.object {
-            Object::Reader(_) | Object::Writer(_) => Target::Ready { bytes: 1 },
-            Object::Dir(_) => Target::Failed(Errno::Badf),
-            Object::File(file) if file.file_type == FileType::RegularFile => Target::Ready {
-                bytes: match direction {
-                    Direction::Read => bytes_left(descriptor),
-                    Direction::Write => 1,
-                },
-            },
-            Object::File(_) | Object::Stream(_) | Object::Listener(..) => Target::Host { fd, direction },
-        }
-    }
-
     /// Waits, and returns at least one event, in the order of the subscriptions.
-    fn wait(&self, subscriptions: &[Subscription]) -> WasiResult<Vec<Event>> {
-        let mut polled = Vec::new();
-        for subscription in subscriptions {
-            if let Target::Host { fd, direction } = subscription.target {
-                let host = self.table.get(fd)?.host_fd().ok_or(Errno::Badf)?;
-                polled.push(PollFd::from_borrowed_fd(host, direction.poll_flags()));
-            }
-        }
-        loop {
-            self.interrupt.check()?;
-            let timeout = time_to_wait(subscriptions);
-            match poll(&mut polled, timeout.as_ref()) {
-                Ok(_) => {}
-                // The time left is computed anew.
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            let events = self.events(subscriptions, &polled);
-            if !events.is_empty() {
-                return Ok(events);
-            }
-        }
+    fn wait_for_events(&self, subscriptions: &[Subscription]) -> WasiResult<Vec<Event>> {
+        let targets = subscriptions.iter().map(|subscription| &subscription.target);
+        self.wait_until(targets, |polled| {
+            let events = self.events(subscriptions, polled);
+            (!events.is_empty()).then_some(events)
+        })
     }
 
     fn events(&self, subscriptions: &[Subscription], polled: &[PollFd<'_>]) -> Vec<Event> {
@@ -287,39 +206,5 @@ impl Event {
         record[16..24].copy_from_slice(&self.bytes.to_le_bytes());
         record[24..26].copy_from_slice(&self.flags.to_le_bytes());
         mem.write_bytes(ptr, &record)
-    }
-}
-
-/// How long to wait at most; `None` without a limit.
-fn time_to_wait(subscriptions: &[Subscription]) -> Option<Timespec> {
-    let now = host_monotonic_ns();
-    subscriptions
-        .iter()
-        .filter_map(|subscription| match subscription.target {
-            Target::Deadline(deadline) => Some(deadline.saturating_sub(now)),
-            Target::Ready { .. } | Target::Failed(_) => Some(0),
-            Target::Host { .. } => None,
-        })
-        .min()
-        .map(timespec)
-}
-
-/// Bytes between the position and the end of a regular file.
-fn bytes_left(descriptor: &Descriptor) -> u64 {
-    let Some(host) = descriptor.host_fd() else {
-        return 0;
-    };
-    let size = rustix::fs::fstat(host).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0));
-    size.saturating_sub(rustix::fs::tell(host).unwrap_or(0))
-}
-
-/// Whether an operation on the host's descriptor would go through without waiting.
-pub(crate) fn ready_now(fd: impl AsFd, direction: Direction) -> WasiResult<bool> {
-    let mut polled = [PollFd::new(&fd, direction.poll_flags())];
-    loop {
-        match poll(&mut polled, Some(&Timespec::default())) {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return Ok(result? > 0),
-        }
     }
 }

@@ -1,13 +1,10 @@
 //! `random_get`.
 
-use rustix::rand::{GetRandomFlags, getrandom};
-
 use crate::ctx::WasiCtx;
 use crate::error::WasiResult;
 use crate::memory::GuestMemory;
 
-/// Bytes per system call. The guest may ask for its whole memory; this bounds what the host needs for it, and how long
-/// it takes to notice an interrupt.
+/// The guest may ask for its whole memory; this bounds what the host needs for it.
 const CHUNK_BYTES: usize = 4096;
 
 impl WasiCtx {
@@ -18,9 +15,9 @@ impl WasiCtx {
         let mut done = 0;
         while done < buf_len {
             let len = CHUNK_BYTES.min((buf_len - done) as usize);
-            let got = self.interrupt.retry(|| getrandom(&mut chunk[..len], GetRandomFlags::empty()))?;
-            mem.write_bytes(buf + done, &chunk[..got])?;
-            done += got as u32;
+            self.fill_random(&mut chunk[..len])?;
+            mem.write_bytes(buf + done, &chunk[..len])?;
+            done += len as u32;
         }
         Ok(())
     }

@@ -30,13 +30,19 @@ const PATH_BYTES_MAX: usize = 4096;
 /// `fd_readdir` returned can be opened. A NUL cannot be part of a name.
 pub(crate) fn read_path(mem: &GuestMemory<'_>, ptr: u32, len: u32) -> Result<Vec<u8>, Errno> {
     let path = mem.read_vec(ptr, len, PATH_BYTES_MAX)?;
+    check_path(&path)?;
+    Ok(path)
+}
+
+/// Checks a guest's path for what operations take: it is neither too long nor empty, and has no NUL.
+pub fn check_path(path: &[u8]) -> Result<(), Errno> {
+    if path.len() > PATH_BYTES_MAX {
+        return Err(Errno::Nametoolong);
+    }
     if path.contains(&0) {
         return Err(Errno::Inval);
     }
-    if path.is_empty() {
-        return Err(Errno::Noent);
-    }
-    Ok(path)
+    if path.is_empty() { Err(Errno::Noent) } else { Ok(()) }
 }
 
 pub(crate) fn as_path(bytes: &[u8]) -> &Path {

@@ -9,9 +9,9 @@ use rustix::time::Timespec;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
-use crate::fd::within_budget;
 use crate::host_io;
 use crate::memory::GuestMemory;
+use crate::ops::io::within_budget;
 use crate::rights::Rights;
 use crate::table::{Descriptor, Object};
 use crate::types::FdFlags;
@@ -112,9 +112,9 @@ impl WasiCtx {
             return Err(Errno::Inval.into());
         }
         mem.check(so_datalen, 4)?;
-        let buffers = within_budget(mem.io_buffers(si_data, si_data_len)?, self.output_bytes_left)?;
+        let buffers = within_budget(mem.io_buffers(si_data, si_data_len)?, self.output.bytes_left)?;
         let sent = self.interrupt.retry(|| host_io::send(socket.as_fd(), &buffers))?;
-        self.output_bytes_left -= sent as u64;
+        self.output.bytes_left -= sent as u64;
         let sent = u32::try_from(sent).map_err(|_| Errno::Overflow)?;
         Ok(mem.write_u32(so_datalen, sent)?)
     }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::errno::Errno;
 use crate::fd_readdir::DirCursor;
-use crate::poll::Direction;
+use crate::ops::Direction;
 use crate::rights::Rights;
 use crate::types::{FdFlags, FileType};
 
@@ -137,6 +137,11 @@ impl FdTable {
 
     pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
         self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::Badf)
+    }
+
+    /// Every open descriptor with its number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Descriptor)> {
+        (0..).zip(&self.slots).filter_map(|(fd, slot)| Some((fd, slot.as_ref()?)))
     }
 
     /// Fails with [`Errno::Mfile`] when no further descriptor fits; to be asked before anything is created.

@@ -15,7 +15,8 @@ use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
 use crate::host_io::{self, Position};
 use crate::memory::IoBuffers;
-use crate::poll::{Direction, ready_now};
+use crate::ops::Direction;
+use crate::ops::wait::ready_now;
 use crate::table::HostFile;
 use crate::types::{FdFlags, FileType};
 

@@ -33,19 +33,35 @@ impl Snapshot {
     }
 }
 
-/// What a descriptor refers to (witx `filetype`). There is no code for a pipe; it is `Unknown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(dead_code, reason = "the table is complete, the code need not use every row")]
-pub(crate) enum FileType {
-    Unknown = 0,
-    BlockDevice = 1,
-    CharacterDevice = 2,
-    Directory = 3,
-    RegularFile = 4,
-    SocketDgram = 5,
-    SocketStream = 6,
-    SymbolicLink = 7,
+/// What a descriptor refers to (witx `filetype`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum FileType {
+    #[default]
+    Unknown,
+    BlockDevice,
+    CharacterDevice,
+    Directory,
+    RegularFile,
+    SocketStream,
+    SymbolicLink,
+    /// A pipe.
+    Fifo,
+}
+
+impl FileType {
+    /// The number that the guest sees. There is none for a pipe; it is unknown. 5 is a datagram socket, which a guest never gets.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            FileType::Unknown | FileType::Fifo => 0,
+            FileType::BlockDevice => 1,
+            FileType::CharacterDevice => 2,
+            FileType::Directory => 3,
+            FileType::RegularFile => 4,
+            FileType::SocketStream => 6,
+            FileType::SymbolicLink => 7,
+        }
+    }
 }
 
 impl From<rustix::fs::FileType> for FileType {
@@ -59,7 +75,8 @@ impl From<rustix::fs::FileType> for FileType {
             Host::BlockDevice => FileType::BlockDevice,
             // The host does not say which kind without another call; nearly all of them are streams.
             Host::Socket => FileType::SocketStream,
-            Host::Fifo | Host::Unknown => FileType::Unknown,
+            Host::Fifo => FileType::Fifo,
+            Host::Unknown => FileType::Unknown,
         }
     }
 }
@@ -76,14 +93,14 @@ pub(crate) fn identity_of(stat: &Stat) -> (u64, u64) {
 
 /// A set of 16-bit or 32-bit flags: known bits, and failure for others where the definition leaves no room.
 macro_rules! flags {
-    ($(#[$doc:meta])* $name:ident: $repr:ty { $($flag:ident = $bits:literal;)* }) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident: $repr:ty { $($flag:ident = $bits:literal;)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub(crate) struct $name($repr);
+        $vis struct $name($repr);
 
         #[allow(dead_code, reason = "the table is complete, the code need not use every row")]
         impl $name {
-            $(pub(crate) const $flag: $name = $name($bits);)*
+            $(#[allow(missing_docs, reason = "named as in the definition")] $vis const $flag: $name = $name($bits);)*
 
             /// The flags of a guest argument; unknown bits are an error.
             pub(crate) fn from_guest(bits: u32) -> Result<$name, Errno> {
@@ -98,7 +115,8 @@ macro_rules! flags {
                 self.0
             }
 
-            pub(crate) const fn contains(self, other: $name) -> bool {
+            /// Whether all flags of the other are set.
+            $vis const fn contains(self, other: $name) -> bool {
                 self.0 & other.0 == other.0
             }
 
@@ -106,7 +124,8 @@ macro_rules! flags {
                 self.0 & other.0 != 0
             }
 
-            pub(crate) const fn union(self, other: $name) -> $name {
+            /// The flags of both.
+            $vis const fn union(self, other: $name) -> $name {
                 $name(self.0 | other.0)
             }
         }
@@ -115,7 +134,7 @@ macro_rules! flags {
 
 flags! {
     /// Flags of an open descriptor (witx `fdflags`).
-    FdFlags: u16 {
+    pub FdFlags: u16 {
         APPEND = 1;
         DSYNC = 2;
         NONBLOCK = 4;
@@ -126,7 +145,7 @@ flags! {
 
 flags! {
     /// How `path_open` opens (witx `oflags`).
-    OpenFlags: u16 {
+    pub OpenFlags: u16 {
         CREAT = 1;
         DIRECTORY = 2;
         EXCL = 4;
@@ -136,14 +155,14 @@ flags! {
 
 flags! {
     /// How the last component of a path is looked up (witx `lookupflags`).
-    LookupFlags: u32 {
+    pub(crate) LookupFlags: u32 {
         SYMLINK_FOLLOW = 1;
     }
 }
 
 flags! {
     /// Which timestamps to set, and to what (witx `fstflags`).
-    TimeFlags: u16 {
+    pub(crate) TimeFlags: u16 {
         ATIM = 1;
         ATIM_NOW = 2;
         MTIM = 4;
@@ -192,15 +211,23 @@ impl FdFlags {
 
 /// Attributes of a file (witx `filestat`).
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct FileStat {
-    dev: u64,
-    ino: u64,
-    file_type: u8,
-    links: u64,
-    size: u64,
-    accessed_ns: u64,
-    modified_ns: u64,
-    changed_ns: u64,
+pub struct FileStat {
+    /// Number of the device.
+    pub dev: u64,
+    /// Number of the file on its device.
+    pub ino: u64,
+    /// What it is.
+    pub file_type: FileType,
+    /// How many names it has.
+    pub links: u64,
+    /// In bytes.
+    pub size: u64,
+    /// Last read, in nanoseconds since 1970.
+    pub accessed_ns: u64,
+    /// Last change of the content.
+    pub modified_ns: u64,
+    /// Last change of content or attributes.
+    pub changed_ns: u64,
 }
 
 impl From<&Stat> for FileStat {
@@ -208,7 +235,7 @@ impl From<&Stat> for FileStat {
         FileStat {
             dev: stat.st_dev,
             ino: stat.st_ino,
-            file_type: file_type_of(stat) as u8,
+            file_type: file_type_of(stat),
             // The width of `st_nlink` depends on the architecture.
             #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
             links: stat.st_nlink as u64,
@@ -223,7 +250,7 @@ impl From<&Stat> for FileStat {
 impl FileStat {
     /// Attributes of something that is not a file of the host.
     pub(crate) fn of_type(file_type: FileType) -> FileStat {
-        FileStat { file_type: file_type as u8, links: 1, ..FileStat::default() }
+        FileStat { file_type, links: 1, ..FileStat::default() }
     }
 
     /// Size of the record in guest memory.
@@ -239,7 +266,7 @@ impl FileStat {
         let mut record = [0; 64];
         record[0..8].copy_from_slice(&self.dev.to_le_bytes());
         record[8..16].copy_from_slice(&self.ino.to_le_bytes());
-        record[16] = self.file_type;
+        record[16] = self.file_type.code();
         let tail = match snapshot {
             Snapshot::Preview1 => {
                 record[24..32].copy_from_slice(&self.links.to_le_bytes());
@@ -310,8 +337,16 @@ mod tests {
 
     #[test]
     fn file_stat_layouts() {
-        let stat =
-            FileStat { dev: 1, ino: 2, file_type: 4, links: 3, size: 5, accessed_ns: 6, modified_ns: 7, changed_ns: 8 };
+        let stat = FileStat {
+            dev: 1,
+            ino: 2,
+            file_type: FileType::RegularFile,
+            links: 3,
+            size: 5,
+            accessed_ns: 6,
+            modified_ns: 7,
+            changed_ns: 8,
+        };
         let mut bytes = vec![0xff; 64];
         let mem = GuestMemory::from_slice(&mut bytes);
         stat.write(&mem, 0, Snapshot::Preview1).unwrap();
