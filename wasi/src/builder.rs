@@ -265,8 +265,8 @@ impl WasiCtxBuilder {
             output: OutputBudget {
                 bytes_left: self.output_bytes_max.unwrap_or(u64::MAX),
                 is_limited: self.output_bytes_max.is_some(),
+                ends_at_closed_pipe: self.ends_at_closed_pipe,
             },
-            ends_at_closed_pipe: self.ends_at_closed_pipe,
         };
         ctx.set_interrupt_check(self.interrupt);
         Ok(ctx)

@@ -18,8 +18,6 @@ pub struct WasiCtx {
     pub(crate) clocks: Box<dyn HostClocks>,
     pub(crate) interrupt: Interrupt,
     pub(crate) output: OutputBudget,
-    /// Whether writing to a standard stream that nobody reads any more ends the guest, as it ends programs of the system.
-    pub(crate) ends_at_closed_pipe: bool,
 }
 
 /// What the guest may still write, to files, streams and sockets together.
@@ -27,6 +25,8 @@ pub(crate) struct OutputBudget {
     pub(crate) bytes_left: u64,
     /// Whether that is a limit at all.
     pub(crate) is_limited: bool,
+    /// Whether writing to a standard stream that nobody reads any more ends the guest, as it ends programs of the system.
+    pub(crate) ends_at_closed_pipe: bool,
 }
 
 /// What a new name in a folder counts as besides its own bytes, and a link's target: about what a file system keeps of a file.

@@ -4,12 +4,11 @@ use rustix::fs::SeekFrom;
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
-use crate::error::{WasiError, WasiResult};
+use crate::error::WasiResult;
 use crate::host_io::Position;
 use crate::memory::GuestMemory;
 use crate::ops::Direction;
 use crate::ops::io;
-use crate::proc::EXIT_CODE_SIGNAL_BASE;
 use crate::table::Object;
 use crate::types::Snapshot;
 
@@ -109,13 +108,7 @@ impl WasiCtx {
         descriptor.require_open_for(Direction::Write)?;
         mem.check(count_out, 4)?;
         let buffers = mem.io_buffers(iovs.ptr, iovs.count)?;
-        let is_standard = matches!(&descriptor.object, Object::File(file) if file.shared_flags.is_some());
-        let count = match io::write(&self.interrupt, &mut self.output, descriptor, buffers, at) {
-            Err(WasiError::Errno(Errno::Pipe)) if self.ends_at_closed_pipe && is_standard => {
-                return Err(WasiError::Exit(EXIT_CODE_SIGNAL_BASE + libc::SIGPIPE));
-            }
-            result => result?,
-        };
+        let count = io::write(&self.interrupt, &mut self.output, descriptor, buffers, at)?;
         write_count(mem, count_out, count)
     }
 

@@ -25,6 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wasmer-component-translate", &["wasmer-source-digest"]),
     ("wasmer-component", &["wasmer-api", "wasmer-component-translate", "wasmer-runtime-core"]),
     ("wasmer-wasi", &["wasmer-api", "wasmer-runtime-core", "wasmer-system"]),
+    ("wasmer-wasi-p2", &["wasmer-api", "wasmer-component", "wasmer-wasi"]),
     (
         "wasmer-runtime",
         &[
@@ -55,6 +56,7 @@ const TEST_IMPORTS: &[(&str, &str)] = &[
     ("wasmer-backend-singlepass", "wasmer-backend-tests"),
     ("wasmer-wasi", "wasmer-runtime"),
     ("wasmer-component", "wasmer-runtime"),
+    ("wasmer-wasi-p2", "wasmer-runtime"),
     ("wasmer-cli", "wasmer-testing"),
 ];
 

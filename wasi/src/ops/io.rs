@@ -6,10 +6,11 @@ use rustix::fs::OFlags;
 
 use crate::ctx::{Interrupt, OutputBudget, WasiCtx};
 use crate::errno::Errno;
-use crate::error::WasiResult;
+use crate::error::{WasiError, WasiResult};
 use crate::host_io::{self, Position};
 use crate::memory::IoBuffers;
 use crate::ops::wait::Direction;
+use crate::proc::EXIT_CODE_SIGNAL_BASE;
 use crate::table::{Descriptor, HostFile, Object};
 use crate::transfer::transfer;
 use crate::types::FileType;
@@ -100,7 +101,12 @@ pub(crate) fn write(
     let count = match &mut descriptor.object {
         Object::Dir(_) | Object::Listener(..) | Object::Reader(_) => return Err(Errno::Badf.into()),
         _ if buffers.is_empty() => 0,
-        Object::File(file) => transfer(interrupt, file, Direction::Write, &buffers, at)?,
+        Object::File(file) => match transfer(interrupt, file, Direction::Write, &buffers, at) {
+            Err(WasiError::Errno(Errno::Pipe)) if output.ends_at_closed_pipe && file.shared_flags.is_some() => {
+                return Err(WasiError::Exit(EXIT_CODE_SIGNAL_BASE + libc::SIGPIPE));
+            }
+            result => result?,
+        },
         Object::Stream(fd) => interrupt.retry(|| write_stream(fd, &buffers, at))?,
         Object::Writer(sink) => {
             check_sequential(at)?;
