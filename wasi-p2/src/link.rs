@@ -1,5 +1,7 @@
 //! The table of all functions and resources by their names in WIT, from which a linker is filled.
 
+use std::collections::HashSet;
+
 use wasmer_api::Result;
 use wasmer_component::{Bytes, Component, ComponentLinker, Own, ResourceType};
 
@@ -30,15 +32,18 @@ pub fn add_imports_to_linker<T: 'static>(
     component: &Component,
     context: impl Fn(&mut T) -> &mut WasiP2 + Copy + Send + Sync + 'static,
 ) -> Result<()> {
-    let imports = &component.info().imports;
-    let is_wanted = |interface: &str, name: &str| {
-        imports.iter().any(|import| match &*import.path {
-            [of, imported] => imported == name && of.split('@').next() == interface.split('@').next(),
-            _ => false,
-        })
-    };
+    let imports = component.info().imports.iter().filter_map(|import| match &*import.path {
+        [interface, name] => Some((without_version(interface), &**name)),
+        _ => None,
+    });
+    let imports: HashSet<(&str, &str)> = imports.collect();
+    let is_wanted = |interface: &str, name: &str| imports.contains(&(without_version(interface), name));
     let mut definer = Definer { linker, context, is_wanted: &is_wanted };
     definer.define_all()
+}
+
+fn without_version(interface: &str) -> &str {
+    interface.split_once('@').map_or(interface, |(name, _)| name)
 }
 
 /// Fills a linker.
