@@ -84,7 +84,7 @@ pub fn validate(component: &[u8], features: WasmFeatures) -> Result<(), Translat
 }
 
 fn invalid(error: &wasmparser::BinaryReaderError) -> TranslateError {
-    TranslateError::Invalid { message: error.message().to_owned(), offset: error.offset() as u64 }
+    TranslateError::Invalid { message: error.message().to_owned(), offset: error.offset() }
 }
 
 /// Validates everything but the bodies of functions, which is done when they are compiled.

@@ -243,6 +243,8 @@ pub(crate) fn check<T>(
     cx: &TypeContext<'_>,
 ) -> Result<()> {
     let Some(host) = func.mismatch(info.types.func(ty), cx) else { return Ok(()) };
+    // The import's own type has the names of its interface.
+    let ty = if let ImportKind::Func(own) = import.kind { own } else { ty };
     let wanted = wit_of(info, import, ty);
     let what = import.describe();
     Err(Error::Link(format!(

@@ -151,8 +151,8 @@ fn with_both<T: 'static>(
         let end = u64::from(at) + bytes;
         if end <= len as u64 { Ok(at as usize..end as usize) } else { Err(AbiTrap::StringTooLong) }
     };
-    let from = slice(request.from, request.from_bytes(), source.len_bytes(&*caller)?)?;
-    let to = slice(request.to, request.to_bytes(), target.len_bytes(&*caller)?)?;
+    let from = slice(request.from, request.source_bytes(), source.len_bytes(&*caller)?)?;
+    let to = slice(request.to, request.target_bytes(), target.len_bytes(&*caller)?)?;
     if source == target {
         // The two may overlap.
         let copy = source.data(&*caller)?[from].to_vec();

@@ -25,7 +25,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// How many bytes of the source are read.
-    pub(crate) fn from_bytes(&self) -> u64 {
+    pub(crate) fn source_bytes(&self) -> u64 {
         u64::from(self.from_len) * if self.reads_utf16() { 2 } else { 1 }
     }
 
@@ -40,7 +40,7 @@ impl Request {
     }
 
     /// How many bytes of the destination may be written.
-    pub(crate) fn to_bytes(&self) -> u64 {
+    pub(crate) fn target_bytes(&self) -> u64 {
         use Transcode::*;
         let (units, width) = match self.op {
             CopyUtf8 | CopyLatin1 | Utf8ToLatin1 | Utf16ToLatin1 => (self.from_len, 1),
@@ -214,8 +214,8 @@ mod tests {
 
     fn run(op: Transcode, from: &[u8], to_len: u32, last: u32) -> Result<([u32; 2], Vec<u8>)> {
         let request = request(op, from, to_len, last);
-        assert_eq!(request.from_bytes(), from.len() as u64);
-        let mut to = vec![0; request.to_bytes() as usize];
+        assert_eq!(request.source_bytes(), from.len() as u64);
+        let mut to = vec![0; request.target_bytes() as usize];
         transcode(&request, from, &mut to).map(|done| (done, to))
     }
 
@@ -250,7 +250,7 @@ mod tests {
                 }
                 let rest = &from[read as usize * width..];
                 let request = request(second, rest, (from.len() / width) as u32, written);
-                to.resize(request.to_bytes() as usize, 0);
+                to.resize(request.target_bytes() as usize, 0);
                 let [units, _] = transcode(&request, rest, &mut to).unwrap();
                 assert_eq!(to[..units as usize * 2], wide, "{string}");
             }

@@ -202,6 +202,7 @@ wasmer_component::record! {
         rights: Rights = "rights",
         float: f32 = "float",
         result: Result<f64, ()> = "result",
+        four: (u64, u64, u64, u64) = "four",
     }
 }
 
@@ -231,7 +232,8 @@ fn echo(inner: &str, outer: &str) -> String {
         (import "rights" (type $rights (eq $rights')))
         (type $everything' (record (field "small" u8) (field "wide" s64) (field "text" string)
             (field "list" (list (tuple u16 (option char)))) (field "choice" $choice) (field "rights" $rights)
-            (field "float" f32) (field "result" (result f64))))
+            (field "float" f32) (field "result" (result f64))
+            (field "four" (tuple u64 u64 u64 u64))))
         (import "everything" (type $everything (eq $everything')))
         (import "echo" (func $echo (param "value" $everything) (result $everything)))
     "#;
@@ -302,6 +304,7 @@ fn values_come_back_as_they_went() {
                     rights,
                     float: 0.1,
                     result,
+                    four: (1, 2, 3, u64::MAX),
                 };
                 assert_eq!(run.call(&mut store, (value.clone(),)).unwrap(), value, "{inner} {outer}");
                 assert_eq!(store.data().last(), Some(&value));
