@@ -149,6 +149,9 @@ pub(crate) struct RunArgs {
     /// Name that the program is told to be called by, instead of its file's.
     #[arg(long, value_name = "NAME")]
     pub(crate) argv0: Option<OsString>,
+    /// Let a component use a part of the network: ADDRESS[/BITS], NAME or `*`, each with `:PORT` or `:PORT-PORT` for less (may be repeated).
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) net: Vec<String>,
     /// Let the program accept connections on a listening socket at this address (may be repeated).
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) tcplisten: Vec<String>,

@@ -5,33 +5,46 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use wasmer_runtime::component::{Component, ComponentInstance, ComponentLinker, Val};
+use wasmer_runtime::wasi_p2::{Grants, WasiP2, add_imports_to_linker};
 use wasmer_runtime::{Error, Store};
 
 use crate::args::RunArgs;
 use crate::exit::ExitCode;
 use crate::run::{Timer, beyond, failed, limits};
-use crate::{exit, output};
+use crate::{exit, output, run};
 
 /// What a command exports: any compatible version of it.
 const RUN: &str = "wasi:cli/run@0.2.0#run";
 /// So many missing imports are written out.
 const MISSING_MAX: usize = 4;
 
-/// What a component finds here.
-fn linker() -> ComponentLinker<()> {
-    ComponentLinker::new()
+/// What a component may reach: what the command line grants, and nothing else.
+fn wasi(args: &RunArgs) -> anyhow::Result<WasiP2> {
+    if !args.tcplisten.is_empty() {
+        bail!(
+            "a component makes its sockets itself\nhint: `--net ADDRESS:PORT` lets it listen there; `--tcplisten` is for modules"
+        );
+    }
+    let mut net = Grants::none();
+    for rule in &args.net {
+        net.allow(rule)?;
+    }
+    Ok(WasiP2::with_net(run::wasi(args, args.invoke.is_none())?, net))
 }
 
 /// Runs a component and returns its status.
 pub(crate) fn run(args: &RunArgs, component: &Component) -> anyhow::Result<ExitCode> {
-    let linker = linker();
+    let mut linker = ComponentLinker::new();
+    add_imports_to_linker(&mut linker, component, |wasi: &mut WasiP2| wasi)?;
     missing(&linker, component)?;
     let engine = component.engine().clone();
     // The process ends with the program; the system is quicker at cleaning up than we are.
-    let mut store = ManuallyDrop::new(Store::with_limits(&engine, (), limits(args)));
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args)?, limits(args)));
     if let Some(fuel) = args.fuel {
         store.set_fuel(fuel)?;
     }
+    let interrupted = store.interrupt_handle();
+    store.data_mut().ctx_mut().set_interrupt_check(Some(Box::new(move || interrupted.is_interrupted())));
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
     let started = Instant::now();
     let instance = linker.instantiate(&mut *store, component).map_err(|error| match error {
@@ -62,7 +75,7 @@ fn missing<T: 'static>(linker: &ComponentLinker<T>, component: &Component) -> an
     }
 }
 
-fn execute(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<()>) -> anyhow::Result<u8> {
+fn execute(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<WasiP2>) -> anyhow::Result<u8> {
     let Some(name) = &args.invoke else { return command(args, instance, store) };
     let funcs = || instance.funcs().collect::<Vec<_>>().join("`, `");
     let func = instance.func(store, name).with_context(|| format!("there are `{}`", funcs()))?;
@@ -75,7 +88,7 @@ fn execute(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<()>) 
 }
 
 /// A command says in the end whether it succeeded.
-fn command(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<()>) -> anyhow::Result<u8> {
+fn command(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<WasiP2>) -> anyhow::Result<u8> {
     let module = args.module().display();
     let func = instance.func(store, RUN).map_err(|_| {
         anyhow::anyhow!(

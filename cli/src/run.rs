@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use wasmer_runtime::cached::Program;
 use wasmer_runtime::component::abi_trap;
 use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
+use wasmer_runtime::wasi_p2::WasiTrap;
 use wasmer_runtime::{
     Backtrace, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Store, StoreLimits, Trap, TrapCode, Val,
     wast,
@@ -31,6 +32,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         (Program::Module(module), watch) => (module, watch),
         (Program::Component(component), _) => return component::run(args, &component),
     };
+    if !args.net.is_empty() {
+        bail!("`--net` is for components: a module makes no sockets\nhint: `--tcplisten ADDRESS:PORT` gives it one");
+    }
     let engine = module.engine().clone();
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;
@@ -51,7 +55,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let entry = Entry::of(args, &module).map_err(|error| imports::missing(&linker, &module).unwrap_or(error))?;
     // The process ends with the program; the system is quicker at cleaning up than we are.
     let module = ManuallyDrop::new(module);
-    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args, &entry)?, limits(args)));
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args, entry.takes_words())?, limits(args)));
     if let Some(fuel) = args.fuel {
         store.set_fuel(fuel)?;
     }
@@ -172,10 +176,10 @@ fn execute(entry: &Entry, instance: Instance, store: &mut Store<WasiCtx>) -> any
 }
 
 /// What the guest may reach: what the command line grants, and nothing else.
-fn wasi(args: &RunArgs, entry: &Entry) -> anyhow::Result<WasiCtx> {
+pub(crate) fn wasi(args: &RunArgs, takes_words: bool) -> anyhow::Result<WasiCtx> {
     let mut builder = WasiCtxBuilder::new().inherit_stdio().end_at_closed_pipe();
     builder = builder.arg(args.argv0.clone().unwrap_or_else(|| program_name(args.module())));
-    if entry.takes_words() {
+    if takes_words {
         builder = builder.args(args.args());
     }
     if args.env_all {
@@ -313,7 +317,11 @@ pub(crate) fn failed(
         );
         return Ok(ExitCode::from(exit::TRAP));
     }
-    if let Some((failure, trap)) = failure.and_then(|failure| Some((failure, abi_trap(failure)?))) {
+    let broken = |failure: &Error| {
+        let of_wasi = || failure.downcast_host::<WasiTrap>().map(ToString::to_string);
+        abi_trap(failure).map(ToString::to_string).or_else(of_wasi)
+    };
+    if let Some((failure, trap)) = failure.and_then(|failure| Some((failure, broken(failure)?))) {
         let backtrace = failure.backtrace().cloned().unwrap_or_default();
         report(&format!("`{module}` trapped: {trap}"), &backtrace, args);
         return Ok(ExitCode::from(exit::TRAP));

@@ -12,7 +12,7 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{ManglingAndAbi, Resolve, WorldId, WorldItem};
 
 /// How many functions and resources the world imports.
-const FUNCTIONS: usize = 124;
+const FUNCTIONS: usize = 123;
 const RESOURCES: usize = 14;
 
 /// The world, and what it is found in.
@@ -25,8 +25,10 @@ fn world() -> (Resolve, WorldId) {
 fn component() -> Vec<u8> {
     let (resolve, world) = world();
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    let mut encoder = ComponentEncoder::default();
+    encoder.module(&module).unwrap();
+    encoder.encode().unwrap()
 }
 
 #[test]
