@@ -26,7 +26,7 @@ use crate::value::Val;
 /// assert_eq!(exception.values(&store)?[0].i32(), Some(5));
 /// # Ok::<_, wasmer_api::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tag {
     store: StoreId,
     vm: NonNull<VmTag>,

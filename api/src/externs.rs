@@ -99,7 +99,7 @@ macro_rules! extern_from {
 extern_from!(Func Table Memory Global Tag);
 
 /// A linear memory of a store: a small copyable handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
     store: StoreId,
     /// Position in the store's list of memories.
@@ -280,7 +280,7 @@ impl HostTable {
 }
 
 /// A table of a store: a small copyable handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Table {
     store: StoreId,
     /// Owned by an instance or the store; both keep it, at this address, until the end of the store.
@@ -407,7 +407,7 @@ fn types_in(ty: RefType) -> Result<TypeIds> {
 }
 
 /// A global of a store: a small copyable handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Global {
     store: StoreId,
     ty: GlobalType,

@@ -24,7 +24,7 @@ use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreM
 use crate::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
 
 /// A function of a store: a small copyable handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Func {
     store: StoreId,
     func_ref: NonNull<VMFuncRef>,

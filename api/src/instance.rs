@@ -23,7 +23,7 @@ use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreO
 use crate::value::WasmTyList;
 
 /// An instance of a store: a small copyable handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Instance {
     store: StoreId,
     /// Position in the store's list of instances.

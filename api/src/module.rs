@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use wasmer_runtime_core::compile::Progress;
+use wasmer_runtime_core::image::ImageError;
 use wasmer_runtime_core::types::*;
 use wasmer_vm::image::Image;
 use wasmer_vm::module_code::ModuleCode;
@@ -76,6 +77,22 @@ impl Module {
             code.ok_or_else(|| Error::Resource("the process has no numbers or addresses left for types".to_owned()))?,
         );
         Ok(Self(Shared::new(ModuleInner { code, engine: engine.clone() })))
+    }
+
+    /// The bytes of the module's artifact, for [`Module::deserialize`].
+    pub fn serialize(&self) -> Result<Vec<u8>> {
+        Ok(self.0.code.image.to_bytes().map_err(ImageError::Io)?)
+    }
+
+    /// A module from the bytes that [`Module::serialize`] gave, with this version and for a processor like this one. Damage is noticed.
+    ///
+    /// # Safety
+    /// As for [`Module::from_image`]: the bytes hold machine code. What finds damage does not find malice.
+    pub unsafe fn deserialize(engine: &Engine, bytes: &[u8]) -> Result<Self> {
+        let image = Image::from_bytes(bytes)?;
+        image.verify()?;
+        // SAFETY: the caller's promise.
+        unsafe { Self::from_image(engine, image) }
     }
 
     /// The module for what this thread makes.

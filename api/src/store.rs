@@ -473,6 +473,20 @@ impl<T: 'static> AsStoreMut for Store<T> {
     }
 }
 
+impl<T: 'static> AsStore for StoreMut<'_, T> {
+    type Data = T;
+
+    fn store_inner(&self) -> &StoreInner<T> {
+        self.0
+    }
+}
+
+impl<T: 'static> AsStoreMut for StoreMut<'_, T> {
+    fn as_store_mut(&mut self) -> StoreMut<'_, T> {
+        StoreMut(self.0)
+    }
+}
+
 impl<T: 'static> AsStore for StoreInner<T> {
     type Data = T;
 

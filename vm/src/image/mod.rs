@@ -187,6 +187,24 @@ impl Image {
         })
     }
 
+    /// The bytes of the whole image, as they were written: what [`Image::from_bytes`] takes.
+    pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(self.header.len as usize).map_err(io::Error::other)?;
+        bytes.extend_from_slice(&self.head[..self.header.section(Section::Metadata).offset as usize]);
+        for section in Section::ALL {
+            let range = self.header.section(*section).range();
+            // What is between sections is zero.
+            bytes.resize(range.start, 0);
+            match section {
+                Section::Memory => self.pages.append_to(&mut bytes)?,
+                section => bytes.extend_from_slice(self.section(*section)),
+            }
+        }
+        bytes.resize(self.header.len as usize, 0);
+        Ok(bytes)
+    }
+
     fn meta(&self) -> &ArchivedMetadata {
         // SAFETY: points into memory that lives as long and never changes, and was checked there.
         unsafe { self.metadata.as_ref() }

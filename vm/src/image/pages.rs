@@ -51,14 +51,22 @@ impl Pages {
 
     /// Their checksum.
     pub(super) fn checksum(&self) -> io::Result<u64> {
+        self.with_bytes(checksum)
+    }
+
+    /// Copies them to the end of `bytes`.
+    pub(super) fn append_to(&self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.with_bytes(|pages| bytes.extend_from_slice(pages))
+    }
+
+    fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> io::Result<R> {
         Ok(match self {
-            // SAFETY: nobody writes to an image's file, as was promised to `Image::from_file`.
             Self::File { file, section } => {
                 // SAFETY: nobody writes to an image's file, as was promised to `Image::from_file`.
                 let view = unsafe { View::new(file, section.offset, section.len as usize)? };
-                checksum(&view)
+                read(&view)
             }
-            Self::Memory { bytes, .. } => checksum(bytes),
+            Self::Memory { bytes, .. } => read(bytes),
         })
     }
 }

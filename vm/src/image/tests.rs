@@ -252,6 +252,7 @@ fn memory(wat: &str, index: u32) -> Vec<(u64, Vec<u8>)> {
     // SAFETY: nobody else has the file.
     let stored = unsafe { Image::from_file(memory_file(bytes.as_bytes()).unwrap(), None) }.unwrap();
     let [stored, kept] = [stored, Image::from_bytes(bytes.as_bytes()).unwrap()].map(|image| {
+        assert!(image.to_bytes().unwrap() == bytes.as_bytes());
         let file = File::from(image.memory_file().unwrap().try_clone_to_owned().unwrap());
         let contents = |extent: MemoryExtent| {
             let mut contents = vec![0; extent.len as usize];
