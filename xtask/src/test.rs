@@ -160,7 +160,11 @@ fn built_backends(root: &Path) -> Result<Vec<Backend>> {
 }
 
 /// The packages that have a feature for each backend.
-const SELECTABLE: &[&str] = &["wasmer-runtime", "wasmer-cli", "wasmer-spectests", "wasmer-testing", "wasmer-benches"];
+const SELECTABLE: &[&str] =
+    &["wasmer-runtime", "wasmer-cli", C_API, "wasmer-spectests", "wasmer-testing", "wasmer-benches"];
+
+/// Tested without LLVM: its tests are linked by the C compiler, which does not know where LLVM's libraries are.
+const C_API: &str = "wasmer-c-api";
 
 /// The arguments of cargo by which the workspace is built with these backends.
 fn selection(backends: &[Backend]) -> Vec<String> {
@@ -169,7 +173,8 @@ fn selection(backends: &[Backend]) -> Vec<String> {
     for backend in Backend::ALL {
         let name = backend.name();
         if backends.contains(&backend) {
-            features.extend(SELECTABLE.iter().map(|package| format!("{package}/{name}")));
+            let packages = SELECTABLE.iter().filter(|package| backend != Backend::Llvm || **package != C_API);
+            features.extend(packages.map(|package| format!("{package}/{name}")));
         } else if backend == Backend::Llvm {
             // Only this one cannot be compiled everywhere; the others may be tested on their own.
             arguments.push(format!("--exclude=wasmer-backend-{name}"));
@@ -334,6 +339,8 @@ mod tests {
         let features = arguments.last().unwrap();
         assert!(features.contains("wasmer-cli/cranelift") && !features.contains("llvm"), "{features}");
         assert!(!features.contains("wasmer-cli/singlepass"), "{features}");
+        let all = selection(&Backend::ALL).join(" ");
+        assert!(all.contains("wasmer-c-api/cranelift") && !all.contains("wasmer-c-api/llvm"), "{all}");
         assert!(selection(&Backend::ALL).iter().all(|argument| !argument.starts_with("--exclude")));
     }
 

@@ -1,9 +1,11 @@
 //! `cargo xtask dist`: the archives of a release, and `SHA256SUMS` with their checksums.
 //!
 //! An archive holds the stripped programs, licences, manual pages and completions as they go below a prefix, so that unpacking it there
-//! installs it. The same programs give the same bytes: entries are sorted, belong to nobody, and have the time of the commit.
+//! installs it; another one the library for programs in C. The same programs give the same bytes: entries are sorted, belong to nobody, and have the
+//! time of the commit.
 
 mod archive;
+mod library;
 mod notices;
 
 use std::fs;
@@ -24,11 +26,13 @@ pub(crate) struct Options {
     /// Make an archive with LLVM's compile worker too; it needs LLVM 22 here, and its library where it runs.
     #[arg(long)]
     llvm: bool,
-    /// Pack the programs of this folder instead of building them.
+    /// Pack the programs of this folder instead of building them, and leave out the library for programs in C.
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
 }
 
+/// The package that the programs are in.
+const COMMAND: &str = "wasmer-cli";
 /// The programs of every archive.
 const PROGRAMS: [&str; 2] = ["wasmer", "wasmer-update"];
 /// The one that only some have.
@@ -51,16 +55,17 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     for with_llvm in variants {
         let programs = match &options.programs {
             Some(folder) => folder.clone(),
-            None => build(root, *with_llvm)?,
+            None => build(root, COMMAND, *with_llvm)?,
         };
         let version = version(&programs)?;
         let variant = if *with_llvm { "-llvm" } else { "" };
-        let name = format!("wasmer-{version}-{}-{}{variant}", std::env::consts::ARCH, std::env::consts::OS);
-        let entries = entries(root, &programs, *with_llvm)?;
-        let bytes = archive::pack(&name, &entries, time)?;
-        let path = output.join(format!("{name}.tar.gz"));
-        fs::write(&path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
-        println!("{} {:.1} MB", path.display(), bytes.len() as f64 / 1e6);
+        let end = format!("{version}-{}-{}{variant}", std::env::consts::ARCH, std::env::consts::OS);
+        write(&output, &format!("wasmer-{end}"), &entries(root, &programs, *with_llvm)?, time)?;
+        if options.programs.is_none() {
+            let built = build(root, library::PACKAGE, *with_llvm)?;
+            let entries = library::entries(root, &built, &version, *with_llvm)?;
+            write(&output, &format!("libwasmer-{end}"), &entries, time)?;
+        }
     }
     fs::copy(root.join("install.sh"), output.join("install.sh"))?;
     fs::write(output.join(LIST), list(&output)?)?;
@@ -68,14 +73,20 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds the programs for others: without symbols, and without the paths of this machine.
-fn build(root: &Path, with_llvm: bool) -> Result<PathBuf> {
+/// Packs an archive and writes it.
+fn write(output: &Path, name: &str, entries: &[Entry], time: u64) -> Result<()> {
+    let bytes = archive::pack(name, entries, time)?;
+    let path = output.join(format!("{name}.tar.gz"));
+    fs::write(&path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
+    println!("{} {:.1} MB", path.display(), bytes.len() as f64 / 1e6);
+    Ok(())
+}
+
+/// Builds a package for others: without symbols, and without the paths of this machine. Each for itself, so that none changes what another is made of.
+fn build(root: &Path, package: &str, with_llvm: bool) -> Result<PathBuf> {
     let target = root.join("target/dist-build");
     let mut cargo = shell::cargo();
-    cargo
-        .current_dir(root)
-        .args(["build", "--release", "--locked", "--package=wasmer-cli", "--target-dir"])
-        .arg(&target);
+    cargo.current_dir(root).args(["build", "--release", "--locked", "--package", package, "--target-dir"]).arg(&target);
     if with_llvm {
         cargo.arg("--features=llvm").env(llvm::PREFIX_VARIABLE, llvm::find_or_install()?);
     }
@@ -130,7 +141,7 @@ fn entries(root: &Path, programs: &Path, with_llvm: bool) -> Result<Vec<Entry>> 
     for name in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
         entries.push(Entry::file(format!("share/doc/wasmer/{name}"), fs::read(root.join(name))?));
     }
-    let notices = notices::text(root, with_llvm)?;
+    let notices = notices::text(root, COMMAND, "cli", with_llvm)?;
     entries.push(Entry::file("share/doc/wasmer/THIRD-PARTY-LICENSES", notices));
     Ok(entries)
 }

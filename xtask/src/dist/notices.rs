@@ -10,9 +10,6 @@ use serde::Deserialize;
 
 use crate::shell;
 
-/// The package whose programs are shipped.
-const SHIPPED: &str = "wasmer-cli";
-
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -66,15 +63,17 @@ struct EdgeKind {
 }
 
 /// Every package that is linked in with its licence, then the texts, each once, with the packages that it stands for.
-pub(super) fn text(root: &Path, with_llvm: bool) -> Result<String> {
+/// `shipped` is the package that is shipped, which lies in `folder`.
+pub(super) fn text(root: &Path, shipped: &str, folder: &str, with_llvm: bool) -> Result<String> {
     let mut cargo = shell::cargo();
-    cargo.current_dir(root).args(["metadata", "--format-version=1", "--locked", "--manifest-path=cli/Cargo.toml"]);
+    cargo.current_dir(root).args(["metadata", "--format-version=1", "--locked"]);
+    cargo.arg(format!("--manifest-path={folder}/Cargo.toml"));
     cargo.arg(format!("--filter-platform={}-unknown-linux-gnu", std::env::consts::ARCH));
     if with_llvm {
         cargo.arg("--features=llvm");
     }
     let metadata: Metadata = serde_json::from_str(&shell::read(&mut cargo)?).context("cannot read cargo's metadata")?;
-    let mut packages = linked(&metadata);
+    let mut packages = linked(&metadata, shipped);
     packages.sort_by(|one, other| (&one.name, &one.version).cmp(&(&other.name, &other.version)));
     let mut text = "Packages that are linked into the programs, and their licences.\n\n".to_owned();
     let mut texts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -93,11 +92,11 @@ pub(super) fn text(root: &Path, with_llvm: bool) -> Result<String> {
 }
 
 /// The packages of others that the shipped one needs when it runs.
-fn linked(metadata: &Metadata) -> Vec<&Package> {
+fn linked<'a>(metadata: &'a Metadata, shipped: &str) -> Vec<&'a Package> {
     let packages: HashMap<_, _> = metadata.packages.iter().map(|package| (package.id.as_str(), package)).collect();
     let nodes: HashMap<_, _> = metadata.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
     let mut open: Vec<&str> =
-        metadata.packages.iter().filter(|package| package.name == SHIPPED).map(|package| package.id.as_str()).collect();
+        metadata.packages.iter().filter(|package| package.name == shipped).map(|package| package.id.as_str()).collect();
     let mut seen = BTreeSet::new();
     while let Some(id) = open.pop() {
         if packages.get(id).is_some_and(|package| package.is_macro()) || !seen.insert(id) {
@@ -132,14 +131,18 @@ mod tests {
 
     #[test]
     fn everything_that_is_linked_is_named_and_nothing_else() {
-        let text = text(&crate::workspace_root(), false).unwrap();
-        let has = |name: &str| text.lines().any(|line| line.starts_with(&format!("{name} ")) && line.contains(": "));
-        for name in ["clap", "cranelift-codegen", "wasmparser", "rkyv"] {
-            assert!(has(name), "{name}");
+        for (shipped, folder, has_clap) in [("wasmer-cli", "cli", true), ("wasmer-c-api", "c-api", false)] {
+            let text = text(&crate::workspace_root(), shipped, folder, false).unwrap();
+            let has =
+                |name: &str| text.lines().any(|line| line.starts_with(&format!("{name} ")) && line.contains(": "));
+            for name in ["cranelift-codegen", "wasmparser", "rkyv"] {
+                assert!(has(name), "{name}");
+            }
+            for name in ["criterion", "wasmer-runtime", "syn", "wasmi"] {
+                assert!(!has(name), "{name}");
+            }
+            assert_eq!(has("clap"), has_clap);
+            assert!(text.contains("Permission is hereby granted"));
         }
-        for name in ["criterion", "wasmer-runtime", "syn", "wasmi"] {
-            assert!(!has(name), "{name}");
-        }
-        assert!(text.contains("Permission is hereby granted"));
     }
 }

@@ -1,0 +1,230 @@
+//! Functions: calls, and callbacks as functions of the host.
+
+use std::ffi::c_void;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use smallvec::SmallVec;
+
+use wasmer_runtime::{Caller, Error, Func, FuncType, Linker, RawValue, Val, ValType};
+
+use crate::fault::{attempt, note, null, panic_message};
+use crate::host_info::{Finalizer, HostInfo};
+use crate::object::{Entity, Object, Reference};
+use crate::store::{CStore, Data, StoreCell};
+use crate::trap;
+use crate::types::CExternType;
+use crate::value::CVal;
+use crate::vector::Vector;
+
+/// So many values lie on the stack.
+const INLINE: usize = 8;
+
+/// What a callback gets, and gives back.
+type Values = Vector<CVal>;
+
+/// `wasm_func_callback_t`.
+type Plain = extern "C" fn(*const Values, *mut Values) -> Option<Box<Reference>>;
+/// `wasm_func_callback_with_env_t`.
+type WithEnv = extern "C" fn(*mut c_void, *const Values, *mut Values) -> Option<Box<Reference>>;
+
+/// A function of the program.
+enum Callback {
+    Plain(Plain),
+    /// With what is attached to it, which is finalized with the store.
+    WithEnv(WithEnv, HostInfo),
+}
+
+impl Callback {
+    fn call(&self, arguments: &[CVal], results: &mut [CVal]) -> Result<(), Error> {
+        let arguments = Vector::borrowed(arguments);
+        let mut results = Vector::borrowed(results);
+        let (arguments, results): (*const Values, *mut Values) = (&*arguments, &mut *results);
+        let trap = match self {
+            Self::Plain(function) => function(arguments, results),
+            Self::WithEnv(function, env) => function(env.pointer(), arguments, results),
+        };
+        match trap {
+            None => Ok(()),
+            Some(trap) => Err(trap::returned_error(&trap)),
+        }
+    }
+
+    /// Serves a call by the guest, on checked values.
+    fn serve(
+        &self,
+        ty: &FuncType,
+        mut caller: Caller<'_, Data>,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), Error> {
+        let store = caller.data().cell.upgrade().ok_or_else(|| null("the store"))?;
+        let arguments = params.iter().map(|value| CVal::of_val(value.clone(), &store));
+        let arguments = arguments.collect::<Result<SmallVec<[CVal; INLINE]>, _>>()?;
+        let mut returned: SmallVec<[CVal; INLINE]> = ty.results.iter().map(|ty| CVal::zero(*ty)).collect();
+        StoreCell::lend(&mut caller, || self.call(&arguments, &mut returned))?;
+        for ((result, value), ty) in results.iter_mut().zip(&returned).zip(&ty.results) {
+            *result = value.to_val(*ty)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Callback::serve`], where there are only numbers, on the buffer of the call.
+    fn serve_numbers(&self, ty: &FuncType, mut caller: Caller<'_, Data>, values: &mut [RawValue]) -> Result<(), Error> {
+        // SAFETY: the guest wrote numbers of these types.
+        let number = |(raw, ty): (&RawValue, &ValType)| unsafe { CVal::of_raw(raw, *ty) };
+        let arguments: SmallVec<[CVal; INLINE]> = values.iter().zip(&ty.params).map(number).collect();
+        let mut results: SmallVec<[CVal; INLINE]> = ty.results.iter().map(|ty| CVal::zero(*ty)).collect();
+        StoreCell::lend(&mut caller, || self.call(&arguments, &mut results))?;
+        for ((raw, value), ty) in values.iter_mut().zip(&results).zip(&ty.results) {
+            value.to_raw(*ty, raw)?;
+        }
+        Ok(())
+    }
+}
+
+fn new_func(store: &CStore, ty: &CExternType, callback: Callback) -> Result<Box<Reference>, Error> {
+    let ty = ty.func().ok_or_else(|| Error::Type("the type is none of a function".to_owned()))?;
+    let is_of_numbers = ty.params.iter().chain(&*ty.results).all(|ty| CVal::is_number(*ty));
+    let func = store.cell.with(|mut store| {
+        let types = ty.clone();
+        if !is_of_numbers {
+            return Func::new(&mut store, ty, move |caller, params, results| {
+                callback.serve(&types, caller, params, results)
+            });
+        }
+        let mut linker = Linker::new();
+        let serve =
+            move |caller: Caller<'_, Data>, values: &mut [RawValue]| callback.serve_numbers(&types, caller, values);
+        // SAFETY: it writes numbers of the types of the results.
+        unsafe { linker.func_raw("", "", ty, serve)? };
+        let func = linker.get(&mut store, "", "")?.and_then(|entity| entity.func());
+        func.ok_or_else(|| null("the function"))
+    })?;
+    Ok(Reference::of_entity(&store.cell, Entity::Func(func)))
+}
+
+fn new_if_whole(
+    store: Option<&CStore>,
+    ty: Option<&CExternType>,
+    callback: Option<Callback>,
+) -> Option<Box<Reference>> {
+    attempt(|| {
+        let callback = callback.ok_or_else(|| null("the callback"))?;
+        new_func(store.ok_or_else(|| null("the store"))?, ty.ok_or_else(|| null("the type"))?, callback)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn wasm_func_new(
+    store: Option<&CStore>,
+    ty: Option<&CExternType>,
+    callback: Option<Plain>,
+) -> Option<Box<Reference>> {
+    new_if_whole(store, ty, callback.map(Callback::Plain))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn wasm_func_new_with_env(
+    store: Option<&CStore>,
+    ty: Option<&CExternType>,
+    callback: Option<WithEnv>,
+    env: *mut c_void,
+    finalizer: Option<Finalizer>,
+) -> Option<Box<Reference>> {
+    let env = HostInfo::new(env, finalizer);
+    new_if_whole(store, ty, callback.map(|callback| Callback::WithEnv(callback, env)))
+}
+
+impl Reference {
+    /// The function and its type, if it is one.
+    fn as_func(&self) -> Result<(Func, &FuncType), Error> {
+        let Object::Entity(Entity::Func(func)) = self.object else {
+            return Err(Error::Type("the reference refers to no function".to_owned()));
+        };
+        if let Some(ty) = self.func_type.get() {
+            return Ok((func, ty));
+        }
+        let ty = self.store()?.with(|store| func.ty(&store))?;
+        Ok((func, self.func_type.get_or_init(|| ty)))
+    }
+}
+
+/// A type of the function that a reference refers to, if to any.
+fn type_of(func: Option<&Reference>) -> Option<&FuncType> {
+    attempt(|| Ok(func.ok_or_else(|| null("the function"))?.as_func()?.1))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn wasm_func_type(func: Option<&Reference>) -> Option<Box<CExternType>> {
+    type_of(func).map(|ty| Box::new(CExternType::new(wasmer_runtime::ExternType::Func(ty.clone()))))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn wasm_func_param_arity(func: Option<&Reference>) -> usize {
+    type_of(func).map_or(0, |ty| ty.params.len())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn wasm_func_result_arity(func: Option<&Reference>) -> usize {
+    type_of(func).map_or(0, |ty| ty.results.len())
+}
+
+/// Calls a function. The results are written when it has returned; `results` may be the same vector as `arguments`.
+fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Result<(), Error> {
+    let (function, ty) = func.as_func()?;
+    // SAFETY: pointers to vectors are null or valid; only the values are borrowed, and nothing is written before this borrow ends.
+    let arguments = unsafe { arguments.as_ref() }.map_or(&[][..], Vector::as_slice);
+    if arguments.len() != ty.params.len() {
+        return Err(Error::Type(format!("the function has {} parameters, not {}", ty.params.len(), arguments.len())));
+    }
+    let params = arguments.iter().zip(&ty.params).map(|(value, ty)| value.to_val(*ty));
+    let params = params.collect::<Result<SmallVec<[Val; INLINE]>, _>>()?;
+    let mut values: SmallVec<[Val; INLINE]> = ty.results.iter().map(|_| Val::I32(0)).collect();
+    func.store()?.with(|mut store| function.call(&mut store, &params, &mut values))?;
+    let store = func.store()?;
+    let values = values.into_iter().map(|value| CVal::of_val(value, store));
+    let values = values.collect::<Result<SmallVec<[CVal; INLINE]>, _>>()?;
+    // Only now: who expects a trap needs no room.
+    for (place, value) in places(results, ty.results.len())?.iter_mut().zip(values) {
+        place.write(ManuallyDrop::new(value));
+    }
+    Ok(())
+}
+
+/// The places of results, which hold nothing that would have to be dropped. C may have room for more than there are.
+fn places<'a>(results: *mut Values, count: usize) -> Result<&'a mut [MaybeUninit<ManuallyDrop<CVal>>], Error> {
+    if count == 0 {
+        return Ok(&mut []);
+    }
+    // SAFETY: pointers to vectors are null or valid.
+    let places = unsafe { results.cast::<Vector<MaybeUninit<ManuallyDrop<CVal>>>>().as_mut() };
+    let places = places.map_or(&mut [][..], Vector::as_mut_slice);
+    let len = places.len();
+    places
+        .get_mut(..count)
+        .ok_or_else(|| Error::Type(format!("the function has {count} results, there is room for {len}")))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn wasm_func_call(
+    func: Option<&Reference>,
+    arguments: *const Values,
+    results: *mut Values,
+) -> Option<Box<Reference>> {
+    trap_or_none(|| call(func.ok_or_else(|| null("the function"))?, arguments, results)).err()
+}
+
+/// Runs something that fails with a trap, also when it panics.
+pub(crate) fn trap_or_none<R>(run: impl FnOnce() -> Result<R, Error>) -> Result<R, Box<Reference>> {
+    let failure = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(result)) => return Ok(result),
+        Ok(Err(error)) => error,
+        Err(payload) => Error::host(panic_message(&*payload)),
+    };
+    note(&failure);
+    Err(trap::of_error(&failure))
+}
+
+const _: () = assert!(size_of::<CVal>() == 16 && align_of::<CVal>() == 8);
+const _: () = assert!(size_of::<Option<Plain>>() == size_of::<*const ()>());
