@@ -73,8 +73,8 @@ fn functions_are_taken_for_what_they_are() {
                 let call: TypedFunc<i32, ()> = func(&mut store, caller, "call");
                 let cast: TypedFunc<i32, ()> = func(&mut store, caller, "cast");
                 let test: TypedFunc<i32, i32> = func(&mut store, caller, "test");
-                for position in 0..FUNCS.len() {
-                    let what = format!("{} as {name}", FUNCS[position].0);
+                for (position, (given, _)) in FUNCS.iter().enumerate() {
+                    let what = format!("{given} as {name}");
                     let expected = is_subtype(position, supertype);
                     let given = export(&mut store, exporter, &position.to_string());
                     let mut linker = Linker::new();

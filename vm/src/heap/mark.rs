@@ -332,9 +332,10 @@ impl Marker {
 /// It is in the heap, with 4 bytes if it is an internal reference, else 8.
 #[inline(always)]
 unsafe fn look_at_part(view: View, waiting: &mut Waiting, kind: TracedRef, offset: u32, handle: &mut impl FnMut(u64)) {
-    // SAFETY: the caller's promise.
     match kind {
+        // SAFETY: the caller's promise.
         TracedRef::Internal => waiting.found(view, unsafe { view.read(offset) }),
+        // SAFETY: as above.
         TracedRef::Handle => match Outside::of(unsafe { view.read(offset) }) {
             Outside::Internal(word) => waiting.found(view, word),
             Outside::Handle(word) => handle(word),

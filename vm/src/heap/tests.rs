@@ -330,7 +330,8 @@ fn long_lists_and_wide_arrays_are_marked_within_bounds() {
     for _ in 0..30_000 {
         let leaf = world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
         let pair = world.try_alloc(PAIR, 0, Permit::UntilLimit).unwrap();
-        (world.write(pair + 4, leaf), world.write(pair + 8, list));
+        world.write(pair + 4, leaf);
+        world.write(pair + 8, list);
         list = pair;
     }
     let array = world.try_alloc(REFS, 30_000, Permit::UntilLimit).unwrap();
