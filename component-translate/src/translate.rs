@@ -63,7 +63,6 @@ const LATER: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::CM_IMPLEMENTS, "names with `implements`"),
     (WasmFeatures::CM_FIXED_LENGTH_LISTS, "lists of a fixed length"),
     (WasmFeatures::CM_VALUES, "values as imports or exports"),
-    (WasmFeatures::CM_NESTED_NAMES, "nested names"),
     (WasmFeatures::CM_GC, "the canonical ABI for garbage-collected types"),
 ];
 

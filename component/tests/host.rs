@@ -22,6 +22,8 @@ const ALLOCATOR: &str = r#"
             (local $at i32)
             (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
             (global.set $next (i32.add (local.get $at) (local.get 3)))
+            (memory.copy (local.get $at) (local.get 0)
+                (select (local.get 1) (local.get 3) (i32.lt_u (local.get 1) (local.get 3))))
             (local.get $at)))
     (core instance $a (instantiate $A))
     (alias core export $a "memory" (core memory $memory))
@@ -45,7 +47,7 @@ wasmer_component::enumeration! {
 }
 
 fn linker() -> ComponentLinker<Host> {
-    let mut linker = ComponentLinker::new();
+    let mut linker = ComponentLinker::<Host>::new();
     linker
         .instance("test:files/types@0.2.3")
         .resource("file", ResourceType::host::<File>(), |caller, rep| {
