@@ -1,3 +1,5 @@
+//! Groups of types are equal if they should be, subtypes are found by the displays, and what is given back is used again.
+
 use super::*;
 use wasmer_runtime_core::object::TracedRef;
 
