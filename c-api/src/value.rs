@@ -172,7 +172,11 @@ vector_functions!("val", CVal);
 extern "C" fn wasm_val_delete(value: Option<&mut CVal>) {
     if let Some(value) = value {
         // Deleting it twice does no harm.
-        let _ = guard(|| Some(drop(std::mem::replace(value, CVal::reference(kind::EXTERNREF, None)))));
+        let before = std::mem::replace(value, CVal::reference(kind::EXTERNREF, None));
+        let _ = guard(|| {
+            drop(before);
+            Some(())
+        });
     }
 }
 
