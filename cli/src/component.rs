@@ -18,6 +18,14 @@ const RUN: &str = "wasi:cli/run@0.2.0#run";
 /// So many missing imports are written out.
 const MISSING_MAX: usize = 4;
 
+/// Fails if there are options that mean nothing for a module.
+pub(crate) fn refuse_options(args: &RunArgs) -> anyhow::Result<()> {
+    if !args.net.is_empty() {
+        bail!("`--net` is for components: a module makes no sockets\nhint: `--tcplisten ADDRESS:PORT` gives it one");
+    }
+    Ok(())
+}
+
 /// What a component may reach: what the command line grants, and nothing else.
 fn wasi(args: &RunArgs) -> anyhow::Result<WasiP2> {
     if !args.tcplisten.is_empty() {

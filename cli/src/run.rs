@@ -32,9 +32,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         (Program::Module(module), watch) => (module, watch),
         (Program::Component(component), _) => return component::run(args, &component),
     };
-    if !args.net.is_empty() {
-        bail!("`--net` is for components: a module makes no sockets\nhint: `--tcplisten ADDRESS:PORT` gives it one");
-    }
+    component::refuse_options(args)?;
     let engine = module.engine().clone();
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;
