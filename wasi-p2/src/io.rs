@@ -41,7 +41,7 @@ pub(crate) enum Pollable {
 const POLLABLES_MAX: usize = 4096;
 
 impl WasiP2 {
-    pub(crate) fn to_debug_string(&mut self, error: Borrow<IoError>) -> Outcome<String> {
+    pub(crate) fn describe_error(&mut self, error: Borrow<IoError>) -> Outcome<String> {
         Ok(self.errors.get(error)?.errno.text().to_owned())
     }
 

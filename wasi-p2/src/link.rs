@@ -123,7 +123,7 @@ define! {
     io {
         "wasi:io/error" {
             resource "error": IoError = drop_error;
-            "[method]error.to-debug-string": to_debug_string(error);
+            "[method]error.to-debug-string": describe_error(error);
         }
         "wasi:io/poll" {
             resource "pollable": Pollable = drop_pollable;
