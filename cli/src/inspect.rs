@@ -40,8 +40,8 @@ struct Description {
     tags: usize,
     /// Index of the function that runs at the start.
     start: Option<u32>,
-    /// Features without which the module is not valid.
-    features: Vec<String>,
+    /// Features without which it is not valid; not said of the parts of a component by themselves.
+    features: Option<Vec<String>>,
     /// Those of them that are not there, so that it cannot run.
     unsupported: Vec<String>,
     /// The types that those of imports, exports and tables name, and so on.
@@ -147,7 +147,7 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
         globals: module.globals,
         tags: module.tags,
         start: module.start,
-        features: features.into_iter().map(str::to_owned).collect(),
+        features: Some(features.into_iter().map(str::to_owned).collect()),
         unsupported: Vec::new(),
         types: module.types.into_iter().map(|(index, ty)| Defined { index, r#type: ty.to_string() }).collect(),
         memories: module.memories.into_iter().map(|memory| type_name(&ExternType::Memory(memory))).collect(),
@@ -215,12 +215,7 @@ fn write(out: &mut String, module: &Description) -> fmt::Result {
     if let Some(start) = module.start {
         writeln!(out, "start: func[{start}]")?;
     }
-    let features =
-        if module.features.is_empty() { "none beyond WebAssembly 1.0".to_owned() } else { module.features.join(", ") };
-    writeln!(out, "features needed: {features}")?;
-    if !module.unsupported.is_empty() {
-        writeln!(out, "not supported: {}", module.unsupported.join(", "))?;
-    }
+    write_features(out, module)?;
     write_tools(out, module)?;
     if !module.types.is_empty() {
         writeln!(out, "types: {}", module.types.len())?;
@@ -235,6 +230,19 @@ fn write(out: &mut String, module: &Description) -> fmt::Result {
         }
     }
     write_names(out, &module.imports, &module.exports)
+}
+
+/// What it needs.
+fn write_features(out: &mut String, module: &Description) -> fmt::Result {
+    match module.features.as_deref() {
+        None => {}
+        Some([]) => writeln!(out, "features needed: none beyond WebAssembly 1.0")?,
+        Some(features) => writeln!(out, "features needed: {}", features.join(", "))?,
+    }
+    if !module.unsupported.is_empty() {
+        writeln!(out, "not supported: {}", module.unsupported.join(", "))?;
+    }
+    Ok(())
 }
 
 /// What made it.

@@ -24,28 +24,6 @@ use crate::{output, suggest, worker};
 const WASM_MAGIC: &[u8] = b"\0asm";
 /// First bytes of artifacts.
 const ARTIFACT_MAGIC: &[u8] = b"\x7fwart\r\n\x1a";
-/// First bytes of what else is tried, and what there is to say about it.
-const OTHER_KINDS: &[(&[u8], &str)] = &[
-    (
-        ARTIFACT_MAGIC,
-        "a precompiled artifact, whose name has to end in `.wart`\nhint: `wasmer run --allow-precompiled` runs those that you trust",
-    ),
-    (
-        b"\x7fELF",
-        "a program or library of this system, not a WebAssembly module\nhint: compilers make modules for the target `wasm32-wasip1`",
-    ),
-    (
-        b"!<arch>\n",
-        "a static library, not a WebAssembly module\nhint: link it to a program, for instance by `clang --target=wasm32-wasip1`",
-    ),
-    (b"\x1f\x8b", "compressed, by gzip\nhint: `gunzip` unpacks it"),
-    (b"\x28\xb5\x2f\xfd", "compressed, by zstd\nhint: `unzstd` unpacks it"),
-    (b"PK\x03\x04", "a zip archive\nhint: `unzip` unpacks it; a module is a file that ends in `.wasm`"),
-    (
-        b"\0webc",
-        "a package (webc), not a WebAssembly module\nhint: files are run, not packages; unpack the module that is in it",
-    ),
-];
 /// Ending of modules in the text format.
 const TEXT_ENDING: &str = "wat";
 /// Ending of artifact files.
@@ -146,7 +124,7 @@ fn readable_again(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// Reads a module again for its debug information, which the text format gets here: its code is the same as without.
 pub(crate) fn read_with_lines(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let bytes = without_interpreter(readable_again(path)?);
+    let bytes = readable_again(path)?;
     if bytes.starts_with(WASM_MAGIC) {
         return Ok(bytes);
     }
@@ -177,31 +155,14 @@ fn absent(path: &Path) -> &'static str {
 
 /// Reads a file of text.
 pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
-    let text = File::open(path).and_then(|file| input::read_file(&file));
-    let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    let text = File::open(path).and_then(|file| input::read_text_file(&file));
     text.with_context(|| format!("could not read `{}`", path.display()))
-}
-
-/// What was read without the first line by which the system finds the program that runs it, as in `#!/usr/bin/env wasmer`.
-fn without_interpreter(mut bytes: Vec<u8>) -> Vec<u8> {
-    if let Some(line) = bytes.strip_prefix(b"#!") {
-        match line.iter().position(|byte| *byte == b'\n') {
-            Some(end) if line[end + 1..].starts_with(WASM_MAGIC) => drop(bytes.drain(..end + 3)),
-            // A comment, so that lines keep their numbers.
-            _ => bytes[..2].copy_from_slice(b";;"),
-        }
-    }
-    bytes
 }
 
 /// The binary format of what was read from `path`.
 pub(crate) fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
-    let bytes = without_interpreter(bytes);
     if bytes.starts_with(WASM_MAGIC) {
         return Ok(bytes);
-    }
-    if let Some((_, kind)) = OTHER_KINDS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return Err(Error::Malformed(format!("`{}` is {kind}", path.display())));
     }
     let is_text = path.extension().is_some_and(|ending| ending == TEXT_ENDING) || path == Path::new("-");
     let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| is_text || !text.is_empty()) else {

@@ -10,26 +10,79 @@ pub const TEXT_BYTES_MAX: u64 = 256 << 20;
 
 /// First bytes of a binary module.
 const MAGIC: &[u8] = b"\0asm";
+/// How a file begins whose first line names the program that runs it, as in `#!/usr/bin/env wasmer`.
+const INTERPRETER: &[u8] = b"#!";
 /// So much is looked at before the rest is read.
 const CHUNK: u64 = 64 << 10;
+
+/// First bytes of what else is tried, and what there is to say about it.
+const OTHER_KINDS: &[(&[u8], &str)] = &[
+    (
+        b"\x7fwart",
+        "a precompiled artifact, whose name has to end in `.wart`\nhint: `wasmer run --allow-precompiled` runs those that you trust",
+    ),
+    (
+        b"\x7fELF",
+        "a program or library of this system, not a WebAssembly module\nhint: compilers make modules for the target `wasm32-wasip1`",
+    ),
+    (
+        b"!<arch>\n",
+        "a static library, not a WebAssembly module\nhint: link it to a program, for instance by `clang --target=wasm32-wasip1`",
+    ),
+    (b"\x1f\x8b", "compressed, by gzip\nhint: `gunzip` unpacks it"),
+    (b"\x28\xb5\x2f\xfd", "compressed, by zstd\nhint: `unzstd` unpacks it"),
+    (b"PK\x03\x04", "a zip archive\nhint: `unzip` unpacks it; a module is a file that ends in `.wasm`"),
+    (
+        b"\0webc",
+        "a package (webc), not a WebAssembly module\nhint: files are run, not packages; unpack the module that is in it",
+    ),
+];
 
 /// Reads a module in the binary or text format from a file.
 ///
 /// # Errors
 /// If the file cannot be read, is too large, or is neither of the two at first sight.
 pub fn read_file(file: &File) -> io::Result<Vec<u8>> {
-    let len = file.metadata().ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
-    read(file, len)
+    read(file, len_of(file))
 }
 
-/// Reads a module in the binary or text format, whose size is `len` if that is known.
+/// Reads text that is no module from a file.
+///
+/// # Errors
+/// If the file cannot be read, is too large, or is no text.
+pub fn read_text_file(mut file: &File) -> io::Result<String> {
+    let len = len_of(file);
+    let bytes = rest(first(&mut file)?, file, len)?;
+    String::from_utf8(bytes).map_err(|error| refused(error.to_string()))
+}
+
+fn len_of(file: &File) -> Option<u64> {
+    file.metadata().ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len())
+}
+
+/// Reads a module in the binary or text format, whose size is `len` if that is known. A first line that begins with `#!` is left out; in text it
+/// becomes a comment, so that lines keep their numbers.
 ///
 /// # Errors
 /// If it cannot be read, is too large, or is neither of the two at first sight.
 pub fn read(mut input: impl Read, len: Option<u64>) -> io::Result<Vec<u8>> {
+    let mut bytes = first(&mut input)?;
+    leave_out_interpreter(&mut bytes);
+    rest(bytes, input, len)
+}
+
+fn first(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    input.by_ref().take(CHUNK).read_to_end(&mut bytes)?;
+    input.take(CHUNK).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads on behind the first bytes, if they can be those of a module or text.
+fn rest(mut bytes: Vec<u8>, mut input: impl Read, len: Option<u64>) -> io::Result<Vec<u8>> {
     let is_binary = bytes.starts_with(MAGIC);
+    if let Some((_, kind)) = OTHER_KINDS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Err(refused(format!("it is {kind}")));
+    }
     if !is_binary && !may_be_text(&bytes) {
         return Err(refused("it is neither a WebAssembly module nor its text format".to_owned()));
     }
@@ -51,6 +104,14 @@ pub fn read(mut input: impl Read, len: Option<u64>) -> io::Result<Vec<u8>> {
         }
     }
     too_large("more".to_owned())
+}
+
+fn leave_out_interpreter(bytes: &mut Vec<u8>) {
+    let Some(line) = bytes.strip_prefix(INTERPRETER) else { return };
+    match line.iter().position(|byte| *byte == b'\n') {
+        Some(end) if line[end + 1..].starts_with(MAGIC) => drop(bytes.drain(..INTERPRETER.len() + end + 1)),
+        _ => bytes[..INTERPRETER.len()].copy_from_slice(b";;"),
+    }
 }
 
 /// Whether the beginning of a file could be text: UTF-8, of which the last letter may be cut, without zeros.
@@ -88,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn the_line_that_names_an_interpreter_is_left_out() {
+        let binary = b"\0asm\x01\0\0\0".to_vec();
+        let of = |contents: &[u8]| read(contents, Some(contents.len() as u64)).unwrap();
+        assert_eq!(of(&[b"#!/usr/bin/env wasmer\n", &*binary].concat()), binary);
+        assert_eq!(of(&[b"#!\n", &*binary].concat()), binary);
+        assert_eq!(of(b"#!/usr/bin/env wasmer\n(module)"), b";;/usr/bin/env wasmer\n(module)");
+        assert_eq!(of(b"#!"), b";;");
+        assert_eq!(of(b"# !"), b"# !");
+    }
+
+    #[test]
     fn what_is_no_module_is_not_read() {
         struct Counted<R>(R, usize);
         impl<R: Read> Read for Counted<R> {
@@ -98,10 +170,15 @@ mod tests {
             }
         }
         let neither = "it is neither a WebAssembly module nor its text format";
-        for start in [&b""[..], b"\x7fELF\x02", b"\xff\xfe", b"text\0", &b"(module ".repeat(10_000)] {
+        for start in [&b""[..], b"\x7fE\x02", b"\xff\xfe", b"text\0", &b"(module ".repeat(10_000)] {
             let mut endless = Counted(start.chain(io::repeat(0)), 0);
             assert_eq!(error(&mut endless, None), neither);
             assert!(endless.1 <= start.len() + 2 * CHUNK as usize, "{}", endless.1);
+        }
+        for (magic, kind) in OTHER_KINDS {
+            let mut endless = Counted(magic.chain(io::repeat(b' ')), 0);
+            assert_eq!(error(&mut endless, None), format!("it is {kind}"));
+            assert!(endless.1 <= CHUNK as usize, "{}", endless.1);
         }
         let mut counted = Counted(b"\0asm\x01\0\0\0".chain(io::repeat(0)), 0);
         assert_eq!(error(&mut counted, Some(6 << 30)), "it has 6442450944 bytes, a module has at most 4294967294");

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use wasmer_runtime::component::{translate, wit};
 use wasmer_runtime::{CompileError, Error, Outline, OutlineItem, Producer, SectionSummary};
 
-use super::{COMPONENT, Description, Named, Section, Tool, write, write_names, write_tools};
+use super::{COMPONENT, Description, Named, Section, Tool, write, write_features, write_names, write_tools};
 use crate::output::printable;
 
 /// Describes what `error` says cannot run here, if it is valid for those who can.
@@ -17,9 +17,9 @@ pub(super) fn describe(wasm: &[u8], error: anyhow::Error) -> anyhow::Result<Desc
     let mut description = Description::from(outline);
     description.bytes = wasm.len();
     description.wit = translate(wasm, wasmer_runtime::default_features()).ok().map(|component| wit(&component.info));
-    description.features = Outline::needs(wasm)?;
-    description.unsupported =
-        description.features.iter().filter(|feature| Outline::is_unsupported(feature)).cloned().collect();
+    let features = Outline::needs(wasm)?;
+    description.unsupported = features.iter().filter(|feature| Outline::is_unsupported(feature)).cloned().collect();
+    description.features = Some(features);
     Ok(description)
 }
 
@@ -51,7 +51,7 @@ impl From<Outline> for Description {
             globals: outline.globals,
             tags: outline.tags,
             start: outline.start,
-            features: Vec::new(),
+            features: None,
             unsupported: Vec::new(),
             types: Vec::new(),
             memories: outline.memories,
@@ -83,9 +83,7 @@ pub(super) fn write_component(out: &mut String, component: &Description) -> fmt:
         component.name.as_ref().map(|name| format!(": {}", printable(name))).unwrap_or_default()
     )?;
     writeln!(out, "size: {} bytes", component.bytes)?;
-    if !component.unsupported.is_empty() {
-        writeln!(out, "not supported: {}", component.unsupported.join(", "))?;
-    }
+    write_features(out, component)?;
     write_tools(out, component)?;
     write_names(out, &component.imports, &component.exports)?;
     writeln!(out, "modules and components inside: {}", component.parts.len())?;

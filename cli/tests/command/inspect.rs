@@ -197,8 +197,8 @@ fn components_and_artifacts_are_shown_and_validated() {
     assert!(bench.run(["inspect", "m.wart"]).out.contains("compiler: cranelift "));
     bench.run(["validate", "m.wart"]).printed("").silent();
     let mut damaged = piped.stdout;
-    let middle = damaged.len() / 2;
-    damaged[middle] ^= 1;
+    // Its middle may be room between sections, which nothing reads.
+    *damaged.last_mut().unwrap() ^= 1;
     bench.file("d.wart", damaged);
     for command in ["validate", "inspect"] {
         bench.run([command, "d.wart"]).failed(1, &["`d.wart` is not valid"]);

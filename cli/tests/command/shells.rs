@@ -183,20 +183,20 @@ fn modules_run_as_scripts() {
 fn what_is_no_module_is_named() {
     let bench = Bench::new();
     for (magic, parts) in [
-        (&b"\x7fELF\x02"[..], &["is a program or library of this system", "hint: compilers make modules"][..]),
+        (&b"\x7fELF\x02"[..], &["it is a program or library of this system", "hint: compilers make modules"][..]),
         (b"\x7fwart\r\n\x1a", &["precompiled artifact", "hint: `wasmer run --allow-precompiled`"]),
         (b"\x1f\x8b\x08", &["compressed, by gzip"]),
         (b"\x28\xb5\x2f\xfd", &["compressed, by zstd"]),
         (b"PK\x03\x04", &["a zip archive"]),
         (b"!<arch>\n", &["a static library"]),
         (b"\0webc001", &["a package (webc)"]),
-        (b"\xff\xfe", &["neither a WebAssembly module nor its text format"]),
+        (b"\xff\xfe", &["it is neither a WebAssembly module nor its text format"]),
     ] {
         bench.file("other", magic);
         // Artifacts are looked at whatever they are called.
         let commands = if magic[1] == b'w' { &["run"][..] } else { &["run", "validate", "inspect"] };
         for command in commands {
-            bench.run([*command, "other"]).failed(1, &[&["error: `other` is "], parts].concat());
+            bench.run([*command, "other"]).failed(1, &[&["error: could not read `other`: it is "], parts].concat());
         }
     }
 }
