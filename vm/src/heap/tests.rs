@@ -160,7 +160,11 @@ fn random_graphs(seed: u64, always: bool, rounds: usize) {
     }
     let mut random = Random(seed);
     let mut roots = vec![0; 40];
-    for _ in 0..rounds {
+    for round in 0..rounds {
+        if round % 2000 == 1999 {
+            // Small heaps are seldom collected by themselves.
+            world.collect(&roots, &[]);
+        }
         let (header, len) = match random.below(16) {
             0..5 => (LEAF, 0),
             5..10 => (PAIR, 0),
