@@ -185,7 +185,9 @@ fn with_net(rules: &[&str]) -> WasiP2 {
     WasiP2::with_net(WasiCtxBuilder::new().build().unwrap(), net)
 }
 
-const NETWORK: fn() -> Borrow<Network> = || Borrow::new(0);
+fn network() -> Borrow<Network> {
+    Borrow::new(0)
+}
 
 #[test]
 fn sockets_reach_nothing_unless_granted() {
@@ -196,23 +198,23 @@ fn sockets_reach_nothing_unless_granted() {
         (local(0), NetError::InvalidArgument),
         (IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 1, address: (224, 0, 0, 1) }), NetError::InvalidArgument),
     ] {
-        assert_eq!(wasi.tcp_start_connect(lend(&socket), NETWORK(), address).unwrap(), Err(want));
+        assert_eq!(wasi.tcp_start_connect(lend(&socket), network(), address).unwrap(), Err(want));
     }
-    assert_eq!(wasi.tcp_start_bind(lend(&socket), NETWORK(), local(80)).unwrap(), Err(NetError::AccessDenied));
-    let lookup = wasi.resolve_addresses(NETWORK(), "example.org".to_owned()).unwrap();
+    assert_eq!(wasi.tcp_start_bind(lend(&socket), network(), local(80)).unwrap(), Err(NetError::AccessDenied));
+    let lookup = wasi.resolve_addresses(network(), "example.org".to_owned()).unwrap();
     assert_eq!(lookup.unwrap_err(), NetError::AccessDenied);
     for (name, want) in [("exämple.org", NetError::NotSupported), ("a b", NetError::InvalidArgument)] {
-        assert_eq!(wasi.resolve_addresses(NETWORK(), name.to_owned()).unwrap().unwrap_err(), want);
+        assert_eq!(wasi.resolve_addresses(network(), name.to_owned()).unwrap().unwrap_err(), want);
     }
     let socket = wasi.create_udp_socket(IpAddressFamily::Ipv4).unwrap().unwrap();
-    assert_eq!(wasi.udp_start_bind(lend(&socket), NETWORK(), local(0)).unwrap(), Err(NetError::AccessDenied));
+    assert_eq!(wasi.udp_start_bind(lend(&socket), network(), local(0)).unwrap(), Err(NetError::AccessDenied));
 }
 
 /// Connects to a port of this machine.
 fn connect(wasi: &mut WasiP2, socket: &Own<TcpSocket>, port: u16) -> Result<(), NetError> {
-    wasi.tcp_start_connect(lend(socket), NETWORK(), local(port)).unwrap()?;
+    wasi.tcp_start_connect(lend(socket), network(), local(port)).unwrap()?;
     assert_eq!(
-        wasi.tcp_start_connect(lend(socket), NETWORK(), local(port)).unwrap(),
+        wasi.tcp_start_connect(lend(socket), network(), local(port)).unwrap(),
         Err(NetError::ConcurrencyConflict)
     );
     let pollable = wasi.tcp_subscribe(lend(socket)).unwrap();
@@ -263,7 +265,7 @@ fn connections_are_accepted_and_refused() {
     let socket = wasi.create_tcp_socket(IpAddressFamily::Ipv4).unwrap().unwrap();
     assert_eq!(wasi.tcp_start_listen(lend(&socket)).unwrap(), Err(NetError::InvalidState));
     assert_eq!(wasi.tcp_finish_bind(lend(&socket)).unwrap(), Err(NetError::NotInProgress));
-    wasi.tcp_start_bind(lend(&socket), NETWORK(), local(0)).unwrap().unwrap();
+    wasi.tcp_start_bind(lend(&socket), network(), local(0)).unwrap().unwrap();
     wasi.tcp_finish_bind(lend(&socket)).unwrap().unwrap();
     wasi.tcp_start_listen(lend(&socket)).unwrap().unwrap();
     wasi.tcp_finish_listen(lend(&socket)).unwrap().unwrap();
@@ -295,7 +297,7 @@ fn datagrams_go_to_and_fro() {
     let mut wasi = with_net(&["127.0.0.1"]);
     let [a, b] = [(); 2].map(|()| {
         let socket = wasi.create_udp_socket(IpAddressFamily::Ipv4).unwrap().unwrap();
-        wasi.udp_start_bind(lend(&socket), NETWORK(), local(0)).unwrap().unwrap();
+        wasi.udp_start_bind(lend(&socket), network(), local(0)).unwrap().unwrap();
         wasi.udp_finish_bind(lend(&socket)).unwrap().unwrap();
         socket
     });
@@ -323,7 +325,7 @@ fn datagrams_go_to_and_fro() {
 fn names_are_looked_up() {
     let mut wasi = with_net(&["localhost:1"]);
     for (name, is_asked) in [("127.0.0.1", false), ("::1", false), ("localhost", true)] {
-        let lookup = wasi.resolve_addresses(NETWORK(), name.to_owned()).unwrap().unwrap();
+        let lookup = wasi.resolve_addresses(network(), name.to_owned()).unwrap().unwrap();
         let pollable = wasi.lookup_subscribe(lend(&lookup)).unwrap();
         assert!(is_asked || wasi.ready(lend(&pollable)).unwrap());
         wasi.block(lend(&pollable)).unwrap();
