@@ -43,7 +43,7 @@ pub enum Error {
     Limit(LimitError),
     /// The guest trapped.
     Trap(Box<Trap>),
-    /// The guest threw an exception that nothing caught, or a host function throws one; see [`ExnRef`](crate::ExnRef).
+    /// The guest threw an exception that nothing caught, or a host function throws one; see [`ExnRef`].
     Exception(Box<UncaughtException>),
     /// A host function failed; see [`Error::host`] and [`Error::downcast_host`].
     Host(Box<HostFailure>),
@@ -141,6 +141,9 @@ pub struct Frame {
     pub source: Option<String>,
 }
 
+/// An error of any type.
+type AnyError = Box<dyn StdError + Send + Sync>;
+
 impl Error {
     /// A host function's failure. Closures need not call it: they may return any error.
     pub fn host(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -162,8 +165,8 @@ impl Error {
         Self::unboxed(boxed)
     }
 
-    fn unboxed(error: Box<dyn StdError + Send + Sync>) -> Self {
-        const OWN: [fn(Box<dyn StdError + Send + Sync>) -> Result<Error, Box<dyn StdError + Send + Sync>>; 7] = [
+    fn unboxed(error: AnyError) -> Self {
+        const OWN: [fn(AnyError) -> Result<Error, AnyError>; 7] = [
             own::<Error>,
             own::<TrapCode>,
             own::<ExnRef>,
@@ -291,7 +294,7 @@ impl From<anyhow::Error> for Error {
 }
 
 /// The error that is of this type, as this crate has it.
-fn own<E>(error: Box<dyn StdError + Send + Sync>) -> Result<Error, Box<dyn StdError + Send + Sync>>
+fn own<E>(error: AnyError) -> Result<Error, AnyError>
 where
     E: StdError + Into<Error> + 'static,
 {

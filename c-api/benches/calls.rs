@@ -36,7 +36,8 @@ fn main() {
     let typed = instances[0].typed_func::<i32, i32>(&mut store, "add").unwrap();
     let untyped = typed.func();
 
-    let into_typed = best(|| (0..CALLS).for_each(|value| drop(typed.call(&mut store, value).unwrap())));
+    let into_typed =
+        best(|| (0..CALLS).for_each(|value| _ = std::hint::black_box(typed.call(&mut store, value).unwrap())));
     let into_untyped = best(|| {
         let mut results = [Val::I32(0)];
         (0..CALLS).for_each(|value| untyped.call(&mut store, &[Val::I32(value)], &mut results).unwrap());
@@ -44,7 +45,7 @@ fn main() {
     println!("Rust to wasm {into_typed:.1} ns typed, {into_untyped:.1} ns untyped");
     let [out_typed, out_untyped] = instances.map(|instance| {
         let run = instance.typed_func::<i32, i32>(&mut store, "loop").unwrap();
-        best(|| drop(run.call(&mut store, CALLS).unwrap()))
+        best(|| _ = std::hint::black_box(run.call(&mut store, CALLS).unwrap()))
     });
     println!("wasm to Rust {out_typed:.1} ns typed, {out_untyped:.1} ns untyped");
     if let Some(compiler) = support::compiler() {

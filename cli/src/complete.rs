@@ -311,7 +311,7 @@ mod tests {
             ("help insp", Places::None, &["inspect"]),
             ("absent --x", Places::Files, nothing),
             ("run --absent --verb", Places::None, &["--verbose"]),
-            ("run --timings --back", Places::None, nothing),
+            ("run --timings --back", Places::Files, nothing),
         ];
         for (line, places, expected) in cases {
             let (found_places, mut found) = names(line);

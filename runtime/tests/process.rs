@@ -353,7 +353,7 @@ fn an_ending_thread_may_still_run_wasm() {
             // The thread's stack for wasm may be gone already: that is an error, not a crash.
             match func::<_, i32, i32>(&mut self.0, self.1, "work").call(&mut self.0, 3) {
                 Ok(value) => assert_eq!(value, 42),
-                Err(error) => assert!(error.to_string().contains("ending"), "{error}"),
+                Err(error) => assert!(format!("{error:#}").contains("ending"), "{error:#}"),
             }
             let result = run(&mut self.0, self.1, "trap");
             assert!(matches!(result, Err(Error::Trap(_) | Error::Host(_))));

@@ -75,7 +75,7 @@ fn a_caller_without_a_memory_is_an_error() {
         let (mut store, _) = store(&engine);
         for memory in ["", r#"(export "other")"#] {
             let result = start(&mut store, &program("wasi_snapshot_preview1", memory, "text"));
-            let message = result.unwrap_err().to_string();
+            let message = format!("{:#}", result.unwrap_err());
             assert!(message.contains("`fd_write`") && message.contains("no memory"), "{message}");
         }
     }

@@ -177,7 +177,7 @@ impl WasiCtx {
     }
 }
 
-/// The count fits: the kernel transfers at most 2^31 bytes at a time, and so does [`IoBuffers`].
+/// The count fits: the kernel transfers at most 2^31 bytes at a time, and so does [`IoBuffers`](crate::memory::IoBuffers).
 fn write_count(mem: &GuestMemory<'_>, out: u32, count: usize) -> WasiResult {
     let count = u32::try_from(count).map_err(|_| Errno::Overflow)?;
     Ok(mem.write_u32(out, count)?)

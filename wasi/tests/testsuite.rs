@@ -31,9 +31,9 @@ fn main() -> ExitCode {
     for backend in Backend::built() {
         let engine = Engine::new(backend.config().expect("a built backend works here")).expect("default settings");
         let every = std::env::var_os("WASMER_PROGRAMS_EVERY_BACKEND").is_some() || backend.name() != "llvm";
-        for program in programs.iter().step_by(if every { 1 } else { 4 }).cloned() {
-            let name = program.strip_prefix(&root).unwrap_or(&program).display().to_string();
-            let engine = engine.clone();
+        for program in programs.iter().step_by(if every { 1 } else { 4 }) {
+            let name = program.strip_prefix(&root).unwrap_or(program).display().to_string();
+            let (engine, program) = (engine.clone(), program.clone());
             trials.push(Trial::test(format!("{backend}::{name}"), move || {
                 run_program(&program, None, |wasm, ctx| {
                     run_guest(&engine, wasm, ctx).map_err(|error| error.to_string())

@@ -38,6 +38,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "wasmer-cache",
             "wasmer-component",
             "wasmer-wasi",
+            "wasmer-wasi-p2",
         ],
     ),
     ("wasmer-cli", &["wasmer-runtime"]),

@@ -101,7 +101,7 @@ fn functions_are_called_with_words() {
     bench.run(["run", "--invoke", "test:a/strings@1.2.3#same", "lib.wat", "x"]).printed("\"x\"\n").silent();
     let cases: &[(&[&str], &[&str])] = &[
         (&["lib.wat"], &["exports no `wasi:cli/run`", "hint: `--invoke NAME`"]),
-        (&["--invoke", "sub", "lib.wat"], &["there are `add`, `test:a/strings@1.0.0#same`"]),
+        (&["--invoke", "sub", "lib.wat"], &["there are `test:a/strings@1.0.0#same`, `add`"]),
         (&["--invoke", "add", "lib.wat", "1"], &["1 arguments are given", "func(a: u32, b: u32) -> u32"]),
         (&["--invoke", "add", "lib.wat", "1", "-1"], &["`-1` is not understood as a value of type `u32`"]),
     ];

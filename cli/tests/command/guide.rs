@@ -206,6 +206,9 @@ fn options_that_pages_mention_exist() {
         "--llvm",
         "--to",
         "--jit",
+        "--cflags",
+        "--libs",
+        "--strip-components",
     ];
     let mut found = 0;
     for (name, page) in pages(&["docs/guide", "README.md"]) {
