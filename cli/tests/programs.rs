@@ -119,6 +119,19 @@ mod examples {
     }
 
     #[test]
+    fn objects_are_what_they_were_made_of() {
+        for backend in backends() {
+            for (function, times, printed) in
+                [("trees", "2", "262142\n"), ("alloc", "1000", "7\n"), ("casts", "1001", "500\n")]
+            {
+                let options = ["--backend", backend, "--invoke", function];
+                let run = Run::new(&options, &repository("benches/objects/objects.wat"), &[times]);
+                assert_eq!(run.stdout(), printed, "{function} on {backend}");
+            }
+        }
+    }
+
+    #[test]
     fn mandelbrot_is_symmetric_about_the_real_axis() {
         let picture = Run::new(&[], &repository("examples/mandelbrot.wat"), &[]).stdout();
         let rows: Vec<&str> = picture.lines().collect();

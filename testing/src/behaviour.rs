@@ -322,3 +322,43 @@ pub fn compare_one(
     let found = all.iter().find_map(differs);
     (first, found)
 }
+
+/// How the calls of some modules ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// With values.
+    pub returned: usize,
+    /// With traps.
+    pub trapped: usize,
+    /// With exceptions that nothing caught.
+    pub threw: usize,
+}
+
+/// Runs the modules of the environment's seeds, or so many, everywhere.
+///
+/// # Panics
+/// If any of them does different things. Those are saved in the folder `WASMER_DIFFERENTIAL_SAVE`.
+pub fn compare_all(
+    ways: &[(String, Engine)],
+    reference: Option<Reference>,
+    modules: u64,
+    module: impl Fn(u64) -> Vec<u8>,
+) -> Ends {
+    let (mut ends, mut differences) = (Ends::default(), Vec::new());
+    for seed in seeds(modules) {
+        let wasm = module(seed);
+        let (first, found) = compare_one(ways, reference, &wasm, seed);
+        ends.returned += first.count(|outcome| matches!(outcome, Outcome::Values(_)));
+        ends.trapped += first.count(|outcome| matches!(outcome, Outcome::Trap(_)));
+        ends.threw += first.count(|outcome| matches!(outcome, Outcome::Exception(_)));
+        if let Some(found) = found {
+            if let Ok(folder) = std::env::var("WASMER_DIFFERENTIAL_SAVE") {
+                std::fs::write(format!("{folder}/{seed}.wasm"), &wasm).expect("the module can be saved");
+            }
+            differences.push(format!("seed {seed}: {found}"));
+        }
+    }
+    differences.truncate(10);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    ends
+}

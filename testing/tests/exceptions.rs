@@ -13,41 +13,20 @@ const THROWING: u64 = 30;
 /// Any others.
 const ANY: u64 = 100;
 
-/// Runs modules everywhere. Returns how many calls returned, trapped, and threw.
-fn compare(ways: &[(String, Engine)], modules: u64, module: impl Fn(u64) -> Vec<u8>) -> [usize; 3] {
-    let (mut ends, mut differences) = ([0; 3], Vec::new());
-    for seed in seeds(modules) {
-        let wasm = module(seed);
-        let (first, found) = compare_one(ways, None, &wasm, seed);
-        ends[0] += first.count(|outcome| matches!(outcome, Outcome::Values(_)));
-        ends[1] += first.count(|outcome| matches!(outcome, Outcome::Trap(_)));
-        ends[2] += first.count(|outcome| matches!(outcome, Outcome::Exception(_)));
-        if let Some(found) = found {
-            if let Ok(folder) = std::env::var("WASMER_DIFFERENTIAL_SAVE") {
-                std::fs::write(format!("{folder}/{seed}.wasm"), &wasm).unwrap();
-            }
-            differences.push(format!("seed {seed}: {found}"));
-        }
-    }
-    differences.truncate(10);
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
-    println!("{} returned, {} trapped, {} threw", ends[0], ends[1], ends[2]);
-    ends
-}
-
 fn throwing(seed: u64) -> Vec<u8> {
     wat::parse_str(throws(seed)).unwrap_or_else(|error| panic!("seed {seed}: {error}"))
 }
 
 #[test]
 fn backends_agree_on_exceptions() {
-    let [returned, _, threw] = compare(&ways(), THROWING, throwing);
+    let Ends { returned, threw, .. } = compare_all(&ways(), None, THROWING, throwing);
     assert!(returned > 30 && threw > 30, "{returned} returned, {threw} threw");
 }
 
 #[test]
 fn backends_agree_on_exceptions_where_code_is_metered() {
-    let [returned, trapped, threw] = compare(&ways_with(|config| config.fuel(true)), THROWING, throwing);
+    let ways = ways_with(|config| config.fuel(true));
+    let Ends { returned, trapped, threw } = compare_all(&ways, None, THROWING, throwing);
     assert!(returned > 30 && trapped > 6 && threw > 30, "{returned} returned, {trapped} trapped, {threw} threw");
 }
 
@@ -55,7 +34,7 @@ fn backends_agree_on_exceptions_where_code_is_metered() {
 fn backends_agree_on_any_module_with_exceptions() {
     let config = wasm_smith::Config { exceptions_enabled: true, ..smith_config() };
     // They rarely throw.
-    let [returned, ..] = compare(&ways(), ANY, |seed| smith(seed, &config));
+    let Ends { returned, .. } = compare_all(&ways(), None, ANY, |seed| smith(seed, &config));
     assert!(returned > 100, "{returned} returned");
 }
 
