@@ -28,12 +28,6 @@ pub(crate) fn features(args: &FeatureArgs) -> Result<WasmFeatures, Usage> {
 /// What the validator says of components.
 const COMPONENT: &str = "this is a component";
 
-/// What there is to do about components, their cores, and what else needs WASI preview 2.
-pub(crate) const fn component_hint() -> &'static str {
-    "this is a component, or the core of one, for WASI preview 2; modules for WASI preview 1 run here: build it for `wasm32-wasip1` and not for \
-     `wasm32-wasip2`"
-}
-
 /// What there is to do about an error: the options that allow what is off, the target that makes modules.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().filter_map(|error| error.downcast_ref::<Error>()).find_map(|error| match error {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use wasmer_runtime::{ExternType, Linker, Module};
 
 use crate::entry::quoted;
-use crate::features::component_hint;
 
 /// So many names of an interface are listed.
 const NAMES_MAX: usize = 8;
@@ -46,7 +45,11 @@ const MAKERS: &[Maker] = &[
         name: any,
         hint: "the module is a plugin for Extism, whose library runs it",
     },
-    Maker { interface: |interface| interface.contains(':'), name: any, hint: component_hint() },
+    Maker {
+        interface: |interface| interface.contains(':'),
+        name: any,
+        hint: "the module is the core of a component: run the component that it belongs to, or build it for `wasm32-wasip1`",
+    },
     Maker {
         interface: |interface| interface == "wasi",
         name: |name| name == "thread-spawn",
