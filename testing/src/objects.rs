@@ -1,9 +1,9 @@
 //! Random modules that make objects: graphs of structs and arrays of all kinds of fields, which are changed, cast, copied and walked, in loops and under
 //! calls, so that collections come everywhere. What they find goes into the exported global `h`.
 
-use crate::generate::Random;
+use crate::generate::{Random, numbers};
 
-/// What every module has: types, a source of numbers that traps in the end, and a hash of what can be reached from an object.
+/// What every module has: types, and a hash of what can be reached from an object.
 const COMMON: &str = r#"
     (rec (type $node (sub (struct (field $v (mut i32)) (field $l (mut (ref null $node))) (field $r (mut eqref)))))
         (type $leaf (sub $node (struct (field $v (mut i32)) (field $l (mut (ref null $node))) (field $r (mut eqref))
@@ -14,16 +14,8 @@ const COMMON: &str = r#"
         (type $call (sub (func (param (ref null $node)) (result (ref null $node))))))
     (type $ints (array (mut i32))) (type $bytes (array (mut i8))) (type $nodes (array (mut (ref null $node)))) (type $longs (array (mut i64)))
     (type $doubles (array (mut f64))) (type $vectors (array (mut v128))) (type $outside (array (mut externref)))
-    (global $seed (mut i32) (i32.const 1)) (global $left (mut i32) (i32.const 3000)) (global $steps (mut i32) (i32.const 5000))
-    (global $h (export "h") (mut i64) (i64.const 0)) (global $kept (mut (ref null $node)) (ref.null $node))
+    (global $steps (mut i32) (i32.const 5000)) (global $kept (mut (ref null $node)) (ref.null $node))
     (table $t 4 (ref null $node)) (elem declare func $mirror) (data $d "some bytes of a segment")
-    (func $mix (param i64)
-        (global.set $h (i64.mul (i64.const 0x9e3779b97f4a7c15) (i64.add (i64.rotl (global.get $h) (i64.const 7)) (local.get 0)))))
-    (func $next (result i32)
-        (global.set $left (i32.sub (global.get $left) (i32.const 1)))
-        (if (i32.eqz (global.get $left)) (then unreachable))
-        (global.set $seed (i32.add (i32.mul (global.get $seed) (i32.const 1664525)) (i32.const 1013904223)))
-        (i32.shr_u (global.get $seed) (i32.const 9)))
     (func $mirror (type $call) (if (ref.is_null (local.get 0)) (then (return (local.get 0))))
         (struct.new $node (struct.get $node $v (local.get 0)) (struct.get $node $l (local.get 0)) (local.get 0)))
     (func $reach (param $n (ref null $node)) (param $depth i32)
@@ -94,7 +86,7 @@ impl Writer {
     }
 
     fn module(&mut self) -> String {
-        let mut text = format!("(module {COMMON}\n");
+        let mut text = format!("(module {COMMON}{}\n", numbers(3000));
         for _ in 0..2 + self.below(3) {
             text += &self.function();
             self.functions += 1;

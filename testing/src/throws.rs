@@ -1,7 +1,7 @@
 //! Random modules that throw: regions of both encodings, in each other, in loops and under operands, around calls and throws, with locals of all
 //! classes that are written before, in and behind them. What handlers find goes into the exported global `h`.
 
-use crate::generate::Random;
+use crate::generate::{Random, numbers};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ty {
@@ -50,18 +50,10 @@ impl Ty {
 /// Parameters and results.
 type Signature = (Vec<Ty>, Vec<Ty>);
 
-/// What every module has. `$next` makes numbers, and traps after many.
+/// What every module has besides [`numbers`].
 const COMMON: &str = r#"(type $k (func (result i32)))
     (table funcref (elem $k0 $k1 $k2))
-    (global $seed (mut i32) (i32.const 1)) (global $left (mut i32) (i32.const 4000)) (global $quiet (mut i32) (i32.const 0))
-    (global $h (export "h") (mut i64) (i64.const 0))
-    (func $mix (param i64)
-        (global.set $h (i64.mul (i64.const 0x9e3779b97f4a7c15) (i64.add (i64.rotl (global.get $h) (i64.const 7)) (local.get 0)))))
-    (func $next (result i32)
-        (global.set $left (i32.sub (global.get $left) (i32.const 1)))
-        (if (i32.eqz (global.get $left)) (then unreachable))
-        (global.set $seed (i32.add (i32.mul (global.get $seed) (i32.const 1664525)) (i32.const 1013904223)))
-        (i32.shr_u (global.get $seed) (i32.const 9)))
+    (global $quiet (mut i32) (i32.const 0))
     (func $k0 (type $k) (if (global.get $quiet) (then (return (i32.const 10)))) (call $next))
     (func $k1 (type $k) (if (global.get $quiet) (then (return (i32.const 11)))) (throw $t1 (call $next)))
     (func $k2 (type $k) (if (global.get $quiet) (then (return (i32.const 12))))
@@ -139,6 +131,7 @@ impl Writer {
             text += &format!("(tag $t{index} {})\n", list("param", params));
         }
         text += COMMON;
+        text += &numbers(4000);
         for function in 0..self.functions.len() {
             text += &self.function(function);
         }
