@@ -11,8 +11,8 @@ use smallvec::SmallVec;
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef};
+use wasmer_vm::activation;
 use wasmer_vm::host::{HostEntry, VMHostContext};
-use wasmer_vm::signals;
 use wasmer_vm::types_registry::{self, KnownFunc, TypeIds};
 
 use crate::describe;
@@ -448,9 +448,9 @@ where
     // SAFETY: the record's function keeps the closure, whose type is `F`.
     let closure = unsafe { &*record.closure.cast::<F>() };
     let call = AssertUnwindSafe(|| closure(Caller { store, instance: record.instance }, values));
-    let entered = signals::current();
+    let entered = activation::current();
     let outcome = catch_unwind(call);
-    let is_innermost = std::ptr::eq(signals::current(), entered);
+    let is_innermost = std::ptr::eq(activation::current(), entered);
     let unwind = match outcome {
         Ok(Ok(())) if is_innermost => return true,
         // The guest's frames stand above those of another call, which its next one would overwrite.

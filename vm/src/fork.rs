@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use wasmer_runtime_core::once;
 
 use crate::profile;
-use crate::{code_registry, memory, memory_space, pagemap, signals, types_registry, wait};
+use crate::sys::pagemap;
+use crate::{activation, code_registry, memory, memory_space, types_registry, wait};
 
 /// Prepares the process for forks. Whoever takes a lock that others wait for has called this before.
 #[inline]
@@ -65,7 +66,7 @@ extern "C" fn in_child() {
     let Some(held) = HELD.take() else { return };
     drop(ManuallyDrop::into_inner(held));
     // This is the only thread: it waits for nobody.
-    signals::renew_thread();
+    activation::renew_thread();
     wait::forget_sleepers();
     pagemap::forget();
     profile::forget();

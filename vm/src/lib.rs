@@ -7,6 +7,7 @@
 
 #![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
 
+pub mod activation;
 pub mod arch;
 pub mod backtrace;
 pub mod budget;
@@ -28,17 +29,15 @@ pub mod limits;
 pub mod mapping;
 pub mod memory;
 mod memory_space;
-mod mmap;
 pub mod module_code;
 pub mod objects;
-mod pagemap;
 pub mod pieces;
 pub mod pool;
 pub mod profile;
 pub mod references;
-pub mod signals;
 mod stack;
 pub mod store;
+mod sys;
 pub mod table;
 pub mod types_registry;
 mod wait;

@@ -16,7 +16,7 @@ use wasmer_runtime_core::once;
 use wasmer_system::file_size::limit_as_error;
 
 use crate::arch;
-use crate::mmap::{PAGE_BYTES, Reservation};
+use crate::sys::pages::{PAGE_BYTES, Reservation};
 
 /// A read-only view: of a part of a file, or of a copy in anonymous memory.
 #[derive(Debug)]

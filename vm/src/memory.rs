@@ -15,8 +15,8 @@ use wasmer_runtime_core::vmcontext::VMMemory;
 use crate::budget::{Budget, Refused, Usage};
 use crate::limits::Limit;
 use crate::memory_space::MemorySpace;
-use crate::mmap::{PAGE_BYTES, round_up};
 use crate::pool::{MemoryPool, Shelf};
+use crate::sys::pages::{PAGE_BYTES, round_up};
 
 /// A part of a memory's initial contents that stands in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

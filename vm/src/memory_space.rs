@@ -8,7 +8,7 @@ use std::io;
 use std::ops::Deref;
 use std::sync::{PoisonError, RwLock};
 
-use crate::mmap::Reservation;
+use crate::sys::pages::Reservation;
 
 /// First addresses and lengths in bytes.
 static SPACES: RwLock<BTreeMap<usize, usize>> = RwLock::new(BTreeMap::new());

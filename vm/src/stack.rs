@@ -5,9 +5,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::activation::{current, prepare_thread};
 use crate::host_stack;
-use crate::mmap::{PAGE_BYTES, Reservation, round_up};
-use crate::signals::{current, prepare_thread};
+use crate::sys::pages::{PAGE_BYTES, Reservation, round_up};
 
 /// Bytes below a stack that are never accessible. Compiled frames that are larger than a page touch each of their pages, so that none
 /// jumps over it.

@@ -16,6 +16,7 @@ use wasmer_runtime_core::once;
 use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_runtime_core::vmcontext::*;
 
+use crate::activation::{self, Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
 use crate::arch::{self, ExitFrame};
 use crate::backtrace::walk;
 use crate::budget::Budget;
@@ -25,7 +26,6 @@ use crate::heap::Heap;
 use crate::limits::StoreLimits;
 use crate::pieces::GoOn;
 use crate::references::References;
-use crate::signals::{self, Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
 use crate::stack::{NESTED_ROOM_BYTES, Start, host_has_room, make_ready, ready};
 
 /// Why a call did not return normally.
@@ -310,7 +310,7 @@ impl StoreVm {
         // SAFETY: the caller's promise.
         let returned =
             unsafe { arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, callee.as_ref().array_call) };
-        signals::end(&activation);
+        activation::end(&activation);
         self.shared.thread.store(0, Ordering::Release);
         if returned { Ok(()) } else { Err(self.failure(activation.fault.get())) }
     }

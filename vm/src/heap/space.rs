@@ -8,7 +8,7 @@ use std::io;
 use wasmer_runtime_core::layout::MEMORY_GUARD_BYTES;
 
 use crate::memory_space::MemorySpace;
-use crate::mmap::Reservation;
+use crate::sys::pages::Reservation;
 
 /// Objects start at multiples of this.
 pub(super) const GRANULE_BYTES: u32 = 16;

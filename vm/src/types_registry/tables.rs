@@ -10,7 +10,7 @@ use wasmer_runtime_core::layout::{DISPLAY_BYTES, DISPLAY_DEPTHS, TYPE_ID_ABI_SHI
 use wasmer_runtime_core::object::TypeTrace;
 use wasmer_runtime_core::types::CanonicalId;
 
-use crate::mmap::Reservation;
+use crate::sys::pages::Reservation;
 
 /// A type's supertypes by depth, itself included; zero, which is no type's id, where there is none. All zero for final types without supertypes.
 pub(super) type Display = [AtomicU32; DISPLAY_DEPTHS as usize];

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 
-use crate::mmap::{PAGE_BYTES, Reservation};
+use super::pages::{PAGE_BYTES, Reservation};
 use crate::pool::{PLACES, place};
 
 /// How many runs of pages are asked for. Whoever wrote more has them dropped all at once.

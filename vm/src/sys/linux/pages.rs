@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap};
 
-use crate::pagemap;
+use super::pagemap;
 
 /// Bytes of a page of the host. Larger pages of other systems are multiples of what the image format aligns to.
 pub(crate) const PAGE_BYTES: usize = 4096;

@@ -1,0 +1,4 @@
+//! Linux.
+
+pub(crate) mod pagemap;
+pub(crate) mod pages;
