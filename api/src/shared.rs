@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use wasmer_runtime_core::once;
-use wasmer_vm::pool::{PLACES, place};
+use wasmer_vm::places::{PLACES, place};
 
 /// A value with many owners. Processors that count at the same place wait for each other: [`Shared::counted_here`] counts in the thread's own.
 pub(crate) struct Shared<T> {

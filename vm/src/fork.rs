@@ -15,8 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use wasmer_runtime_core::once;
 
 use crate::profile;
-use crate::sys::pagemap;
-use crate::{activation, code_registry, memory, memory_space, types_registry, wait};
+use crate::{activation, code_registry, memory, memory_space, sys, types_registry, wait};
 
 /// Prepares the process for forks. Whoever takes a lock that others wait for has called this before.
 #[inline]
@@ -27,7 +26,7 @@ pub fn register() {
     }
     // Two threads at once may register twice, which changes nothing: see `before`. Only memory can lack; then the next caller tries again.
     // SAFETY: the functions may be called around a fork: what they do to this thread's locks, they do in pairs.
-    if unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) } == 0 {
+    if unsafe { sys::thread::at_fork(before, after, in_child) } {
         REGISTERED.store(true, Ordering::Release);
     }
 }
@@ -68,6 +67,6 @@ extern "C" fn in_child() {
     // This is the only thread: it waits for nobody.
     activation::renew_thread();
     wait::forget_sleepers();
-    pagemap::forget();
+    sys::forget();
     profile::forget();
 }

@@ -4,13 +4,15 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+use crate::sys::thread::own_stack;
+
 /// The addresses of this thread's own stack, if the system knows them. Found out once for each thread.
 pub(crate) fn own() -> Option<Range<usize>> {
     thread_local! {
         static OWN: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
     }
     let (low, high) = OWN.get().unwrap_or_else(|| {
-        let own = find().map_or((0, 0), |stack| (stack.start, stack.end));
+        let own = own_stack().map_or((0, 0), |stack| (stack.start, stack.end));
         OWN.set(Some(own));
         own
     });
@@ -41,20 +43,6 @@ pub fn with_room<R: Send>(bytes: usize, run: impl FnOnce() -> R + Send) -> R {
         let run = take().expect("a thread that could not be made took nothing");
         run()
     })
-}
-
-fn find() -> Option<Range<usize>> {
-    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let (mut low, mut bytes) = (std::ptr::null_mut(), 0);
-    // SAFETY: the attributes are initialised by the first call if it succeeds, and only then used and destroyed.
-    unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let result = libc::pthread_attr_getstack(attributes.as_ptr(), &mut low, &mut bytes);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        (result == 0).then(|| low as usize..low as usize + bytes)
-    }
 }
 
 #[cfg(test)]

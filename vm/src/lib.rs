@@ -1,6 +1,6 @@
 //! The virtual machine: maps artifact images, and runs what they hold: memories, tables, stacks, traps, instances.
 //!
-//! Everything that maps memory lives in `mmap` and `mapping`; everything that depends on the processor in `arch`.
+//! Everything that depends on the operating system lives in `sys`, everything that depends on the processor in `arch`.
 //!
 //! This crate serves `wasmer-api` and trusts it: stores, instances and references that are passed together belong together, and live as
 //! long as they must. Programs that embed the runtime use `wasmer-runtime`, whose safe functions nobody can misuse.
@@ -26,12 +26,13 @@ pub mod image;
 pub mod instance;
 pub mod libcalls;
 pub mod limits;
-pub mod mapping;
+mod mapping;
 pub mod memory;
 mod memory_space;
 pub mod module_code;
 pub mod objects;
 pub mod pieces;
+pub mod places;
 pub mod pool;
 pub mod profile;
 pub mod references;

@@ -1,28 +1,24 @@
-//! Read-only and executable views of artifacts, and files in memory.
+//! Read-only and executable views of artifacts.
 
 use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::io;
 use std::ops::Deref;
-use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memmap2::{Mmap, MmapOptions};
-use rustix::fs::{MemfdFlags, memfd_create};
-
 use wasmer_runtime_core::once;
-use wasmer_system::file_size::limit_as_error;
 
 use crate::arch;
 use crate::sys::pages::{PAGE_BYTES, Reservation};
+use crate::sys::view::FileView;
 
 /// A read-only view: of a part of a file, or of a copy in anonymous memory.
 #[derive(Debug)]
 pub enum View {
     /// Of a part of a file.
-    File(Mmap),
+    File(FileView),
     /// Of a copy, which is so long.
     Copy(Reservation, usize),
 }
@@ -34,7 +30,7 @@ impl View {
     /// Nobody writes to the file or shortens it as long as the view lives.
     pub unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         // SAFETY: the caller's promise.
-        Ok(Self::File(unsafe { MmapOptions::new().offset(offset).len(len).map(file)? }))
+        Ok(Self::File(unsafe { FileView::new(file, offset, len)? }))
     }
 
     /// A copy of bytes in anonymous memory.
@@ -76,9 +72,9 @@ impl Code {
         if len == 0 {
             return Self::copy(&[]);
         }
-        match Reservation::of_code(near_stubs(len, PAGE_BYTES), len, file.as_fd(), offset) {
+        match Reservation::of_code(near_stubs(len, PAGE_BYTES), len, file, offset) {
             Ok(pages) => Ok(Self { pages, len, copied: false, refused: false }),
-            Err(error) if error.raw_os_error() == Some(libc::EPERM) || error.raw_os_error() == Some(libc::EACCES) => {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 // SAFETY: the caller's promise.
                 Ok(Self { refused: true, ..Self::copy(&unsafe { View::new(file, offset, len)? })? })
             }
@@ -153,20 +149,6 @@ fn anonymous(bytes: &[u8], place: fn(usize, usize) -> usize) -> io::Result<Reser
     // SAFETY: these pages are writable, and nobody else has them.
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy.base(), bytes.len()) };
     Ok(copy)
-}
-
-/// A file in memory with these bytes: memories can be mapped from it, copy-on-write.
-pub fn memory_file(bytes: &[u8]) -> io::Result<File> {
-    let mut file = File::from(memfd_create("wasmer-memory", MemfdFlags::CLOEXEC)?);
-    limit_as_error(|| io::Write::write_all(&mut file, bytes)).map_err(|error| match error.raw_os_error() {
-        Some(libc::EFBIG) => {
-            let message =
-                format!("{} bytes in memory are more than the limit of file sizes (`ulimit -f`)", bytes.len());
-            io::Error::new(io::ErrorKind::FileTooLarge, message)
-        }
-        _ => error,
-    })?;
-    Ok(file)
 }
 
 #[cfg(test)]

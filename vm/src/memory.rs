@@ -3,8 +3,8 @@
 //! The base never moves: all address space that a memory can grow into is reserved at once. A 32-bit memory reserves 4 GiB and a guard
 //! region, so that compiled code needs no bounds checks; other memories are checked explicitly.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -103,7 +103,7 @@ impl Memory {
     pub fn with_contents<'file>(
         ty: &MemoryType,
         limit_bytes: Option<u64>,
-        file: impl Fn() -> io::Result<BorrowedFd<'file>>,
+        file: impl Fn() -> io::Result<&'file File>,
         extents: impl Iterator<Item = MemoryExtent>,
         pool: &MemoryPool,
     ) -> io::Result<Self> {
@@ -126,7 +126,7 @@ impl Memory {
 
     fn map<'file>(
         &self,
-        file: impl Fn() -> io::Result<BorrowedFd<'file>>,
+        file: impl Fn() -> io::Result<&'file File>,
         extents: impl Iterator<Item = MemoryExtent>,
     ) -> io::Result<()> {
         let committed = round_up(self.len_bytes()).unwrap_or(0) as u64;

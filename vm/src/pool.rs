@@ -3,16 +3,14 @@
 //! Mapping and unmapping is most of what an instance costs, and the kernel changes the mappings of a process for one thread at a time. A
 //! memory that is kept needs neither: what was written is dropped, so that it reads as its initial contents again.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use wasmer_runtime_core::once;
 
 use crate::memory_space::MemorySpace;
+use crate::places::{PLACES, place};
 
-/// How many threads have a place of their own; more share.
-pub const PLACES: usize = 8;
 /// How many memories a shelf keeps: address space, mappings and page tables, no pages.
 const SHELF_KEEPS: usize = 16;
 /// How many memories all shelves of a place keep, whatever the number of modules: a process may have 65,530 mappings, and a memory has a few.
@@ -36,17 +34,6 @@ impl MemoryPool {
         let new = || Arc::new(Shelf::new(&KEPT[place].0));
         Arc::clone(once::get_or_init(&self.0[place], new))
     }
-}
-
-/// This thread's place among [`PLACES`].
-pub fn place() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-    let place = PLACE.get().unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed) % PLACES);
-    PLACE.set(Some(place));
-    place
 }
 
 /// Memories that few threads share. In cache lines of its own.

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::activation::{current, prepare_thread};
 use crate::host_stack;
-use crate::sys::pages::{PAGE_BYTES, Reservation, round_up};
+use crate::sys::PROBE_BYTES;
+use crate::sys::pages::{Reservation, round_up};
+use crate::sys::thread::{ThreadId, can_read_below};
 
 /// Bytes below a stack that are never accessible. Compiled frames that are larger than a page touch each of their pages, so that none
 /// jumps over it.
@@ -79,12 +81,12 @@ pub(crate) struct Ready {
     pub token: u64,
     /// The thread's stack for wasm.
     pub stack: StackBounds,
-    /// The kernel's number of the thread.
-    pub thread: i32,
+    /// The system's number of the thread.
+    pub thread: ThreadId,
 }
 
 /// A thread without a stack.
-const NOT_READY: Ready = Ready { token: 0, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: 0 };
+const NOT_READY: Ready = Ready { token: 0, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: ThreadId::NONE };
 
 /// Where a store's outermost calls start, as long as they come on the same thread and stack.
 #[derive(Clone, Copy, Debug)]
@@ -128,20 +130,17 @@ pub(crate) fn ready() -> Ready {
 fn replace_stack(bytes: usize) -> io::Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let stack = WasmStack::new(bytes)?;
-    let ready = Ready { token: NEXT.fetch_add(1, Ordering::Relaxed), stack: stack.bounds(), thread: thread_number() };
+    let ready =
+        Ready { token: NEXT.fetch_add(1, Ordering::Relaxed), stack: stack.bounds(), thread: ThreadId::current() };
     let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some(stack));
     kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
     READY.set(ready);
     Ok(())
 }
 
-fn thread_number() -> i32 {
-    rustix::thread::gettid().as_raw_nonzero().get()
-}
-
-/// Finds out the kernel's number of this thread, which is the only one of a process that was forked.
-pub(crate) fn renew_thread() -> i32 {
-    let thread = thread_number();
+/// Finds out the system's number of this thread, which is the only one of a process that was forked.
+pub(crate) fn renew_thread() -> ThreadId {
+    let thread = ThreadId::current();
     READY.set(Ready { thread, ..READY.get() });
     thread
 }
@@ -175,17 +174,7 @@ pub(crate) fn host_has_room() -> bool {
 /// Whether a stack that is not the thread's own, but a coroutine's, has room below an address. The system knows no bounds of such a stack, but
 /// which pages can be accessed. Where it must not be asked there seems to be room.
 fn unknown_stack_has_room(here: usize) -> bool {
-    const PAGES: usize = UNKNOWN_ROOM_BYTES / PAGE_BYTES;
-    let mut bytes = [0u8; PAGES];
-    let places: [libc::iovec; PAGES] = std::array::from_fn(|page| {
-        let place = here.saturating_sub((page + 1) * PAGE_BYTES);
-        libc::iovec { iov_base: std::ptr::with_exposed_provenance_mut(place), iov_len: 1 }
-    });
-    let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: PAGES };
-    // SAFETY: the kernel reads a byte of each page, if it can be read, and writes as many to the buffer.
-    let read = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, places.as_ptr(), PAGES as libc::c_ulong, 0) };
-    let is_refused = || io::Error::last_os_error().raw_os_error() != Some(libc::EFAULT);
-    read == PAGES as isize || read < 0 && is_refused()
+    can_read_below::<{ UNKNOWN_ROOM_BYTES / PROBE_BYTES }>(here)
 }
 
 #[cfg(test)]

@@ -7,16 +7,15 @@ use std::error::Error;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr::{NonNull, null, null_mut};
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use wasmer_runtime_core::compiler::Abi;
-use wasmer_runtime_core::once;
 use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_runtime_core::vmcontext::*;
 
-use crate::activation::{self, Activation, Fault, INTERRUPT_SIGNAL, current, set_current};
+use crate::activation::{self, Activation, Fault, current, set_current};
 use crate::arch::{self, ExitFrame};
 use crate::backtrace::walk;
 use crate::budget::Budget;
@@ -27,6 +26,7 @@ use crate::limits::StoreLimits;
 use crate::pieces::GoOn;
 use crate::references::References;
 use crate::stack::{NESTED_ROOM_BYTES, Start, host_has_room, make_ready, ready};
+use crate::sys::thread::{AtomicThreadId, ThreadId, barrier};
 
 /// Why a call did not return normally.
 #[derive(Debug)]
@@ -89,8 +89,8 @@ pub unsafe fn go_on(context: *const VMStoreContext) -> impl GoOn + Copy + use<> 
 struct Shared {
     /// First: a pointer to it is one to the rest, see [`set_thread`].
     context: UnsafeCell<VMStoreContext>,
-    /// The thread that runs wasm of this store, or 0.
-    thread: AtomicI32,
+    /// The thread that runs wasm of this store, if one does.
+    thread: AtomicThreadId,
 }
 
 // SAFETY: other threads only use `context.stop` and `thread`, which are atomic.
@@ -102,7 +102,7 @@ unsafe impl Sync for Shared {}
 ///
 /// # Safety
 /// `context` is from [`StoreVm::context`] of a store that is alive.
-pub unsafe fn set_thread(context: *mut VMStoreContext, thread: i32) {
+pub(crate) unsafe fn set_thread(context: *mut VMStoreContext, thread: ThreadId) {
     // SAFETY: the caller's promise.
     unsafe { (*context.cast::<Shared>()).thread.store(thread, Ordering::Release) };
 }
@@ -147,7 +147,8 @@ impl StoreVm {
             values: MaybeUninit::uninit(),
             landing: MaybeUninit::uninit(),
         };
-        let shared = Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicI32::new(0) });
+        let shared =
+            Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicThreadId::new(ThreadId::NONE) });
         Box::new(Self {
             shared,
             stack_bytes,
@@ -311,7 +312,7 @@ impl StoreVm {
         let returned =
             unsafe { arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, callee.as_ref().array_call) };
         activation::end(&activation);
-        self.shared.thread.store(0, Ordering::Release);
+        self.shared.thread.store(ThreadId::NONE, Ordering::Release);
         if returned { Ok(()) } else { Err(self.failure(activation.fault.get())) }
     }
 
@@ -390,23 +391,12 @@ impl InterruptHandle {
 
     fn signal(&self) {
         let thread = self.0.thread.load(Ordering::Acquire);
-        if thread != 0 && self.is_interrupted() {
-            // SAFETY: signals a thread of this process. If it has ended meanwhile, the call fails; if the number was given to another
-            // thread, that one ignores the signal.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, INTERRUPT_SIGNAL) };
+        if thread != ThreadId::NONE && self.is_interrupted() {
+            thread.interrupt();
         }
     }
 }
 
-/// Where the kernel has no barrier for all threads: how often, and how long, interrupts are repeated instead.
+/// Where the system has no barrier for all threads: how often, and how long, interrupts are repeated instead.
 const SIGNALS: u32 = 50;
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(1);
-
-/// A barrier in every running thread of the process, so that entering wasm needs none. False if the kernel has none.
-fn barrier() -> bool {
-    static IS_REGISTERED: OnceLock<bool> = OnceLock::new();
-    // SAFETY: the call takes numbers only.
-    let membarrier = |command: libc::c_int| unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) } == 0;
-    *once::get_or_init(&IS_REGISTERED, || membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
-        && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
-}

@@ -54,6 +54,28 @@ const ASSEMBLER: &str = "asm";
 /// What an instruction looks like that has no name: opcodes, and bytes written to the text.
 const RAW_ENCODINGS: &[&str] = &["Op::new(", ".bytes(&[", "text.push(", "text.extend", "text[", "text()["];
 
+/// Where the virtual machine is, and which of its folders may name an operating system, and which a processor.
+const VIRTUAL_MACHINE: &str = "vm/src";
+const WALLS: &[Wall] = &[
+    Wall {
+        folders: &["sys"],
+        names: &["libc::", "rustix", "std::os", "memmap2", "target_os", "cfg(unix)", "cfg(windows)"],
+        what: "an operating system",
+    },
+    Wall {
+        folders: &["arch", "context"],
+        names: &["target_arch", "asm!(", "std::arch::", "core::arch::"],
+        what: "a processor",
+    },
+];
+
+/// What only some folders of the virtual machine may name.
+struct Wall {
+    folders: &'static [&'static str],
+    names: &'static [&'static str],
+    what: &'static str,
+}
+
 /// What was found, and the figures.
 #[derive(Default)]
 pub(crate) struct Report {
@@ -115,6 +137,9 @@ impl Report {
         if file.path.starts_with(CODE_EMITTER) && file.path.iter().all(|part| part != ASSEMBLER) {
             self.check_encodings(file);
         }
+        if file.path.starts_with(VIRTUAL_MACHINE) {
+            self.check_walls(file);
+        }
         let count = file.text.lines().count();
         self.measure(count, FILE_LINES_RULE, FILE_LINES_MAX, &format!("{path}"));
         self.file_lines.push(count);
@@ -152,6 +177,28 @@ impl Report {
                     "{}:{number}: `{raw}` encodes an instruction; name it in the machine's `{ASSEMBLER}/`",
                     file.path.display()
                 ));
+            }
+        }
+    }
+
+    /// Tests may name what they like.
+    fn check_walls(&mut self, file: &SourceFile) {
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        if name.ends_with("tests.rs") {
+            return;
+        }
+        for wall in
+            WALLS.iter().filter(|wall| !wall.folders.iter().any(|folder| file.path.iter().any(|part| part == *folder)))
+        {
+            for (number, line) in lines(&file.text).take_while(|(_, line)| *line != "#[cfg(test)]") {
+                for found in wall.names.iter().filter(|name| line.contains(**name)) {
+                    self.errors.push(format!(
+                        "{}:{number}: `{found}` names {}; that is for `{VIRTUAL_MACHINE}/{}/`",
+                        file.path.display(),
+                        wall.what,
+                        wall.folders[0]
+                    ));
+                }
             }
         }
     }
@@ -340,6 +387,28 @@ mod tests {
             let found = errors("a.rs", &format!("//! About.\n\nfn f() {{ {word}) }}\n"));
             assert_eq!(found.len(), 1, "{word}: {found:?}");
             assert!(found[0].starts_with("a.rs:3: "), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn systems_and_processors_are_named_in_their_folders_only() {
+        for wall in WALLS {
+            for name in wall.names {
+                let text = format!("//! About.\n\nuse {name}x;\n");
+                let found = errors("vm/src/memory.rs", &text);
+                assert_eq!(found.len(), 1, "{name}: {found:?}");
+                assert!(found[0].starts_with("vm/src/memory.rs:3: "), "{found:?}");
+                let own = format!("vm/src/{}/x.rs", wall.folders[0]);
+                let in_tests = format!("//! About.\n\n#[cfg(test)]\nmod tests {{ use {name}x; }}\n");
+                for (elsewhere, text) in [
+                    (own.as_str(), &text),
+                    ("api/src/x.rs", &text),
+                    ("vm/src/tests.rs", &text),
+                    ("vm/src/x.rs", &in_tests),
+                ] {
+                    assert_eq!(errors(elsewhere, text), Vec::<String>::new(), "{elsewhere}");
+                }
+            }
         }
     }
 

@@ -1,4 +1,53 @@
-//! What depends on the processor: one file per architecture, with the same names in each.
+//! What depends on the processor: one file per architecture, with the same names in each, and no system in any.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `enter` | The host calls wasm: switches to the wasm stack and makes an array call. |
+//! | `unwind` | Leaves wasm from anywhere: goes back to the innermost `enter`, which then returns false. |
+//! | `exit_host`, `exit_host_saving` | The array-call entry of host functions: switches to the host's stack and back. |
+//! | `libcall_stub!` | The same for one libcall, as an entry of [`libcall_table`]. |
+//! | `forward`, `cross` | The array-call entries of adapters, and of functions of other conventions. |
+//! | `ExitFrame`, `top_below` | What an exit leaves on the wasm stack, and where the free part below it begins. |
+//! | `prefetch` | Has the processor fetch memory. |
+//!
+//! All stubs keep the chain of frame pointers whole. They are in sections of their own, so that it is known of an address whether it is in one.
+
+use std::ffi::c_void;
+
+/// Every libcall and the function that does it, in the order of [`Libcall`], as `$stub` makes entries of them. One that `saves` leaves what C
+/// preserves where a collection finds it.
+macro_rules! libcall_table {
+    ($stub:ident) => {
+        libcall_table!(@ $stub,
+            MemoryGrow [memory_grow], MemoryCopy [memory_copy], MemoryFill [memory_fill], MemoryInit [memory_init],
+            DataDrop [data_drop],
+            TableGet [table_get], TableSet [table_set], TableSize [table_size], TableGrow [table_grow],
+            TableFill [table_fill], TableCopy [table_copy], TableInit [table_init],
+            ElemDrop [elem_drop],
+            RefFunc [ref_func], CallIndirectSlow [call_indirect_slow], CallRefSlow [call_ref_slow],
+            AtomicNotify [atomic_notify], AtomicWait32 [atomic_wait32], AtomicWait64 [atomic_wait64],
+            Throw [throw], ThrowRef [throw_ref], CaughtRef [caught_ref, saves],
+            RaiseTrap [raise_trap],
+            HeapAlloc [heap_alloc, saves], ArrayAlloc [array_alloc, saves],
+            ArrayFill [array_fill], ArrayCopy [array_copy],
+            ArrayNewData [array_new_data, saves], ArrayNewElem [array_new_elem, saves],
+            ArrayInitData [array_init_data], ArrayInitElem [array_init_elem],
+            IsSubtype [is_subtype],
+            AnyConvertExtern [any_convert_extern, saves],
+        )
+    };
+    (@ $stub:ident, $($libcall:ident [$implementation:ident $(, $saves:ident)?],)*) => {{
+        const ORDER: &[wasmer_runtime_core::libcall::Libcall] = &[$(wasmer_runtime_core::libcall::Libcall::$libcall),*];
+        const _: () = {
+            let mut position = 0;
+            while position < ORDER.len() {
+                assert!(ORDER[position] as usize == position, "libcalls are listed in the order of their numbers");
+                position += 1;
+            }
+        };
+        [$($stub!($($saves)? $crate::libcalls::$implementation)),*]
+    }};
+}
 
 #[cfg(target_arch = "x86_64")]
 mod x64;
@@ -7,4 +56,40 @@ mod x64;
 pub use x64::*;
 
 #[cfg(not(target_arch = "x86_64"))]
-compile_error!("this processor has no stubs yet: see `vm/src/arch/`");
+compile_error!("this processor has no stubs yet: see `vm/src/arch/mod.rs`");
+
+/// An entry of the table of libcalls.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct LibcallEntry(*const c_void);
+
+// SAFETY: the pointer is the address of a function.
+unsafe impl Sync for LibcallEntry {}
+
+/// The table that every context points to.
+pub fn libcall_table() -> *const *const c_void {
+    LIBCALLS.as_ptr().cast()
+}
+
+unsafe extern "C" {
+    /// The linker gives these names to the bounds of the section that all stubs are in.
+    #[link_name = "__start_wasmer_stubs"]
+    static STUBS_START: u8;
+    #[link_name = "__stop_wasmer_stubs"]
+    static STUBS_END: u8;
+    #[link_name = "__start_wasmer_cross"]
+    static CROSS_START: u8;
+    #[link_name = "__stop_wasmer_cross"]
+    static CROSS_END: u8;
+}
+
+/// Whether an address is in [`cross`].
+pub fn is_cross(pc: usize) -> bool {
+    (&raw const CROSS_START as usize..&raw const CROSS_END as usize).contains(&pc)
+}
+
+/// Whether an address is in a stub. A thread with its stack pointer on a wasm stack can leave wasm from there as from compiled code:
+/// [`unwind`] needs nothing but the store, and what the stubs change besides registers is only looked at between them.
+pub fn is_stub(pc: usize) -> bool {
+    (&raw const STUBS_START as usize..&raw const STUBS_END as usize).contains(&pc) || is_cross(pc)
+}

@@ -1,8 +1,4 @@
-//! x86-64: the stubs between the host's stack and wasm stacks, and the signal context.
-//!
-//! The host calls wasm through [`enter`]. Wasm calls the host through [`exit_host`] (host functions, by array call) and the
-//! libcall stubs of [`libcall_table`]. All stubs keep the frame pointer chain whole. [`unwind`] leaves wasm from anywhere: it goes back to
-//! the innermost `enter`, which then returns false.
+//! x86-64: the stubs between the host's stack and wasm stacks.
 
 use std::arch::naked_asm;
 use std::ffi::c_void;
@@ -14,7 +10,8 @@ use wasmer_runtime_core::vmcontext::*;
 
 use crate::foreign::Foreign;
 use crate::host::VMHostContext;
-use crate::libcalls;
+
+use super::LibcallEntry;
 
 const STOP: usize = offset_of!(VMStoreContext, stop);
 const HOST_SP: usize = offset_of!(VMStoreContext, host_sp);
@@ -45,7 +42,7 @@ pub fn top_below(exit: *const ExitFrame) -> usize {
 /// Calls `array_call(callee, values)` on the wasm stack that ends at `stack_top` (16-byte aligned).
 ///
 /// The store's `stop` is tested once more on the wasm stack: whoever asks for an interrupt before that is seen here, and whoever asks
-/// later finds the thread where its signal works (see [`is_stub`]).
+/// later finds the thread where its signal works (see [`is_stub`](super::is_stub)).
 ///
 /// Saves what C wants preserved for [`unwind`]; array calls preserve it themselves. The caller of the first wasm frame is this stub's frame, on the
 /// host's stack: there a walk of wasm frames ends, while a profiler's goes on.
@@ -281,78 +278,8 @@ macro_rules! libcall_stub {
     }};
 }
 
-/// An entry of the table of libcalls.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub struct LibcallEntry(*const c_void);
-
-// SAFETY: the pointer is the address of a function.
-unsafe impl Sync for LibcallEntry {}
-
-/// One entry per [`Libcall`], in order.
-static LIBCALLS: [LibcallEntry; Libcall::ALL.len()] = [
-    libcall_stub!(libcalls::memory_grow),
-    libcall_stub!(libcalls::memory_copy),
-    libcall_stub!(libcalls::memory_fill),
-    libcall_stub!(libcalls::memory_init),
-    libcall_stub!(libcalls::data_drop),
-    libcall_stub!(libcalls::table_get),
-    libcall_stub!(libcalls::table_set),
-    libcall_stub!(libcalls::table_size),
-    libcall_stub!(libcalls::table_grow),
-    libcall_stub!(libcalls::table_fill),
-    libcall_stub!(libcalls::table_copy),
-    libcall_stub!(libcalls::table_init),
-    libcall_stub!(libcalls::elem_drop),
-    libcall_stub!(libcalls::ref_func),
-    libcall_stub!(libcalls::call_indirect_slow),
-    libcall_stub!(libcalls::call_ref_slow),
-    libcall_stub!(libcalls::atomic_notify),
-    libcall_stub!(libcalls::atomic_wait32),
-    libcall_stub!(libcalls::atomic_wait64),
-    libcall_stub!(libcalls::throw),
-    libcall_stub!(libcalls::throw_ref),
-    libcall_stub!(saves libcalls::caught_ref),
-    libcall_stub!(libcalls::raise_trap),
-    libcall_stub!(saves libcalls::heap_alloc),
-    libcall_stub!(saves libcalls::array_alloc),
-    libcall_stub!(libcalls::array_fill),
-    libcall_stub!(libcalls::array_copy),
-    libcall_stub!(saves libcalls::array_new_data),
-    libcall_stub!(saves libcalls::array_new_elem),
-    libcall_stub!(libcalls::array_init_data),
-    libcall_stub!(libcalls::array_init_elem),
-    libcall_stub!(libcalls::is_subtype),
-    libcall_stub!(saves libcalls::any_convert_extern),
-];
-
-/// The table that every context points to.
-pub fn libcall_table() -> *const *const c_void {
-    LIBCALLS.as_ptr().cast()
-}
-
-unsafe extern "C" {
-    /// The linker gives these names to the bounds of the section that all stubs are in.
-    #[link_name = "__start_wasmer_stubs"]
-    static STUBS_START: u8;
-    #[link_name = "__stop_wasmer_stubs"]
-    static STUBS_END: u8;
-    #[link_name = "__start_wasmer_cross"]
-    static CROSS_START: u8;
-    #[link_name = "__stop_wasmer_cross"]
-    static CROSS_END: u8;
-}
-
-/// Whether an address is in [`cross`].
-pub fn is_cross(pc: usize) -> bool {
-    (&raw const CROSS_START as usize..&raw const CROSS_END as usize).contains(&pc)
-}
-
-/// Whether an address is in a stub. A thread with its stack pointer on a wasm stack can leave wasm from there as from compiled code:
-/// [`unwind`] needs nothing but the store, and what the stubs change besides registers is only looked at between them.
-pub fn is_stub(pc: usize) -> bool {
-    (&raw const STUBS_START as usize..&raw const STUBS_END as usize).contains(&pc) || is_cross(pc)
-}
+/// One entry per [`Libcall`].
+pub(super) static LIBCALLS: [LibcallEntry; Libcall::ALL.len()] = libcall_table!(libcall_stub);
 
 /// Has the processor fetch the memory at an address, which need not be accessible.
 #[inline]
@@ -360,39 +287,4 @@ pub fn prefetch(address: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     // SAFETY: a prefetch accesses nothing.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
-}
-
-/// What the signal handler reads and changes of an interrupted thread.
-pub struct SignalContext<'a>(&'a mut libc::ucontext_t);
-
-impl<'a> SignalContext<'a> {
-    /// The context that a signal handler was given.
-    ///
-    /// # Safety
-    /// `context` is the third argument of a handler that runs now.
-    pub unsafe fn new(context: *mut c_void) -> Self {
-        // SAFETY: by the caller's promise it is a `ucontext_t` that nobody else uses.
-        Self(unsafe { &mut *context.cast() })
-    }
-
-    /// Program counter.
-    pub fn pc(&self) -> usize {
-        self.0.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
-    }
-
-    /// Stack pointer.
-    pub fn sp(&self) -> usize {
-        self.0.uc_mcontext.gregs[libc::REG_RSP as usize] as usize
-    }
-
-    /// Frame pointer.
-    pub fn fp(&self) -> usize {
-        self.0.uc_mcontext.gregs[libc::REG_RBP as usize] as usize
-    }
-
-    /// Makes the thread go on in [`unwind`] for a store.
-    pub fn resume_at_unwind(&mut self, store: *mut VMStoreContext) {
-        self.0.uc_mcontext.gregs[libc::REG_RIP as usize] = unwind as *const () as i64;
-        self.0.uc_mcontext.gregs[libc::REG_RDI as usize] = store as i64;
-    }
 }

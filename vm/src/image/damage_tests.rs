@@ -7,7 +7,7 @@ use wasmer_runtime_core::types::*;
 
 use super::tests::compile;
 use crate::image::Image;
-use crate::mapping::memory_file;
+use crate::sys::view::memory_file;
 use crate::types_registry::TypeIds;
 
 /// Something of every kind.

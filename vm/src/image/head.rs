@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io;
 use std::ops::Deref;
 
-use rustix::buffer::spare_capacity;
-use rustix::io::pread;
 use wasmer_runtime_core::image::header::{Header, Section};
+
+use crate::sys::view::read_at;
 
 /// Bytes that are read at first: header, metadata and indices of most programs that do not have thousands of functions.
 const FIRST_BYTES: u64 = 4096;
@@ -51,7 +51,7 @@ impl Head {
         let mut head = Self::with_room(len)?;
         while head.len() < len {
             let offset = head.len() as u64;
-            if pread(file, spare_capacity(&mut head.bytes), offset)? == 0 {
+            if read_at(file, &mut head.bytes, offset)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }

@@ -13,7 +13,6 @@ mod tests;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use rkyv::rancor;
@@ -297,7 +296,7 @@ impl Image {
     }
 
     /// The file that initial memories are mapped from, by [`Image::memory_image`].
-    pub fn memory_file(&self) -> io::Result<BorrowedFd<'_>> {
+    pub fn memory_file(&self) -> io::Result<&File> {
         self.pages.file()
     }
 }

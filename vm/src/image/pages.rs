@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use wasmer_runtime_core::image::header::{SectionEntry, checksum};
 use wasmer_runtime_core::once;
 
-use crate::mapping::{View, memory_file};
+use crate::mapping::View;
+use crate::sys::view::memory_file;
 
 /// Where the pages stand.
 #[derive(Debug)]
@@ -27,18 +27,17 @@ impl Pages {
     }
 
     /// A file in which they stand.
-    pub(super) fn file(&self) -> io::Result<BorrowedFd<'_>> {
-        let file = match self {
-            Self::File { file, .. } => file,
+    pub(super) fn file(&self) -> io::Result<&File> {
+        match self {
+            Self::File { file, .. } => Ok(file),
             Self::Memory { bytes, file } => match file.get() {
-                Some(file) => file,
+                Some(file) => Ok(file),
                 None => {
                     let made = memory_file(bytes)?;
-                    once::get_or_init(file, || made)
+                    Ok(once::get_or_init(file, || made))
                 }
             },
-        };
-        Ok(file.as_fd())
+        }
     }
 
     /// Where they start in it.

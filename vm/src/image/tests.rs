@@ -16,8 +16,8 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use crate::image::Image;
-use crate::mapping::memory_file;
 use crate::memory::MemoryExtent;
+use crate::sys::view::memory_file;
 
 /// The code of a function is its body, preceded by a reference to the first function.
 struct Fake;
@@ -253,7 +253,7 @@ fn memory(wat: &str, index: u32) -> Vec<(u64, Vec<u8>)> {
     let stored = unsafe { Image::from_file(memory_file(bytes.as_bytes()).unwrap(), None) }.unwrap();
     let [stored, kept] = [stored, Image::from_bytes(bytes.as_bytes()).unwrap()].map(|image| {
         assert!(image.to_bytes().unwrap() == bytes.as_bytes());
-        let file = File::from(image.memory_file().unwrap().try_clone_to_owned().unwrap());
+        let file = image.memory_file().unwrap();
         let contents = |extent: MemoryExtent| {
             let mut contents = vec![0; extent.len as usize];
             file.read_exact_at(&mut contents, extent.file_offset).unwrap();

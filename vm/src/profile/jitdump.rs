@@ -5,11 +5,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::time::{ClockId, clock_gettime};
+use wasmer_runtime_core::cpu::ARCHITECTURE;
 
 use super::{perfmap, pieces};
 use crate::image::Image;
 use crate::mapping::Code;
+use crate::sys::thread::{ThreadId, profiler_clock_ns};
 
 /// `JiTD`, in the order of the writer's bytes: by it readers know that order.
 const MAGIC: u32 = 0x4a69_5444;
@@ -21,12 +22,6 @@ const CODE_LOAD: u32 = 0;
 const CODE_LOAD_BYTES: usize = 56;
 /// How much of the dump is mapped.
 const MARK_BYTES: usize = 4096;
-
-/// The machine, as ELF names it.
-#[cfg(target_arch = "x86_64")]
-const MACHINE: u32 = 62;
-#[cfg(target_arch = "aarch64")]
-const MACHINE: u32 = 183;
 
 /// The dump of this process, once there is one.
 static DUMP: Mutex<Option<Dump>> = Mutex::new(None);
@@ -66,10 +61,10 @@ impl Dump {
     fn new(path: &Path) -> io::Result<Self> {
         let mut file = perfmap::create(path)?;
         let mut header = Vec::with_capacity(HEADER_BYTES as usize);
-        for field in [MAGIC, VERSION, HEADER_BYTES, MACHINE, 0, std::process::id()] {
+        for field in [MAGIC, VERSION, HEADER_BYTES, ARCHITECTURE, 0, std::process::id()] {
             header.extend(field.to_ne_bytes());
         }
-        header.extend(now().to_ne_bytes());
+        header.extend(profiler_clock_ns().to_ne_bytes());
         header.extend(0u64.to_ne_bytes());
         file.write_all(&header)?;
         // SAFETY: nobody reads it, and the file only grows.
@@ -83,7 +78,7 @@ impl Dump {
     }
 
     fn append(&mut self, image: &Image) -> io::Result<()> {
-        let (process, thread) = (std::process::id(), rustix::thread::gettid().as_raw_nonzero().get() as u32);
+        let (process, thread) = (std::process::id(), ThreadId::current().number());
         let base = image.code_range().start as u64;
         let mut out = BufWriter::new(&self.file);
         for (name, range) in pieces(image) {
@@ -92,7 +87,7 @@ impl Dump {
             for field in [CODE_LOAD, u32::try_from(bytes).map_err(io::Error::other)?] {
                 out.write_all(&field.to_ne_bytes())?;
             }
-            out.write_all(&now().to_ne_bytes())?;
+            out.write_all(&profiler_clock_ns().to_ne_bytes())?;
             for field in [process, thread] {
                 out.write_all(&field.to_ne_bytes())?;
             }
@@ -107,10 +102,4 @@ impl Dump {
         }
         out.flush()
     }
-}
-
-/// Nanoseconds of the clock that `perf record -k mono` uses.
-fn now() -> u64 {
-    let time = clock_gettime(ClockId::Monotonic);
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 
 use super::pages::{PAGE_BYTES, Reservation};
-use crate::pool::{PLACES, place};
+use crate::places::{PLACES, place};
 
 /// How many runs of pages are asked for. Whoever wrote more has them dropped all at once.
 const RUNS: usize = 32;
@@ -141,7 +141,6 @@ pub(crate) fn written(range: Range<usize>, each: impl FnMut(Range<usize>) -> io:
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
     use std::os::unix::fs::FileExt;
 
     use super::*;
@@ -153,7 +152,7 @@ mod tests {
         let space = Reservation::new(PAGES * PAGE_BYTES).unwrap();
         let file = File::from(rustix::fs::memfd_create("initial", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
         file.write_all_at(&[7; PAGES / 2 * PAGE_BYTES], 0).unwrap();
-        space.map_file(0..PAGES / 2 * PAGE_BYTES, file.as_fd(), 0).unwrap();
+        space.map_file(0..PAGES / 2 * PAGE_BYTES, &file, 0).unwrap();
         space.commit(PAGES / 2 * PAGE_BYTES..PAGES * PAGE_BYTES).unwrap();
         space
     }

@@ -1,8 +1,8 @@
-//! Reservations of address space: linear memories and stacks.
+//! Reservations of address space: memories, stacks, code.
 
+use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap};
@@ -51,7 +51,7 @@ impl Reservation {
     }
 
     /// A view of a file's code, readable and executable: at `address` if whole pages are free there, else anywhere. `offset` is page-aligned.
-    pub fn of_code(address: usize, bytes: usize, file: BorrowedFd<'_>, offset: u64) -> io::Result<Self> {
+    pub fn of_code(address: usize, bytes: usize, file: &File, offset: u64) -> io::Result<Self> {
         let bytes = whole_pages(bytes)?;
         let protection = ProtFlags::READ | ProtFlags::EXEC;
         // SAFETY: a new mapping that is not fixed touches no existing one.
@@ -154,7 +154,7 @@ impl Reservation {
     }
 
     /// Replaces pages by a private copy-on-write view of a file, readable and writable. `offset` is page-aligned.
-    pub fn map_file(&self, range: Range<usize>, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+    pub fn map_file(&self, range: Range<usize>, file: &File, offset: u64) -> io::Result<()> {
         if range.is_empty() {
             return Ok(());
         }
