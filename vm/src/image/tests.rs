@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use wasmer_runtime_core::compile::{CompileOptions, compile_image};
