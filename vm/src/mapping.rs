@@ -16,7 +16,7 @@ use crate::sys::view::FileView;
 
 /// A read-only view: of a part of a file, or of a copy in anonymous memory.
 #[derive(Debug)]
-pub enum View {
+pub(crate) enum View {
     /// Of a part of a file.
     File(FileView),
     /// Of a copy, which is so long.
@@ -28,13 +28,13 @@ impl View {
     ///
     /// # Safety
     /// Nobody writes to the file or shortens it as long as the view lives.
-    pub unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+    pub(crate) unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         // SAFETY: the caller's promise.
         Ok(Self::File(unsafe { FileView::new(file, offset, len)? }))
     }
 
     /// A copy of bytes in anonymous memory.
-    pub fn copy(bytes: &[u8]) -> io::Result<Self> {
+    pub(crate) fn copy(bytes: &[u8]) -> io::Result<Self> {
         let pages = anonymous(bytes, |_, _| 0)?;
         pages.seal()?;
         Ok(Self::Copy(pages, bytes.len()))
@@ -55,7 +55,7 @@ impl Deref for View {
 
 /// Executable pages: never writable at the same time.
 #[derive(Debug)]
-pub struct Code {
+pub(crate) struct Code {
     pages: Reservation,
     len: usize,
     copied: bool,
@@ -68,7 +68,7 @@ impl Code {
     ///
     /// # Safety
     /// As for [`View::new`].
-    pub unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+    pub(crate) unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         if len == 0 {
             return Self::copy(&[]);
         }
@@ -83,19 +83,19 @@ impl Code {
     }
 
     /// A copy of code in anonymous memory.
-    pub fn copy(code: &[u8]) -> io::Result<Self> {
+    pub(crate) fn copy(code: &[u8]) -> io::Result<Self> {
         let pages = anonymous(code, near_stubs)?;
         pages.seal_code()?;
         Ok(Self { pages, len: code.len(), copied: true, refused: false })
     }
 
     /// Whether it is in anonymous memory.
-    pub fn is_copied(&self) -> bool {
+    pub(crate) fn is_copied(&self) -> bool {
         self.copied
     }
 
     /// Whether it is there because its file may not be executed.
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.refused
     }
 }
