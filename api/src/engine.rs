@@ -8,6 +8,7 @@ use wasmparser::WasmFeatures;
 use wasmer_runtime_core::SOURCE_DIGEST;
 use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, InProcess};
 use wasmer_runtime_core::compiler::{BackendId, CompileError, Compiler, IrRequest, KeyHasher};
+use wasmer_runtime_core::cpu::PAGE_LOG2;
 use wasmer_runtime_core::image::{FORMAT_VERSION, ImageBytes};
 use wasmer_runtime_core::translate::features::explain;
 use wasmer_runtime_core::translate::module::default_features;
@@ -156,6 +157,7 @@ impl Engine {
         key.setting("runtime sources", SOURCE_DIGEST);
         key.setting("architecture", std::env::consts::ARCH);
         key.setting("system", std::env::consts::OS);
+        key.setting("page size", PAGE_LOG2.to_le_bytes());
         key.setting("backend", id.name);
         key.setting("backend version", id.version.as_bytes());
         key.setting("wasm features", self.0.features.bits().to_le_bytes());

@@ -14,6 +14,16 @@ pub const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") {
     0
 };
 
+/// How large the pages of images are that are made for this target, as a power of two of bytes: at least as large as those of every system that it
+/// includes, so that images can be mapped there.
+pub const PAGE_LOG2: u32 = if cfg!(target_arch = "x86_64") {
+    12
+} else if cfg!(target_vendor = "apple") {
+    14
+} else {
+    16
+};
+
 macro_rules! features {
     ($($(#[$doc:meta])* $bit:tt $feature:ident $name:tt $level:tt;)*) => {
         /// An extension of x86-64 that compiled code may use. Its number is its bit in artifacts and never changes.

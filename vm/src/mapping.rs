@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmer_runtime_core::once;
 
 use crate::arch;
-use crate::sys::pages::{PAGE_BYTES, Reservation};
+use crate::sys::pages::{Reservation, are_pages, page_bytes};
+use crate::sys::thread::sync_instructions;
 use crate::sys::view::FileView;
 
 /// A read-only view: of a part of a file, or of a copy in anonymous memory.
@@ -63,8 +64,8 @@ pub(crate) struct Code {
 }
 
 impl Code {
-    /// Maps `len` bytes at `offset`, a multiple of pages, for reading and executing: directly from the file, or, where files may not be
-    /// executed (a `noexec` mount), from a copy in anonymous memory.
+    /// Maps `len` bytes at `offset` for reading and executing: directly from the file, or, where files may not be executed (a `noexec` mount) or no
+    /// page of this system starts there, from a copy in anonymous memory.
     ///
     /// # Safety
     /// As for [`View::new`].
@@ -72,12 +73,14 @@ impl Code {
         if len == 0 {
             return Self::copy(&[]);
         }
-        match Reservation::of_code(near_stubs(len, PAGE_BYTES), len, file, offset) {
+        // SAFETY: the caller's promise.
+        let copy = || Self::copy(&unsafe { View::new(file, offset, len)? });
+        if !are_pages([offset]) {
+            return copy();
+        }
+        match Reservation::of_code(near_stubs(len, page_bytes()), len, file, offset) {
             Ok(pages) => Ok(Self { pages, len, copied: false, refused: false }),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                // SAFETY: the caller's promise.
-                Ok(Self { refused: true, ..Self::copy(&unsafe { View::new(file, offset, len)? })? })
-            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Self { refused: true, ..copy()? }),
             Err(error) => Err(error),
         }
     }
@@ -86,6 +89,7 @@ impl Code {
     pub(crate) fn copy(code: &[u8]) -> io::Result<Self> {
         let pages = anonymous(code, near_stubs)?;
         pages.seal_code()?;
+        publish(&pages, code.len())?;
         Ok(Self { pages, len: code.len(), copied: true, refused: false })
     }
 
@@ -109,6 +113,18 @@ impl Deref for Code {
     }
 }
 
+/// Has every thread execute what was written to these pages, and not what was there before. Pages of files are the kernel's business.
+fn publish(pages: &Reservation, len: usize) -> io::Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    arch::flush_code(pages.base(), len);
+    if arch::INSTRUCTIONS_ARE_FETCHED_AHEAD {
+        sync_instructions()?;
+    }
+    Ok(())
+}
+
 /// Bytes of the region in which code is put. Processors predict jumps less well that go farther than they have bits for.
 const NEAR_BYTES: usize = 1 << 30;
 
@@ -119,7 +135,7 @@ fn near_stubs(len: usize, align: usize) -> usize {
     static TAKEN: AtomicUsize = AtomicUsize::new(0);
     // Nobody should be able to tell the address of a guest's code from the address of the program's.
     let start = *once::get_or_init(&START, || RandomState::new().hash_one(0u8) as usize);
-    let taken = TAKEN.fetch_add(len.next_multiple_of(PAGE_BYTES) + align, Ordering::Relaxed);
+    let taken = TAKEN.fetch_add(len.next_multiple_of(page_bytes()) + align, Ordering::Relaxed);
     let offset = start.wrapping_add(taken) % NEAR_BYTES;
     (near_region(arch::enter as *const () as usize) + offset).next_multiple_of(align)
 }
@@ -141,7 +157,7 @@ fn anonymous(bytes: &[u8], place: fn(usize, usize) -> usize) -> io::Result<Reser
     }
     // A last one of which less than half were needed stays in small pages.
     let huge_bytes = (bytes.len() + HUGE_PAGE_BYTES / 2) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
-    let align = if huge_bytes == 0 { PAGE_BYTES } else { HUGE_PAGE_BYTES };
+    let align = if huge_bytes == 0 { page_bytes() } else { HUGE_PAGE_BYTES };
     let map_bytes = bytes.len().next_multiple_of(align);
     let copy = Reservation::at(place(map_bytes, align), map_bytes)?;
     copy.commit(0..map_bytes)?;
@@ -154,6 +170,7 @@ fn anonymous(bytes: &[u8], place: fn(usize, usize) -> usize) -> io::Result<Reser
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::view::memory_file;
 
     #[test]
     fn code_is_near_the_stubs() {
@@ -161,6 +178,18 @@ mod tests {
         let stubs = arch::enter as *const () as usize;
         for code in &codes {
             assert!(code.as_ptr().addr().abs_diff(stubs) <= 3 * NEAR_BYTES, "{:p}", code.as_ptr());
+        }
+    }
+
+    #[test]
+    fn code_is_mapped_where_a_page_starts_and_copied_elsewhere() {
+        let bytes: Vec<u8> = (0..3 * page_bytes()).map(|at| (at / 5) as u8).collect();
+        let file = memory_file(&bytes).unwrap();
+        for (offset, is_copied) in [(page_bytes(), false), (page_bytes() + 512, true)] {
+            // SAFETY: nobody writes to the file.
+            let code = unsafe { Code::new(&file, offset as u64, 4000).unwrap() };
+            assert_eq!((code.is_copied(), code.is_refused()), (is_copied, false));
+            assert!(*code == bytes[offset..][..4000]);
         }
     }
 

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use wasmer_runtime_core::image::header::PAGE_BYTES_MAX;
 use wasmer_runtime_core::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES, MEMORY64_RESERVATION_BYTES};
 use wasmer_runtime_core::types::{MemoryType, Width};
 use wasmer_runtime_core::vmcontext::VMMemory;
@@ -16,16 +17,17 @@ use crate::budget::{Budget, Refused, Usage};
 use crate::limits::Limit;
 use crate::memory_space::MemorySpace;
 use crate::pool::{MemoryPool, Shelf};
-use crate::sys::pages::{PAGE_BYTES, round_up};
+use crate::sys::pages::{are_pages, round_up};
+use crate::sys::view::read_exact_at;
 
 /// A part of a memory's initial contents that stands in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryExtent {
-    /// Where it starts in the memory, in bytes; page-aligned.
+    /// Where it starts in the memory, in bytes; a page of the image starts there.
     pub guest_offset: u64,
-    /// Where it starts in the file, in bytes; page-aligned.
+    /// Where it starts in the file, in bytes.
     pub file_offset: u64,
-    /// Its length in bytes; whole pages.
+    /// Its length in bytes; whole pages of the image.
     pub len: u64,
 }
 
@@ -114,8 +116,9 @@ impl Memory {
             return Ok(Self::on(reservation, ty, &sizes, shelf));
         }
         let mut memory = Self::new(ty, limit_bytes)?;
-        memory.map(file, extents)?;
-        memory.shelf = shelf;
+        let is_mapped = memory.fill(file, extents)?;
+        // What was copied does not come back when pages are dropped.
+        memory.shelf = shelf.filter(|_| is_mapped);
         Ok(memory)
     }
 
@@ -124,18 +127,32 @@ impl Memory {
         Self { vm, ty: *ty, bytes_max: sizes.max, reservation, shelf }
     }
 
-    fn map<'file>(
+    /// Maps initial contents, or copies them where the pages of the image are not pages of this system. Whether all were mapped.
+    fn fill<'file>(
         &self,
         file: impl Fn() -> io::Result<&'file File>,
         extents: impl Iterator<Item = MemoryExtent>,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let committed = round_up(self.len_bytes()).unwrap_or(0) as u64;
+        let mut is_mapped = true;
         for extent in extents {
-            let end = extent.guest_offset.checked_add(extent.len).filter(|end| *end <= committed);
-            let end = end.ok_or(io::ErrorKind::InvalidData)?;
-            self.reservation.map_file(extent.guest_offset as usize..end as usize, file()?, extent.file_offset)?;
+            // The image's last page may be longer than what there is of the memory.
+            let end = extent.guest_offset.checked_add(extent.len).filter(|end| *end < committed + PAGE_BYTES_MAX);
+            let end = end.ok_or(io::ErrorKind::InvalidData)?.min(committed);
+            let range = extent.guest_offset as usize..end as usize;
+            if range.is_empty() {
+                continue;
+            }
+            if are_pages([extent.guest_offset, end, extent.file_offset]) {
+                self.reservation.map_file(range, file()?, extent.file_offset)?;
+            } else {
+                // SAFETY: these pages are committed, and nobody else knows of this memory yet.
+                let contents = unsafe { std::slice::from_raw_parts_mut(self.base().add(range.start), range.len()) };
+                read_exact_at(file()?, contents, extent.file_offset)?;
+                is_mapped = false;
+            }
         }
-        Ok(())
+        Ok(is_mapped)
     }
 
     /// The type.
@@ -185,7 +202,6 @@ impl Memory {
 
     fn commit(&self, old: usize, new: usize) -> Result<(), Refused> {
         let (committed, needed) = round_up(old).zip(round_up(new)).ok_or(Refused::Host)?;
-        debug_assert!(committed.is_multiple_of(PAGE_BYTES));
         self.reservation.commit(committed..needed).map_err(|_| Refused::Host)
     }
 
@@ -226,6 +242,8 @@ impl Drop for Memory {
 mod tests {
     use super::*;
     use crate::limits::{LimitError, StoreLimits};
+    use crate::sys::pages::page_bytes;
+    use crate::sys::view::memory_file;
     use wasmer_runtime_core::types::Limits;
 
     fn memory(min: u64, max: Option<u64>) -> MemoryType {
@@ -255,6 +273,28 @@ mod tests {
         let refusal = |what, asked, limit| Some(Refused::Limit(LimitError { what, asked, limit }));
         assert_eq!(refusals[0], refusal(Limit::MemoryBytes, 3 << 16, 2 << 16));
         assert_eq!(refusals[1], refusal(Limit::TotalBytes, 2 << 16, 1 << 16));
+    }
+
+    #[test]
+    fn contents_are_mapped_where_pages_fit_and_copied_elsewhere() {
+        let page = page_bytes();
+        let bytes: Vec<u8> = (0..3 * page).map(|at| (at / 7) as u8).collect();
+        let file = memory_file(&bytes).unwrap();
+        for (file_offset, is_kept) in [(page, true), (page + 512, false)] {
+            let pool = MemoryPool::default();
+            let extent = MemoryExtent { guest_offset: page as u64, file_offset: file_offset as u64, len: page as u64 };
+            let make =
+                || Memory::with_contents(&memory(3, None), None, || Ok(&file), [extent].into_iter(), &pool).unwrap();
+            for _ in 0..2 {
+                let memory = make();
+                let range = memory.range(page as u64, page as u64).unwrap();
+                // SAFETY: inside of the memory, which nobody else has.
+                let contents = unsafe { std::slice::from_raw_parts_mut(range, page) };
+                assert_eq!(contents, &bytes[file_offset..][..page]);
+                contents.fill(0);
+            }
+            assert_eq!(pool.shelf().take().is_some(), is_kept, "a copy would not come back");
+        }
     }
 
     #[test]

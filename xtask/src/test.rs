@@ -312,8 +312,20 @@ const SUITES: [&str; 2] = ["suite", "testsuite"];
 /// A process for each of these tests, as the others have one, would take several times as long as the tests do.
 fn suites(plan: &mut Plan) -> Result<String> {
     let programs = SUITES.iter().flat_map(|suite| ["--test", suite]);
-    passed_some(&shell::run(plan.cargo(&["test"]).args(programs).args(["--no-fail-fast", "--", "--quiet"]))?)
+    let remark =
+        passed_some(&shell::run(plan.cargo(&["test"]).args(programs).args(["--no-fail-fast", "--", "--quiet"]))?)?;
+    let Some(fastest) = plan.backends.iter().find(|backend| **backend == Backend::Singlepass).or(plan.backends.first())
+    else {
+        return Ok(remark);
+    };
+    let mut coarse = plan.cargo(&["test"]);
+    coarse.env(COARSE_PAGES_VARIABLE, "1").args(["--test", SUITES[0], "--no-fail-fast", "--", "--quiet"]);
+    let coarse = passed_some(&shell::run(coarse.arg(format!("{}::", fastest.name())))?)?;
+    Ok(format!("{remark}, {coarse} with coarse pages"))
 }
+
+/// Set for the virtual machine to live with pages of 64 KiB, see `vm/src/sys/linux/coarse.rs`.
+const COARSE_PAGES_VARIABLE: &str = "WASMER_COARSE_PAGES";
 
 fn passed_some(output: &str) -> Result<String> {
     match passed(output) {

@@ -83,7 +83,7 @@ impl Writer {
         section: Section,
         append: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let offset = self.bytes.len().next_multiple_of(section.align());
+        let offset = self.bytes.len().next_multiple_of(section.align(self.header.page_bytes()) as usize);
         self.bytes.resize(offset, 0);
         let result = append(&mut self.bytes)?;
         let entry = &mut self.header.sections[section as usize];

@@ -31,13 +31,13 @@ pub(super) struct Folded {
 /// Images of tables have together at most this many elements, or [`IMAGE_RATIO`] times the items that the module lists: a hostile module must
 /// not make much of little.
 const TABLE_IMAGES_FREE: u64 = 1 << 16;
-/// Images of memories have together at most this many pages more than [`IMAGE_RATIO`] times what the data fills, holes included.
-const PAGES_FREE: u64 = 1024;
+/// Images of memories have together at most this many pages (4 MiB) more than [`IMAGE_RATIO`] times what the data fills, holes included.
+const PAGES_FREE: u64 = (4 << 20) / PAGE_ALIGN as u64;
 const IMAGE_RATIO: u64 = 4;
 
-/// Runs of pages are joined over holes of at most this many pages, or of this part of the run before the hole: a mapping costs an instance several
+/// Runs of pages are joined over holes of at most this many pages (32 KiB), or of this part of the run before the hole: a mapping costs an instance several
 /// microseconds, a page of zeros in the file only its place.
-const HOLE_PAGES: u64 = 8;
+const HOLE_PAGES: u64 = (32 << 10) / PAGE_ALIGN as u64;
 const HOLE_PART: u64 = 4;
 
 /// The most runs of a module's memories: each takes every instance one or two of the process's mappings, of which the kernel allows 65,530.

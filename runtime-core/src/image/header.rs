@@ -6,21 +6,27 @@ use rkyv::rancor;
 use twox_hash::XxHash3_64;
 
 use crate::compiler::Abi;
-use crate::cpu::{ARCHITECTURE, CpuFeatures};
+use crate::cpu::{ARCHITECTURE, CpuFeatures, PAGE_LOG2};
 use crate::image::ImageError;
 use crate::image::metadata::ArchivedMetadata;
 use crate::trap::TrapCode;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
-pub const FORMAT_VERSION: u32 = 8;
+pub const FORMAT_VERSION: u32 = 9;
 
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 
 /// Bytes that the header takes; the metadata starts behind it.
 pub const HEADER_BYTES: usize = 352;
 
-/// Where pages start. A multiple of the page size of every supported system.
-pub const PAGE_ALIGN: usize = 4096;
+/// Bytes of a page of the images that are made here.
+pub const PAGE_ALIGN: usize = 1 << PAGE_LOG2;
+
+/// The sizes of pages that an image may have: those of systems.
+const PAGE_LOG2_RANGE: std::ops::RangeInclusive<u32> = 12..=16;
+
+/// The largest of them in bytes.
+pub const PAGE_BYTES_MAX: u64 = 1 << *PAGE_LOG2_RANGE.end();
 
 const VERSION_AT: usize = 8;
 const ABI_AT: usize = 12;
@@ -31,7 +37,7 @@ const SECTIONS_AT: usize = 64;
 const SECTION_BYTES: usize = 24;
 
 macro_rules! sections {
-    ($($(#[$doc:meta])* $name:ident, $align:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $align:tt;)*) => {
         /// A section, in the order of the file: what a start touches comes first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Section {
@@ -42,12 +48,14 @@ macro_rules! sections {
             /// All of them, in order.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// Alignment of its start in the file, in bytes.
-            pub const fn align(self) -> usize {
-                match self { $(Self::$name => $align,)* }
+            /// Alignment of its start in the file, in bytes: that of pages, or less.
+            pub const fn align(self, page_bytes: u64) -> u64 {
+                match self { $(Self::$name => sections!(@ $align page_bytes),)* }
             }
         }
     };
+    (@ page $page_bytes:ident) => { $page_bytes };
+    (@ $align:literal $page_bytes:ident) => { $align };
 }
 
 sections! {
@@ -56,9 +64,9 @@ sections! {
     /// Arrays of 32-bit numbers, see [`crate::image::metadata::Lists`].
     Indices, 16;
     /// Machine code and its read-only data.
-    Code, PAGE_ALIGN;
+    Code, page;
     /// Initial contents of memories, in pages.
-    Memory, PAGE_ALIGN;
+    Memory, page;
     /// Bytes of the data segments that are needed at run time.
     Data, 16;
     /// Start and function of every piece of code.
@@ -80,8 +88,9 @@ const ARCHITECTURE_AT: usize = SECTIONS_AT + SECTIONS * SECTION_BYTES;
 const FUEL_AT: usize = ARCHITECTURE_AT + 4;
 const CPU_FEATURES_AT: usize = ARCHITECTURE_AT + 8;
 const UNTABLED_FAULT_AT: usize = CPU_FEATURES_AT + 8;
+const PAGE_LOG2_AT: usize = UNTABLED_FAULT_AT + 4;
 
-const _: () = assert!(UNTABLED_FAULT_AT + 4 <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
+const _: () = assert!(PAGE_LOG2_AT + 4 <= HEADER_BYTES && HEADER_BYTES.is_multiple_of(16));
 
 /// Checksum of bytes: finds damage, not malice.
 pub fn checksum(bytes: &[u8]) -> u64 {
@@ -115,6 +124,8 @@ pub struct Header {
     pub untabled_fault: Option<TrapCode>,
     /// As [`ARCHITECTURE`].
     pub architecture: u32,
+    /// As [`PAGE_LOG2`].
+    pub page_log2: u32,
     /// All that the code may use of a processor.
     pub cpu_features: CpuFeatures,
     /// Whether the code uses up fuel.
@@ -131,8 +142,24 @@ impl Header {
     /// Of code for this program's architecture.
     pub fn new(abi: Abi, cpu_features: CpuFeatures, key: [u8; 32]) -> Self {
         let sections = [SectionEntry::default(); SECTIONS];
-        Self { abi, untabled_fault: None, architecture: ARCHITECTURE, fuel: false, cpu_features, key, len: 0, sections }
+        Self {
+            abi,
+            untabled_fault: None,
+            architecture: ARCHITECTURE,
+            page_log2: PAGE_LOG2,
+            fuel: false,
+            cpu_features,
+            key,
+            len: 0,
+            sections,
+        }
     }
+
+    /// Bytes of a page: where code and memories start is a multiple of it, and extents of memories are counted in it.
+    pub fn page_bytes(&self) -> u64 {
+        1 << self.page_log2
+    }
+
     /// Where a section is.
     pub fn section(&self, section: Section) -> &SectionEntry {
         &self.sections[section as usize]
@@ -148,6 +175,7 @@ impl Header {
         put(KEY_AT, &self.key);
         put(ARCHITECTURE_AT, &self.architecture.to_le_bytes());
         put(CPU_FEATURES_AT, &self.cpu_features.bits().to_le_bytes());
+        put(PAGE_LOG2_AT, &self.page_log2.to_le_bytes());
         put(FUEL_AT, &u32::from(self.fuel).to_le_bytes());
         put(UNTABLED_FAULT_AT, &self.untabled_fault.map_or(0, |code| code as u32).to_le_bytes());
         for (index, entry) in self.sections.iter().enumerate() {
@@ -211,13 +239,18 @@ impl Header {
                 Some(code.ok_or(ImageError::Damaged("it does not say what faults mean"))?)
             }
         };
+        header.page_log2 = read_u32(image, PAGE_LOG2_AT);
+        if !PAGE_LOG2_RANGE.contains(&header.page_log2) {
+            return Err(ImageError::Damaged("it has pages of no system"));
+        }
         header.len = len;
+        let page_bytes = header.page_bytes();
         let mut end = HEADER_BYTES as u64;
         for (section, entry) in Section::ALL.iter().zip(&mut header.sections) {
             let at = SECTIONS_AT + *section as usize * SECTION_BYTES;
             let [offset, bytes, checksum] = [0, 8, 16].map(|field| read_u64(image, at + field));
             *entry = SectionEntry { offset, len: bytes, checksum };
-            if offset < end || !offset.is_multiple_of(section.align() as u64) {
+            if offset < end || !offset.is_multiple_of(section.align(page_bytes)) {
                 return Err(ImageError::Damaged("its sections are out of place"));
             }
             end = offset

@@ -116,7 +116,7 @@ pub struct Data {
 /// Pages of a memory's initial contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize)]
 pub struct Extent {
-    /// Where they start in the memory, in pages of [`crate::image::header::PAGE_ALIGN`].
+    /// Where they start in the memory, in pages of the image ([`Header::page_bytes`](crate::image::header::Header::page_bytes)).
     pub guest_page: u64,
     /// Where they start in the section of memories, in pages.
     pub image_page: u32,

@@ -9,6 +9,7 @@
 //! | `forward`, `cross` | The array-call entries of adapters, and of functions of other conventions. |
 //! | `ExitFrame`, `top_below` | What an exit leaves on the wasm stack, and where the free part below it begins. |
 //! | `prefetch` | Has the processor fetch memory. |
+//! | `flush_code`, `INSTRUCTIONS_ARE_FETCHED_AHEAD` | What it takes for new code to be executed: here, and on other threads. |
 //!
 //! All stubs keep the chain of frame pointers whole. They are in sections of their own, so that it is known of an address whether it is in one.
 

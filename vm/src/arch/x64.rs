@@ -288,3 +288,9 @@ pub fn prefetch(address: *const u8) {
     // SAFETY: a prefetch accesses nothing.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
 }
+
+/// Whether other threads may still execute what was at the addresses of new code before they have synchronised with the instruction cache.
+pub const INSTRUCTIONS_ARE_FETCHED_AHEAD: bool = false;
+
+/// Makes the processor's instruction caches see what was written to these addresses: they do by themselves (Intel SDM, volume 3, 14.6).
+pub fn flush_code(_address: *const u8, _len: usize) {}

@@ -107,9 +107,7 @@ impl Space {
         let new = self.blocks.checked_add(blocks).filter(|new| *new <= BLOCKS_MAX).ok_or(io::ErrorKind::OutOfMemory)?;
         self.cage.commit(Block(self.blocks).start() as usize..Block(new).start() as usize)?;
         let groups = |blocks: u32| blocks as usize * BLOCK_GROUPS * size_of::<Group>();
-        // Whole pages: those of two blocks.
-        let start = groups(self.blocks) / GROUPS_ALIGN * GROUPS_ALIGN;
-        self.groups.commit(start..groups(new).next_multiple_of(GROUPS_ALIGN))?;
+        self.groups.commit(groups(self.blocks)..groups(new))?;
         self.blocks = new;
         Ok(())
     }
@@ -168,6 +166,3 @@ impl Space {
         unsafe { self.base().add(offset as usize) }
     }
 }
-
-/// Groups become accessible by pages.
-const GROUPS_ALIGN: usize = 4096;

@@ -20,7 +20,7 @@ use rkyv::rancor;
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::cpu::{ARCHITECTURE, CpuFeatures};
 use wasmer_runtime_core::image::ImageError;
-use wasmer_runtime_core::image::header::{Header, PAGE_ALIGN, Section, checksum};
+use wasmer_runtime_core::image::header::{Header, Section, checksum};
 use wasmer_runtime_core::image::indices::{ArchivedList, Numbers};
 use wasmer_runtime_core::image::metadata::*;
 use wasmer_runtime_core::layout::VMCounts;
@@ -497,15 +497,15 @@ impl Image {
 
     /// The initial contents of a defined memory, as parts of the file.
     pub fn memory_image(&self, index: MemoryIdx) -> impl Iterator<Item = MemoryExtent> {
-        let section_len = self.header.section(Section::Memory).len;
+        let (section_len, page_bytes) = (self.header.section(Section::Memory).len, self.header.page_bytes());
         let meta = self.meta();
         let position = index.index() - meta.imported_memories.to_native() as usize;
         meta.memory_images[position].iter().map(move |extent| {
-            let len = u64::from(extent.pages.to_native()) * PAGE_ALIGN as u64;
-            let start = u64::from(extent.image_page.to_native()) * PAGE_ALIGN as u64;
+            let len = u64::from(extent.pages.to_native()) * page_bytes;
+            let start = u64::from(extent.image_page.to_native()) * page_bytes;
             // A part outside of the section becomes empty.
             let len = len.min(section_len.saturating_sub(start));
-            let guest_offset = extent.guest_page.to_native().saturating_mul(PAGE_ALIGN as u64);
+            let guest_offset = extent.guest_page.to_native().saturating_mul(page_bytes);
             MemoryExtent { guest_offset, file_offset: self.pages.file_offset() + start, len }
         })
     }

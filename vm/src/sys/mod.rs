@@ -6,7 +6,7 @@
 //! | `pages` | The size of a page, asked for at run time. [`Reservation`](pages::Reservation): address space that is accessible once committed, never both writable and executable, zero or a file's contents when touched first, and that again after `drop_pages`. |
 //! | `view` | Files: read at a place, mapped to be read, made in memory so that memories can be mapped from them copy-on-write. |
 //! | `fault` | A thread that faults in code, or that another thread interrupts, calls the [`Handler`](fault::Handler) on a stack of its own, with the registers of the place in a [`Context`](context::Context); where the handler wants no part of it, what was there before decides. |
-//! | `thread` | Numbers of threads; an interrupt for one; a barrier for all; the bounds of a thread's own stack; what happens around a fork. |
+//! | `thread` | Numbers of threads; an interrupt for one; a barrier for all, of memory and of instructions; the bounds of a thread's own stack; what happens around a fork. |
 //! | `context` | Program counter, stack pointer and frame pointer of such a thread, and going on elsewhere: the one place where system and processor meet, a file for each pair. |
 //!
 //! Two things are promised to the handlers. The barrier orders everything that the calling thread did before it with everything that every other thread

@@ -1,5 +1,6 @@
 //! Linux.
 
+mod coarse;
 pub(crate) mod context;
 pub(crate) mod fault;
 mod pagemap;

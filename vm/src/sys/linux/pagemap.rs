@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 
-use super::pages::{PAGE_BYTES, Reservation};
+use super::pages::{Reservation, page_bytes};
 use crate::places::{PLACES, place};
 
 /// How many runs of pages are asked for. Whoever wrote more has them dropped all at once.
@@ -64,8 +64,8 @@ struct Pagemap {
 impl Pagemap {
     fn open() -> io::Result<Self> {
         let file = File::open("/proc/self/pagemap")?;
-        let flag = Reservation::new(PAGE_BYTES)?;
-        flag.commit(0..PAGE_BYTES)?;
+        let flag = Reservation::new(page_bytes())?;
+        flag.commit(0..page_bytes())?;
         flag.wipe_on_fork()?;
         let pagemap = Self { file, flag };
         pagemap.is_ours().store(true, Ordering::Relaxed);
@@ -136,7 +136,11 @@ pub(crate) fn written(range: Range<usize>, each: impl FnMut(Range<usize>) -> io:
     let Ok(kept) = kept else { return Err(busy) };
     kept.as_ref().and_then(Option::as_ref).ok_or(busy)?.scan(&range, &mut runs)?;
     drop(kept);
-    runs.iter().take_while(|run| run.end > 0).map(|run| run.start as usize..run.end as usize).try_for_each(each)
+    // The range ends where a page does, so whole pages stay in it.
+    let whole = |run: &PageRegion| {
+        run.start as usize / page_bytes() * page_bytes()..(run.end as usize).next_multiple_of(page_bytes())
+    };
+    runs.iter().take_while(|run| run.end > 0).map(whole).try_for_each(each)
 }
 
 #[cfg(test)]
@@ -149,18 +153,18 @@ mod tests {
     const PAGES: usize = 256;
 
     fn half_of_a_file() -> Reservation {
-        let space = Reservation::new(PAGES * PAGE_BYTES).unwrap();
+        let space = Reservation::new(PAGES * page_bytes()).unwrap();
         let file = File::from(rustix::fs::memfd_create("initial", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
-        file.write_all_at(&[7; PAGES / 2 * PAGE_BYTES], 0).unwrap();
-        space.map_file(0..PAGES / 2 * PAGE_BYTES, &file, 0).unwrap();
-        space.commit(PAGES / 2 * PAGE_BYTES..PAGES * PAGE_BYTES).unwrap();
+        file.write_all_at(&vec![7; PAGES / 2 * page_bytes()], 0).unwrap();
+        space.map_file(0..PAGES / 2 * page_bytes(), &file, 0).unwrap();
+        space.commit(PAGES / 2 * page_bytes()..PAGES * page_bytes()).unwrap();
         space
     }
 
     fn page(space: &Reservation, page: usize) -> *mut u8 {
         assert!(page < PAGES);
         // SAFETY: the page is inside the reservation.
-        unsafe { space.base().add(page * PAGE_BYTES) }
+        unsafe { space.base().add(page * page_bytes()) }
     }
 
     fn initial(page: usize) -> u8 {
@@ -171,9 +175,9 @@ mod tests {
     fn written_pages(space: &Reservation) -> Option<Vec<usize>> {
         let base = space.base() as usize;
         let mut pages = Vec::new();
-        let all = base..base + PAGES * PAGE_BYTES;
+        let all = base..base + PAGES * page_bytes();
         let told = written(all, |run| {
-            pages.extend((run.start - base) / PAGE_BYTES..(run.end - base) / PAGE_BYTES);
+            pages.extend((run.start - base) / page_bytes()..(run.end - base) / page_bytes());
             Ok(())
         });
         told.ok().map(|()| pages)
@@ -195,7 +199,7 @@ mod tests {
             }
             let told = written_pages(&space);
             assert!(told.is_none() || told.as_ref() == Some(&touched), "{told:?}");
-            space.drop_pages(0..PAGES * PAGE_BYTES).unwrap();
+            space.drop_pages(0..PAGES * page_bytes()).unwrap();
             assert!(written_pages(&space).is_none_or(|pages| pages.is_empty()));
             for number in 0..PAGES {
                 // SAFETY: the page is committed.
@@ -213,7 +217,7 @@ mod tests {
         assert!(child >= 0);
         if child == 0 {
             let base = space.base() as usize;
-            let refused = written(base..base + PAGE_BYTES, |_| Ok(())).is_err();
+            let refused = written(base..base + page_bytes(), |_| Ok(())).is_err();
             // SAFETY: ends the child at once.
             unsafe { libc::_exit(if refused { 3 } else { 4 }) };
         }

@@ -4,17 +4,34 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap};
 
-use super::pagemap;
+use super::{coarse, pagemap};
 
-/// Bytes of a page of the host. Larger pages of other systems are multiples of what the image format aligns to.
-pub(crate) const PAGE_BYTES: usize = 4096;
+/// Bytes of a page: what the kernel says, and remembered.
+#[inline]
+pub(crate) fn page_bytes() -> usize {
+    static BYTES: AtomicUsize = AtomicUsize::new(0);
+    match BYTES.load(Ordering::Relaxed) {
+        0 => {
+            let bytes = coarse::page_bytes().unwrap_or_else(rustix::param::page_size);
+            BYTES.store(bytes, Ordering::Relaxed);
+            bytes
+        }
+        bytes => bytes,
+    }
+}
 
 /// Rounds up to whole pages; none on overflow.
 pub(crate) fn round_up(bytes: usize) -> Option<usize> {
-    Some(bytes.checked_add(PAGE_BYTES - 1)? & !(PAGE_BYTES - 1))
+    bytes.checked_next_multiple_of(page_bytes())
+}
+
+/// Whether pages start at all of these addresses, offsets or lengths.
+pub(crate) fn are_pages<const N: usize>(numbers: [u64; N]) -> bool {
+    numbers.iter().all(|number| number.is_multiple_of(page_bytes() as u64))
 }
 
 /// The same for a mapping: none is empty.
@@ -43,19 +60,38 @@ impl Reservation {
     /// Reserves whole pages: at `address` if they are free there, else anywhere.
     pub fn at(address: usize, bytes: usize) -> io::Result<Self> {
         let bytes = whole_pages(bytes)?;
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a new mapping that is not fixed touches no existing one.
-        let base = unsafe { mmap_anonymous(address as *mut _, bytes, ProtFlags::empty(), flags)? };
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { base, bytes })
+        let reserve = |address: usize, bytes: usize| {
+            let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+            // SAFETY: a new mapping that is not fixed touches no existing one.
+            unsafe { mmap_anonymous(address as *mut _, bytes, ProtFlags::empty(), flags) }
+        };
+        let base = coarse::reserve(address, bytes, reserve)?;
+        Ok(Self { base: NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?, bytes })
     }
 
-    /// A view of a file's code, readable and executable: at `address` if whole pages are free there, else anywhere. `offset` is page-aligned.
+    /// A view of a file's code, readable and executable: at `address` if whole pages are free there, else anywhere. A page starts at `offset`.
     pub fn of_code(address: usize, bytes: usize, file: &File, offset: u64) -> io::Result<Self> {
+        Self::of_file(address, bytes, file, offset, ProtFlags::READ | ProtFlags::EXEC)
+    }
+
+    /// A view of a part of a file for reading. A page starts at `offset`.
+    pub(super) fn of_data(bytes: usize, file: &File, offset: u64) -> io::Result<Self> {
+        Self::of_file(0, bytes, file, offset, ProtFlags::READ)
+    }
+
+    fn of_file(address: usize, bytes: usize, file: &File, offset: u64, protection: ProtFlags) -> io::Result<Self> {
+        debug_assert!(are_pages([offset]), "no page starts at {offset:#x}");
         let bytes = whole_pages(bytes)?;
-        let protection = ProtFlags::READ | ProtFlags::EXEC;
-        // SAFETY: a new mapping that is not fixed touches no existing one.
-        let base = unsafe { mmap(address as *mut _, bytes, protection, MapFlags::PRIVATE, file, offset)? };
+        // SAFETY: a new mapping that is not fixed touches no existing one; one that is replaces pages that were reserved for it.
+        let map = |address: usize, bytes: usize, flags: MapFlags| unsafe {
+            mmap(address as *mut _, bytes, protection, MapFlags::PRIVATE | flags, file, offset)
+        };
+        if coarse::page_bytes().is_some() {
+            let reservation = Self::at(address, bytes)?;
+            map(reservation.base() as usize, bytes, MapFlags::FIXED)?;
+            return Ok(reservation);
+        }
+        let base = map(address, bytes, MapFlags::empty())?;
         Ok(Self { base: NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?, bytes })
     }
 
@@ -74,14 +110,16 @@ impl Reservation {
         self.bytes
     }
 
-    /// Makes pages readable and writable. Pages not touched before are zero.
+    /// Makes the pages that have a part of the range readable and writable. Pages not touched before are zero.
     pub fn commit(&self, range: Range<usize>) -> io::Result<()> {
         if range.is_empty() {
             return Ok(());
         }
-        let address = self.check(&range)?;
+        let end = round_up(range.end).ok_or(io::ErrorKind::InvalidInput)?;
+        let pages = range.start / page_bytes() * page_bytes()..end;
+        let address = self.check(&pages)?;
         // SAFETY: the pages are inside this reservation.
-        unsafe { mprotect(address.cast(), range.len(), MprotectFlags::READ | MprotectFlags::WRITE)? };
+        unsafe { mprotect(address.cast(), pages.len(), MprotectFlags::READ | MprotectFlags::WRITE)? };
         Ok(())
     }
 
@@ -103,6 +141,7 @@ impl Reservation {
         }
         let address = self.check(&range)?;
         let drop = |pages: Range<usize>| {
+            debug_assert!(are_pages([pages.start as u64, pages.len() as u64]), "no whole pages: {pages:x?}");
             // SAFETY: the pages are inside this reservation, whose owner has no more use for their contents.
             unsafe { madvise(pages.start as *mut _, pages.len(), Advice::LinuxDontNeed) }.map_err(io::Error::from)
         };
@@ -153,11 +192,12 @@ impl Reservation {
         Ok(())
     }
 
-    /// Replaces pages by a private copy-on-write view of a file, readable and writable. `offset` is page-aligned.
+    /// Replaces pages by a private copy-on-write view of a file, readable and writable. A page starts at `offset`.
     pub fn map_file(&self, range: Range<usize>, file: &File, offset: u64) -> io::Result<()> {
         if range.is_empty() {
             return Ok(());
         }
+        debug_assert!(are_pages([offset]), "no page starts at {offset:#x}");
         let address = self.check(&range)?;
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: the pages are inside this reservation, which nobody else maps into.
@@ -165,8 +205,11 @@ impl Reservation {
         Ok(())
     }
 
+    /// The address of whole pages.
     fn check(&self, range: &Range<usize>) -> io::Result<*mut u8> {
-        if range.end > self.bytes || range.start > range.end || !range.start.is_multiple_of(PAGE_BYTES) {
+        let are_pages = are_pages([range.start as u64, range.end as u64]);
+        debug_assert!(are_pages, "no whole pages: {range:x?}");
+        if range.end > self.bytes || range.start > range.end || !are_pages {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         // SAFETY: the offset is inside the reservation.

@@ -68,6 +68,17 @@ pub(crate) fn barrier() -> bool {
         && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }
 
+/// Has every thread of the process fetch instructions anew.
+pub(crate) fn sync_instructions() -> io::Result<()> {
+    static IS_REGISTERED: OnceLock<bool> = OnceLock::new();
+    let register = || membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
+    if *once::get_or_init(&IS_REGISTERED, register) && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE) {
+        return Ok(());
+    }
+    let message = "the kernel cannot make new code known to all threads (`membarrier` with `SYNC_CORE`, Linux 4.16)";
+    Err(io::Error::new(io::ErrorKind::Unsupported, message))
+}
+
 /// The addresses of this thread's own stack, if the system knows them.
 pub(crate) fn own_stack() -> Option<Range<usize>> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();

@@ -3,18 +3,24 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Deref;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use memmap2::{Mmap, MmapOptions};
 use rustix::buffer::spare_capacity;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::pread;
 use wasmer_system::file_size::limit_as_error;
 
+use super::pages::{Reservation, page_bytes};
+
 /// A part of a file, mapped for reading.
 #[derive(Debug)]
-pub(crate) struct FileView(Mmap);
+pub(crate) struct FileView {
+    pages: Reservation,
+    /// Where the view begins in them.
+    start: usize,
+    len: usize,
+}
 
 impl FileView {
     /// Maps `len` bytes at `offset`, which need not be the start of a page.
@@ -22,8 +28,13 @@ impl FileView {
     /// # Safety
     /// Nobody writes to the file or shortens it as long as the view lives.
     pub(crate) unsafe fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
-        // SAFETY: the caller's promise.
-        Ok(Self(unsafe { MmapOptions::new().offset(offset).len(len).map(file)? }))
+        if len == 0 {
+            return Ok(Self { pages: Reservation::empty(), start: 0, len: 0 });
+        }
+        let start = offset % page_bytes() as u64;
+        let bytes = len.checked_add(start as usize).ok_or(io::ErrorKind::InvalidInput)?;
+        let pages = Reservation::of_data(bytes, file, offset - start)?;
+        Ok(Self { pages, start: start as usize, len })
     }
 }
 
@@ -31,13 +42,19 @@ impl Deref for FileView {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        // SAFETY: so many bytes were mapped, and nobody writes to them, as was promised to `new`.
+        unsafe { std::slice::from_raw_parts(self.pages.base().add(self.start), self.len) }
     }
 }
 
 /// Appends bytes of a file to `bytes`, at most as many as there is capacity for, and returns how many: none at its end.
 pub(crate) fn read_at(file: &File, bytes: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
     Ok(pread(file, spare_capacity(bytes), offset)?)
+}
+
+/// Fills `bytes` with what the file has at `offset`, which has to be as much.
+pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    file.read_exact_at(bytes, offset)
 }
 
 /// A file in memory with these bytes.
