@@ -38,7 +38,7 @@ pub(super) fn reserve(
     reserve: impl Fn(usize, usize) -> Result<*mut c_void, Errno>,
 ) -> Result<*mut c_void, Errno> {
     let Some(align) = page_bytes() else { return reserve(address, bytes) };
-    let base = reserve(address, bytes + align)?;
+    let base = reserve(address, bytes.checked_add(align).ok_or(Errno::NOMEM)?)?;
     let head = base.align_offset(align);
     let start = base.wrapping_byte_add(head);
     // SAFETY: both are parts of what was reserved just now, and nobody else knows of.
