@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::RawValue;
 use wasmer_vm::budget::{Refused, Usage};
+use wasmer_vm::limiter::Request;
 use wasmer_vm::limits::Limit;
 use wasmer_vm::memory::Memory as VmMemory;
 use wasmer_vm::table::Table as VmTable;
@@ -122,7 +123,13 @@ impl Memory {
         let (memory_bytes, record_bytes) = (budget.limits().memory_bytes(&ty)?, size_of::<VmMemory>() as u64);
         let usage = Usage { memory_bytes, record_bytes, memories: 1, ..Usage::default() };
         budget.take(usage)?;
-        let memory = VmMemory::new(&ty, Some(limit)).inspect_err(|_| budget.give_back(usage));
+        let max = ty.limits.max.map(|pages| pages.saturating_mul(1 << ty.page_size_log2));
+        let request = [Request::memory(0, memory_bytes, max)];
+        budget.asked.ask(&request).inspect_err(|_| budget.give_back(usage))?;
+        let memory = VmMemory::new(&ty, Some(limit)).inspect_err(|_| {
+            budget.give_back(usage);
+            budget.asked.undo(&request);
+        });
         let memory = memory.map_err(|error| Error::Resource(error.to_string()))?;
         Ok(Self::add(store, Arc::new(memory)))
     }
@@ -303,7 +310,12 @@ impl Table {
         budget.limits().check(Limit::TableElements, table_elements)?;
         let usage = Usage { table_elements, record_bytes, tables: 1, ..Usage::default() };
         budget.take(usage)?;
-        let table = VmTable::new(&ty).inspect_err(|_| budget.give_back(usage));
+        let request = [Request::table(0, table_elements, ty.limits.max)];
+        budget.asked.ask(&request).inspect_err(|_| budget.give_back(usage))?;
+        let table = VmTable::new(&ty).inspect_err(|_| {
+            budget.give_back(usage);
+            budget.asked.undo(&request);
+        });
         let table = table.map_err(|error| Error::Resource(error.to_string()))?;
         let mut table = Box::new(HostTable { table, _types: types });
         table.table.set_initial(raw);

@@ -41,4 +41,5 @@ pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreId, StoreMut};
 pub use summary::{FunctionSummary, ModuleSummary, Producer, SectionSummary};
 pub use value::{ExternRef, HostResult, Val, WasmTy, WasmTyList};
 pub use wasmer_runtime_core::vmcontext::RawValue;
+pub use wasmer_vm::limiter::{Growth, ResourceLimiter};
 pub use wasmer_vm::limits::{Limit, LimitError, StoreLimits};

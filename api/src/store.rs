@@ -15,6 +15,7 @@ use wasmer_vm::budget::{Budget, Usage};
 use wasmer_vm::exceptions::Tag as VmTag;
 use wasmer_vm::heap::Outside;
 use wasmer_vm::host_refs::Full;
+use wasmer_vm::limiter::ResourceLimiter;
 use wasmer_vm::limits::StoreLimits;
 use wasmer_vm::memory::Memory as VmMemory;
 use wasmer_vm::references::Collector;
@@ -187,6 +188,12 @@ impl<T: 'static> Store<T> {
     #[doc(hidden)]
     pub fn gc_always(&mut self) {
         self.inner.opaque.vm.collect_always();
+    }
+
+    /// Asks `limiter` before a guest or the host makes an instance, memory or table in this store, or lets one grow; both the
+    /// limiter and the store's [`StoreLimits`] have to allow it. The store keeps the limiter until it is dropped.
+    pub fn set_limiter(&mut self, limiter: impl ResourceLimiter + 'static) {
+        self.inner.opaque.vm.budget.asked.set(Box::new(limiter));
     }
 
     /// Stops this store's guest from another thread. Compiled code polls nothing for it.

@@ -254,3 +254,86 @@ fn large_tables_are_allowed_by_default() {
     let grow = func::<_, i32, i32>(&mut store, instance, "grow");
     assert_eq!([20_000_000, 80_000_000].map(|delta| grow.call(&mut store, delta).unwrap()), [1, -1]);
 }
+
+/// What a limiter was asked, and what of it did not come to be.
+#[derive(Default)]
+struct Log {
+    asked: Vec<(&'static str, u64, u64)>,
+    failed: usize,
+    memory_max: u64,
+}
+
+struct Limiter(std::sync::Arc<std::sync::Mutex<Log>>);
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, growth: Growth) -> bool {
+        assert!(growth.desired != 13 * PAGE, "thirteen");
+        let mut log = self.0.lock().unwrap();
+        log.asked.push(("memory", growth.current, growth.desired));
+        growth.desired <= log.memory_max
+    }
+
+    fn memory_growth_failed(&mut self, _: Growth) {
+        self.0.lock().unwrap().failed += 1;
+    }
+
+    fn table_growing(&mut self, growth: Growth) -> bool {
+        self.0.lock().unwrap().asked.push(("table", growth.current, growth.desired));
+        growth.desired <= 10
+    }
+
+    fn instance_making(&mut self) -> bool {
+        let mut log = self.0.lock().unwrap();
+        log.asked.push(("instance", 0, 1));
+        log.asked.len() < 100
+    }
+
+    fn instance_failed(&mut self) {
+        self.0.lock().unwrap().failed += 1;
+    }
+}
+
+#[test]
+fn a_limiter_is_asked_for_everything() {
+    let wat = r#"(module (memory (export "memory") 2 5) (table (export "table") 3 funcref)
+        (func (export "memory.grow") (param i32) (result i32) (memory.grow (local.get 0)))
+        (func (export "table.grow") (param i32) (result i32) (table.grow (ref.null func) (local.get 0))))"#;
+    for (backend, engine) in engines() {
+        let log = std::sync::Arc::new(std::sync::Mutex::new(Log { memory_max: 20 * PAGE, ..Log::default() }));
+        let take = || std::mem::take(&mut log.lock().unwrap().asked);
+        let mut store = Store::new(&engine, ());
+        store.set_limiter(Limiter(std::sync::Arc::clone(&log)));
+        let code = module(&engine, wat);
+        let instance = Linker::new().instantiate(&mut store, &code).unwrap();
+        assert_eq!(take(), [("instance", 0, 1), ("memory", 0, 2 * PAGE), ("table", 0, 3)], "{backend}");
+        let memory = func::<_, i32, i32>(&mut store, instance, "memory.grow");
+        let table = func::<_, i32, i32>(&mut store, instance, "table.grow");
+        assert_eq!([1, 7, 2].map(|pages| memory.call(&mut store, pages).unwrap()), [2, -1, 3]);
+        assert_eq!(
+            take(),
+            [("memory", 2 * PAGE, 3 * PAGE), ("memory", 3 * PAGE, 10 * PAGE), ("memory", 3 * PAGE, 5 * PAGE)]
+        );
+        // The type forbids what the limiter allowed.
+        assert_eq!(std::mem::take(&mut log.lock().unwrap().failed), 1);
+        assert_eq!([4, 4].map(|elements| table.call(&mut store, elements).unwrap()), [3, -1]);
+        assert_eq!(take(), [("table", 3, 7), ("table", 7, 11)]);
+        // A panic goes on behind the call, as a host function's does.
+        let grow = std::panic::AssertUnwindSafe(|| memory.call(&mut store, 8));
+        assert_eq!(std::panic::catch_unwind(grow).unwrap_err().downcast_ref(), Some(&"thirteen"));
+        // The host is refused with an error.
+        log.lock().unwrap().memory_max = PAGE;
+        let error = Linker::new().instantiate(&mut store, &code).unwrap_err();
+        assert_eq!(error.to_string(), "131072 bytes in one memory are refused by the store's limiter");
+        assert!(error.as_limit().is_some_and(|error| error.by_limiter));
+        assert_eq!(std::mem::take(&mut log.lock().unwrap().failed), 1);
+        let ty =
+            MemoryType { limits: Limits { min: 2, max: None }, index: Width::W32, shared: false, page_size_log2: 16 };
+        assert_eq!(limit(Memory::new(&mut store, ty)), (Limit::MemoryBytes, 2 * PAGE, 0));
+        let small = Memory::new(&mut store, MemoryType { limits: Limits { min: 1, max: None }, ..ty }).unwrap();
+        assert_eq!(limit(small.grow(&mut store, 1)), (Limit::MemoryBytes, 2 * PAGE, PAGE));
+        let ty = TableType { element: RefType::FUNCREF, limits: Limits { min: 11, max: None }, index: Width::W32 };
+        assert_eq!(limit(Table::new(&mut store, ty, Val::FuncRef(None))), (Limit::TableElements, 11, 0));
+        drop(store);
+        assert_eq!(std::sync::Arc::strong_count(&log), 1);
+    }
+}

@@ -8,6 +8,7 @@ use crate::exceptions::Tag;
 use crate::foreign::Foreign;
 use crate::host::VMHostContext;
 use crate::instance::Instance;
+use crate::limiter::Asked;
 use crate::limits::{Limit, LimitError, StoreLimits};
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
@@ -125,16 +126,18 @@ const TOTALS: [Limit; 8] = [
 ];
 
 /// A store's limits and what was used of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Budget {
     limits: StoreLimits,
     used: Usage,
+    /// Who is asked besides.
+    pub asked: Asked,
 }
 
 impl Budget {
     /// Nothing is used yet.
     pub fn new(limits: StoreLimits) -> Self {
-        Self { limits, used: Usage::default() }
+        Self { limits, used: Usage::default(), asked: Asked::default() }
     }
 
     /// The limits.

@@ -22,6 +22,7 @@ use crate::exceptions::Tag;
 use crate::foreign::Foreign;
 use crate::func_refs::FuncRefs;
 use crate::image::Damage;
+use crate::limiter::Request;
 use crate::limits::LimitError;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
@@ -123,11 +124,21 @@ impl Instance {
         // SAFETY: the store outlives the instance by the caller's promise, and nobody else uses it meanwhile.
         let budget = unsafe { &mut (*store.as_ptr()).budget };
         let usage = Usage::of_instance(code, imports.memories.len(), budget.limits())?;
+        let requests =
+            if budget.asked.is_set() { Request::of_instance(code, imports.memories.len()) } else { Vec::new() };
         budget.take(usage)?;
+        if let Err(refused) = budget.asked.ask(&requests) {
+            budget.give_back(usage);
+            return Err(refused.into());
+        }
         // SAFETY: the caller's promise.
         let made = unsafe { Self::within_budget(code, store, imports) };
-        // SAFETY: as above; nothing of an instance refers to the budget.
-        made.inspect_err(|_| unsafe { (*store.as_ptr()).budget.give_back(usage) })
+        made.inspect_err(|_| {
+            // SAFETY: as above; nothing of an instance refers to the budget.
+            let budget = unsafe { &mut (*store.as_ptr()).budget };
+            budget.give_back(usage);
+            budget.asked.undo(&requests);
+        })
     }
 
     /// # Safety

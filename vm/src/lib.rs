@@ -25,6 +25,7 @@ pub mod host_stack;
 pub mod image;
 pub mod instance;
 pub mod libcalls;
+pub mod limiter;
 pub mod limits;
 mod mapping;
 pub mod memory;

@@ -2,6 +2,7 @@
 //!
 //! A libcall that traps records it and returns anything: the stub sees the record and leaves wasm.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use wasmer_runtime_core::libcall::split_atomic_place;
@@ -10,6 +11,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
+use crate::budget::Refused;
 use crate::image::Damage;
 use crate::instance::Instance;
 use crate::memory::Memory;
@@ -91,6 +93,17 @@ impl Caller {
         start.checked_add(len).is_some_and(|end| end <= self.table(table).len())
     }
 
+    /// The old size of what has grown. The embedder may be asked, and panic.
+    fn grown(&mut self, grow: impl FnOnce(&mut StoreVm) -> Result<u64, Refused>) -> Option<u64> {
+        match catch_unwind(AssertUnwindSafe(|| grow(self.store()))) {
+            Ok(grown) => grown.ok(),
+            Err(payload) => {
+                self.store().record_unwind(Unwind::Panic(payload));
+                None
+            }
+        }
+    }
+
     /// The value of a result, or a recorded trap.
     fn finish<T: Default>(&mut self, result: Result<T, TrapCode>) -> T {
         result.unwrap_or_else(|code| {
@@ -128,7 +141,7 @@ libcalls! {
         let memory: *const Memory = caller.memory(memory);
         // SAFETY: memories live as long as the instance, and are not part of the store's budget.
         let memory = unsafe { &*memory };
-        let Ok(pages) = memory.grow(delta, &mut caller.store().budget) else { return u64::MAX };
+        let Some(pages) = caller.grown(|store| memory.grow(delta, &mut store.budget)) else { return u64::MAX };
         let result = caller.spend(true, meter::of_bytes(delta << memory.ty().page_size_log2)).map(|()| pages);
         caller.finish(result)
     }
@@ -196,8 +209,8 @@ libcalls! {
         let go_on = caller.go_on();
         let table: *mut Table = caller.table(table);
         // SAFETY: tables live as long as the store, and are not part of its budget.
-        let grown = unsafe { &mut *table }.grow(delta, value, &mut caller.store().budget, go_on);
-        let Ok(len) = grown else { return u64::MAX };
+        let grow = |store: &mut StoreVm| unsafe { &mut *table }.grow(delta, value, &mut store.budget, go_on);
+        let Some(len) = caller.grown(grow) else { return u64::MAX };
         let result = caller.spend(true, delta).map(|()| len);
         caller.finish(result)
     }

@@ -104,7 +104,7 @@ impl StoreLimits {
     /// An error if there would be more than a limit allows.
     pub fn check(&self, what: Limit, asked: u64) -> Result<(), LimitError> {
         let limit = self.get(what);
-        if asked <= limit { Ok(()) } else { Err(LimitError { what, asked, limit }) }
+        if asked <= limit { Ok(()) } else { Err(LimitError { what, asked, limit, by_limiter: false }) }
     }
 
     /// The initial size of a memory in bytes, if one memory may have it.
@@ -122,13 +122,18 @@ pub struct LimitError {
     pub what: Limit,
     /// How many or how much there would be with what was asked for, in the limit's unit; `u64::MAX` stands for more than that, too.
     pub asked: u64,
-    /// How many or how much there may be.
+    /// How many or how much there may be; of what a limiter refuses, how much there is.
     pub limit: u64,
+    /// Whether it was not the limit that forbids it, but the store's [`ResourceLimiter`](crate::limiter::ResourceLimiter).
+    pub by_limiter: bool,
 }
 
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, asked, limit } = self;
+        let Self { what, asked, limit, by_limiter } = self;
+        if *by_limiter {
+            return write!(f, "{asked} {} are refused by the store's limiter", what.unit());
+        }
         write!(f, "{asked} {} are beyond the limit of {limit} (`{}`)", what.unit(), what.setting())
     }
 }

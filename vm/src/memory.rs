@@ -14,6 +14,7 @@ use wasmer_runtime_core::types::{MemoryType, Width};
 use wasmer_runtime_core::vmcontext::VMMemory;
 
 use crate::budget::{Budget, Refused, Usage};
+use crate::limiter::Request;
 use crate::limits::Limit;
 use crate::memory_space::MemorySpace;
 use crate::pool::{MemoryPool, Shelf};
@@ -185,6 +186,18 @@ impl Memory {
     /// Pages become accessible before the length tells of them: another thread that guesses right may use a page of a shared memory a moment
     /// early, and finds there what it would find later.
     pub fn grow(&self, delta: u64, budget: &mut Budget) -> Result<u64, Refused> {
+        if !budget.asked.is_set() {
+            return self.grow_allowed(delta, budget);
+        }
+        // Not under the lock: a limiter may do anything. Meanwhile another thread may let a shared memory grow.
+        let bytes = |pages: u64| pages.saturating_mul(1 << self.ty.page_size_log2);
+        let current = self.len_bytes() as u64;
+        let request = [Request::memory(current, current.saturating_add(bytes(delta)), self.ty.limits.max.map(bytes))];
+        budget.asked.ask(&request)?;
+        self.grow_allowed(delta, budget).inspect_err(|_| budget.asked.undo(&request))
+    }
+
+    fn grow_allowed(&self, delta: u64, budget: &mut Budget) -> Result<u64, Refused> {
         let _lock = self.ty.shared.then(growth);
         let old = self.len_bytes();
         let added = delta.saturating_mul(1 << self.ty.page_size_log2);
@@ -270,7 +283,7 @@ mod tests {
             let mut budget = Budget::new(limits);
             (0..3).map(|_| memory.grow(1, &mut budget)).find_map(Result::err)
         });
-        let refusal = |what, asked, limit| Some(Refused::Limit(LimitError { what, asked, limit }));
+        let refusal = |what, asked, limit| Some(Refused::Limit(LimitError { what, asked, limit, by_limiter: false }));
         assert_eq!(refusals[0], refusal(Limit::MemoryBytes, 3 << 16, 2 << 16));
         assert_eq!(refusals[1], refusal(Limit::TotalBytes, 2 << 16, 1 << 16));
     }

@@ -15,6 +15,7 @@ use wasmer_runtime_core::vmcontext::VMTable;
 use crate::budget::{Budget, Refused, Usage};
 use crate::image::Damage;
 use crate::instance::Instance;
+use crate::limiter::Request;
 use crate::limits::Limit;
 use crate::pieces::{GoOn, Order, PIECE_ELEMENTS, in_pieces, try_in_pieces};
 
@@ -130,6 +131,12 @@ impl Table {
 
     /// Grows by `delta` elements `init` at the cost of `budget` and returns the old length. If it is refused, also by `go_on`, nothing has changed.
     pub fn grow(&mut self, delta: u64, init: u64, budget: &mut Budget, go_on: impl GoOn) -> Result<u64, Refused> {
+        let request = [Request::table(self.len(), self.len().saturating_add(delta), self.ty.limits.max)];
+        budget.asked.ask(&request)?;
+        self.grow_allowed(delta, init, budget, go_on).inspect_err(|_| budget.asked.undo(&request))
+    }
+
+    fn grow_allowed(&mut self, delta: u64, init: u64, budget: &mut Budget, go_on: impl GoOn) -> Result<u64, Refused> {
         let old = self.len();
         let new = old.saturating_add(delta);
         budget.limits().check(Limit::TableElements, new)?;
