@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use wasmer_runtime_core::types::FuncType;
+use wasmer_vm::Unwind;
 use wasmer_vm::budget::Usage;
 use wasmer_vm::exceptions::{Exception, Tag as VmTag};
 use wasmer_vm::references::Root;
@@ -202,6 +203,13 @@ impl StoreOpaque {
             Ok(values) => Error::Exception(Box::new(UncaughtException { exception, values, backtrace })),
             Err(error) => error,
         }
+    }
+
+    /// The exception of this store that a host function has returned.
+    pub(crate) fn thrown(&mut self, unwind: Option<&Unwind>) -> Option<u64> {
+        let Some(Unwind::Error(error)) = unwind else { return None };
+        let Some(Error::Exception(uncaught)) = error.downcast_ref() else { return None };
+        uncaught.exception.handle(self).ok()
     }
 
     /// Puts what a host function returned on its way, if it is an exception of this store.

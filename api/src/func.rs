@@ -164,12 +164,12 @@ impl Func {
         Ok(wasmer_runtime_core::vmcontext::canonical_of(type_id))
     }
 
-    fn ty_in(&self, store: &StoreOpaque) -> Result<KnownFunc> {
+    pub(crate) fn ty_in(&self, store: &StoreOpaque) -> Result<KnownFunc> {
         Ok(types_registry::lookup_func(self.canonical_id(store)?))
     }
 }
 
-fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &StoreOpaque) -> Result<()> {
+pub(crate) fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &StoreOpaque) -> Result<()> {
     if params.len() != ty.params.len() || results.len() != ty.results.len() {
         return Err(Error::Type(format!(
             "a function of type {} was called with {} arguments for {} results",
@@ -206,7 +206,7 @@ fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &Store
 /// fn params<'a>(func: TypedFunc<&'a str, ()>) -> TypedFunc<&'static str, ()> { func }
 /// ```
 pub struct TypedFunc<P, R> {
-    func: Func,
+    pub(crate) func: Func,
     types: Invariant<(P, R)>,
 }
 
@@ -222,7 +222,7 @@ impl<P, R> Clone for TypedFunc<P, R> {
 impl<P, R> Copy for TypedFunc<P, R> {}
 
 /// The buffer of an array call: as long as the longer list.
-union CallBuffer<P: WasmTyList, R: WasmTyList> {
+pub(crate) union CallBuffer<P: WasmTyList, R: WasmTyList> {
     _params: P::Values,
     _results: R::Values,
 }
@@ -329,6 +329,8 @@ pub struct HostFunc<T> {
     /// [`host_entry`] for the closure's type.
     entry: HostEntry,
     closure: Box<dyn Closure>,
+    /// Whether it leaves a future in the store, see [`crate::async_func`].
+    parks: bool,
     /// The closure writes to data of type `T` as well as it reads it.
     data: Invariant<T>,
 }
@@ -344,9 +346,19 @@ impl<T: 'static> HostFunc<T> {
     where
         F: Fn(Caller<'_, T>, *mut RawValue) -> Result<()> + Send + Sync + 'static,
     {
+        Self::with_entry(ty, host_entry::<T, F>, call)
+    }
+
+    /// A closure and what calls it, which knows its type.
+    pub(crate) fn with_entry(ty: &FuncType, entry: HostEntry, closure: impl Send + Sync + 'static) -> Self {
         // Whoever could make so many would have run out of memory before.
         let type_ids = TypeIds::of(&ty.clone().into()).expect("there are fewer than 2^28 function types");
-        Self { type_ids, entry: host_entry::<T, F>, closure: Box::new(call), data: PhantomData }
+        Self { type_ids, entry, closure: Box::new(closure), parks: false, data: PhantomData }
+    }
+
+    /// One whose entry leaves a future in the store.
+    pub(crate) fn parking(self) -> Self {
+        Self { parks: true, ..self }
     }
 
     /// The type id that references to it have.
@@ -401,16 +413,17 @@ pub(crate) struct HostRecord<T> {
     /// First, so that a pointer to it is one to the record.
     context: VMHostContext,
     /// The closure in `func`.
-    closure: *const (),
-    store: *mut StoreInner<T>,
-    instance: Option<Instance>,
+    pub(crate) closure: *const (),
+    pub(crate) store: *mut StoreInner<T>,
+    pub(crate) instance: Option<Instance>,
     func: Arc<HostFunc<T>>,
 }
 
 impl<T: 'static> HostRecord<T> {
     /// A record at a stable address, bound to an instance or to none.
     pub(crate) fn new(store: &mut StoreInner<T>, func: &Arc<HostFunc<T>>, instance: Option<Instance>) -> Box<Self> {
-        let context = VMHostContext::new(store.vm_context(), func.entry, func.type_id());
+        let new = if func.parks { VMHostContext::new_parking } else { VMHostContext::new };
+        let context = new(store.vm_context(), func.entry, func.type_id());
         let closure = (&raw const *func.closure).cast();
         let mut record = Box::new(Self { context, closure, store, instance, func: Arc::clone(func) });
         record.context.link();
@@ -471,7 +484,7 @@ const OUT_OF_ORDER: &str = "a host function returned before another call into We
 /// # Safety
 /// Nobody borrows the store.
 #[cold]
-unsafe fn record_unwind<T: 'static>(store: *mut StoreInner<T>, unwind: wasmer_vm::Unwind) {
+pub(crate) unsafe fn record_unwind<T: 'static>(store: *mut StoreInner<T>, unwind: wasmer_vm::Unwind) {
     // SAFETY: the caller's promise.
     unsafe { (*store).record_unwind(unwind) };
 }

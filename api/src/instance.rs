@@ -7,12 +7,13 @@ use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::image::ImageError;
 use wasmer_runtime_core::module::{Entity, ImportType};
 use wasmer_runtime_core::types::*;
-use wasmer_runtime_core::vmcontext::{VMFuncRef, canonical_of};
+use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef, canonical_of};
 use wasmer_vm::image::ImportRef;
 use wasmer_vm::instance::{Imports, Instance as VmInstance, InstanceError};
 use wasmer_vm::module_code::ModuleCode;
 use wasmer_vm::types_registry;
 
+use crate::async_call::AsyncCall;
 use crate::describe;
 use crate::error::{Error, FuelError, Result, Trap};
 use crate::exception::Tag;
@@ -40,6 +41,33 @@ pub(crate) enum Given<'a, T> {
     Checked(&'a Arc<HostFunc<T>>),
 }
 
+/// An instance whose start function is still to be called.
+pub(crate) struct Begun {
+    instance: Instance,
+    start: Option<Func>,
+}
+
+impl Begun {
+    /// The buffer of a start function, which has neither parameters nor results. It may be a host function, which makes a slice of the buffer: no null pointer.
+    fn values() -> *mut RawValue {
+        NonNull::dangling().as_ptr()
+    }
+
+    /// Calls the start function.
+    pub(crate) async fn start_async<S: AsStoreMut>(self, store: &mut S) -> Result<Instance> {
+        if let Some(start) = self.start {
+            let call = {
+                let store = store.store_inner_mut();
+                let start = start.func_ref(store)?;
+                // SAFETY: the function belongs to this store; see `values`.
+                unsafe { AsyncCall::new(store, start, Self::values()) }
+            };
+            call.await?;
+        }
+        Ok(self.instance)
+    }
+}
+
 /// What a store keeps of an instance.
 pub(crate) struct InstanceRecord {
     /// Boxed and never moved: compiled code points to it. Dropped before the module, whose code it uses.
@@ -65,12 +93,42 @@ impl Instance {
         Self::with_imports(store.store_inner_mut(), module, next)
     }
 
+    /// The same, and waits where the start function calls host functions that are futures.
+    pub async fn new_async<S: AsStoreMut>(store: &mut S, module: &Module, imports: &[Extern]) -> Result<Self> {
+        let begun = {
+            let expected = module.import_count();
+            if imports.len() != expected {
+                return Err(Error::Link(format!("the module has {expected} imports, not {}", imports.len())));
+            }
+            let mut given = imports.iter();
+            Self::begin(store.store_inner_mut(), module, |_| {
+                Ok(Given::Extern(*given.next().expect("there are as many as the module imports")))
+            })?
+        };
+        begun.start_async(store).await
+    }
+
     /// As [`Instance::new`], with what `find` gives for each import.
     pub(crate) fn with_imports<'a, T: 'static>(
         store: &mut StoreInner<T>,
         module: &Module,
         find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
     ) -> Result<Self> {
+        let Begun { instance, start } = Self::begin(store, module, find)?;
+        if let Some(start) = start {
+            let start = start.func_ref(store)?;
+            // SAFETY: the function belongs to this store; see `Begun::values`.
+            unsafe { store.call(start, Begun::values())? };
+        }
+        Ok(instance)
+    }
+
+    /// As far as the start function, which is still to be called.
+    pub(crate) fn begin<'a, T: 'static>(
+        store: &mut StoreInner<T>,
+        module: &Module,
+        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+    ) -> Result<Begun> {
         let uses_fuel = module.code().image.uses_fuel();
         if uses_fuel != store.engine().uses_fuel() {
             return Err(FuelError::Store { uses_fuel }.into());
@@ -88,13 +146,9 @@ impl Instance {
             let memory_fault = store.vm().take_memory_fault();
             return Err(Error::Trap(Box::new(Trap { memory_fault, ..Trap::new(code) })));
         }
-        if let Some(start) = module.code().image.start() {
-            let start = store.instances[instance.position].vm.func_ref(start).map_err(ImageError::from)?;
-            // SAFETY: the function belongs to this store; a start function has neither parameters nor results, so that its buffer is
-            // empty. It may be a host function, which makes a slice of the buffer: no null pointer.
-            unsafe { store.call(start, NonNull::dangling().as_ptr())? };
-        }
-        Ok(instance)
+        let start = module.code().image.start().map(|start| store.instances[instance.position].vm.func_ref(start));
+        let start = start.transpose().map_err(ImageError::from)?;
+        Ok(Begun { instance, start: start.map(|start| Func::from_parts(store.id(), start)) })
     }
 
     fn make<'a, T: 'static>(

@@ -2,6 +2,8 @@
 
 #![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
 
+mod async_call;
+mod async_func;
 mod backtrace;
 mod collect;
 mod describe;
@@ -24,6 +26,7 @@ mod store;
 mod summary;
 mod value;
 
+pub use async_func::AsyncCaller;
 pub use engine::{Engine, EngineConfig, STACK_BYTES_DEFAULT, STACK_BYTES_MAX, STACK_BYTES_MIN};
 pub use error::{Backtrace, Error, Frame, FuelError, HostFailure, Result, Trap};
 pub use exception::{ExnRef, Tag, UncaughtException};

@@ -7,6 +7,7 @@ use wasmer_runtime_core::types::{ExternType, FuncType};
 use wasmer_runtime_core::vmcontext::RawValue;
 use wasmer_vm::image::ImportRef;
 
+use crate::async_func::AsyncCaller;
 use crate::collect::call_pinned;
 use crate::error::{Error, Result};
 use crate::externs::Extern;
@@ -14,7 +15,7 @@ use crate::func::{Caller, HostFunc, IntoHostFunc};
 use crate::instance::{Given, Instance, check_host_func};
 use crate::module::Module;
 use crate::store::{AsStoreMut, StoreAccess, StoreInner};
-use crate::value::Val;
+use crate::value::{HostResult, Val, WasmTyList};
 
 /// What a name stands for.
 enum Definition<T> {
@@ -92,6 +93,38 @@ impl<T: 'static> Linker<T> {
         func: impl IntoHostFunc<T, Params, Results>,
     ) -> Result<&mut Self> {
         self.insert(module, name, Definition::Host(Arc::new(func.into_host_func())))
+    }
+
+    /// Defines a host function that is a future: the guest is parked while it waits. See [`TypedFunc::call_async`](crate::TypedFunc::call_async), one of the calls that
+    /// may reach it. The parameters are a tuple, or one value.
+    pub fn func_wrap_async<P: WasmTyList, R: HostResult + 'static>(
+        &mut self,
+        module: &str,
+        name: &str,
+        func: impl for<'a> Fn(AsyncCaller<'a, T>, P) -> Box<dyn Future<Output = R> + Send + 'a> + Send + Sync + 'static,
+    ) -> Result<&mut Self> {
+        self.insert(module, name, Definition::Host(Arc::new(HostFunc::wrap_async(func))))
+    }
+
+    /// The same of a type known only at run time.
+    pub fn func_new_async(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        func: impl for<'a> Fn(
+            AsyncCaller<'a, T>,
+            &'a [Val],
+            &'a mut [Val],
+        ) -> Box<dyn Future<Output = Result<()>> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<&mut Self>
+    where
+        T: Send,
+    {
+        self.insert(module, name, Definition::Host(Arc::new(HostFunc::dynamic_async(ty, func))))
     }
 
     /// Defines a host function of a type known only at run time.
@@ -187,11 +220,19 @@ impl<T: 'static> Linker<T> {
 
     /// Instantiates `module`: resolves its imports by name, initialises it, runs its start function.
     pub fn instantiate(&self, store: &mut impl AsStoreMut<Data = T>, module: &Module) -> Result<Instance> {
-        Instance::with_imports(store.store_inner_mut(), module, |import| {
-            Ok(match self.definition(import)? {
-                Definition::Extern(entity) => Given::Extern(*entity),
-                Definition::Host(func) => Given::Host(func),
-            })
+        Instance::with_imports(store.store_inner_mut(), module, |import| self.given(import))
+    }
+
+    /// The same, and waits where the start function calls host functions that are futures.
+    pub async fn instantiate_async<S: AsStoreMut<Data = T>>(&self, store: &mut S, module: &Module) -> Result<Instance> {
+        let begun = Instance::begin(store.store_inner_mut(), module, |import| self.given(import))?;
+        begun.start_async(store).await
+    }
+
+    fn given(&self, import: &ImportRef<'_>) -> Result<Given<'_, T>> {
+        Ok(match self.definition(import)? {
+            Definition::Extern(entity) => Given::Extern(*entity),
+            Definition::Host(func) => Given::Host(func),
         })
     }
 
@@ -272,12 +313,22 @@ impl<T: 'static> InstancePre<T> {
 
     /// Instantiates the module, as [`Linker::instantiate`] does.
     pub fn instantiate(&self, store: &mut impl AsStoreMut<Data = T>) -> Result<Instance> {
+        Instance::with_imports(store.store_inner_mut(), &self.module, self.given())
+    }
+
+    /// The same, as [`Linker::instantiate_async`] does.
+    pub async fn instantiate_async<S: AsStoreMut<Data = T>>(&self, store: &mut S) -> Result<Instance> {
+        let begun = Instance::begin(store.store_inner_mut(), &self.module, self.given())?;
+        begun.start_async(store).await
+    }
+
+    fn given<'a>(&'a self) -> impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>> {
         let mut imports = self.imports.iter();
-        Instance::with_imports(store.store_inner_mut(), &self.module, |_| {
+        move |_| {
             Ok(match imports.next().expect("there is one for each import") {
                 Definition::Extern(entity) => Given::Extern(*entity),
                 Definition::Host(func) => Given::Checked(func),
             })
-        })
+        }
     }
 }

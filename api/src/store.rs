@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use wasmer_runtime_core::trap::MemoryFault;
 use wasmer_runtime_core::types::CanonicalId;
@@ -19,7 +20,9 @@ use wasmer_vm::limiter::ResourceLimiter;
 use wasmer_vm::limits::StoreLimits;
 use wasmer_vm::memory::Memory as VmMemory;
 use wasmer_vm::references::Collector;
+use wasmer_vm::slices::SLICE_MIN;
 
+use crate::async_func::HostCall;
 use crate::collect::{collect_for_code, full};
 use crate::engine::Engine;
 use crate::error::{Error, Result, Trap};
@@ -95,6 +98,8 @@ pub struct StoreOpaque {
     pub(crate) object_types: HashMap<CanonicalId, ObjectType>,
     /// Handles that host functions on raw values were given and may still give back.
     pub(crate) pinned: Vec<u64>,
+    /// What the guest that has just been parked waits for, until its call takes it.
+    pub(crate) host_call: Option<HostCall>,
     /// Last: instances point to it.
     pub(crate) vm: Box<vm::StoreVm>,
     /// A store is used by one thread at a time, but may move between threads.
@@ -124,6 +129,7 @@ impl<T: 'static> Store<T> {
             tags: Vec::new(),
             object_types: HashMap::new(),
             pinned: Vec::new(),
+            host_call: None,
             vm,
             _not_sync: PhantomData,
         };
@@ -188,6 +194,15 @@ impl<T: 'static> Store<T> {
     #[doc(hidden)]
     pub fn gc_always(&mut self) {
         self.inner.opaque.vm.collect_always();
+    }
+
+    /// Has guests give way to others when they have run for so long in a call that can wait ([`TypedFunc::call_async`](crate::TypedFunc::call_async)): its future is pending once, and
+    /// wakes. So guests that compute for long share an executor's thread with others. None, the default: a guest runs until it waits.
+    ///
+    /// The time is the processor time of the thread that polls, as exact as the system's clock of that (some milliseconds), at least a millisecond. A guest does not give way
+    /// while a host function runs that is no future. Compiled code polls nothing for it.
+    pub fn set_time_slice(&mut self, slice: Option<Duration>) {
+        self.inner.opaque.vm.slice = slice.map(|slice| slice.max(SLICE_MIN));
     }
 
     /// Asks `limiter` before a guest or the host makes an instance, memory or table in this store, or lets one grow; both the
@@ -351,7 +366,7 @@ impl StoreOpaque {
 
     /// What a failed call means for the embedder. A host function's panic goes on here.
     #[cold]
-    fn failure(&mut self, failure: Box<vm::Failure>) -> Error {
+    pub(crate) fn failure(&mut self, failure: Box<vm::Failure>) -> Error {
         let backtrace = crate::backtrace::resolve(&failure);
         let memory_fault = failure.place.and_then(|place| self.memory_fault(place, failure.pcs.first()));
         match failure.unwind {

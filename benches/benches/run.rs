@@ -1,11 +1,13 @@
-//! Instances, calls in both directions, traps.
+//! Instances, calls in both directions, with and without waiting, traps.
 
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use wasmer_benches::{engine, python, text, with_data};
 use wasmer_runtime::wasi::{WasiCtx, WasiCtxBuilder, add_to_linker};
-use wasmer_runtime::{Backend, Caller, FuncType, Linker, Module, Store, Val, ValType};
+use wasmer_runtime::{AsyncCaller, Backend, Caller, FuncType, Linker, Module, Store, Val, ValType};
 
 /// A store and an instance, made and dropped.
 fn instantiate(criterion: &mut Criterion) {
@@ -67,6 +69,16 @@ const CALLS: &str = r#"(module
             (drop (call $nop (local.get $times)))
             (br_if 0 (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))))"#;
 
+/// Each calls one host function, or none.
+const ASYNC: &str = r#"(module
+    (import "host" "sync" (func $sync (param i32) (result i32)))
+    (import "host" "ready" (func $ready (param i32) (result i32)))
+    (import "host" "once" (func $once (param i32) (result i32)))
+    (func (export "nop") (param i32) (result i32) (local.get 0))
+    (func (export "sync") (param i32) (result i32) (call $sync (local.get 0)))
+    (func (export "ready") (param i32) (result i32) (call $ready (local.get 0)))
+    (func (export "once") (param i32) (result i32) (call $once (local.get 0))))"#;
+
 fn calls(criterion: &mut Criterion) {
     for backend in Backend::built() {
         let engine = engine(backend);
@@ -116,5 +128,64 @@ fn calls(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, instantiate, calls);
+/// Pending once, and awake at once.
+#[derive(Default)]
+struct Once(bool);
+
+impl Future for Once {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// Polls as often as it takes.
+fn run<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+/// The same calls, synchronous and not, with and without waiting; ten thousand guests that wait.
+fn asynchronous(criterion: &mut Criterion) {
+    for backend in Backend::built() {
+        let engine = engine(backend);
+        let module = Module::new(&engine, &text(ASYNC)).expect("the module compiles");
+        let mut linker = Linker::<()>::new();
+        linker.func_wrap("host", "sync", |value: i32| value).expect("the name is new");
+        let ready = |_: AsyncCaller<'_, ()>, value: i32| -> Box<dyn Future<Output = i32> + Send> {
+            Box::new(std::future::ready(value))
+        };
+        linker.func_wrap_async("host", "ready", ready).expect("the name is new");
+        let once = |_: AsyncCaller<'_, ()>, value: i32| -> Box<dyn Future<Output = i32> + Send> {
+            Box::new(async move {
+                Once::default().await;
+                value
+            })
+        };
+        linker.func_wrap_async("host", "once", once).expect("the name is new");
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).expect("the imports are there");
+        let mut group = criterion.benchmark_group(format!("async/{backend}"));
+        for name in ["nop", "sync", "ready", "once"] {
+            let call = instance.typed_func::<i32, i32>(&mut store, name).expect("it has this type");
+            if matches!(name, "nop" | "sync") {
+                group.bench_function(format!("{name}, call"), |bencher| {
+                    bencher.iter(|| call.call(&mut store, 1).expect("it returns"));
+                });
+            }
+            group.bench_function(format!("{name}, call_async"), |bencher| {
+                bencher.iter(|| run(call.call_async(&mut store, 1)).expect("it returns"));
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, instantiate, calls, asynchronous);
 criterion_main!(benches);

@@ -1,5 +1,7 @@
 //! Every example runs; each asserts what it prints.
 
+#[path = "../examples/asynchronous.rs"]
+mod asynchronous;
 #[path = "../examples/caching.rs"]
 mod caching;
 #[path = "../examples/choose_backend.rs"]
@@ -44,6 +46,11 @@ fn the_example_choose_backend_runs() {
 #[test]
 fn the_example_caching_runs() {
     caching::main().unwrap();
+}
+
+#[test]
+fn the_example_asynchronous_runs() {
+    asynchronous::main().unwrap();
 }
 
 #[test]

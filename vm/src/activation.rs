@@ -11,6 +11,7 @@ use wasmer_runtime_core::vmcontext::{STOP_INTERRUPT, VMStoreContext};
 
 use crate::arch;
 use crate::code_registry;
+use crate::slices;
 use crate::stack::{self, ready};
 use crate::store;
 use crate::sys::context::Context;
@@ -28,6 +29,7 @@ pub struct Fault {
     /// Where memory was accessed, if that is what failed.
     pub address: Option<usize>,
 }
+
 /// A call from the host into wasm that has not returned yet. The innermost one of each thread is known to the handler.
 #[derive(Debug)]
 pub struct Activation {
@@ -83,6 +85,7 @@ fn take_out(activation: &Activation) {
 
 /// Corrects, in a process that was forked, what this thread and its stores know of its number.
 pub fn renew_thread() {
+    slices::forget();
     let thread = stack::renew_thread();
     let mut activation = CURRENT.get();
     // SAFETY: see `take_out`; the stores of activations are alive.
@@ -102,11 +105,19 @@ pub(crate) fn prepare_thread() {
 /// Whether what stopped this thread concerns wasm. If so, the thread goes on as it has to.
 fn stopped(cause: Cause, context: &mut Context<'_>) -> bool {
     // SAFETY: the innermost activation is on this thread's host stack, which is suspended below the handler.
-    let Some(activation) = (unsafe { CURRENT.get().as_ref() }) else { return false };
-    match cause {
-        Cause::Memory(address) => faulted(activation, Some(address), context),
-        Cause::Instruction => faulted(activation, None, context),
-        Cause::Interrupt => interrupted(activation, context),
+    let activation = unsafe { CURRENT.get().as_ref() };
+    match (cause, activation) {
+        (Cause::Tick, _) => {
+            // A tick that comes in place of an interrupt is one.
+            if !activation.is_some_and(|activation| interrupted(activation, context)) {
+                slices::tick(context);
+            }
+            true
+        }
+        (_, None) => false,
+        (Cause::Memory(address), Some(activation)) => faulted(activation, Some(address), context),
+        (Cause::Instruction, Some(activation)) => faulted(activation, None, context),
+        (Cause::Interrupt, Some(activation)) => interrupted(activation, context),
     }
 }
 

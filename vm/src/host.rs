@@ -16,6 +16,8 @@ pub struct VMHostContext {
     pub func: HostEntry,
     /// The function's reference.
     pub func_ref: VMFuncRef,
+    /// Whether the function parks its caller.
+    parks: bool,
 }
 
 impl VMHostContext {
@@ -28,12 +30,22 @@ impl VMHostContext {
             vmctx: std::ptr::null_mut(),
             type_id,
         };
-        Self { import: VMImportContext { header, callee: std::ptr::null() }, func, func_ref }
+        Self { import: VMImportContext { header, callee: std::ptr::null() }, func, func_ref, parks: false }
+    }
+
+    /// The same of a function that parks its caller: it returns true when it has left what has to be done before the caller can go on.
+    pub fn new_parking(store: *mut VMStoreContext, func: HostEntry, type_id: u32) -> Self {
+        let mut context = Self::new(store, func, type_id);
+        context.func_ref.array_call = arch::exit_parking;
+        Self { parks: true, ..context }
     }
 
     /// From now on, wasm's registers are where a collection of references looks when the function is called.
     pub fn save_registers(&mut self) {
-        self.func_ref.array_call = arch::exit_host_saving;
+        // The other stub does that always.
+        if !self.parks {
+            self.func_ref.array_call = arch::exit_host_saving;
+        }
     }
 
     /// Makes the context point to itself, at its final place.

@@ -32,12 +32,15 @@ pub mod memory;
 mod memory_space;
 pub mod module_code;
 pub mod objects;
+pub mod park;
 pub mod pieces;
 pub mod places;
 pub mod pool;
 pub mod profile;
 pub mod references;
+pub mod slices;
 mod stack;
+mod stack_pool;
 pub mod store;
 mod sys;
 pub mod table;
@@ -47,4 +50,5 @@ mod wait;
 #[cfg(test)]
 mod doc_tests;
 
+pub use park::Parked;
 pub use store::{Failure, InterruptHandle, Place, StoreVm, Unwind};

@@ -1,4 +1,4 @@
-//! Wasm stacks: mapped once per thread, reused from call to call, with a guard region below.
+//! Wasm stacks: mapped once per thread, reused from call to call, with a guard region below. A call that is parked takes its thread's stack with it.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::activation::{current, prepare_thread};
 use crate::host_stack;
+use crate::stack_pool;
 use crate::sys::PROBE_BYTES;
 use crate::sys::pages::{Reservation, round_up};
 use crate::sys::thread::{ThreadId, can_read_below};
@@ -26,12 +27,12 @@ const UNKNOWN_ROOM_BYTES: usize = 32 << 10;
 
 /// A stack for wasm code.
 #[derive(Debug)]
-struct WasmStack {
+pub(crate) struct WasmStack {
     reservation: Reservation,
 }
 
 impl WasmStack {
-    fn new(bytes: usize) -> io::Result<Self> {
+    pub(crate) fn new(bytes: usize) -> io::Result<Self> {
         let bytes = round_up(bytes).ok_or(io::ErrorKind::InvalidInput)?;
         let reservation = Reservation::new(GUARD_BYTES + bytes)?;
         reservation.commit(GUARD_BYTES..GUARD_BYTES + bytes)?;
@@ -40,9 +41,14 @@ impl WasmStack {
         Ok(Self { reservation })
     }
 
-    fn bounds(&self) -> StackBounds {
+    pub(crate) fn bounds(&self) -> StackBounds {
         let base = self.reservation.base() as usize;
         StackBounds { guard: base, low: base + GUARD_BYTES, high: base + self.reservation.bytes() }
+    }
+
+    /// Gives back the memory of a stack on which there is nothing.
+    pub(crate) fn drop_pages(&self) -> io::Result<()> {
+        self.reservation.drop_pages(GUARD_BYTES..self.reservation.bytes())
     }
 }
 
@@ -77,8 +83,10 @@ impl StackBounds {
 /// What a thread needs to run wasm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
-    /// Names the thread and its stack: no other pair has the number.
+    /// Names the thread and its stack: no other pair has the number. Zero for a thread without a stack.
     pub token: u64,
+    /// Names the thread that was prepared. Zero for one that was not.
+    pub owner: u64,
     /// The thread's stack for wasm.
     pub stack: StackBounds,
     /// The system's number of the thread.
@@ -86,39 +94,60 @@ pub(crate) struct Ready {
 }
 
 /// A thread without a stack.
-const NOT_READY: Ready = Ready { token: 0, stack: StackBounds { guard: 0, low: 0, high: 0 }, thread: ThreadId::NONE };
+const NOT_READY: Ready = Ready { token: 0, owner: 0, stack: NO_STACK, thread: ThreadId::NONE };
+
+const NO_STACK: StackBounds = StackBounds { guard: 0, low: 0, high: 0 };
 
 /// Where a store's outermost calls start, as long as they come on the same thread and stack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
     /// The [`Ready::token`] for which the rest holds.
     pub token: u64,
+    /// The [`Ready::owner`] of the thread that the store was on last.
+    pub owner: u64,
     /// The end of the part of the stack that the store may use.
     pub top: usize,
 }
 
 impl Start {
     /// Of a store that has been called on no thread yet.
-    pub(crate) const NOWHERE: Self = Self { token: u64::MAX, top: 0 };
+    pub(crate) const NOWHERE: Self = Self { token: u64::MAX, owner: u64::MAX, top: 0 };
 }
 
 thread_local! {
-    static STACK: RefCell<Option<WasmStack>> = const { RefCell::new(None) };
-    /// What is known of `STACK`, where a signal handler can read it.
+    static STACK: RefCell<Option<ThreadStack>> = const { RefCell::new(None) };
+    /// What is known of `STACK`, where a signal handler can read it. While a call that was parked goes on, of that one's stack instead.
     static READY: Cell<Ready> = const { Cell::new(NOT_READY) };
 }
 
-/// Prepares this thread for a store with a stack of so many bytes. Must not be called while wasm code is suspended on the thread, because a
-/// stack that is too small is replaced. One that is larger is used in part.
+/// A number that nothing else has: of a thread, or of one with its stack.
+fn fresh_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Prepares this thread for a store with a stack of so many bytes, which was on the thread `owner` last. Must not be called while wasm code is suspended on
+/// the thread, because a stack that is too small is replaced. One that is larger is used in part.
 #[cold]
-pub(crate) fn make_ready(stack_bytes: usize) -> io::Result<Start> {
-    prepare_thread();
+pub(crate) fn make_ready(stack_bytes: usize, owner: u64) -> io::Result<Start> {
+    prepare(owner);
     let bytes = round_up(stack_bytes).ok_or(io::ErrorKind::InvalidInput)?;
     if READY.get().stack.usable().len() < bytes {
         replace_stack(bytes)?;
     }
     let ready = READY.get();
-    Ok(Start { token: ready.token, top: ready.stack.low + bytes })
+    Ok(Start { token: ready.token, owner: ready.owner, top: ready.stack.low + bytes })
+}
+
+/// Prepares this thread for a store that was on the thread `owner` last, and says which one this is.
+pub(crate) fn prepare(owner: u64) -> u64 {
+    if READY.get().owner != owner {
+        prepare_thread();
+    }
+    if READY.get().owner == 0 {
+        READY.set(Ready { owner: fresh_number(), thread: ThreadId::current(), ..READY.get() });
+    }
+    READY.get().owner
 }
 
 /// What this thread was made ready with.
@@ -128,14 +157,86 @@ pub(crate) fn ready() -> Ready {
 }
 
 fn replace_stack(bytes: usize) -> io::Result<()> {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let stack = WasmStack::new(bytes)?;
-    let ready =
-        Ready { token: NEXT.fetch_add(1, Ordering::Relaxed), stack: stack.bounds(), thread: ThreadId::current() };
-    let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some(stack));
+    let stack = stack_pool::take(bytes)?;
+    let ready = Ready { token: fresh_number(), stack: stack.bounds(), ..READY.get() };
+    let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some(ThreadStack(stack)));
     kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
     READY.set(ready);
     Ok(())
+}
+
+/// A stack that a call keeps while it is parked.
+#[derive(Debug)]
+pub(crate) struct OwnStack {
+    /// None of a stack that is never freed.
+    stack: Option<WasmStack>,
+    pub bounds: StackBounds,
+    /// Of the thread whose stack it was, with it.
+    token: u64,
+    owner: u64,
+}
+
+impl OwnStack {
+    /// One that was no thread's.
+    pub(crate) fn new(stack_bytes: usize) -> io::Result<Self> {
+        let stack = stack_pool::take(round_up(stack_bytes).ok_or(io::ErrorKind::InvalidInput)?)?;
+        Ok(Self { bounds: stack.bounds(), stack: Some(stack), token: 0, owner: 0 })
+    }
+
+    /// The stack that this thread runs wasm on, of which nothing but one call's frames are in use. The thread has none then.
+    pub(crate) fn take_from_thread() -> Self {
+        let ready = READY.get();
+        let is_this = |stack: &mut ThreadStack| stack.0.bounds() == ready.stack;
+        let taken = STACK.try_with(|slot| slot.borrow_mut().take_if(is_this)).ok().flatten();
+        READY.set(Ready { token: 0, stack: NO_STACK, ..ready });
+        Self { stack: taken.map(ThreadStack::take), bounds: ready.stack, token: ready.token, owner: ready.owner }
+    }
+
+    /// Makes it the stack that this thread runs wasm on, and gives what that was before.
+    pub(crate) fn enter(&self) -> Ready {
+        // No store's calls start here: they are nested ones.
+        READY.replace(Ready { token: 0, stack: self.bounds, ..READY.get() })
+    }
+
+    /// Gives it to this thread, if that has none; to all of them otherwise. Nothing is on it.
+    pub(crate) fn give_to_thread(mut self) {
+        let ready = READY.get();
+        if ready.token != 0 || ready.owner == 0 {
+            return;
+        }
+        let token = if ready.owner == self.owner { self.token } else { fresh_number() };
+        let Some(stack) = self.stack.take() else { return };
+        let mut stack = Some(ThreadStack(stack));
+        let given = STACK.try_with(|slot| {
+            let mut slot = slot.borrow_mut();
+            if slot.is_none() {
+                *slot = stack.take();
+            }
+            slot.is_some()
+        });
+        match stack {
+            None if given.is_ok() => READY.set(Ready { token, stack: self.bounds, ..ready }),
+            _ => self.stack = stack.map(ThreadStack::take),
+        }
+    }
+
+    /// Never frees it: another call's frames are on it.
+    pub(crate) fn leak(mut self) {
+        std::mem::forget(self.stack.take());
+    }
+}
+
+impl Drop for OwnStack {
+    fn drop(&mut self) {
+        if let Some(stack) = self.stack.take() {
+            stack_pool::give(stack);
+        }
+    }
+}
+
+/// Makes this thread's stack for wasm what it was before [`OwnStack::enter`].
+pub(crate) fn leave(before: Ready) {
+    READY.set(Ready { token: before.token, stack: before.stack, ..READY.get() });
 }
 
 /// Finds out the system's number of this thread, which is the only one of a process that was forked.
@@ -145,12 +246,24 @@ pub(crate) fn renew_thread() -> ThreadId {
     thread
 }
 
-impl Drop for WasmStack {
+/// The stack of a thread, which has none when this is dropped.
+#[derive(Debug)]
+struct ThreadStack(WasmStack);
+
+impl ThreadStack {
+    fn take(mut self) -> WasmStack {
+        let reservation = std::mem::replace(&mut self.0.reservation, Reservation::empty());
+        std::mem::forget(self);
+        WasmStack { reservation }
+    }
+}
+
+impl Drop for ThreadStack {
     fn drop(&mut self) {
         forget();
         if !current().is_null() {
             // A coroutine that the thread leaves suspended has frames here, and may still be ended by whoever drops it.
-            std::mem::forget(std::mem::replace(&mut self.reservation, Reservation::empty()));
+            std::mem::forget(std::mem::replace(&mut self.0.reservation, Reservation::empty()));
         }
     }
 }
@@ -198,7 +311,7 @@ mod tests {
     #[test]
     fn a_thread_reuses_its_stack() {
         std::thread::spawn(|| {
-            let start = |bytes| make_ready(bytes).unwrap();
+            let start = |bytes| make_ready(bytes, u64::MAX).unwrap();
             let first = start(1 << 20);
             let stack = ready().stack;
             assert_eq!(start(1 << 20).token, first.token);

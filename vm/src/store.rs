@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::ptr::{NonNull, null, null_mut};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::Duration;
 
 use wasmer_runtime_core::compiler::Abi;
@@ -67,7 +69,7 @@ pub enum Place {
 impl Failure {
     /// Of a call that did not reach the guest.
     #[cold]
-    fn without_frames(unwind: Unwind) -> Box<Self> {
+    pub(crate) fn without_frames(unwind: Unwind) -> Box<Self> {
         Box::new(Self { unwind, pcs: Vec::new(), at_instruction: false, place: None })
     }
 }
@@ -86,14 +88,16 @@ pub unsafe fn go_on(context: *const VMStoreContext) -> impl GoOn + Copy + use<> 
 
 /// What other threads may use of a store: kept alive by interrupt handles.
 #[repr(C)]
-struct Shared {
+pub(crate) struct Shared {
     /// First: a pointer to it is one to the rest, see [`set_thread`].
     context: UnsafeCell<VMStoreContext>,
     /// The thread that runs wasm of this store, if one does.
-    thread: AtomicThreadId,
+    pub(crate) thread: AtomicThreadId,
+    /// Who is to look again when a guest that is parked was interrupted. The lock is only tried for, see `InterruptHandle::wake`.
+    waker: Mutex<Option<Waker>>,
 }
 
-// SAFETY: other threads only use `context.stop` and `thread`, which are atomic.
+// SAFETY: other threads only use `context.stop` and `thread`, which are atomic, and `waker`, which is locked.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
@@ -109,10 +113,14 @@ pub(crate) unsafe fn set_thread(context: *mut VMStoreContext, thread: ThreadId) 
 
 /// A store's virtual machine. Boxed: compiled code points into it.
 pub struct StoreVm {
-    shared: Arc<Shared>,
-    stack_bytes: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stack_bytes: usize,
     /// Where outermost calls start on the thread that made the last one.
-    start: Start,
+    pub(crate) start: Start,
+    /// The activation whose guest a host function may park, or null.
+    pub(crate) parkable: *const Activation,
+    /// Where guests are suspended, besides those of the thread's activations on its stack.
+    pub(crate) suspended: Vec<Range<usize>>,
     pending: Option<Unwind>,
     /// What a libcall wanted of a memory that the trap it then recorded is about.
     memory_fault: Option<Box<MemoryFault>>,
@@ -129,6 +137,8 @@ pub struct StoreVm {
     pub budget: Budget,
     /// Whether its code is metered.
     pub metered: bool,
+    /// How long a guest runs in a call that may be parked before it gives way.
+    pub slice: Option<Duration>,
 }
 
 impl StoreVm {
@@ -147,12 +157,17 @@ impl StoreVm {
             values: MaybeUninit::uninit(),
             landing: MaybeUninit::uninit(),
         };
-        let shared =
-            Arc::new(Shared { context: UnsafeCell::new(context), thread: AtomicThreadId::new(ThreadId::NONE) });
+        let shared = Arc::new(Shared {
+            context: UnsafeCell::new(context),
+            thread: AtomicThreadId::new(ThreadId::NONE),
+            waker: Mutex::new(None),
+        });
         Box::new(Self {
             shared,
             stack_bytes,
             start: Start::NOWHERE,
+            parkable: null(),
+            suspended: Vec::new(),
             pending: None,
             memory_fault: None,
             adapters: HashMap::new(),
@@ -162,6 +177,7 @@ impl StoreVm {
             calls: Calls::default(),
             budget: Budget::new(limits),
             metered: false,
+            slice: None,
         })
     }
 
@@ -185,6 +201,21 @@ impl StoreVm {
         // SAFETY: the context lives as long as `shared`.
         let go_on = unsafe { go_on(self.context()) };
         go_on()
+    }
+
+    /// Has an interrupt wake somebody, until another one or nobody is named.
+    pub fn wake_on_interrupt(&self, waker: Option<&Waker>) {
+        if let Ok(mut known) = self.shared.waker.try_lock() {
+            match waker {
+                Some(waker) if known.as_ref().is_some_and(|known| known.will_wake(waker)) => {}
+                waker => *known = waker.cloned(),
+            }
+        }
+        // Who interrupts sets `stop` first: either they find the waker, or this finds what they have set.
+        fence(Ordering::SeqCst);
+        if let Some(waker) = waker.filter(|_| self.check_interrupt().is_err()) {
+            waker.wake_by_ref();
+        }
     }
 
     pub(crate) fn stop(&self) -> &AtomicU32 {
@@ -214,8 +245,15 @@ impl StoreVm {
         self.pending.take()
     }
 
-    /// Every word of the thread's wasm stack that its guests, of this store or of others, have in use. False if that is not known.
+    /// Every word of wasm stacks that guests, of this store or of others on the thread, have in use. False if that is not known.
     pub fn stack_words(&self, word: &mut impl FnMut(u64)) -> bool {
+        let mut look = |words: Range<usize>| {
+            for address in words.step_by(size_of::<u64>()) {
+                // SAFETY: the stack is mapped, and its frames are suspended; a frame may have left words as it found them, whatever they are.
+                word(unsafe { (address as *const u64).read_volatile() });
+            }
+        };
+        self.suspended.iter().cloned().for_each(&mut look);
         let activation = current();
         if activation.is_null() {
             return true;
@@ -226,10 +264,7 @@ impl StoreVm {
         if !stack.usable().contains(&low) {
             return false;
         }
-        for address in (low..stack.high).step_by(size_of::<u64>()) {
-            // SAFETY: the stack is mapped, and its frames are suspended; a frame may have left words as it found them, whatever they are.
-            word(unsafe { (address as *const u64).read_volatile() });
-        }
+        look(low..stack.high);
         true
     }
 
@@ -254,8 +289,8 @@ impl StoreVm {
 
     /// Prepares a thread on which this store was not called before, or not since it was on another.
     #[cold]
-    fn arrive(&mut self) -> Result<(), Box<Failure>> {
-        let start = make_ready(self.stack_bytes);
+    pub(crate) fn arrive(&mut self) -> Result<(), Box<Failure>> {
+        let start = make_ready(self.stack_bytes, self.start.owner);
         self.start = start.map_err(|error| Failure::without_frames(Unwind::Error(Box::new(error))))?;
         Ok(())
     }
@@ -309,16 +344,16 @@ impl StoreVm {
         self.shared.thread.store(ready().thread, Ordering::Release);
         set_current(&activation);
         // SAFETY: the caller's promise.
-        let returned =
+        let left =
             unsafe { arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, callee.as_ref().array_call) };
         activation::end(&activation);
         self.shared.thread.store(ThreadId::NONE, Ordering::Release);
-        if returned { Ok(()) } else { Err(self.failure(activation.fault.get())) }
+        if left == arch::RETURNED { Ok(()) } else { Err(self.failure(activation.fault.get())) }
     }
 
     /// Why an activation ended, with the guest's frames: its stack is still as it was.
     #[cold]
-    fn failure(&mut self, fault: Option<Fault>) -> Box<Failure> {
+    pub(crate) fn failure(&mut self, fault: Option<Fault>) -> Box<Failure> {
         let pending = self.take_pending();
         // SAFETY: the context is this thread's, and an exit frame is where the context says.
         let exit = || unsafe { (*self.context()).exit.cast::<ExitFrame>().as_ref() }.map(|exit| (exit.pc, exit.fp));
@@ -379,6 +414,7 @@ impl InterruptHandle {
     pub fn interrupt(&self) {
         // SAFETY: as above.
         unsafe { (*self.0.context.get()).stop.fetch_or(STOP_INTERRUPT, Ordering::SeqCst) };
+        self.wake();
         if barrier() {
             self.signal();
             return;
@@ -386,6 +422,15 @@ impl InterruptHandle {
         for _ in 0..SIGNALS {
             self.signal();
             std::thread::sleep(SIGNAL_INTERVAL);
+        }
+    }
+
+    /// A guest that is parked runs on no thread. If the lock is taken, it is by who names a waker, or by who else interrupts; or by nobody, in a process that
+    /// was forked then.
+    fn wake(&self) {
+        let waker = self.0.waker.try_lock().ok().and_then(|mut waker| waker.take());
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! | name | what it is |
 //! |---|---|
-//! | `enter` | The host calls wasm: switches to the wasm stack and makes an array call. |
-//! | `unwind` | Leaves wasm from anywhere: goes back to the innermost `enter`, which then returns false. |
+//! | `enter` | The host calls wasm: switches to the wasm stack and makes an array call; says how it came back. |
+//! | `unwind` | Leaves wasm from anywhere: goes back to the innermost `enter`, which then returns [`LEFT`]. |
 //! | `exit_host`, `exit_host_saving` | The array-call entry of host functions: switches to the host's stack and back. |
 //! | `libcall_stub!` | The same for one libcall, as an entry of [`libcall_table`]. |
 //! | `forward`, `cross` | The array-call entries of adapters, and of functions of other conventions. |
 //! | `ExitFrame`, `top_below` | What an exit leaves on the wasm stack, and where the free part below it begins. |
+//! | `exit_parking`, `resume`, `prepare_return` | The same as `exit_host` where the guest may be parked meanwhile; how it goes on; where its outermost frame then returns to. |
+//! | `prepare_preemption`, `preempt`, `resume_preempted` | Keeps all registers of a guest that a tick has found, on its stack, and parks it; how it goes on. |
 //! | `prefetch` | Has the processor fetch memory. |
 //! | `flush_code`, `INSTRUCTIONS_ARE_FETCHED_AHEAD` | What it takes for new code to be executed: here, and on other threads. |
 //!
@@ -52,9 +54,22 @@ macro_rules! libcall_table {
 
 #[cfg(target_arch = "x86_64")]
 mod x64;
+#[cfg(target_arch = "x86_64")]
+mod x64_park;
 
 #[cfg(target_arch = "x86_64")]
 pub use x64::*;
+#[cfg(target_arch = "x86_64")]
+pub use x64_park::*;
+
+/// How [`enter`] and [`resume`] come back: the guest was left.
+pub const LEFT: u8 = 0;
+/// The guest's function has returned.
+pub const RETURNED: u8 = 1;
+/// The guest is parked where it called the host.
+pub const PARKED: u8 = 2;
+/// The guest is parked where a tick found it.
+pub const PREEMPTED: u8 = 3;
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("this processor has no stubs yet: see `vm/src/arch/mod.rs`");

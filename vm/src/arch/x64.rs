@@ -13,12 +13,12 @@ use crate::host::VMHostContext;
 
 use super::LibcallEntry;
 
-const STOP: usize = offset_of!(VMStoreContext, stop);
-const HOST_SP: usize = offset_of!(VMStoreContext, host_sp);
-const EXIT: usize = offset_of!(VMStoreContext, exit);
+pub(super) const STOP: usize = offset_of!(VMStoreContext, stop);
+pub(super) const HOST_SP: usize = offset_of!(VMStoreContext, host_sp);
+pub(super) const EXIT: usize = offset_of!(VMStoreContext, exit);
 const LANDING: usize = offset_of!(VMStoreContext, landing);
 const FOREIGN_ORIGINAL: usize = offset_of!(Foreign, original);
-const HOST_FUNC: usize = offset_of!(VMHostContext, func);
+pub(super) const HOST_FUNC: usize = offset_of!(VMHostContext, func);
 
 /// What an exit stub leaves on the wasm stack.
 #[repr(C)]
@@ -39,7 +39,7 @@ pub fn top_below(exit: *const ExitFrame) -> usize {
     (exit as usize).wrapping_sub(BELOW_EXIT_BYTES) & !15
 }
 
-/// Calls `array_call(callee, values)` on the wasm stack that ends at `stack_top` (16-byte aligned).
+/// Calls `array_call(callee, values)` on the wasm stack that ends at `stack_top` (16-byte aligned). Says how it came back: [`super::LEFT`] and others.
 ///
 /// The store's `stop` is tested once more on the wasm stack: whoever asks for an interrupt before that is seen here, and whoever asks
 /// later finds the thread where its signal works (see [`is_stub`](super::is_stub)).
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn enter(
     values: *mut RawValue,
     stack_top: *mut u8,
     array_call: ArrayCall,
-) -> bool {
+) -> u8 {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn enter(
     )
 }
 
-/// Leaves wasm: goes back to the innermost [`enter`] of the store in `rdi`, which returns false.
+/// Leaves wasm: goes back to the innermost [`enter`] of the store in `rdi`, which returns [`super::LEFT`].
 ///
 /// # Safety
 /// Never called from Rust: jumped to by the stubs and by the signal handler, while an activation of the store is running.
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
 /// Never called from Rust: jumped to by the exit stubs with the store in `rdi` and their frame in `rbx`.
 #[unsafe(naked)]
 #[unsafe(link_section = "wasmer_stubs")]
-unsafe extern "C" fn leave(store: *mut VMStoreContext) {
+pub(super) unsafe extern "C" fn leave(store: *mut VMStoreContext) {
     naked_asm!(
         "test dword ptr [rdi + {stop}], {not_land}",
         "jne {unwind}",

@@ -7,7 +7,8 @@
 //! | `view` | Files: read at a place, mapped to be read, made in memory so that memories can be mapped from them copy-on-write. |
 //! | `fault` | A thread that faults in code, or that another thread interrupts, calls the [`Handler`](fault::Handler) on a stack of its own, with the registers of the place in a [`Context`](context::Context); where the handler wants no part of it, what was there before decides. |
 //! | `thread` | Numbers of threads; an interrupt for one; a barrier for all, of memory and of instructions; the bounds of a thread's own stack; what happens around a fork. |
-//! | `context` | Program counter, stack pointer and frame pointer of such a thread, and going on elsewhere: the one place where system and processor meet, a file for each pair. |
+//! | `timer` | A timer of a thread's own processor time: each tick is one more cause for which the handler is called. |
+//! | `context` | Program counter, stack pointer and frame pointer of such a thread, and going on elsewhere, for good or for a while: the one place where system and processor meet, a file for each pair. |
 //!
 //! Two things are promised to the handlers. The barrier orders everything that the calling thread did before it with everything that every other thread
 //! does after it: entering wasm then needs no barrier of its own. And an interrupt that is asked for while a thread is in code arrives there, or later,

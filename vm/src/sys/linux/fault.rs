@@ -10,6 +10,7 @@ use wasmer_runtime_core::once;
 
 use super::context::Context;
 use super::thread::INTERRUPT_SIGNAL;
+use super::timer;
 
 /// Why a thread was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) enum Cause {
     Instruction,
     /// Another thread asked for it, or somebody who uses the same signal.
     Interrupt,
+    /// The thread's timer has ticked, see [`timer`].
+    Tick,
 }
 
 /// What is done about it.
@@ -162,8 +165,10 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
 }
 
 extern "C" fn on_interrupt(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes a valid pointer.
+    let cause = if unsafe { timer::is_tick(info) } { Cause::Tick } else { Cause::Interrupt };
     // SAFETY: this is a signal handler, and these are its arguments.
-    unsafe { handle(Cause::Interrupt, signal, info, context) };
+    unsafe { handle(cause, signal, info, context) };
 }
 
 /// # Safety

@@ -8,7 +8,8 @@ use std::ffi::c_void;
 
 /// What a handler reads and changes of a stopped thread.
 ///
-/// Each processor's file gives it `pc`, `sp`, `fp`, and `resume`, which has the thread go on at an address, with one argument as C passes it.
+/// Each processor's file gives it `pc`, `sp`, `fp`; `resume`, which has the thread go on at an address, with one argument as C passes it; and `divert`, which has it do so and keeps
+/// what it takes to come back.
 pub(crate) struct Context<'a>(&'a mut libc::ucontext_t);
 
 impl Context<'_> {

@@ -29,4 +29,21 @@ impl Context<'_> {
         self.0.uc_mcontext.gregs[REG_RIP as usize] = pc as i64;
         self.0.uc_mcontext.gregs[REG_RDI as usize] = argument as i64;
     }
+
+    /// The same, from where the thread can come back: below its stack pointer, after so many bytes that stay as they are, are the program counter and below
+    /// that what was in `rdi`, to which the new stack pointer points.
+    ///
+    /// # Safety
+    /// The thread's stack has room for that.
+    pub(crate) unsafe fn divert(&mut self, pc: usize, argument: usize, kept_bytes: usize) {
+        let sp = self.sp() - kept_bytes - 2 * size_of::<usize>();
+        let words = sp as *mut usize;
+        // SAFETY: the caller's promise.
+        unsafe {
+            words.add(1).write(self.pc());
+            words.write(self.register(REG_RDI));
+        }
+        self.0.uc_mcontext.gregs[REG_RSP as usize] = sp as i64;
+        self.resume(pc, argument);
+    }
 }

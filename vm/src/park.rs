@@ -1,0 +1,268 @@
+//! Calls that can be parked: a guest whose host function waits leaves its stack as it is, and the host's thread is free for others.
+//!
+//! Nothing of the host's is on the guest's stack, and nothing of the guest's on the host's. So parking a guest is keeping its stack: the thread's, which
+//! gets another one when it needs one. A call that began while the thread was in a guest already has a stack of its own from the start.
+//!
+//! While a guest is parked, nothing in the store's context or in the thread is about it; everything is in [`Parked`], and made true again when it goes on.
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::ptr::{NonNull, null};
+use std::sync::atomic::Ordering;
+
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::vmcontext::*;
+
+use crate::activation::{self, Activation, Fault, current, set_current};
+use crate::arch::{self, ABOVE_PARKED_BYTES, ExitFrame, PARKED, PREEMPTED, RETURNED};
+use crate::slices;
+use crate::stack::{self, OwnStack, host_has_room, ready};
+use crate::store::{Failure, StoreVm, Unwind};
+use crate::sys::thread::ThreadId;
+
+/// A guest that waits for its host function, or has given way.
+#[derive(Debug)]
+pub struct Parked {
+    exit: *const ExitFrame,
+    /// Where a tick found it, not where it called the host.
+    is_preempted: bool,
+    stack: OwnStack,
+}
+
+// SAFETY: the frames are the guest's alone, and hold nothing of the thread that they were made on.
+unsafe impl Send for Parked {}
+
+impl Parked {
+    /// Whether it has given way, and waits for nothing.
+    pub fn is_preempted(&self) -> bool {
+        self.is_preempted
+    }
+
+    /// Where its frames are.
+    fn words(&self) -> Range<usize> {
+        arch::top_below(self.exit)..self.stack.bounds.high
+    }
+}
+
+/// What a call outside of another one needs as it was, in the same store or on the same thread.
+#[derive(Debug)]
+pub struct Outer {
+    host_sp: *mut std::ffi::c_void,
+    exit: *const std::ffi::c_void,
+    thread: ThreadId,
+    parkable: *const Activation,
+    suspended: usize,
+}
+
+impl StoreVm {
+    /// Whether the guest that has just called the host can be parked: its call is one of [`StoreVm::begin`], and nothing else runs in between.
+    pub fn can_park(&self) -> bool {
+        !self.parkable.is_null() && std::ptr::eq(current(), self.parkable)
+    }
+
+    /// Calls a function, which may be parked.
+    ///
+    /// # Safety
+    /// As for [`StoreVm::call`]; until what is parked has ended or is dropped, `values` stay where they are.
+    #[inline]
+    pub unsafe fn begin(
+        &mut self,
+        callee: NonNull<VMFuncRef>,
+        values: *mut RawValue,
+    ) -> Result<Option<Parked>, Box<Failure>> {
+        let outer = current();
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !outer.is_null() {
+                return self.begin_nested(callee, values);
+            }
+            if ready().token != self.start.token {
+                self.arrive()?;
+            }
+            let top = self.start.top - ABOVE_PARKED_BYTES;
+            let activation = self.activation(outer);
+            self.open(&activation);
+            let array_call = callee.as_ref().array_call;
+            let left = arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, array_call);
+            self.close(&activation);
+            if left == RETURNED { Ok(None) } else { self.left_thread(left, top, activation.fault.get()) }
+        }
+    }
+
+    #[inline(always)]
+    fn activation(&self, outer: *const Activation) -> Activation {
+        Activation { store: self.context(), outer: Cell::new(outer), fault: Cell::new(None) }
+    }
+
+    /// See `StoreVm::activate`.
+    #[inline(always)]
+    fn open(&mut self, activation: &Activation) {
+        self.shared.thread.store(ready().thread, Ordering::Release);
+        self.parkable = activation;
+        set_current(activation);
+        if let Some(slice) = self.slice {
+            slices::begin(activation, slice);
+        }
+    }
+
+    #[inline(always)]
+    fn close(&mut self, activation: &Activation) {
+        if self.slice.is_some() {
+            slices::end();
+        }
+        activation::end(activation);
+        self.parkable = null();
+        self.shared.thread.store(ThreadId::NONE, Ordering::Release);
+    }
+
+    /// The thread's stack goes with the guest that was parked on it.
+    ///
+    /// # Safety
+    /// The call was made on this thread's stack, from `top` downwards.
+    #[cold]
+    unsafe fn left_thread(
+        &mut self,
+        left: u8,
+        top: usize,
+        fault: Option<Fault>,
+    ) -> Result<Option<Parked>, Box<Failure>> {
+        if !matches!(left, PARKED | PREEMPTED) {
+            return Err(self.failure(fault));
+        }
+        // SAFETY: the caller's promise; the stub has left the frames as they are.
+        unsafe { arch::prepare_return(self.context(), top) };
+        let (exit, stack) = (self.exit(), OwnStack::take_from_thread());
+        Ok(Some(Parked { exit, is_preempted: left == PREEMPTED, stack }))
+    }
+
+    fn exit(&self) -> *const ExitFrame {
+        // SAFETY: the context is this thread's.
+        unsafe { (*self.context()).exit.cast() }
+    }
+
+    /// The same on a thread that has left wasm for the host, which may be suspended for longer than what it waits for.
+    ///
+    /// # Safety
+    /// As for `begin`.
+    #[cold]
+    unsafe fn begin_nested(
+        &mut self,
+        callee: NonNull<VMFuncRef>,
+        values: *mut RawValue,
+    ) -> Result<Option<Parked>, Box<Failure>> {
+        if !host_has_room() {
+            return Err(Failure::without_frames(Unwind::Trap(TrapCode::StackOverflow)));
+        }
+        let stack = OwnStack::new(self.stack_bytes);
+        let stack = stack.map_err(|error| Failure::without_frames(Unwind::Error(Box::new(error))))?;
+        let outer = self.set_aside();
+        let top = stack.bounds.high - ABOVE_PARKED_BYTES;
+        let before = stack.enter();
+        // SAFETY: the stack is new; the rest is the caller's promise.
+        let result = unsafe {
+            let array_call = callee.as_ref().array_call;
+            let enter = |context| arch::enter(context, callee.as_ptr(), values, top as *mut u8, array_call);
+            self.run(stack, before, enter)
+        };
+        if let Ok(Some(_)) = result {
+            // SAFETY: the stub has left the frames as they are, and where it was entered from.
+            unsafe { arch::prepare_return(self.context(), top) };
+        }
+        self.put_back(outer);
+        result
+    }
+
+    /// Lets a guest go on, after `prepare` has said how: its host function's results are where they have to be, or why it must not go on is recorded.
+    ///
+    /// # Safety
+    /// It was parked in this store, and belongs to the innermost call of the store that has not ended.
+    pub unsafe fn resume(
+        &mut self,
+        parked: Parked,
+        prepare: impl FnOnce(&mut Self),
+    ) -> Result<Option<Parked>, Box<Failure>> {
+        self.start.owner = stack::prepare(self.start.owner);
+        let Parked { exit, is_preempted, stack } = parked;
+        let before = stack.enter();
+        // SAFETY: the context is this thread's; the rest is the caller's promise.
+        unsafe {
+            (*self.context()).exit = exit.cast();
+            prepare(self);
+            let go = if is_preempted { arch::resume_preempted } else { arch::resume };
+            self.run(stack, before, |context| go(context, exit))
+        }
+    }
+
+    /// Runs a guest on a stack of its own, which is this thread's now.
+    ///
+    /// # Safety
+    /// `go` enters wasm of this store on that stack.
+    unsafe fn run(
+        &mut self,
+        stack: OwnStack,
+        before: stack::Ready,
+        go: impl FnOnce(*mut VMStoreContext) -> u8,
+    ) -> Result<Option<Parked>, Box<Failure>> {
+        let activation = self.activation(current());
+        self.open(&activation);
+        let left = go(self.context());
+        let is_innermost = std::ptr::eq(current(), &activation);
+        self.close(&activation);
+        let result = match left {
+            RETURNED => Ok(false),
+            PARKED | PREEMPTED => Ok(true),
+            _ => Err(self.failure(activation.fault.get())),
+        };
+        if !is_innermost {
+            // A coroutine that began later is suspended on this stack: it stays the thread's.
+            stack.leak();
+            return result.map(|_| None);
+        }
+        stack::leave(before);
+        match result {
+            Ok(true) => return Ok(Some(Parked { exit: self.exit(), is_preempted: left == PREEMPTED, stack })),
+            Ok(false) | Err(_) => stack.give_to_thread(),
+        }
+        result.map(|_| None)
+    }
+
+    /// Begins something of this store aside from what is suspended: on this thread, and in the store. What collections look at includes it.
+    pub fn set_aside(&mut self) -> Outer {
+        let suspended = self.suspended.len();
+        if let Some(words) = suspended_here() {
+            self.suspended.push(words);
+        }
+        // SAFETY: the context is this thread's.
+        let VMStoreContext { host_sp, exit, .. } = unsafe { &*self.context() };
+        let thread = self.shared.thread.load(Ordering::Relaxed);
+        Outer { host_sp: *host_sp, exit: *exit, thread, parkable: self.parkable, suspended }
+    }
+
+    /// Has collections look at a guest that is parked, until what began last is put back.
+    pub fn suspend(&mut self, parked: &Parked) {
+        self.suspended.push(parked.words());
+    }
+
+    /// Ends that.
+    pub fn put_back(&mut self, outer: Outer) {
+        // SAFETY: the context is this thread's.
+        unsafe { ((*self.context()).host_sp, (*self.context()).exit) = (outer.host_sp, outer.exit) };
+        self.shared.thread.store(outer.thread, Ordering::Release);
+        self.parkable = outer.parkable;
+        self.suspended.truncate(outer.suspended);
+    }
+
+    /// Whether the host's stack has room to go on with something in turn.
+    pub fn has_room(&self) -> bool {
+        host_has_room()
+    }
+}
+
+/// The frames of guests that this thread has left for the host, on the stack that it has now.
+fn suspended_here() -> Option<Range<usize>> {
+    // SAFETY: activations are on this thread's host stack, and their stores are alive; the innermost has left wasm, and recorded where.
+    let exit = unsafe { (*current().as_ref()?.store).exit };
+    let low = arch::top_below(exit.cast());
+    let usable = ready().stack.usable();
+    usable.contains(&low).then_some(low..usable.end)
+}
