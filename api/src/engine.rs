@@ -10,10 +10,12 @@ use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, InProcess};
 use wasmer_runtime_core::compiler::{BackendId, CompileError, Compiler, IrRequest, KeyHasher};
 use wasmer_runtime_core::cpu::PAGE_LOG2;
 use wasmer_runtime_core::image::{FORMAT_VERSION, ImageBytes};
+use wasmer_runtime_core::lazy::{self, Validation};
 use wasmer_runtime_core::translate::features::explain;
 use wasmer_runtime_core::translate::module::default_features;
 use wasmer_vm::fork;
 use wasmer_vm::host_stack::with_room;
+use wasmer_vm::image::Image;
 use wasmer_vm::profile::Profile;
 
 use crate::error::{Error, Result};
@@ -39,6 +41,7 @@ pub struct EngineConfig {
     stack_bytes: usize,
     fuel: bool,
     profile: Option<Profile>,
+    lazy: Option<Validation>,
 }
 
 impl EngineConfig {
@@ -51,6 +54,7 @@ impl EngineConfig {
             stack_bytes: STACK_BYTES_DEFAULT,
             fuel: false,
             profile: None,
+            lazy: None,
         }
     }
 
@@ -87,6 +91,16 @@ impl EngineConfig {
         self
     }
 
+    /// Compiles functions when they are first called, instead of all of them when a module is made. Only for compilers that can do so in this process: Singlepass.
+    ///
+    /// A module is made in time that depends mostly on its length, and a call waits at most for one function to be compiled. What is slower: calls between
+    /// functions, by an indirect jump. A function that the compiler refuses, because it exceeds a limit of the implementation, is an error of the call that
+    /// needs it. Artifacts are the same: [`Module::serialize`](crate::Module::serialize) compiles everything.
+    pub fn lazy(mut self, validation: Validation) -> Self {
+        self.lazy = Some(validation);
+        self
+    }
+
     /// Size of the stack that wasm code runs on, in bytes, between [`STACK_BYTES_MIN`] and [`STACK_BYTES_MAX`].
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
         self.stack_bytes = bytes;
@@ -113,6 +127,9 @@ impl Engine {
                 "a wasm stack of {} bytes is not between {STACK_BYTES_MIN} and {STACK_BYTES_MAX}",
                 config.stack_bytes
             )));
+        }
+        if config.lazy.is_some() {
+            check_lazy(&config)?;
         }
         fork::register();
         Ok(Self(Shared::new(config)))
@@ -141,6 +158,11 @@ impl Engine {
     /// Whether code uses up fuel.
     pub fn uses_fuel(&self) -> bool {
         self.0.fuel
+    }
+
+    /// When functions are validated that are compiled when they are first called; none if they are compiled before.
+    pub fn lazy(&self) -> Option<Validation> {
+        self.0.lazy
     }
 
     /// What is written for profilers.
@@ -178,6 +200,17 @@ impl Engine {
         image.map_err(|error| self.explained(wasm, error))
     }
 
+    /// The image of a module whose functions will be compiled when they are called.
+    pub(crate) fn prepare(&self, wasm: &Arc<Vec<u8>>, validation: Validation) -> Result<Image> {
+        let options = self.options([0; 32]);
+        let compiler = self.compiler()?.compiler().ok_or_else(|| not_lazy(self.0.compiler.as_ref()))?;
+        let prepare =
+            || lazy::prepare(Arc::clone(wasm), Arc::clone(compiler), &options, validation, &wasmer_vm::lazy::entries);
+        let prepared = with_room(COMPILE_STACK_BYTES, prepare);
+        let (image, module) = prepared.map_err(|error| self.explained(wasm, error))?;
+        Ok(Image::lazy(&image, module)?)
+    }
+
     fn options(&self, key: [u8; 32]) -> CompileOptions {
         let EngineConfig { features, threads, fuel, .. } = *self.0;
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
@@ -213,4 +246,27 @@ impl Engine {
             .as_ref()
             .ok_or_else(|| Error::Resource("this engine has no compiler; it can only load artifacts".to_owned()))
     }
+}
+
+/// Whether functions can be compiled when they are called.
+fn check_lazy(config: &EngineConfig) -> Result<()> {
+    let compiler = config.compiler.as_ref();
+    if !compiler.and_then(|compiler| compiler.compiler()).is_some_and(|compiler| compiler.compiles_lazily()) {
+        return Err(not_lazy(compiler));
+    }
+    if config.profile.is_some() {
+        let message = "profilers are told of a module's functions when it is loaded, not when they are compiled later";
+        return Err(Error::Resource(message.to_owned()));
+    }
+    Ok(())
+}
+
+#[cold]
+fn not_lazy(compiler: Option<&Arc<dyn ImageCompiler>>) -> Error {
+    Error::Resource(match compiler {
+        Some(compiler) => {
+            format!("the backend `{}` cannot compile functions when they are called", compiler.id().name)
+        }
+        None => "an engine without a compiler cannot compile functions when they are called".to_owned(),
+    })
 }

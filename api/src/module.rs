@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmer_runtime_core::compile::Progress;
 use wasmer_runtime_core::image::ImageError;
+use wasmer_runtime_core::lazy::Validation;
 use wasmer_runtime_core::types::*;
 use wasmer_vm::image::Image;
 use wasmer_vm::module_code::ModuleCode;
@@ -44,13 +45,29 @@ pub struct ExportInfo {
 }
 
 impl Module {
-    /// Validates and compiles a module in the binary format.
+    /// Validates and compiles a module in the binary format; what is left for later the engine says ([`EngineConfig::lazy`](crate::EngineConfig::lazy)).
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Self> {
         Self::with_progress(engine, wasm, None)
     }
 
-    /// As [`Module::new`]; `progress` is told (done, total) functions.
+    /// As [`Module::new`], of bytes that it may keep: an engine that compiles functions when they are called needs them until then.
+    pub fn from_vec(engine: &Engine, wasm: Vec<u8>) -> Result<Self> {
+        match engine.lazy() {
+            Some(validation) => Self::lazy(engine, &Arc::new(wasm), validation),
+            None => Self::new(engine, &wasm),
+        }
+    }
+
+    fn lazy(engine: &Engine, wasm: &Arc<Vec<u8>>, validation: Validation) -> Result<Self> {
+        // SAFETY: the image was just made by this engine's compiler for this machine.
+        unsafe { Self::from_image(engine, engine.prepare(wasm, validation)?) }
+    }
+
+    /// As [`Module::new`]; `progress` is told (done, total) functions, of those that are compiled now.
     pub fn with_progress(engine: &Engine, wasm: &[u8], progress: Option<Progress<'_>>) -> Result<Self> {
+        if let Some(validation) = engine.lazy() {
+            return Self::lazy(engine, &Arc::new(wasm.to_vec()), validation);
+        }
         // Nobody looks for an image in memory by a key.
         let bytes = engine.compile(wasm, [0; 32], progress)?;
         // SAFETY: the image was just made by this engine's compiler for this machine.
@@ -81,7 +98,11 @@ impl Module {
 
     /// The bytes of the module's artifact, for [`Module::deserialize`].
     pub fn serialize(&self) -> Result<Vec<u8>> {
-        Ok(self.0.code.image.to_bytes().map_err(ImageError::Io)?)
+        let image = &self.0.code.image;
+        match image.lazy_module() {
+            Some(module) => Ok(self.0.engine.compile(module.wasm(), [0; 32], None)?.as_bytes().to_vec()),
+            None => Ok(image.to_bytes().map_err(ImageError::Io)?),
+        }
     }
 
     /// A module from the bytes that [`Module::serialize`] gave, with this version and for a processor like this one. Damage is noticed.
@@ -119,7 +140,17 @@ impl Module {
         self.0.code.image.module_name()
     }
 
-    /// Size of the machine code in bytes, with the constants that stand beside it.
+    /// Of a module whose functions are compiled when they are called: how many have been so far.
+    pub fn functions_compiled(&self) -> Option<usize> {
+        self.0.code.image.functions_ready()
+    }
+
+    /// Of a module whose functions are compiled when they are called: bytes of all bodies.
+    pub fn lazy_body_bytes(&self) -> Option<usize> {
+        Some(self.0.code.image.lazy_module()?.body_bytes())
+    }
+
+    /// Size of the machine code in bytes, with the constants that stand beside it; of functions that are compiled when they are called, not counted.
     pub fn code_bytes(&self) -> usize {
         self.0.code.image.code().len()
     }

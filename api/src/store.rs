@@ -16,6 +16,7 @@ use wasmer_vm::budget::{Budget, Usage};
 use wasmer_vm::exceptions::Tag as VmTag;
 use wasmer_vm::heap::Outside;
 use wasmer_vm::host_refs::Full;
+use wasmer_vm::lazy::CompileFailure;
 use wasmer_vm::limiter::ResourceLimiter;
 use wasmer_vm::limits::StoreLimits;
 use wasmer_vm::memory::Memory as VmMemory;
@@ -32,6 +33,15 @@ use crate::instance::{Instance, InstanceRecord};
 use crate::object::AnyRef;
 use crate::object_type::ObjectType;
 use crate::value::ExternRef;
+
+/// What a call ends with that needs a function for which there is no code.
+#[cold]
+fn not_compiled(failure: CompileFailure) -> Error {
+    match failure {
+        CompileFailure::Compile(error) => Error::Compile(error),
+        CompileFailure::Room(_) => Error::Resource(failure.to_string()),
+    }
+}
 
 /// The identity of a store: handles carry it, so that one store's handle is never used in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -373,7 +383,10 @@ impl StoreOpaque {
             vm::Unwind::Trap(code) => Error::Trap(Box::new(Trap { code, backtrace, memory_fault })),
             vm::Unwind::Error(error) => match error.downcast::<Error>() {
                 Ok(error) => host_error(*error, backtrace),
-                Err(error) => host_error(Error::host(error), backtrace),
+                Err(error) => match error.downcast::<CompileFailure>() {
+                    Ok(failure) => not_compiled(*failure),
+                    Err(error) => host_error(Error::host(error), backtrace),
+                },
             },
             vm::Unwind::Exception => self.uncaught(backtrace),
             vm::Unwind::Panic(payload) => std::panic::resume_unwind(payload),

@@ -70,6 +70,10 @@ unsafe impl Compiler for Singlepass {
     fn worker(&self) -> Box<dyn Worker + '_> {
         Box::new(SinglepassWorker::<Target> { codegen: Codegen::new(self.cpu), translator: FuncTranslator::new() })
     }
+
+    fn compiles_lazily(&self) -> bool {
+        true
+    }
 }
 
 /// One thread's compiler.

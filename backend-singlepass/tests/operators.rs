@@ -24,6 +24,11 @@ fn output_is_deterministic() {
 }
 
 #[test]
+fn functions_are_the_same_alone() {
+    operators::functions_are_the_same_alone(&Singlepass::for_cpu(USUAL).unwrap());
+}
+
+#[test]
 fn an_invalid_function_leaves_nothing_behind() {
     operators::an_invalid_function_leaves_nothing_behind(&Singlepass::for_cpu(USUAL).unwrap());
 }

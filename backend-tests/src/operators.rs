@@ -1,7 +1,8 @@
 //! Every operator compiles, alone and with operands that nothing is known of, and leaves no reference that nothing provides.
 
-use wasmer_runtime_core::compiler::{Batch, Compiler, Output};
+use wasmer_runtime_core::compiler::{Batch, CodeLocation, Compiler, Handler, Output, Reloc, Symbol, TrapSite};
 use wasmer_runtime_core::translate::module::{default_features, translate_module};
+use wasmer_runtime_core::types::DefinedFuncIdx;
 
 use crate::{assert_same, compile, compile_by, module};
 
@@ -316,6 +317,50 @@ pub fn output_is_deterministic(compiler: &dyn Compiler) {
     let mut worker = compiler.worker();
     compile_by(&mut *worker, &other);
     assert_same(&compile_by(&mut *worker, &wasm), &first);
+}
+
+/// A function is compiled alone to what it is among others, but for where it is: lazy compiling relies on that.
+///
+/// # Panics
+/// If it is not.
+pub fn functions_are_the_same_alone(compiler: &dyn Compiler) {
+    let wasm = every_operator();
+    let all = compile(compiler, &wasm);
+    let translation = translate_module(&wasm, default_features()).expect("the module is valid");
+    for function in translation.functions {
+        let index = function.index;
+        let mut alone = Output::default();
+        let batch = &mut Batch { module: &translation.info, functions: &mut std::iter::once(function) };
+        compiler.worker().functions(batch, &mut alone).expect("it compiles among others");
+        let ((among, padding), (alone, _)) = (part_of(&all, index), part_of(&alone, index));
+        assert_same(&among, &alone);
+        assert!(padding.len() < Output::ALIGN, "function {}", index.0);
+    }
+}
+
+/// What an output has of a function, with offsets from its start, and what is between its code and the next one's.
+fn part_of(output: &Output, index: DefinedFuncIdx) -> (Output, &[u8]) {
+    let at = output.definitions.iter().position(|it| it.symbol == Symbol::Function(index)).expect("it is there");
+    let definition = output.definitions[at];
+    let next = output.definitions[at + 1..].iter().find(|it| matches!(it.symbol, Symbol::Function(_)));
+    let (start, end) = (definition.offset, next.map_or(output.text.len() as u32, |next| next.offset));
+    let has = |offset: u32| (start..end).contains(&offset);
+    let mut part =
+        Output { text: output.text[start as usize..(start + definition.len) as usize].to_vec(), ..Output::default() };
+    part.relocs
+        .extend(output.relocs.iter().filter(|it| has(it.offset)).map(|it| Reloc { offset: it.offset - start, ..*it }));
+    part.traps.extend(
+        output.traps.iter().filter(|it| has(it.offset)).map(|it| TrapSite { offset: it.offset - start, ..*it }),
+    );
+    let locations = output.locations.iter().filter(|it| has(it.offset));
+    part.locations.extend(locations.map(|it| CodeLocation { offset: it.offset - start, ..*it }));
+    let handlers = output.handlers.iter().filter(|it| has(it.landing));
+    part.handlers.extend(handlers.map(|it| Handler {
+        return_address: it.return_address - start,
+        landing: it.landing - start,
+        ..*it
+    }));
+    (part, &output.text[(start + definition.len) as usize..end as usize])
 }
 
 /// A function that turns out to be invalid is an error, and leaves the output as it was.

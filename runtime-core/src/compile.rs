@@ -70,6 +70,10 @@ pub unsafe trait ImageCompiler: Send + Sync {
         options: &CompileOptions,
         progress: Option<Progress<'_>>,
     ) -> Result<ImageBytes, CompileError>;
+    /// What compiles single functions in this process, if that is what this does.
+    fn compiler(&self) -> Option<&Arc<dyn Compiler>> {
+        None
+    }
     /// The name of the intermediate form that [`ImageCompiler::emit_ir`] writes, if the compiler has one.
     fn ir_name(&self) -> Option<&'static str>;
     /// Functions of a module in the compiler's intermediate form.
@@ -98,6 +102,10 @@ unsafe impl ImageCompiler for InProcess {
         compile_image(wasm, &*self.0, options, progress)
     }
 
+    fn compiler(&self) -> Option<&Arc<dyn Compiler>> {
+        Some(&self.0)
+    }
+
     fn ir_name(&self) -> Option<&'static str> {
         self.0.ir_name()
     }
@@ -115,7 +123,7 @@ const JOB_BYTES: usize = 32 << 10;
 const JOB_TRAMPOLINES: usize = 64;
 
 /// The sections of a module, and what the options say of its code.
-fn translate<'a>(wasm: &'a [u8], options: &CompileOptions) -> Result<Translation<'a>, CompileError> {
+pub(crate) fn translate<'a>(wasm: &'a [u8], options: &CompileOptions) -> Result<Translation<'a>, CompileError> {
     let mut translation = translate_module(wasm, options.features)?;
     translation.info.metered = options.fuel;
     Ok(translation)
@@ -133,9 +141,8 @@ pub fn compile_image(
     let shared = SharedTrampolines::new(&info);
     let total = functions.len();
     let mut jobs = function_jobs(functions, compiler);
-    jobs.extend(shared.needed(&info).chunks(JOB_TRAMPOLINES).map(|chunk| Job::Trampolines(chunk.to_vec())));
-    let run = Run { info: &info, compiler, by: backend.name, progress, total, done: AtomicUsize::new(0) };
-    let outputs = run.all(jobs, options.threads)?;
+    jobs.extend(shared.jobs(&info));
+    let outputs = Run { progress, total, ..Run::new(&info, compiler) }.all(jobs, options.threads)?;
     let linked = image::link(&info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
     let made = image::Made { backend: &backend, cpu_features: compiler.cpu_features(), key: options.key };
     image::build(&info, wasm, linked, &made)
@@ -166,7 +173,7 @@ pub fn emit_ir(
 }
 
 /// A piece of work for one thread.
-enum Job<'a> {
+pub(crate) enum Job<'a> {
     Functions(Vec<FuncInput<'a>>),
     Trampolines(Vec<Trampoline>),
 }
@@ -193,12 +200,12 @@ fn function_jobs<'a>(functions: Vec<FuncInput<'a>>, compiler: &dyn Compiler) -> 
 }
 
 /// Types of one representation share their trampolines: those of the first of them.
-struct SharedTrampolines {
+pub(crate) struct SharedTrampolines {
     first: Vec<TypeIdx>,
 }
 
 impl SharedTrampolines {
-    fn new(info: &ModuleInfo) -> Self {
+    pub(crate) fn new(info: &ModuleInfo) -> Self {
         let mut seen = HashMap::new();
         let first = info.resolved.signatures.iter().zip(&info.types).enumerate().map(|(index, (signature, ty))| {
             let index = TypeIdx::from_index(index);
@@ -207,11 +214,16 @@ impl SharedTrampolines {
         Self { first: first.collect() }
     }
 
-    fn of(&self, trampoline: Trampoline) -> Trampoline {
+    pub(crate) fn of(&self, trampoline: Trampoline) -> Trampoline {
         match trampoline {
             Trampoline::ArrayToWasm(ty) => Trampoline::ArrayToWasm(self.first[ty.index()]),
             Trampoline::WasmToArray(ty) => Trampoline::WasmToArray(self.first[ty.index()]),
         }
+    }
+
+    /// What makes the trampolines that the image must have.
+    pub(crate) fn jobs<'a>(&self, info: &ModuleInfo) -> Vec<Job<'a>> {
+        self.needed(info).chunks(JOB_TRAMPOLINES).map(|chunk| Job::Trampolines(chunk.to_vec())).collect()
     }
 
     /// The trampolines that the image must have: into every type of a function that can become a reference, and out of every function type.
@@ -229,7 +241,7 @@ impl SharedTrampolines {
 }
 
 /// A compilation on its way.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     info: &'a ModuleInfo,
     compiler: &'a dyn Compiler,
     by: &'static str,
@@ -246,9 +258,14 @@ enum Slot<'a> {
     Failed(CompileError),
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// One that nobody watches.
+    pub(crate) fn new(info: &'a ModuleInfo, compiler: &'a dyn Compiler) -> Self {
+        Self { info, compiler, by: compiler.id().name, progress: None, total: 0, done: AtomicUsize::new(0) }
+    }
+
     /// Does all jobs; outputs are in the order of the jobs. Of several failures the first job's is reported, whatever the threads do.
-    fn all(&self, jobs: Vec<Job<'_>>, threads: usize) -> Result<Vec<Output>, CompileError> {
+    pub(crate) fn all(&self, jobs: Vec<Job<'_>>, threads: usize) -> Result<Vec<Output>, CompileError> {
         let threads = threads.clamp(1, jobs.len().max(1));
         let slots: Vec<Mutex<Slot<'_>>> = jobs.into_iter().map(|job| Mutex::new(Slot::Waiting(job))).collect();
         let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -326,7 +343,7 @@ impl Run<'_> {
     }
 }
 
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("without a message"))

@@ -121,6 +121,12 @@ pub unsafe trait Compiler: Send + Sync {
     }
     /// Per-thread state.
     fn worker(&self) -> Box<dyn Worker + '_>;
+    /// Whether functions may be compiled when they are first called. What that asks of the convention, on x86-64: at the entry of a function `r14` is its
+    /// vmctx, and its arguments are in `rbx`, `r8` to `r13`, the low 128 bits of `xmm7` to `xmm14`, and the store's context, nowhere else. And a
+    /// function's code depends on nothing but the function and its module, not on others of its batch.
+    fn compiles_lazily(&self) -> bool {
+        false
+    }
     /// The name of the intermediate form that [`Worker::emit_ir`] writes, if the compiler has one.
     fn ir_name(&self) -> Option<&'static str> {
         None

@@ -10,6 +10,7 @@ pub mod compiler;
 pub mod cpu;
 pub mod image;
 pub mod layout;
+pub mod lazy;
 pub mod libcall;
 pub mod module;
 pub mod object;

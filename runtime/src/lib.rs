@@ -51,6 +51,7 @@ pub use wasmer_api::{
     Engine, EngineConfig, ExportInfo, ImportInfo, Module, STACK_BYTES_DEFAULT, STACK_BYTES_MAX, STACK_BYTES_MIN,
 };
 pub use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures, UnknownCpu};
+pub use wasmer_runtime_core::lazy::Validation;
 pub use wasmer_runtime_core::translate::features::FEATURES;
 pub use wasmer_runtime_core::translate::module::{WasmFeatures, default_features};
 pub use wasmer_vm::profile::Profile;

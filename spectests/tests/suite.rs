@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use wasmer_runtime::wast::{Kind, Report, count, run};
-use wasmer_runtime::{Backend, Engine};
+use wasmer_runtime::{Backend, Engine, Validation};
 use wasmer_spectests::{Ledger, SUITES, Script, Suite, scripts};
 
 /// Reports by suite and backend, for the summary of a run that is one process.
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
                 let later = scripts.extract_if(.., |script| ledger.later(&script.name).is_some());
                 trials.extend(later.map(|script| unsupported(suite, script)));
                 trials.push(totals(suite, scripts.clone()));
-                trials.extend(Backend::built().flat_map(|backend| on(backend, suite, &scripts, &ledger, &reports)));
+                trials.extend(Seat::all().flat_map(|seat| on(seat, suite, &scripts, &ledger, &reports)));
             }
             None => left_out.push(suite.name),
         }
@@ -81,23 +81,37 @@ fn totals(suite: &'static Suite, scripts: Vec<Script>) -> Trial {
     })
 }
 
-/// The tests of a suite on a backend.
-fn on(
+/// Who runs a script: a backend, at once or function by function.
+#[derive(Clone, Copy)]
+struct Seat {
+    name: &'static str,
     backend: Backend,
-    suite: &'static Suite,
-    scripts: &[Script],
-    ledger: &Arc<Ledger>,
-    reports: &Reports,
-) -> Vec<Trial> {
+    is_lazy: bool,
+}
+
+impl Seat {
+    fn all() -> impl Iterator<Item = Self> {
+        let eager = Backend::built().map(|backend| Self { name: backend.name(), backend, is_lazy: false });
+        let lazy = Backend::built().filter(|backend| *backend == Backend::Singlepass);
+        eager.chain(lazy.map(|backend| Self { name: "lazy", backend, is_lazy: true }))
+    }
+
+    fn engine(self, suite: &Suite) -> Engine {
+        let config = self.backend.config().expect("a built backend works here");
+        let config = config.features((suite.features)()).threads(1);
+        let config = if self.is_lazy { config.lazy(Validation::Before) } else { config };
+        Engine::new(config).expect("default settings")
+    }
+}
+
+/// The tests of a suite on a seat.
+fn on(seat: Seat, suite: &'static Suite, scripts: &[Script], ledger: &Arc<Ledger>, reports: &Reports) -> Vec<Trial> {
     // Made by the first test that needs it. The tests themselves run side by side.
-    let engine = Arc::new(LazyLock::new(move || {
-        let config = backend.config().expect("a built backend works here");
-        Engine::new(config.features((suite.features)()).threads(1)).expect("default settings")
-    }));
+    let engine = Arc::new(LazyLock::new(move || seat.engine(suite)));
     let trial = |script: &Script| {
         let (script, engine) = (script.clone(), Arc::clone(&engine));
         let (ledger, reports) = (Arc::clone(ledger), Arc::clone(reports));
-        Trial::test(format!("{backend}::{}", script.name), move || {
+        Trial::test(format!("{}::{}", seat.name, script.name), move || {
             if let Some(twin) = script.twin(suite)? {
                 // The twin's own test judges it, by the ledger's entries for it.
                 assert_eq!(
@@ -112,7 +126,7 @@ fn on(
             let report = run(&engine, &script.text()?).map_err(|error| error.to_string())?;
             let verdict = judge(&ledger, &script, &report);
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
-            reports.entry((suite.name, backend.name())).or_default().merge(report);
+            reports.entry((suite.name, seat.name)).or_default().merge(report);
             verdict
         })
     };

@@ -16,7 +16,8 @@ pub fn engines_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Vec<(Backe
     Backend::built().map(engine).collect()
 }
 
-/// Every way that this build has to run a module: each backend, Cranelift without optimisation, Singlepass for the least of processors.
+/// Every way that this build has to run a module: each backend, Cranelift without optimisation, Singlepass for the least of processors, which
+/// compiles functions when they are called.
 pub fn ways() -> Vec<(String, Engine)> {
     ways_with(|config| config)
 }
@@ -35,10 +36,11 @@ pub fn ways_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Vec<(String, 
     #[cfg(feature = "singlepass")]
     let ways = {
         use wasmer_backend_singlepass::Singlepass;
-        use wasmer_runtime::{Cpu, CpuFeature, CpuFeatures};
+        use wasmer_runtime::{Cpu, CpuFeature, CpuFeatures, Validation};
         let least = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
         let config = EngineConfig::new(Singlepass::for_cpu(Cpu::With(least)).expect("a compiler for this machine"));
-        ways.chain([("singlepass, SSE4.1 only".to_owned(), engine(config))])
+        let config = config.lazy(Validation::Before);
+        ways.chain([("singlepass, SSE4.1 only, lazy".to_owned(), engine(config))])
     };
     ways.collect()
 }

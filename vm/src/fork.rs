@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use wasmer_runtime_core::once;
 
 use crate::profile;
-use crate::{activation, code_registry, memory, memory_space, sys, types_registry, wait};
+use crate::{activation, code_registry, lazy, memory, memory_space, sys, types_registry, wait};
 
 /// Prepares the process for forks. Whoever takes a lock that others wait for has called this before.
 #[inline]
@@ -46,6 +46,7 @@ fn lock_everything() -> Guards {
     guards.push(Box::new(once::none_is_half_filled()));
     guards.push(types_registry::lock());
     guards.push(code_registry::lock());
+    guards.push(lazy::lock());
     guards.push(memory_space::lock());
     guards.push(memory::lock());
     guards.push(wait::lock());
@@ -66,6 +67,7 @@ extern "C" fn in_child() {
     drop(ManuallyDrop::into_inner(held));
     // This is the only thread: it waits for nobody.
     activation::renew_thread();
+    lazy::renew();
     wait::forget_sleepers();
     sys::forget();
     profile::forget();

@@ -24,6 +24,7 @@ pub mod host_refs;
 pub mod host_stack;
 pub mod image;
 pub mod instance;
+pub mod lazy;
 pub mod libcalls;
 pub mod limiter;
 pub mod limits;

@@ -115,6 +115,20 @@ impl Caller {
 
 const OUT_OF_BOUNDS: TrapCode = TrapCode::MemoryOutOfBounds;
 
+/// The code of a function that was called for the first time, for [`arch::compile_entry`](crate::arch::compile_entry); null if there is none, which is recorded.
+///
+/// # Safety
+/// As for libcalls; the vmctx is that of the function.
+pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) -> *const u8 {
+    // SAFETY: the caller's promise.
+    let mut caller = unsafe { Caller::new(vmctx) };
+    let compiled = caller.instance().code().image.compile(DefinedFuncIdx(function));
+    compiled.unwrap_or_else(|error| {
+        caller.store().record_unwind(Unwind::Error(Box::new(error)));
+        std::ptr::null()
+    })
+}
+
 macro_rules! libcalls {
     ($($(#[$doc:meta])* fn $name:ident($caller:ident $(, $arg:ident: $ty:ty)*) $(-> $result:ty)? $body:block)*) => {
         $(

@@ -4,14 +4,14 @@ use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmer_runtime_core::once;
 
 use crate::arch;
-use crate::sys::pages::{Reservation, are_pages, page_bytes};
+use crate::sys::pages::{Reservation, are_pages, page_bytes, round_up};
 use crate::sys::thread::sync_instructions;
 use crate::sys::view::FileView;
 
@@ -58,7 +58,11 @@ impl Deref for View {
 #[derive(Debug)]
 pub(crate) struct Code {
     pages: Reservation,
+    /// Where it starts in them.
+    start: usize,
     len: usize,
+    /// Where what belongs to it ends in them: the code itself, or the room behind it.
+    end: usize,
     copied: bool,
     refused: bool,
 }
@@ -79,7 +83,7 @@ impl Code {
             return copy();
         }
         match Reservation::of_code(near_stubs(len, page_bytes()), len, file, offset) {
-            Ok(pages) => Ok(Self { pages, len, copied: false, refused: false }),
+            Ok(pages) => Ok(Self { pages, start: 0, len, end: len, copied: false, refused: false }),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Self { refused: true, ..copy()? }),
             Err(error) => Err(error),
         }
@@ -89,8 +93,49 @@ impl Code {
     pub(crate) fn copy(code: &[u8]) -> io::Result<Self> {
         let pages = anonymous(code, near_stubs)?;
         pages.seal_code()?;
-        publish(&pages, code.len())?;
-        Ok(Self { pages, len: code.len(), copied: true, refused: false })
+        publish(pages.base(), code.len())?;
+        Ok(Self { pages, start: 0, len: code.len(), end: code.len(), copied: true, refused: false })
+    }
+
+    /// A copy of code in anonymous memory, with zeros before it that are for the host's use, and with room for more code behind it: whole pages,
+    /// so many bytes.
+    pub(crate) fn with_room(code: &[u8], data_bytes: usize, room_bytes: usize) -> io::Result<Self> {
+        let code_bytes = round_up(code.len()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let bytes = data_bytes.checked_add(code_bytes).and_then(|bytes| bytes.checked_add(room_bytes));
+        let bytes = bytes.ok_or(io::ErrorKind::OutOfMemory)?;
+        let pages = Reservation::at(near_stubs(bytes, page_bytes()), bytes)?;
+        pages.commit(0..data_bytes)?;
+        let made = Self { pages, start: data_bytes, len: code.len(), end: bytes, copied: true, refused: false };
+        // SAFETY: nobody has these pages yet.
+        unsafe { made.write(0, code)? };
+        Ok(made)
+    }
+
+    /// Writes code to the room behind other code, and makes it executable.
+    ///
+    /// # Safety
+    /// `offset` is a multiple of pages, nothing has been written to these pages, and nobody else writes to this room now.
+    pub(crate) unsafe fn write(&self, offset: usize, code: &[u8]) -> io::Result<()> {
+        let start = self.start + offset;
+        let end = round_up(code.len()).and_then(|bytes| start.checked_add(bytes)).ok_or(io::ErrorKind::OutOfMemory)?;
+        self.pages.commit(start..end)?;
+        // SAFETY: these pages are inside of the reservation and writable, and nobody else uses them by the caller's promise.
+        let place = unsafe { self.pages.base().add(start) };
+        // SAFETY: as above.
+        unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), place, code.len()) };
+        self.pages.seal_code_of(start..end)?;
+        publish(place, code.len())
+    }
+
+    /// Where the host's data before the code are.
+    pub(crate) fn data(&self) -> *mut u8 {
+        self.pages.base()
+    }
+
+    /// Addresses of the code and of the room behind it.
+    pub(crate) fn addresses(&self) -> Range<usize> {
+        let base = self.pages.base() as usize;
+        base + self.start..base + self.end
     }
 
     /// Whether it is in anonymous memory.
@@ -109,16 +154,16 @@ impl Deref for Code {
 
     fn deref(&self) -> &[u8] {
         // SAFETY: so many bytes were mapped or copied, and nothing writes to them.
-        unsafe { std::slice::from_raw_parts(self.pages.base(), self.len) }
+        unsafe { std::slice::from_raw_parts(self.pages.base().add(self.start), self.len) }
     }
 }
 
 /// Has every thread execute what was written to these pages, and not what was there before. Pages of files are the kernel's business.
-fn publish(pages: &Reservation, len: usize) -> io::Result<()> {
+fn publish(code: *mut u8, len: usize) -> io::Result<()> {
     if len == 0 {
         return Ok(());
     }
-    arch::flush_code(pages.base(), len);
+    arch::flush_code(code, len);
     if arch::INSTRUCTIONS_ARE_FETCHED_AHEAD {
         sync_instructions()?;
     }

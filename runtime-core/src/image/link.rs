@@ -94,6 +94,11 @@ fn place(outputs: &[Output]) -> Result<Vec<u32>, CompileError> {
 }
 
 impl Linked {
+    /// Offsets of all trampolines.
+    pub(crate) fn symbols(&self) -> &HashMap<Trampoline, u32> {
+        &self.symbols
+    }
+
     /// How long the code is.
     pub(super) fn code_bytes(&self) -> usize {
         let last = self.outputs.last().zip(self.bases.last());
@@ -108,16 +113,12 @@ impl Linked {
         for (output, base) in std::mem::take(&mut self.outputs).into_iter().zip(&self.bases) {
             image.resize(start + *base as usize, 0);
             image.extend_from_slice(&output.text);
-            let locals = local_symbols(&output, *base);
-            for reloc in &output.relocs {
-                let target = match reloc.target {
-                    Symbol::Function(index) => self.functions.get(index.index()).copied(),
-                    Symbol::Trampoline(trampoline) => self.symbols.get(&trampoline).copied(),
-                    Symbol::Local(number) => locals.get(&number).copied(),
-                };
-                let target = target.ok_or_else(|| format!("a reference to {:?}, which is not there", reloc.target))?;
-                resolve(&mut image[start..], base + reloc.offset, reloc, target)?;
-            }
+            let target = |symbol| match symbol {
+                Symbol::Function(index) => self.functions.get(index.index()).copied(),
+                Symbol::Trampoline(trampoline) => self.symbols.get(&trampoline).copied(),
+                Symbol::Local(_) => None,
+            };
+            resolve_all(&mut image[start + *base as usize..], &output, *base, &target)?;
             output.traps.iter().for_each(|trap| tables.traps.push(base + trap.offset, trap.code as u32));
             output.handlers.iter().for_each(|handler| handlers::append(&mut tables.handlers, *base, handler));
             let saved = output.saved_registers.iter();
@@ -128,6 +129,31 @@ impl Linked {
     }
 }
 
+/// Where what an output refers to is in the code, but for what is private to the output.
+type TargetOf<'a> = &'a dyn Fn(Symbol) -> Option<u32>;
+
+/// Resolves the references of an output that will stand at `base` in the code.
+pub(crate) fn relocate(output: &mut Output, base: u32, target: TargetOf<'_>) -> Result<(), String> {
+    let mut text = std::mem::take(&mut output.text);
+    let resolved = resolve_all(&mut text, output, base, target);
+    output.text = text;
+    resolved
+}
+
+/// Resolves the references of an output in its text.
+fn resolve_all(text: &mut [u8], output: &Output, base: u32, target: TargetOf<'_>) -> Result<(), String> {
+    let locals = local_symbols(output, base);
+    for reloc in &output.relocs {
+        let target = match reloc.target {
+            Symbol::Local(number) => locals.get(&number).copied(),
+            symbol => target(symbol),
+        };
+        let target = target.ok_or_else(|| format!("a reference to {:?}, which is not there", reloc.target))?;
+        resolve(text, base, reloc, target)?;
+    }
+    Ok(())
+}
+
 fn local_symbols(output: &Output, base: u32) -> HashMap<u32, u32> {
     let locals = output.definitions.iter().filter_map(|definition| match definition.symbol {
         Symbol::Local(number) => Some((number, base + definition.offset)),
@@ -136,9 +162,10 @@ fn local_symbols(output: &Output, base: u32) -> HashMap<u32, u32> {
     locals.collect()
 }
 
-fn resolve(code: &mut [u8], place: u32, reloc: &Reloc, target: u32) -> Result<(), String> {
-    let distance = i64::from(target) + i64::from(reloc.addend) - i64::from(place);
-    let field = code.get_mut(place as usize..).and_then(|code| code.first_chunk_mut::<4>());
+/// Resolves a reference of a text that stands at `base`.
+fn resolve(text: &mut [u8], base: u32, reloc: &Reloc, target: u32) -> Result<(), String> {
+    let distance = i64::from(target) + i64::from(reloc.addend) - i64::from(base) - i64::from(reloc.offset);
+    let field = text.get_mut(reloc.offset as usize..).and_then(|text| text.first_chunk_mut::<4>());
     let field = field.ok_or("a reference outside of the code")?;
     let too_far = |_| "a reference out of reach".to_owned();
     match reloc.kind {

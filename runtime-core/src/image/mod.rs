@@ -15,7 +15,7 @@ pub mod pairs;
 
 pub(crate) use build::{Made, build};
 pub use header::FORMAT_VERSION;
-pub(crate) use link::link;
+pub(crate) use link::{link, relocate};
 
 use header::{Header, Section, checksum};
 

@@ -1,5 +1,6 @@
 //! From wasm bytes to calls of a code generator.
 
+pub(crate) mod bodies;
 pub mod budget;
 pub mod codegen;
 pub mod features;

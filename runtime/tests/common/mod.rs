@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use wasmer_runtime::{
     Backend, Engine, EngineConfig, Error, Extern, Frame, Instance, Linker, Module, Result, Store, Trap, TrapCode,
-    TypedFunc, WasmTyList,
+    TypedFunc, Validation, WasmTyList,
 };
 
 /// An engine for each backend that this build contains.
@@ -17,10 +17,19 @@ pub(crate) fn engines() -> Vec<(Backend, Engine)> {
     engines_with(|config| config)
 }
 
-/// The same, with other settings.
+/// The same, with other settings, and once more for Singlepass compiling functions when they are called.
 pub(crate) fn engines_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Vec<(Backend, Engine)> {
-    let engines = Backend::built().map(|backend| (backend, Engine::new(change(backend.config().unwrap())).unwrap()));
-    engines.collect()
+    let engine = |backend: Backend, config| (backend, Engine::new(change(config)).unwrap());
+    let config = |backend: Backend| backend.config().unwrap();
+    let eager = Backend::built().map(|backend| engine(backend, config(backend)));
+    let lazy = Backend::built().filter(|backend| *backend == Backend::Singlepass);
+    eager.chain(lazy.map(|backend| engine(backend, config(backend).lazy(Validation::Before)))).collect()
+}
+
+/// An engine that compiles functions when they are called, if this build has such a compiler.
+pub(crate) fn lazy_engine(validation: Validation) -> Option<Engine> {
+    let backend = Backend::built().find(|backend| *backend == Backend::Singlepass)?;
+    Some(Engine::new(backend.config().unwrap().lazy(validation)).unwrap())
 }
 
 /// The engine of the default backend.

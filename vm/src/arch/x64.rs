@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use std::mem::offset_of;
 
 use wasmer_runtime_core::layout::*;
+use wasmer_runtime_core::lazy::Entries;
 use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::vmcontext::*;
 
@@ -258,6 +259,110 @@ pub unsafe extern "C" fn cross(callee: *const VMFuncRef, values: *mut RawValue) 
         vmctx = const VMFUNCREF_VMCTX,
         original = const FOREIGN_ORIGINAL,
         array_call = const VMFUNCREF_ARRAY_CALL,
+    )
+}
+
+/// Bytes of an entry of a function that is compiled when it is first called.
+const ENTRY_BYTES: usize = 16;
+
+/// Where an entry goes on, in it, before there is code.
+pub const COMPILE_ENTRY_COLD: usize = 6;
+
+/// The entries of so many functions, which stand right behind the slots: `slots_bytes` bytes with an address for each function and one more, for [`compile_entry`].
+///
+/// ```text
+/// entry:  jmp [slot of the function]     what is in the slot at first: the next instruction
+///         mov eax, number of the function
+///         jmp common
+/// common: jmp [the last slot]
+/// ```
+pub fn compile_entries(functions: usize, slots_bytes: usize) -> Entries {
+    let mut text = Vec::with_capacity((functions + 1) * ENTRY_BYTES);
+    let common = functions * ENTRY_BYTES;
+    for function in 0..functions {
+        let start = function * ENTRY_BYTES;
+        text.extend_from_slice(&jump_by_slot(function, start, slots_bytes));
+        text.push(0xb8);
+        text.extend_from_slice(&(function as u32).to_le_bytes());
+        text.push(0xe9);
+        text.extend_from_slice(&((common - start - ENTRY_BYTES) as u32).to_le_bytes());
+    }
+    text.extend_from_slice(&jump_by_slot(functions, common, slots_bytes));
+    text.resize(common + ENTRY_BYTES, 0xcc);
+    Entries { text, stride: ENTRY_BYTES as u32 }
+}
+
+/// `jmp [rip + distance]`, at `place` of the code, to the address in the slot at a position.
+fn jump_by_slot(position: usize, place: usize, slots_bytes: usize) -> [u8; 6] {
+    let slot = position as i64 * size_of::<usize>() as i64 - slots_bytes as i64;
+    let distance = (slot - (place as i64 + 6)) as i32;
+    let [a, b, c, d] = distance.to_le_bytes();
+    [0xff, 0x25, a, b, c, d]
+}
+
+/// Where entries of functions without code lead, with the function's number in `eax`: has it compiled and goes on in it. The registers are those of
+/// the entry of a function (see [`Compiler::compiles_lazily`](wasmer_runtime_core::compiler::Compiler::compiles_lazily)), and so is the frame: for
+/// whoever looks at the stack meanwhile, the function's caller has left wasm.
+///
+/// Where compiling fails that was recorded, and the stub leaves wasm as others do.
+///
+/// # Safety
+/// Never called from Rust.
+#[unsafe(naked)]
+#[unsafe(link_section = "wasmer_stubs")]
+pub unsafe extern "C" fn compile_entry() {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "mov rbx, rsp",
+        "mov rcx, [r14 + {store}]",
+        "push rcx",
+        // What C does not preserve and arguments are in.
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "sub rsp, 128",
+        "movups [rsp], xmm7",
+        "movups [rsp + 16], xmm8",
+        "movups [rsp + 32], xmm9",
+        "movups [rsp + 48], xmm10",
+        "movups [rsp + 64], xmm11",
+        "movups [rsp + 80], xmm12",
+        "movups [rsp + 96], xmm13",
+        "movups [rsp + 112], xmm14",
+        "mov [rcx + {exit}], rbx",
+        "mov rsp, [rcx + {host_sp}]",
+        "mov rdi, r14",
+        "mov esi, eax",
+        "call {compile}",
+        "lea rsp, [rbx - 168]",
+        "mov rdi, [rbx - 8]",
+        "cmp dword ptr [rdi + {stop}], 0",
+        "jne {leave}",
+        "movups xmm7, [rsp]",
+        "movups xmm8, [rsp + 16]",
+        "movups xmm9, [rsp + 32]",
+        "movups xmm10, [rsp + 48]",
+        "movups xmm11, [rsp + 64]",
+        "movups xmm12, [rsp + 80]",
+        "movups xmm13, [rsp + 96]",
+        "movups xmm14, [rsp + 112]",
+        "add rsp, 128",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rcx",
+        "pop rbx",
+        "pop rbp",
+        "jmp rax",
+        store = const VMCTX_STORE,
+        exit = const EXIT,
+        host_sp = const HOST_SP,
+        stop = const STOP,
+        compile = sym crate::libcalls::compile,
+        leave = sym leave,
     )
 }
 

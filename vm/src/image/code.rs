@@ -9,10 +9,12 @@ use wasmer_runtime_core::image::handlers;
 use wasmer_runtime_core::image::header::{Section, checksum};
 use wasmer_runtime_core::image::indices::NONE;
 use wasmer_runtime_core::image::pairs::Pairs;
+use wasmer_runtime_core::lazy::LazyModule;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use super::{Damage, Image};
+use crate::lazy::{CompileFailure, Lazy};
 
 /// Code.
 impl Image {
@@ -21,10 +23,32 @@ impl Image {
         &self.code
     }
 
-    /// Addresses of the code.
+    /// Addresses of the code, and of the room for code that is compiled later.
     pub fn code_range(&self) -> Range<usize> {
-        let range = self.code.as_ptr_range();
-        range.start as usize..range.end as usize
+        self.code.addresses()
+    }
+
+    /// What compiles the functions of this image, if that is done when they are called.
+    pub fn lazy_module(&self) -> Option<&LazyModule> {
+        self.lazy.as_deref().map(Lazy::module)
+    }
+
+    /// How many functions of a lazy image have been compiled.
+    pub fn functions_ready(&self) -> Option<usize> {
+        self.lazy.as_deref().map(Lazy::ready)
+    }
+
+    /// The code of a function of a lazy image, which is compiled unless it was before.
+    pub(crate) fn compile(&self, function: DefinedFuncIdx) -> Result<*const u8, CompileFailure> {
+        match &self.lazy {
+            Some(lazy) => lazy.compile(&self.code, function),
+            None => Err(CompileFailure::Room(std::io::ErrorKind::NotFound.into())),
+        }
+    }
+
+    /// What was compiled later, if this offset is where that is.
+    fn lazy_at(&self, offset: u32) -> Option<&Lazy> {
+        self.lazy.as_deref().filter(|lazy| lazy.has_room_at(offset))
     }
 
     /// The entry of a function, in the backend's convention.
@@ -50,6 +74,9 @@ impl Image {
 
     /// Why the instruction at this offset of the code traps, if it can.
     pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
+        if let Some(lazy) = self.lazy_at(offset) {
+            return lazy.trap_at(offset);
+        }
         let number = Pairs::new(self.section(Section::Traps)).get(offset)?;
         TrapCode::from_number(u8::try_from(number).ok()?)
     }
@@ -61,23 +88,35 @@ impl Image {
 
     /// The offset in the module's bytes of the operator whose code is at this offset.
     pub fn wasm_offset_at(&self, offset: u32) -> Option<u32> {
+        if let Some(lazy) = self.lazy_at(offset) {
+            return lazy.wasm_offset_at(offset);
+        }
         let (_, wasm_offset) = Pairs::new(self.section(Section::Locations)).floor(offset)?;
         Some(wasm_offset).filter(|offset| *offset != wasmer_runtime_core::compiler::NO_WASM_OFFSET)
     }
 
     /// Where the call that returns to this offset of the code goes on when it throws, if in this function.
     pub fn handler_at(&self, return_address: u32) -> Option<Handler> {
+        if let Some(lazy) = self.lazy_at(return_address) {
+            return lazy.handler_at(return_address);
+        }
         let handler = handlers::find(self.section(Section::Handlers), return_address)?;
         Some(handler).filter(|handler| (handler.landing as usize) < self.code.len())
     }
 
     /// The registers that the function whose code is at this offset saves for its caller, see [`SavedRegisters`](wasmer_runtime_core::compiler::SavedRegisters).
     pub fn saved_registers_at(&self, offset: u32) -> u8 {
+        if let Some(lazy) = self.lazy_at(offset) {
+            return lazy.saved_registers_at(offset);
+        }
         Pairs::new(self.section(Section::Saved)).floor(offset).map_or(0, |(_, mask)| mask as u8)
     }
 
     /// The function whose code is at this offset; none for trampolines and data.
     pub fn function_at(&self, offset: u32) -> Option<DefinedFuncIdx> {
+        if let Some(lazy) = self.lazy_at(offset) {
+            return lazy.function_at(offset);
+        }
         let (places, _) = self.section(Section::Places).as_chunks::<8>();
         let start = |place: &[u8; 8]| u64::from_le_bytes(*place) as u32;
         let position = places.partition_point(|place| start(place) <= offset).checked_sub(1)?;

@@ -19,17 +19,19 @@ use rkyv::rancor;
 
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::cpu::{ARCHITECTURE, CpuFeatures};
-use wasmer_runtime_core::image::ImageError;
 use wasmer_runtime_core::image::header::{Header, Section, checksum};
 use wasmer_runtime_core::image::indices::{ArchivedList, Numbers};
 use wasmer_runtime_core::image::metadata::*;
+use wasmer_runtime_core::image::{ImageBytes, ImageError};
 use wasmer_runtime_core::layout::VMCounts;
+use wasmer_runtime_core::lazy::LazyModule;
 use wasmer_runtime_core::module::{ArchivedConstOp, ConstOp, Entity, ImportType};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use crate::image::head::Head;
 use crate::image::pages::Pages;
+use crate::lazy::Lazy;
 use crate::mapping::{Code, View};
 use crate::memory::MemoryExtent;
 
@@ -43,6 +45,8 @@ pub struct Image {
     head: Head,
     /// The indices, where `head` ends before them.
     indices: Option<View>,
+    /// What comes into being while the code runs, if the module is compiled lazily. Dropped before the code, in whose mapping it has data.
+    lazy: Option<Box<Lazy>>,
     code: Code,
     /// Everything from the data segments on.
     tail: View,
@@ -166,6 +170,18 @@ impl Image {
         Self::new(header, head, None, code, tail, pages)
     }
 
+    /// Maps a copy of the image of a module that is compiled lazily: of what [`prepare`](wasmer_runtime_core::lazy::prepare) made, with [`entries`](crate::lazy::entries).
+    pub fn lazy(bytes: &ImageBytes, module: LazyModule) -> Result<Self, ImageError> {
+        let bytes = bytes.as_bytes();
+        let header = Header::read(bytes, bytes.len() as u64, None)?;
+        let code_section = header.section(Section::Code);
+        let head = Head::copy(&bytes[..code_section.offset as usize])?;
+        let (code, lazy) = Lazy::new(&bytes[code_section.range()], module)?;
+        let tail = View::copy(&bytes[header.section(Section::Data).offset as usize..])?;
+        let pages = Pages::written(&bytes[header.section(Section::Memory).range()])?;
+        Ok(Self { lazy: Some(Box::new(lazy)), ..Self::new(header, head, None, code, tail, pages)? })
+    }
+
     fn new(
         header: Header,
         head: Head,
@@ -175,7 +191,7 @@ impl Image {
         pages: Pages,
     ) -> Result<Self, ImageError> {
         let metadata = NonNull::from(header.metadata(&head, indices_of(&header, &head, indices.as_ref()))?);
-        Ok(Self { header, metadata, head, indices, code, tail, pages })
+        Ok(Self { header, metadata, head, indices, lazy: None, code, tail, pages })
     }
 
     /// Reads everything and compares checksums: for images whose file nobody has vouched for.

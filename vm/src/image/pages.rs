@@ -26,6 +26,12 @@ impl Pages {
         Ok(Self::Memory { bytes: View::copy(bytes)?, file: OnceLock::new() })
     }
 
+    /// The same, when memories will be made at once: the pages are copied once.
+    pub(super) fn written(bytes: &[u8]) -> io::Result<Self> {
+        let section = SectionEntry { offset: 0, len: bytes.len() as u64, checksum: 0 };
+        Ok(Self::File { file: memory_file(bytes)?, section })
+    }
+
     /// A file in which they stand.
     pub(super) fn file(&self) -> io::Result<&File> {
         match self {

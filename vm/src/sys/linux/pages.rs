@@ -172,6 +172,17 @@ impl Reservation {
         self.protect(MprotectFlags::READ | MprotectFlags::EXEC)
     }
 
+    /// The same for some of the pages.
+    pub fn seal_code_of(&self, range: Range<usize>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let address = self.check(&range)?;
+        // SAFETY: the pages are inside this reservation.
+        unsafe { mprotect(address.cast(), range.len(), MprotectFlags::READ | MprotectFlags::EXEC)? };
+        Ok(())
+    }
+
     fn protect(&self, protection: MprotectFlags) -> io::Result<()> {
         if self.bytes == 0 {
             return Ok(());

@@ -1,0 +1,373 @@
+//! Code that is compiled when it is first called.
+//!
+//! The code of a lazy image starts with an *entry* for every function: a jump to where a *slot* says, which is the function's code once there is some, and
+//! before that the way to [`arch::compile_entry`]. Behind the entries stand the trampolines, as in every image, then the code of functions in the order in which
+//! they were first called, each in pages of its own: pages are written, then made executable, and never written again.
+//!
+//! In front of the code are the slots, and for each page of code behind the trampolines what it is a part of ([`Piece`]): both are only ever filled in, with one store,
+//! so nobody who reads them waits, not even a signal handler.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use wasmer_runtime_core::compiler::{CompileError, Definition, Handler, NO_WASM_OFFSET, Output, Symbol};
+use wasmer_runtime_core::lazy::{Entries, LazyModule};
+use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::types::DefinedFuncIdx;
+
+use crate::arch;
+use crate::host_stack::with_room;
+use crate::mapping::Code;
+use crate::sys::pages::{page_bytes, round_up};
+
+/// What a compiler may use of the host's stack in bytes.
+const COMPILE_STACK_BYTES: usize = 1 << 20;
+
+/// Code and its room: references reach as far.
+const CODE_BYTES_MAX: usize = (1 << 31) - (64 << 20);
+
+/// Machine code that a byte of a body may become: far more than it does where it is reserved, at least as much where the host has little address space.
+const CODE_PER_BYTE: usize = 128;
+const CODE_PER_BYTE_MIN: usize = 16;
+/// Room for short bodies that make much code: what they may ask for beyond their length is bounded by the translation (`budget`).
+const ROOM_BYTES: usize = 16 << 20;
+
+/// A slot of each function, and that of the way to the compiler.
+const SLOT_BYTES: usize = size_of::<usize>();
+
+/// Bytes of the slots of so many functions.
+fn slots_bytes(functions: usize) -> usize {
+    ((functions + 1) * SLOT_BYTES).next_multiple_of(page_bytes())
+}
+
+/// The entries of so many functions, for [`wasmer_runtime_core::lazy::prepare`].
+pub fn entries(functions: usize) -> Entries {
+    arch::compile_entries(functions, slots_bytes(functions))
+}
+
+/// Why there is no code for a function that was called.
+#[derive(Debug)]
+pub enum CompileFailure {
+    /// It could not be compiled.
+    Compile(CompileError),
+    /// The host has no memory or address space left for code.
+    Room(io::Error),
+}
+
+impl fmt::Display for CompileFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compile(error) => error.fmt(f),
+            Self::Room(error) => write!(f, "no room for the code of a function that was called: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CompileFailure {}
+
+/// What a function has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nobody has called it, or it could not be compiled.
+    Absent,
+    /// A thread of this process, or, after a fork, of another one, compiles it.
+    Compiling(u32),
+    /// Its code is in its slot.
+    Ready,
+}
+
+impl State {
+    const fn number(self) -> u32 {
+        match self {
+            Self::Absent => 0,
+            Self::Ready => 1,
+            Self::Compiling(process) => process + 2,
+        }
+    }
+
+    const fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Absent,
+            1 => Self::Ready,
+            process => Self::Compiling(process - 2),
+        }
+    }
+}
+
+/// Held while states change and code is written: never for long. One for all modules, so that a fork can wait for it.
+static CHANGES: Mutex<()> = Mutex::new(());
+/// Told that a function was compiled, or could not be.
+static COMPILED: Condvar = Condvar::new();
+/// How many forks lead to this process: what threads of others had begun nobody ends here.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+fn changes() -> MutexGuard<'static, ()> {
+    CHANGES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The lock, for the thread that forks.
+pub(crate) fn lock() -> Box<dyn std::any::Any> {
+    Box::new(changes())
+}
+
+/// This process is the child of a fork.
+pub(crate) fn renew() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The code of a function, and what is known of it.
+#[derive(Debug)]
+struct Piece {
+    function: DefinedFuncIdx,
+    /// Where it starts in the code.
+    base: u32,
+    /// With offsets from its start.
+    output: Output,
+}
+
+/// The part of an image that comes into being while it runs.
+pub(crate) struct Lazy {
+    module: LazyModule,
+    /// By function: a [`State`].
+    states: Box<[AtomicU32]>,
+    data: Data,
+    /// Where the next function goes in the code; changed with the lock.
+    end: AtomicUsize,
+    /// How many functions have code.
+    ready: AtomicUsize,
+    /// Where the room ends.
+    room_end: usize,
+}
+
+/// What stands in front of the code, which lives as long as the [`Lazy`] that has this.
+struct Data {
+    pieces: *const AtomicPtr<Piece>,
+    slots: *const AtomicUsize,
+    /// Offset in the code of the page that the first piece may be in.
+    room_start: usize,
+    pages: usize,
+}
+
+// SAFETY: what the pointers point to are atomics.
+unsafe impl Send for Data {}
+// SAFETY: as above.
+unsafe impl Sync for Data {}
+
+impl Data {
+    /// What a page of the room is a part of.
+    fn piece(&self, page: usize) -> Option<&AtomicPtr<Piece>> {
+        // SAFETY: there are so many.
+        (page < self.pages).then(|| unsafe { &*self.pieces.add(page) })
+    }
+
+    /// The slot at a position. There is one for each function, and one more.
+    ///
+    /// # Safety
+    /// The position is one of these.
+    unsafe fn slot(&self, position: usize) -> &AtomicUsize {
+        // SAFETY: the caller's promise.
+        unsafe { &*self.slots.add(position) }
+    }
+
+    fn page_of(&self, offset: usize) -> Option<usize> {
+        Some(offset.checked_sub(self.room_start)? / page_bytes())
+    }
+
+    fn find(&self, offset: u32) -> Option<&Piece> {
+        let piece = self.piece(self.page_of(offset as usize)?)?.load(Ordering::Acquire);
+        // SAFETY: a piece is written before its address, and freed with all of this.
+        unsafe { piece.as_ref() }
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        let mut before = std::ptr::null_mut();
+        for page in 0..self.pages {
+            let Some(piece) = self.piece(page).map(|piece| piece.load(Ordering::Acquire)) else { return };
+            if piece.is_null() {
+                // Rooms are filled from their start.
+                return;
+            }
+            if piece != before {
+                before = piece;
+                // SAFETY: the box of a piece that nobody can ask for any more; its pages are one behind the other.
+                drop(unsafe { Box::from_raw(piece) });
+            }
+        }
+    }
+}
+
+impl Lazy {
+    /// Maps the code of a prepared image, with room for what is to come.
+    pub(crate) fn new(code: &[u8], module: LazyModule) -> io::Result<(Code, Self)> {
+        let room = |per_byte: usize| {
+            let bytes = module.body_bytes().saturating_mul(per_byte).saturating_add(ROOM_BYTES);
+            let bytes = bytes.saturating_add(module.functions_len() * page_bytes());
+            bytes.min(CODE_BYTES_MAX.saturating_sub(code.len())).next_multiple_of(page_bytes())
+        };
+        Self::with_room(code, &module, room(CODE_PER_BYTE))
+            .or_else(|_| Self::with_room(code, &module, room(CODE_PER_BYTE_MIN)))
+            .map(|(code, data)| {
+                let (start, states) =
+                    (data.room_start, (0..module.functions_len()).map(|_| AtomicU32::new(0)).collect());
+                let room_end = start + data.pages * page_bytes();
+                (
+                    code,
+                    Self { module, states, data, end: AtomicUsize::new(start), ready: AtomicUsize::new(0), room_end },
+                )
+            })
+    }
+
+    fn with_room(text: &[u8], module: &LazyModule, room_bytes: usize) -> io::Result<(Code, Data)> {
+        let (functions, pages) = (module.functions_len(), room_bytes / page_bytes());
+        let pieces_bytes = (pages * size_of::<AtomicPtr<Piece>>()).next_multiple_of(page_bytes());
+        let code = Code::with_room(text, pieces_bytes + slots_bytes(functions), room_bytes)?;
+        // SAFETY: the slots are inside of the data, behind the pieces.
+        let slots: *const AtomicUsize = unsafe { code.data().add(pieces_bytes) }.cast();
+        let room_start = round_up(text.len()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let data = Data { pieces: code.data().cast(), slots, room_start, pages };
+        let start = code.as_ptr() as usize;
+        // SAFETY: these are the slots.
+        unsafe {
+            for function in 0..functions {
+                let entry = module.entry(DefinedFuncIdx::from_index(function)) as usize;
+                data.slot(function).store(start + entry + arch::COMPILE_ENTRY_COLD, Ordering::Relaxed);
+            }
+            data.slot(functions).store(arch::compile_entry as *const () as usize, Ordering::Relaxed);
+        }
+        Ok((code, data))
+    }
+
+    /// How many functions have been compiled.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// The module that it compiles functions of.
+    pub(crate) fn module(&self) -> &LazyModule {
+        &self.module
+    }
+
+    /// The code of a function, compiled now unless somebody has compiled it. Of several threads one compiles, and the others wait.
+    pub(crate) fn compile(&self, code: &Code, function: DefinedFuncIdx) -> Result<*const u8, CompileFailure> {
+        let Some(state) = self.states.get(function.index()) else {
+            return Err(CompileFailure::Room(io::ErrorKind::NotFound.into()));
+        };
+        if self.begin(state) {
+            let compiled = with_room(COMPILE_STACK_BYTES, || self.module.compile(function));
+            let published =
+                compiled.map_err(CompileFailure::Compile).and_then(|output| self.publish(code, function, output));
+            let after = if published.is_ok() { State::Ready } else { State::Absent };
+            let changing = changes();
+            state.store(after.number(), Ordering::Release);
+            drop(changing);
+            COMPILED.notify_all();
+            published?;
+        }
+        // SAFETY: every function has a slot.
+        Ok(unsafe { self.data.slot(function.index()) }.load(Ordering::Acquire) as *const u8)
+    }
+
+    /// Whether this thread has to compile the function with this state; if not, it is compiled.
+    fn begin(&self, state: &AtomicU32) -> bool {
+        let mut changing = changes();
+        let here = State::Compiling(FORKS.load(Ordering::Relaxed));
+        loop {
+            match State::from_number(state.load(Ordering::Acquire)) {
+                State::Ready => return false,
+                now if now == here => changing = COMPILED.wait(changing).unwrap_or_else(PoisonError::into_inner),
+                State::Absent | State::Compiling(_) => {
+                    state.store(here.number(), Ordering::Relaxed);
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Puts the code of a function in its place, makes it executable, and says so.
+    fn publish(&self, code: &Code, function: DefinedFuncIdx, mut output: Output) -> Result<(), CompileFailure> {
+        let _changing = changes();
+        let base = self.end.load(Ordering::Relaxed);
+        let end = round_up(output.text.len().max(1)).and_then(|bytes| base.checked_add(bytes));
+        let end = end.filter(|end| *end <= self.room_end).ok_or_else(|| {
+            let room = (self.room_end - self.data.room_start) >> 20;
+            CompileFailure::Compile(CompileError::Limit(format!("more than {room} MiB of machine code")))
+        })?;
+        self.module.relocate(&mut output, base as u32).map_err(CompileFailure::Compile)?;
+        // SAFETY: the room from `base` on is free, and whoever writes to it has the lock.
+        unsafe { code.write(base, &output.text) }.map_err(CompileFailure::Room)?;
+        self.end.store(end, Ordering::Relaxed);
+        let is_start = |definition: &&Definition| definition.symbol == Symbol::Function(function);
+        let start = base + output.definitions.iter().find(is_start).map_or(0, |definition| definition.offset as usize);
+        // It stands where it runs.
+        output.text = Vec::new();
+        let piece = Box::into_raw(Box::new(Piece { function, base: base as u32, output }));
+        let pages = self.data.page_of(base)..self.data.page_of(end);
+        if let (Some(first), Some(last)) = (pages.start, pages.end) {
+            (first..last)
+                .filter_map(|page| self.data.piece(page))
+                .for_each(|page| page.store(piece, Ordering::Release));
+        }
+        // SAFETY: every function has a slot.
+        unsafe { self.data.slot(function.index()) }.store(code.as_ptr() as usize + start, Ordering::Release);
+        self.ready.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// What is known of code; nothing here waits or allocates.
+impl Lazy {
+    /// Whether an offset is in the room for functions.
+    pub(crate) fn has_room_at(&self, offset: u32) -> bool {
+        offset as usize >= self.data.room_start
+    }
+
+    pub(crate) fn trap_at(&self, offset: u32) -> Option<TrapCode> {
+        let piece = self.data.find(offset)?;
+        let traps = &piece.output.traps;
+        let position = traps.binary_search_by_key(&(offset - piece.base), |trap| trap.offset).ok()?;
+        Some(traps[position].code)
+    }
+
+    pub(crate) fn wasm_offset_at(&self, offset: u32) -> Option<u32> {
+        let piece = self.data.find(offset)?;
+        let locations = &piece.output.locations;
+        let location = floor(locations, offset - piece.base, |location| location.offset)?;
+        Some(location.wasm_offset).filter(|offset| *offset != NO_WASM_OFFSET)
+    }
+
+    pub(crate) fn handler_at(&self, return_address: u32) -> Option<Handler> {
+        // The call is the last thing that is certain to be in the function.
+        let piece = self.data.find(return_address.checked_sub(1)?)?;
+        let handlers = &piece.output.handlers;
+        let at = return_address - piece.base;
+        let handler = handlers[handlers.binary_search_by_key(&at, |handler| handler.return_address).ok()?];
+        Some(Handler { return_address, landing: piece.base + handler.landing, ..handler })
+    }
+
+    pub(crate) fn saved_registers_at(&self, offset: u32) -> u8 {
+        let saved = |piece: &Piece| {
+            floor(&piece.output.saved_registers, offset - piece.base, |saved| saved.offset)
+                .map_or(0, |saved| saved.mask)
+        };
+        self.data.find(offset).map_or(0, saved)
+    }
+
+    pub(crate) fn function_at(&self, offset: u32) -> Option<DefinedFuncIdx> {
+        self.data.find(offset).map(|piece| piece.function)
+    }
+}
+
+/// The last of ascending entries whose key is at most `key`.
+fn floor<T>(entries: &[T], key: u32, of: impl Fn(&T) -> u32) -> Option<&T> {
+    entries.partition_point(|entry| of(entry) <= key).checked_sub(1).map(|position| &entries[position])
+}
+
+impl fmt::Debug for Lazy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lazy").field("module", &self.module).field("end", &self.end).finish_non_exhaustive()
+    }
+}
