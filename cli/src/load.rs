@@ -9,7 +9,6 @@ use anyhow::{Context, bail};
 use wasmer_runtime::cache::{Cache, CacheConfig, ContentHash, Trust};
 use wasmer_runtime::cached::{CachedLoader, Outcome, Program, Recognition, Report};
 use wasmer_runtime::input;
-use wasmer_runtime::tiers::Tiers;
 use wasmer_runtime::wast::{assemble, assemble_with_lines};
 use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Error, Image, Module};
 
@@ -17,6 +16,7 @@ use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg};
 use crate::exit::Usage;
 use crate::patience::{is_stream, within};
 use crate::progress::Progress;
+use crate::tier::Plan;
 use crate::units::parse_size;
 use crate::{output, suggest, worker};
 
@@ -184,13 +184,13 @@ pub(crate) struct Loaded {
     pub(crate) program: Program,
     /// The cache that it was loaded through, or stored in.
     pub(crate) cache: Option<Cache>,
-    /// Its hash, if that cache has its artifact.
+    /// Its hash, if that cache has its artifact or will have it.
     pub(crate) content: Option<ContentHash>,
 }
 
 /// Loads a module or component through the cache, unless the user forbids it or the cache cannot be used. `timeout` bounds how long a pipe is waited for.
 pub(crate) fn load(
-    tiers: Tiers<'_>,
+    plan: &Plan<'_>,
     path: &Path,
     options: &CacheOptions,
     verbose: bool,
@@ -206,8 +206,12 @@ pub(crate) fn load(
     let bar = Progress::new();
     let progress = |done, total| bar.tick(done, total);
     let loader = match &cache {
-        Some(cache) => CachedLoader::new(tiers, cache),
-        None => CachedLoader::without_cache(tiers),
+        Some(cache) => CachedLoader::new(plan.tiers.clone(), cache),
+        None => CachedLoader::without_cache(plan.tiers.clone()),
+    };
+    let loader = match plan.start(cache.is_some(), path) {
+        Some(engine) => loader.lazily(engine),
+        None => loader,
     };
     let loader = loader.progress(&progress);
     let loaded = if path == Path::new("-") || timeout.is_some() && is_stream(path) {
@@ -225,7 +229,8 @@ pub(crate) fn load(
     if verbose {
         describe(path, &program, &report);
     }
-    let is_kept = matches!(report.outcome, Outcome::Hit | Outcome::Awaited | Outcome::Stored);
+    // One that is compiled function by function will be in the cache: the finisher sees to that.
+    let is_kept = matches!(report.outcome, Outcome::Hit | Outcome::Awaited | Outcome::Stored | Outcome::Lazy);
     Ok(Loaded { program, cache, content: report.content.filter(|_| is_kept) })
 }
 
@@ -266,6 +271,8 @@ fn describe(path: &Path, program: &Program, report: &Report) {
         Outcome::Stored => "cache miss: compiled and stored",
         Outcome::NotStored => "cache miss: compiled, not stored",
         Outcome::Uncached => "no cache: compiled",
+        Outcome::Lazy if report.content.is_none() => "no cache: functions are compiled when they are called",
+        Outcome::Lazy => "cache miss: functions are compiled when they are called",
     };
     let recognition = match report.recognition {
         Recognition::Unneeded => String::new(),

@@ -4,7 +4,7 @@ use crate::exit::{ExitCode, Usage};
 use std::ffi::{OsStr, OsString};
 use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -21,15 +21,14 @@ use crate::args::RunArgs;
 use crate::entry::{Call, Entry, INITIALIZE, quoted};
 use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_text, read_with_lines};
 use crate::patience::{is_stream, within};
-use crate::tier::Plan;
-use crate::tier::watch::{Watch, processor_time};
+use crate::tier::{Behind, Plan};
 use crate::{c_stack, component, exit, imports, output, source};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(args)?;
-    let (module, watch) = match program(args, &plan)? {
-        (Program::Module(module), watch) => (module, watch),
+    let (module, mut behind) = match program(args, &plan)? {
+        (Program::Module(module), behind) => (module, behind),
         (Program::Component(component), _) => return component::run(args, &component),
     };
     component::refuse_options(args)?;
@@ -62,10 +61,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
 
     let started = Instant::now();
-    let used_before = watch.as_ref().map_or(Duration::ZERO, |_| processor_time());
-    if let Some(watch) = &watch {
-        watch.look_after(used_before);
-    }
+    behind.look_after();
     let instance = linker.instantiate(&mut *store, &module).map_err(|error| match error {
         Error::Link(message) => imports::missing(&linker, &module).unwrap_or_else(|| anyhow::Error::msg(message)),
         Error::Limit(limit) => beyond(limit),
@@ -78,6 +74,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if args.verbose {
         output::phase("start", ready - started);
         output::phase("run", ended - ready);
+        if let Some(compiled) = module.functions_compiled() {
+            output::note(&format!("  functions compiled: {compiled}"));
+        }
         if let Some(fuel) = args.fuel {
             let left = store.fuel()?;
             output::note(&format!("  fuel: {} used, {left} left", fuel - left));
@@ -89,10 +88,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let took = (ended - started).as_secs_f64() * 1e3;
         std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))?;
     }
-    if let Some(what) = watch.and_then(|watch| watch.ended(processor_time().saturating_sub(used_before)))
-        && args.verbose
-    {
-        output::note(&format!("  {what}"));
+    for what in behind.ended() {
+        if args.verbose {
+            output::note(&format!("  {what}"));
+        }
     }
     let timed_out = timer.is_some_and(Timer::stop);
     match result {
@@ -104,19 +103,19 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// What the command line names, and who watches it, if its code could be better. Nobody watches components.
-fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Option<Arc<Watch>>)> {
+/// What the command line names, and what goes on behind it. Nothing does behind components.
+fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Behind)> {
     let path = args.module();
     if path.extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
         let engine = plan.tiers.compiling()?;
         let module = within(args.timeout, path, || load_artifact(engine, path, args.allow_precompiled))?;
-        return Ok((Program::Module(module), None));
+        return Ok((Program::Module(module), Behind::default()));
     }
-    let Loaded { program, cache, content } = load(plan.tiers.clone(), path, &args.cache, args.verbose, args.timeout)?;
-    let Program::Module(module) = &program else { return Ok((program, None)) };
-    let watch = cache.zip(content).filter(|_| !is_stream(path));
-    let watch = watch.and_then(|(cache, content)| Watch::new(plan.policy, cache, module, content, path));
-    Ok((program, watch))
+    let Loaded { program, cache, content } = load(plan, path, &args.cache, args.verbose, args.timeout)?;
+    let Program::Module(module) = &program else { return Ok((program, Behind::default())) };
+    let known = cache.zip(content).filter(|_| !is_stream(path));
+    let behind = known.map(|(cache, content)| Behind::of(plan.policy, cache, module, content, path));
+    Ok((program, behind.unwrap_or_default()))
 }
 
 /// What the program may use.

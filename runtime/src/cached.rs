@@ -1,5 +1,6 @@
 //! Loading modules through the store of artifacts.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -12,7 +13,7 @@ use wasmer_runtime_core::image::ImageError;
 use wasmer_vm::image::Image;
 
 use crate::input::read_file;
-use crate::tiers::Tiers;
+use crate::tiers::{LazyEngine, Tiers};
 
 /// How a module was come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Outcome {
     NotStored,
     /// Compiled; there is no store.
     Uncached,
+    /// Its functions are compiled when they are called; nothing was stored.
+    Lazy,
 }
 
 /// How it was found out which module it is.
@@ -95,6 +98,7 @@ pub struct CachedLoader<'a> {
     pub(crate) tiers: Tiers<'a>,
     name: &'a str,
     cache: Option<&'a Cache>,
+    lazily: Option<&'a LazyEngine<'a>>,
     pub(crate) progress: Option<Progress<'a>>,
     pub(crate) report: Report,
 }
@@ -161,12 +165,19 @@ impl<'a> CachedLoader<'a> {
             code_copied: false,
             warnings: Vec::new(),
         };
-        Self { tiers: tiers.into(), name: "", cache: None, progress: None, report }
+        Self { tiers: tiers.into(), name: "", cache: None, lazily: None, progress: None, report }
     }
 
     /// What the module is called in lists of what the store has, if it is not loaded from a file.
     pub fn name(mut self, name: &'a str) -> Self {
         self.name = name;
+        self
+    }
+
+    /// Has an engine that compiles functions when they are called ([`EngineConfig::lazy`](wasmer_api::EngineConfig::lazy)) load a module that the store does not have.
+    /// Its artifact is not made: who wants it in the store makes it later, with [`Tiers::compiling`].
+    pub fn lazily(mut self, engine: &'a LazyEngine<'a>) -> Self {
+        self.lazily = Some(engine);
         self
     }
 
@@ -178,14 +189,14 @@ impl<'a> CachedLoader<'a> {
 
     /// Loads a module from its bytes.
     pub fn load_bytes(mut self, wasm: &[u8]) -> Result<(Module, Report)> {
-        let Some(cache) = self.cache else { return self.compile(wasm) };
+        let Some(cache) = self.cache else { return self.compile(wasm.into()) };
         self.report.recognition = Recognition::Bytes;
         let content = timed(&mut self.report.hash, || ContentHash::of(wasm));
         match self.find_best(cache, &content)? {
             Some(module) => Ok(self.found(module, Outcome::Hit)),
             None => {
                 let name = self.name;
-                self.make(cache, &content, name, wasm)
+                self.make(cache, &content, name, wasm.into())
             }
         }
     }
@@ -205,7 +216,7 @@ impl<'a> CachedLoader<'a> {
         let file = File::open(path).map_err(unreadable)?;
         let Some(cache) = self.cache else {
             let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;
-            return self.compile_program(&decode(bytes)?);
+            return self.compile_program(decode(bytes)?);
         };
         let identity = FileIdentity::of(&file).map_err(unreadable)?;
         let recalled = cache.recall(&identity);
@@ -232,7 +243,7 @@ impl<'a> CachedLoader<'a> {
         }
         match self.find_program(cache, &content)? {
             Some(program) => Ok(self.found(program, Outcome::Hit)),
-            None => self.make_program(cache, &content, &path.to_string_lossy(), &decode(bytes)?),
+            None => self.make_program(cache, &content, &path.to_string_lossy(), decode(bytes)?),
         }
     }
 
@@ -248,20 +259,26 @@ impl<'a> CachedLoader<'a> {
         Ok(None)
     }
 
-    fn make_program(self, cache: &Cache, content: &ContentHash, name: &str, wasm: &[u8]) -> Result<(Program, Report)> {
+    fn make_program(
+        self,
+        cache: &Cache,
+        content: &ContentHash,
+        name: &str,
+        wasm: Vec<u8>,
+    ) -> Result<(Program, Report)> {
         #[cfg(feature = "component")]
-        if wasmer_component::is_component(wasm) {
-            return self.make_component(cache, content, name, wasm);
+        if wasmer_component::is_component(&wasm) {
+            return self.make_component(cache, content, name, &wasm);
         }
-        self.make(cache, content, name, wasm).map(program)
+        self.make(cache, content, name, wasm.into()).map(program)
     }
 
-    fn compile_program(self, wasm: &[u8]) -> Result<(Program, Report)> {
+    fn compile_program(self, wasm: Vec<u8>) -> Result<(Program, Report)> {
         #[cfg(feature = "component")]
-        if wasmer_component::is_component(wasm) {
-            return self.compile_component(wasm);
+        if wasmer_component::is_component(&wasm) {
+            return self.compile_component(&wasm);
         }
-        self.compile(wasm).map(program)
+        self.compile(wasm.into()).map(program)
     }
 
     /// The best artifact of the store.
@@ -340,7 +357,17 @@ impl<'a> CachedLoader<'a> {
     }
 
     /// Compiles and stores. Of several processes one compiles, and the others wait for its artifact.
-    fn make(mut self, cache: &Cache, content: &ContentHash, name: &str, wasm: &[u8]) -> Result<(Module, Report)> {
+    fn make(
+        mut self,
+        cache: &Cache,
+        content: &ContentHash,
+        name: &str,
+        wasm: Cow<'_, [u8]>,
+    ) -> Result<(Module, Report)> {
+        // Where making an artifact has failed before, whoever starts the program learns why.
+        if let Some(engine) = self.lazily.filter(|_| cache.recorded_runs(content).tries == 0) {
+            return self.prepare(engine.get()?, wasm);
+        }
         let tiers = self.tiers.clone();
         let engine = tiers.compiling()?;
         let key = &key(engine, content)?;
@@ -354,7 +381,7 @@ impl<'a> CachedLoader<'a> {
             Err(error) => self.store_failed(error),
         }
         let progress = self.progress;
-        let bytes = timed(&mut self.report.compile, || engine.compile(wasm, key.0, progress))?;
+        let bytes = timed(&mut self.report.compile, || engine.compile(&wasm, key.0, progress))?;
         let stored = timed(&mut self.report.save, || cache.put(key, bytes.as_bytes()));
         if stored.is_ok() {
             // Only lists of what the store has miss it.
@@ -378,10 +405,18 @@ impl<'a> CachedLoader<'a> {
         Ok(self.found(module, outcome))
     }
 
-    fn compile(mut self, wasm: &[u8]) -> Result<(Module, Report)> {
+    fn prepare(mut self, engine: &Engine, wasm: Cow<'_, [u8]>) -> Result<(Module, Report)> {
+        let module = timed(&mut self.report.compile, || Module::from_vec(engine, wasm.into_owned()))?;
+        Ok(self.found(module, Outcome::Lazy))
+    }
+
+    fn compile(mut self, wasm: Cow<'_, [u8]>) -> Result<(Module, Report)> {
+        if let Some(engine) = self.lazily {
+            return self.prepare(engine.get()?, wasm);
+        }
         let tiers = self.tiers.clone();
         let (engine, progress) = (tiers.compiling()?, self.progress);
-        let module = timed(&mut self.report.compile, || Module::with_progress(engine, wasm, progress))?;
+        let module = timed(&mut self.report.compile, || Module::with_progress(engine, &wasm, progress))?;
         Ok(self.found(module, Outcome::Uncached))
     }
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use wasmer_runtime::cache::{ArtifactKey, Cache, ContentHash, FinisherLock, OriginRecord, RunRecord};
-use wasmer_runtime::{Cpu, Engine, WasmFeatures, input};
+use wasmer_runtime::{Backend, Cpu, Engine, WasmFeatures, input};
 
 use super::priority;
 use crate::args::TrustArg;
@@ -64,7 +64,9 @@ fn take_over(cache: &Cache) -> anyhow::Result<FinisherLock> {
 
 /// Compiles and stores. Takes no lock that anybody waits for: whoever wants the same artifact now makes it faster than this process.
 fn make(args: &FinishArgs, cache: &Cache) -> anyhow::Result<()> {
-    if priority::is_on_battery() {
+    let backend = named_backend(&args.backend)?;
+    // What a start that was in a hurry left out is made on a battery, too: the next one would do nearly as much.
+    if priority::is_on_battery() && backend != Backend::Singlepass {
         bail!("the machine runs on a battery");
     }
     let content = ContentHash::from_hex(args.content.as_bytes()).context("`--content` is not a hash")?;
@@ -72,10 +74,13 @@ fn make(args: &FinishArgs, cache: &Cache) -> anyhow::Result<()> {
     let bytes = input::read_file(&File::from(io::stdin().as_fd().try_clone_to_owned()?))?;
     ensure!(ContentHash::of(&bytes) == content, "the module has changed");
     priority::limit(bytes.len());
-    let config = worker::config(named_backend(&args.backend)?, Cpu::Native, None)?;
+    let config = worker::config(backend, Cpu::Native, None)?;
     // One thread: it shall not be noticed.
     let engine = Engine::new(config.features(features).fuel(args.fuel).threads(1))?;
     let key = ArtifactKey::new(&content, &engine.key_material()?);
+    if backend == Backend::Singlepass {
+        return complete(cache, &content, &key, || compile(args, cache, &engine, &content, &key, bytes));
+    }
     if !cache.contains(&key) {
         // Should this be the last thing that it does, the module has to run as long again before the next try, and longer each time.
         let before = cache.recorded_runs(&content);
@@ -88,6 +93,23 @@ fn make(args: &FinishArgs, cache: &Cache) -> anyhow::Result<()> {
         }
     }
     Ok(cache.forget_runs(&content)?)
+}
+
+/// Makes the artifact of a program that started without: no better code, so what its runs come to is not touched, but for a failure, after which starts ask no more.
+fn complete(
+    cache: &Cache,
+    content: &ContentHash,
+    key: &ArtifactKey,
+    compile: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if cache.contains(key) {
+        return Ok(());
+    }
+    compile().inspect_err(|error| {
+        let before = cache.recorded_runs(content);
+        let tries = before.tries.saturating_add(1);
+        let _ = cache.record_runs(content, &RunRecord { tries, failure: format!("{error:#}"), ..before });
+    })
 }
 
 fn compile(

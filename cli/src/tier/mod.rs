@@ -1,28 +1,38 @@
 //! `--backend auto`: which compilers a program is run with, and how it comes by better code.
 //!
 //! The best artifact of the cache is run; where there is none, the fastest compiler starts the program. [`policy`] says whether better code is made,
-//! [`watch`] when, [`finisher`] makes it.
+//! [`watch`] when, [`finisher`] makes it. A program that started before all of it was compiled is completed by the finisher, too ([`keep`]).
 
 pub(crate) mod finisher;
+mod keep;
 pub(crate) mod policy;
 mod priority;
 pub(crate) mod watch;
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::Context;
+use wasmer_runtime::cache::{Cache, ContentHash};
 use wasmer_runtime::tiers::{LazyEngine, Tiers};
-use wasmer_runtime::{Backend, BackendError, Cpu, Engine, EngineConfig, Profile, WasmFeatures};
+use wasmer_runtime::{Backend, BackendError, Cpu, Engine, EngineConfig, Module, Profile, WasmFeatures};
 
 use crate::args::{ProfileArg, RunArgs};
 use crate::exit::Usage;
 use crate::load::{AUTO, named_backend};
-use crate::worker;
+use crate::{output, worker};
 
+use keep::Keep;
 use policy::{Optimize, Policy};
+use watch::{Job, Watch, processor_time};
 
 /// The engines that may run a program, and what is done about better ones.
 pub(crate) struct Plan<'a> {
     pub(crate) tiers: Tiers<'a>,
     pub(crate) policy: Policy,
+    /// What starts a program that the cache does not have, if its compiler can start before all functions are compiled.
+    start: Option<LazyEngine<'a>>,
 }
 
 impl<'a> Plan<'a> {
@@ -37,14 +47,67 @@ impl<'a> Plan<'a> {
                 );
                 return Err(Usage(message).into());
             }
-            return Ok(Self { tiers: settings.only(backend)?, policy: Policy::NEVER });
+            return Ok(Self { tiers: settings.only(backend)?, policy: Policy::NEVER, start: None });
         }
         let policy = Policy::of(args.tier.optimize);
-        let tiers = match policy.optimize {
-            Optimize::Now => settings.only(best().with_context(no_backend)?)?,
-            Optimize::Never | Optimize::Idle => settings.tiers(),
+        let (tiers, start) = match policy.optimize {
+            Optimize::Now => (settings.only(best().with_context(no_backend)?)?, None),
+            Optimize::Never | Optimize::Idle => (settings.clone().tiers(), settings.start()),
         };
-        Ok(Self { tiers, policy })
+        Ok(Self { tiers, policy, start })
+    }
+
+    /// What starts a program whose functions are compiled when they are called. What the cache should have of it a process in the background makes, so where there may be none, or
+    /// where it could not read the module again, all is compiled first and stored.
+    pub(crate) fn start(&self, has_cache: bool, path: &Path) -> Option<&LazyEngine<'a>> {
+        let is_kept = !has_cache || self.policy.optimize == Optimize::Idle && path.is_file();
+        self.start.as_ref().filter(|_| is_kept)
+    }
+}
+
+/// What goes on behind a program, for its next starts.
+#[derive(Default)]
+pub(crate) struct Behind {
+    keep: Option<Arc<Keep>>,
+    watch: Option<Arc<Watch>>,
+    /// [`processor_time`] when the program started.
+    started: Duration,
+}
+
+impl Behind {
+    /// Of a program that was loaded through the cache from a file, as far as the policy allows.
+    pub(crate) fn of(policy: Policy, cache: Cache, module: &Module, content: ContentHash, path: &Path) -> Self {
+        if policy.optimize != Optimize::Idle {
+            return Self::default();
+        }
+        let Some(job) = Job::new(cache, module, content, path) else { return Self::default() };
+        let watch = Watch::new(policy, module, &job);
+        let keep = module.functions_compiled().map(|_| Keep::new(job));
+        Self { keep, watch, started: Duration::ZERO }
+    }
+
+    /// The program starts.
+    pub(crate) fn look_after(&mut self) {
+        if let Some(keep) = &self.keep {
+            keep.look_after();
+        }
+        if let Some(watch) = &self.watch {
+            self.started = processor_time();
+            watch.look_after(self.started);
+        }
+    }
+
+    /// The program has ended. Says what was done.
+    pub(crate) fn ended(self) -> Vec<String> {
+        let kept = self.keep.and_then(|keep| {
+            keep.ended()
+                .inspect_err(|error| {
+                    output::warning(&format!("its artifact cannot be made in the background: {error:#}"));
+                })
+                .ok()
+        });
+        let watched = self.watch.and_then(|watch| watch.ended(processor_time().saturating_sub(self.started)));
+        kept.into_iter().chain(watched).collect()
     }
 }
 
@@ -85,6 +148,13 @@ impl<'a> Settings<'a> {
             });
         }
         Ok(config)
+    }
+
+    /// The engine that compiles functions when they are called. Profilers want to know them all at once.
+    fn start(self) -> Option<LazyEngine<'a>> {
+        let is_possible = Backend::Singlepass.is_built() && self.args.profile.is_none();
+        let validation = policy::lazy().filter(|_| is_possible)?;
+        Some(LazyEngine::new(move || Engine::new(self.config(Backend::Singlepass)?.lazy(validation))))
     }
 
     /// One compiler and no other.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use wasmer_runtime::Validation;
 
 use crate::output;
 use crate::units::parse_duration;
@@ -11,6 +12,23 @@ use crate::units::parse_duration;
 const BACKGROUND_VARIABLE: &str = "WASMER_BACKGROUND";
 /// Set on machines that build and test, where a process that goes on behind the last command's back is a surprise.
 const CI_VARIABLE: &str = "CI";
+
+/// Whether programs start before all of their functions are compiled: `off`, `on`, or `full`, before they are validated.
+const LAZY_VARIABLE: &str = "WASMER_LAZY";
+
+/// When functions are validated of a program that starts before all of them are compiled; none if it does not.
+pub(crate) fn lazy() -> Option<Validation> {
+    let value = std::env::var_os(LAZY_VARIABLE).unwrap_or_default();
+    match &*value.to_string_lossy().to_ascii_lowercase() {
+        "full" => Some(Validation::AtFirstCall),
+        word if is_off(word) => None,
+        _ => Some(Validation::Before),
+    }
+}
+
+fn is_off(word: &str) -> bool {
+    matches!(word, "off" | "0" | "no" | "false" | "never")
+}
 
 /// When better code is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,7 +80,7 @@ impl Policy {
         let background = match background.map(str::to_ascii_lowercase).as_deref() {
             None | Some("") => None,
             Some("on" | "1" | "yes" | "true") => Some(policy(Optimize::Idle, Because::Variable)),
-            Some("off" | "0" | "no" | "false" | "never") => Some(policy(Optimize::Never, Because::Variable)),
+            Some(word) if is_off(word) => Some(policy(Optimize::Never, Because::Variable)),
             Some(time) => match parse_duration(time) {
                 Ok(after) => Some(Self { after: Some(after), ..policy(Optimize::Idle, Because::Variable) }),
                 Err(_) => return Err(format!("`{time}` is neither `off`, `on` nor a time, for instance 10s")),

@@ -13,15 +13,15 @@ use wasmer_runtime::cache::{Cache, ContentHash, RunRecord};
 use wasmer_runtime::payoff::pays_after;
 use wasmer_runtime::{Backend, Module, WasmFeatures};
 
-use super::policy::{Optimize, Policy};
+use super::policy::Policy;
 use crate::worker;
 
 /// Shorter runs are not counted: nobody notices what better code would save of them, and a start that writes nothing stays one.
 const COUNTED_MIN: Duration = Duration::from_millis(1);
 /// Before that no program is looked after while it runs: most have ended.
-const LOOK_MIN: Duration = Duration::from_millis(100);
+pub(super) const LOOK_MIN: Duration = Duration::from_millis(100);
 /// Of the thread that looks.
-const STACK_BYTES: usize = 256 << 10;
+pub(super) const STACK_BYTES: usize = 256 << 10;
 
 /// A program whose module has no artifact of the best compiler yet.
 pub(crate) struct Watch {
@@ -35,8 +35,9 @@ pub(crate) struct Watch {
 }
 
 /// What a finisher is to make, and of what.
-struct Job {
-    cache: Cache,
+#[derive(Clone)]
+pub(super) struct Job {
+    cache: Arc<Cache>,
     content: ContentHash,
     path: PathBuf,
     backend: Backend,
@@ -46,34 +47,23 @@ struct Job {
 
 impl Watch {
     /// Watches a program that was loaded through the cache from a file, if there is a better compiler and the policy allows its use.
-    pub(crate) fn new(
-        policy: Policy,
-        cache: Cache,
-        module: &Module,
-        content: ContentHash,
-        path: &Path,
-    ) -> Option<Arc<Self>> {
-        if policy.optimize != Optimize::Idle {
-            return None;
-        }
-        let engine = module.engine();
-        let from = engine.backend()?.name.parse().ok()?;
+    pub(super) fn new(policy: Policy, module: &Module, job: &Job) -> Option<Arc<Self>> {
         // Where the code is the best one already, nothing else is asked.
+        let from = job.backend;
         if from == Backend::Llvm {
             return None;
         }
         let backend = super::best()?;
-        let rule = |tries| pays_after(from, backend, module.code_bytes() as u64, tries);
+        let rule = |tries| pays_after(from, backend, code_bytes(module), tries);
         rule(0)?;
-        let before = cache.recorded_runs(&content);
+        let before = job.cache.recorded_runs(&job.content);
         let after = policy.after.or_else(|| rule(before.tries))?;
-        let (features, fuel) = (engine.features(), engine.uses_fuel());
-        let job = Job { cache, content, path: path.to_owned(), backend, features, fuel };
+        let job = Job { backend, ..job.clone() };
         Some(Arc::new(Self { job, before, after, is_started: Mutex::new(false) }))
     }
 
     /// Starts the finisher when the program has run long enough, even if it never ends, or is killed. `started` is [`processor_time`] at its start.
-    pub(crate) fn look_after(self: &Arc<Self>, started: Duration) {
+    pub(super) fn look_after(self: &Arc<Self>, started: Duration) {
         let watch = Arc::clone(self);
         let look = move || {
             let mut wait = watch.missing(Duration::ZERO).max(LOOK_MIN);
@@ -102,7 +92,7 @@ impl Watch {
     }
 
     /// The program has run so long and has ended: notes that, or starts the finisher. Says what was done.
-    pub(crate) fn ended(&self, ran: Duration) -> Option<String> {
+    pub(super) fn ended(&self, ran: Duration) -> Option<String> {
         let backend = self.job.backend;
         if *self.is_started.lock().unwrap_or_else(PoisonError::into_inner) {
             return Some(format!("{backend} compiles it in the background, since the program ran"));
@@ -146,14 +136,30 @@ impl Watch {
     }
 }
 
+/// Machine code of Singlepass for a byte of a body, roughly: for the size of code that is not there yet.
+const CODE_PER_BYTE: u64 = 2;
+
+/// The size of a module's code, when all of it is compiled.
+fn code_bytes(module: &Module) -> u64 {
+    module.lazy_body_bytes().map_or(module.code_bytes() as u64, |bytes| bytes as u64 * CODE_PER_BYTE)
+}
+
 /// What became of an attempt to start a finisher.
-enum Start {
+pub(super) enum Start {
     Started(Child),
     Busy,
 }
 
 impl Job {
-    fn start(&self) -> anyhow::Result<Start> {
+    /// To make what the compiler of a module makes of all of it; none for a compiler that this program does not know.
+    pub(super) fn new(cache: Cache, module: &Module, content: ContentHash, path: &Path) -> Option<Self> {
+        let engine = module.engine();
+        let backend = engine.backend()?.name.parse().ok()?;
+        let (features, fuel) = (engine.features(), engine.uses_fuel());
+        Some(Self { cache: Arc::new(cache), content, path: path.to_owned(), backend, features, fuel })
+    }
+
+    pub(super) fn start(&self) -> anyhow::Result<Start> {
         let Some(lock) = self.cache.become_finisher()? else { return Ok(Start::Busy) };
         // Opened here, so that nothing depends on its name any more. What is in it is compared with the hash.
         let module = File::open(&self.path).with_context(|| format!("could not open `{}`", self.path.display()))?;

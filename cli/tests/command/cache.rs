@@ -51,7 +51,8 @@ fn verbose_says_where_a_program_came_from_and_why() {
     settle();
     run(&[]);
     run(&[]).said(&["cache hit (recognised by its identity on disk)"]);
-    run(&["--disable-cache"]).said(&["no cache: compiled", "read", "compile"]);
+    run(&["--disable-cache"]).said(&["no cache: functions are compiled when they are called", "read", "compile"]);
+    run(&["--disable-cache", "--backend", "singlepass"]).said(&["no cache: compiled", "read", "compile"]);
     let untouched = run(&["--disable-cache"]);
     assert!(!untouched.err.contains("hash"), "nothing has to be hashed without a cache:\n{}", untouched.err);
 }

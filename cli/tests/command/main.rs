@@ -14,6 +14,7 @@ mod features;
 mod guide;
 mod input;
 mod inspect;
+mod lazy;
 mod output;
 mod polish;
 mod processors;

@@ -26,10 +26,10 @@ impl Pages {
         Ok(Self::Memory { bytes: View::copy(bytes)?, file: OnceLock::new() })
     }
 
-    /// The same, when memories will be made at once: the pages are copied once.
+    /// The same, when memories will be made at once: the pages are copied once. Where there can be no such file, the first memory says so.
     pub(super) fn written(bytes: &[u8]) -> io::Result<Self> {
         let section = SectionEntry { offset: 0, len: bytes.len() as u64, checksum: 0 };
-        Ok(Self::File { file: memory_file(bytes)?, section })
+        memory_file(bytes).map(|file| Self::File { file, section }).or_else(|_| Self::copy(bytes))
     }
 
     /// A file in which they stand.

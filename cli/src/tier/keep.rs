@@ -1,0 +1,54 @@
+//! A program that started before all of its functions were compiled: its artifact is made behind it, so that the next start has it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::watch::{Job, LOOK_MIN, STACK_BYTES, Start};
+
+/// A program whose module has no artifact of the compiler that it runs with.
+pub(crate) struct Keep {
+    job: Job,
+    /// Whether a finisher was started for it; held while one is.
+    is_started: Mutex<bool>,
+}
+
+impl Keep {
+    pub(super) fn new(job: Job) -> Arc<Self> {
+        Arc::new(Self { job, is_started: Mutex::new(false) })
+    }
+
+    /// Starts the finisher when the program has run so long that it will not end at once. Most have ended before.
+    pub(super) fn look_after(self: &Arc<Self>) {
+        let keep = Arc::clone(self);
+        let look = move || {
+            thread::sleep(LOOK_MIN);
+            // What there is to say is said at the end, if it comes.
+            if let Some(Ok(Start::Started(mut child))) = keep.start() {
+                // No zombie is left of it.
+                let _ = child.wait();
+            }
+        };
+        // Without a thread it is started in the end.
+        let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn(look);
+    }
+
+    /// Starts the finisher, unless it was started. Says what was done.
+    pub(super) fn ended(&self) -> anyhow::Result<String> {
+        Ok(match self.start().transpose()? {
+            None => "its artifact is made in the background, since the program ran".to_owned(),
+            Some(Start::Started(child)) => format!("its artifact is made in the background (process {})", child.id()),
+            Some(Start::Busy) => "its artifact will be made later: the background process is busy".to_owned(),
+        })
+    }
+
+    /// None if it was started before.
+    fn start(&self) -> Option<anyhow::Result<Start>> {
+        let mut is_started = self.is_started.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_started {
+            return None;
+        }
+        let start = self.job.start();
+        *is_started = matches!(start, Ok(Start::Started(_)));
+        Some(start)
+    }
+}
