@@ -109,10 +109,10 @@ fn arguments_survive_that_a_function_is_compiled() {
         writeln!(wat, "(func (export \"g{number}\") (result i32) {call} {arguments} {index}))").unwrap();
     }
     let (mut store, instance) = instantiate(&engine, &(wat + ")"));
-    for number in 0..calls.len() {
+    for (number, way) in calls.iter().enumerate() {
         for _ in 0..2 {
             let call = func::<_, (), i32>(&mut store, instance, &format!("g{number}"));
-            assert_eq!(call.call(&mut store, ()).unwrap(), -1, "{}", calls[number]);
+            assert_eq!(call.call(&mut store, ()).unwrap(), -1, "{way}");
         }
     }
 }
