@@ -172,8 +172,8 @@ fn text(block: &Block) -> String {
                 call $hold
                 (i32.atomic.store $flag (i32.const 0) (i32.const 1))
                 (loop $again (br_if $again (i32.ne (i32.atomic.load $flag (i32.const 0)) (i32.const 2))))
-                call $run)
-            (func $run (export "run") {operation})
+                {operation})
+            (func (export "run") {operation})
             (func (export "first") (result i32) {first})
             (func (export "last") (result i32) {last}))"#
     );
