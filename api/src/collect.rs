@@ -2,7 +2,7 @@
 //!
 //! Globals and tables are known exactly. Frames are not: every word of the thread's wasm stack that looks like a handle is taken for one.
 //! A collection is only made at a *safe point*: no handle is on its way between a Rust value and wasm, and the thread is not in wasm, or has left it through
-//! a stub that put the registers on the wasm stack, too ([`wasmer_vm::arch::exit_host_saving`]). Those are: when the host calls a function or
+//! a stub that put the registers on the wasm stack, too ([`wasmer_vm::arch::exit_host_saving`]). Parked guests have left it so. Those are: when the host calls a function or
 //! gives a value to a table or global, when it makes an object, when a host function has its arguments, and in the libcalls that make objects or a reference to an
 //! exception. Other libcalls never collect, and call nobody who could.
 

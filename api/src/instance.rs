@@ -13,7 +13,7 @@ use wasmer_vm::instance::{Imports, Instance as VmInstance, InstanceError};
 use wasmer_vm::module_code::ModuleCode;
 use wasmer_vm::types_registry;
 
-use crate::async_call::AsyncCall;
+use crate::async_call;
 use crate::describe;
 use crate::error::{Error, FuelError, Result, Trap};
 use crate::exception::Tag;
@@ -56,13 +56,15 @@ impl Begun {
     /// Calls the start function.
     pub(crate) async fn start_async<S: AsStoreMut>(self, store: &mut S) -> Result<Instance> {
         if let Some(start) = self.start {
-            let call = {
+            let waiting = {
                 let store = store.store_inner_mut();
                 let start = start.func_ref(store)?;
                 // SAFETY: the function belongs to this store; see `values`.
-                unsafe { AsyncCall::new(store, start, Self::values()) }
+                unsafe { async_call::begin(store, start, Self::values())? }
             };
-            call.await?;
+            if let Some(waiting) = waiting {
+                waiting.await?;
+            }
         }
         Ok(self.instance)
     }

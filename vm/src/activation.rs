@@ -47,11 +47,13 @@ thread_local! {
 }
 
 /// The innermost activation of this thread, or null.
+#[inline]
 pub fn current() -> *const Activation {
     CURRENT.get()
 }
 
 /// Replaces the innermost activation of this thread.
+#[inline]
 pub fn set_current(activation: *const Activation) {
     CURRENT.set(activation);
 }

@@ -51,7 +51,9 @@ pub struct Outer {
     exit: *const std::ffi::c_void,
     thread: ThreadId,
     parkable: *const Activation,
+    /// How many ranges were suspended before, and with what this thread has suspended.
     suspended: usize,
+    with_thread: usize,
 }
 
 impl StoreVm {
@@ -235,20 +237,27 @@ impl StoreVm {
         // SAFETY: the context is this thread's.
         let VMStoreContext { host_sp, exit, .. } = unsafe { &*self.context() };
         let thread = self.shared.thread.load(Ordering::Relaxed);
-        Outer { host_sp: *host_sp, exit: *exit, thread, parkable: self.parkable, suspended }
+        let (parkable, with_thread) = (self.parkable, self.suspended.len());
+        Outer { host_sp: *host_sp, exit: *exit, thread, parkable, suspended, with_thread }
     }
 
-    /// Has collections look at a guest that is parked, until what began last is put back.
+    /// Has collections look at a guest that is parked, until the outer call's state is restored.
     pub fn suspend(&mut self, parked: &Parked) {
         self.suspended.push(parked.words());
     }
 
-    /// Ends that.
-    pub fn put_back(&mut self, outer: Outer) {
+    /// Makes everything as it was when the outer call was set aside.
+    pub fn restore(&mut self, outer: &Outer) {
         // SAFETY: the context is this thread's.
         unsafe { ((*self.context()).host_sp, (*self.context()).exit) = (outer.host_sp, outer.exit) };
         self.shared.thread.store(outer.thread, Ordering::Release);
         self.parkable = outer.parkable;
+        self.suspended.truncate(outer.with_thread);
+    }
+
+    /// The same, and ends what was begun aside.
+    pub fn put_back(&mut self, outer: Outer) {
+        self.restore(&outer);
         self.suspended.truncate(outer.suspended);
     }
 

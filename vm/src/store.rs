@@ -182,6 +182,7 @@ impl StoreVm {
     }
 
     /// What compiled code points to.
+    #[inline]
     pub fn context(&self) -> *mut VMStoreContext {
         Arc::as_ptr(&self.shared).cast_mut().cast()
     }
@@ -211,9 +212,10 @@ impl StoreVm {
                 waker => *known = waker.cloned(),
             }
         }
+        let Some(waker) = waker else { return };
         // Who interrupts sets `stop` first: either they find the waker, or this finds what they have set.
         fence(Ordering::SeqCst);
-        if let Some(waker) = waker.filter(|_| self.check_interrupt().is_err()) {
+        if self.check_interrupt().is_err() {
             waker.wake_by_ref();
         }
     }

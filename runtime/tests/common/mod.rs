@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod executor;
+
 use std::process::{Command, Output};
 use std::sync::mpsc;
 use std::thread;
