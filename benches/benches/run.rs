@@ -158,17 +158,17 @@ fn asynchronous(criterion: &mut Criterion) {
         let module = Module::new(&engine, &text(ASYNC)).expect("the module compiles");
         let mut linker = Linker::<()>::new();
         linker.func_wrap("host", "sync", |value: i32| value).expect("the name is new");
-        let ready = |_: AsyncCaller<'_, ()>, value: i32| -> Box<dyn Future<Output = i32> + Send> {
-            Box::new(std::future::ready(value))
-        };
-        linker.func_wrap_async("host", "ready", ready).expect("the name is new");
-        let once = |_: AsyncCaller<'_, ()>, value: i32| -> Box<dyn Future<Output = i32> + Send> {
-            Box::new(async move {
-                Once::default().await;
-                value
+        linker
+            .func_wrap_async("host", "ready", |_: AsyncCaller<'_, ()>, value: i32| Box::new(std::future::ready(value)))
+            .expect("the name is new");
+        linker
+            .func_wrap_async("host", "once", |_: AsyncCaller<'_, ()>, value: i32| {
+                Box::new(async move {
+                    Once::default().await;
+                    value
+                })
             })
-        };
-        linker.func_wrap_async("host", "once", once).expect("the name is new");
+            .expect("the name is new");
         let mut store = Store::new(&engine, ());
         let instance = linker.instantiate(&mut store, &module).expect("the imports are there");
         let mut group = criterion.benchmark_group(format!("async/{backend}"));

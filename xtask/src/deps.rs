@@ -77,11 +77,13 @@ const COMPILE_SIDE: &[&str] =
 /// Packages that ask a system for something, and which those may use in tests only.
 const SYSTEM_CALLS: &[&str] = &["libc", "rustix", "memmap2"];
 
+/// The executor under which guests are tested, and whose tests those are: nobody else imports it, and no library.
+const TEST_EXECUTOR: (&str, &str) = ("tokio", "wasmer-runtime");
+
 /// Packages that must not be anywhere below ours, not even indirectly, and why.
 const ABSENT: &[(&str, &str)] = &[
     ("cranelift-wasm", "it is discontinued and has open advisories; the translator in runtime-core takes its place"),
-    ("tokio", "nothing here is asynchronous"),
-    ("async-std", "nothing here is asynchronous"),
+    ("async-std", "calls that wait run under any executor, and the one of the tests is tokio"),
     ("hyper", "only `wasmer-update` speaks to a network, and a blocking client is enough for it"),
     ("reqwest", "only `wasmer-update` speaks to a network, and a blocking client is enough for it"),
 ];
@@ -182,6 +184,10 @@ fn import_errors(package: &Package, ours: &BTreeSet<&str>, errors: &mut Vec<Stri
         if ours.contains(name.as_str()) && !allowed.contains(&name.as_str()) && !is_test_import {
             errors.push(format!("`{importer}` must not import `{name}` ({kind} dependency)"));
         }
+        let (executor, its_tests) = TEST_EXECUTOR;
+        if name == executor && (kind != "dev" || importer != its_tests) {
+            errors.push(format!("`{importer}` must not import `{name}`: only tests of `{its_tests}` may"));
+        }
         if kind != "dev" && COMPILE_SIDE.contains(&importer) && SYSTEM_CALLS.contains(&name.as_str()) {
             errors.push(format!("`{importer}` must not import `{name}`: it has to build on every machine"));
         }
@@ -268,6 +274,13 @@ mod tests {
     }
 
     #[test]
+    fn an_executor_is_for_tests() {
+        let found = |member, kind| check(&workspace(member, &[("tokio", kind)], &[])).len();
+        assert_eq!([found("wasmer-runtime", Some("dev")), found("wasmer-runtime", None)], [0, 1]);
+        assert_eq!(found("wasmer-api", Some("dev")), 1);
+    }
+
+    #[test]
     fn a_new_member_needs_a_row() {
         let found = check(&workspace("wasmer-extra", &[], &[]));
         assert!(found.len() == 1 && found[0].contains("wasmer-extra"), "{found:?}");
@@ -279,7 +292,7 @@ mod tests {
         assert_eq!(of("x", "registry+one", "MIT"), Vec::<String>::new());
         assert_eq!(of("x", "registry+one", "GPL-3.0").len(), 1);
         assert_eq!(of("x", "git+somewhere", "MIT").len(), 1);
-        assert_eq!(of("tokio", "registry+one", "MIT").len(), 1);
+        assert_eq!(of("async-std", "registry+one", "MIT").len(), 1);
         let two = [("x", "registry+one", "MIT"), ("y", "registry+two", "MIT")];
         assert_eq!(check(&workspace("xtask", &[], &two)).len(), 1);
     }
