@@ -60,6 +60,7 @@ impl From<codegen::Region> for Region {
             codegen::Region::TypeIds => Self::Constant,
             codegen::Region::Displays => Self::Displays,
             codegen::Region::FuncRefs => Self::FuncRefs,
+            codegen::Region::Caught => Self::Caught,
         }
     }
 }

@@ -62,6 +62,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             Region::TypeIds => AliasClass::Constant,
             Region::Displays => AliasClass::Displays,
             Region::FuncRefs => AliasClass::FuncRefs,
+            Region::Caught => AliasClass::Caught,
         }
     }
 

@@ -71,9 +71,11 @@ pub const MEMORY64_RESERVATION_BYTES: u64 = 64 << 30;
 pub const VMSTORE_FUEL: i32 = 24;
 /// `VMStoreContext`: the tag of the exception that is on its way, as in a vmctx (see [`VMOffsets::tag`]). Read at a landing before anything else.
 pub const VMSTORE_CAUGHT_TAG: i32 = 32;
-/// `VMStoreContext`: where the values of the exception that is on its way are, 16 bytes each: [`VMSTORE_VALUES`] if code has thrown it.
+/// `VMStoreContext`: where the values of the exception that is on its way are, 16 bytes each: [`VMSTORE_VALUES`] if code has thrown it, its object's if
+/// there is a reference.
 pub const VMSTORE_CAUGHT_VALUES: i32 = 40;
-/// `VMStoreContext`: the reference to the exception that is on its way, null if nobody has asked for one yet.
+/// `VMStoreContext`: the reference to the exception that is on its way, null if nobody has asked for one yet. It stays until another one is thrown or its object
+/// is gone, with tag and values, so that whoever throws it again finds it there.
 pub const VMSTORE_CAUGHT_REF: i32 = 48;
 /// `VMStoreContext`: where in the heap the next object goes (32 bits), see [`Region::Cursor`]. From here to the limit all bytes are zero.
 pub const VMSTORE_HEAP_CURSOR: i32 = 56;
@@ -112,6 +114,8 @@ pub enum Region {
     Displays,
     /// Function references: only their type ids are read.
     FuncRefs,
+    /// The exception that is on its way: what stands at [`VMSTORE_CAUGHT_TAG`] and behind.
+    Caught,
 }
 
 /// A linear memory, as an access needs it, or something else that accesses have in common.
@@ -287,7 +291,7 @@ impl VMOffsets {
         let base_offset = match region {
             Region::Memory(index) => self.memory(index),
             Region::Objects | Region::Headers => self.heap(),
-            Region::Cursor => VMCTX_STORE,
+            Region::Cursor | Region::Caught => VMCTX_STORE,
             Region::TypeIds => VMCTX_TYPE_IDS,
             Region::Displays => self.displays(),
             Region::FuncRefs => self.absolute(),

@@ -135,6 +135,10 @@ impl StoreVm {
 
     /// An exception is gone.
     pub fn release_exception(&mut self, exception: &Exception) {
+        // Another one may get its reference.
+        if std::ptr::eq(self.caught().values, exception.values.as_ptr()) {
+            self.caught().reference = 0;
+        }
         self.budget.give_back(Usage { record_bytes: exception.bytes(), ..Usage::default() });
     }
 
@@ -143,7 +147,9 @@ impl StoreVm {
         if self.caught().reference == 0 {
             // There is one wherever code asks for it.
             let exception = self.copy_caught().ok_or(TrapCode::NullException)?;
-            self.caught().reference = self.hold_exception(exception)?;
+            let reference = self.hold_exception(exception)?;
+            // From now on the values are the object's: what code has written in the store's context will be written over.
+            self.set_caught(reference)?;
         }
         Ok(self.caught().reference)
     }

@@ -3,10 +3,13 @@
 
 use wasmparser::{BlockType, Catch, TryTable};
 
+use crate::layout::VMSTORE_CAUGHT_REF;
 use crate::libcall::Libcall;
-use crate::translate::codegen::{FuncCodegen, Meter, Result};
+use crate::translate::codegen::{FuncCodegen, Meter, Region, Result};
 use crate::translate::control::{Arm, Kind, Sig, no_frame};
 use crate::translate::func::Visitor;
+use crate::translate::ops::{IntCompare, Load};
+use crate::trap::TrapCode;
 use crate::types::*;
 
 impl<C: FuncCodegen> Visitor<'_, C> {
@@ -74,7 +77,19 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     pub(super) fn throw_ref(&mut self) -> Result<()> {
         self.pay(Meter::Check)?;
+        self.throw_again()
+    }
+
+    /// `[exnref] -> []`: puts it on its way. That is done already if nothing else was thrown since it was caught, as in code that cleans up.
+    fn throw_again(&mut self) -> Result<()> {
+        self.unary(|c, reference| c.ref_as_non_null(reference, TrapCode::NullException))?;
+        let mut on_its_way = self.open_scope(&[Ty::Ref], &[])?;
+        self.pick(0)?;
+        self.push_known_ref()?;
+        self.compare(IntCompare::Eq, Width::W64)?;
+        self.leave_if(&mut on_its_way)?;
         self.libcall(Libcall::ThrowRef, &[], &[Ty::Ref], false)?;
+        self.close_scope(on_its_way)?;
         self.throw_on_from_here()
     }
 
@@ -96,8 +111,23 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         Ok(())
     }
 
+    /// Pushes the reference to the exception on its way, or zero if there is none yet.
+    fn push_known_ref(&mut self) -> Result<()> {
+        self.push_i64(0)?;
+        self.load_from(Region::Caught, Load::I64, VMSTORE_CAUGHT_REF as u32)
+    }
+
+    /// Pushes a reference to the exception on its way: the one that there is, or a new one.
     fn push_caught_ref(&mut self) -> Result<()> {
-        self.libcall(Libcall::CaughtRef, &[], &[], false)
+        let mut is_known = self.open_scope(&[], &[Ty::Ref])?;
+        self.push_known_ref()?;
+        self.pick(0)?;
+        self.unary(C::ref_is_null)?;
+        self.unary(|c, is_null| c.int_eqz(Width::W32, is_null))?;
+        self.leave_if(&mut is_known)?;
+        self.drop_operands(1)?;
+        self.libcall(Libcall::CaughtRef, &[], &[], false)?;
+        self.close_scope(is_known)
     }
 
     pub(super) fn try_table(&mut self, table: &TryTable) -> Result<()> {
@@ -210,8 +240,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let above = self.stacks.values.len() - 1 - position;
         let reference = self.codegen.pick(above, self.stacks.values[position])?;
         self.push(reference);
-        self.libcall(Libcall::ThrowRef, &[], &[Ty::Ref], false)?;
-        self.throw_on_from_here()
+        self.throw_again()
     }
 
     /// Labels count from outside of the `try`.

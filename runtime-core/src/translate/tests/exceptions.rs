@@ -71,15 +71,32 @@ fn references_stand_behind_the_values() {
         If [] -> []
         v3 = caught 0
         v4 = caught 1
-        v5 = caught_ref[]
-        br 1 v3 v4 v5
+        Block [] -> [Ref]
+        v5 = I64(0)
+        v6 = load I64 Caught+48 v5
+        v7 = pick v6
+        v8 = ref.is_null v7
+        v9 = Eqz W32 v8
+        br_if 4 v6 when v9
+        drop v6
+        v10 = caught_ref[]
+        end v11
+        br 1 v3 v4 v11
         else
         end
         throw_on
         end
         return
-        end v6 v7 v8
-        throw_ref[] v8
+        end v12 v13 v14
+        v15 = ref.as_non_null NullException v14
+        Block [Ref] -> [] v15
+        v16 = pick v15
+        v17 = I64(0)
+        v18 = load I64 Caught+48 v17
+        v19 = Eq W64 v16 v18
+        br_if 1 when v19
+        throw_ref[] v15
+        end
         throw_on
         end dead",
     );
@@ -183,36 +200,96 @@ fn the_legacy_encoding_becomes_the_same() {
         v2 = caught tag 0
         condition v2
         If [] -> []
-        v3 = caught_ref[]
-        v4 = caught 0
-        v5 = caught 1
-        drop v5
-        br 1 v4
+        Block [] -> [Ref]
+        v3 = I64(0)
+        v4 = load I64 Caught+48 v3
+        v5 = pick v4
+        v6 = ref.is_null v5
+        v7 = Eqz W32 v6
+        br_if 3 v4 when v7
+        drop v4
+        v8 = caught_ref[]
+        end v9
+        v10 = caught 0
+        v11 = caught 1
+        drop v11
+        br 1 v10
         else
         end
-        v6 = caught tag 1
-        condition v6
+        v12 = caught tag 1
+        condition v12
         If [] -> []
-        v7 = caught_ref[]
+        Block [] -> [Ref]
+        v13 = I64(0)
+        v14 = load I64 Caught+48 v13
+        v15 = pick v14
+        v16 = ref.is_null v15
+        v17 = Eqz W32 v16
+        br_if 3 v14 when v17
+        drop v14
+        v18 = caught_ref[]
+        end v19
         Try [] -> []
-        v8 = pick v7
-        throw_ref[] v8
+        v20 = pick v19
+        v21 = ref.as_non_null NullException v20
+        Block [Ref] -> [] v21
+        v22 = pick v21
+        v23 = I64(0)
+        v24 = load I64 Caught+48 v23
+        v25 = Eq W64 v22 v24
+        br_if 4 when v25
+        throw_ref[] v21
+        end
         throw_on 3
         landing
-        v9 = caught_ref[]
-        v10 = pick v7
-        throw_ref[] v10
+        Block [] -> [Ref]
+        v26 = I64(0)
+        v27 = load I64 Caught+48 v26
+        v28 = pick v27
+        v29 = ref.is_null v28
+        v30 = Eqz W32 v29
+        br_if 4 v27 when v30
+        drop v27
+        v31 = caught_ref[]
+        end v32
+        v33 = pick v19
+        v34 = ref.as_non_null NullException v33
+        Block [Ref] -> [] v34
+        v35 = pick v34
+        v36 = I64(0)
+        v37 = load I64 Caught+48 v36
+        v38 = Eq W64 v35 v37
+        br_if 4 when v38
+        throw_ref[] v34
+        end
         throw_on
         end dead
         else
         end
-        v11 = caught_ref[]
-        v12 = pick v11
-        throw_ref[] v12
+        Block [] -> [Ref]
+        v39 = I64(0)
+        v40 = load I64 Caught+48 v39
+        v41 = pick v40
+        v42 = ref.is_null v41
+        v43 = Eqz W32 v42
+        br_if 2 v40 when v43
+        drop v40
+        v44 = caught_ref[]
+        end v45
+        v46 = pick v45
+        v47 = ref.as_non_null NullException v46
+        Block [Ref] -> [] v47
+        v48 = pick v47
+        v49 = I64(0)
+        v50 = load I64 Caught+48 v49
+        v51 = Eq W64 v48 v50
+        br_if 2 when v51
+        throw_ref[] v47
+        end
         throw_on
-        end v13
-        end v13
-        return v13",
+        end v52
+        end v52
+        return v52",
     );
 }
 
@@ -250,7 +327,16 @@ fn delegate_skips_regions() {
         v0 = caught tag 1
         condition v0
         If [] -> []
-        v1 = caught_ref[]
+        Block [] -> [Ref]
+        v1 = I64(0)
+        v2 = load I64 Caught+48 v1
+        v3 = pick v2
+        v4 = ref.is_null v3
+        v5 = Eqz W32 v4
+        br_if 3 v2 when v5
+        drop v2
+        v6 = caught_ref[]
+        end v7
         br 1
         else
         end
@@ -289,9 +375,18 @@ fn labels_do_not_count_what_a_catch_opens() {
         v1 = caught tag 1
         condition v1
         If [] -> []
-        v2 = caught_ref[]
-        v3 = local.get 0
-        condition v3
+        Block [] -> [Ref]
+        v2 = I64(0)
+        v3 = load I64 Caught+48 v2
+        v4 = pick v3
+        v5 = ref.is_null v4
+        v6 = Eqz W32 v5
+        br_if 4 v3 when v6
+        drop v3
+        v7 = caught_ref[]
+        end v8
+        v9 = local.get 0
+        condition v9
         If [] -> []
         br 2
         else
