@@ -77,7 +77,7 @@ pub fn seeds(count: u64) -> std::ops::Range<u64> {
 }
 
 /// The same argument for everybody.
-fn argument(ty: ValType, random: &mut Random) -> Val {
+pub(crate) fn argument(ty: ValType, random: &mut Random) -> Val {
     let interesting =
         [0, 1, u64::MAX, 0x8000_0000, 0x7fff_ffff, 1 << 63, 0x7ff8_0000_0000_0000, 0x3ff0_0000_0000_0000, 100, 65_536];
     let bits = if random.below(2) == 0 { interesting[random.below(interesting.len())] } else { random.next() };

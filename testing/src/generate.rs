@@ -79,6 +79,18 @@ pub fn interpreter_config() -> wasm_smith::Config {
     wasm_smith::Config { simd_enabled: false, threads_enabled: false, ..smith_config() }
 }
 
+/// What other engines have, too, objects and exceptions included, without what JavaScript cannot pass.
+pub fn peer_config() -> wasm_smith::Config {
+    wasm_smith::Config {
+        exceptions_enabled: true,
+        gc_enabled: true,
+        simd_enabled: false,
+        threads_enabled: false,
+        wide_arithmetic_enabled: false,
+        ..smith_config()
+    }
+}
+
 /// A random module whose functions end. Every tenth one is large.
 pub fn smith(seed: u64, config: &wasm_smith::Config) -> Vec<u8> {
     let bytes = Random::new(seed).bytes(if seed % 10 == 9 { 32 << 10 } else { 4 << 10 });

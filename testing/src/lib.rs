@@ -5,6 +5,7 @@
 //! * [`throws`] makes modules that throw exceptions and catch them.
 //! * [`objects`](mod@objects) makes modules whose objects are collected meanwhile.
 //! * [`behaviour`] says what a module does, in a form that backends and another engine can be compared by.
+//! * [`second`] compares with another engine that has objects and exceptions, which [`peer`] talks to.
 //! * [`exercise`] runs what may be anything, under a watchdog.
 //! * [`targets`] are the attacks: each turns bytes into a verdict. A fuzzer, an everyday test and [`soak`] drive the same ones.
 //!
@@ -25,6 +26,9 @@ pub mod exercise;
 pub mod generate;
 pub mod minimize;
 pub mod objects;
+pub mod peer;
+pub mod programs;
+pub mod second;
 pub mod soak;
 pub mod targets;
 pub mod throws;

@@ -68,6 +68,8 @@ const COMMON: &str = r#"(type $k (func (result i32)))
 /// Writes one module.
 struct Writer {
     random: Random,
+    /// Whether regions may be in the older encoding, too.
+    with_legacy: bool,
     tags: Vec<Vec<Ty>>,
     functions: Vec<Signature>,
     /// The function at hand, which calls those behind it only.
@@ -86,18 +88,12 @@ const LOOPS_MAX: usize = 2;
 
 /// Text of the module of a seed. Its exports do it once, and again and again.
 pub fn throws(seed: u64) -> String {
-    let mut writer = Writer {
-        random: Random::new(seed),
-        tags: Vec::new(),
-        functions: Vec::new(),
-        function: 0,
-        locals: Vec::new(),
-        labels: Vec::new(),
-        handlers: Vec::new(),
-        named: 0,
-        loops: 0,
-    };
-    writer.module()
+    Writer::new(seed, true).module()
+}
+
+/// The same without the older encoding of exceptions, which other engines do not have together with the newer one.
+pub fn throws_by_tables(seed: u64) -> String {
+    Writer::new(seed, false).module()
 }
 
 fn list(word: &str, types: &[Ty]) -> String {
@@ -105,6 +101,21 @@ fn list(word: &str, types: &[Ty]) -> String {
 }
 
 impl Writer {
+    fn new(seed: u64, with_legacy: bool) -> Self {
+        Self {
+            random: Random::new(seed),
+            with_legacy,
+            tags: Vec::new(),
+            functions: Vec::new(),
+            function: 0,
+            locals: Vec::new(),
+            labels: Vec::new(),
+            handlers: Vec::new(),
+            named: 0,
+            loops: 0,
+        }
+    }
+
     fn below(&mut self, end: usize) -> usize {
         self.random.below(end)
     }
@@ -397,7 +408,7 @@ impl Writer {
     /// A region with its handlers, which has a value or none.
     fn region(&mut self, ty: Option<Ty>, depth: usize) -> String {
         match self.below(5) {
-            0 | 1 => self.try_(ty, depth),
+            0 | 1 if self.with_legacy => self.try_(ty, depth),
             _ => self.try_table(ty, depth),
         }
     }

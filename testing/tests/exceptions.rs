@@ -2,6 +2,9 @@
 //!
 //! `WASMER_DIFFERENTIAL_MODULES`, `WASMER_DIFFERENTIAL_SEED` and `WASMER_DIFFERENTIAL_SAVE` are as for the other differential test.
 
+#[path = "exceptions/cpp.rs"]
+mod cpp;
+
 use wasmer_runtime::{Engine, Linker, Module, Store, Val};
 use wasmer_testing::behaviour::*;
 use wasmer_testing::engines::*;

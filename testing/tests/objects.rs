@@ -1,12 +1,19 @@
 //! Objects of the collected heap are the same on every backend, also where each chance to collect is taken.
 //!
-//! `WASMER_DIFFERENTIAL_MODULES`, `WASMER_DIFFERENTIAL_SEED` and `WASMER_DIFFERENTIAL_SAVE` are as for the other differential tests.
+//! `WASMER_DIFFERENTIAL_MODULES`, `WASMER_DIFFERENTIAL_SEED` and `WASMER_DIFFERENTIAL_SAVE` are as for the other differential tests;
+//! `WASMER_DIFFERENTIAL_NODE` is a program `node` of version 24 or later, V8, with which backends are compared, too.
 
-use wasmer_runtime::{Engine, Linker, Module, Store, Val};
+#[path = "objects/programs.rs"]
+mod programs;
+
+use wasmer_runtime::{Backend, Engine, Linker, Module, Store, Val};
 use wasmer_testing::behaviour::*;
 use wasmer_testing::engines::*;
-use wasmer_testing::generate::{smith, smith_config};
+use wasmer_testing::generate::{peer_config, smith, smith_config};
 use wasmer_testing::objects::objects;
+use wasmer_testing::peer::Peer;
+use wasmer_testing::second::{Compared, compare};
+use wasmer_testing::throws::throws_by_tables;
 
 /// Modules of an everyday run, for each of the comparisons.
 const MODULES: u64 = 30;
@@ -32,6 +39,40 @@ fn backends_agree_on_any_module_with_objects() {
     let config = wasm_smith::Config { gc_enabled: true, exceptions_enabled: true, ..smith_config() };
     let Ends { returned, .. } = compare_all(&ways(), None, MODULES, |seed| smith(seed, &config));
     assert!(returned > 10, "{returned} returned");
+}
+
+/// LLVM takes part in so many of the comparisons with another engine: it compiles much longer than the others.
+const LLVM_EVERY: u64 = 8;
+
+#[test]
+fn another_engine_agrees_on_objects_and_exceptions() {
+    let Some(mut peer) = Peer::find().unwrap() else {
+        eprintln!("left out: `WASMER_DIFFERENTIAL_NODE` names no other engine");
+        return;
+    };
+    let (engines, config) = (engines(), peer_config());
+    let (fast, _): (Vec<_>, Vec<_>) = engines.iter().cloned().partition(|(backend, _)| *backend != Backend::Llvm);
+    let (mut compared, mut differences) = (Compared::default(), Vec::new());
+    for seed in seeds(MODULES) {
+        let wasm = match seed % 4 {
+            0 => graph(seed),
+            1 => wat::parse_str(throws_by_tables(seed)).unwrap(),
+            _ => smith(seed, &config),
+        };
+        let engines = if seed / 4 % LLVM_EVERY == 0 { &engines } else { &fast };
+        if let Err(error) = compare(engines, &mut peer, &wasm, seed, &mut compared) {
+            if let Ok(folder) = std::env::var("WASMER_DIFFERENTIAL_SAVE") {
+                std::fs::write(format!("{folder}/{seed}.wasm"), &wasm).unwrap();
+            }
+            eprintln!("seed {seed}: {error:#}");
+            differences.push(seed);
+        }
+        if seed % 500 == 499 {
+            eprintln!("{seed}: {compared:?}, {} differ", differences.len());
+        }
+    }
+    eprintln!("{compared:?}");
+    assert!(differences.is_empty(), "seeds {differences:?}");
 }
 
 /// Kinds of elements: the type, a value that is not zero, and what makes a number of it that is 7.
