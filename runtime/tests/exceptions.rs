@@ -407,3 +407,35 @@ fn fuel_is_counted_through_exceptions_alike() {
     }
     assert!(left.iter().all(|fuel| *fuel == left[0] && *fuel < 10_000), "{left:?}");
 }
+
+/// What the store knows of the last exception is not taken for another one that got its reference.
+#[test]
+fn a_reference_that_is_used_again_means_the_new_exception() {
+    let text = r#"(module
+        (tag $number (export "number") (param i32))
+        (func (export "catch") (param i32)
+            (block $all (result exnref)
+                (try_table (catch_all_ref $all) (throw $number (local.get 0)))
+                (unreachable))
+            drop)
+        (func (export "throw") (param exnref) (result i32)
+            (block $caught (result i32)
+                (try_table (catch $number $caught) (throw_ref (local.get 0)))
+                (unreachable))))"#;
+    for (backend, engine) in engines() {
+        let mut store = store(&engine);
+        let instance = Linker::new().instantiate(&mut store, &module(&engine, text)).unwrap();
+        let tag = export(&mut store, instance, "number").tag().unwrap();
+        let catch = func::<_, i32, ()>(&mut store, instance, "catch");
+        let throw = func::<_, Option<ExnRef>, i32>(&mut store, instance, "throw");
+        for number in 0..10 {
+            catch.call(&mut store, -number).unwrap();
+            store.gc();
+            let other = ExnRef::new(&mut store, tag, &[Val::I32(number)]).unwrap();
+            assert_eq!(throw.call(&mut store, Some(other)).unwrap(), number, "{backend}");
+        }
+        // Null is no exception, also where none was thrown.
+        let error = throw.call(&mut store, None).unwrap_err();
+        assert!(matches!(error, Error::Trap(trap) if trap.code == TrapCode::NullException), "{backend}");
+    }
+}
