@@ -186,18 +186,6 @@ pub(crate) const PROGRAMS: &[Program] = &[
         origin: Origin::Own("objects.py"),
         sha256: None,
     },
-    Program {
-        name: "throws-main",
-        about: "C++ that throws through modules: the module with the libraries",
-        origin: Origin::Own("throws-main.cpp"),
-        sha256: None,
-    },
-    Program {
-        name: "throws-side",
-        about: "the module that is linked to it",
-        origin: Origin::Own("throws-side.cpp"),
-        sha256: None,
-    },
     Program { name: "wasi-c", about: "what wasi-libc relies on", origin: Origin::Own("wasi.c"), sha256: None },
     Program { name: "wasi-rust", about: "what Rust's library relies on", origin: Origin::Own("wasi.rs"), sha256: None },
     Program { name: "wasi-zig", about: "what Zig's library relies on", origin: Origin::Own("wasi.zig"), sha256: None },
@@ -239,6 +227,18 @@ pub(crate) const MEASURED: &[Program] = &[
             wasi_flags: &[],
         }),
         sha256: Some("8f90cab7e0ca9949ea5cf323bf8eb1484d082a31b370af0da599100cba3d737a"),
+    },
+    Program {
+        name: "throws-main",
+        about: "C++ that throws through modules: the module with the libraries",
+        origin: Origin::Own("throws-main.cpp"),
+        sha256: None,
+    },
+    Program {
+        name: "throws-side",
+        about: "the module that is linked to it",
+        origin: Origin::Own("throws-side.cpp"),
+        sha256: None,
     },
     Program {
         name: "gc-moonbit",
