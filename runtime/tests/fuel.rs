@@ -278,6 +278,53 @@ fn what_is_paid_when_code_traps_is_the_same() {
     assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:?}");
 }
 
+/// Two loops and a call that use so many locals.
+fn crowded(locals: usize) -> String {
+    let each = |text: &dyn Fn(usize) -> String| (0..locals).map(text).collect::<String>();
+    let gets = each(&|local| format!("(local.get {local})"));
+    let sums = each(&|local| {
+        format!("(local.set {local} (i64.add (local.get {local}) (local.get {})))", (local + 1) % locals)
+    });
+    format!(
+        "(module (memory 1)
+          (func $last (param {params}) (result i64) (local.get {last}))
+          (func $sums (param {params}) (result i64) (local $outer i32) (local $inner i32)
+            (local.set $outer (i32.const 3))
+            (loop $again
+              (i64.store (local.get $outer) (call $last {gets}))
+              (local.set $inner (i32.const 2))
+              (loop $more {sums}
+                (br_if $more (local.tee $inner (i32.sub (local.get $inner) (i32.const 1)))))
+              (br_if $again (local.tee $outer (i32.sub (local.get $outer) (i32.const 1)))))
+            (i64.add (local.get 0) (i64.load (i32.const 1))))
+          (func (export \"run\") (result i64) (call $sums {consts})))",
+        params = "i64 ".repeat(locals),
+        last = locals - 1,
+        consts = each(&|local| format!("(i64.const {})", local * local + 1)),
+    )
+}
+
+#[test]
+fn the_count_does_not_depend_on_the_registers_that_are_left() {
+    for locals in [1, 3, 4, 5, 6, 7, 9] {
+        let wat = crowded(locals);
+        let mut all = Vec::new();
+        for (backend, engine) in metered_engines() {
+            let (mut store, instance) = with_fuel(&engine, &wat, PLENTY);
+            let sums = func::<_, (), i64>(&mut store, instance, "run");
+            let result = sums.call(&mut store, ()).unwrap();
+            let cost = PLENTY - store.fuel().unwrap();
+            for (fuel, ends) in [(cost, true), (cost - 1, false), (cost / 2, false)] {
+                store.set_fuel(fuel).unwrap();
+                assert_eq!(sums.call(&mut store, ()).is_ok(), ends, "{backend}, {locals} locals, {fuel} of {cost}");
+                assert_eq!(store.fuel().unwrap(), 0, "{backend}, {locals} locals, {fuel} of {cost}");
+            }
+            all.push((result, cost));
+        }
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{locals} locals: {all:?}");
+    }
+}
+
 #[test]
 fn nothing_goes_on_for_ever() {
     let wat = r#"
