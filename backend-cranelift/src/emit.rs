@@ -15,8 +15,8 @@ use crate::compiler::NAME;
 use crate::memory::FAULT_IN_MEMORY;
 use crate::place::{STEP_BYTES, place};
 
-/// What stands between functions: a trap, should anything ever jump there.
-const PADDING: u8 = 0xcc;
+/// What stands between functions: a trap, should anything ever jump there (`int3` on x86-64, `udf` elsewhere).
+const PADDING: u8 = if cfg!(target_arch = "x86_64") { 0xcc } else { 0 };
 
 /// Appends the function that `context` compiled, whose code starts at `wasm_offset` of the module.
 pub(crate) fn append(

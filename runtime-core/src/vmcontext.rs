@@ -168,7 +168,7 @@ pub struct Landing {
     pub fp: usize,
     /// Which of `registers` hold something, by bit; the others are as they are.
     pub saved: usize,
-    /// Preserved registers: `r15`, `r14`, `r13`, `r12`, `rbx` on x86-64.
+    /// Preserved registers: `r15`, `r14`, `r13`, `r12`, `rbx` on x86-64, `x19` to `x23` on aarch64.
     pub registers: [usize; PRESERVED_REGISTERS],
 }
 

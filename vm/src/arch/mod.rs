@@ -52,11 +52,15 @@ macro_rules! libcall_table {
     }};
 }
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x64;
 #[cfg(target_arch = "x86_64")]
 mod x64_park;
 
+#[cfg(target_arch = "aarch64")]
+pub use aarch64::*;
 #[cfg(target_arch = "x86_64")]
 pub use x64::*;
 #[cfg(target_arch = "x86_64")]
@@ -71,7 +75,7 @@ pub const PARKED: u8 = 2;
 /// The guest is parked where a tick found it.
 pub const PREEMPTED: u8 = 3;
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("this processor has no stubs yet: see `vm/src/arch/mod.rs`");
 
 /// An entry of the table of libcalls.

@@ -1,6 +1,8 @@
 //! The registers of a thread that a signal stopped. How the kernel lays them out depends on the processor, too: this is where system and processor
 //! meet, a file for each processor.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x64;
 
