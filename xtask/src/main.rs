@@ -4,6 +4,7 @@ mod book;
 mod compare;
 mod deps;
 mod dist;
+mod elsewhere;
 mod licences;
 mod llvm;
 mod npm;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
-use crate::{book, deps, llvm, programs, shell, tidy, wheels};
+use crate::{book, deps, elsewhere, llvm, programs, shell, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -45,9 +45,9 @@ const REQUIRED_VARIABLE: &str = "WASMER_PROGRAMS_REQUIRED";
 
 /// Runs the steps. Fails in the end when one has failed.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    let unknown = options.step.iter().find(|name| STEPS.iter().all(|(known, _)| *known != name.as_str()));
+    let unknown = options.step.iter().find(|name| all_steps().all(|(known, _)| *known != name.as_str()));
     if let Some(name) = unknown {
-        let known: Vec<_> = STEPS.iter().map(|(name, _)| *name).collect();
+        let known: Vec<_> = all_steps().map(|(name, _)| *name).collect();
         bail!("there is no step `{name}`\nhint: there are {}", known.join(", "));
     }
     let start = Instant::now();
@@ -56,9 +56,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     if plan.backends.contains(&Backend::Llvm) && perform("llvm", || find_llvm(&mut plan)).is_err() {
         failed.push("llvm");
     }
-    for (name, step) in
-        STEPS.iter().filter(|(name, _)| options.step.is_empty() || options.step.iter().any(|step| step == name))
-    {
+    let is_chosen = |(name, _): &&(&str, Step)| options.step.iter().any(|step| step == name);
+    let by_default = STEPS.iter().filter(|step| options.step.is_empty() || is_chosen(step));
+    for (name, step) in by_default.chain(elsewhere::STEPS.iter().filter(is_chosen)) {
         if perform(name, || step(&mut plan)).is_err() {
             failed.push(*name);
         }
@@ -72,7 +72,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
 }
 
 /// A step prints a remark when it succeeds, and the whole output of what it ran when it fails.
-type Step = fn(&mut Plan) -> Result<String>;
+pub(crate) type Step = fn(&mut Plan) -> Result<String>;
 
 const STEPS: &[(&str, Step)] = &[
     ("format", format),
@@ -90,6 +90,11 @@ const STEPS: &[(&str, Step)] = &[
     ("doctest", |plan| shell::run(plan.cargo(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
 ];
 
+/// Those that are taken when nothing else is said, and those that are only taken on demand.
+fn all_steps() -> impl Iterator<Item = &'static (&'static str, Step)> {
+    STEPS.iter().chain(elsewhere::STEPS)
+}
+
 fn perform(name: &str, step: impl FnOnce() -> Result<String>) -> Result<()> {
     print!("{name:.<12} ");
     // The name is to be seen while the step runs.
@@ -105,8 +110,8 @@ fn perform(name: &str, step: impl FnOnce() -> Result<String>) -> Result<()> {
 }
 
 /// What is built and tested here.
-struct Plan {
-    root: PathBuf,
+pub(crate) struct Plan {
+    pub(crate) root: PathBuf,
     backends: Vec<Backend>,
     llvm: Option<PathBuf>,
     left_out: Vec<String>,
@@ -123,19 +128,25 @@ impl Plan {
     }
 
     /// A cargo command on the chosen packages and features.
-    fn cargo(&self, command: &[&str]) -> Command {
+    pub(crate) fn cargo(&self, command: &[&str]) -> Command {
         let mut cargo = self.bare_cargo();
         cargo.args(command).arg("--locked").args(selection(&self.backends));
         cargo
     }
 
-    fn bare_cargo(&self) -> Command {
+    pub(crate) fn bare_cargo(&self) -> Command {
         let mut cargo = shell::cargo();
         cargo.current_dir(&self.root).env("CARGO_TERM_COLOR", "never");
         if let Some(prefix) = &self.llvm {
             cargo.env(llvm::PREFIX_VARIABLE, prefix);
         }
         cargo
+    }
+
+    /// Records what is left out and why; the remark of a step that was.
+    pub(crate) fn without(&mut self, what: &str, reason: &anyhow::Error) -> String {
+        self.left_out.push(format!("{what}, because {reason:#}"));
+        "left out".to_owned()
     }
 
     /// Records which programs are missing; where none may be, that is a failure.
@@ -307,27 +318,15 @@ fn test(plan: &mut Plan) -> Result<String> {
 }
 
 /// The programs that run the specification's and WASI's suites: a small test for each script and backend.
-const SUITES: [&str; 2] = ["suite", "testsuite"];
+pub(crate) const SUITES: [&str; 2] = ["suite", "testsuite"];
 
 /// A process for each of these tests, as the others have one, would take several times as long as the tests do.
 fn suites(plan: &mut Plan) -> Result<String> {
     let programs = SUITES.iter().flat_map(|suite| ["--test", suite]);
-    let remark =
-        passed_some(&shell::run(plan.cargo(&["test"]).args(programs).args(["--no-fail-fast", "--", "--quiet"]))?)?;
-    let Some(fastest) = plan.backends.iter().find(|backend| **backend == Backend::Singlepass).or(plan.backends.first())
-    else {
-        return Ok(remark);
-    };
-    let mut coarse = plan.cargo(&["test"]);
-    coarse.env(COARSE_PAGES_VARIABLE, "1").args(["--test", SUITES[0], "--no-fail-fast", "--", "--quiet"]);
-    let coarse = passed_some(&shell::run(coarse.arg(format!("{}::", fastest.name())))?)?;
-    Ok(format!("{remark}, {coarse} with coarse pages"))
+    passed_some(&shell::run(plan.cargo(&["test"]).args(programs).args(["--no-fail-fast", "--", "--quiet"]))?)
 }
 
-/// Set for the virtual machine to live with pages of 64 KiB, see `vm/src/sys/linux/coarse.rs`.
-const COARSE_PAGES_VARIABLE: &str = "WASMER_COARSE_PAGES";
-
-fn passed_some(output: &str) -> Result<String> {
+pub(crate) fn passed_some(output: &str) -> Result<String> {
     match passed(output) {
         0 => bail!("no test ran\n{output}"),
         count => Ok(format!("{count} tests passed")),
