@@ -114,7 +114,7 @@ fn compile_bombs_do_no_harm() {
         ("wide calls", wide_calls),
     ];
     // LLVM takes as long as it takes; whoever compiles what he does not know with it, does so in a process with a time limit.
-    let engines = engines_with(|config| config.threads(1));
+    let engines = compilers_with(|config| config.threads(1));
     for (backend, engine) in engines.into_iter().filter(|(backend, _)| *backend != Backend::Llvm) {
         for (name, text) in bombs {
             let wasm = wasm(&text());

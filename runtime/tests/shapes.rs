@@ -193,7 +193,7 @@ fn whatever_the_shape_the_cost_is_in_proportion() {
     unsafe { libc::setrlimit(libc::RLIMIT_AS, &libc::rlimit { rlim_cur: BYTES, rlim_max: BYTES }) };
     let factor = std::env::var(FACTOR).ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
     let mut faults = String::new();
-    for (backend, engine) in engines_with(|config| config.threads(1)) {
+    for (backend, engine) in compilers_with(|config| config.threads(1)) {
         let size = factor * if backend == Backend::Llvm { 100 } else { 500 };
         for (name, make) in shapes() {
             let name = format!("{backend}: {name}");

@@ -21,11 +21,18 @@ pub(crate) fn engines() -> Vec<(Backend, Engine)> {
 
 /// The same, with other settings, and once more for Singlepass compiling functions when they are called.
 pub(crate) fn engines_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Vec<(Backend, Engine)> {
-    let engine = |backend: Backend, config| (backend, Engine::new(change(config)).unwrap());
-    let config = |backend: Backend| backend.config().unwrap();
-    let eager = Backend::built().map(|backend| engine(backend, config(backend)));
+    let mut engines = compilers_with(&change);
     let lazy = Backend::built().filter(|backend| *backend == Backend::Singlepass);
-    eager.chain(lazy.map(|backend| engine(backend, config(backend).lazy(Validation::Before)))).collect()
+    engines.extend(
+        lazy.map(|backend| (backend, Engine::new(change(backend.config().unwrap().lazy(Validation::Before))).unwrap())),
+    );
+    engines
+}
+
+/// An engine for each backend, for what is only compiled.
+pub(crate) fn compilers_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Vec<(Backend, Engine)> {
+    let engines = Backend::built().map(|backend| (backend, Engine::new(change(backend.config().unwrap())).unwrap()));
+    engines.collect()
 }
 
 /// An engine that compiles functions when they are called, if this build has such a compiler.
