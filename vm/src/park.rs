@@ -72,6 +72,9 @@ impl StoreVm {
         callee: NonNull<VMFuncRef>,
         values: *mut RawValue,
     ) -> Result<Option<Parked>, Box<Failure>> {
+        if !arch::PARKS {
+            return Err(unsupported());
+        }
         let outer = current();
         // SAFETY: the caller's promise.
         unsafe {
@@ -265,6 +268,12 @@ impl StoreVm {
     pub fn has_room(&self) -> bool {
         host_has_room()
     }
+}
+
+#[cold]
+fn unsupported() -> Box<Failure> {
+    let message = "calls that can wait (`call_async`) are not supported on this processor yet";
+    Failure::without_frames(Unwind::Error(Box::new(std::io::Error::new(std::io::ErrorKind::Unsupported, message))))
 }
 
 /// The frames of guests that this thread has left for the host, on the stack that it has now.

@@ -54,7 +54,7 @@ pub unsafe extern "C" fn enter(
     values: *mut RawValue,
     stack_top: *mut u8,
     array_call: ArrayCall,
-) -> bool {
+) -> u8 {
     naked_asm!(
         "stp x29, x30, [sp, #-160]!",
         "mov x29, sp",
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn enter(
     )
 }
 
-/// Leaves wasm: goes back to the innermost [`enter`] of the store in `x0`, which returns false.
+/// Leaves wasm: goes back to the innermost [`enter`] of the store in `x0`, which returns [`LEFT`](super::LEFT).
 ///
 /// # Safety
 /// Never called from Rust: jumped to by the stubs and by the signal handler, while an activation of the store is running.

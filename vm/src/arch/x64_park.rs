@@ -14,6 +14,9 @@ use wasmer_runtime_core::vmcontext::*;
 
 use super::x64::{EXIT, HOST_FUNC, HOST_SP, STOP, leave, unwind};
 
+/// Whether guests can be parked.
+pub const PARKS: bool = true;
+
 /// Bytes between where a call's stack pointer is at first and the frame pointer of the entry stub, on the host's stack.
 const ENTRY_FRAME_BYTES: usize = 6 * size_of::<usize>();
 

@@ -23,4 +23,21 @@ impl Context<'_> {
         self.0.uc_mcontext.pc = pc as u64;
         self.0.uc_mcontext.regs[0] = argument as u64;
     }
+
+    /// The same, from where the thread can come back: below its stack pointer, after so many bytes that stay as they are, are the program counter and below
+    /// that what was in `x0`, to which the new stack pointer points.
+    ///
+    /// # Safety
+    /// The thread's stack has room for that.
+    pub(crate) unsafe fn divert(&mut self, pc: usize, argument: usize, kept_bytes: usize) {
+        let sp = self.sp() - kept_bytes - 2 * size_of::<usize>();
+        let words = sp as *mut usize;
+        // SAFETY: the caller's promise.
+        unsafe {
+            words.add(1).write(self.pc());
+            words.write(self.0.uc_mcontext.regs[0] as usize);
+        }
+        self.0.uc_mcontext.sp = sp as u64;
+        self.resume(pc, argument);
+    }
 }
