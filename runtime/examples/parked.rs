@@ -22,6 +22,9 @@ const GUEST: &str = r#"
         (call $deep (i32.const 10))))
 "#;
 
+/// A call that waits, with everything that it needs.
+type Guest = Pin<Box<dyn Future<Output = Result<i32, Error>>>>;
+
 /// A line of the system's account of this process, in bytes.
 fn status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -106,7 +109,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let guest = linker.instantiate_pre(&module)?;
     let used = || Some((status("VmRSS")?, status("VmPTE")?));
     let before = used().ok_or("the system does not say")?;
-    let mut guests: Vec<Pin<Box<dyn Future<Output = Result<i32, Error>>>>> = Vec::new();
+    let mut guests: Vec<Guest> = Vec::new();
     for _ in 0..count {
         let (engine, guest) = (engine.clone(), guest.clone());
         guests.push(Box::pin(async move {
