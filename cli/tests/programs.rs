@@ -251,14 +251,15 @@ for path in ('/etc/passwd', '/w/../etc/passwd', 'Cargo.toml'):
 mod gcc {
     use super::*;
 
+    /// In one test, so that it is compiled once.
     #[test]
-    fn compiles_to_assembly() {
+    fn compiles_to_assembly_and_reports_errors_where_they_are() {
         let source = "\
 template <typename T> T twice(T value) { return value + value; }
 struct Point { int x, y; int sum() const { return x + y; } };
 int answer(Point point) { return twice(point.sum()); }
 ";
-        let folder = Folder::new(&[("a.cpp", source)]);
+        let folder = Folder::new(&[("a.cpp", source), ("bad.cpp", "int f() {\n    return g;\n}\n")]);
         let Some(path) = program("cc1plus") else { return };
         Run::new(&[&folder.option], &path, &["-quiet", "-O2", "/w/a.cpp", "-o", "/w/a.s"]).stdout();
         let assembly = folder.read("a.s");
@@ -266,12 +267,7 @@ int answer(Point point) { return twice(point.sum()); }
         // The call was inlined, and the addition of 16-bit numbers takes two instructions on this processor.
         assert!(assembly.contains("adc r25,r23") && !assembly.contains("call"), "{assembly}");
         assert!(assembly.contains(".ident\t\"GCC: (GNU) 15.2.0\""), "{assembly}");
-    }
 
-    #[test]
-    fn reports_an_error_where_it_is() {
-        let folder = Folder::new(&[("bad.cpp", "int f() {\n    return g;\n}\n")]);
-        let Some(path) = program("cc1plus") else { return };
         let outcome = Run::new(&[&folder.option], &path, &["-quiet", "/w/bad.cpp", "-o", "/w/bad.s"]).outcome();
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
         assert!(outcome.stderr.contains("/w/bad.cpp:2:12: error:"), "{outcome:?}");

@@ -75,7 +75,7 @@ fn a_pre_fork_server_works() {
         return;
     }
     for (backend, engine) in engines() {
-        let rounds = if backend == Backend::Llvm { 20 } else { 150 };
+        let rounds = if backend == Backend::Llvm { 20 } else { 60 };
         let image = engine.compile(&wasm(GUEST), [0; 32], None).unwrap();
         let (mut store, instance) = instantiate(&engine, GUEST);
         let load = || {
