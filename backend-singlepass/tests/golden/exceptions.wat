@@ -173,36 +173,49 @@
 ;; function 5:
 ;;    0 push rbp
 ;;    1 mov rbp,rsp
-;;    4 sub rsp,20h
+;;    4 sub rsp,30h
 ;;    b mov [rbp-8],r14
 ;;    f mov [rbp-10h],ebx
 ;;   12 mov ebx,1
-;;   17 vmovsd xmm7,[rel 90h]
+;;   17 vmovsd xmm7,[rel 0C0h]
 ;;   1f call 24h ; Function(DefinedFuncIdx(0)) ; lands at 29
-;;   24 jmp 85h
+;;   24 jmp 0B9h
 ;;   29 mov r14,[rbp-8]
 ;;   2d mov rax,[r14+8]
 ;;   31 mov rax,[rax+20h]
 ;;   35 cmp rax,[r14+20h]
-;;   39 jne near 77h
-;;   3f mov rdi,r14
-;;   42 mov rax,[r14]
-;;   45 call qword [rax+0A8h]
-;;   4b mov rcx,rax
-;;   4e mov [rbp-18h],rax
-;;   52 mov r14,[rbp-8]
-;;   56 mov rdi,r14
-;;   59 mov rsi,rcx
-;;   5c mov rax,[r14]
-;;   5f call qword [rax+0A0h]
-;;   65 mov r14,[rbp-8]
-;;   69 mov rdi,r14
-;;   6c mov rax,[r14]
-;;   6f call qword [rax+98h]
-;;   75 ud2 ; Unreachable
-;;   77 mov rdi,r14
-;;   7a mov rax,[r14]
-;;   7d call qword [rax+98h]
-;;   83 ud2 ; Unreachable
-;;   85 leave
-;;   86 ret
+;;   39 jne near 0ABh
+;;   3f mov rax,[r14+8]
+;;   43 mov rax,[rax+30h]
+;;   47 mov rcx,rax
+;;   4a test rcx,rcx
+;;   4d jne near 5Fh
+;;   53 mov rdi,r14
+;;   56 mov rax,[r14]
+;;   59 call qword [rax+0A8h]
+;;   5f mov rcx,rax
+;;   62 test rcx,rcx
+;;   65 je near 0BBh
+;;   6b mov [rbp-18h],rax
+;;   6f mov [rbp-20h],rcx
+;;   73 mov rax,[rbp-20h]
+;;   77 mov r14,[rbp-8]
+;;   7b mov rcx,[r14+8]
+;;   7f cmp rax,[rcx+30h]
+;;   83 je near 99h
+;;   89 mov rdi,r14
+;;   8c mov rsi,[rbp-20h]
+;;   90 mov rax,[r14]
+;;   93 call qword [rax+0A0h]
+;;   99 mov r14,[rbp-8]
+;;   9d mov rdi,r14
+;;   a0 mov rax,[r14]
+;;   a3 call qword [rax+98h]
+;;   a9 ud2 ; Unreachable
+;;   ab mov rdi,r14
+;;   ae mov rax,[r14]
+;;   b1 call qword [rax+98h]
+;;   b7 ud2 ; Unreachable
+;;   b9 leave
+;;   ba ret
+;;   bb ud2 ; NullException
