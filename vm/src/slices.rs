@@ -1,7 +1,7 @@
 //! Time slices: guests that give way after they have run for so long.
 //!
 //! A timer of the thread's own processor time sends the signal of interrupts. If that finds a guest in its code, in a call that may be parked, the guest goes to
-//! [`arch::preempt`](crate::arch::preempt), which puts all its registers on its stack and parks it. Compiled code polls nothing. Elsewhere (stubs, the host) the guest goes on until the
+//! [`arch::preempt`], which puts all its registers on its stack and parks it. Compiled code polls nothing. Elsewhere (stubs, the host) the guest goes on until the
 //! next tick. Nobody uses the store while a guest is parked so: no collection sees what its registers hold, and no host function runs.
 
 use std::cell::Cell;

@@ -20,7 +20,7 @@
 
 use std::ffi::c_void;
 
-/// Every libcall and the function that does it, in the order of [`Libcall`], as `$stub` makes entries of them. One that `saves` leaves what C
+/// Every libcall and the function that does it, in the order of [`Libcall`](wasmer_runtime_core::libcall::Libcall), as `$stub` makes entries of them. One that `saves` leaves what C
 /// preserves where a collection finds it.
 macro_rules! libcall_table {
     ($stub:ident) => {
