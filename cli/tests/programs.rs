@@ -261,16 +261,19 @@ int answer(Point point) { return twice(point.sum()); }
 ";
         let folder = Folder::new(&[("a.cpp", source), ("bad.cpp", "int f() {\n    return g;\n}\n")]);
         let Some(path) = program("cc1plus") else { return };
-        Run::new(&[&folder.option], &path, &["-quiet", "-O2", "/w/a.cpp", "-o", "/w/a.s"]).stdout();
-        let assembly = folder.read("a.s");
-        assert!(assembly.contains("_Z6answer5Point:"), "{assembly}");
-        // The call was inlined, and the addition of 16-bit numbers takes two instructions on this processor.
-        assert!(assembly.contains("adc r25,r23") && !assembly.contains("call"), "{assembly}");
-        assert!(assembly.contains(".ident\t\"GCC: (GNU) 15.2.0\""), "{assembly}");
+        for backend in backends_for_large_programs() {
+            let options = [&*folder.option, "--backend", backend];
+            Run::new(&options, &path, &["-quiet", "-O2", "/w/a.cpp", "-o", "/w/a.s"]).stdout();
+            let assembly = folder.read("a.s");
+            assert!(assembly.contains("_Z6answer5Point:"), "{assembly}");
+            // The call was inlined, and the addition of 16-bit numbers takes two instructions on this processor.
+            assert!(assembly.contains("adc r25,r23") && !assembly.contains("call"), "{assembly}");
+            assert!(assembly.contains(".ident\t\"GCC: (GNU) 15.2.0\""), "{assembly}");
 
-        let outcome = Run::new(&[&folder.option], &path, &["-quiet", "/w/bad.cpp", "-o", "/w/bad.s"]).outcome();
-        assert_eq!(outcome.code, Some(1), "{outcome:?}");
-        assert!(outcome.stderr.contains("/w/bad.cpp:2:12: error:"), "{outcome:?}");
+            let outcome = Run::new(&options, &path, &["-quiet", "/w/bad.cpp", "-o", "/w/bad.s"]).outcome();
+            assert_eq!(outcome.code, Some(1), "{outcome:?}");
+            assert!(outcome.stderr.contains("/w/bad.cpp:2:12: error:"), "{outcome:?}");
+        }
     }
 }
 
