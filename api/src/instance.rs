@@ -85,29 +85,28 @@ impl Instance {
     ///
     /// If a segment or the start function traps, what they wrote before to imported memories and tables stays.
     pub fn new<T: 'static>(store: &mut impl AsStoreMut<Data = T>, module: &Module, imports: &[Extern]) -> Result<Self> {
+        let given = Self::in_order(module, imports)?;
+        Self::with_imports(store.store_inner_mut(), module, given)
+    }
+
+    /// The same, and waits where the start function calls host functions that are futures.
+    pub async fn new_async<S: AsStoreMut>(store: &mut S, module: &Module, imports: &[Extern]) -> Result<Self> {
+        let given = Self::in_order(module, imports)?;
+        let begun = Self::begin(store.store_inner_mut(), module, given)?;
+        begun.start_async(store).await
+    }
+
+    /// What is given for each import in turn.
+    fn in_order<'a, T>(
+        module: &Module,
+        imports: &'a [Extern],
+    ) -> Result<impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>> {
         let expected = module.import_count();
         if imports.len() != expected {
             return Err(Error::Link(format!("the module has {expected} imports, not {}", imports.len())));
         }
         let mut given = imports.iter();
-        let next =
-            |_: &ImportRef<'_>| Ok(Given::Extern(*given.next().expect("there are as many as the module imports")));
-        Self::with_imports(store.store_inner_mut(), module, next)
-    }
-
-    /// The same, and waits where the start function calls host functions that are futures.
-    pub async fn new_async<S: AsStoreMut>(store: &mut S, module: &Module, imports: &[Extern]) -> Result<Self> {
-        let begun = {
-            let expected = module.import_count();
-            if imports.len() != expected {
-                return Err(Error::Link(format!("the module has {expected} imports, not {}", imports.len())));
-            }
-            let mut given = imports.iter();
-            Self::begin(store.store_inner_mut(), module, |_| {
-                Ok(Given::Extern(*given.next().expect("there are as many as the module imports")))
-            })?
-        };
-        begun.start_async(store).await
+        Ok(move |_: &ImportRef<'_>| Ok(Given::Extern(*given.next().expect("there are as many as the module imports"))))
     }
 
     /// As [`Instance::new`], with what `find` gives for each import.

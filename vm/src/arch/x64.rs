@@ -21,6 +21,22 @@ const LANDING: usize = offset_of!(VMStoreContext, landing);
 const FOREIGN_ORIGINAL: usize = offset_of!(Foreign, original);
 pub(super) const HOST_FUNC: usize = offset_of!(VMHostContext, func);
 
+/// Puts on the host's stack what C wants preserved, and the stack pointer into the store in `rdi`: how a guest is entered.
+macro_rules! save_host {
+    () => {
+        "push rbp\nmov rbp, rsp\npush rbx\npush r12\npush r13\npush r14\npush r15\nsub rsp, 8\nmov [rdi + {host_sp}], rsp"
+    };
+}
+
+/// The way back from there, when the stack pointer is what the store has, with the result in `eax`.
+macro_rules! restore_host {
+    () => {
+        "add rsp, 8\npop r15\npop r14\npop r13\npop r12\npop rbx\npop rbp\nret"
+    };
+}
+
+pub(super) use {restore_host, save_host};
+
 /// What an exit stub leaves on the wasm stack.
 #[repr(C)]
 pub struct ExitFrame {
@@ -60,15 +76,7 @@ pub unsafe extern "C" fn enter(
     array_call: ArrayCall,
 ) -> u8 {
     naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "sub rsp, 8",
-        "mov [rdi + {host_sp}], rsp",
+        save_host!(),
         "mov rsp, rcx",
         "cmp dword ptr [rdi + {stop}], 0",
         "jne 2f",
@@ -99,14 +107,7 @@ pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
         "mov rsp, [rdi + {host_sp}]",
         "cld",
         "xor eax, eax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
+        restore_host!(),
         host_sp = const HOST_SP,
     )
 }

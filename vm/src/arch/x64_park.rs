@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::vmcontext::*;
 
-use super::x64::{EXIT, HOST_FUNC, HOST_SP, STOP, leave, unwind};
+use super::x64::{EXIT, HOST_FUNC, HOST_SP, STOP, leave, restore_host, save_host, unwind};
 
 /// Whether guests can be parked.
 pub const PARKS: bool = true;
@@ -48,14 +48,7 @@ pub unsafe extern "C" fn exit_parking(callee: *const VMFuncRef, values: *mut Raw
         "test al, al",
         "je 2f",
         "mov eax, {parked}",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
+        restore_host!(),
         "2:",
         "mov rsp, rbx",
         "jmp {leave}",
@@ -77,15 +70,7 @@ pub unsafe extern "C" fn exit_parking(callee: *const VMFuncRef, values: *mut Raw
 #[unsafe(link_section = "wasmer_stubs")]
 pub unsafe extern "C" fn resume(store: *mut VMStoreContext, exit: *const super::ExitFrame) -> u8 {
     naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "sub rsp, 8",
-        "mov [rdi + {host_sp}], rsp",
+        save_host!(),
         "mov rbx, rsi",
         "mov rsp, rsi",
         "mov r12, [rbx - 16]",
@@ -112,14 +97,7 @@ unsafe extern "C" fn returned() {
     naked_asm!(
         "mov rdi, [rsp]",
         "mov rsp, [rdi + {host_sp}]",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
+        restore_host!(),
         host_sp = const HOST_SP,
     )
 }
@@ -227,14 +205,7 @@ pub unsafe extern "C" fn preempt(store: *mut VMStoreContext) {
         "mov [rdi + {exit}], rsp",
         "mov rsp, [rdi + {host_sp}]",
         "mov eax, {preempted}",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
+        restore_host!(),
         bytes = const EXTENDED_BYTES,
         extended = sym EXTENDED,
         exit = const EXIT,
@@ -251,15 +222,7 @@ pub unsafe extern "C" fn preempt(store: *mut VMStoreContext) {
 #[unsafe(link_section = "wasmer_stubs")]
 pub unsafe extern "C" fn resume_preempted(store: *mut VMStoreContext, exit: *const super::ExitFrame) -> u8 {
     naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "sub rsp, 8",
-        "mov [rdi + {host_sp}], rsp",
+        save_host!(),
         "cmp dword ptr [rdi + {stop}], 0",
         "jne {unwind}",
         "mov rsp, rsi",
