@@ -1,4 +1,4 @@
-//! The machine code of small functions is what stands beside their text.
+//! The machine code of every behaviour is what it was.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use wasmer_backend_tests::golden;
 
 #[test]
 fn machine_code_is_as_expected() {
-    golden::check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"), |cpu| {
-        Box::new(Singlepass::for_cpu(cpu).expect("the compiler works with it"))
+    golden::check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"), |wasm, cpu| {
+        golden::machine_code(&Singlepass::for_cpu(cpu).expect("the compiler works with it"), wasm)
     });
 }

@@ -1,60 +1,91 @@
-//! The machine code of small functions, beside their text: each file of a backend's `tests/golden` ends with the code it must
-//! become. With the environment variable `BLESS` the files are rewritten.
+//! What each backend makes of small modules: `golden` has a module for each behaviour that is worth looking at, and a backend's
+//! `tests/golden` what becomes of it, under the same name. With the environment variable `BLESS` these files are written anew.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, Mnemonic, NasmFormatter};
-use wasmer_runtime_core::compiler::{Compiler, Definition, Output, Symbol};
+use wasmer_runtime_core::compiler::{Compiler, Definition, IrRequest, IrStage, Output, Symbol};
 use wasmer_runtime_core::cpu::{Cpu, CpuFeature, CpuFeatures};
 
-use crate::{compile, module};
+use crate::{compile, module, translated};
 
-/// What stands between a module and its expected code.
-const MARK: &str = "\n;; machine code\n";
-
-/// Files whose name ends like this are for a processor without extensions beyond [`LEAST`].
+/// Behaviours whose name ends like this are for a processor without AVX.
 const BASELINE: &str = "_sse";
 
 /// The least that compilers of single operators work with.
 pub const LEAST: Cpu = Cpu::With(CpuFeatures::of(&[CpuFeature::Sse3, CpuFeature::Ssse3, CpuFeature::Sse41]));
-/// What the other files are for.
+/// What code is for that is looked at.
 pub const USUAL: Cpu = Cpu::With(CpuFeatures::V3);
+/// What it is for where its name says that it has no AVX.
+const WITHOUT_AVX: Cpu = Cpu::With(CpuFeatures::V2);
 
-/// Compiles every file of a folder and compares the machine code with what stands in the file.
+/// Has every behaviour shown by `show` and compares it with what stands in the folder of what is expected.
 ///
 /// # Panics
-/// If it is another one.
-pub fn check(folder: &Path, compiler: impl Fn(Cpu) -> Box<dyn Compiler>) {
-    let mut paths: Vec<_> = folder.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
-    paths.sort();
-    assert!(!paths.is_empty());
+/// If it is another one, or a file is there for no behaviour.
+pub fn check(expected: &Path, show: impl Fn(&[u8], Cpu) -> String) {
+    let behaviours = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let names = stems(&behaviours, "wat");
+    assert!(!names.is_empty());
+    let is_blessed = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
-    for path in paths {
-        let text = std::fs::read_to_string(&path).expect("readable");
-        let source = text.split_once(MARK).map_or(text.trim_end(), |(source, _)| source);
-        let is_baseline = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(BASELINE));
-        let compiler = compiler(if is_baseline { LEAST } else { USUAL });
-        let output = compile(&*compiler, &module(source));
-        let expected = format!("{source}{MARK}{}", disassemble(&output));
-        if text == expected {
+    for name in &names {
+        let source = std::fs::read_to_string(behaviours.join(name).with_extension("wat")).expect("readable");
+        let shown = show(&module(&source), if name.ends_with(BASELINE) { WITHOUT_AVX } else { USUAL });
+        let path = expected.join(name).with_extension("txt");
+        if std::fs::read_to_string(&path).is_ok_and(|text| text == shown) {
             continue;
         }
-        if std::env::var_os("BLESS").is_some() {
-            std::fs::write(&path, expected).expect("writable");
+        if is_blessed {
+            std::fs::write(&path, shown).expect("writable");
         } else {
-            wrong.push(format!("{}:\n{expected}", path.display()));
+            wrong.push(format!("{}:\n{shown}", path.display()));
         }
     }
-    assert!(wrong.is_empty(), "code changed (`BLESS=1` accepts it):\n{}", wrong.join("\n"));
+    for name in stems(expected, "txt").difference(&names) {
+        if is_blessed {
+            std::fs::remove_file(expected.join(name).with_extension("txt")).expect("may be removed");
+        } else {
+            wrong.push(format!("{name}: there is no such behaviour"));
+        }
+    }
+    assert!(wrong.is_empty(), "what becomes of modules changed (`BLESS=1` accepts it):\n{}", wrong.join("\n"));
 }
 
-fn disassemble(output: &Output) -> String {
+/// The names of the files of a folder, all of which have this extension.
+fn stems(folder: &Path, extension: &str) -> BTreeSet<String> {
+    let paths = folder.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path());
+    let stem = |path: std::path::PathBuf| {
+        assert!(path.extension().is_some_and(|found| found == extension), "{}", path.display());
+        path.file_stem().expect("a file's name").to_str().expect("a name of letters").to_owned()
+    };
+    paths.map(stem).collect()
+}
+
+/// The intermediate form of a module's functions as they were translated.
+///
+/// # Panics
+/// If the compiler fails or has none.
+pub fn translated_form(compiler: &dyn Compiler, wasm: &[u8]) -> String {
+    let request = IrRequest { stage: IrStage::Translated, functions: None };
+    let mut text = String::new();
+    translated(wasm, |batch| compiler.worker().emit_ir(batch, &request, &mut text)).expect("the functions compile");
+    text
+}
+
+/// The machine code of a module's functions.
+///
+/// # Panics
+/// If the compiler fails.
+pub fn machine_code(compiler: &dyn Compiler, wasm: &[u8]) -> String {
+    let output = compile(compiler, wasm);
     let mut text = String::new();
     for definition in &output.definitions {
         let Symbol::Function(index) = definition.symbol else { continue };
-        writeln!(text, ";; function {}:", index.0).expect("strings take everything");
-        function(output, definition, &mut text);
+        writeln!(text, "function {}:", index.0).expect("strings take everything");
+        function(&output, definition, &mut text);
     }
     text
 }
@@ -80,7 +111,7 @@ fn function(output: &Output, definition: &Definition, text: &mut String) {
         formatter.format(&instruction, &mut line);
         let offset = start + instruction.ip() as u32;
         let end = offset + instruction.len() as u32;
-        write!(text, ";; {:4x} {line}", instruction.ip()).expect("strings take everything");
+        write!(text, "{:4x} {line}", instruction.ip()).expect("strings take everything");
         if let Some(trap) = output.traps.iter().find(|trap| trap.offset == offset) {
             write!(text, " ; {:?}", trap.code).expect("strings take everything");
         }
@@ -94,7 +125,7 @@ fn function(output: &Output, definition: &Definition, text: &mut String) {
         let at = decoder.position();
         if before == Mnemonic::Add && instruction.mnemonic() == Mnemonic::Jmp {
             let entries = jump_table_entries(&code[at..]);
-            writeln!(text, ";; {at:4x} a table of {entries} entries").expect("strings take everything");
+            writeln!(text, "{at:4x} a table of {entries} entries").expect("strings take everything");
             let after = at + entries * 4;
             decoder.set_position(after).expect("within the code");
             decoder.set_ip(after as u64);

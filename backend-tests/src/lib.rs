@@ -26,12 +26,16 @@ pub fn compile(compiler: &dyn Compiler, wasm: &[u8]) -> Output {
 
 /// Compiles every function of a module.
 fn compile_by(worker: &mut dyn Worker, wasm: &[u8]) -> Output {
-    let translation = translate_module(wasm, default_features()).expect("the module is valid");
     let mut output = Output::default();
-    let mut functions = translation.functions.into_iter();
-    let mut batch = Batch { module: &translation.info, functions: &mut functions };
-    worker.functions(&mut batch, &mut output).expect("the functions compile");
+    translated(wasm, |batch| worker.functions(batch, &mut output)).expect("the functions compile");
     output
+}
+
+/// Gives the functions of a module to a part of a compiler.
+fn translated<R>(wasm: &[u8], work: impl FnOnce(&mut Batch<'_>) -> R) -> R {
+    let translation = translate_module(wasm, default_features()).expect("the module is valid");
+    let mut functions = translation.functions.into_iter();
+    work(&mut Batch { module: &translation.info, functions: &mut functions })
 }
 
 /// Asserts that two outputs are the same in everything.

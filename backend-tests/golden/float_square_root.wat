@@ -1,0 +1,3 @@
+;; The square root is one instruction.
+(module
+  (func (param f64) (result f64) local.get 0 f64.sqrt))

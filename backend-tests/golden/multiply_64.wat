@@ -1,0 +1,3 @@
+;; Two words give their product.
+(module
+  (func (param i64 i64) (result i64) local.get 0 local.get 1 i64.mul))

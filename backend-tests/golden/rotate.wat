@@ -1,0 +1,3 @@
+;; A count in a register.
+(module
+  (func (param i64 i64) (result i64) local.get 0 local.get 1 i64.rotl))

@@ -1,0 +1,3 @@
+;; A count in the instruction.
+(module
+  (func (param i32) (result i32) local.get 0 i32.const 7 i32.rotl))

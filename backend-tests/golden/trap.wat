@@ -1,0 +1,3 @@
+;; A trap is one instruction with its reason in a table.
+(module
+  (func unreachable))
