@@ -10,7 +10,7 @@ use wasmer_runtime_core::layout::{
     TYPE_ID_ABI_SHIFT, VMCTX_LIBCALLS, VMCTX_TYPE_IDS, VMFUNCREF_TYPE_ID, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL,
     VMTABLE_BASE, VMTABLE_LEN,
 };
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::{HostCall, Libcall};
 use wasmer_runtime_core::translate::codegen::{Callee, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx};
@@ -133,8 +133,8 @@ fn indirect(cg: &mut Codegen<'_>, table: &TableRef, type_index: TypeIdx, index: 
 
     cg.builder.switch_to_block(slow);
     cg.builder.seal_block(slow);
-    let immediates = [u64::from(table.index.0), u64::from(type_index.0)];
-    let resolved = libcall(cg, Libcall::CallIndirectSlow, &immediates, &[Ty::I64], &[index]);
+    let call = HostCall::CallIndirectSlow { table: table.index, ty: type_index };
+    let resolved = libcall(cg, call, &[Ty::I64], &[index]);
     let resolved = resolved.expect("the libcall returns a reference");
     cg.ins().jump(found, &[resolved.into()]);
     cg.builder.switch_to_block(found);
@@ -179,8 +179,7 @@ fn typed_reference(cg: &mut Codegen<'_>, type_index: TypeIdx, reference: Value) 
 
     cg.builder.switch_to_block(slow);
     cg.builder.seal_block(slow);
-    let immediates = [u64::from(type_index.0)];
-    let resolved = libcall(cg, Libcall::CallRefSlow, &immediates, &[Ty::Ref], &[reference]);
+    let resolved = libcall(cg, HostCall::CallRefSlow { ty: type_index }, &[Ty::Ref], &[reference]);
     let resolved = resolved.expect("the libcall returns a reference");
     cg.ins().jump(found, &[resolved.into()]);
     cg.builder.switch_to_block(found);
@@ -189,27 +188,22 @@ fn typed_reference(cg: &mut Codegen<'_>, type_index: TypeIdx, reference: Value) 
 }
 
 /// A call through the libcall table: the vmctx, the immediates, then the operands.
-pub(crate) fn libcall(
-    cg: &mut Codegen<'_>,
-    call: Libcall,
-    immediates: &[u64],
-    operand_types: &[Ty],
-    operands: &[Value],
-) -> Option<Value> {
-    if let (Libcall::HeapAlloc, Some(block)) = (call, cg.builder.current_block()) {
+pub(crate) fn libcall(cg: &mut Codegen<'_>, call: HostCall, operand_types: &[Ty], operands: &[Value]) -> Option<Value> {
+    let libcall = call.libcall();
+    if let (Libcall::HeapAlloc, Some(block)) = (libcall, cg.builder.current_block()) {
         cg.builder.set_cold_block(block);
     }
-    let sig = libcall_sig(cg, call);
+    let sig = libcall_sig(cg, libcall);
     let table = cg.load_constant(VMCTX_LIBCALLS);
     let flags = cg.trusted(Region::Constant).with_readonly().with_can_move();
-    let code = cg.ins().load(types::I64, flags, table, call.table_offset());
+    let code = cg.ins().load(types::I64, flags, table, libcall.table_offset());
     let mut args = std::mem::take(&mut cg.scratch.call_args);
     args.clear();
     args.push(cg.vmctx);
-    for &immediate in immediates {
+    for &immediate in &*call.immediates() {
         args.push(cg.ins().iconst(types::I64, immediate as i64));
     }
-    for ((&param, &ty), &operand) in call.params().iter().zip(operand_types).zip(operands) {
+    for ((&param, &ty), &operand) in libcall.params().iter().zip(operand_types).zip(operands) {
         let widen = param == Ty::I64 && ty == Ty::I32;
         args.push(if widen { cg.ins().uextend(types::I64, operand) } else { operand });
     }

@@ -1,7 +1,7 @@
 //! From the translator's calls to the operator families.
 
 use cranelift_codegen::ir::{InstBuilder, SourceLoc, Value, types};
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::translate::codegen::{
     Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Meter, Result, TagRef,
 };
@@ -197,14 +197,13 @@ impl FuncCodegen for Codegen<'_> {
 
     fn libcall(
         &mut self,
-        call: Libcall,
-        immediates: &[u64],
+        call: HostCall,
         operand_types: &[Ty],
         operands: &[Value],
         narrow: bool,
     ) -> Result<Option<Value>> {
-        let result = call::libcall(self, call, immediates, operand_types, operands);
-        if call.is_metered() {
+        let result = call::libcall(self, call, operand_types, operands);
+        if call.libcall().is_metered() {
             control::load_fuel(self);
         }
         Ok(match result {

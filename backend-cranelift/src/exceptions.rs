@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{
 use wasmer_runtime_core::layout::{
     RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_CAUGHT_REF, VMSTORE_CAUGHT_TAG, VMSTORE_CAUGHT_VALUES, VMSTORE_VALUES,
 };
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::translate::codegen::{BlockSig, TagRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::Ty;
@@ -52,7 +52,7 @@ pub(crate) fn throw_on(cg: &mut Codegen<'_>, frame: Option<&mut Frame>) {
         }
         Some(_) => unreachable!("only a region has a landing"),
         None => {
-            libcall(cg, Libcall::Throw, &[], &[], &[]);
+            libcall(cg, HostCall::Throw {}, &[], &[]);
             // The libcall does not return.
             cg.ins().trap(clif_trap(TrapCode::Unreachable));
         }

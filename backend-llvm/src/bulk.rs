@@ -6,7 +6,7 @@
 
 use inkwell::IntPredicate;
 use inkwell::values::{InstructionOpcode as Op, PointerValue};
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::translate::codegen::{MemoryRef, Meter, Result};
 use wasmer_runtime_core::translate::meter::BYTES_FOR_ONE_LOG2;
 use wasmer_runtime_core::types::{MemoryIdx, Ty, Width};
@@ -26,31 +26,25 @@ struct Block<'ctx> {
 
 impl<'ctx> Codegen<'ctx, '_> {
     /// `memory.copy` or `memory.fill` where a short block of such memories need not be a libcall; tells whether they were.
-    pub(crate) fn emit_bulk(
-        &mut self,
-        call: Libcall,
-        immediates: &[u64],
-        types: &[Ty],
-        operands: &[V<'ctx>],
-    ) -> Result<bool> {
-        let (&[first, second, len], true) = (operands, matches!(call, Libcall::MemoryCopy | Libcall::MemoryFill))
-        else {
-            return Ok(false);
+    pub(crate) fn emit_bulk(&mut self, call: HostCall, types: &[Ty], operands: &[V<'ctx>]) -> Result<bool> {
+        let &[first, second, len] = operands else { return Ok(false) };
+        let starts = match call {
+            HostCall::MemoryCopy { to, from } => &[(to, first), (from, second)][..],
+            HostCall::MemoryFill { memory } => &[(memory, first)],
+            _ => return Ok(false),
         };
-        let offsets = self.info.offsets();
-        let memories: Vec<_> = immediates.iter().map(|&memory| MemoryIdx(memory as u32)).collect();
-        let is_simple = |memory: &MemoryIdx| {
+        let is_simple = |&(memory, _): &(MemoryIdx, _)| {
             let ty = &self.info.memories[memory.index()];
             ty.index == Width::W32 && !ty.shared
         };
-        if !memories.iter().all(is_simple) {
+        if !starts.iter().all(is_simple) {
             return Ok(false);
         }
         self.locate();
+        let offsets = self.info.offsets();
         let len = self.cast(Op::ZExt, len, self.t.i64)?;
-        let starts = if call == Libcall::MemoryCopy { &[first, second][..] } else { &[first] };
         let mut blocks = Vec::with_capacity(starts.len());
-        for (&memory, &start) in memories.iter().zip(starts) {
+        for &(memory, start) in starts {
             let start = self.cast(Op::ZExt, start, self.t.i64)?;
             blocks.push(Block { memory: self.info.memory_ref(&offsets, memory), start });
         }
@@ -62,7 +56,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.move_block(&blocks, second, len)?;
         self.b.build_unconditional_branch(done).built()?;
         self.b.position_at_end(long);
-        self.call_host(call, immediates, types, operands)?;
+        self.call_host(call, types, operands)?;
         self.b.build_unconditional_branch(done).built()?;
         self.b.position_at_end(done);
         Ok(true)

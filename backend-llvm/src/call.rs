@@ -8,7 +8,7 @@ use inkwell::values::{
     StructValue,
 };
 use wasmer_runtime_core::layout::*;
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::{HostCall, Libcall};
 use wasmer_runtime_core::translate::codegen::{Callee, Location, Result, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
@@ -242,8 +242,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         let ids = self.load_constant_ptr(vmctx, VMCTX_TYPE_IDS)?;
         let expected = self.load_constant(self.t.i32, ids, type_index.0 as i32 * 4, 4)?;
         let same = self.icmp(IntPredicate::EQ, actual, expected)?.into_int_value();
-        let immediates = [table.index.0 as u64, type_index.0 as u64];
-        self.or_slow(same, slow, element, Libcall::CallIndirectSlow, &immediates, (Ty::I64, index))
+        let call = HostCall::CallIndirectSlow { table: table.index, ty: type_index };
+        self.or_slow(same, slow, element, call, (Ty::I64, index))
     }
 
     /// Bounds check and load of a table's element.
@@ -280,8 +280,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let abi = self.bin(Op::LShr, id, self.const_like(id, TYPE_ID_ABI_SHIFT as u64))?;
         let same = self.icmp(IntPredicate::EQ, abi, self.const_like(abi, ABI.number().into()))?.into_int_value();
         let slow = self.new_block();
-        let immediates = [type_index.0 as u64];
-        self.or_slow(same, slow, reference, Libcall::CallRefSlow, &immediates, (Ty::Ref, reference))
+        self.or_slow(same, slow, reference, HostCall::CallRefSlow { ty: type_index }, (Ty::Ref, reference))
     }
 
     /// `fast` if `condition` holds, else (at `slow`) the result of a libcall.
@@ -290,8 +289,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         condition: inkwell::values::IntValue<'ctx>,
         slow: inkwell::basic_block::BasicBlock<'ctx>,
         fast: V<'ctx>,
-        call: Libcall,
-        immediates: &[u64],
+        call: HostCall,
         operand: (Ty, V<'ctx>),
     ) -> Result<V<'ctx>> {
         let from_fast = self.block_here()?;
@@ -300,7 +298,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.expect(branch, true)?;
         self.b.position_at_end(slow);
         let found = self
-            .emit_libcall(call, immediates, &[operand.0], &[operand.1], false)?
+            .emit_libcall(call, &[operand.0], &[operand.1], false)?
             .ok_or_else(|| internal("a slow path without a result"))?;
         let from_slow = self.block_here()?;
         self.b.build_unconditional_branch(merge).built()?;
@@ -312,16 +310,15 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     pub(crate) fn emit_libcall(
         &mut self,
-        call: Libcall,
-        immediates: &[u64],
+        call: HostCall,
         operand_types: &[Ty],
         operands: &[V<'ctx>],
         narrow: bool,
     ) -> Result<Option<V<'ctx>>> {
-        if self.emit_bulk(call, immediates, operand_types, operands)? {
+        if self.emit_bulk(call, operand_types, operands)? {
             return Ok(None);
         }
-        let result = self.call_host(call, immediates, operand_types, operands)?;
+        let result = self.call_host(call, operand_types, operands)?;
         Ok(match result {
             Some(result) if narrow => Some(self.cast(Op::Trunc, result, self.t.i32)?),
             result => result,
@@ -331,22 +328,22 @@ impl<'ctx> Codegen<'ctx, '_> {
     /// Calls the host's entry of a libcall.
     pub(crate) fn call_host(
         &mut self,
-        call: Libcall,
-        immediates: &[u64],
+        call: HostCall,
         operand_types: &[Ty],
         operands: &[V<'ctx>],
     ) -> Result<Option<V<'ctx>>> {
         self.locate();
+        let libcall = call.libcall();
         let vmctx = self.f().vmctx;
         let table = self.load_constant_ptr(vmctx, VMCTX_LIBCALLS)?;
-        let entry = self.load_constant_ptr(table, call.table_offset())?;
+        let entry = self.load_constant_ptr(table, libcall.table_offset())?;
         let mut args: Vec<BasicMetadataValueEnum<'ctx>> = vec![vmctx.into()];
         let mut types: Vec<BasicTypeEnum<'ctx>> = vec![self.t.ptr.into()];
-        for &immediate in immediates {
+        for &immediate in &*call.immediates() {
             args.push(self.const_i64(immediate).into());
             types.push(self.t.i64.into());
         }
-        for ((&param, &given), &operand) in call.params().iter().zip(operand_types).zip(operands) {
+        for ((&param, &given), &operand) in libcall.params().iter().zip(operand_types).zip(operands) {
             let operand = match (param, given) {
                 (Ty::I64, Ty::I32) => self.cast(Op::ZExt, operand, self.t.i64)?,
                 _ => operand,
@@ -355,25 +352,25 @@ impl<'ctx> Codegen<'ctx, '_> {
             types.push(self.t.of(param));
         }
         let types = params(types);
-        let ty = match call.result() {
+        let ty = match libcall.result() {
             Some(result) => self.t.of(result).fn_type(&types, false),
             None => self.ctx.void_type().fn_type(&types, false),
         };
         let site = self.b.build_indirect_call(ty, entry, &args, "").built()?;
         site.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
-        if call == Libcall::Throw {
+        if libcall == Libcall::Throw {
             self.may_throw(site);
             site.add_attribute(AttributeLoc::Function, self.cold);
         } else {
             site.add_attribute(AttributeLoc::Function, self.nounwind);
         }
-        if call == Libcall::HeapAlloc {
+        if libcall == Libcall::HeapAlloc {
             site.add_attribute(AttributeLoc::Function, self.cold);
         }
-        if call.is_metered() {
+        if libcall.is_metered() {
             self.load_fuel(vmctx)?;
         }
-        if call.result().is_none() {
+        if libcall.result().is_none() {
             return Ok(None);
         }
         value_of(site).map(Some)

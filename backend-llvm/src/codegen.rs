@@ -13,7 +13,7 @@ use inkwell::targets::TargetMachine;
 use inkwell::types::{BasicTypeEnum, FunctionType};
 use inkwell::values::{AnyValue, BasicValueEnum, CallSiteValue, FunctionValue, MetadataValue, PointerValue};
 use inkwell::{GlobalVisibility, IntPredicate};
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::*;
 use wasmer_runtime_core::translate::ops::*;
@@ -551,7 +551,7 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
 
         call => emit_call(callee: Callee<V<'ctx>>, signature: &Signature, args: &[V<'ctx>], results: &mut Vec<V<'ctx>>) -> Result<()>;
         return_call => emit_return_call(callee: Callee<V<'ctx>>, signature: &Signature, args: &[V<'ctx>]) -> Result<()>;
-        libcall => emit_libcall(call: Libcall, immediates: &[u64], operand_types: &[Ty], operands: &[V<'ctx>], narrow: bool) -> Result<Option<V<'ctx>>>;
+        libcall => emit_libcall(call: HostCall, operand_types: &[Ty], operands: &[V<'ctx>], narrow: bool) -> Result<Option<V<'ctx>>>;
 
         meter => emit_meter(cost: u32, point: Meter) -> Result<()>;
         loop_ => open_loop(sig: BlockSig<'_>, params: &mut [V<'ctx>]) -> Result<Frame<'ctx>>;

@@ -21,7 +21,7 @@ use inkwell::values::{
 use wasmer_runtime_core::layout::{
     RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_CAUGHT_REF, VMSTORE_CAUGHT_TAG, VMSTORE_CAUGHT_VALUES, VMSTORE_VALUES,
 };
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::translate::codegen::{BlockSig, Result, TagRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::Ty;
@@ -80,7 +80,7 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     pub(crate) fn emit_throw_on(&mut self, frame: Option<&mut Frame<'ctx>>) -> Result<()> {
         let Some(frame) = frame else {
-            self.call_host(Libcall::Throw, &[], &[], &[])?;
+            self.call_host(HostCall::Throw {}, &[], &[])?;
             // The libcall does not return.
             return self.trap_here(TrapCode::Unreachable);
         };

@@ -1,7 +1,7 @@
 //! The dispatch from the translator's calls to the operator families.
 
 use wasmer_runtime_core::compiler::Symbol;
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::translate::codegen::{
     Access, BlockSig, Callee, FuncCodegen, GlobalRef, MemoryRef, Meter, Result, TagRef,
 };
@@ -286,16 +286,9 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
         Ok(())
     }
 
-    fn libcall(
-        &mut self,
-        call: Libcall,
-        immediates: &[u64],
-        operand_types: &[Ty],
-        _operands: &[()],
-        narrow: bool,
-    ) -> Result<Option<()>> {
+    fn libcall(&mut self, call: HostCall, operand_types: &[Ty], _operands: &[()], narrow: bool) -> Result<Option<()>> {
         self.settle();
-        Ok(M::libcall(self, call, immediates, operand_types.len(), narrow).then_some(()))
+        Ok(M::libcall(self, call, operand_types.len(), narrow).then_some(()))
     }
 
     fn meter(&mut self, cost: u32, point: Meter) -> Result<()> {

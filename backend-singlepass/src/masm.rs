@@ -20,7 +20,7 @@ use std::fmt::Debug;
 use std::ops::Not;
 
 use wasmer_runtime_core::cpu::CpuFeatures;
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::translate::codegen::{Access, Callee, GlobalRef, MemoryRef, Meter, TagRef};
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
@@ -115,9 +115,9 @@ pub(crate) trait CallOps: Assembler {
     fn return_call(c: &mut Codegen<Self>, callee: Callee<()>, signature: &Signature);
     /// Returns the topmost operands.
     fn return_(c: &mut Codegen<Self>);
-    /// Calls through the libcall table, with the vmctx, `immediates` and the topmost operands. Returns whether there is a result, which is
+    /// Calls through the libcall table, with the vmctx, the immediates and the topmost operands. Returns whether there is a result, which is
     /// pushed; an `i32` if `narrow`.
-    fn libcall(c: &mut Codegen<Self>, call: Libcall, immediates: &[u64], operands: usize, narrow: bool) -> bool;
+    fn libcall(c: &mut Codegen<Self>, call: HostCall, operands: usize, narrow: bool) -> bool;
     /// Pushes the value of a global.
     fn global_get(c: &mut Codegen<Self>, global: &GlobalRef);
     /// Writes a global.

@@ -5,7 +5,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use wasmer_runtime_core::libcall::split_atomic_place;
+use wasmer_runtime_core::for_each_libcall;
+use wasmer_runtime_core::libcall::{AtomicPlace, Immediate};
 use wasmer_runtime_core::translate::meter;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
@@ -65,22 +66,21 @@ impl Caller {
         unsafe { go_on(self.0.as_ref().header.store) }
     }
 
-    fn memory(&self, index: u64) -> &Memory {
-        self.instance().memory(MemoryIdx(index as u32))
+    fn memory(&self, index: MemoryIdx) -> &Memory {
+        self.instance().memory(index)
     }
 
     /// The address of a block of a memory, or a trap that knows what was wanted.
-    fn block(&mut self, memory: u64, start: u64, len: u64) -> Result<*mut u8, TrapCode> {
-        let index = MemoryIdx(memory as u32);
+    fn block(&mut self, memory: MemoryIdx, start: u64, len: u64) -> Result<*mut u8, TrapCode> {
         match self.memory(memory).range(start, len) {
             Some(address) => Ok(address),
-            None => Err(self.instance().left_memory(index, start, Some(len))),
+            None => Err(self.instance().left_memory(memory, start, Some(len))),
         }
     }
 
-    fn table(&mut self, index: u64) -> &mut Table {
+    fn table(&mut self, index: TableIdx) -> &mut Table {
         // SAFETY: a table lives as long as the store, and no libcall holds two references to one table.
-        unsafe { &mut *self.instance().table(TableIdx(index as u32)).as_ptr() }
+        unsafe { &mut *self.instance().table(index).as_ptr() }
     }
 
     /// Pays for the length of an operator if it does anything: if `fits` says that it stays inside.
@@ -89,7 +89,7 @@ impl Caller {
     }
 
     /// Whether this part of a table is inside.
-    fn has_elements(&mut self, table: u64, start: u64, len: u64) -> bool {
+    fn has_elements(&mut self, table: TableIdx, start: u64, len: u64) -> bool {
         start.checked_add(len).is_some_and(|end| end <= self.table(table).len())
     }
 
@@ -129,234 +129,231 @@ pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) ->
     })
 }
 
-macro_rules! libcalls {
-    ($($(#[$doc:meta])* fn $name:ident($caller:ident $(, $arg:ident: $ty:ty)*) $(-> $result:ty)? $body:block)*) => {
+/// What code has in a register for an operand or a result.
+macro_rules! word {
+    (I32) => {
+        u32
+    };
+    (I64) => {
+        u64
+    };
+    (Ref) => {
+        u64
+    };
+}
+
+/// The functions that the stubs call, by the names of the table: each is a method of the caller, which gets the immediates as what they are.
+macro_rules! entries {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $function:ident($($immediate:ident: $kind:ident),*; $($operand:ident: $ty:ident),*) $(-> $result:ident)?,
+        $metering:ident $(, $saves:ident)?;
+    )*) => {
         $(
             $(#[$doc])*
             ///
             /// # Safety
             /// Called by a libcall stub, with the vmctx of the calling instance and operands of validated code.
-            pub unsafe extern "C" fn $name(vmctx: *mut VMContext $(, $arg: $ty)*) $(-> $result)? {
+            pub unsafe extern "C" fn $function(
+                vmctx: *mut VMContext $(, $immediate: u64)* $(, $operand: word!($ty))*
+            ) $(-> word!($result))? {
                 // SAFETY: the caller's promise.
-                let $caller = &mut unsafe { Caller::new(vmctx) };
-                $body
+                let mut caller = unsafe { Caller::new(vmctx) };
+                caller.$function($($kind::of_word($immediate),)* $($operand),*)
             }
         )*
     };
 }
 
+for_each_libcall!(entries!);
+
 mod objects;
 
-pub use objects::*;
-
-libcalls! {
-    /// `memory.grow`.
-    fn memory_grow(caller, memory: u64, delta: u64) -> u64 {
-        let memory: *const Memory = caller.memory(memory);
+impl Caller {
+    fn memory_grow(&mut self, memory: MemoryIdx, delta: u64) -> u64 {
+        let memory: *const Memory = self.memory(memory);
         // SAFETY: memories live as long as the instance, and are not part of the store's budget.
         let memory = unsafe { &*memory };
-        let Some(pages) = caller.grown(|store| memory.grow(delta, &mut store.budget)) else { return u64::MAX };
-        let result = caller.spend(true, meter::of_bytes(delta << memory.ty().page_size_log2)).map(|()| pages);
-        caller.finish(result)
+        let Some(pages) = self.grown(|store| memory.grow(delta, &mut store.budget)) else { return u64::MAX };
+        let result = self.spend(true, meter::of_bytes(delta << memory.ty().page_size_log2)).map(|()| pages);
+        self.finish(result)
     }
 
-    /// `memory.copy`.
-    fn memory_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
+    fn memory_copy(&mut self, to: MemoryIdx, from: MemoryIdx, destination: u64, source: u64, len: u64) {
         let mut copy = || {
-            let source = caller.block(from, source, len)?;
-            let destination = caller.block(to, destination, len)?;
-            caller.spend(true, meter::of_bytes(len))?;
+            let source = self.block(from, source, len)?;
+            let destination = self.block(to, destination, len)?;
+            self.spend(true, meter::of_bytes(len))?;
             // SAFETY: both ranges are inside their memories; they may overlap.
-            unsafe { pieces::copy(destination, source, len as usize, caller.go_on()) }
+            unsafe { pieces::copy(destination, source, len as usize, self.go_on()) }
         };
         let result = copy();
-        caller.finish(result);
+        self.finish(result);
     }
 
-    /// `memory.fill`.
-    fn memory_fill(caller, memory: u64, destination: u64, byte: u32, len: u64) {
+    fn memory_fill(&mut self, memory: MemoryIdx, destination: u64, byte: u32, len: u64) {
         let mut fill = || {
-            let destination = caller.block(memory, destination, len)?;
-            caller.spend(true, meter::of_bytes(len))?;
+            let destination = self.block(memory, destination, len)?;
+            self.spend(true, meter::of_bytes(len))?;
             // SAFETY: the range is inside the memory.
-            unsafe { pieces::fill(destination, byte as u8, len as usize, caller.go_on()) }
+            unsafe { pieces::fill(destination, byte as u8, len as usize, self.go_on()) }
         };
         let result = fill();
-        caller.finish(result);
+        self.finish(result);
     }
 
-    /// `memory.init`.
-    fn memory_init(caller, segment: u64, memory: u64, destination: u64, source: u32, len: u32) {
-        let fits = caller.memory(memory).range(destination, len.into()).is_some();
-        let (memory, segment) = (MemoryIdx(memory as u32), DataIdx(segment as u32));
-        let result = caller
+    fn memory_init(&mut self, segment: DataIdx, memory: MemoryIdx, destination: u64, source: u32, len: u32) {
+        let fits = self.memory(memory).range(destination, len.into()).is_some();
+        let result = self
             .spend(fits, meter::of_bytes(len.into()))
-            .and_then(|()| caller.instance().memory_init(memory, segment, destination, source.into(), len.into()));
-        caller.finish(result);
+            .and_then(|()| self.instance().memory_init(memory, segment, destination, source.into(), len.into()));
+        self.finish(result);
     }
 
-    /// `data.drop`.
-    fn data_drop(caller, segment: u64) {
-        caller.instance().drop_data(DataIdx(segment as u32));
+    fn data_drop(&mut self, segment: DataIdx) {
+        self.instance().drop_data(segment);
     }
 
-    /// `table.get`.
-    fn table_get(caller, table: u64, index: u64) -> u64 {
-        let result = caller.table(table).get(index);
-        caller.finish(result)
+    fn table_get(&mut self, table: TableIdx, index: u64) -> u64 {
+        let result = self.table(table).get(index);
+        self.finish(result)
     }
 
-    /// `table.set`.
-    fn table_set(caller, table: u64, index: u64, value: u64) {
-        let go_on = caller.go_on();
-        let result = caller.table(table).set(index, value, go_on);
-        caller.finish(result);
+    fn table_set(&mut self, table: TableIdx, index: u64, value: u64) {
+        let go_on = self.go_on();
+        let result = self.table(table).set(index, value, go_on);
+        self.finish(result);
     }
 
-    /// `table.size`.
-    fn table_size(caller, table: u64) -> u64 {
-        caller.table(table).len()
+    fn table_size(&mut self, table: TableIdx) -> u64 {
+        self.table(table).len()
     }
 
-    /// `table.grow`.
-    fn table_grow(caller, table: u64, value: u64, delta: u64) -> u64 {
-        let go_on = caller.go_on();
-        let table: *mut Table = caller.table(table);
+    fn table_grow(&mut self, table: TableIdx, value: u64, delta: u64) -> u64 {
+        let go_on = self.go_on();
+        let table: *mut Table = self.table(table);
         // SAFETY: tables live as long as the store, and are not part of its budget.
         let grow = |store: &mut StoreVm| unsafe { &mut *table }.grow(delta, value, &mut store.budget, go_on);
-        let Some(len) = caller.grown(grow) else { return u64::MAX };
-        let result = caller.spend(true, delta).map(|()| len);
-        caller.finish(result)
+        let Some(len) = self.grown(grow) else { return u64::MAX };
+        let result = self.spend(true, delta).map(|()| len);
+        self.finish(result)
     }
 
-    /// `table.fill`.
-    fn table_fill(caller, table: u64, start: u64, value: u64, len: u64) {
-        let fits = caller.has_elements(table, start, len);
-        let go_on = caller.go_on();
-        let result = caller.spend(fits, len).and_then(|()| caller.table(table).fill(start, value, len, go_on));
-        caller.finish(result);
+    fn table_fill(&mut self, table: TableIdx, start: u64, value: u64, len: u64) {
+        let fits = self.has_elements(table, start, len);
+        let go_on = self.go_on();
+        let result = self.spend(fits, len).and_then(|()| self.table(table).fill(start, value, len, go_on));
+        self.finish(result);
     }
 
-    /// `table.copy`.
-    fn table_copy(caller, to: u64, from: u64, destination: u64, source: u64, len: u64) {
-        let fits = caller.has_elements(to, destination, len) && caller.has_elements(from, source, len);
-        let go_on = caller.go_on();
-        let [to, from] = [to, from].map(|index| caller.instance().table(TableIdx(index as u32)));
+    fn table_copy(&mut self, to: TableIdx, from: TableIdx, destination: u64, source: u64, len: u64) {
+        let fits = self.has_elements(to, destination, len) && self.has_elements(from, source, len);
+        let go_on = self.go_on();
+        let [to, from] = [to, from].map(|index| self.instance().table(index));
         // SAFETY: tables live as long as the store, and the two are different ones where both are borrowed.
-        let result = caller.spend(fits, len).and_then(|()| unsafe {
+        let result = self.spend(fits, len).and_then(|()| unsafe {
             if to == from {
                 (*to.as_ptr()).copy_within(destination, source, len, go_on)
             } else {
                 (*to.as_ptr()).copy_from(destination, &mut *from.as_ptr(), source, len, go_on)
             }
         });
-        caller.finish(result);
+        self.finish(result);
     }
 
-    /// `table.init`.
-    fn table_init(caller, segment: u64, table: u64, destination: u64, source: u32, len: u32) {
-        let fits = caller.has_elements(table, destination, len.into());
-        let (table, segment) = (TableIdx(table as u32), ElemIdx(segment as u32));
-        let result = caller
+    fn table_init(&mut self, segment: ElemIdx, table: TableIdx, destination: u64, source: u32, len: u32) {
+        let fits = self.has_elements(table, destination, len.into());
+        let result = self
             .spend(fits, len.into())
-            .and_then(|()| caller.instance().table_init(table, segment, destination, source.into(), len.into()));
-        caller.finish(result);
+            .and_then(|()| self.instance().table_init(table, segment, destination, source.into(), len.into()));
+        self.finish(result);
     }
 
-    /// `elem.drop`.
-    fn elem_drop(caller, segment: u64) {
-        caller.instance().drop_element(ElemIdx(segment as u32));
+    fn elem_drop(&mut self, segment: ElemIdx) {
+        self.instance().drop_element(segment);
     }
 
-    /// `ref.func`.
-    fn ref_func(caller, function: u64) -> u64 {
-        let result = caller.instance().func_ref(FuncIdx(function as u32)).map(|func| func.as_ptr() as u64);
-        caller.finish(result.map_err(TrapCode::from))
+    fn ref_func(&mut self, function: FuncIdx) -> u64 {
+        let result = self.instance().func_ref(function).map(|func| func.as_ptr() as u64);
+        self.finish(result.map_err(TrapCode::from))
     }
 
-    /// The slow path of `call_indirect`.
-    fn call_indirect_slow(caller, table: u64, type_index: u64, index: u64) -> u64 {
-        let result = call_indirect(caller, table, TypeIdx(type_index as u32), index);
-        caller.finish(result)
+    fn call_indirect_slow(&mut self, table: TableIdx, ty: TypeIdx, index: u64) -> u64 {
+        let result = call_indirect(self, table, ty, index);
+        self.finish(result)
     }
 
-    /// The slow path of `call_ref`.
-    fn call_ref_slow(caller, type_index: u64, reference: u64) -> u64 {
+    fn call_ref_slow(&mut self, ty: TypeIdx, reference: u64) -> u64 {
         let result = match NonNull::new(reference as *mut VMFuncRef) {
-            Some(callee) => adapt(caller, callee, TypeIdx(type_index as u32)).map_err(TrapCode::from),
+            Some(callee) => adapt(self, callee, ty).map_err(TrapCode::from),
             None => Err(TrapCode::NullFunctionReference),
         };
-        caller.finish(result)
+        self.finish(result)
     }
 
-    /// `memory.atomic.notify`.
-    fn atomic_notify(caller, place: u64, index: u64, count: u32) -> u32 {
+    fn atomic_notify(&mut self, place: AtomicPlace, index: u64, count: u32) -> u32 {
         let mut notify = || {
-            let address = atomic_address(caller, place, index, 4)?;
+            let address = atomic_address(self, place, index, 4)?;
             Ok(wait::notify(address as usize, count))
         };
         let result = notify();
-        caller.finish(result)
+        self.finish(result)
     }
 
-    /// `memory.atomic.wait32`.
-    fn atomic_wait32(caller, place: u64, index: u64, expected: u32, timeout: i64) -> u32 {
-        let interrupt = caller.store().interrupt_handle();
+    fn atomic_wait32(&mut self, place: AtomicPlace, index: u64, expected: u32, timeout: u64) -> u32 {
+        let interrupt = self.store().interrupt_handle();
         let mut wait = || {
-            let address = waitable_address(caller, place, index, 4)?;
+            let address = waitable_address(self, place, index, 4)?;
             // SAFETY: the address is inside the memory and aligned.
-            let is_expected = || unsafe { std::sync::atomic::AtomicU32::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
-            Ok(wait::wait(address as usize, is_expected, timeout, || interrupt.is_interrupted()))
+            let is_expected =
+                || unsafe { std::sync::atomic::AtomicU32::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
+            Ok(wait::wait(address as usize, is_expected, timeout as i64, || interrupt.is_interrupted()))
         };
         let result = wait();
-        caller.finish(result)
+        self.finish(result)
     }
 
-    /// `memory.atomic.wait64`.
-    fn atomic_wait64(caller, place: u64, index: u64, expected: u64, timeout: i64) -> u32 {
-        let interrupt = caller.store().interrupt_handle();
+    fn atomic_wait64(&mut self, place: AtomicPlace, index: u64, expected: u64, timeout: u64) -> u32 {
+        let interrupt = self.store().interrupt_handle();
         let mut wait = || {
-            let address = waitable_address(caller, place, index, 8)?;
+            let address = waitable_address(self, place, index, 8)?;
             // SAFETY: the address is inside the memory and aligned.
-            let is_expected = || unsafe { std::sync::atomic::AtomicU64::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
-            Ok(wait::wait(address as usize, is_expected, timeout, || interrupt.is_interrupted()))
+            let is_expected =
+                || unsafe { std::sync::atomic::AtomicU64::from_ptr(address.cast()) }.load(wait::ORDER) == expected;
+            Ok(wait::wait(address as usize, is_expected, timeout as i64, || interrupt.is_interrupted()))
         };
         let result = wait();
-        caller.finish(result)
+        self.finish(result)
     }
 
-    /// Finds the handler of the exception on its way.
-    fn throw(caller) {
-        caller.store().throw();
+    fn throw(&mut self) {
+        self.store().throw();
     }
 
-    /// `throw_ref`, first part.
-    fn throw_ref(caller, reference: u64) {
-        let result = caller.store().set_caught(reference);
-        caller.finish(result);
+    fn throw_ref(&mut self, reference: u64) {
+        let result = self.store().set_caught(reference);
+        self.finish(result);
     }
 
-    /// A reference to the exception that is on its way. Collects, as those that make objects do.
-    fn caught_ref(caller) -> u64 {
-        if caller.store().refs.held.is_due() {
-            caller.collect_but_caught();
+    /// Collects, as those that make objects do.
+    fn caught_ref(&mut self) -> u64 {
+        if self.store().refs.held.is_due() {
+            self.collect_but_caught();
         }
-        let mut result = caller.store().caught_ref();
+        let mut result = self.store().caught_ref();
         if result.is_err() {
-            caller.collect_but_caught();
-            result = caller.store().caught_ref();
+            self.collect_but_caught();
+            result = self.store().caught_ref();
         }
-        caller.finish(result)
+        self.finish(result)
     }
 
-    /// Raises a trap by number.
-    fn raise_trap(caller, number: u64) {
-        let code = u8::try_from(number).ok().and_then(TrapCode::from_number).unwrap_or(TrapCode::Unreachable);
-        caller.finish::<()>(Err(code));
+    fn raise_trap(&mut self, code: TrapCode) {
+        self.finish::<()>(Err(code));
     }
 }
 
-fn call_indirect(caller: &mut Caller, table: u64, ty: TypeIdx, index: u64) -> Result<u64, TrapCode> {
+fn call_indirect(caller: &mut Caller, table: TableIdx, ty: TypeIdx, index: u64) -> Result<u64, TrapCode> {
     let element = caller.table(table).get(index)?;
     let callee = NonNull::new(element as *mut VMFuncRef).ok_or(TrapCode::UninitializedElement)?;
     let code = caller.instance().code();
@@ -383,17 +380,15 @@ fn adapt(caller: &mut Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> Result
 }
 
 /// The address of an atomic operand of `bytes` bytes: aligned and inside the memory.
-fn atomic_address(caller: &mut Caller, place: u64, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
-    let (memory, offset) = split_atomic_place(place);
-    let address = index.checked_add(offset).ok_or(OUT_OF_BOUNDS)?;
+fn atomic_address(caller: &mut Caller, place: AtomicPlace, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
+    let address = index.checked_add(place.offset).ok_or(OUT_OF_BOUNDS)?;
     if !address.is_multiple_of(bytes) {
         return Err(TrapCode::UnalignedAtomic);
     }
-    caller.block(memory.into(), address, bytes)
+    caller.block(place.memory, address, bytes)
 }
 
-fn waitable_address(caller: &mut Caller, place: u64, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
+fn waitable_address(caller: &mut Caller, place: AtomicPlace, index: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
     let address = atomic_address(caller, place, index, bytes)?;
-    let (memory, _) = split_atomic_place(place);
-    if caller.memory(memory.into()).ty().shared { Ok(address) } else { Err(TrapCode::ExpectedSharedMemory) }
+    if caller.memory(place.memory).ty().shared { Ok(address) } else { Err(TrapCode::ExpectedSharedMemory) }
 }

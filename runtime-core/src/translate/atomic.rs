@@ -2,7 +2,7 @@
 
 use wasmparser::MemArg;
 
-use crate::libcall::{Libcall, atomic_place};
+use crate::libcall::{AtomicPlace, HostCall};
 use crate::translate::codegen::{Access, FuncCodegen, Result};
 use crate::translate::func::Visitor;
 use crate::translate::ops::{AtomicRmw, AtomicWidth};
@@ -11,9 +11,9 @@ use crate::types::*;
 /// What an atomic operator does in live code. See [`crate::translate::operators`].
 #[rustfmt::skip]
 macro_rules! atomic_operator {
-    ($t:ident MemoryAtomicNotify $m:ident) => { $t.atomic_libcall(Libcall::AtomicNotify, &$m) };
-    ($t:ident MemoryAtomicWait32 $m:ident) => { $t.atomic_libcall(Libcall::AtomicWait32, &$m) };
-    ($t:ident MemoryAtomicWait64 $m:ident) => { $t.atomic_libcall(Libcall::AtomicWait64, &$m) };
+    ($t:ident MemoryAtomicNotify $m:ident) => { $t.atomic_libcall(&$m, |place| HostCall::AtomicNotify { place }) };
+    ($t:ident MemoryAtomicWait32 $m:ident) => { $t.atomic_libcall(&$m, |place| HostCall::AtomicWait32 { place }) };
+    ($t:ident MemoryAtomicWait64 $m:ident) => { $t.atomic_libcall(&$m, |place| HostCall::AtomicWait64 { place }) };
     ($t:ident AtomicFence $ordering:ident) => { $t.codegen.atomic_fence() };
     ($t:ident I32AtomicLoad $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 4, value: W32 }, &$m) };
     ($t:ident I64AtomicLoad $m:ident) => { $t.atomic_load(AtomicWidth { bytes: 8, value: W64 }, &$m) };
@@ -111,14 +111,15 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     /// Waits and notifications: the address is checked by the host, as is that only shared memories are waited for.
-    pub(super) fn atomic_libcall(&mut self, call: Libcall, memarg: &MemArg) -> Result<()> {
+    pub(super) fn atomic_libcall(&mut self, memarg: &MemArg, call: impl FnOnce(AtomicPlace) -> HostCall) -> Result<()> {
         let index = self.memory_index(memarg)?;
         let memory = self.module.resolved.memories[index.index()];
-        let place = atomic_place(index.0, memarg.offset);
+        let call = call(AtomicPlace::new(index, memarg.offset));
+        let params = call.libcall().params();
         let mut types = [Ty::I64; 3];
-        let types = &mut types[..call.params().len()];
-        types.copy_from_slice(call.params());
+        let types = &mut types[..params.len()];
+        types.copy_from_slice(params);
         types[0] = memory.width.int();
-        self.libcall(call, &[place], types, false)
+        self.libcall(call, types, false)
     }
 }

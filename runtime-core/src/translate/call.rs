@@ -1,6 +1,6 @@
 //! Calls of functions and of the host (specification, section 4.4.10).
 
-use crate::libcall::Libcall;
+use crate::libcall::HostCall;
 use crate::translate::codegen::{Callee, FuncCodegen, Meter, Result};
 use crate::translate::func::Visitor;
 use crate::types::*;
@@ -84,16 +84,16 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     /// A libcall with operands of these types. `narrow`: a 64-bit result is wrapped, because the operator's is 32 bits wide.
-    pub(super) fn libcall(&mut self, call: Libcall, immediates: &[u64], types: &[Ty], narrow: bool) -> Result<()> {
-        debug_assert_eq!(call.immediates(), immediates.len(), "{}", call.symbol());
-        debug_assert_eq!(call.params().len(), types.len(), "{}", call.symbol());
-        if call.is_metered() {
+    pub(super) fn libcall(&mut self, call: HostCall, types: &[Ty], narrow: bool) -> Result<()> {
+        let libcall = call.libcall();
+        debug_assert_eq!(libcall.params().len(), types.len(), "{}", libcall.symbol());
+        if libcall.is_metered() {
             self.pay(Meter::Check)?;
         }
         let operands = self.top(types.len());
         let stacks = &mut self.stacks;
-        let result = self.codegen.libcall(call, immediates, types, &stacks.values[operands..], narrow)?;
-        debug_assert_eq!(call.result().is_some(), result.is_some(), "{}", call.symbol());
+        let result = self.codegen.libcall(call, types, &stacks.values[operands..], narrow)?;
+        debug_assert_eq!(libcall.result().is_some(), result.is_some(), "{}", libcall.symbol());
         stacks.values.truncate(operands);
         stacks.values.extend(result);
         Ok(())

@@ -6,7 +6,7 @@
 use wasmparser::{AbstractHeapType, UnpackedIndex};
 
 use crate::layout::{DISPLAY_BYTES, DISPLAY_DEPTHS, TYPE_ID_ABI_SHIFT, VMFUNCREF_TYPE_ID};
-use crate::libcall::Libcall;
+use crate::libcall::HostCall;
 use crate::object::{HOST_CELL_TYPE_ID, OBJECT_HEADER, ObjectKind};
 use crate::translate::codegen::{FuncCodegen, Region, Result};
 use crate::translate::error::unsupported;
@@ -260,7 +260,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     fn has_supertype(&mut self, ty: TypeIdx) -> Result<()> {
         let depth = self.depth_of(ty);
         if depth >= DISPLAY_DEPTHS {
-            return self.libcall(Libcall::IsSubtype, &[ty.0.into()], &[Ty::I32], false);
+            return self.libcall(HostCall::IsSubtype { ty }, &[Ty::I32], false);
         }
         self.int_with(IntBinary::And, CANONICAL)?;
         self.convert(Convert::ExtendU)?;

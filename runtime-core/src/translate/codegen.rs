@@ -15,6 +15,8 @@
 //! * **R7** The output depends only on the job and the compiler's fingerprint.
 
 use crate::compiler::CompileError;
+use crate::libcall::HostCall;
+#[cfg(doc)]
 use crate::libcall::Libcall;
 use crate::translate::ops::*;
 use crate::trap::TrapCode;
@@ -237,8 +239,7 @@ pub trait FuncCodegen: Sized {
     /// A result is of the libcall's type; where `narrow` is set an `I64` result is wrapped to an `i32`.
     fn libcall(
         &mut self,
-        call: Libcall,
-        immediates: &[u64],
+        call: HostCall,
         operand_types: &[Ty],
         operands: &[Self::Value],
         narrow: bool,

@@ -4,7 +4,7 @@
 use wasmparser::{BlockType, Catch, TryTable};
 
 use crate::layout::VMSTORE_CAUGHT_REF;
-use crate::libcall::Libcall;
+use crate::libcall::HostCall;
 use crate::translate::codegen::{FuncCodegen, Meter, Region, Result};
 use crate::translate::control::{Arm, Kind, Sig, no_frame};
 use crate::translate::func::Visitor;
@@ -88,7 +88,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.push_known_ref()?;
         self.compare(IntCompare::Eq, Width::W64)?;
         self.leave_if(&mut on_its_way)?;
-        self.libcall(Libcall::ThrowRef, &[], &[Ty::Ref], false)?;
+        self.libcall(HostCall::ThrowRef {}, &[Ty::Ref], false)?;
         self.close_scope(on_its_way)?;
         self.throw_on_from_here()
     }
@@ -126,7 +126,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.unary(|c, is_null| c.int_eqz(Width::W32, is_null))?;
         self.leave_if(&mut is_known)?;
         self.drop_operands(1)?;
-        self.libcall(Libcall::CaughtRef, &[], &[], false)?;
+        self.libcall(HostCall::CaughtRef {}, &[], false)?;
         self.close_scope(is_known)
     }
 

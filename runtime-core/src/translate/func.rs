@@ -11,7 +11,7 @@ use wasmparser::{
 };
 
 use crate::compiler::CompileError;
-use crate::libcall::Libcall;
+use crate::libcall::HostCall;
 use crate::module::ModuleInfo;
 use crate::translate::atomic::atomic_operator;
 use crate::translate::budget::{self, Account};
@@ -27,7 +27,7 @@ use crate::translate::ops::*;
 use crate::translate::simd::simd_operator;
 use crate::trap::TrapCode;
 use crate::types::Width::{W32, W64};
-use crate::types::{DefinedFuncIdx, FuncIdx, LocalIdx, Ty, TypeIdx};
+use crate::types::{DataIdx, DefinedFuncIdx, ElemIdx, FuncIdx, LocalIdx, Ty, TypeIdx};
 
 /// A function body to translate, and what its validation needs.
 pub struct FuncInput<'a> {

@@ -4,7 +4,7 @@
 //! fault. Casts are in [`crate::translate::cast`], layouts in [`crate::object`].
 
 use crate::layout::{VMSTORE_HEAP_CURSOR, VMSTORE_HEAP_LIMIT};
-use crate::libcall::Libcall;
+use crate::libcall::HostCall;
 use crate::object::*;
 use crate::translate::codegen::{BlockSig, FuncCodegen, Meter, Region, Result};
 use crate::translate::error::internal;
@@ -31,10 +31,10 @@ macro_rules! gc_operator {
     ($t:ident StructGetU $ty:ident $field:ident) => { $t.struct_get(TypeIdx($ty), $field, false) };
     ($t:ident StructSet $ty:ident $field:ident) => { $t.struct_set(TypeIdx($ty), $field) };
     ($t:ident ArrayNew $ty:ident) => { $t.array_new(TypeIdx($ty)) };
-    ($t:ident ArrayNewDefault $ty:ident) => { $t.libcall(Libcall::ArrayAlloc, &[$ty.into()], &[Ty::I32], false) };
+    ($t:ident ArrayNewDefault $ty:ident) => { $t.libcall(HostCall::ArrayAlloc { ty: TypeIdx($ty) }, &[Ty::I32], false) };
     ($t:ident ArrayNewFixed $ty:ident $len:ident) => { $t.array_new_fixed(TypeIdx($ty), $len) };
-    ($t:ident ArrayNewData $ty:ident $data:ident) => { $t.array_new_from(Libcall::ArrayNewData, $ty, $data) };
-    ($t:ident ArrayNewElem $ty:ident $elements:ident) => { $t.array_new_from(Libcall::ArrayNewElem, $ty, $elements) };
+    ($t:ident ArrayNewData $ty:ident $data:ident) => { $t.array_new_from(HostCall::ArrayNewData { ty: TypeIdx($ty), segment: DataIdx($data) }) };
+    ($t:ident ArrayNewElem $ty:ident $elements:ident) => { $t.array_new_from(HostCall::ArrayNewElem { ty: TypeIdx($ty), segment: ElemIdx($elements) }) };
     ($t:ident ArrayGet $ty:ident) => { $t.array_get(TypeIdx($ty), false) };
     ($t:ident ArrayGetS $ty:ident) => { $t.array_get(TypeIdx($ty), true) };
     ($t:ident ArrayGetU $ty:ident) => { $t.array_get(TypeIdx($ty), false) };
@@ -42,8 +42,8 @@ macro_rules! gc_operator {
     ($t:ident ArrayLen) => { $t.array_len() };
     ($t:ident ArrayFill $ty:ident) => { $t.array_fill(TypeIdx($ty)) };
     ($t:ident ArrayCopy $to:ident $from:ident) => { $t.array_copy() };
-    ($t:ident ArrayInitData $ty:ident $data:ident) => { $t.array_init(Libcall::ArrayInitData, $data) };
-    ($t:ident ArrayInitElem $ty:ident $elements:ident) => { $t.array_init(Libcall::ArrayInitElem, $elements) };
+    ($t:ident ArrayInitData $ty:ident $data:ident) => { $t.array_init(HostCall::ArrayInitData { segment: DataIdx($data) }) };
+    ($t:ident ArrayInitElem $ty:ident $elements:ident) => { $t.array_init(HostCall::ArrayInitElem { segment: ElemIdx($elements) }) };
     ($t:ident RefTestNonNull $heap:ident) => { $t.ref_test($heap, false) };
     ($t:ident RefTestNullable $heap:ident) => { $t.ref_test($heap, true) };
     ($t:ident RefCastNonNull $heap:ident) => { $t.ref_cast($heap, false) };
@@ -171,7 +171,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     fn allocate_slowly(&mut self, ty: TypeIdx, bytes: u32, len: Option<u32>) -> Result<()> {
-        self.libcall(Libcall::HeapAlloc, &[ty.0.into(), bytes.into()], &[], false)?;
+        self.libcall(HostCall::HeapAlloc { ty, bytes }, &[], false)?;
         let Some(len) = len else { return Ok(()) };
         self.pick(0)?;
         self.push_i32(len)?;
@@ -300,8 +300,8 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.make_object((ty, bytes, Some(len)), (0..len as usize).map(|position| place(position as u32)))
     }
 
-    pub(super) fn array_new_from(&mut self, call: Libcall, ty: u32, segment: u32) -> Result<()> {
-        self.libcall(call, &[ty.into(), segment.into()], &[Ty::I32, Ty::I32], false)
+    pub(super) fn array_new_from(&mut self, call: HostCall) -> Result<()> {
+        self.libcall(call, &[Ty::I32, Ty::I32], false)
     }
 
     /// `[t i32] -> [array]`
@@ -309,7 +309,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let layout = self.array_layout(ty)?;
         let value = layout.storage.unpacked().ty();
         let mut scope = self.open_scope(&[value, Ty::I32], &[Ty::Ref])?;
-        self.libcall(Libcall::ArrayAlloc, &[ty.0.into()], &[Ty::I32], false)?;
+        self.libcall(HostCall::ArrayAlloc { ty }, &[Ty::I32], false)?;
         // All of it.
         self.pick(0)?;
         self.push_i32(0)?;
@@ -332,7 +332,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let ty = layout.storage.unpacked().ty();
         let bits = match ty {
             Ty::I32 | Ty::I64 | Ty::Ref => {
-                return self.libcall(Libcall::ArrayFill, &[], &[Ty::Ref, Ty::I32, ty, Ty::I32], false);
+                return self.libcall(HostCall::ArrayFill {}, &[Ty::Ref, Ty::I32, ty, Ty::I32], false);
             }
             Ty::F32 => Width::W32,
             Ty::F64 => Width::W64,
@@ -343,7 +343,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.pick(3)?;
         self.convert(Convert::ReinterpretFloat(bits))?;
         self.pick(3)?;
-        self.libcall(Libcall::ArrayFill, &[], &[Ty::Ref, Ty::I32, bits.int(), Ty::I32], false)?;
+        self.libcall(HostCall::ArrayFill {}, &[Ty::Ref, Ty::I32, bits.int(), Ty::I32], false)?;
         self.drop_operands(4)
     }
 
@@ -396,12 +396,12 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     pub(super) fn array_copy(&mut self) -> Result<()> {
         self.check_not_null(4, TrapCode::NullArray)?;
         self.check_not_null(2, TrapCode::NullArray)?;
-        self.libcall(Libcall::ArrayCopy, &[], &[Ty::Ref, Ty::I32, Ty::Ref, Ty::I32, Ty::I32], false)
+        self.libcall(HostCall::ArrayCopy {}, &[Ty::Ref, Ty::I32, Ty::Ref, Ty::I32, Ty::I32], false)
     }
 
-    pub(super) fn array_init(&mut self, call: Libcall, segment: u32) -> Result<()> {
+    pub(super) fn array_init(&mut self, call: HostCall) -> Result<()> {
         self.check_not_null(3, TrapCode::NullArray)?;
-        self.libcall(call, &[segment.into()], &[Ty::Ref, Ty::I32, Ty::I32, Ty::I32], false)
+        self.libcall(call, &[Ty::Ref, Ty::I32, Ty::I32, Ty::I32], false)
     }
 
     // Conversions between the host's references and internal ones.
@@ -414,7 +414,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.int(IntBinary::ShrU, Width::W64)?;
         self.unary(|c, value| c.int_eqz(Width::W64, value))?;
         self.leave_if(&mut same)?;
-        self.libcall(Libcall::AnyConvertExtern, &[], &[Ty::Ref], false)?;
+        self.libcall(HostCall::AnyConvertExtern {}, &[Ty::Ref], false)?;
         self.close_scope(same)
     }
 

@@ -3,7 +3,7 @@
 use wasmparser::{MemArg, MemArgTarget};
 
 use crate::layout::{MEMORY_GUARD_BYTES, MEMORY32_RESERVATION_BYTES};
-use crate::libcall::Libcall;
+use crate::libcall::HostCall;
 use crate::translate::codegen::{Access, Bounds, FuncCodegen, MemoryRef, Result};
 use crate::translate::error::unsupported;
 use crate::translate::func::Visitor;
@@ -66,26 +66,27 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     pub(super) fn memory_grow(&mut self, memory: u32) -> Result<()> {
         let width = self.memory_width(memory);
-        self.libcall(Libcall::MemoryGrow, &[memory.into()], &[width.int()], width == Width::W32)
+        self.libcall(HostCall::MemoryGrow { memory: MemoryIdx(memory) }, &[width.int()], width == Width::W32)
     }
 
     pub(super) fn memory_copy(&mut self, to: u32, from: u32) -> Result<()> {
         let (to_width, from_width) = (self.memory_width(to), self.memory_width(from));
         let types = [to_width.int(), from_width.int(), to_width.min(from_width).int()];
-        self.libcall(Libcall::MemoryCopy, &[to.into(), from.into()], &types, false)
+        self.libcall(HostCall::MemoryCopy { to: MemoryIdx(to), from: MemoryIdx(from) }, &types, false)
     }
 
     pub(super) fn memory_fill(&mut self, memory: u32) -> Result<()> {
         let ty = self.memory_width(memory).int();
-        self.libcall(Libcall::MemoryFill, &[memory.into()], &[ty, Ty::I32, ty], false)
+        self.libcall(HostCall::MemoryFill { memory: MemoryIdx(memory) }, &[ty, Ty::I32, ty], false)
     }
 
     pub(super) fn memory_init(&mut self, data: u32, memory: u32) -> Result<()> {
         let ty = self.memory_width(memory).int();
-        self.libcall(Libcall::MemoryInit, &[data.into(), memory.into()], &[ty, Ty::I32, Ty::I32], false)
+        let call = HostCall::MemoryInit { segment: DataIdx(data), memory: MemoryIdx(memory) };
+        self.libcall(call, &[ty, Ty::I32, Ty::I32], false)
     }
 
     pub(super) fn data_drop(&mut self, data: u32) -> Result<()> {
-        self.libcall(Libcall::DataDrop, &[data.into()], &[], false)
+        self.libcall(HostCall::DataDrop { segment: DataIdx(data) }, &[], false)
     }
 }

@@ -20,39 +20,16 @@
 
 use std::ffi::c_void;
 
-/// Every libcall and the function that does it, in the order of [`Libcall`](wasmer_runtime_core::libcall::Libcall), as `$stub` makes entries of them. One that `saves` leaves what C
-/// preserves where a collection finds it.
+/// The table of all libcalls, of entries that `$stub` makes. One that `saves` leaves what C preserves where a collection finds it.
 macro_rules! libcall_table {
-    ($stub:ident) => {
-        libcall_table!(@ $stub,
-            MemoryGrow [memory_grow], MemoryCopy [memory_copy], MemoryFill [memory_fill], MemoryInit [memory_init],
-            DataDrop [data_drop],
-            TableGet [table_get], TableSet [table_set], TableSize [table_size], TableGrow [table_grow],
-            TableFill [table_fill], TableCopy [table_copy], TableInit [table_init],
-            ElemDrop [elem_drop],
-            RefFunc [ref_func], CallIndirectSlow [call_indirect_slow], CallRefSlow [call_ref_slow],
-            AtomicNotify [atomic_notify], AtomicWait32 [atomic_wait32], AtomicWait64 [atomic_wait64],
-            Throw [throw], ThrowRef [throw_ref], CaughtRef [caught_ref, saves],
-            RaiseTrap [raise_trap],
-            HeapAlloc [heap_alloc, saves], ArrayAlloc [array_alloc, saves],
-            ArrayFill [array_fill], ArrayCopy [array_copy],
-            ArrayNewData [array_new_data, saves], ArrayNewElem [array_new_elem, saves],
-            ArrayInitData [array_init_data], ArrayInitElem [array_init_elem],
-            IsSubtype [is_subtype],
-            AnyConvertExtern [any_convert_extern, saves],
-        )
+    ($stub:ident) => { wasmer_runtime_core::for_each_libcall!(libcall_table! @ $stub,) };
+    (@ $stub:ident, $(
+        $(#[$doc:meta])*
+        $name:ident $function:ident($($immediate:ident: $kind:ident),*; $($operand:ident: $ty:ident),*) $(-> $result:ident)?,
+        $metering:ident $(, $saves:ident)?;
+    )*) => {
+        [$($stub!($($saves)? $crate::libcalls::$function)),*]
     };
-    (@ $stub:ident, $($libcall:ident [$implementation:ident $(, $saves:ident)?],)*) => {{
-        const ORDER: &[wasmer_runtime_core::libcall::Libcall] = &[$(wasmer_runtime_core::libcall::Libcall::$libcall),*];
-        const _: () = {
-            let mut position = 0;
-            while position < ORDER.len() {
-                assert!(ORDER[position] as usize == position, "libcalls are listed in the order of their numbers");
-                position += 1;
-            }
-        };
-        [$($stub!($($saves)? $crate::libcalls::$implementation)),*]
-    }};
 }
 
 #[cfg(target_arch = "aarch64")]

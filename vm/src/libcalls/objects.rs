@@ -17,114 +17,105 @@ use crate::types_registry;
 /// That a part of an array is not in it.
 const OUT_OF_BOUNDS: TrapCode = TrapCode::ArrayOutOfBounds;
 
-libcalls! {
-    /// An object that code found no room for.
-    fn heap_alloc(caller, ty: u64, bytes: u64) -> u64 {
-        let header = caller.header(ty);
+impl Caller {
+    pub(super) fn heap_alloc(&mut self, ty: TypeIdx, bytes: u32) -> u64 {
+        let header = self.header(ty);
         let mut make = || {
-            let object = caller.new_object(header, bytes as u32)?;
+            let object = self.new_object(header, bytes)?;
             if ObjectKind::of(header) == Some(ObjectKind::Array) {
                 // Until code writes how many of the elements it has.
-                let room = (bytes as u32 - ARRAY_ELEMENTS) >> element_log2(header);
+                let room = (bytes - ARRAY_ELEMENTS) >> element_log2(header);
                 // SAFETY: four bytes of the new object, which is as long as its length says.
-                unsafe { caller.store().object(object, ARRAY_LENGTH, 4).cast::<u32>().write(room) };
+                unsafe { self.store().object(object, ARRAY_LENGTH, 4).cast::<u32>().write(room) };
             }
             Ok(object)
         };
         let result = make();
-        caller.finish(result).into()
+        self.finish(result).into()
     }
 
-    /// An array.
-    fn array_alloc(caller, ty: u64, len: u32) -> u64 {
-        let result = caller.new_array(ty, len);
-        caller.finish(result).into()
+    pub(super) fn array_alloc(&mut self, ty: TypeIdx, len: u32) -> u64 {
+        let result = self.new_array(ty, len);
+        self.finish(result).into()
     }
 
-    /// `array.fill`.
-    fn array_fill(caller, array: u64, start: u32, bits: u64, len: u32) {
+    pub(super) fn array_fill(&mut self, array: u64, start: u32, bits: u64, len: u32) {
         let array = array as u32;
         let mut fill = || {
-            let element_log2 = caller.element_log2(array);
-            let target = caller.store().array_elements(array, element_log2, start, len).ok_or(OUT_OF_BOUNDS)?;
-            caller.spend(true, meter::of_bytes(u64::from(len) << element_log2))?;
+            let element_log2 = self.element_log2(array);
+            let target = self.store().array_elements(array, element_log2, start, len).ok_or(OUT_OF_BOUNDS)?;
+            self.spend(true, meter::of_bytes(u64::from(len) << element_log2))?;
             // SAFETY: the elements are in the heap, each at a multiple of its size but vectors; nobody has references into it.
-            unsafe { fill_elements(target, element_log2, bits, len as usize, caller.go_on()) }
+            unsafe { fill_elements(target, element_log2, bits, len as usize, self.go_on()) }
         };
         let result = fill();
-        caller.finish(result);
+        self.finish(result);
     }
 
-    /// `array.copy`.
-    fn array_copy(caller, to: u64, to_start: u32, from: u64, from_start: u32, len: u32) {
+    pub(super) fn array_copy(&mut self, to: u64, to_start: u32, from: u64, from_start: u32, len: u32) {
         let mut copy = || {
-            let element_log2 = caller.element_log2(to as u32);
-            let target = caller.store().array_elements(to as u32, element_log2, to_start, len).ok_or(OUT_OF_BOUNDS)?;
-            let source = caller.store().array_elements(from as u32, element_log2, from_start, len).ok_or(OUT_OF_BOUNDS)?;
+            let element_log2 = self.element_log2(to as u32);
+            let target = self.store().array_elements(to as u32, element_log2, to_start, len).ok_or(OUT_OF_BOUNDS)?;
+            let source =
+                self.store().array_elements(from as u32, element_log2, from_start, len).ok_or(OUT_OF_BOUNDS)?;
             let bytes = u64::from(len) << element_log2;
-            caller.spend(true, meter::of_bytes(bytes))?;
+            self.spend(true, meter::of_bytes(bytes))?;
             // SAFETY: both are in the heap, and nobody has references into it.
-            unsafe { pieces::copy(target, source, bytes as usize, caller.go_on()) }
+            unsafe { pieces::copy(target, source, bytes as usize, self.go_on()) }
         };
         let result = copy();
-        caller.finish(result);
+        self.finish(result);
     }
 
-    /// `array.new_data`.
-    fn array_new_data(caller, ty: u64, segment: u64, start: u32, len: u32) -> u64 {
+    pub(super) fn array_new_data(&mut self, ty: TypeIdx, segment: DataIdx, start: u32, len: u32) -> u64 {
         let mut make = || {
             // Nothing is made of what is not there.
-            let element_log2 = element_log2(caller.header(ty));
-            caller.data(segment, start, u64::from(len) << element_log2)?;
-            let array = caller.new_array(ty, len)?;
-            caller.init_data(segment, array, 0, start, len)?;
+            let element_log2 = element_log2(self.header(ty));
+            self.data(segment, start, u64::from(len) << element_log2)?;
+            let array = self.new_array(ty, len)?;
+            self.init_data(segment, array, 0, start, len)?;
             Ok(array)
         };
         let result = make();
-        caller.finish(result).into()
+        self.finish(result).into()
     }
 
-    /// `array.new_elem`.
-    fn array_new_elem(caller, ty: u64, segment: u64, start: u32, len: u32) -> u64 {
+    pub(super) fn array_new_elem(&mut self, ty: TypeIdx, segment: ElemIdx, start: u32, len: u32) -> u64 {
         let mut make = || {
-            caller.instance().check_elements(ElemIdx(segment as u32), start.into(), len.into())?;
-            let array = caller.new_array(ty, len)?;
-            caller.init_elements(segment, array, 0, start, len)?;
+            self.instance().check_elements(segment, start.into(), len.into())?;
+            let array = self.new_array(ty, len)?;
+            self.init_elements(segment, array, 0, start, len)?;
             Ok(array)
         };
         let result = make();
-        caller.finish(result).into()
+        self.finish(result).into()
     }
 
-    /// `array.init_data`.
-    fn array_init_data(caller, segment: u64, array: u64, to: u32, from: u32, len: u32) {
-        let result = caller.init_data(segment, array as u32, to, from, len);
-        caller.finish(result);
+    pub(super) fn array_init_data(&mut self, segment: DataIdx, array: u64, to: u32, from: u32, len: u32) {
+        let result = self.init_data(segment, array as u32, to, from, len);
+        self.finish(result);
     }
 
-    /// `array.init_elem`.
-    fn array_init_elem(caller, segment: u64, array: u64, to: u32, from: u32, len: u32) {
-        let result = caller.init_elements(segment, array as u32, to, from, len);
-        caller.finish(result);
+    pub(super) fn array_init_elem(&mut self, segment: ElemIdx, array: u64, to: u32, from: u32, len: u32) {
+        let result = self.init_elements(segment, array as u32, to, from, len);
+        self.finish(result);
     }
 
-    /// Whether something with a type id is of a type.
-    fn is_subtype(caller, ty: u64, type_id: u32) -> u32 {
-        let supertype = caller.instance().code().canonical[TypeIdx(ty as u32).index()];
+    pub(super) fn is_subtype(&mut self, ty: TypeIdx, type_id: u32) -> u32 {
+        let supertype = self.instance().code().canonical[ty.index()];
         types_registry::is_subtype(canonical_of(type_id), supertype).into()
     }
 
-    /// `any.convert_extern` of something that is not null.
-    fn any_convert_extern(caller, reference: u64) -> u64 {
-        let result = caller.internal(reference);
-        caller.finish(result).into()
+    pub(super) fn any_convert_extern(&mut self, reference: u64) -> u64 {
+        let result = self.internal(reference);
+        self.finish(result).into()
     }
 }
 
 impl Caller {
     /// The header of objects of a type of the module.
-    fn header(&self, ty: u64) -> u32 {
-        self.instance().code().type_ids[TypeIdx(ty as u32).index()]
+    fn header(&self, ty: TypeIdx) -> u32 {
+        self.instance().code().type_ids[ty.index()]
     }
 
     /// How large the elements of an array are.
@@ -142,7 +133,7 @@ impl Caller {
         self.store().try_object(header, bytes, Permit::UntilLimit)?.ok_or(TrapCode::GcHeapExhausted)
     }
 
-    fn new_array(&mut self, ty: u64, len: u32) -> Result<u32, TrapCode> {
+    fn new_array(&mut self, ty: TypeIdx, len: u32) -> Result<u32, TrapCode> {
         let header = self.header(ty);
         let bytes = array_size(element_log2(header), len)?;
         self.spend(true, meter::of_bytes(bytes.into()))?;
@@ -153,13 +144,13 @@ impl Caller {
     }
 
     /// Bytes of a data segment.
-    fn data(&self, segment: u64, start: u32, len: u64) -> Result<&[u8], TrapCode> {
-        let bytes = self.instance().data(DataIdx(segment as u32));
+    fn data(&self, segment: DataIdx, start: u32, len: u64) -> Result<&[u8], TrapCode> {
+        let bytes = self.instance().data(segment);
         let end = u64::from(start).checked_add(len).filter(|end| *end <= bytes.len() as u64);
         end.map(|end| &bytes[start as usize..end as usize]).ok_or(TrapCode::MemoryOutOfBounds)
     }
 
-    fn init_data(&mut self, segment: u64, array: u32, to: u32, from: u32, len: u32) -> Result<(), TrapCode> {
+    fn init_data(&mut self, segment: DataIdx, array: u32, to: u32, from: u32, len: u32) -> Result<(), TrapCode> {
         let element_log2 = self.element_log2(array);
         let target = self.store().array_elements(array, element_log2, to, len).ok_or(OUT_OF_BOUNDS)?;
         let bytes = u64::from(len) << element_log2;
@@ -170,8 +161,7 @@ impl Caller {
         unsafe { pieces::copy(target, source.as_ptr(), source.len(), self.go_on()) }
     }
 
-    fn init_elements(&mut self, segment: u64, array: u32, to: u32, from: u32, len: u32) -> Result<(), TrapCode> {
-        let segment = ElemIdx(segment as u32);
+    fn init_elements(&mut self, segment: ElemIdx, array: u32, to: u32, from: u32, len: u32) -> Result<(), TrapCode> {
         let element_log2 = self.element_log2(array);
         let target = self.store().array_elements(array, element_log2, to, len).ok_or(OUT_OF_BOUNDS)?;
         self.instance().check_elements(segment, from.into(), len.into())?;

@@ -2,7 +2,7 @@
 
 use wasmer_runtime_core::compiler::{Reloc, RelocKind, Symbol};
 use wasmer_runtime_core::layout::*;
-use wasmer_runtime_core::libcall::Libcall;
+use wasmer_runtime_core::libcall::{HostCall, Libcall};
 use wasmer_runtime_core::translate::codegen::{Callee, GlobalRef, Location, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
@@ -94,14 +94,15 @@ impl CallOps for X64 {
     }
 
     /// A call through the libcall table, of the topmost operands. Returns whether it has a result, which is pushed.
-    fn libcall(c: &mut Codegen, call: Libcall, immediates: &[u64], operands: usize, narrow: bool) -> bool {
+    fn libcall(c: &mut Codegen, call: HostCall, operands: usize, narrow: bool) -> bool {
+        let (libcall, immediates) = (call.libcall(), call.immediates());
         let below = c.al.len() - operands;
         c.al.spill_registers(&mut c.a, below);
         c.save_locals(operands);
         c.need_vmctx();
         c.moves.clear();
         c.moves.push(Move { ty: Ty::I64, dst: C_ARGS[0], src: Source::Reg(VMCTX) });
-        for (&dst, &immediate) in C_ARGS[1..].iter().zip(immediates) {
+        for (&dst, &immediate) in C_ARGS[1..].iter().zip(&*immediates) {
             c.moves.push(Move { ty: Ty::I64, dst, src: Source::Const(immediate) });
         }
         for (position, &dst) in C_ARGS[1 + immediates.len()..].iter().take(operands).enumerate() {
@@ -110,13 +111,13 @@ impl CallOps for X64 {
             c.moves.push(Move { ty: entry.ty, dst, src });
         }
         resolve(&mut c.a, &c.moves);
-        c.call_through_table(call, c.offset);
+        c.call_through_table(libcall, c.offset);
         c.drop_operands(operands);
         c.al.clobber();
-        if call.is_metered() {
+        if libcall.is_metered() {
             c.load_fuel();
         }
-        let Some(result) = call.result() else { return false };
+        let Some(result) = libcall.result() else { return false };
         let ty = if narrow { Ty::I32 } else { result };
         if ty == Ty::I32 {
             // C leaves the upper half open.

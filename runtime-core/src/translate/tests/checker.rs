@@ -4,7 +4,7 @@ mod codegen;
 
 use std::fmt::{Debug, Write};
 
-use crate::libcall::Libcall;
+use crate::libcall::HostCall;
 use crate::translate::codegen::*;
 use crate::translate::ops::*;
 use crate::trap::TrapCode;

@@ -196,25 +196,18 @@ impl<V: Operand> FuncCodegen for Checker<V> {
         Ok(())
     }
 
-    fn libcall(
-        &mut self,
-        call: Libcall,
-        immediates: &[u64],
-        operand_types: &[Ty],
-        operands: &[V],
-        narrow: bool,
-    ) -> Result<Option<V>> {
-        assert_eq!(immediates.len(), call.immediates());
-        for (&given, &param) in operand_types.iter().zip(call.params()) {
+    fn libcall(&mut self, call: HostCall, operand_types: &[Ty], operands: &[V], narrow: bool) -> Result<Option<V>> {
+        let libcall = call.libcall();
+        for (&given, &param) in operand_types.iter().zip(libcall.params()) {
             assert!(
                 given == param || matches!((given, param), (Ty::I32 | Ty::Ref, Ty::I64)),
                 "{call:?}: {given:?} for {param:?}"
             );
         }
         let operands: Vec<_> = operands.iter().copied().zip(operand_types.iter().copied()).collect();
-        assert_eq!(operands.len(), call.params().len());
-        let name = format!("{}{immediates:?}", call.symbol());
-        match call.result() {
+        assert_eq!(operands.len(), libcall.params().len());
+        let name = format!("{}{:?}", libcall.symbol(), &*call.immediates());
+        match libcall.result() {
             Some(ty) => {
                 let ty = if narrow { Ty::I32 } else { ty };
                 self.value(format_args!("{name}"), &operands, ty).map(Some)
