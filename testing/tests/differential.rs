@@ -8,7 +8,7 @@ use wasmer_testing::engines::{ways, ways_with};
 use wasmer_testing::generate::*;
 
 /// Modules of an everyday run, for each of the comparisons.
-const MODULES: u64 = 600;
+const MODULES: u64 = 300;
 
 #[test]
 fn backends_agree_with_an_interpreter() {

@@ -13,7 +13,7 @@ use wasmer_testing::edge::*;
 use wasmer_testing::engines::*;
 
 /// Modules of an everyday run, for each of the two comparisons.
-const MODULES: u64 = 250;
+const MODULES: u64 = 150;
 
 /// What is seen after a call.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use wasmer_testing::engines::{engines, engines_with};
 use wasmer_testing::exercise::*;
 use wasmer_testing::generate::*;
 
-const MUTATED_MODULES: u64 = 2000;
+const MUTATED_MODULES: u64 = 1000;
 const MUTATED_IMAGES: u64 = 500;
 
 #[test]

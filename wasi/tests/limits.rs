@@ -254,7 +254,7 @@ fn extreme_arguments_do_not_panic() {
     };
     for snapshot in Snapshot::ALL {
         for function in functions(snapshot) {
-            for _ in 0..200 {
+            for _ in 0..50 {
                 let (mut guest, _dir) = Guest::with_dir();
                 guest.snapshot = snapshot;
                 let args: Vec<u64> = function.params.iter().map(|_| next()).collect();

@@ -376,10 +376,10 @@ fn a_compiler_that_fails_is_not_asked_again_at_once() {
 fn a_finisher_killed_at_any_moment_leaves_a_clean_store() {
     let bench = Bench::new();
     bench.file("large.wat", large_printer("done", FUNCTIONS));
-    for round in 0..12 {
+    for round in 0..6 {
         bench.run(["cache", "clean"]);
         run(&bench, "0s", NOWHERE, &["large.wat"]).printed("done");
-        std::thread::sleep(Duration::from_millis(round * 7));
+        std::thread::sleep(Duration::from_millis(round * 14));
         if round % 2 == 0 {
             assert_eq!(bench.run(["cache", "status", "--stop"]).code, Some(0));
         } else if let Some(pid) =
@@ -408,7 +408,7 @@ fn processes_that_end_at_once_start_one_finisher() {
     // The same bytes are the same module, so that they differ.
     bench.file("two.wat", large_printer("done", FUNCTIONS + 1));
     let racers: Vec<_> =
-        (0..12).map(|number| pipes(&mut command(&bench, "0s", NOWHERE, &[modules[number % 2]]))).collect();
+        (0..8).map(|number| pipes(&mut command(&bench, "0s", NOWHERE, &[modules[number % 2]]))).collect();
     for racer in racers {
         let ran = Ran::of(racer.wait_with_output().unwrap());
         assert!(!ran.printed("done").err.contains("warning"), "{ran:?}");
