@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use wasmer_system::huge_pages;
+
 /// A module in the binary format is smaller than 4 GiB: offsets in it have 32 bits, and the highest one stands for none.
 pub const BINARY_BYTES_MAX: u64 = u32::MAX as u64 - 1;
 /// Text is at most this long. What a parser makes of it is many times as large.
@@ -91,7 +93,12 @@ fn rest(mut bytes: Vec<u8>, mut input: impl Read, len: Option<u64>) -> io::Resul
     if let Some(len) = len.filter(|len| *len > max) {
         return too_large(len.to_string());
     }
-    bytes.reserve(len.map_or(0, |len| (len as usize).saturating_sub(bytes.len())));
+    if let Some(len) = len.map(|len| len as usize).filter(|len| *len > bytes.len()) {
+        // One more, so that the end is found without asking for more room.
+        let mut whole = huge_pages::buffer(len + 1).map_err(io::Error::other)?;
+        whole.append(&mut bytes);
+        bytes = whole;
+    }
     while bytes.len() as u64 <= max {
         // Text in pieces, so that an endless row of zeros is not waited for.
         let most = if is_binary { max + 1 - bytes.len() as u64 } else { CHUNK };

@@ -31,6 +31,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "wasmer-api",
             "wasmer-runtime-core",
+            "wasmer-system",
             "wasmer-vm",
             "wasmer-backend-cranelift",
             "wasmer-backend-llvm",
