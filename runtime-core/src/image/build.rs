@@ -40,13 +40,16 @@ pub(crate) fn build(
     let mut header = Header::new(backend.abi, made.cpu_features, made.key);
     header.untabled_fault = backend.untabled_fault;
     header.fuel = info.metered;
-    let mut writer = Writer::new(header, linked.code_bytes() + folded.pages.len());
+    let mut writer = Writer::new(header, linked.code_bytes() + folded.pages_bytes);
     writer.section(Section::Metadata, &metadata);
     writer.section(Section::Indices, &indices.finish());
     let tables = writer
         .section_by(Section::Code, |bytes| linked.append_code(bytes))
         .map_err(|message| CompileError::Internal { by: backend.name, message })?;
-    writer.section(Section::Memory, &folded.pages);
+    let Ok(()) = writer.section_by(Section::Memory, |bytes| {
+        folded.append_pages(bytes);
+        Ok::<_, Infallible>(())
+    });
     writer.section(Section::Data, &data);
     writer.section(Section::Places, &places(&linked.places));
     writer.section(Section::Traps, &tables.traps.finish());
@@ -106,7 +109,7 @@ fn metadata(
     info: &ModuleInfo,
     wasm: &[u8],
     linked: &Linked,
-    folded: &Folded,
+    folded: &Folded<'_>,
     backend: &BackendId,
     indices: &mut IndicesBuilder,
     data: &mut Vec<u8>,

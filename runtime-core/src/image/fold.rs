@@ -13,9 +13,34 @@ use crate::translate::ops::Const;
 
 type Page = [u8; PAGE_ALIGN];
 
+/// A page of a memory. Most are nothing but a part of a long segment, which is copied once, to the image.
+#[derive(Clone, Debug)]
+enum Content<'a> {
+    Segment(&'a Page),
+    Own(Box<Page>),
+}
+
+impl Content<'_> {
+    fn bytes(&self) -> &Page {
+        match self {
+            Self::Segment(page) => page,
+            Self::Own(page) => page,
+        }
+    }
+
+    fn write(&mut self, at: usize, bytes: &[u8]) {
+        if let Self::Segment(page) = self {
+            *self = Self::Own(Box::new(**page));
+        }
+        if let Self::Own(page) = self {
+            page[at..at + bytes.len()].copy_from_slice(bytes);
+        }
+    }
+}
+
 /// What was folded.
 #[derive(Debug, Default)]
-pub(super) struct Folded {
+pub(super) struct Folded<'a> {
     /// How many element segments, in order, passive ones between them included.
     pub(super) elements: usize,
     /// How many data segments.
@@ -24,8 +49,21 @@ pub(super) struct Folded {
     pub(super) tables: Vec<Vec<u32>>,
     /// By defined memory.
     pub(super) memories: Vec<Vec<Extent>>,
-    /// What the extents refer to.
-    pub(super) pages: Vec<u8>,
+    /// What the extents refer to: pages, and their places; between them are zeros.
+    pages: Vec<(usize, Content<'a>)>,
+    /// Bytes of all of that.
+    pub(super) pages_bytes: usize,
+}
+
+impl Folded<'_> {
+    /// Appends the pages that the extents refer to.
+    pub(super) fn append_pages(&self, image: &mut Vec<u8>) {
+        let start = image.len();
+        for (place, page) in &self.pages {
+            image.resize(start + place, 0);
+            image.extend_from_slice(page.bytes());
+        }
+    }
 }
 
 /// Images of tables have together at most this many elements, or [`IMAGE_RATIO`] times the items that the module lists: a hostile module must
@@ -43,7 +81,7 @@ const HOLE_PART: u64 = 4;
 /// The most runs of a module's memories: each takes every instance one or two of the process's mappings, of which the kernel allows 65,530.
 const RUNS_MAX: usize = 512;
 
-pub(super) fn fold(info: &ModuleInfo, wasm: &[u8]) -> Folded {
+pub(super) fn fold<'a>(info: &ModuleInfo, wasm: &'a [u8]) -> Folded<'a> {
     let mut folded = Folded::default();
     folded.elements = fold_elements(info, &mut folded.tables);
     let mut pages = Pages::new(info);
@@ -52,7 +90,7 @@ pub(super) fn fold(info: &ModuleInfo, wasm: &[u8]) -> Folded {
         folded.data = fold_data(info, wasm, &mut pages);
     }
     let Pages { memories, mut left, .. } = pages;
-    folded.memories = memories.into_iter().map(|pages| lay_out(pages, &mut left, &mut folded.pages)).collect();
+    folded.memories = memories.into_iter().map(|pages| folded.lay_out(pages, &mut left)).collect();
     folded
 }
 
@@ -82,7 +120,7 @@ fn fold_elements(info: &ModuleInfo, tables: &mut Vec<Vec<u32>>) -> usize {
 }
 
 /// Folds data segments into `pages` and returns how many.
-fn fold_data(info: &ModuleInfo, wasm: &[u8], pages: &mut Pages) -> usize {
+fn fold_data<'a>(info: &ModuleInfo, wasm: &'a [u8], pages: &mut Pages<'a>) -> usize {
     let fold = |segment: &DataSegment| -> Option<()> {
         let Some((memory, offset)) = &segment.active else { return Some(()) };
         let defined = memory.0.checked_sub(info.imported_memories)? as usize;
@@ -99,16 +137,16 @@ fn fold_data(info: &ModuleInfo, wasm: &[u8], pages: &mut Pages) -> usize {
 }
 
 /// The pages that segments write to, within what they may make of the image.
-struct Pages {
+struct Pages<'a> {
     /// By defined memory.
-    memories: Vec<BTreeMap<u64, Box<Page>>>,
+    memories: Vec<BTreeMap<u64, Content<'a>>>,
     /// How many more pages there may be, with the holes in runs.
     left: u64,
     /// How many more runs there may be, of pages with holes of at most [`HOLE_PAGES`] between them.
     runs_left: usize,
 }
 
-impl Pages {
+impl<'a> Pages<'a> {
     fn new(info: &ModuleInfo) -> Self {
         let listed: usize = info.data.iter().map(|segment| segment.range.len()).sum();
         let left = PAGES_FREE + IMAGE_RATIO * listed.div_ceil(PAGE_ALIGN) as u64;
@@ -118,7 +156,7 @@ impl Pages {
 
     /// Writes bytes; zeros make no new page. Ends early where that would make too many pages or runs: whoever then writes all of the bytes when an
     /// instance is made finds a part of them there already.
-    fn write(&mut self, memory: usize, mut start: u64, mut bytes: &[u8]) -> Option<()> {
+    fn write(&mut self, memory: usize, mut start: u64, mut bytes: &'a [u8]) -> Option<()> {
         while !bytes.is_empty() {
             let at = start as usize % PAGE_ALIGN;
             let (now, later) = bytes.split_at(bytes.len().min(PAGE_ALIGN - at));
@@ -128,8 +166,13 @@ impl Pages {
                 if is_new {
                     self.count(memory, number)?;
                 }
-                let page = self.memories[memory].entry(number).or_insert_with(|| Box::new([0; PAGE_ALIGN]));
-                page[at..at + now.len()].copy_from_slice(now);
+                let pages = &mut self.memories[memory];
+                if let Ok(whole) = <&Page>::try_from(now) {
+                    pages.insert(number, Content::Segment(whole));
+                } else {
+                    let page = pages.entry(number).or_insert_with(|| Content::Own(Box::new([0; PAGE_ALIGN])));
+                    page.write(at, now);
+                }
             }
             start += now.len() as u64;
             bytes = later;
@@ -154,30 +197,33 @@ impl Pages {
     }
 }
 
-/// Appends a memory's pages to `image` and says where they went. Takes holes longer than [`HOLE_PAGES`] from `left`.
-fn lay_out(pages: BTreeMap<u64, Box<Page>>, left: &mut u64, image: &mut Vec<u8>) -> Vec<Extent> {
-    let mut extents: Vec<Extent> = Vec::new();
-    for (number, page) in pages {
-        let join = extents.last().and_then(|last| {
-            let hole = number - (last.guest_page + u64::from(last.pages));
-            let cost = if hole <= HOLE_PAGES { 0 } else { hole };
-            let is_near = cost == 0 || hole <= u64::from(last.pages) / HOLE_PART && cost <= *left;
-            is_near.then_some((hole, cost))
-        });
-        match (extents.last_mut(), join) {
-            (Some(last), Some((hole, cost))) => {
-                *left -= cost;
-                image.resize(image.len() + hole as usize * PAGE_ALIGN, 0);
-                last.pages += hole as u32 + 1;
+impl<'a> Folded<'a> {
+    /// Says where a memory's pages go. Takes holes longer than [`HOLE_PAGES`] from `left`.
+    fn lay_out(&mut self, pages: BTreeMap<u64, Content<'a>>, left: &mut u64) -> Vec<Extent> {
+        let mut extents: Vec<Extent> = Vec::new();
+        for (number, page) in pages {
+            let join = extents.last().and_then(|last| {
+                let hole = number - (last.guest_page + u64::from(last.pages));
+                let cost = if hole <= HOLE_PAGES { 0 } else { hole };
+                let is_near = cost == 0 || hole <= u64::from(last.pages) / HOLE_PART && cost <= *left;
+                is_near.then_some((hole, cost))
+            });
+            match (extents.last_mut(), join) {
+                (Some(last), Some((hole, cost))) => {
+                    *left -= cost;
+                    self.pages_bytes += hole as usize * PAGE_ALIGN;
+                    last.pages += hole as u32 + 1;
+                }
+                _ => {
+                    let image_page = (self.pages_bytes / PAGE_ALIGN) as u32;
+                    extents.push(Extent { guest_page: number, image_page, pages: 1 });
+                }
             }
-            _ => {
-                let image_page = (image.len() / PAGE_ALIGN) as u32;
-                extents.push(Extent { guest_page: number, image_page, pages: 1 });
-            }
+            self.pages.push((self.pages_bytes, page));
+            self.pages_bytes += PAGE_ALIGN;
         }
-        image.extend_from_slice(&*page);
+        extents
     }
-    extents
 }
 
 /// The unsigned value of an offset that is a plain constant.

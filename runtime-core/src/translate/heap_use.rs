@@ -41,8 +41,18 @@ fn in_constants(info: &ModuleInfo) -> bool {
 }
 
 fn in_body(body: &FunctionBody<'_>) -> bool {
+    has_pair(body.as_bytes()) && has_operator(body).unwrap_or(true)
+}
+
+/// Bytes that are looked through at once: as long as the prefix comes seldom, most have none of it.
+const CHUNK: usize = 128;
+
+/// Whether there are two bytes one behind the other that can be an operator.
+fn has_pair(bytes: &[u8]) -> bool {
     let can_be = |pair: &[u8]| pair[0] == PREFIX && pair[1] <= OPERATOR_MAX;
-    body.as_bytes().windows(2).any(can_be) && has_operator(body).unwrap_or(true)
+    let mut chunks = bytes.chunks(CHUNK).enumerate().filter(|(_, chunk)| chunk.contains(&PREFIX));
+    // With the first byte of the next chunk.
+    chunks.any(|(index, chunk)| bytes[index * CHUNK..].windows(2).take(chunk.len()).any(can_be))
 }
 
 /// A body that cannot be read is refused later.
@@ -56,4 +66,24 @@ fn has_operator(body: &FunctionBody<'_>) -> Result<bool, wasmparser::Error> {
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_found_wherever_they_are() {
+        for len in [2, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
+            for at in 0..len - 1 {
+                let mut bytes = vec![PREFIX; len];
+                assert!(!has_pair(&bytes), "{len} bytes");
+                bytes[at + 1] = OPERATOR_MAX;
+                assert!(has_pair(&bytes), "{len} bytes, at {at}");
+                bytes[at] = 0;
+                assert!(!has_pair(&bytes), "{len} bytes, at {at}");
+            }
+        }
+        assert!(!has_pair(&[]) && !has_pair(&[PREFIX]));
+    }
 }
