@@ -42,6 +42,8 @@ pub struct EngineConfig {
     fuel: bool,
     profile: Option<Profile>,
     lazy: Option<Validation>,
+    /// The engine whose code modules go over to, and the start of a sequence of random numbers.
+    switching: Option<(Engine, u64)>,
 }
 
 impl EngineConfig {
@@ -55,6 +57,7 @@ impl EngineConfig {
             fuel: false,
             profile: None,
             lazy: None,
+            switching: None,
         }
     }
 
@@ -98,6 +101,14 @@ impl EngineConfig {
     /// needs it. Artifacts are the same: [`Module::serialize`](crate::Module::serialize) compiles everything.
     pub fn lazy(mut self, validation: Validation) -> Self {
         self.lazy = Some(validation);
+        self
+    }
+
+    /// For tests: of the modules that are compiled lazily, some have better code by another engine from the start
+    /// ([`Module::improve`](crate::Module::improve)), and go over to it at calls that random numbers choose. The same seed, modules and calls
+    /// are the same choices.
+    pub fn switching(mut self, better: Engine, seed: u64) -> Self {
+        self.switching = Some((better, seed));
         self
     }
 
@@ -163,6 +174,11 @@ impl Engine {
     /// When functions are validated that are compiled when they are first called; none if they are compiled before.
     pub fn lazy(&self) -> Option<Validation> {
         self.0.lazy
+    }
+
+    /// The engine whose code modules go over to at random, and the seed.
+    pub(crate) fn switching(&self) -> Option<(Self, u64)> {
+        self.0.switching.clone()
     }
 
     /// What is written for profilers.

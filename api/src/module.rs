@@ -9,6 +9,7 @@ use wasmer_runtime_core::lazy::Validation;
 use wasmer_runtime_core::types::*;
 use wasmer_vm::image::Image;
 use wasmer_vm::module_code::ModuleCode;
+use wasmer_vm::tier::Switch;
 
 use crate::engine::Engine;
 use crate::error::{Error, FuelError, Result};
@@ -60,7 +61,58 @@ impl Module {
 
     fn lazy(engine: &Engine, wasm: &Arc<Vec<u8>>, validation: Validation) -> Result<Self> {
         // SAFETY: the image was just made by this engine's compiler for this machine.
-        unsafe { Self::from_image(engine, engine.prepare(wasm, validation)?) }
+        let module = unsafe { Self::from_image(engine, engine.prepare(wasm, validation)?) }?;
+        if let Some((better, seed)) = engine.switching().filter(|(_, seed)| is_chosen(wasm, *seed)) {
+            module.improve_by(&better, Switch::Sometimes(seed))?;
+        }
+        Ok(module)
+    }
+
+    /// Compiles all of a module whose functions are compiled when they are called once more, by an engine with a compiler that makes better
+    /// code, and has that code take over: in every instance, from its next call of a function on. Meanwhile the module can be used, also by
+    /// other threads. A function that runs goes on in the code that it has until it returns.
+    ///
+    /// # Errors
+    /// If the module was compiled before it was first called, has better code already, or cannot be compiled; and if the engines' features or settings differ.
+    pub fn improve(&self, engine: &Engine) -> Result<()> {
+        self.improve_by(engine, Switch::Worthwhile)
+    }
+
+    fn improve_by(&self, engine: &Engine, switch: Switch) -> Result<()> {
+        let lazy = self.0.code.image.lazy_module().ok_or_else(cannot_improve)?;
+        let better = Self::new(engine, lazy.wasm())?;
+        // SAFETY: both are made of these bytes.
+        unsafe { self.take_over(&better, switch) }
+    }
+
+    /// The same, with a module that was compiled before.
+    ///
+    /// # Errors
+    /// As for [`Module::improve`].
+    ///
+    /// # Safety
+    /// Both modules were made of the same bytes.
+    pub unsafe fn improve_with(&self, better: &Self) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { self.take_over(better, Switch::Worthwhile) }
+    }
+
+    /// # Safety
+    /// As for `improve_with`.
+    unsafe fn take_over(&self, better: &Self, switch: Switch) -> Result<()> {
+        let settings = |module: &Self| (module.engine().features(), module.engine().uses_fuel());
+        if settings(self) != settings(better) {
+            return Err(Error::Resource("better code has to be of the same features and settings".to_owned()));
+        }
+        // SAFETY: the caller's promise, and what was just compared.
+        let is_better = unsafe { self.0.code.improve(Arc::clone(&better.0.code), switch) };
+        if is_better { Ok(()) } else { Err(cannot_improve()) }
+    }
+
+    /// The name of the compiler in whose code calls of the module's functions begin: of better code, if there is some by now
+    /// ([`Module::improve`]).
+    pub fn tier(&self) -> &str {
+        self.0.code.best().image.backend()
     }
 
     /// As [`Module::new`]; `progress` is told (done, total) functions, of those that are compiled now.
@@ -190,6 +242,19 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
     }
+}
+
+/// Whether a module is one of those, every fourth or so, that [`EngineConfig::switching`](crate::EngineConfig::switching) is about.
+fn is_chosen(wasm: &[u8], seed: u64) -> bool {
+    let mixed = wasm.iter().fold(seed, |mixed, byte| (mixed ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+    (mixed ^ mixed >> 32).is_multiple_of(4)
+}
+
+#[cold]
+fn cannot_improve() -> Error {
+    Error::Resource(
+        "only modules whose functions are compiled when they are called can get better code, once".to_owned(),
+    )
 }
 
 /// Why two types do not link, in the words of the specification's tests.

@@ -63,12 +63,8 @@ impl Linked {
         let entry = self.address(Symbol::Trampoline(Trampoline::ArrayToWasm(TypeIdx(0))));
         // SAFETY: the trampoline has this type.
         let array_call = unsafe { std::mem::transmute::<*const u8, wasmer_runtime_core::vmcontext::ArrayCall>(entry) };
-        let funcref = VMFuncRef {
-            array_call,
-            wasm_call: self.address(Symbol::Function(DefinedFuncIdx(0))).cast(),
-            vmctx: vmctx.as_mut_ptr().cast::<VMContextHeader>(),
-            type_id: 0,
-        };
+        let wasm_call = self.address(Symbol::Function(DefinedFuncIdx(0))).cast();
+        let funcref = VMFuncRef::new(array_call, wasm_call, vmctx.as_mut_ptr().cast::<VMContextHeader>(), 0);
         // SAFETY: the buffer has room for the parameters and results of the function.
         unsafe { array_call(&funcref, values.as_mut_ptr()) }
     }
@@ -518,17 +514,13 @@ fn trampolines_meet() {
         worker.trampoline(&info, &trampoline, &mut output).expect("the trampoline compiles");
     }
     let linked = Linked::new(output);
-    let callee = VMFuncRef { array_call: host, wasm_call: std::ptr::null(), vmctx: std::ptr::null_mut(), type_id: 0 };
+    let callee = VMFuncRef::new(host, std::ptr::null(), std::ptr::null_mut(), 0);
     let mut import = [0, 0, &raw const callee as u64];
     let entry = linked.address(Symbol::Trampoline(Trampoline::ArrayToWasm(TypeIdx(0))));
     // SAFETY: the trampoline has this type.
     let array_call = unsafe { std::mem::transmute::<*const u8, wasmer_runtime_core::vmcontext::ArrayCall>(entry) };
-    let funcref = VMFuncRef {
-        array_call,
-        wasm_call: linked.address(Symbol::Trampoline(Trampoline::WasmToArray(TypeIdx(0)))).cast(),
-        vmctx: import.as_mut_ptr().cast(),
-        type_id: 0,
-    };
+    let wasm_call = linked.address(Symbol::Trampoline(Trampoline::WasmToArray(TypeIdx(0)))).cast();
+    let funcref = VMFuncRef::new(array_call, wasm_call, import.as_mut_ptr().cast(), 0);
     let mut values = i32s(&[50, 8]);
     // SAFETY: the buffer holds two values.
     assert!(unsafe { array_call(&funcref, values.as_mut_ptr()) });

@@ -3,6 +3,7 @@
 use wasmer_runtime_core::compiler::{
     CodeLocation, CompileError, Definition, Handler, NO_WASM_OFFSET, Output, Reloc, Symbol, TrapSite,
 };
+use wasmer_runtime_core::layout::{VMCounts, VMOffsets};
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::translate::ops::*;
@@ -29,6 +30,8 @@ pub(crate) struct Codegen<M: Assembler> {
     pub(crate) has_memory: bool,
     /// Whether code pays for what it does.
     pub(crate) metered: bool,
+    /// Where the module's code finds what depends on its convention.
+    pub(crate) offsets: VMOffsets,
     /// Whether the current operator can be reached.
     pub(crate) live: bool,
     /// Offset of the current operator in the module.
@@ -65,6 +68,7 @@ impl<M: Masm> Codegen<M> {
             folded: None,
             has_memory: false,
             metered: false,
+            offsets: VMOffsets::new(VMCounts::default()),
             live: false,
             offset: 0,
             last_location: NO_WASM_OFFSET,
@@ -88,6 +92,7 @@ impl<M: Masm> Codegen<M> {
         let memory = module.resolved.memories.first();
         self.has_memory = memory.is_some();
         self.metered = module.metered;
+        self.offsets = module.resolved.offsets;
         self.a.set_memory_base(memory.map_or(0, |memory| memory.base_offset));
     }
 

@@ -141,24 +141,15 @@ fn round_trip(compiler: &dyn Compiler, params: usize, results: usize) {
     let code = map(&output);
     let entry = |trampoline| code[offset(&output, trampoline)..].as_ptr();
 
-    let callee = VMFuncRef {
-        array_call: host,
-        wasm_call: ptr::null(),
-        vmctx: params.max(results) as *mut VMContextHeader,
-        type_id: 0,
-    };
+    let callee = VMFuncRef::new(host, ptr::null(), params.max(results) as *mut VMContextHeader, 0);
     // Only the room for values that do not fit registers is used of a store's context.
     let mut store = vec![RawValue::ZERO; VMSTORE_VALUES as usize / size_of::<RawValue>() + VALUES_MAX];
     let header = VMContextHeader { libcalls: ptr::null(), store: store.as_mut_ptr().cast() };
     let context = VMImportContext { header, callee: &raw const callee };
     // SAFETY: the trampoline was compiled with this signature.
     let array_call = unsafe { std::mem::transmute::<*const u8, ArrayCall>(entry(Trampoline::ArrayToWasm(TypeIdx(0)))) };
-    let reference = VMFuncRef {
-        array_call,
-        wasm_call: entry(Trampoline::WasmToArray(TypeIdx(0))).cast::<c_void>(),
-        vmctx: (&raw const context).cast_mut().cast(),
-        type_id: 0,
-    };
+    let wasm_call = entry(Trampoline::WasmToArray(TypeIdx(0))).cast::<c_void>();
+    let reference = VMFuncRef::new(array_call, wasm_call, (&raw const context).cast_mut().cast(), 0);
     let mut values = [RawValue::ZERO; VALUES_MAX];
     for (position, ty) in types[..params].iter().enumerate() {
         values[position] = sample(*ty, position);

@@ -226,14 +226,18 @@ impl SharedTrampolines {
         self.needed(info).chunks(JOB_TRAMPOLINES).map(|chunk| Job::Trampolines(chunk.to_vec())).collect()
     }
 
-    /// The trampolines that the image must have: into every type of a function that can become a reference, and out of every function type.
+    /// The trampolines that the image must have: out of every function type, and into every type of a defined function, because code of a first
+    /// tier may call any of them; into those of a first tier itself, only where the function can become a reference.
     fn needed(&self, info: &ModuleInfo) -> Vec<Trampoline> {
         let functions = info.types.iter().enumerate().filter(|(_, ty)| ty.kind() == TypeKind::Func);
         let types = functions.map(|(index, _)| Trampoline::WasmToArray(TypeIdx::from_index(index)));
         let escaping = info.escaping.iter().map(|function| Trampoline::ArrayToWasm(info.functions[function.index()]));
+        let defined = if info.first_tier { &[] } else { &info.functions[info.imported_functions as usize..] };
+        let defined = defined.iter().map(|ty| Trampoline::ArrayToWasm(*ty));
         let mut seen = HashSet::new();
         escaping
             .chain(types)
+            .chain(defined)
             .map(|trampoline| self.of(trampoline))
             .filter(|trampoline| seen.insert(*trampoline))
             .collect()

@@ -29,6 +29,11 @@ pub const VMFUNCREF_WASM_CALL: i32 = 8;
 pub const VMFUNCREF_VMCTX: i32 = 16;
 /// `VMFuncRef`: 32-bit type id: canonical id in the low [`TYPE_ID_ABI_SHIFT`] bits, ABI above.
 pub const VMFUNCREF_TYPE_ID: i32 = 24;
+/// `VMFuncRef`: 32-bit type id with the convention of [`VMFUNCREF_FIRST_CALL`].
+pub const VMFUNCREF_FIRST_TYPE_ID: i32 = 28;
+/// `VMFuncRef`: wasm-call entry for code of a first tier ([`VMCounts::first_tier`]). As [`VMFUNCREF_WASM_CALL`], unless the function has better code, whose
+/// convention may be another one.
+pub const VMFUNCREF_FIRST_CALL: i32 = 32;
 /// Where the ABI number starts in a type id.
 pub const TYPE_ID_ABI_SHIFT: u32 = 28;
 
@@ -55,6 +60,8 @@ pub const VMGLOBAL_BYTES: i32 = 16;
 pub const VMCTX_MEMORY_BYTES: i32 = 16;
 /// Size of what a vmctx has for code with objects: heap, displays, zero.
 pub const VMCTX_HEAP_BYTES: i32 = VMCTX_MEMORY_BYTES + 16;
+/// Size of what a first tier has for itself in front of its imported functions.
+pub const VMCTX_FIRST_TIER_BYTES: i32 = 16;
 /// Size of an imported function's entry in a vmctx: wasm entry, vmctx.
 pub const VMCTX_IMPORT_BYTES: i32 = 16;
 /// Size of a `RawValue` in an array call's buffer.
@@ -191,10 +198,15 @@ pub struct VMCounts {
     pub tags: u32,
     /// Whether the collected heap is used.
     pub heap: bool,
+    /// Whether the code is a first tier: there may be better code later, of another convention, which runs with the same vmctx and finds there
+    /// what it would find if it were alone. So what depends on the convention this code has for itself: type ids and imported functions, and its
+    /// own words in function references.
+    pub first_tier: bool,
 }
 
 /// Where a module's vmctx keeps what. In this order behind the fixed part: memories, defined globals, defined tables, pointers
-/// to imported globals, pointers to imported tables, imported functions, pointers to tags, and what code with objects needs: the heap (base and pointer to its `VMMemory`), the table of displays, zero.
+/// to imported globals, pointers to imported tables, imported functions, pointers to tags, what code with objects needs: the heap (base and pointer to its `VMMemory`), the table of displays, zero;
+/// and what a first tier has for itself: the pointer to its type ids, a free word, imported functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VMOffsets {
     counts: VMCounts,
@@ -205,6 +217,7 @@ pub struct VMOffsets {
     imported_functions: i32,
     tags: i32,
     heap: i32,
+    first_tier: i32,
     size: i32,
 }
 
@@ -219,7 +232,9 @@ impl VMOffsets {
         let imported_functions = (imported_tables + counts.imported_tables as i32 * 8 + 15) & !15;
         let tags = imported_functions + counts.imported_functions as i32 * VMCTX_IMPORT_BYTES;
         let heap = (tags + counts.tags as i32 * 8 + 15) & !15;
-        let size = heap + if counts.heap { VMCTX_HEAP_BYTES } else { 0 };
+        let first_tier = heap + if counts.heap { VMCTX_HEAP_BYTES } else { 0 };
+        let own = VMCTX_FIRST_TIER_BYTES + counts.imported_functions as i32 * VMCTX_IMPORT_BYTES;
+        let size = first_tier + if counts.first_tier { own } else { 0 };
         Self {
             counts,
             defined_globals,
@@ -229,6 +244,7 @@ impl VMOffsets {
             imported_functions,
             tags,
             heap,
+            first_tier,
             size,
         }
     }
@@ -264,9 +280,31 @@ impl VMOffsets {
         }
     }
 
-    /// An imported function's wasm entry; its vmctx follows in the next word.
+    /// An imported function's wasm entry, for this code; its vmctx follows in the next word.
     pub fn imported_function(&self, index: FuncIdx) -> i32 {
-        self.imported_functions + index.0 as i32 * VMCTX_IMPORT_BYTES
+        let own = self.first_tier + VMCTX_FIRST_TIER_BYTES;
+        let start = if self.counts.first_tier { own } else { self.imported_functions };
+        start + index.0 as i32 * VMCTX_IMPORT_BYTES
+    }
+
+    /// The pointer to the array of type ids, for this code.
+    pub fn type_ids(&self) -> i32 {
+        if self.counts.first_tier { self.first_tier } else { VMCTX_TYPE_IDS }
+    }
+
+    /// The type id of a function reference that this code compares, in the reference.
+    pub fn func_ref_type_id(&self) -> i32 {
+        if self.counts.first_tier { VMFUNCREF_FIRST_TYPE_ID } else { VMFUNCREF_TYPE_ID }
+    }
+
+    /// The entry that this code calls, in a function reference.
+    pub fn func_ref_call(&self) -> i32 {
+        if self.counts.first_tier { VMFUNCREF_FIRST_CALL } else { VMFUNCREF_WASM_CALL }
+    }
+
+    /// The same vmctx as better code sees it.
+    pub fn of_better_code(&self) -> Self {
+        Self { counts: VMCounts { first_tier: false, ..self.counts }, ..*self }
     }
 
     /// A tag's identity: a pointer that is equal for equal tags.
@@ -292,7 +330,7 @@ impl VMOffsets {
             Region::Memory(index) => self.memory(index),
             Region::Objects | Region::Headers => self.heap(),
             Region::Cursor | Region::Caught => VMCTX_STORE,
-            Region::TypeIds => VMCTX_TYPE_IDS,
+            Region::TypeIds => self.type_ids(),
             Region::Displays => self.displays(),
             Region::FuncRefs => self.absolute(),
         };

@@ -10,7 +10,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources, WasmFeatures};
+use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, Operator, ValidatorResources, WasmFeatures};
 
 use crate::compile::{CompileOptions, Run, SharedTrampolines, panic_message, translate};
 use crate::compiler::*;
@@ -107,7 +107,9 @@ pub fn prepare(
             backend.name
         )));
     }
-    let Translation { info, functions } = translate(&wasm, options)?;
+    let Translation { mut info, functions } = translate(&wasm, options)?;
+    info.first_tier = true;
+    info.resolved.offsets = info.offsets();
     let entries = entries(functions.len());
     let stride = entries.stride;
     let link = || {
@@ -168,6 +170,19 @@ impl LazyModule {
         self.info.code_bytes()
     }
 
+    /// Whether a function has less than so many bytes, and neither calls nor loops.
+    pub fn is_short_leaf(&self, function: DefinedFuncIdx, bytes: usize) -> bool {
+        let body = self.info.bodies[function.index()].clone();
+        if body.len() >= bytes {
+            return false;
+        }
+        let reader = BinaryReader::new(&self.wasm[body.clone()], body.start as u64);
+        let operators = FunctionBody::new(reader).get_operators_reader();
+        operators.is_ok_and(|operators| {
+            operators.into_iter().all(|operator| operator.is_ok_and(|operator| is_of_leaf(&operator)))
+        })
+    }
+
     /// The offset in the code of a function's entry.
     pub fn entry(&self, function: DefinedFuncIdx) -> u32 {
         function.0 * self.stride
@@ -211,6 +226,19 @@ impl LazyModule {
         };
         image::relocate(output, base, &target).map_err(|message| internal(self.compiler.id().name, message))
     }
+}
+
+fn is_of_leaf(operator: &Operator<'_>) -> bool {
+    !matches!(
+        operator,
+        Operator::Loop { .. }
+            | Operator::Call { .. }
+            | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+    )
 }
 
 #[cold]

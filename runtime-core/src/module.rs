@@ -59,6 +59,8 @@ pub struct ModuleInfo {
     pub function_names: Vec<(FuncIdx, String)>,
     /// Whether its code uses up fuel: a setting, not something that the module says.
     pub metered: bool,
+    /// Whether its code may be replaced by better code while it runs, see [`VMCounts::first_tier`]: a setting, too.
+    pub first_tier: bool,
     /// Where the bodies are in the module's bytes, by defined function.
     pub bodies: Vec<Range<usize>>,
     /// Offset of the code section's content (the number of bodies), from which code addresses in DWARF count.
@@ -331,6 +333,7 @@ impl ModuleInfo {
             imported_functions: self.imported_functions,
             tags: self.tags.len() as u32,
             heap: self.uses_heap,
+            first_tier: self.first_tier,
         }
     }
 

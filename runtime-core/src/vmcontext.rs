@@ -64,6 +64,30 @@ pub struct VMFuncRef {
     pub vmctx: *mut VMContextHeader,
     /// Canonical type id with the ABI in the upper bits, see [`crate::compiler::Abi::type_id`].
     pub type_id: u32,
+    /// The same with the convention of `first_call`.
+    pub first_type_id: u32,
+    /// Entry by wasm call for code of a first tier, see [`VMFUNCREF_FIRST_CALL`].
+    pub first_call: *const c_void,
+}
+
+impl VMFuncRef {
+    /// A reference to a function that has code of one convention.
+    pub const fn new(
+        array_call: ArrayCall,
+        wasm_call: *const c_void,
+        vmctx: *mut VMContextHeader,
+        type_id: u32,
+    ) -> Self {
+        Self { array_call, wasm_call, vmctx, type_id, first_type_id: type_id, first_call: wasm_call }
+    }
+
+    /// The entry by wasm call in the convention of a type id, if the function has one of it.
+    pub fn entry(&self, type_id: u32) -> Option<*const c_void> {
+        if self.type_id == type_id {
+            return Some(self.wasm_call);
+        }
+        (self.first_type_id == type_id).then_some(self.first_call)
+    }
 }
 
 /// The two words that everything starts with that can be a callee's vmctx.
@@ -195,6 +219,8 @@ const _: () = {
     assert!(offset_of!(VMFuncRef, wasm_call) == VMFUNCREF_WASM_CALL as usize);
     assert!(offset_of!(VMFuncRef, vmctx) == VMFUNCREF_VMCTX as usize);
     assert!(offset_of!(VMFuncRef, type_id) == VMFUNCREF_TYPE_ID as usize);
+    assert!(offset_of!(VMFuncRef, first_type_id) == VMFUNCREF_FIRST_TYPE_ID as usize);
+    assert!(offset_of!(VMFuncRef, first_call) == VMFUNCREF_FIRST_CALL as usize);
     assert!(offset_of!(VMMemory, len) == VMMEMORY_LEN as usize);
     assert!(offset_of!(VMTable, base) == VMTABLE_BASE as usize);
     assert!(offset_of!(VMTable, len) == VMTABLE_LEN as usize);

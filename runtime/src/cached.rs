@@ -281,6 +281,11 @@ impl<'a> CachedLoader<'a> {
         self.compile(wasm.into()).map(program)
     }
 
+    /// A module that the store has an artifact of; none is made.
+    pub fn stored(mut self, content: &ContentHash) -> Result<Option<Module>> {
+        self.cache.map_or(Ok(None), |cache| self.find_best(cache, content))
+    }
+
     /// The best artifact of the store.
     pub(crate) fn find_best(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Module>> {
         self.report.content = Some(*content);

@@ -1,6 +1,8 @@
 //! Modules whose functions are compiled when they are called. What guests do is tested with all other engines; here is what only lazy ones have.
 
 mod common;
+#[path = "lazy/switching.rs"]
+mod switching;
 
 use std::fmt::Write;
 use std::sync::Barrier;
@@ -11,7 +13,7 @@ use common::*;
 use wasmer_runtime::*;
 
 /// A chain of functions, each of which calls the next one in a way of its own.
-fn chain(len: usize) -> String {
+pub(crate) fn chain(len: usize) -> String {
     let mut wat = "(module (type $next (func (param i32) (result i32))) (table 100 funcref)\n".to_owned();
     for index in 0..len {
         let next = index + 1;

@@ -81,7 +81,10 @@ fn totals(suite: &'static Suite, scripts: Vec<Script>) -> Trial {
     })
 }
 
-/// Who runs a script: a backend, at once or function by function.
+/// Of the calls at which better code takes over.
+const SEED: u64 = 29;
+
+/// Who runs a script: a backend, at once, or function by function with another one's code taking over at calls that are chosen at random.
 #[derive(Clone, Copy)]
 struct Seat {
     name: &'static str,
@@ -93,14 +96,26 @@ impl Seat {
     fn all() -> impl Iterator<Item = Self> {
         let eager = Backend::built().map(|backend| Self { name: backend.name(), backend, is_lazy: false });
         let lazy = Backend::built().filter(|backend| *backend == Backend::Singlepass);
-        eager.chain(lazy.map(|backend| Self { name: "lazy", backend, is_lazy: true }))
+        eager.chain(lazy.map(|backend| Self { name: "tiered", backend, is_lazy: true }))
     }
 
     fn engine(self, suite: &Suite) -> Engine {
         let config = self.backend.config().expect("a built backend works here");
         let config = config.features((suite.features)()).threads(1);
-        let config = if self.is_lazy { config.lazy(Validation::Before) } else { config };
-        Engine::new(config).expect("default settings")
+        let engine = |config| Engine::new(config).expect("default settings");
+        if !self.is_lazy {
+            return engine(config);
+        }
+        let better = Backend::built().find(|backend| *backend == Backend::Cranelift);
+        let better = better.map(|backend| {
+            let config = backend.config().expect("a built backend works here");
+            engine(config.features((suite.features)()).threads(1))
+        });
+        let config = config.lazy(Validation::Before);
+        engine(match better {
+            Some(better) => config.switching(better, SEED),
+            None => config,
+        })
     }
 }
 

@@ -41,7 +41,7 @@ fn the_contexts_are_documented() {
         VMContext: header.libcalls, header.store, type_ids, instance;
         VMImportContext: header.libcalls, header.store, callee;
         VMHostContext: import, func, func_ref;
-        VMFuncRef: array_call, wasm_call, vmctx, type_id;
+        VMFuncRef: array_call, wasm_call, vmctx, type_id, first_type_id, first_call;
         VMMemory: len, base;
         VMTable: base, len;
         VMStoreContext: stop, host_sp, exit, fuel, caught.tag, caught.values, caught.reference, heap_cursor, heap_limit, values, landing;

@@ -33,7 +33,7 @@ impl Foreign {
         let type_id = abi.type_id(canonical_of(unsafe { original.as_ref() }.type_id));
         let header = VMContextHeader { libcalls: arch::libcall_table(), store };
         let context = VMImportContext { header, callee: original.as_ptr() };
-        let func_ref = VMFuncRef { array_call: arch::forward, wasm_call, vmctx: std::ptr::null_mut(), type_id };
+        let func_ref = VMFuncRef::new(arch::forward, wasm_call, std::ptr::null_mut(), type_id);
         Self { context, func_ref, original }
     }
 

@@ -24,12 +24,7 @@ impl VMHostContext {
     /// A context that still has to be linked.
     pub fn new(store: *mut VMStoreContext, func: HostEntry, type_id: u32) -> Self {
         let header = VMContextHeader { libcalls: arch::libcall_table(), store };
-        let func_ref = VMFuncRef {
-            array_call: arch::exit_host,
-            wasm_call: std::ptr::null(),
-            vmctx: std::ptr::null_mut(),
-            type_id,
-        };
+        let func_ref = VMFuncRef::new(arch::exit_host, std::ptr::null(), std::ptr::null_mut(), type_id);
         Self { import: VMImportContext { header, callee: std::ptr::null() }, func, func_ref, parks: false }
     }
 

@@ -1,11 +1,12 @@
 //! Instances: a module's memories, tables, globals and functions at run time, behind the vmctx that compiled code uses.
 
 mod constants;
+mod imports;
 mod segments;
+pub(crate) mod tier;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
-use std::ffi::c_void;
 use std::ops::{Deref, Range};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -78,6 +79,8 @@ pub struct Instance {
     made_elements: Box<[Box<[u64]>]>,
     /// By rank in the image.
     dropped_data: Vec<Cell<bool>>,
+    /// Code that is better than what it was made with.
+    pub(crate) tier: tier::Tier,
 }
 
 /// Why an instance could not be made.
@@ -170,12 +173,13 @@ impl Instance {
             dropped_elements: vec![Cell::new(false); image.elements_len()],
             dropped_data: vec![Cell::new(false); image.data_len()],
             code: Code(NonNull::from(code)),
+            tier: tier::Tier::default(),
         });
         // SAFETY: the vmctx is as large as the offsets say, and nobody else uses it yet.
         unsafe {
             instance.write_header();
             instance.write_memories();
-            instance.write_imported_functions(&imports.functions)?;
+            instance.imported_functions = instance.import(code, &instance.offsets, &imports.functions)?;
             instance.write_imported_globals(&imports.globals);
             instance.write_tables();
             instance.write_tags();
@@ -238,6 +242,7 @@ impl Instance {
             context.header.store = self.store.as_ref().context();
             context.type_ids = self.code.type_ids.as_ptr();
             context.instance = instance.cast();
+            self.field::<*const u32>(self.offsets.type_ids()).write(self.code.type_ids.as_ptr());
         }
     }
 
@@ -250,37 +255,6 @@ impl Instance {
                 self.field::<*const VMMemory>(offset + 8).write(memory.vm());
             }
         }
-    }
-
-    unsafe fn write_imported_functions(&mut self, functions: &[NonNull<VMFuncRef>]) -> Result<(), Damage> {
-        let abi = self.code.abi();
-        // SAFETY: the store outlives the instance.
-        let store = unsafe { self.store.as_ref() }.context();
-        let image = &self.code.image;
-        let entry = |(index, original): (usize, &NonNull<VMFuncRef>)| {
-            let ty = image.function_type_index(FuncIdx::from_index(index))?;
-            // SAFETY: the original lives as long as the store.
-            Ok(unsafe { Foreign::new(*original, abi, image.wasm_to_array(ty)?.cast(), store) })
-        };
-        let imported: Result<Vec<Foreign>, Damage> = functions.iter().enumerate().map(entry).collect();
-        let mut imported = imported?.into_boxed_slice();
-        for (index, function) in imported.iter_mut().enumerate() {
-            function.link();
-            // SAFETY: the original lives as long as the store.
-            let original = unsafe { *function.original.as_ref() };
-            let is_own_abi = original.type_id == function.func_ref.type_id;
-            if is_own_abi {
-                function.func_ref = original;
-            }
-            let offset = self.offsets.imported_function(FuncIdx::from_index(index));
-            // SAFETY: the offsets are the layout's.
-            unsafe {
-                self.field::<*const c_void>(offset).write(function.func_ref.wasm_call);
-                self.field::<*mut VMContextHeader>(offset + 8).write(function.func_ref.vmctx);
-            }
-        }
-        self.imported_functions = imported;
-        Ok(())
     }
 
     unsafe fn write_imported_globals(&mut self, globals: &[NonNull<RawValue>]) {
@@ -418,6 +392,12 @@ impl Instance {
         &self.code
     }
 
+    /// What compiled code knows of the store.
+    pub(crate) fn context(&self) -> *mut VMStoreContext {
+        // SAFETY: the store outlives the instance.
+        unsafe { self.store.as_ref() }.context()
+    }
+
     /// The store.
     pub fn store(&self) -> NonNull<StoreVm> {
         self.store
@@ -480,7 +460,7 @@ impl Instance {
         if let Some(imported) = self.imported_functions.get(index.index()) {
             // A function of the same convention keeps its identity.
             // SAFETY: the original lives as long as the store.
-            let same = unsafe { imported.original.as_ref() }.type_id == imported.func_ref.type_id;
+            let same = unsafe { imported.original.as_ref() }.vmctx == imported.func_ref.vmctx;
             return Ok(if same { imported.original } else { NonNull::from(&imported.func_ref) });
         }
         let image = &self.code.image;
@@ -490,16 +470,13 @@ impl Instance {
         if !filled {
             let ty = image.function_type_index(index)?;
             let defined = DefinedFuncIdx(index.0 - self.offsets.counts().imported_functions);
-            let (array_call, wasm_call) = (image.array_to_wasm(ty)?, image.function_entry(defined)?);
-            // SAFETY: the trampoline has the convention of array call; the place is inside the array.
-            unsafe {
-                place.write(VMFuncRef {
-                    array_call: std::mem::transmute::<*const u8, ArrayCall>(array_call),
-                    wasm_call: wasm_call.cast(),
-                    vmctx: self.vmctx.as_ptr().cast(),
-                    type_id: self.code.type_ids[ty.index()],
-                });
+            let mut reference = self.reference(&self.code, defined, ty)?;
+            if let Some(better) = self.better() {
+                let VMFuncRef { first_type_id, first_call, .. } = reference;
+                reference = VMFuncRef { first_type_id, first_call, ..self.reference(better, defined, ty)? };
             }
+            // SAFETY: the place is inside the array.
+            unsafe { place.write(reference) };
         }
         // SAFETY: the place is inside the array, so not null.
         Ok(unsafe { NonNull::new_unchecked(place) })

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use wasmer_runtime_core::compiler::{CompileError, Definition, Handler, NO_WASM_OFFSET, Output, Symbol};
 use wasmer_runtime_core::lazy::{Entries, LazyModule};
@@ -21,6 +21,7 @@ use crate::arch;
 use crate::host_stack::with_room;
 use crate::mapping::Code;
 use crate::sys::pages::{page_bytes, round_up};
+use crate::tier::Switch;
 
 /// What a compiler may use of the host's stack in bytes.
 const COMPILE_STACK_BYTES: usize = 1 << 20;
@@ -132,6 +133,10 @@ pub(crate) struct Lazy {
     module: LazyModule,
     /// By function: a [`State`].
     states: Box<[AtomicU32]>,
+    /// By function: where its code starts; zero if it has none.
+    starts: Box<[AtomicU32]>,
+    /// How calls lead to better code, if there is some.
+    switch: OnceLock<Switch>,
     data: Data,
     /// Where the next function goes in the code; changed with the lock.
     end: AtomicUsize,
@@ -211,13 +216,11 @@ impl Lazy {
         Self::with_room(code, &module, room(CODE_PER_BYTE))
             .or_else(|_| Self::with_room(code, &module, room(CODE_PER_BYTE_MIN)))
             .map(|(code, data)| {
-                let (start, states) =
-                    (data.room_start, (0..module.functions_len()).map(|_| AtomicU32::new(0)).collect());
+                let zeros = || (0..module.functions_len()).map(|_| AtomicU32::new(0)).collect();
+                let (states, starts, start) = (zeros(), zeros(), data.room_start);
                 let room_end = start + data.pages * page_bytes();
-                (
-                    code,
-                    Self { module, states, data, end: AtomicUsize::new(start), ready: AtomicUsize::new(0), room_end },
-                )
+                let (end, ready, switch) = (AtomicUsize::new(start), AtomicUsize::new(0), OnceLock::new());
+                (code, Self { module, states, starts, switch, data, end, ready, room_end })
             })
     }
 
@@ -267,8 +270,25 @@ impl Lazy {
             COMPILED.notify_all();
             published?;
         }
-        // SAFETY: every function has a slot.
-        Ok(unsafe { self.data.slot(function.index()) }.load(Ordering::Acquire) as *const u8)
+        let start = self.starts[function.index()].load(Ordering::Acquire);
+        Ok((code.addresses().start + start as usize) as *const u8)
+    }
+
+    /// Whether calls of a function lead to its code here.
+    pub(crate) fn stays(&self, function: DefinedFuncIdx) -> bool {
+        self.switch.get().is_none_or(|switch| self.module.is_short_leaf(function, switch.leaf_bytes_min()))
+    }
+
+    /// Has calls of functions lead to where instances go over to better code, as if they had none here: they find that there is some.
+    pub(crate) fn lead_to_better_code(&self, code: &Code, switch: Switch) {
+        let _changing = changes();
+        let _ = self.switch.set(switch);
+        let functions = (0..self.module.functions_len()).map(DefinedFuncIdx::from_index);
+        for function in functions.filter(|function| !self.stays(*function)) {
+            let cold = self.module.entry(function) as usize + arch::COMPILE_ENTRY_COLD;
+            // SAFETY: every function has a slot.
+            unsafe { self.data.slot(function.index()) }.store(code.addresses().start + cold, Ordering::Release);
+        }
     }
 
     /// Whether this thread has to compile the function with this state; if not, it is compiled.
@@ -311,8 +331,11 @@ impl Lazy {
                 .filter_map(|page| self.data.piece(page))
                 .for_each(|page| page.store(piece, Ordering::Release));
         }
-        // SAFETY: every function has a slot.
-        unsafe { self.data.slot(function.index()) }.store(code.as_ptr() as usize + start, Ordering::Release);
+        self.starts[function.index()].store(start as u32, Ordering::Release);
+        if self.stays(function) {
+            // SAFETY: every function has a slot.
+            unsafe { self.data.slot(function.index()) }.store(code.as_ptr() as usize + start, Ordering::Release);
+        }
         self.ready.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

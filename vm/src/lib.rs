@@ -45,6 +45,7 @@ mod stack_pool;
 pub mod store;
 mod sys;
 pub mod table;
+pub mod tier;
 pub mod types_registry;
 mod wait;
 

@@ -2,6 +2,7 @@
 //!
 //! A libcall that traps records it and returns anything: the stub sees the record and leaves wasm.
 
+use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -12,10 +13,12 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
+use crate::arch::ExitFrame;
 use crate::budget::Refused;
 use crate::image::Damage;
 use crate::instance::Instance;
 use crate::memory::Memory;
+use crate::module_code::ModuleCode;
 use crate::pieces::{self, GoOn};
 use crate::store::{StoreVm, Unwind, go_on};
 use crate::table::Table;
@@ -36,6 +39,15 @@ impl Caller {
     fn instance(&self) -> &Instance {
         // SAFETY: the vmctx points to its instance, which lives as long as the store.
         unsafe { &*self.0.as_ref().instance.cast() }
+    }
+
+    /// The code that called, of several that the instance has; and whether that is a first tier.
+    fn code(&self) -> (&ModuleCode, bool) {
+        let first = self.instance().code();
+        let Some(better) = self.instance().better() else { return (first, first.image.can_be_improved()) };
+        // SAFETY: the stub has left the frame where it left wasm.
+        let pc = unsafe { (*(*self.0.as_ref().header.store).exit.cast::<ExitFrame>()).pc };
+        if first.image.code_range().contains(&pc) { (first, true) } else { (better, false) }
     }
 
     fn store(&mut self) -> &mut StoreVm {
@@ -115,18 +127,40 @@ impl Caller {
 
 const OUT_OF_BOUNDS: TrapCode = TrapCode::MemoryOutOfBounds;
 
-/// The code of a function that was called for the first time, for [`arch::compile_entry`](crate::arch::compile_entry); null if there is none, which is recorded.
+/// Where a call of a function goes on, and the vmctx to pass.
+#[repr(C)]
+pub(crate) struct Entrance {
+    code: *const c_void,
+    vmctx: *mut c_void,
+}
+
+/// Where a call of a function goes on that is called for the first time or has better code, for
+/// [`arch::compile_entry`](crate::arch::compile_entry); nowhere if that failed, which is recorded.
 ///
 /// # Safety
 /// As for libcalls; the vmctx is that of the function.
-pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) -> *const u8 {
+pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) -> Entrance {
     // SAFETY: the caller's promise.
     let mut caller = unsafe { Caller::new(vmctx) };
-    let compiled = caller.instance().code().image.compile(DefinedFuncIdx(function));
-    compiled.unwrap_or_else(|error| {
+    let function = DefinedFuncIdx(function);
+    // SAFETY: the stub has left wasm for the host.
+    let found = match unsafe { caller.instance().crossing(function) } {
+        Ok(Some(crossing)) => {
+            // SAFETY: it lives as long as the instance.
+            let code = unsafe { crossing.as_ref() }.func_ref.wasm_call;
+            return Entrance { code, vmctx: crossing.as_ptr().cast() };
+        }
+        Ok(None) => caller.instance().code().image.compile(function),
+        Err(damage) => {
+            caller.store().record_unwind(Unwind::Trap(damage.into()));
+            return Entrance { code: std::ptr::null(), vmctx: std::ptr::null_mut() };
+        }
+    };
+    let code = found.unwrap_or_else(|error| {
         caller.store().record_unwind(Unwind::Error(Box::new(error)));
         std::ptr::null()
-    })
+    });
+    Entrance { code: code.cast(), vmctx: vmctx.cast() }
 }
 
 /// What code has in a register for an operand or a result.
@@ -356,9 +390,9 @@ impl Caller {
 fn call_indirect(caller: &mut Caller, table: TableIdx, ty: TypeIdx, index: u64) -> Result<u64, TrapCode> {
     let element = caller.table(table).get(index)?;
     let callee = NonNull::new(element as *mut VMFuncRef).ok_or(TrapCode::UninitializedElement)?;
-    let code = caller.instance().code();
+    let (code, is_first) = caller.code();
     // SAFETY: elements of a function table are references that live as long as the store.
-    let type_id = unsafe { callee.as_ref() }.type_id;
+    let type_id = type_id_of(unsafe { callee.as_ref() }, is_first);
     if type_id == code.type_ids[ty.index()] {
         return Ok(element);
     }
@@ -370,9 +404,14 @@ fn call_indirect(caller: &mut Caller, table: TableIdx, ty: TypeIdx, index: u64) 
     if type_id == code.abi().type_id(found) { Ok(element) } else { Ok(adapt(caller, callee, ty)?) }
 }
 
-/// The same function, callable by the calling module's convention.
+/// What code compares of a reference.
+fn type_id_of(reference: &VMFuncRef, is_first_tier: bool) -> u32 {
+    if is_first_tier { reference.first_type_id } else { reference.type_id }
+}
+
+/// The same function, callable by the calling code's convention.
 fn adapt(caller: &mut Caller, callee: NonNull<VMFuncRef>, ty: TypeIdx) -> Result<u64, Damage> {
-    let code = caller.instance().code();
+    let (code, _) = caller.code();
     let abi = code.abi();
     let wasm_call = code.image.wasm_to_array(ty)?.cast();
     // SAFETY: code and tables of a store have references of the store.

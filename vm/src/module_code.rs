@@ -1,8 +1,9 @@
 //! A module at run time: its mapped image and what the process knows of its types.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::layout::VMCounts;
 use wasmer_runtime_core::module::{Entity, ImportType};
 use wasmer_runtime_core::object::{ObjectKind, ObjectLayout};
 use wasmer_runtime_core::types::*;
@@ -10,6 +11,7 @@ use wasmer_runtime_core::types::*;
 use crate::code_registry::Registration;
 use crate::image::{ExportRef, Image};
 use crate::pool::MemoryPool;
+use crate::tier::{Better, Switch};
 use crate::types_registry::{self, KnownFunc, TypeIds};
 
 /// A mapped image, ready for instances. Its code stays registered and mapped as long as anything holds it.
@@ -26,6 +28,8 @@ pub struct ModuleCode {
     pub objects: Box<[ObjectLayout]>,
     /// For each memory; unused for imported ones.
     pub memory_pools: Box<[MemoryPool]>,
+    /// Code of the same module that takes over from this.
+    better: OnceLock<Better>,
 }
 
 impl ModuleCode {
@@ -39,7 +43,43 @@ impl ModuleCode {
         let objects = objects.iter().map(|ty| ObjectLayout::of(&ty.composite)).collect();
         let registration = Registration::new(image.code_range(), Arc::clone(&image));
         let memory_pools = (0..image.counts().memories).map(|_| MemoryPool::default()).collect();
-        Some(Self { _registration: registration, image, canonical, type_ids, objects, memory_pools })
+        Some(Self {
+            _registration: registration,
+            image,
+            canonical,
+            type_ids,
+            objects,
+            memory_pools,
+            better: OnceLock::new(),
+        })
+    }
+
+    /// Has better code of the same module take over from this, which is compiled lazily: every instance goes over to it at its next call of a
+    /// function. False if there is some already, or this is not compiled lazily.
+    ///
+    /// # Safety
+    /// Both are made of the same bytes, with the same features and settings.
+    pub unsafe fn improve(&self, better: Arc<Self>, switch: Switch) -> bool {
+        let counts = |code: &Self| VMCounts { first_tier: false, ..code.image.counts() };
+        let is_same = counts(self) == counts(&better) && self.image.functions_len() == better.image.functions_len();
+        if !is_same || !self.image.can_be_improved() || better.image.can_be_improved() {
+            return false;
+        }
+        let is_first = self.better.set(Better::new(better, switch)).is_ok();
+        if is_first {
+            self.image.lead_to_better_code(switch);
+        }
+        is_first
+    }
+
+    /// What has taken over.
+    pub(crate) fn better(&self) -> Option<&Better> {
+        self.better.get()
+    }
+
+    /// The best code that there is.
+    pub fn best(&self) -> &Self {
+        self.better.get().map_or(self, |better| &better.code)
     }
 
     /// The convention of the module's code.

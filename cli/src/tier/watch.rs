@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use wasmer_runtime::cache::{Cache, ContentHash, RunRecord};
+use wasmer_runtime::cached::CachedLoader;
 use wasmer_runtime::payoff::pays_after;
-use wasmer_runtime::{Backend, Module, WasmFeatures};
+use wasmer_runtime::{Backend, Cpu, Engine, Module, WasmFeatures};
 
 use super::policy::Policy;
 use crate::worker;
@@ -20,6 +21,8 @@ use crate::worker;
 const COUNTED_MIN: Duration = Duration::from_millis(1);
 /// Before that no program is looked after while it runs: most have ended.
 pub(super) const LOOK_MIN: Duration = Duration::from_millis(100);
+/// Between looks at a finisher that is busy with another module.
+const BUSY: Duration = Duration::from_secs(1);
 /// Of the thread that looks.
 pub(super) const STACK_BYTES: usize = 256 << 10;
 
@@ -32,6 +35,8 @@ pub(crate) struct Watch {
     after: Duration,
     /// Whether a finisher was started for it; held while one is.
     is_started: Mutex<bool>,
+    /// What goes over to the better code when it is there, if its code can be left while it runs.
+    module: Option<Module>,
 }
 
 /// What a finisher is to make, and of what.
@@ -59,7 +64,8 @@ impl Watch {
         let before = job.cache.recorded_runs(&job.content);
         let after = policy.after.or_else(|| rule(before.tries))?;
         let job = Job { backend, ..job.clone() };
-        Some(Arc::new(Self { job, before, after, is_started: Mutex::new(false) }))
+        let module = module.functions_compiled().map(|_| module.clone());
+        Some(Arc::new(Self { job, before, after, is_started: Mutex::new(false), module }))
     }
 
     /// Starts the finisher when the program has run long enough, even if it never ends, or is killed. `started` is [`processor_time`] at its start.
@@ -77,13 +83,38 @@ impl Watch {
                 wait = wait.max(LOOK_MIN);
             }
             // What there is to say is said at the end, if it comes.
-            if let Ok(Start::Started(mut child)) = watch.start() {
-                // No zombie is left of it.
-                let _ = child.wait();
+            if watch.finish().is_ok() {
+                let _ = watch.improve();
             }
         };
         // Without a thread it is looked at in the end.
         let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn(look);
+    }
+
+    /// Has a finisher make better code, and waits until it has ended. One that is busy with another module is waited for as long as the
+    /// program runs, if this one can still gain by it.
+    fn finish(&self) -> anyhow::Result<()> {
+        loop {
+            match self.start()? {
+                Start::Started(mut child) => {
+                    // No zombie is left of it.
+                    child.wait()?;
+                    return Ok(());
+                }
+                Start::Busy if self.module.is_some() => thread::sleep(BUSY),
+                Start::Busy => bail!("the background process is busy"),
+            }
+        }
+    }
+
+    /// Has the program go over to better code, if it is in the cache now.
+    fn improve(&self) -> anyhow::Result<()> {
+        let Some(module) = &self.module else { return Ok(()) };
+        let Job { cache, content, backend, features, fuel, .. } = &self.job;
+        let config = worker::config(*backend, Cpu::Native, None)?.features(*features).fuel(*fuel);
+        let better = CachedLoader::new(&Engine::new(config)?, cache).stored(content)?;
+        // SAFETY: the artifact is that of the same bytes, by their hash.
+        better.map_or(Ok(()), |better| Ok(unsafe { module.improve_with(&better) }?))
     }
 
     /// How long the program still has to run.
@@ -95,7 +126,12 @@ impl Watch {
     pub(super) fn ended(&self, ran: Duration) -> Option<String> {
         let backend = self.job.backend;
         if *self.is_started.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Some(format!("{backend} compiles it in the background, since the program ran"));
+            let has_gone_over = self.module.as_ref().is_some_and(|module| module.tier() == backend.name());
+            return Some(if has_gone_over {
+                format!("{backend} has compiled it in the background, and the program went over to that code")
+            } else {
+                format!("{backend} compiles it in the background, since the program ran")
+            });
         }
         let missing = self.missing(ran);
         let what = if missing.is_zero() {

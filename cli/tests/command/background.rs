@@ -13,7 +13,7 @@ use crate::programs::backends;
 const NOWHERE: &str = "/nowhere/wasmer-llvm";
 
 /// Runs for some milliseconds of the processor's time, then waits for a byte, runs again, and ends.
-const WORKER: &str = r#"(module
+pub(crate) const WORKER: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 1)
     (func $spin (local i64)
@@ -91,7 +91,7 @@ fn waiting_worker(bench: &Bench) -> PathBuf {
 }
 
 /// Waits until something is so, without a limit: the runner of the tests has one.
-fn until(condition: impl Fn() -> bool) {
+pub(crate) fn until(condition: impl Fn() -> bool) {
     while !condition() {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -281,13 +281,13 @@ fn a_program_that_runs_long_is_compiled_while_it_runs() {
     assert_clean(&bench, 2);
 }
 
-fn pipes(command: &mut Command) -> Child {
+pub(crate) fn pipes(command: &mut Command) -> Child {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the command starts")
 }
 
 /// Gives a program its byte, and waits for its end.
-fn feed(mut child: Child) -> Ran {
+pub(crate) fn feed(mut child: Child) -> Ran {
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"x").unwrap();
     Ran::of(child.wait_with_output().unwrap())
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
+use crate::background::{WORKER, feed, pipes, until};
 use crate::common::{Bench, Ran, large_printer, printer};
 
 const LAZY: &str = "functions are compiled when they are called";
@@ -73,6 +75,20 @@ fn without_a_cache_a_start_is_lazy_and_nothing_is_left() {
         run(&bench, &["--disable-cache", "hello.wat"]).printed("hello").said(&[LAZY]);
     }
     assert!(!bench.cache().exists());
+}
+
+#[test]
+fn a_program_goes_over_to_better_code_while_it_runs() {
+    let bench = Bench::new();
+    bench.file("worker.wat", WORKER.replace("BODY", "(call $spin) (call $wait) (call $spin)"));
+    let child = pipes(command(&bench, &["worker.wat"]).env("WASMER_BACKGROUND", "0s"));
+    let maps = format!("/proc/{}/maps", child.id());
+    // All of its artifacts belong to better code: its own is anonymous.
+    until(|| fs::read_to_string(&maps).unwrap().contains(".wart"));
+    std::thread::sleep(Duration::from_millis(50));
+    feed(child).printed("").said(&[LAZY, "code of singlepass", "functions compiled: 3", "the program went over"]);
+    wait(&bench);
+    assert_eq!(bench.artifacts().len(), 2);
 }
 
 /// A trap says the same whenever the functions were compiled that led to it.

@@ -19,13 +19,19 @@ pub(crate) fn engines() -> Vec<(Backend, Engine)> {
     engines_with(|config| config)
 }
 
-/// The same, with other settings, and once more for Singlepass compiling functions when they are called.
+/// The same, with other settings, and once more for Singlepass compiling functions when they are called, with Cranelift's code taking over from it at random.
 pub(crate) fn engines_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Vec<(Backend, Engine)> {
     let mut engines = compilers_with(&change);
     let lazy = Backend::built().filter(|backend| *backend == Backend::Singlepass);
-    engines.extend(
-        lazy.map(|backend| (backend, Engine::new(change(backend.config().unwrap().lazy(Validation::Before))).unwrap())),
-    );
+    engines.extend(lazy.map(|backend| {
+        let config = change(backend.config().unwrap().lazy(Validation::Before));
+        let better = Backend::built().find(|better| *better == Backend::Cranelift);
+        let config = match better {
+            Some(better) => config.switching(Engine::new(change(better.config().unwrap())).unwrap(), 17),
+            None => config,
+        };
+        (backend, Engine::new(config).unwrap())
+    }));
     engines
 }
 

@@ -11,6 +11,8 @@ use wasmer_runtime_core::vmcontext::*;
 
 use crate::foreign::Foreign;
 use crate::host::VMHostContext;
+use crate::instance::Instance;
+use crate::instance::tier::Tier;
 
 use super::LibcallEntry;
 
@@ -266,6 +268,10 @@ pub unsafe extern "C" fn cross(callee: *const VMFuncRef, values: *mut RawValue) 
 /// Bytes of an entry of a function that is compiled when it is first called.
 const ENTRY_BYTES: usize = 16;
 
+/// Where the vmctx's instance has the table of what functions with better code go on with.
+const INSTANCE_CROSSINGS: usize = offset_of!(Instance, tier) + offset_of!(Tier, crossings);
+const FOREIGN_CALL: usize = offset_of!(Foreign, func_ref) + offset_of!(VMFuncRef, wasm_call);
+
 /// Where an entry goes on, in it, before there is code.
 pub const COMPILE_ENTRY_COLD: usize = 6;
 
@@ -301,7 +307,8 @@ fn jump_by_slot(position: usize, place: usize, slots_bytes: usize) -> [u8; 6] {
     [0xff, 0x25, a, b, c, d]
 }
 
-/// Where entries of functions without code lead, with the function's number in `eax`: has it compiled and goes on in it. The registers are those of
+/// Where entries of functions without code lead, and of those with better code, with the function's number in `eax`: has it compiled and goes on in it, or
+/// goes over to the better code. The registers are those of
 /// the entry of a function (see [`Compiler::compiles_lazily`](wasmer_runtime_core::compiler::Compiler::compiles_lazily)), and so is the frame: for
 /// whoever looks at the stack meanwhile, the function's caller has left wasm.
 ///
@@ -313,6 +320,16 @@ fn jump_by_slot(position: usize, place: usize, slots_bytes: usize) -> [u8; 6] {
 #[unsafe(link_section = "wasmer_stubs")]
 pub unsafe extern "C" fn compile_entry() {
     naked_asm!(
+        "mov rcx, [r14 + {instance}]",
+        "mov rcx, [rcx + {crossings}]",
+        "test rcx, rcx",
+        "je 2f",
+        "mov rcx, [rcx + rax * 8]",
+        "test rcx, rcx",
+        "je 2f",
+        "mov r14, rcx",
+        "jmp [rcx + {foreign_call}]",
+        "2:",
         "push rbp",
         "push rbx",
         "mov rbx, rsp",
@@ -357,7 +374,11 @@ pub unsafe extern "C" fn compile_entry() {
         "pop rcx",
         "pop rbx",
         "pop rbp",
+        "mov r14, rdx",
         "jmp rax",
+        instance = const VMCTX_INSTANCE,
+        crossings = const INSTANCE_CROSSINGS,
+        foreign_call = const FOREIGN_CALL,
         store = const VMCTX_STORE,
         exit = const EXIT,
         host_sp = const HOST_SP,

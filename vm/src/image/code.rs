@@ -15,6 +15,7 @@ use wasmer_runtime_core::types::*;
 
 use super::{Damage, Image};
 use crate::lazy::{CompileFailure, Lazy};
+use crate::tier::Switch;
 
 /// Code.
 impl Image {
@@ -44,6 +45,23 @@ impl Image {
             Some(lazy) => lazy.compile(&self.code, function),
             None => Err(CompileFailure::Room(std::io::ErrorKind::NotFound.into())),
         }
+    }
+
+    /// Whether better code can take over from this.
+    pub(crate) fn can_be_improved(&self) -> bool {
+        self.lazy.is_some()
+    }
+
+    /// Has the entries of functions lead to where better code is gone over to.
+    pub(crate) fn lead_to_better_code(&self, switch: Switch) {
+        if let Some(lazy) = &self.lazy {
+            lazy.lead_to_better_code(&self.code, switch);
+        }
+    }
+
+    /// Whether calls of a function stay in this code although there is better code.
+    pub(crate) fn stays(&self, function: DefinedFuncIdx) -> bool {
+        self.lazy.as_deref().is_none_or(|lazy| lazy.stays(function))
     }
 
     /// What was compiled later, if this offset is where that is.

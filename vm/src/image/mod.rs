@@ -331,6 +331,7 @@ impl Image {
             imported_functions: meta.imported_functions.to_native(),
             tags: meta.tags.len() as u32,
             heap: meta.uses_heap,
+            first_tier: self.lazy.is_some(),
         }
     }
 
@@ -546,6 +547,11 @@ impl Image {
     /// How many functions can become references.
     pub fn escaping_len(&self) -> usize {
         self.list(&self.meta().lists.escaping).len()
+    }
+
+    /// The function of a rank among those that can become references.
+    pub(crate) fn escaping_at(&self, position: usize) -> Result<FuncIdx, Damage> {
+        self.list(&self.meta().lists.escaping).get(position).map(FuncIdx).ok_or(Damage)
     }
 
     /// The rank of a function among those that can become references.

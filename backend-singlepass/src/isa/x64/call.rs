@@ -52,7 +52,7 @@ impl CallOps for X64 {
             Entrance::Reference(reg) => {
                 c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
                 c.mark();
-                c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
+                c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(reg, c.offsets.func_ref_call())));
                 c.al.release(reg);
             }
         }
@@ -78,7 +78,7 @@ impl CallOps for X64 {
             }
             Entrance::Reference(reg) => {
                 c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
-                c.a.group_5(Group5::Jmp, &Rm::Mem(Mem::new(reg, VMFUNCREF_WASM_CALL)));
+                c.a.group_5(Group5::Jmp, &Rm::Mem(Mem::new(reg, c.offsets.func_ref_call())));
                 c.al.release(reg);
             }
         }
@@ -242,9 +242,9 @@ impl Codegen {
         let slow = self.a.create_label();
         let back = self.a.create_label();
         self.a.jcc(Cc::E, slow);
-        self.a.load_int(Width::W64, other, &Mem::new(VMCTX, VMCTX_TYPE_IDS));
+        self.a.load_int(Width::W64, other, &Mem::new(VMCTX, self.offsets.type_ids()));
         self.a.load_int(Width::W32, other, &Mem::new(other, ty.0 as i32 * 4));
-        self.a.alu(Alu::Cmp, Width::W32, other, &Rm::Mem(Mem::new(element, VMFUNCREF_TYPE_ID)));
+        self.a.alu(Alu::Cmp, Width::W32, other, &Rm::Mem(Mem::new(element, self.offsets.func_ref_type_id())));
         self.a.jcc(Cc::NE, slow);
         self.a.bind(back);
         self.al.release(index);
@@ -266,7 +266,7 @@ impl Codegen {
         let id = self.al.alloc(&mut self.a, Ty::I32);
         // Null faults here, within the first page.
         self.traps(TrapCode::NullFunctionReference);
-        self.a.load_int(Width::W32, id, &Mem::new(reg, VMFUNCREF_TYPE_ID));
+        self.a.load_int(Width::W32, id, &Mem::new(reg, self.offsets.func_ref_type_id()));
         self.a.shift_imm(Shift::Shr, Width::W32, id, TYPE_ID_ABI_SHIFT as u8);
         self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(id), ABI.number() as i32);
         let slow = self.a.create_label();

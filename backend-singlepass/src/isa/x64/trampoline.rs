@@ -73,8 +73,9 @@ impl TrampolineOps for X64 {
             a.load_int(Width::W64, FUEL, &Mem::new(RAX, VMSTORE_FUEL));
         }
         load_values(c, &signature.params, Dealer::args(metered), RSI, RAX);
+        let entry = Mem::new(RDI, c.offsets.func_ref_call());
         let a = &mut c.a;
-        a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_WASM_CALL)));
+        a.group_5(Group5::Call, &Rm::Mem(entry));
         a.load_int_frame(Width::W64, RSI, VALUES_PLACE);
         if overflows(&signature.results, Dealer::results()) {
             a.load_int_frame(Width::W64, RDI, CALLEE_VMCTX_PLACE);

@@ -1,0 +1,156 @@
+//! What an instance has of better code, see [`crate::tier`].
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ptr::{NonNull, null};
+use std::sync::Arc;
+
+use wasmer_runtime_core::types::*;
+use wasmer_runtime_core::vmcontext::*;
+
+use super::Instance;
+use crate::foreign::Foreign;
+use crate::image::Damage;
+use crate::module_code::ModuleCode;
+
+/// A function of the better code, as code of the first tier calls it.
+struct Crossing {
+    /// What the first tier calls: refers to `callee`.
+    foreign: Box<Foreign>,
+    _callee: Box<VMFuncRef>,
+}
+
+/// What an instance has of better code.
+#[derive(Default)]
+pub(crate) struct Tier {
+    /// By function: what code of the first tier goes on with, or null. [`arch::compile_entry`](crate::arch::compile_entry) looks here; null before
+    /// there is better code.
+    pub(crate) crossings: Cell<*const Cell<*const Foreign>>,
+    adopted: OnceCell<Adopted>,
+}
+
+struct Adopted {
+    code: Arc<ModuleCode>,
+    /// What better code imports; its vmctx refers to them.
+    _imports: Box<[Foreign]>,
+    table: Box<[Cell<*const Foreign>]>,
+    made: RefCell<Vec<Crossing>>,
+}
+
+impl Instance {
+    /// The better code that it has begun to use.
+    pub(crate) fn better(&self) -> Option<&ModuleCode> {
+        self.tier.adopted.get().map(|adopted| &*adopted.code)
+    }
+
+    /// What a function called by the first tier goes on as; none if that is code of the first tier. An instance that comes here first since there is better code
+    /// adopts it.
+    ///
+    /// # Safety
+    /// The instance's store is suspended in a call of its own thread.
+    pub(crate) unsafe fn crossing(&self, function: DefinedFuncIdx) -> Result<Option<NonNull<Foreign>>, Damage> {
+        let code = &self.code;
+        let Some(better) = code.better().filter(|better| !code.image.stays(function) && better.is_up()) else {
+            return Ok(None);
+        };
+        let adopted = match self.tier.adopted.get() {
+            Some(adopted) => adopted,
+            // Guests that were made to give way may be anywhere in their code, also between two looks at a reference.
+            // SAFETY: the caller's promise; the store outlives the instance.
+            None if !unsafe { self.store().as_ref() }.suspended.is_empty() => return Ok(None),
+            None => {
+                // SAFETY: the caller's promise.
+                let adopted = unsafe { self.adopt(&better.code)? };
+                let adopted = self.tier.adopted.get_or_init(|| adopted);
+                self.tier.crossings.set(adopted.table.as_ptr());
+                adopted
+            }
+        };
+        let place = adopted.table.get(function.index()).ok_or(Damage)?;
+        if place.get().is_null() {
+            let crossing = self.make_crossing(&adopted.code, function)?;
+            place.set(&raw const *crossing.foreign);
+            adopted.made.borrow_mut().push(crossing);
+        }
+        Ok(NonNull::new(place.get().cast_mut()))
+    }
+
+    /// Has what is known of this instance's functions lead to better code, and gives that code what it looks for in the vmctx, where the first
+    /// tier has its own.
+    ///
+    /// # Safety
+    /// As for `crossing`.
+    unsafe fn adopt(&self, better: &Arc<ModuleCode>) -> Result<Adopted, Damage> {
+        // SAFETY: the functions were imported; code of the first tier has its imports elsewhere.
+        let imports = unsafe { self.import_again(better)? };
+        // SAFETY: the better code runs in this instance only from now on.
+        unsafe { self.refer_to(better)? };
+        let functions = self.code.image.functions_len() - self.imported_functions.len();
+        Ok(Adopted {
+            code: Arc::clone(better),
+            _imports: imports,
+            table: vec![Cell::new(null()); functions].into_boxed_slice(),
+            made: RefCell::new(Vec::new()),
+        })
+    }
+
+    /// Imports the same functions for better code of the module, in its convention.
+    ///
+    /// # Safety
+    /// None of this code runs in the instance yet.
+    unsafe fn import_again(&self, better: &ModuleCode) -> Result<Box<[Foreign]>, Damage> {
+        let functions: Vec<_> = self.imported_functions.iter().map(|function| function.original).collect();
+        // SAFETY: they were imported, and nobody looks at what is written.
+        unsafe { self.import(better, &self.offsets.of_better_code(), &functions) }
+    }
+
+    /// Has type ids and all references that were made lead to better code of the module.
+    ///
+    /// # Safety
+    /// As for `import_again`; and the store is suspended in a call, so that none of its code is between two looks at a reference.
+    unsafe fn refer_to(&self, better: &ModuleCode) -> Result<(), Damage> {
+        // SAFETY: the vmctx has at least its fixed part, and no reference to it is held.
+        unsafe { (*self.vmctx.as_ptr()).type_ids = better.type_ids.as_ptr() };
+        for position in 0..self.code.image.escaping_len() {
+            let Some((place, true)) = self.func_refs.place(position) else { continue };
+            let function = self.code.image.escaping_at(position)?;
+            // References to imports are others'.
+            let Some(defined) = function.0.checked_sub(self.offsets.counts().imported_functions) else { continue };
+            let ty = self.code.image.function_type_index(function)?;
+            let reference = self.reference(better, DefinedFuncIdx(defined), ty)?;
+            // SAFETY: the place is inside the array and filled in; the entries of both conventions are the same function's.
+            unsafe {
+                place.write(VMFuncRef {
+                    first_type_id: (*place).first_type_id,
+                    first_call: (*place).first_call,
+                    ..reference
+                })
+            };
+        }
+        Ok(())
+    }
+
+    /// A reference to a defined function by its code.
+    pub(super) fn reference(
+        &self,
+        code: &ModuleCode,
+        function: DefinedFuncIdx,
+        ty: TypeIdx,
+    ) -> Result<VMFuncRef, Damage> {
+        let (array_call, wasm_call) = (code.image.array_to_wasm(ty)?, code.image.function_entry(function)?);
+        // SAFETY: the trampoline has the convention of array call.
+        let array_call = unsafe { std::mem::transmute::<*const u8, ArrayCall>(array_call) };
+        Ok(VMFuncRef::new(array_call, wasm_call.cast(), self.vmctx.as_ptr().cast(), code.type_ids[ty.index()]))
+    }
+
+    fn make_crossing(&self, better: &ModuleCode, function: DefinedFuncIdx) -> Result<Crossing, Damage> {
+        let code = &self.code;
+        let ty = code.image.function_type_index(code.image.func_index(function))?;
+        let callee = Box::new(self.reference(better, function, ty)?);
+        let wasm_call = code.image.wasm_to_array(ty)?.cast();
+        // SAFETY: the crossing keeps the callee as long as the instance lives, and so does the store.
+        let foreign = unsafe { Foreign::new(NonNull::from(&*callee), code.abi(), wasm_call, self.context()) };
+        let mut foreign = Box::new(foreign);
+        foreign.link();
+        Ok(Crossing { foreign, _callee: callee })
+    }
+}

@@ -1,0 +1,61 @@
+//! Better code for modules that are compiled lazily: how instances come to run in it while they run.
+//!
+//! A lazy module's code is a *first tier* ([`VMCounts::first_tier`](wasmer_runtime_core::layout::VMCounts::first_tier)).
+//! The code of another compiler, of all of the module, can take over from it: [`ModuleCode::improve`] has every entry lead to
+//! [`arch::compile_entry`](crate::arch::compile_entry) again, and an instance whose code comes there for the first time *adopts* the better
+//! code: on its own thread, between two functions. From then on its references, and what is behind its exports, lead to better code, and so does
+//! every call of the first tier that goes through an entry. What runs in the first tier stays there until it returns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::module_code::ModuleCode;
+
+/// Which calls of first-tier code go on in better code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// But those of short functions that neither call nor loop.
+    Worthwhile,
+    /// Some of them, by a sequence of random numbers that this is the start of: for tests.
+    Sometimes(u64),
+}
+
+/// Shorter bodies, of functions that neither call nor loop, stay in the first tier when it calls them: crossing over takes as long as some
+/// dozens of instructions.
+const LEAF_BYTES: usize = 64;
+
+impl Switch {
+    /// Leaves with less bytes stay.
+    pub(crate) fn leaf_bytes_min(self) -> usize {
+        match self {
+            Self::Worthwhile => LEAF_BYTES,
+            Self::Sometimes(_) => 0,
+        }
+    }
+}
+
+/// The better code of a module.
+pub(crate) struct Better {
+    pub(crate) code: Arc<ModuleCode>,
+    /// Of [`Switch::Sometimes`]: the number that comes next.
+    random: Option<AtomicU64>,
+}
+
+impl Better {
+    pub(crate) fn new(code: Arc<ModuleCode>, switch: Switch) -> Self {
+        let random = match switch {
+            Switch::Worthwhile => None,
+            Switch::Sometimes(seed) => Some(AtomicU64::new(seed)),
+        };
+        Self { code, random }
+    }
+
+    /// Whether a call that could go either way goes on here.
+    pub(crate) fn is_up(&self) -> bool {
+        let Some(random) = &self.random else { return true };
+        // The output of SplitMix64 (G. Steele, D. Lea, C. Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014).
+        let state = random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb) >> 62 == 0
+    }
+}
