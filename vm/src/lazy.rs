@@ -35,6 +35,9 @@ const CODE_PER_BYTE_MIN: usize = 16;
 /// Room for short bodies that make much code: what they may ask for beyond their length is bounded by the translation (`budget`).
 const ROOM_BYTES: usize = 16 << 20;
 
+/// So much of the room is made writable at once, beyond what a function needs: a multiple of every system's pages.
+const AHEAD_BYTES: usize = 64 << 10;
+
 /// A slot of each function, and that of the way to the compiler.
 const SLOT_BYTES: usize = size_of::<usize>();
 
@@ -140,6 +143,8 @@ pub(crate) struct Lazy {
     data: Data,
     /// Where the next function goes in the code; changed with the lock.
     end: AtomicUsize,
+    /// Where the pages end that are writable already; changed with the lock.
+    writable_end: AtomicUsize,
     /// How many functions have code.
     ready: AtomicUsize,
     /// Where the room ends.
@@ -219,8 +224,9 @@ impl Lazy {
                 let zeros = || (0..module.functions_len()).map(|_| AtomicU32::new(0)).collect();
                 let (states, starts, start) = (zeros(), zeros(), data.room_start);
                 let room_end = start + data.pages * page_bytes();
-                let (end, ready, switch) = (AtomicUsize::new(start), AtomicUsize::new(0), OnceLock::new());
-                (code, Self { module, states, starts, switch, data, end, ready, room_end })
+                let (end, writable_end) = (AtomicUsize::new(start), AtomicUsize::new(start));
+                let (ready, switch) = (AtomicUsize::new(0), OnceLock::new());
+                (code, Self { module, states, starts, switch, data, end, writable_end, ready, room_end })
             })
     }
 
@@ -317,6 +323,12 @@ impl Lazy {
             CompileFailure::Compile(CompileError::Limit(format!("more than {room} MiB of machine code")))
         })?;
         self.module.relocate(&mut output, base as u32).map_err(CompileFailure::Compile)?;
+        let writable_end = self.writable_end.load(Ordering::Relaxed);
+        if end > writable_end {
+            let ahead = end.saturating_add(AHEAD_BYTES).min(self.room_end);
+            code.commit(writable_end..ahead).map_err(CompileFailure::Room)?;
+            self.writable_end.store(ahead, Ordering::Relaxed);
+        }
         // SAFETY: the room from `base` on is free, and whoever writes to it has the lock.
         unsafe { code.write(base, &output.text) }.map_err(CompileFailure::Room)?;
         self.end.store(end, Ordering::Relaxed);

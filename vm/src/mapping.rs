@@ -106,19 +106,26 @@ impl Code {
         let pages = Reservation::at(near_stubs(bytes, page_bytes()), bytes)?;
         pages.commit(0..data_bytes)?;
         let made = Self { pages, start: data_bytes, len: code.len(), end: bytes, copied: true, refused: false };
+        made.commit(0..code_bytes)?;
         // SAFETY: nobody has these pages yet.
         unsafe { made.write(0, code)? };
         Ok(made)
     }
 
+    /// Makes pages of the room behind code writable.
+    pub(crate) fn commit(&self, offsets: Range<usize>) -> io::Result<()> {
+        let pages = self.start + offsets.start..self.start + offsets.end;
+        self.pages.commit(pages.clone())?;
+        self.pages.populate(pages)
+    }
+
     /// Writes code to the room behind other code, and makes it executable.
     ///
     /// # Safety
-    /// `offset` is a multiple of pages, nothing has been written to these pages, and nobody else writes to this room now.
+    /// `offset` is a multiple of pages, the pages are writable, nothing has been written to them, and nobody else writes to this room now.
     pub(crate) unsafe fn write(&self, offset: usize, code: &[u8]) -> io::Result<()> {
         let start = self.start + offset;
         let end = round_up(code.len()).and_then(|bytes| start.checked_add(bytes)).ok_or(io::ErrorKind::OutOfMemory)?;
-        self.pages.commit(start..end)?;
         // SAFETY: these pages are inside of the reservation and writable, and nobody else uses them by the caller's promise.
         let place = unsafe { self.pages.base().add(start) };
         // SAFETY: as above.
