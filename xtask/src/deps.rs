@@ -44,6 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     ("wasmer-cli", &["wasmer-runtime"]),
     ("wasmer-c-api", &["wasmer-runtime"]),
+    ("wasmer-python", &["wasmer-runtime"]),
     ("wasmer-spectests", &["wasmer-runtime"]),
     ("wasmer-benches", &["wasmer-runtime"]),
     ("wasmer-testing", &["wasmer-runtime", "wasmer-backend-cranelift", "wasmer-backend-singlepass"]),

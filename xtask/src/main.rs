@@ -9,6 +9,7 @@ mod licences;
 mod llvm;
 mod npm;
 mod programs;
+mod python;
 mod shell;
 mod soak;
 mod source;

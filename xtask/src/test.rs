@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
-use crate::{book, deps, elsewhere, llvm, programs, shell, tidy, wheels};
+use crate::{book, deps, elsewhere, llvm, programs, python, shell, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -87,6 +87,7 @@ const STEPS: &[(&str, Step)] = &[
     ("programs", obtain_programs),
     ("test", test),
     ("suites", suites),
+    ("python", python::test),
     ("doctest", |plan| shell::run(plan.cargo(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
 ];
 
@@ -149,6 +150,12 @@ impl Plan {
         "left out".to_owned()
     }
 
+    /// Leaves out what needs something of a registry, unless nothing of that may be missing.
+    pub(crate) fn left_out_or_failed(&mut self, what: &str, reason: &anyhow::Error) -> Result<String> {
+        self.leave_out(vec![format!("{what}, because {reason:#}")])?;
+        Ok("left out".to_owned())
+    }
+
     /// Records which programs are missing; where none may be, that is a failure.
     fn leave_out(&mut self, what: Vec<String>) -> Result<()> {
         if std::env::var_os(REQUIRED_VARIABLE).is_some() {
@@ -172,10 +179,12 @@ fn built_backends(root: &Path) -> Result<Vec<Backend>> {
 
 /// The packages that have a feature for each backend.
 const SELECTABLE: &[&str] =
-    &["wasmer-runtime", "wasmer-cli", C_API, "wasmer-spectests", "wasmer-testing", "wasmer-benches"];
+    &["wasmer-runtime", "wasmer-cli", C_API, PYTHON, "wasmer-spectests", "wasmer-testing", "wasmer-benches"];
 
 /// Tested without LLVM: its tests are linked by the C compiler, which does not know where LLVM's libraries are.
 const C_API: &str = "wasmer-c-api";
+/// Likewise: who loads its library does not know either.
+const PYTHON: &str = "wasmer-python";
 
 /// The arguments of cargo by which the workspace is built with these backends.
 fn selection(backends: &[Backend]) -> Vec<String> {
@@ -184,7 +193,8 @@ fn selection(backends: &[Backend]) -> Vec<String> {
     for backend in Backend::ALL {
         let name = backend.name();
         if backends.contains(&backend) {
-            let packages = SELECTABLE.iter().filter(|package| backend != Backend::Llvm || **package != C_API);
+            let packages =
+                SELECTABLE.iter().filter(|package| backend != Backend::Llvm || ![C_API, PYTHON].contains(package));
             features.extend(packages.map(|package| format!("{package}/{name}")));
         } else if backend == Backend::Llvm {
             // Only this one cannot be compiled everywhere; the others may be tested on their own.

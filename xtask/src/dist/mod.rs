@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: the archives of a release, and `SHA256SUMS` with their checksums.
 //!
 //! An archive holds the stripped programs, licences, manual pages and completions as they go below a prefix, so that unpacking it there
-//! installs it; another one the library for programs in C. The same programs give the same bytes: entries are sorted, belong to nobody, and have the
+//! installs it; another one the library for programs in C. The Python package is a wheel, made by maturin. The same programs give the same bytes: entries are sorted, belong to nobody, and have the
 //! time of the commit.
 
 mod archive;
@@ -15,7 +15,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use crate::{llvm, shell};
+use crate::{llvm, python, shell};
 use archive::Entry;
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Make an archive with LLVM's compile worker too; it needs LLVM 22 here, and its library where it runs.
     #[arg(long)]
     llvm: bool,
-    /// Pack the programs of this folder instead of building them, and leave out the library for programs in C.
+    /// Pack the programs of this folder instead of building them, and leave out the libraries for programs in C and Python.
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
 }
@@ -65,6 +65,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             let built = build(root, library::PACKAGE, *with_llvm)?;
             let entries = library::entries(root, &built, &version, *with_llvm)?;
             write(&output, &format!("libwasmer-{end}"), &entries, time)?;
+            if !with_llvm {
+                python::release(root, &output)?;
+            }
         }
     }
     fs::copy(root.join("install.sh"), output.join("install.sh"))?;
@@ -146,12 +149,12 @@ fn entries(root: &Path, programs: &Path, with_llvm: bool) -> Result<Vec<Entry>> 
     Ok(entries)
 }
 
-/// The checksums of all archives in the folder and of `install.sh`.
+/// The checksums of all archives and wheels in the folder and of `install.sh`.
 fn list(folder: &Path) -> Result<String> {
     let mut names: Vec<_> = fs::read_dir(folder)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_>>()?;
-    names.retain(|name| name.ends_with(".tar.gz") || name == "install.sh");
+    names.retain(|name| name.ends_with(".tar.gz") || name.ends_with(".whl") || name == "install.sh");
     names.sort();
     if names.is_empty() {
         bail!("there is nothing to list in `{}`", folder.display());
