@@ -403,9 +403,8 @@ impl StoreOpaque {
         let is_left = |memory: &&Arc<VmMemory>| memory.offset_behind(address).is_some();
         let memory = self.instances.iter().find_map(|record| record.vm.all_memories().iter().find(is_left))?;
         let image = pc.and_then(|pc| vm::code_registry::lookup(*pc)).map(|(image, _)| image);
-        let is_running =
-            |vm: &vm::instance::Instance| image.as_ref().is_some_and(|image| Arc::ptr_eq(image, &vm.code().image));
-        let running = self.instances.iter().map(|record| &*record.vm).filter(|vm| is_running(vm));
+        let is_running = |vm: &&vm::instance::Instance| image.as_ref().is_some_and(|image| vm.has_code_of(image));
+        let running = self.instances.iter().map(|record| &*record.vm).filter(is_running);
         let numbers = running.flat_map(|vm| {
             let numbered = vm.all_memories().iter().zip(0..);
             numbered.filter(|(other, _)| Arc::ptr_eq(other, memory)).map(|(_, number)| number)

@@ -9,7 +9,7 @@ use wasmer_runtime_core::vmcontext::*;
 
 use super::Instance;
 use crate::foreign::Foreign;
-use crate::image::Damage;
+use crate::image::{Damage, Image};
 use crate::module_code::ModuleCode;
 
 /// A function of the better code, as code of the first tier calls it.
@@ -37,6 +37,11 @@ struct Adopted {
 }
 
 impl Instance {
+    /// Whether an image is one that it runs.
+    pub fn has_code_of(&self, image: &Arc<Image>) -> bool {
+        Arc::ptr_eq(image, &self.code.image) || self.better().is_some_and(|code| Arc::ptr_eq(image, &code.image))
+    }
+
     /// The better code that it has begun to use.
     pub(crate) fn better(&self) -> Option<&ModuleCode> {
         self.tier.adopted.get().map(|adopted| &*adopted.code)
