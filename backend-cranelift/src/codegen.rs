@@ -71,6 +71,8 @@ pub(crate) struct Scratch {
     pub(crate) call_args: Vec<Value>,
     /// Landings of the regions that are open, outermost first.
     pub(crate) landings: Vec<Landing>,
+    /// By local: the last block that writes it, and how many do.
+    pub(crate) writes: Vec<(Option<Block>, u32)>,
     /// Whether the function has grown out of proportion by its locals, see [`check_size`](crate::control::check_size).
     pub(crate) outgrown: bool,
 }
@@ -105,6 +107,8 @@ pub(crate) struct Codegen<'a> {
     pub(crate) fuel: Option<Variable>,
     /// Work on block parameters that were not needed, see [`check_size`](crate::control::check_size).
     pub(crate) dropping: u64,
+    /// Work on values of locals that come together, see [`check_size`](crate::control::check_size).
+    pub(crate) merging: u64,
 }
 
 impl<'a> Codegen<'a> {
@@ -132,6 +136,7 @@ impl<'a> Codegen<'a> {
             body_bytes: 0,
             fuel: None,
             dropping: 0,
+            merging: 0,
         }
     }
 

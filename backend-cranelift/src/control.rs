@@ -36,6 +36,11 @@ const DROPPING_MAX: u64 = 1 << 32;
 const DROPPING_FREE: u64 = 1 << 20;
 const DROPPING_PER_BYTE: u64 = 1 << 10;
 
+/// The most work that may go into merging values of locals, in pairs of blocks that write the same one: the register allocator merges them one by one,
+/// and each merge may move all those before. Large functions of compilers have up to 80 for each byte.
+const MERGING_FREE: u64 = 1 << 21;
+const MERGING_PER_BYTE: u64 = 1 << 7;
+
 /// The backend half of a control frame.
 #[derive(Debug)]
 pub(crate) struct Frame {
@@ -339,7 +344,8 @@ pub(crate) fn check_size(cg: &mut Codegen<'_>) -> Result<()> {
     let fits = values <= VALUES_MAX.min(VALUES_FREE + VALUES_PER_BYTE * bytes)
         && blocks <= BLOCKS_MAX
         && blocks.saturating_mul(cg.locals_len) <= DEFINITIONS_MAX.min(DEFINITIONS_FREE + DEFINITIONS_PER_BYTE * bytes)
-        && cg.dropping <= DROPPING_MAX.min(DROPPING_FREE + DROPPING_PER_BYTE * bytes as u64);
+        && cg.dropping <= DROPPING_MAX.min(DROPPING_FREE + DROPPING_PER_BYTE * bytes as u64)
+        && cg.merging <= MERGING_FREE + MERGING_PER_BYTE * bytes as u64;
     if fits { Ok(()) } else { Err(outgrown(cg)) }
 }
 

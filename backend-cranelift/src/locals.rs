@@ -53,6 +53,8 @@ fn declare_variables(cg: &mut Codegen<'_>, entry: Block, params: usize, locals: 
         };
         cg.builder.def_var(variable, value);
     }
+    cg.scratch.writes.clear();
+    cg.scratch.writes.resize(locals.len(), (None, 0));
     cg.locals = Locals::Variables;
 }
 
@@ -116,11 +118,24 @@ pub(crate) fn get(cg: &mut Codegen<'_>, local: LocalIdx) -> Value {
 /// `value` is in the type of its representation at boundaries.
 pub(crate) fn set(cg: &mut Codegen<'_>, local: LocalIdx, value: Value) {
     match &cg.locals {
-        Locals::Variables => cg.builder.def_var(Variable::from_u32(local.0), value),
+        Locals::Variables => {
+            cg.builder.def_var(Variable::from_u32(local.0), value);
+            note_write(cg, local);
+        }
         Locals::Frame { base, places } => {
             let (base, (at, _)) = (*base, places[local.index()]);
             let flags = cg.trusted(Region::Locals);
             cg.ins().store(flags, value, base, at);
         }
+    }
+}
+
+/// Counts the blocks that write a local: where they lead to, its values come together.
+fn note_write(cg: &mut Codegen<'_>, local: LocalIdx) {
+    let block = cg.builder.current_block();
+    let (last, blocks) = &mut cg.scratch.writes[local.index()];
+    if *last != block {
+        cg.merging += 2 * u64::from(*blocks) + 1;
+        (*last, *blocks) = (block, *blocks + 1);
     }
 }
