@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use wasmer_runtime::cache::{Cache, ContentHash, RunRecord};
 use wasmer_runtime::cached::CachedLoader;
 use wasmer_runtime::payoff::pays_after;
@@ -83,38 +83,36 @@ impl Watch {
                 wait = wait.max(LOOK_MIN);
             }
             // What there is to say is said at the end, if it comes.
-            if watch.finish().is_ok() {
-                let _ = watch.improve();
-            }
+            let _ = watch.finish();
         };
         // Without a thread it is looked at in the end.
         let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn(look);
     }
 
-    /// Has a finisher make better code, and waits until it has ended. One that is busy with another module is waited for as long as the
-    /// program runs, if this one can still gain by it.
+    /// Has a finisher make better code, and the program go over to it. While the finisher is busy otherwise, the code may come from somebody else.
     fn finish(&self) -> anyhow::Result<()> {
         loop {
-            match self.start()? {
-                Start::Started(mut child) => {
-                    // No zombie is left of it.
-                    child.wait()?;
-                    return Ok(());
-                }
-                Start::Busy if self.module.is_some() => thread::sleep(BUSY),
-                Start::Busy => bail!("the background process is busy"),
+            if let Start::Started(mut child) = self.start()? {
+                // No zombie is left of it.
+                child.wait()?;
+                return self.improve().map(drop);
             }
+            if self.module.is_none() || self.improve()? {
+                return Ok(());
+            }
+            thread::sleep(BUSY);
         }
     }
 
-    /// Has the program go over to better code, if it is in the cache now.
-    fn improve(&self) -> anyhow::Result<()> {
-        let Some(module) = &self.module else { return Ok(()) };
+    /// Has the program go over to better code, if it can and the cache has it now.
+    fn improve(&self) -> anyhow::Result<bool> {
+        let Some(module) = &self.module else { return Ok(false) };
         let Job { cache, content, backend, features, fuel, .. } = &self.job;
         let config = worker::config(*backend, Cpu::Native, None)?.features(*features).fuel(*fuel);
-        let better = CachedLoader::new(&Engine::new(config)?, cache).stored(content)?;
+        let Some(better) = CachedLoader::new(&Engine::new(config)?, cache).stored(content)? else { return Ok(false) };
         // SAFETY: the artifact is that of the same bytes, by their hash.
-        better.map_or(Ok(()), |better| Ok(unsafe { module.improve_with(&better) }?))
+        unsafe { module.improve_with(&better) }?;
+        Ok(true)
     }
 
     /// How long the program still has to run.
@@ -125,13 +123,11 @@ impl Watch {
     /// The program has run so long and has ended: notes that, or starts the finisher. Says what was done.
     pub(super) fn ended(&self, ran: Duration) -> Option<String> {
         let backend = self.job.backend;
+        if self.module.as_ref().is_some_and(|module| module.tier() == backend.name()) {
+            return Some(format!("the program went over to the code of {backend} while it ran"));
+        }
         if *self.is_started.lock().unwrap_or_else(PoisonError::into_inner) {
-            let has_gone_over = self.module.as_ref().is_some_and(|module| module.tier() == backend.name());
-            return Some(if has_gone_over {
-                format!("{backend} has compiled it in the background, and the program went over to that code")
-            } else {
-                format!("{backend} compiles it in the background, since the program ran")
-            });
+            return Some(format!("{backend} compiles it in the background, since the program ran"));
         }
         let missing = self.missing(ran);
         let what = if missing.is_zero() {
