@@ -3,9 +3,10 @@
 //! Python's handler of SIGINT notes the signal, and the interpreter acts on it between two of its own instructions: not while the main thread is in a guest.
 //! So our handler stands before Python's and interrupts the guest that the main thread runs; when the call is back, the interpreter raises `KeyboardInterrupt`.
 //!
-//! Python puts its own handler back whenever a program calls `signal.signal`, and asking the system which one is installed takes longer than a call. So a thread
-//! looks when a call takes long: it is woken by the first call after a pause, looks every few milliseconds as long as there are calls, and sleeps when there are
-//! none. A handler that ignores the signal, or the system's, which ends the process, stays as it is.
+//! Python puts its own handler back whenever a program calls `signal.signal`, and asking the system which one is installed takes longer than a call. So the first
+//! call after a pause asks, and a thread that it wakes goes on every few milliseconds as long as there are calls, and sleeps when there are none. In between a
+//! new handler of Python's may have noted a signal that stops no guest; the next one does. A handler that ignores the signal, or the system's, which ends the
+//! process, stays as it is.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -81,7 +82,7 @@ static IS_ASLEEP: AtomicBool = AtomicBool::new(true);
 /// The thread, once there was a call; it does not exist in a process that was forked.
 static THREAD: Mutex<Option<Thread>> = Mutex::new(None);
 
-/// Has the thread look.
+/// Puts the handler in its place, if nobody has for a while, and has the thread keep it there.
 fn wake() {
     if !IS_ASLEEP.load(Ordering::SeqCst) {
         return;
@@ -90,6 +91,7 @@ fn wake() {
     // Only in a process that was forked meanwhile nobody gives the lock back.
     let Ok(mut thread) = THREAD.try_lock() else { return };
     IS_ASLEEP.store(false, Ordering::SeqCst);
+    stand_before();
     match &*thread {
         Some(thread) => thread.unpark(),
         // Without it only Ctrl-C waits until the guest has ended.
@@ -105,8 +107,8 @@ fn wake() {
 
 fn watch() {
     loop {
-        stand_before();
         thread::sleep(PERIOD);
+        stand_before();
         if !RUNNING.load(Ordering::SeqCst).is_null() {
             continue;
         }

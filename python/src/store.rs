@@ -159,6 +159,8 @@ impl Store {
         let timeout = if entered.is_outermost() { *lock(&store.timeout) } else { None };
         let timer = timeout.map(|after| timeout::Timer::start(after, &store.interrupt));
         let watched = interrupt::Watched::guest(&store.interrupt);
+        // A signal that came before this stops no guest any more.
+        py.check_signals()?;
         let outcome = py.detach(|| run(entered.store_mut()));
         let is_signalled = watched.end();
         let is_late = timer.is_some_and(timeout::Timer::end);

@@ -7,6 +7,8 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -238,38 +240,50 @@ def test_a_cache_finds_modules_again(engine, tmp_path):
         Module.from_file(engine, tmp_path / "nothing.wasm")
 
 
-def run(program):
-    """Starts a program that says `ready` when a guest is about to run."""
-    program = f"from wasmer_embed import *\nSPIN = {SPIN!r}\n" + textwrap.dedent(program)
-    process = subprocess.Popen([sys.executable, "-P", "-c", program], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(0.1)
-    return process
+def processor_time(process):
+    """In units of the system's clock."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@contextmanager
+def spinning(program):
+    """Starts a program that prints its process's number when a guest is about to run, and waits until that does."""
+    program = f"import os\nfrom wasmer_embed import *\nSPIN = {SPIN!r}\n" + textwrap.dedent(program)
+    process = subprocess.Popen([sys.executable, "-P", "-c", program], stdout=subprocess.PIPE, text=True, process_group=0)
+    try:
+        number = int(process.stdout.readline())
+        before = processor_time(number)
+        while processor_time(number) < before + 10:
+            time.sleep(0.01)
+        os.kill(number, signal.SIGINT)
+        yield process
+    finally:
+        # With the children that it may have.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.parametrize("handler", ["pass", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"])
 def test_control_c_ends_a_guest(handler):
-    process = run(
-        f"""
+    program = f"""
         engine = Engine(backend="singlepass")
         instance = Instance(Store(engine), Module(engine, SPIN))
         instance["one"]()
         {handler}
-        print("ready", flush=True)
         try:
+            print(os.getpid(), flush=True)
             instance["spin"]()
         except KeyboardInterrupt:
             print("interrupted", instance["one"]())
         """
-    )
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20)[0] == "interrupted 1\n" and process.returncode == 0
+    with spinning(program) as process:
+        assert process.communicate(timeout=60)[0] == "interrupted 1\n" and process.returncode == 0
 
 
 def test_control_c_ends_a_guest_below_a_callable_and_in_a_child():
-    process = run(
-        """
-        import os
+    program = """
         engine = Engine(backend="singlepass")
         inner = Instance(Store(engine), Module(engine, SPIN))
         text = '(module (import "h" "f" (func $f)) (func (export "run") (call $f)))'
@@ -279,13 +293,11 @@ def test_control_c_ends_a_guest_below_a_callable_and_in_a_child():
         if child:
             os.waitpid(child, 0)
         else:
-            print("ready", flush=True)
-            print(os.getpid(), flush=True)
             try:
+                print(os.getpid(), flush=True)
                 outer["run"]()
             except KeyboardInterrupt:
                 print("interrupted", inner["one"](), flush=True)
         """
-    )
-    os.kill(int(process.stdout.readline()), signal.SIGINT)
-    assert process.communicate(timeout=20)[0] == "interrupted 1\n"
+    with spinning(program) as process:
+        assert process.communicate(timeout=60)[0] == "interrupted 1\n"
