@@ -250,7 +250,14 @@ def processor_time(process):
 def spinning(program):
     """Starts a program that prints its process's number when a guest is about to run, and waits until that does."""
     program = f"import os\nfrom wasmer_embed import *\nSPIN = {SPIN!r}\n" + textwrap.dedent(program)
-    process = subprocess.Popen([sys.executable, "-P", "-c", program], stdout=subprocess.PIPE, text=True, process_group=0)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        # A process in the background of a shell ignores the signal, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         number = int(process.stdout.readline())
         before = processor_time(number)
