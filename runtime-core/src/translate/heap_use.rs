@@ -80,7 +80,7 @@ mod tests {
                 assert!(!has_pair(&bytes), "{len} bytes");
                 bytes[at + 1] = OPERATOR_MAX;
                 assert!(has_pair(&bytes), "{len} bytes, at {at}");
-                bytes[at] = 0;
+                bytes[at] = 0xff;
                 assert!(!has_pair(&bytes), "{len} bytes, at {at}");
             }
         }
