@@ -4,6 +4,8 @@ use std::cell::UnsafeCell;
 
 use wasmer_api::{AsStoreMut, Error, Result, StoreId};
 
+use crate::guest::Guest;
+
 /// A value that whoever has its store exclusively may use.
 pub(crate) struct StoreCell<T> {
     owner: StoreId,
@@ -23,8 +25,8 @@ impl<T> StoreCell<T> {
     /// # Errors
     /// [`Error::Type`] if it belongs to another store.
     #[inline]
-    pub(crate) fn get<'a>(&'a self, store: &'a mut impl AsStoreMut) -> Result<&'a mut T> {
-        if store.as_store_mut().id() != self.owner {
+    pub(crate) fn get<'a>(&'a self, store: &'a mut (dyn Guest + 'a)) -> Result<&'a mut T> {
+        if store.id() != self.owner {
             return Err(Error::Type("the component instance belongs to another store".to_owned()));
         }
         // SAFETY: a store's identity is its own, and whoever else wants the value needs this store, which is borrowed for as long.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use wasmer_api::{Engine, Error, Module, Result};
+use wasmer_component_translate::info::ExportKind;
 use wasmer_component_translate::{self as translate, ComponentInfo, TranslateError};
 use wasmer_runtime_core::compiler::CompileError;
 
@@ -54,6 +55,12 @@ impl Component {
     /// The engine it was made for.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// Whether it exports a function of this name, as [`ComponentInstance::func`](crate::ComponentInstance::func) finds it.
+    pub fn exports_func(&self, name: &str) -> bool {
+        let path: Vec<&str> = name.split('#').collect();
+        crate::instance::find(&self.0.info, &path).is_some_and(|export| matches!(export.kind, ExportKind::Func { .. }))
     }
 
     /// What it imports and exports, as WIT text.

@@ -8,14 +8,15 @@ use wasmer_api::{AsStoreMut, Func, Memory, RawValue, Result};
 use wasmer_component_translate::info::{Encoding, HandleIdx, InstanceIdx, Options, OptionsIdx, Types};
 
 use crate::error::AbiTrap;
+use crate::guest::Guest;
 use crate::state::Shared;
 
 /// How much memory of the host the values of one call may take, in bytes: a list of small things in a guest is one of larger things here.
 pub(crate) const LIFTED_BYTES_MAX: usize = 1 << 30;
 
 /// One side of a call: the guest's memory, how it allocates, its handles. What lifts or lowers gets it.
-pub struct Cx<'a, S> {
-    pub(crate) store: &'a mut S,
+pub struct Cx<'a> {
+    pub(crate) store: &'a mut (dyn Guest + 'a),
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) abi: Abi,
     lifted_bytes: usize,
@@ -45,8 +46,8 @@ impl Abi {
     }
 }
 
-impl<'a, S: AsStoreMut> Cx<'a, S> {
-    pub(crate) fn new(store: &'a mut S, shared: &'a Arc<Shared>, abi: Abi) -> Self {
+impl<'a> Cx<'a> {
+    pub(crate) fn new(store: &'a mut (dyn Guest + 'a), shared: &'a Arc<Shared>, abi: Abi) -> Self {
         Self { store, shared, abi, lifted_bytes: 0 }
     }
 
@@ -62,14 +63,14 @@ impl<'a, S: AsStoreMut> Cx<'a, S> {
 
     /// Bytes of the guest's memory.
     pub(crate) fn bytes(&self, at: u32, len: usize) -> Result<&[u8]> {
-        let bytes = self.memory()?.data(&*self.store)?.get(at as usize..).and_then(|rest| rest.get(..len));
+        let bytes = self.store.bytes(self.memory()?)?.get(at as usize..).and_then(|rest| rest.get(..len));
         bytes.ok_or_else(|| AbiTrap::OutOfBounds.into())
     }
 
     /// Bytes of the guest's memory, to be written.
     pub(crate) fn bytes_mut(&mut self, at: u32, len: usize) -> Result<&mut [u8]> {
         let memory = self.memory()?;
-        let bytes = memory.data_mut(&mut *self.store)?.get_mut(at as usize..).and_then(|rest| rest.get_mut(..len));
+        let bytes = self.store.bytes_mut(memory)?.get_mut(at as usize..).and_then(|rest| rest.get_mut(..len));
         bytes.ok_or_else(|| AbiTrap::OutOfBounds.into())
     }
 
@@ -97,7 +98,7 @@ impl<'a, S: AsStoreMut> Cx<'a, S> {
         if !at.is_multiple_of(align) {
             return Err(AbiTrap::Unaligned.into());
         }
-        let memory_bytes = self.memory()?.len_bytes(&*self.store)? as u64;
+        let memory_bytes = self.store.memory_bytes(self.memory()?)?;
         let end = u64::from(len) * u64::from(size) + u64::from(at);
         if end > memory_bytes { Err(AbiTrap::ListOutOfBounds.into()) } else { Ok(()) }
     }
@@ -117,13 +118,13 @@ impl<'a, S: AsStoreMut> Cx<'a, S> {
         }
         // SAFETY: validation gives `realloc` four parameters and one result, all of type `i32`.
         let address = unsafe {
-            realloc.call_raw(&mut *self.store, &mut values)?;
+            self.store.call(realloc, &mut values)?;
             values[0].i32.cast_unsigned()
         };
         if !address.is_multiple_of(align) {
             return Err(AbiTrap::ReallocUnaligned.into());
         }
-        let memory_bytes = self.memory()?.len_bytes(&*self.store)? as u64;
+        let memory_bytes = self.store.memory_bytes(self.memory()?)?;
         if u64::from(address) + u64::from(bytes) > memory_bytes {
             return Err(AbiTrap::ReallocOutOfBounds.into());
         }
@@ -141,7 +142,7 @@ impl<'a, S: AsStoreMut> Cx<'a, S> {
     pub(crate) fn lift_own(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.abi.instance;
-        let state = self.shared.state(&mut *self.store)?;
+        let state = self.shared.state_of(self.store)?;
         Ok(state.tables[instance.index()].remove_own(index, id)?)
     }
 
@@ -149,14 +150,14 @@ impl<'a, S: AsStoreMut> Cx<'a, S> {
     pub(crate) fn lift_borrow(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.abi.instance;
-        Ok(self.shared.state(&mut *self.store)?.lend(instance, index, id)?)
+        Ok(self.shared.state_of(self.store)?.lend(instance, index, id)?)
     }
 
     /// Gives a resource to the guest.
     pub(crate) fn lower_own(&mut self, handle: HandleIdx, rep: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.abi.instance;
-        let state = self.shared.state(&mut *self.store)?;
+        let state = self.shared.state_of(self.store)?;
         Ok(state.tables[instance.index()].insert_own(id, rep)?)
     }
 
@@ -167,7 +168,7 @@ impl<'a, S: AsStoreMut> Cx<'a, S> {
         if info.owner == Some(instance) {
             return Ok(rep);
         }
-        Ok(self.shared.state(&mut *self.store)?.borrow(instance, rep, id)?)
+        Ok(self.shared.state_of(self.store)?.borrow(instance, rep, id)?)
     }
 }
 

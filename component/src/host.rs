@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Caller, Error, RawValue, Result};
+use wasmer_api::{AsStoreMut, Caller, Error, RawValue, Result, Val as CoreVal};
 use wasmer_component_translate::info::{FuncIdx, FuncType, OptionsIdx, Type};
 
 use crate::cx::{Abi, Cx, Flat, FlatOut};
+use crate::guest::Guest;
 use crate::state::Shared;
 use crate::typed::{ComponentType, Lift, Lower, TypeContext, rust_name};
 use crate::val::Val;
@@ -17,12 +18,12 @@ pub(crate) trait HostFunc<T>: Send + Sync {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
 
     /// Calls it on the core values of a lowered import.
-    fn call(&self, call: &mut HostCall<'_, '_, T>, values: &mut [RawValue]) -> Result<()>;
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
 }
 
-/// A call of a lowered import.
-pub(crate) struct HostCall<'a, 'c, T> {
-    pub(crate) caller: &'a mut Caller<'c, T>,
+/// A call of a lowered import, whoever makes it.
+#[derive(Clone, Copy)]
+pub(crate) struct HostCall<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) abi: Abi,
     pub(crate) ty: FuncIdx,
@@ -49,7 +50,7 @@ impl<T: 'static> Lowering<T> {
         if has_borrow {
             shared.state(&mut caller)?.push_scope();
         }
-        self.func.call(&mut HostCall { caller: &mut caller, shared, abi, ty: self.ty }, values)?;
+        self.func.call(&mut caller, HostCall { shared, abi, ty: self.ty }, values)?;
         if has_borrow {
             shared.state(&mut caller)?.pop_scope()?;
         }
@@ -57,7 +58,7 @@ impl<T: 'static> Lowering<T> {
     }
 }
 
-impl<'a, 'c, T: 'static> HostCall<'a, 'c, T> {
+impl<'a> HostCall<'a> {
     fn func(&self) -> &'a FuncType {
         self.shared.info.types.func(self.ty)
     }
@@ -67,15 +68,16 @@ impl<'a, 'c, T: 'static> HostCall<'a, 'c, T> {
         self.func().flat_params.map_or(1, usize::from)
     }
 
-    /// Parameters, and the context to go on with.
+    /// Parameters.
     fn lift<R>(
-        &mut self,
+        &self,
+        guest: &mut dyn Guest,
         values: &[RawValue],
-        flat: impl FnOnce(&mut Cx<'_, Caller<'c, T>>, &mut Flat<'_>) -> Result<R>,
-        memory: impl FnOnce(&mut Cx<'_, Caller<'c, T>>, u32) -> Result<R>,
+        flat: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
+        memory: impl FnOnce(&mut Cx<'_>, u32) -> Result<R>,
     ) -> Result<R> {
         let func = self.func();
-        let mut cx = Cx::new(&mut *self.caller, self.shared, self.abi);
+        let mut cx = Cx::new(guest, self.shared, self.abi);
         let mut src = Flat::new(values);
         if func.flat_params.is_some() {
             return flat(&mut cx, &mut src);
@@ -88,26 +90,44 @@ impl<'a, 'c, T: 'static> HostCall<'a, 'c, T> {
 
     /// The result. The guest may not call out while it allocates for it.
     fn lower(
-        &mut self,
+        &self,
+        guest: &mut dyn Guest,
         values: &mut [RawValue],
-        flat: impl FnOnce(&mut Cx<'_, Caller<'c, T>>, Type, &mut FlatOut) -> Result<()>,
-        memory: impl FnOnce(&mut Cx<'_, Caller<'c, T>>, Type, u32) -> Result<()>,
+        flat: impl FnOnce(&mut Cx<'_>, Type, &mut FlatOut) -> Result<()>,
+        memory: impl FnOnce(&mut Cx<'_>, Type, u32) -> Result<()>,
     ) -> Result<()> {
         let Some(ty) = self.func().result else { return Ok(()) };
-        let (shared, abi, params) = (self.shared, self.abi, self.param_values());
-        shared.without_leaving(&mut *self.caller, abi.instance, |caller| {
-            let mut cx = Cx::new(caller, shared, abi);
-            if cx.types().flat(ty) == Some(1) {
-                let mut out = FlatOut::default();
-                flat(&mut cx, ty, &mut out)?;
-                values[0] = out.0[0];
-                return Ok(());
-            }
-            let at = Flat::new(&values[params..]).u32()?;
+        let flag = self.shared.state_of(guest)?.flags[self.abi.instance.index()];
+        guest.set(flag, CoreVal::I32(0))?;
+        let mut cx = Cx::new(guest, self.shared, self.abi);
+        if cx.types().flat(ty) == Some(1) {
+            let mut out = FlatOut::default();
+            flat(&mut cx, ty, &mut out)?;
+            values[0] = out.0[0];
+        } else {
+            let at = Flat::new(&values[self.param_values()..]).u32()?;
             let (size, align) = cx.types().layout(ty);
             cx.check_place(at, size, align)?;
-            memory(&mut cx, ty, at)
-        })
+            memory(&mut cx, ty, at)?;
+        }
+        // After a failure nobody calls the instance again.
+        guest.set(flag, CoreVal::I32(1))
+    }
+
+    /// Parameters of a type that Rust knows.
+    pub(crate) fn lift_typed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<P> {
+        let ty = Type::Def(self.func().params);
+        self.lift(guest, values, |cx, src| P::lift(cx, ty, src), |cx, at| P::load(cx, ty, at))
+    }
+
+    /// A result of a type that Rust knows.
+    pub(crate) fn lower_typed<R: Lower>(
+        &self,
+        guest: &mut dyn Guest,
+        values: &mut [RawValue],
+        result: &R,
+    ) -> Result<()> {
+        self.lower(guest, values, |cx, ty, dst| result.lower(cx, ty, dst), |cx, ty, at| result.store(cx, ty, at))
     }
 }
 
@@ -143,11 +163,10 @@ where
         typed_mismatch::<P, R>(ty, cx)
     }
 
-    fn call(&self, call: &mut HostCall<'_, '_, T>, values: &mut [RawValue]) -> Result<()> {
-        let ty = Type::Def(call.func().params);
-        let params = call.lift(values, |cx, src| P::lift(cx, ty, src), |cx, at| P::load(cx, ty, at))?;
-        let result = (self.func)(call.caller, params)?;
-        call.lower(values, |cx, ty, dst| result.lower(cx, ty, dst), |cx, ty, at| result.store(cx, ty, at))
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
+        let params = call.lift_typed(caller, values)?;
+        let result = (self.func)(caller, params)?;
+        call.lower_typed(caller, values, &result)
     }
 }
 
@@ -163,11 +182,11 @@ where
         None
     }
 
-    fn call(&self, call: &mut HostCall<'_, '_, T>, values: &mut [RawValue]) -> Result<()> {
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let ty = Type::Def(call.func().params);
-        let params = call.lift(values, |cx, src| cx.lift_val(ty, src), |cx, at| cx.load_val(ty, at))?;
+        let params = call.lift(caller, values, |cx, src| cx.lift_val(ty, src), |cx, at| cx.load_val(ty, at))?;
         let Val::Tuple(params) = params else { return Err(Error::Type("parameters are a tuple".to_owned())) };
-        let result = (self.0)(call.caller, &params)?;
+        let result = (self.0)(caller, &params)?;
         let wanted = call.func().result.is_some();
         let result = match (wanted, result) {
             (false, None) => return Ok(()),
@@ -176,7 +195,12 @@ where
                 return Err(Error::Type(format!("a host function returned {result:?}, which is not of its type")));
             }
         };
-        call.lower(values, |cx, ty, dst| cx.lower_val(ty, &result, dst), |cx, ty, at| cx.store_val(ty, &result, at))
+        call.lower(
+            caller,
+            values,
+            |cx, ty, dst| cx.lower_val(ty, &result, dst),
+            |cx, ty, at| cx.store_val(ty, &result, at),
+        )
     }
 }
 

@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use wasmer_api::{AsStoreMut, Error, Func, RawValue, Result};
-use wasmer_component_translate::info::{CoreDef, Export, ExportKind, FuncIdx, FuncType, OptionsIdx, Type};
+use wasmer_component_translate::info::{
+    ComponentInfo, CoreDef, Export, ExportKind, FuncIdx, FuncType, OptionsIdx, Type,
+};
 use wasmer_component_translate::names::track;
 use wasmer_component_translate::wit::Printer;
 
@@ -53,8 +55,8 @@ impl ComponentInstance {
     /// `wasi:cli/run@0.2.0#run`. Any compatible version of the interface will do.
     pub fn func(&self, store: &mut impl AsStoreMut, name: &str) -> Result<ComponentFunc> {
         let path: Vec<&str> = name.split('#').collect();
-        let export =
-            self.find(&path).ok_or_else(|| Error::Link(format!("the component exports no function `{name}`")))?;
+        let export = find(&self.shared.info, &path)
+            .ok_or_else(|| Error::Link(format!("the component exports no function `{name}`")))?;
         match &export.kind {
             ExportKind::Func { ty, func, options } => self.lifted(store, *ty, *func, *options),
             _ => Err(Error::Link(format!("the component's export `{name}` is not a function"))),
@@ -72,18 +74,6 @@ impl ComponentInstance {
         let func = func.ok_or_else(|| Error::Link("a lifted function is not a function".to_owned()))?;
         let abi = Abi::new(&self.shared, store, options)?;
         Ok(ComponentFunc { shared: Arc::clone(&self.shared), func, ty, abi })
-    }
-
-    fn find(&self, path: &[&str]) -> Option<&Export> {
-        let exports = &self.shared.info.exports;
-        let exact = exports.iter().find(|export| export.path == path);
-        exact.or_else(|| {
-            let same = |a: &str, b: &str| a == b || track(a).is_some_and(|a| track(b).is_some_and(|b| a.0 == b.0));
-            let fits = |export: &&Export| {
-                export.path.len() == path.len() && export.path.iter().zip(path).all(|(a, b)| same(a, b))
-            };
-            exports.iter().find(fits)
-        })
     }
 
     /// The exported function of a name, with types that Rust knows.
@@ -111,6 +101,17 @@ impl ComponentInstance {
         let funcs = self.shared.info.exports.iter().filter(|export| matches!(export.kind, ExportKind::Func { .. }));
         funcs.map(|export| export.path.join("#"))
     }
+}
+
+/// What is exported by a path: by that very one, or by one of compatible versions.
+pub(crate) fn find<'a>(info: &'a ComponentInfo, path: &[&str]) -> Option<&'a Export> {
+    let exact = info.exports.iter().find(|export| export.path == path);
+    exact.or_else(|| {
+        let same = |a: &str, b: &str| a == b || track(a).is_some_and(|a| track(b).is_some_and(|b| a.0 == b.0));
+        let fits =
+            |export: &&Export| export.path.len() == path.len() && export.path.iter().zip(path).all(|(a, b)| same(a, b));
+        info.exports.iter().find(fits)
+    })
 }
 
 impl ComponentFunc {
@@ -170,10 +171,10 @@ impl ComponentFunc {
     fn call_with<S: AsStoreMut, R>(
         &self,
         store: &mut S,
-        lower: impl FnOnce(&mut Cx<'_, S>, &mut FlatOut) -> Result<()>,
-        write: impl FnOnce(&mut Cx<'_, S>, u32) -> Result<()>,
-        lift: impl FnOnce(&mut Cx<'_, S>, &mut Flat<'_>) -> Result<R>,
-        read: impl FnOnce(&mut Cx<'_, S>, u32) -> Result<R>,
+        lower: impl FnOnce(&mut Cx<'_>, &mut FlatOut) -> Result<()>,
+        write: impl FnOnce(&mut Cx<'_>, u32) -> Result<()>,
+        lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
+        read: impl FnOnce(&mut Cx<'_>, u32) -> Result<R>,
     ) -> Result<R> {
         let (shared, abi) = (&self.shared, self.abi);
         let has_borrow = self.func_type().has_borrow;
@@ -202,8 +203,8 @@ impl ComponentFunc {
     fn lower_params<S: AsStoreMut>(
         &self,
         store: &mut S,
-        lower: impl FnOnce(&mut Cx<'_, S>, &mut FlatOut) -> Result<()>,
-        write: impl FnOnce(&mut Cx<'_, S>, u32) -> Result<()>,
+        lower: impl FnOnce(&mut Cx<'_>, &mut FlatOut) -> Result<()>,
+        write: impl FnOnce(&mut Cx<'_>, u32) -> Result<()>,
     ) -> Result<FlatOut> {
         let mut cx = Cx::new(store, &self.shared, self.abi);
         let mut out = FlatOut::default();
@@ -223,8 +224,8 @@ impl ComponentFunc {
         &self,
         store: &mut S,
         values: &[RawValue],
-        lift: impl FnOnce(&mut Cx<'_, S>, &mut Flat<'_>) -> Result<R>,
-        read: impl FnOnce(&mut Cx<'_, S>, u32) -> Result<R>,
+        lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
+        read: impl FnOnce(&mut Cx<'_>, u32) -> Result<R>,
     ) -> Result<R> {
         let mut cx = Cx::new(store, &self.shared, self.abi);
         let mut src = Flat::new(values);

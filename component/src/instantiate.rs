@@ -16,22 +16,53 @@ use crate::state::{self, ResourceInfo, Shared, State};
 use crate::trampolines;
 use crate::typed::TypeContext;
 
-pub(crate) fn instantiate<T: 'static>(
-    linker: &ComponentLinker<T>,
-    store: &mut impl AsStoreMut<Data = T>,
-    component: &Component,
-) -> Result<ComponentInstance> {
-    let info = component.info();
-    let imports = resolve(linker, info)?;
-    let resources = resources(info, &imports)?;
-    check(info, &imports, &resources)?;
-    let flags = flags(store, info)?;
-    let shared = Arc::new(Shared::new(store, info, resources, State::new(info, flags)));
-    let mut builder = Builder { shared, imports, component, trampolines: vec![None; info.trampolines.len()] };
-    for step in &info.steps {
-        builder.step(store, step)?;
+/// A component whose imports are resolved: instances of it are made without looking anything up.
+pub struct ComponentInstancePre<T> {
+    component: Component,
+    imports: Arc<[Definition<T>]>,
+    resources: Arc<[ResourceInfo]>,
+}
+
+impl<T> Clone for ComponentInstancePre<T> {
+    fn clone(&self) -> Self {
+        Self {
+            component: self.component.clone(),
+            imports: Arc::clone(&self.imports),
+            resources: Arc::clone(&self.resources),
+        }
     }
-    Ok(ComponentInstance::new(builder.shared))
+}
+
+impl<T: 'static> ComponentInstancePre<T> {
+    pub(crate) fn new(linker: &ComponentLinker<T>, component: &Component) -> Result<Self> {
+        let info = component.info();
+        let imports = resolve(linker, info)?;
+        let resources = resources(info, &imports)?;
+        check(info, &imports, &resources)?;
+        Ok(Self { component: component.clone(), imports: imports.into(), resources: resources.into() })
+    }
+
+    /// The component.
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// Makes an instance: instantiates the core modules, runs their start functions.
+    pub fn instantiate(&self, store: &mut impl AsStoreMut<Data = T>) -> Result<ComponentInstance> {
+        let info = self.component.info();
+        let flags = flags(store, info)?;
+        let shared = Arc::new(Shared::new(store, info, Arc::clone(&self.resources), State::new(info, flags)));
+        let mut builder = Builder {
+            shared,
+            imports: &self.imports,
+            component: &self.component,
+            trampolines: vec![None; info.trampolines.len()],
+        };
+        for step in &info.steps {
+            builder.step(store, step)?;
+        }
+        Ok(ComponentInstance::new(builder.shared))
+    }
 }
 
 /// What every import stands for.
@@ -83,7 +114,7 @@ fn flags(store: &mut impl AsStoreMut, info: &ComponentInfo) -> Result<Vec<Global
 
 struct Builder<'a, T> {
     shared: Arc<Shared>,
-    imports: Vec<Definition<T>>,
+    imports: &'a [Definition<T>],
     component: &'a Component,
     /// Those that were made.
     trampolines: Vec<Option<Func>>,

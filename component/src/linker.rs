@@ -11,6 +11,7 @@ use wasmer_component_translate::wit::Printer;
 use crate::component::Component;
 use crate::host::{Dynamic, HostFunc, Typed};
 use crate::instance::ComponentInstance;
+use crate::instantiate::ComponentInstancePre;
 use crate::resource::ResourceType;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
@@ -173,7 +174,15 @@ impl<T: 'static> ComponentLinker<T> {
         store: &mut impl AsStoreMut<Data = T>,
         component: &Component,
     ) -> Result<ComponentInstance> {
-        crate::instantiate::instantiate(self, store, component)
+        self.instantiate_pre(component)?.instantiate(store)
+    }
+
+    /// Resolves imports once, for many instances.
+    ///
+    /// # Errors
+    /// As of [`ComponentLinker::instantiate`].
+    pub fn instantiate_pre(&self, component: &Component) -> Result<ComponentInstancePre<T>> {
+        ComponentInstancePre::new(self, component)
     }
 }
 
@@ -205,6 +214,11 @@ impl<T: 'static> LinkerInstance<'_, T> {
         drop: impl Fn(&mut Caller<'_, T>, u32) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
         self.insert(name, Definition::Resource(Arc::new(HostResource { ty, drop: Box::new(drop) })))
+    }
+
+    /// Defines a function.
+    pub(crate) fn func(&mut self, name: &str, func: Arc<dyn HostFunc<T>>) -> Result<&mut Self> {
+        self.insert(name, Definition::Func(func))
     }
 
     fn insert(&mut self, name: &str, definition: Definition<T>) -> Result<&mut Self> {

@@ -3,7 +3,7 @@
 /// What the macros name.
 #[doc(hidden)]
 pub mod names {
-    pub use wasmer_api::{AsStoreMut, Result};
+    pub use wasmer_api::Result;
     pub use wasmer_component_translate::info::{DefKind, Type};
 
     pub use crate::cx::{Cx, Flat, FlatOut};
@@ -17,20 +17,20 @@ pub mod names {
     }
 
     /// Flags from memory: up to 32 of them.
-    pub fn load_flags<S: AsStoreMut>(cx: &Cx<'_, S>, at: u32, size: u32) -> Result<u32> {
+    pub fn load_flags(cx: &Cx<'_>, at: u32, size: u32) -> Result<u32> {
         let mut bytes = [0; 4];
         bytes[..size as usize].copy_from_slice(cx.bytes(at, size as usize)?);
         Ok(u32::from_le_bytes(bytes))
     }
 
     /// Flags, or the number of a case, to memory.
-    pub fn store_bits<S: AsStoreMut>(cx: &mut Cx<'_, S>, at: u32, size: u32, bits: u32) -> Result<()> {
+    pub fn store_bits(cx: &mut Cx<'_>, at: u32, size: u32, bits: u32) -> Result<()> {
         cx.bytes_mut(at, size as usize)?.copy_from_slice(&bits.to_le_bytes()[..size as usize]);
         Ok(())
     }
 
     /// The number of a case, from memory.
-    pub fn load_case<S: AsStoreMut>(cx: &Cx<'_, S>, at: u32) -> Result<u32> {
+    pub fn load_case(cx: &Cx<'_>, at: u32) -> Result<u32> {
         Ok(u32::from(cx.bytes(at, 1)?[0]))
     }
 }
@@ -84,7 +84,7 @@ macro_rules! record {
             where
                 $($ty: Lift,)*
             {
-                fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
                     let mut positions = 0_usize..;
                     Ok(Self { $($field: {
                         let inner = part(cx, ty, positions.next().unwrap_or_default());
@@ -92,7 +92,7 @@ macro_rules! record {
                     },)* })
                 }
 
-                fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self> {
+                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
                     let mut positions = 0_usize..;
                     let next = at;
                     $(
@@ -109,7 +109,7 @@ macro_rules! record {
             where
                 $($ty: Lower,)*
             {
-                fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
                     let mut positions = 0_usize..;
                     $(
                         let inner = part(cx, ty, positions.next().unwrap_or_default());
@@ -118,7 +118,7 @@ macro_rules! record {
                     Ok(())
                 }
 
-                fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
                     let mut positions = 0_usize..;
                     let next = at;
                     $(
@@ -192,7 +192,7 @@ macro_rules! variant {
             }
 
             impl Lift for $name {
-                fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
                     let end = src.position() + Self::FLAT;
                     let case = src.u32()?;
                     let mut numbers = 0_u32..;
@@ -210,7 +210,7 @@ macro_rules! variant {
                 }
 
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self> {
+                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
                     let case = load_case(cx, at)?;
                     let mut numbers = 0_u32..;
                     $(
@@ -227,7 +227,7 @@ macro_rules! variant {
 
             impl Lower for $name {
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
                     let end = dst.len() + Self::FLAT;
                     let mut numbers = 0_u32..;
                     $(
@@ -245,7 +245,7 @@ macro_rules! variant {
                 }
 
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
                     let mut numbers = 0_u32..;
                     $(
                         let number = numbers.next().unwrap_or_default();
@@ -309,22 +309,22 @@ macro_rules! enumeration {
             }
 
             impl Lift for $name {
-                fn lift<S: AsStoreMut>(_: &mut Cx<'_, S>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
+                fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
                     Self::from_case(src.u32()?)
                 }
 
-                fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<Self> {
+                fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
                     Self::from_case(load_case(cx, at)?)
                 }
             }
 
             impl Lower for $name {
-                fn lower<S: AsStoreMut>(&self, _: &mut Cx<'_, S>, _: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
                     dst.push(*self as u64);
                     Ok(())
                 }
 
-                fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
                     store_bits(cx, at, 1, *self as u32)
                 }
             }
@@ -405,22 +405,22 @@ macro_rules! flags {
             }
 
             impl Lift for $name {
-                fn lift<S: AsStoreMut>(_: &mut Cx<'_, S>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
+                fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
                     Ok(Self(src.u32()? & Self::MASK))
                 }
 
-                fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<Self> {
+                fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
                     Ok(Self(load_flags(cx, at, Self::SIZE)? & Self::MASK))
                 }
             }
 
             impl Lower for $name {
-                fn lower<S: AsStoreMut>(&self, _: &mut Cx<'_, S>, _: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
                     dst.push(u64::from(self.0));
                     Ok(())
                 }
 
-                fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
                     store_bits(cx, at, Self::SIZE, self.0)
                 }
             }

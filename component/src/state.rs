@@ -8,6 +8,7 @@ use wasmer_component_translate::info::{HandleIdx, InstanceIdx, ResourceIdx, Step
 
 use crate::cell::StoreCell;
 use crate::error::AbiTrap;
+use crate::guest::Guest;
 use crate::handles::{HandleTable, Removed, TypeId};
 use crate::resource::ResourceType;
 
@@ -15,7 +16,7 @@ use crate::resource::ResourceType;
 pub(crate) struct Shared {
     pub(crate) info: Arc<ComponentInfo>,
     /// By [`ResourceIdx`].
-    pub(crate) resources: Vec<ResourceInfo>,
+    pub(crate) resources: Arc<[ResourceInfo]>,
     cell: StoreCell<State>,
 }
 
@@ -82,7 +83,7 @@ impl Shared {
     pub(crate) fn new(
         store: &mut impl AsStoreMut,
         info: &Arc<ComponentInfo>,
-        resources: Vec<ResourceInfo>,
+        resources: Arc<[ResourceInfo]>,
         state: State,
     ) -> Self {
         Self { info: Arc::clone(info), resources, cell: StoreCell::new(store, state) }
@@ -91,6 +92,12 @@ impl Shared {
     /// The state, as long as the store is borrowed.
     #[inline]
     pub(crate) fn state<'a>(&'a self, store: &'a mut impl AsStoreMut) -> Result<&'a mut State> {
+        self.cell.get(store)
+    }
+
+    /// As [`Shared::state`], of a store whose kind is not known.
+    #[inline]
+    pub(crate) fn state_of<'a>(&'a self, store: &'a mut (dyn Guest + 'a)) -> Result<&'a mut State> {
         self.cell.get(store)
     }
 

@@ -1,6 +1,6 @@
 //! Strings in the three encodings of the canonical ABI.
 
-use wasmer_api::{AsStoreMut, Result};
+use wasmer_api::Result;
 use wasmer_component_translate::info::Encoding;
 
 use crate::cx::Cx;
@@ -9,7 +9,7 @@ use crate::error::AbiTrap;
 /// The bit of a length that says that the string is in UTF-16.
 pub(crate) const UTF16_TAG: u32 = 1 << 31;
 
-impl<S: AsStoreMut> Cx<'_, S> {
+impl Cx<'_> {
     /// A string of the guest.
     pub(crate) fn lift_string(&mut self, at: u32, len: u32) -> Result<String> {
         let (is_utf16, units) = match self.abi.encoding {

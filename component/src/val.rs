@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Error, Result};
+use wasmer_api::{Error, Result};
 use wasmer_component_translate::info::{Case, Def, DefKind, Type};
 use wasmer_component_translate::wit::Printer;
 
@@ -150,7 +150,7 @@ fn bits_of(names: &[String], set: &[String]) -> Option<u32> {
 /// What an element of a lifted list takes of the host's memory.
 const VAL_BYTES: usize = size_of::<Val>();
 
-impl<S: AsStoreMut> Cx<'_, S> {
+impl Cx<'_> {
     #[cold]
     fn mismatch(&self, ty: Type, val: &Val) -> Error {
         let expected = Printer::new(&self.shared.info).ty(ty);
@@ -207,7 +207,7 @@ impl<S: AsStoreMut> Cx<'_, S> {
         match (info.host, ty) {
             (Some(ty), _) => Ok(Val::Resource(Resource::Host { ty, rep })),
             (None, Type::Own(_)) => {
-                let (place, serial) = self.shared.state(&mut *self.store)?.hold(info.id, rep)?;
+                let (place, serial) = self.shared.state_of(self.store)?.hold(info.id, rep)?;
                 let shared = Arc::clone(self.shared);
                 Ok(Val::Resource(Resource::Guest(GuestResource { shared, place, serial })))
             }
@@ -374,7 +374,7 @@ impl<S: AsStoreMut> Cx<'_, S> {
         let rep = match resource {
             Resource::Host { ty: found, rep } if info.host == Some(*found) => *rep,
             Resource::Guest(guest) if Arc::ptr_eq(&guest.shared, self.shared) => {
-                let state = self.shared.state(&mut *self.store)?;
+                let state = self.shared.state_of(self.store)?;
                 match is_owned {
                     true => state.release(guest.place, guest.serial, info.id)?,
                     false => state.lend_held(guest.place, guest.serial, info.id)?,

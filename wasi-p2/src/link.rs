@@ -1,9 +1,7 @@
 //! The table of all functions and resources by their names in WIT, from which a linker is filled.
 
-use std::collections::HashSet;
-
 use wasmer_api::Result;
-use wasmer_component::{Bytes, Component, ComponentLinker, Own, ResourceType};
+use wasmer_component::{Component, ComponentLinker};
 
 use crate::cli::{TerminalInput, TerminalOutput};
 use crate::ctx::WasiP2;
@@ -22,8 +20,7 @@ pub fn add_to_linker<T: 'static>(
     linker: &mut ComponentLinker<T>,
     context: impl Fn(&mut T) -> &mut WasiP2 + Copy + Send + Sync + 'static,
 ) -> Result<()> {
-    let mut definer = Definer { linker, context, is_wanted: &|_, _| true };
-    definer.define_all()
+    linker.add_library(command, context)
 }
 
 /// As [`add_to_linker`], but only for what `component` imports: for starts of which every microsecond counts.
@@ -32,94 +29,13 @@ pub fn add_imports_to_linker<T: 'static>(
     component: &Component,
     context: impl Fn(&mut T) -> &mut WasiP2 + Copy + Send + Sync + 'static,
 ) -> Result<()> {
-    let imports = component.info().imports.iter().filter_map(|import| match &*import.path {
-        [interface, name] => Some((without_version(interface), &**name)),
-        _ => None,
-    });
-    let imports: HashSet<(&str, &str)> = imports.collect();
-    let is_wanted = |interface: &str, name: &str| imports.contains(&(without_version(interface), name));
-    let mut definer = Definer { linker, context, is_wanted: &is_wanted };
-    definer.define_all()
+    linker.add_library_imports(command, component, context)
 }
 
-fn without_version(interface: &str) -> &str {
-    interface.split_once('@').map_or(interface, |(name, _)| name)
-}
+wasmer_component::interfaces! {
+    /// All interfaces of `wasi:cli/command`.
+    fn command for WasiP2, "0.2.12";
 
-/// Fills a linker.
-struct Definer<'a, T, F> {
-    linker: &'a mut ComponentLinker<T>,
-    context: F,
-    is_wanted: &'a dyn Fn(&str, &str) -> bool,
-}
-
-/// Rows of an interface: a resource with what ends one of it, or a function with the method of [`WasiP2`] that it is. A list of bytes stands behind a semicolon:
-/// it stays in the guest's memory.
-macro_rules! rows {
-    ($definer:ident $interface:ident;) => {};
-    ($definer:ident $interface:ident; resource $name:literal: $resource:ty = $drop:ident; $($rest:tt)*) => {
-        if ($definer.is_wanted)($interface, $name) {
-            let context = $definer.context;
-            $definer.linker.instance($interface).resource(
-                $name,
-                ResourceType::host::<$resource>(),
-                move |caller, rep| context(caller.data_mut()).$drop(Own::new(rep)),
-            )?;
-        }
-        rows!($definer $interface; $($rest)*);
-    };
-    ($definer:ident $interface:ident; $name:literal: $method:ident($($param:ident),*); $($rest:tt)*) => {
-        if ($definer.is_wanted)($interface, $name) {
-            let context = $definer.context;
-            $definer
-                .linker
-                .instance($interface)
-                .func_wrap($name, move |caller, ($($param,)*)| context(caller.data_mut()).$method($($param),*))?;
-        }
-        rows!($definer $interface; $($rest)*);
-    };
-    ($definer:ident $interface:ident; $name:literal: $method:ident($own:ident; $bytes:ident $(, $param:ident)*); $($rest:tt)*) => {
-        if ($definer.is_wanted)($interface, $name) {
-            let context = $definer.context;
-            $definer.linker.instance($interface).func_wrap(
-                $name,
-                move |caller, ($own, $bytes, $($param,)*): (_, Bytes, $(define!(@any $param),)*)| {
-                    let (data, $bytes) = $bytes.with_data(caller)?;
-                    context(data).$method($own, $bytes $(, $param)*)
-                },
-            )?;
-        }
-        rows!($definer $interface; $($rest)*);
-    };
-}
-
-macro_rules! define {
-    ($($group:ident { $($interface:literal { $($rows:tt)* })* })*) => {
-        impl<T: 'static, F> Definer<'_, T, F>
-        where
-            F: Fn(&mut T) -> &mut WasiP2 + Copy + Send + Sync + 'static,
-        {
-            fn define_all(&mut self) -> Result<()> {
-                $(self.$group()?;)*
-                Ok(())
-            }
-
-            $(
-                fn $group(&mut self) -> Result<()> {
-                    let definer = self;
-                    $(
-                        let interface = concat!($interface, "@0.2.12");
-                        rows!(definer interface; $($rows)*);
-                    )*
-                    Ok(())
-                }
-            )*
-        }
-    };
-    (@any $param:ident) => { _ };
-}
-
-define! {
     io {
         "wasi:io/error" {
             resource "error": IoError = drop_error;

@@ -1,6 +1,6 @@
 //! `option` and `result`: one byte for the case, and a payload.
 
-use wasmer_api::{AsStoreMut, Result};
+use wasmer_api::Result;
 use wasmer_component_translate::info::{DefKind, Type};
 
 use super::{ComponentType, Lift, Lower, TypeContext, larger, part, with_cases};
@@ -60,7 +60,7 @@ const fn payload_at<T: ComponentType>(at: u32) -> u32 {
 }
 
 impl<T: Lift> Lift for Option<T> {
-    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
         let end = src.position() + Self::FLAT;
         let value = match src.u32()? {
             0 => None,
@@ -74,7 +74,7 @@ impl<T: Lift> Lift for Option<T> {
         Ok(value)
     }
 
-    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self> {
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
         match cx.load(at)? {
             [0] => Ok(None),
             [1] => {
@@ -87,7 +87,7 @@ impl<T: Lift> Lift for Option<T> {
 }
 
 impl<T: Lower> Lower for Option<T> {
-    fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
         let end = dst.len() + Self::FLAT;
         dst.push(u64::from(self.is_some()));
         if let Some(value) = self {
@@ -98,7 +98,7 @@ impl<T: Lower> Lower for Option<T> {
         Ok(())
     }
 
-    fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         cx.store(at, [u8::from(self.is_some())])?;
         let Some(value) = self else { return Ok(()) };
         let inner = part(cx, ty, 0);
@@ -107,7 +107,7 @@ impl<T: Lower> Lower for Option<T> {
 }
 
 impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
-    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
         let end = src.position() + Self::FLAT;
         let value = match src.u32()? {
             0 => Ok(T::lift(cx, part(cx, ty, 0), src)?),
@@ -118,7 +118,7 @@ impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
         Ok(value)
     }
 
-    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self> {
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
         match cx.load(at)? {
             [0] => T::load(cx, part(cx, ty, 0), payload_at::<Self>(at)).map(Ok),
             [1] => E::load(cx, part(cx, ty, 1), payload_at::<Self>(at)).map(Err),
@@ -128,7 +128,7 @@ impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
 }
 
 impl<T: Lower, E: Lower> Lower for std::result::Result<T, E> {
-    fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
         let end = dst.len() + Self::FLAT;
         dst.push(u64::from(self.is_err()));
         match self {
@@ -139,7 +139,7 @@ impl<T: Lower, E: Lower> Lower for std::result::Result<T, E> {
         Ok(())
     }
 
-    fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         cx.store(at, [u8::from(self.is_err())])?;
         match self {
             Ok(value) => value.store(cx, part(cx, ty, 0), payload_at::<Self>(at)),

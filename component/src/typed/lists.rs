@@ -1,6 +1,6 @@
 //! Strings and lists: an address and a length.
 
-use wasmer_api::{AsStoreMut, Caller, Memory, Result};
+use wasmer_api::{Caller, Memory, Result};
 use wasmer_component_translate::info::{DefKind, Type, Types};
 
 use super::{ComponentType, Lift, Lower, TypeContext, part};
@@ -40,11 +40,11 @@ fn list_element(ty: Type, types: &Types) -> Option<Type> {
     }
 }
 
-fn load_pair<S: AsStoreMut>(cx: &Cx<'_, S>, at: u32) -> Result<(u32, u32)> {
+fn load_pair(cx: &Cx<'_>, at: u32) -> Result<(u32, u32)> {
     Ok((u32::from_le_bytes(cx.load(at)?), u32::from_le_bytes(cx.load(at + 4)?)))
 }
 
-fn store_pair<S: AsStoreMut>(cx: &mut Cx<'_, S>, at: u32, (address, len): (u32, u32)) -> Result<()> {
+fn store_pair(cx: &mut Cx<'_>, at: u32, (address, len): (u32, u32)) -> Result<()> {
     cx.store(at, address.to_le_bytes())?;
     cx.store(at + 4, len.to_le_bytes())
 }
@@ -56,12 +56,12 @@ fn push_pair(dst: &mut FlatOut, (address, len): (u32, u32)) -> Result<()> {
 }
 
 impl Lift for String {
-    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
+    fn lift(cx: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
         let (at, len) = (src.u32()?, src.u32()?);
         cx.lift_string(at, len)
     }
 
-    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<Self> {
+    fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
         let (at, len) = load_pair(cx, at)?;
         cx.lift_string(at, len)
     }
@@ -70,11 +70,11 @@ impl Lift for String {
 macro_rules! lower_strings {
     ($($rust:ty)*) => {
         $(impl Lower for $rust {
-            fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, _: Type, dst: &mut FlatOut) -> Result<()> {
+            fn lower(&self, cx: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
                 push_pair(dst, cx.lower_string(self)?)
             }
 
-            fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<()> {
+            fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
                 let pair = cx.lower_string(self)?;
                 store_pair(cx, at, pair)
             }
@@ -84,13 +84,13 @@ macro_rules! lower_strings {
 
 lower_strings!(String & str);
 
-fn lift_list<T: Lift, S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, (at, len): (u32, u32)) -> Result<Vec<T>> {
+fn lift_list<T: Lift>(cx: &mut Cx<'_>, ty: Type, (at, len): (u32, u32)) -> Result<Vec<T>> {
     cx.check_list(at, len, T::SIZE, T::ALIGN)?;
     let element = part(cx, ty, 0);
     T::load_list(cx, element, at, len)
 }
 
-fn lower_list<T: Lower, S: AsStoreMut>(list: &[T], cx: &mut Cx<'_, S>, ty: Type) -> Result<(u32, u32)> {
+fn lower_list<T: Lower>(list: &[T], cx: &mut Cx<'_>, ty: Type) -> Result<(u32, u32)> {
     let at = cx.allocate_list(list.len(), T::SIZE, T::ALIGN)?;
     let element = part(cx, ty, 0);
     T::store_list(list, cx, element, at)?;
@@ -98,12 +98,12 @@ fn lower_list<T: Lower, S: AsStoreMut>(list: &[T], cx: &mut Cx<'_, S>, ty: Type)
 }
 
 impl<T: Lift> Lift for Vec<T> {
-    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
         let pair = (src.u32()?, src.u32()?);
         lift_list(cx, ty, pair)
     }
 
-    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self> {
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
         let pair = load_pair(cx, at)?;
         lift_list(cx, ty, pair)
     }
@@ -112,11 +112,11 @@ impl<T: Lift> Lift for Vec<T> {
 macro_rules! lower_lists {
     ($($rust:ty)*) => {
         $(impl<T: Lower> Lower for $rust {
-            fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+            fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
                 push_pair(dst, lower_list(self, cx, ty)?)
             }
 
-            fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+            fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
                 let pair = lower_list(self, cx, ty)?;
                 store_pair(cx, at, pair)
             }
@@ -136,7 +136,7 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    fn new<S: AsStoreMut>(cx: &Cx<'_, S>, at: u32, len: u32) -> Result<Self> {
+    fn new(cx: &Cx<'_>, at: u32, len: u32) -> Result<Self> {
         cx.check_list(at, len, 1, 1)?;
         // An empty list has a memory, too: validation asks for it.
         let memory = cx.abi.memory.ok_or(AbiTrap::OutOfBounds)?;
@@ -175,12 +175,12 @@ impl Bytes {
 }
 
 impl Lift for Bytes {
-    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
+    fn lift(cx: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
         let (at, len) = (src.u32()?, src.u32()?);
         Self::new(cx, at, len)
     }
 
-    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<Self> {
+    fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
         let (at, len) = load_pair(cx, at)?;
         Self::new(cx, at, len)
     }

@@ -5,7 +5,7 @@ mod lists;
 
 use std::any;
 
-use wasmer_api::{AsStoreMut, Result};
+use wasmer_api::Result;
 use wasmer_component_translate::info::{Def, DefKind, Type, Types};
 
 use crate::cx::{Cx, Flat, FlatOut};
@@ -62,13 +62,13 @@ pub trait ComponentType: Sized {
 /// A value that comes from a guest. `ty` is the component's type, which [`ComponentType::matches`] accepted.
 pub trait Lift: ComponentType {
     /// From core values.
-    fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self>;
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self>;
 
     /// From memory, at an aligned address that was checked to be inside.
-    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self>;
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self>;
 
     /// A list, which was checked to be inside the memory.
-    fn load_list<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32, len: u32) -> Result<Vec<Self>> {
+    fn load_list(cx: &mut Cx<'_>, ty: Type, at: u32, len: u32) -> Result<Vec<Self>> {
         cx.lifting(len as usize, size_of::<Self>().max(1))?;
         (0..len).map(|position| Self::load(cx, ty, at + position * Self::SIZE)).collect()
     }
@@ -77,13 +77,13 @@ pub trait Lift: ComponentType {
 /// A value that goes to a guest.
 pub trait Lower: ComponentType {
     /// To core values.
-    fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()>;
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()>;
 
     /// To memory, at an aligned address that has room for it.
-    fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()>;
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()>;
 
     /// A list, to memory that has room for it.
-    fn store_list<S: AsStoreMut>(list: &[Self], cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+    fn store_list(list: &[Self], cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         let mut places = (0..).map(|position: u32| at + position * Self::SIZE);
         list.iter().try_for_each(|item| item.store(cx, ty, places.next().unwrap_or(at)))
     }
@@ -104,12 +104,12 @@ macro_rules! scalars {
 
             impl Lift for $rust {
                 #[inline]
-                fn lift<S: AsStoreMut>(_: &mut Cx<'_, S>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
+                fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
                     let $bits = src.$read()?;
                     $lift
                 }
 
-                fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<Self> {
+                fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
                     let mut bytes = [0; 8];
                     bytes[..Self::SIZE as usize].copy_from_slice(cx.bytes(at, Self::SIZE as usize)?);
                     let $bits = u64::from_le_bytes(bytes) as $read;
@@ -119,13 +119,13 @@ macro_rules! scalars {
 
             impl Lower for $rust {
                 #[inline]
-                fn lower<S: AsStoreMut>(&self, _: &mut Cx<'_, S>, _: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
                     let $value = *self;
                     dst.push($lower);
                     Ok(())
                 }
 
-                fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
                     let $value = *self;
                     let bits: u64 = $lower;
                     let bytes = &bits.to_le_bytes()[..Self::SIZE as usize];
@@ -163,38 +163,38 @@ impl ComponentType for u8 {
 }
 
 impl Lift for u8 {
-    fn lift<S: AsStoreMut>(_: &mut Cx<'_, S>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
+    fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
         Ok(src.u32()? as u8)
     }
 
-    fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<Self> {
+    fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
         Ok(cx.bytes(at, 1)?[0])
     }
 
-    fn load_list<S: AsStoreMut>(cx: &mut Cx<'_, S>, _: Type, at: u32, len: u32) -> Result<Vec<Self>> {
+    fn load_list(cx: &mut Cx<'_>, _: Type, at: u32, len: u32) -> Result<Vec<Self>> {
         cx.lifting(len as usize, 1)?;
         Ok(cx.bytes(at, len as usize)?.to_vec())
     }
 }
 
 impl Lower for u8 {
-    fn lower<S: AsStoreMut>(&self, _: &mut Cx<'_, S>, _: Type, dst: &mut FlatOut) -> Result<()> {
+    fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
         dst.push(u64::from(*self));
         Ok(())
     }
 
-    fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<()> {
+    fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
         cx.store(at, [*self])
     }
 
-    fn store_list<S: AsStoreMut>(list: &[Self], cx: &mut Cx<'_, S>, _: Type, at: u32) -> Result<()> {
+    fn store_list(list: &[Self], cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
         cx.bytes_mut(at, list.len())?.copy_from_slice(list);
         Ok(())
     }
 }
 
 /// The types in a compound type, by position: elements, fields, payloads of cases. What `matches` accepted has them.
-pub fn part<S>(cx: &Cx<'_, S>, ty: Type, position: usize) -> Type {
+pub fn part(cx: &Cx<'_>, ty: Type, position: usize) -> Type {
     let Type::Def(index) = ty else { return ty };
     let part = match &cx.shared.info.types.def(index).kind {
         DefKind::List(element) | DefKind::Option(element) => Some(*element),
@@ -224,21 +224,21 @@ impl ComponentType for () {
 }
 
 impl Lift for () {
-    fn lift<S: AsStoreMut>(_: &mut Cx<'_, S>, _: Type, _: &mut Flat<'_>) -> Result<Self> {
+    fn lift(_: &mut Cx<'_>, _: Type, _: &mut Flat<'_>) -> Result<Self> {
         Ok(())
     }
 
-    fn load<S: AsStoreMut>(_: &mut Cx<'_, S>, _: Type, _: u32) -> Result<Self> {
+    fn load(_: &mut Cx<'_>, _: Type, _: u32) -> Result<Self> {
         Ok(())
     }
 }
 
 impl Lower for () {
-    fn lower<S: AsStoreMut>(&self, _: &mut Cx<'_, S>, _: Type, _: &mut FlatOut) -> Result<()> {
+    fn lower(&self, _: &mut Cx<'_>, _: Type, _: &mut FlatOut) -> Result<()> {
         Ok(())
     }
 
-    fn store<S: AsStoreMut>(&self, _: &mut Cx<'_, S>, _: Type, _: u32) -> Result<()> {
+    fn store(&self, _: &mut Cx<'_>, _: Type, _: u32) -> Result<()> {
         Ok(())
     }
 }
@@ -268,36 +268,36 @@ macro_rules! handles {
             }
 
             impl<R: 'static> $name<R> {
-                fn lift_index<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, index: u32) -> Result<Self> {
+                fn lift_index(cx: &mut Cx<'_>, ty: Type, index: u32) -> Result<Self> {
                     let Type::$name(handle) = ty else { return Err(AbiTrap::UnknownHandle(index).into()) };
                     cx.$lift(handle, index).map(Self::new)
                 }
 
-                fn lower_index<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type) -> Result<u32> {
+                fn lower_index(&self, cx: &mut Cx<'_>, ty: Type) -> Result<u32> {
                     let Type::$name(handle) = ty else { return Err(AbiTrap::UnknownHandle(self.rep).into()) };
                     cx.$lower(handle, self.rep)
                 }
             }
 
             impl<R: 'static> Lift for $name<R> {
-                fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
                     let index = src.u32()?;
                     Self::lift_index(cx, ty, index)
                 }
 
-                fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self> {
+                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
                     let index = u32::from_le_bytes(cx.load(at)?);
                     Self::lift_index(cx, ty, index)
                 }
             }
 
             impl<R: 'static> Lower for $name<R> {
-                fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
                     dst.push(u64::from(self.lower_index(cx, ty)?));
                     Ok(())
                 }
 
-                fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
                     let index = self.lower_index(cx, ty)?;
                     cx.store(at, index.to_le_bytes())
                 }
@@ -335,11 +335,11 @@ macro_rules! tuples {
 
             impl<$($name: Lift),*> Lift for ($($name,)*) {
                 #[inline]
-                fn lift<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
                     Ok(($($name::lift(cx, part(cx, ty, $position), src)?,)*))
                 }
 
-                fn load<S: AsStoreMut>(cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<Self> {
+                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
                     let mut places = Places::new(at);
                     Ok(($({
                         let at = places.next(($name::SIZE, $name::ALIGN));
@@ -350,12 +350,12 @@ macro_rules! tuples {
 
             impl<$($name: Lower),*> Lower for ($($name,)*) {
                 #[inline]
-                fn lower<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
                     $(self.$position.lower(cx, part(cx, ty, $position), dst)?;)*
                     Ok(())
                 }
 
-                fn store<S: AsStoreMut>(&self, cx: &mut Cx<'_, S>, ty: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
                     let mut places = Places::new(at);
                     $({
                         let at = places.next(($name::SIZE, $name::ALIGN));

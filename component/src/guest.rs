@@ -1,0 +1,102 @@
+//! A store as lifting and lowering see it, whatever its data are: so they are compiled once for a type, and not again for each kind of store.
+
+use wasmer_api::{AsStoreMut, Caller, Func, Global, Memory, RawValue, Result, StoreId, Val};
+
+use crate::typed::Bytes;
+
+/// What is asked of a store while a call crosses the border.
+pub(crate) trait Guest {
+    /// The identity of the store.
+    fn id(&mut self) -> StoreId;
+
+    fn bytes(&self, memory: Memory) -> Result<&[u8]>;
+
+    fn bytes_mut(&mut self, memory: Memory) -> Result<&mut [u8]>;
+
+    /// The length of a memory, also of one that other threads write to.
+    fn memory_bytes(&self, memory: Memory) -> Result<u64>;
+
+    fn set(&mut self, global: Global, value: Val) -> Result<()>;
+
+    /// Calls a function.
+    ///
+    /// # Safety
+    /// As of [`Func::call_raw`].
+    unsafe fn call(&mut self, func: Func, values: &mut [RawValue]) -> Result<()>;
+}
+
+impl<S: AsStoreMut> Guest for S {
+    #[inline]
+    fn id(&mut self) -> StoreId {
+        self.as_store_mut().id()
+    }
+
+    fn bytes(&self, memory: Memory) -> Result<&[u8]> {
+        memory.data(self)
+    }
+
+    fn bytes_mut(&mut self, memory: Memory) -> Result<&mut [u8]> {
+        memory.data_mut(self)
+    }
+
+    fn memory_bytes(&self, memory: Memory) -> Result<u64> {
+        memory.len_bytes(self).map(|len| len as u64)
+    }
+
+    fn set(&mut self, global: Global, value: Val) -> Result<()> {
+        global.set(self, value)
+    }
+
+    unsafe fn call(&mut self, func: Func, values: &mut [RawValue]) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { func.call_raw(self, values) }
+    }
+}
+
+/// A store with the part of its data that a host function is about.
+pub(crate) trait GuestOf<U> {
+    fn guest(&mut self) -> &mut dyn Guest;
+
+    fn part(&mut self) -> &mut U;
+
+    fn part_and_bytes(&mut self, bytes: Bytes) -> Result<(&mut U, &[u8])>;
+}
+
+/// A caller, and where in its store's data the part is.
+pub(crate) struct Narrowed<'a, 'c, T, F> {
+    pub(crate) caller: &'a mut Caller<'c, T>,
+    pub(crate) part: F,
+}
+
+impl<T: 'static, U, F: Fn(&mut T) -> &mut U> GuestOf<U> for Narrowed<'_, '_, T, F> {
+    fn guest(&mut self) -> &mut dyn Guest {
+        self.caller
+    }
+
+    fn part(&mut self) -> &mut U {
+        (self.part)(self.caller.data_mut())
+    }
+
+    fn part_and_bytes(&mut self, bytes: Bytes) -> Result<(&mut U, &[u8])> {
+        let (data, bytes) = bytes.with_data(self.caller)?;
+        Ok(((self.part)(data), bytes))
+    }
+}
+
+/// What a host function of a [`Library`](crate::Library) gets of its caller: the part of the store's data that it is about.
+pub struct Part<'a, U>(pub(crate) &'a mut (dyn GuestOf<U> + 'a));
+
+impl<U> Part<'_, U> {
+    /// The part.
+    pub fn data_mut(&mut self) -> &mut U {
+        self.0.part()
+    }
+
+    /// The part, and bytes that stay where they are in the guest's memory.
+    ///
+    /// # Errors
+    /// None in the call that the bytes are an argument of.
+    pub fn with_bytes(&mut self, bytes: Bytes) -> Result<(&mut U, &[u8])> {
+        self.0.part_and_bytes(bytes)
+    }
+}
