@@ -6,6 +6,7 @@ use wasmer_wasi::WasiCtx;
 
 use crate::cli::{TerminalInput, TerminalOutput};
 use crate::filesystem::{Descriptor, DirectoryEntryStream};
+use crate::host::Bell;
 use crate::io::{IoError, Pollable};
 use crate::slab::Slab;
 use crate::sockets::{
@@ -30,6 +31,8 @@ pub struct WasiP2 {
     pub(crate) incoming: Slab<IncomingDatagramStream>,
     pub(crate) outgoing: Slab<OutgoingDatagramStream>,
     pub(crate) lookups: Slab<ResolveAddressStream>,
+    /// What streams and events of the host ring, and its descriptor once there is one.
+    pub(crate) bell: Option<(Bell, Option<u32>)>,
 }
 
 impl WasiP2 {
@@ -56,6 +59,7 @@ impl WasiP2 {
             incoming: Slab::default(),
             outgoing: Slab::default(),
             lookups: Slab::default(),
+            bell: None,
         }
     }
 

@@ -9,7 +9,7 @@ use wasmer_wasi::{Errno, WasiResult};
 pub(crate) type Failure = Error;
 
 /// What a function returns: a value for the guest, which may be an error of its own types, or why it must stop.
-pub(crate) type Outcome<T> = Result<T, Failure>;
+pub type Outcome<T> = Result<T, Failure>;
 
 /// That a component did what WASI says a trap follows on.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl std::error::Error for WasiTrap {}
 
 /// The trap of a component that broke a rule.
 #[cold]
-pub(crate) fn trap(message: impl Into<String>) -> Failure {
+pub fn trap(message: impl Into<String>) -> Failure {
     Error::host(WasiTrap(message.into()))
 }
 

@@ -359,8 +359,10 @@ impl WasiP2 {
     }
 
     pub(crate) fn filesystem_error_code(&mut self, error: Borrow<IoError>) -> Outcome<Option<FsError>> {
-        let error = self.errors.get(error)?;
-        Ok((!error.is_network).then(|| error.errno.into()))
+        Ok(match self.errors.get(error)? {
+            IoError::File(errno) => Some((*errno).into()),
+            IoError::Network(_) | IoError::Host(_) => None,
+        })
     }
 
     pub(crate) fn drop_descriptor(&mut self, descriptor: Own<Descriptor>) -> Outcome<()> {

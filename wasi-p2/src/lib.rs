@@ -13,6 +13,7 @@ mod clocks;
 mod ctx;
 mod failure;
 mod filesystem;
+pub mod host;
 mod io;
 mod link;
 mod slab;
@@ -23,6 +24,9 @@ mod tests;
 mod types;
 
 pub use ctx::WasiP2;
-pub use failure::WasiTrap;
+pub use failure::{Outcome, WasiTrap, trap};
+pub use io::{IoError, Pollable};
 pub use link::{VERSION, add_imports_to_linker, add_to_linker};
+pub use slab::Slab;
 pub use sockets::{GrantError, Grants};
+pub use streams::{InputStream, OutputStream};

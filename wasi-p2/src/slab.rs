@@ -8,7 +8,7 @@ use crate::failure::{Failure, trap};
 const RESOURCES_MAX: usize = 1 << 18;
 
 /// Resources of one type. Their numbers are what the component's handles stand for; a guest never sees them.
-pub(crate) struct Slab<T> {
+pub struct Slab<T> {
     slots: Vec<Slot<T>>,
     /// The slot that was freed last.
     free: Option<u32>,
@@ -31,7 +31,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// Adds a resource with one user: the handle that the guest gets.
-    pub(crate) fn insert(&mut self, value: T) -> Result<Own<T>, Failure> {
+    pub fn insert(&mut self, value: T) -> Result<Own<T>, Failure> {
         let used = Slot::Used { value, users: 1 };
         if let Some(rep) = self.free {
             let slot = &mut self.slots[rep as usize];
@@ -48,14 +48,19 @@ impl<T> Slab<T> {
         Ok(Own::new(self.slots.len() as u32 - 1))
     }
 
-    pub(crate) fn get(&self, resource: Borrow<T>) -> Result<&T, Failure> {
+    /// A resource.
+    ///
+    /// # Errors
+    /// A trap, here and elsewhere, if it is gone.
+    pub fn get(&self, resource: Borrow<T>) -> Result<&T, Failure> {
         match self.slots.get(resource.rep as usize) {
             Some(Slot::Used { value, .. }) => Ok(value),
             _ => Err(gone()),
         }
     }
 
-    pub(crate) fn get_mut(&mut self, resource: Borrow<T>) -> Result<&mut T, Failure> {
+    /// A resource, to be changed.
+    pub fn get_mut(&mut self, resource: Borrow<T>) -> Result<&mut T, Failure> {
         match self.slots.get_mut(resource.rep as usize) {
             Some(Slot::Used { value, .. }) => Ok(value),
             _ => Err(gone()),
@@ -63,7 +68,7 @@ impl<T> Slab<T> {
     }
 
     /// One more resource that needs this one, and whose end is a [`Slab::release`].
-    pub(crate) fn retain(&mut self, resource: Borrow<T>) -> Result<(), Failure> {
+    pub fn retain(&mut self, resource: Borrow<T>) -> Result<(), Failure> {
         match self.slots.get_mut(resource.rep as usize) {
             Some(Slot::Used { users, .. }) => {
                 *users += 1;
@@ -74,7 +79,7 @@ impl<T> Slab<T> {
     }
 
     /// One user less; the resource, if that was the last one.
-    pub(crate) fn release(&mut self, resource: Borrow<T>) -> Result<Option<T>, Failure> {
+    pub fn release(&mut self, resource: Borrow<T>) -> Result<Option<T>, Failure> {
         let slot = self.slots.get_mut(resource.rep as usize).ok_or_else(gone)?;
         match slot {
             Slot::Free(_) => Err(gone()),

@@ -5,9 +5,10 @@ use wasmer_wasi::ops::{Direction, WaitFor};
 use wasmer_wasi::{Errno, Position};
 
 use crate::ctx::WasiP2;
-use crate::failure::{Outcome, for_guest, or_trap, trap};
+use crate::failure::{Outcome, for_guest, trap};
 use crate::filesystem::Descriptor;
-use crate::io::{IoError, Pollable};
+use crate::host::{HostInput, HostOutput, StreamEnd};
+use crate::io::{IoError, Pollable, Source};
 use crate::sockets::TcpSocket;
 use crate::types::StreamError;
 
@@ -20,20 +21,27 @@ pub(crate) enum Owner {
     Tcp(Borrow<TcpSocket>),
 }
 
+/// What is behind a stream.
+enum Origin<H: ?Sized> {
+    Descriptor {
+        fd: u32,
+        owner: Owner,
+        at: Position,
+    },
+    /// Another interface.
+    Host(Box<H>),
+}
+
 /// A stream to read from.
-pub(crate) struct InputStream {
-    fd: u32,
-    owner: Owner,
-    at: Position,
+pub struct InputStream {
+    origin: Origin<dyn HostInput>,
     is_closed: bool,
     pub(crate) pollables: u32,
 }
 
 /// A stream to write to.
-pub(crate) struct OutputStream {
-    fd: u32,
-    owner: Owner,
-    at: Position,
+pub struct OutputStream {
+    origin: Origin<dyn HostOutput>,
     is_closed: bool,
     /// What the guest may still write after it asked.
     permit: u64,
@@ -60,62 +68,91 @@ const PIPE_PERMIT: u64 = 4096;
 /// What both kinds of stream return.
 type StreamResult<T> = Outcome<Result<T, StreamError>>;
 
-impl Owner {
-    fn is_network(self) -> bool {
-        matches!(self, Owner::Tcp(_))
+impl<H: ?Sized> Origin<H> {
+    /// Whether there may be nothing to do now and something later.
+    fn may_wait(&self) -> bool {
+        matches!(self, Origin::Host(_) | Origin::Descriptor { at: Position::Current, .. })
+    }
+
+    /// Where the next bytes are.
+    fn moved_by(&mut self, count: usize) {
+        if let Origin::Descriptor { at, .. } = self {
+            *at = at.moved_by(count);
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match self {
+            Origin::Descriptor { owner, .. } => *owner,
+            Origin::Host(_) => Owner::Host,
+        }
     }
 }
 
 impl InputStream {
     pub(crate) fn new(fd: u32, owner: Owner, at: Position) -> InputStream {
-        InputStream { fd, owner, at, is_closed: false, pollables: 0 }
+        InputStream { origin: Origin::Descriptor { fd, owner, at }, is_closed: false, pollables: 0 }
     }
 
-    /// Whether there may be nothing to read now and something later.
-    fn may_wait(&self) -> bool {
-        !self.is_closed && matches!(self.at, Position::Current)
+    pub(crate) fn host(input: Box<dyn HostInput>) -> InputStream {
+        InputStream { origin: Origin::Host(input), is_closed: false, pollables: 0 }
     }
 
     fn bytes_max(&self, len: u64) -> usize {
-        let max = if self.may_wait() { STREAM_READ_MAX } else { FILE_READ_MAX };
+        let max = if self.is_closed || !self.origin.may_wait() { FILE_READ_MAX } else { STREAM_READ_MAX };
         len.min(max) as usize
     }
 }
 
 impl OutputStream {
     pub(crate) fn new(fd: u32, owner: Owner, at: Position) -> OutputStream {
-        OutputStream { fd, owner, at, is_closed: false, permit: 0, pending: Vec::new(), pollables: 0 }
+        OutputStream::of(Origin::Descriptor { fd, owner, at })
     }
 
-    fn may_wait(&self) -> bool {
-        !self.is_closed && matches!(self.at, Position::Current)
+    pub(crate) fn host(output: Box<dyn HostOutput>) -> OutputStream {
+        OutputStream::of(Origin::Host(output))
+    }
+
+    fn of(origin: Origin<dyn HostOutput>) -> OutputStream {
+        OutputStream { origin, is_closed: false, permit: 0, pending: Vec::new(), pollables: 0 }
     }
 }
 
 impl WasiP2 {
-    pub(crate) fn input_source(&self, stream: Borrow<InputStream>) -> Outcome<WaitFor> {
+    pub(crate) fn input_source(&self, stream: Borrow<InputStream>) -> Outcome<Source> {
         let stream = self.inputs.get(stream)?;
-        Ok(match stream.may_wait() {
-            true => WaitFor::Descriptor(stream.fd, Direction::Read),
-            false => WaitFor::Ready,
+        Ok(match &stream.origin {
+            _ if stream.is_closed || !stream.origin.may_wait() => Source::Wasi(WaitFor::Ready),
+            Origin::Descriptor { fd, .. } => Source::Wasi(WaitFor::Descriptor(*fd, Direction::Read)),
+            Origin::Host(host) => Source::Host { is_ready: host.is_ready() },
         })
     }
 
-    pub(crate) fn output_source(&self, stream: Borrow<OutputStream>) -> Outcome<WaitFor> {
+    pub(crate) fn output_source(&self, stream: Borrow<OutputStream>) -> Outcome<Source> {
         let stream = self.outputs.get(stream)?;
-        Ok(match stream.may_wait() {
-            true => WaitFor::Descriptor(stream.fd, Direction::Write),
-            false => WaitFor::Ready,
+        Ok(match &stream.origin {
+            _ if stream.is_closed || !stream.origin.may_wait() => Source::Wasi(WaitFor::Ready),
+            Origin::Descriptor { fd, .. } => Source::Wasi(WaitFor::Descriptor(*fd, Direction::Write)),
+            Origin::Host(host) => Source::Host { is_ready: host.is_ready() },
+        })
+    }
+
+    /// The end of a stream of another interface.
+    fn ended(&mut self, end: StreamEnd) -> Outcome<StreamError> {
+        Ok(match end {
+            StreamEnd::Closed => StreamError::Closed,
+            StreamEnd::Failed(error) => StreamError::LastOperationFailed(self.errors.insert(IoError::Host(error))?),
         })
     }
 
     /// The failure of an operation, once; from then on the stream is closed.
     fn failed(&mut self, errno: Errno, owner: Owner) -> Outcome<StreamError> {
-        let is_network = owner.is_network();
-        if is_network && errno == Errno::Pipe {
-            return Ok(StreamError::Closed);
-        }
-        Ok(StreamError::LastOperationFailed(self.errors.insert(IoError { errno, is_network })?))
+        let error = match owner {
+            Owner::Tcp(_) if errno == Errno::Pipe => return Ok(StreamError::Closed),
+            Owner::Tcp(_) => IoError::Network(errno),
+            Owner::Host | Owner::File(_) => IoError::File(errno),
+        };
+        Ok(StreamError::LastOperationFailed(self.errors.insert(error)?))
     }
 
     // Reading.
@@ -128,16 +165,14 @@ impl WasiP2 {
         if len == 0 {
             return Ok(Ok(Vec::new()));
         }
-        let source = self.input_source(stream)?;
-        let is_ready = source == WaitFor::Ready || or_trap(for_guest(self.ctx.is_ready(source))?, "cannot poll")?;
-        if is_ready { self.read_ready(stream, len) } else { Ok(Ok(Vec::new())) }
+        if self.is_ready(self.input_source(stream)?)? { self.read_ready(stream, len) } else { Ok(Ok(Vec::new())) }
     }
 
     pub(crate) fn blocking_read(&mut self, stream: Borrow<InputStream>, len: u64) -> StreamResult<Vec<u8>> {
         loop {
             match self.read_ready(stream, len)? {
                 // A connection that has nothing yet.
-                Ok(bytes) if bytes.is_empty() && len > 0 => self.wait_for(self.input_source(stream)?)?,
+                Ok(bytes) if bytes.is_empty() && len > 0 => self.wait_for(|wasi| wasi.input_source(stream))?,
                 result => return Ok(result),
             }
         }
@@ -152,13 +187,25 @@ impl WasiP2 {
         if len == 0 {
             return Ok(Ok(Vec::new()));
         }
-        let (fd, at, owner) = (input.fd, input.at, input.owner);
+        let bytes_max = input.bytes_max(len);
+        let (fd, at, owner) = match &mut input.origin {
+            Origin::Descriptor { fd, at, owner } => (*fd, *at, *owner),
+            Origin::Host(host) => {
+                let result = host.read(bytes_max);
+                return match result {
+                    Ok(bytes) => Ok(Ok(bytes)),
+                    Err(end) => {
+                        input.is_closed = true;
+                        self.ended(end).map(Err)
+                    }
+                };
+            }
+        };
         if let Owner::Tcp(socket) = owner
             && self.tcp_sockets.get(socket)?.is_deaf
         {
             return Ok(Err(StreamError::Closed));
         }
-        let bytes_max = input.bytes_max(len);
         let result = for_guest(self.ctx.read_vec(fd, bytes_max, at))?;
         let input = self.inputs.get_mut(stream)?;
         match result {
@@ -167,7 +214,7 @@ impl WasiP2 {
                 Ok(Err(StreamError::Closed))
             }
             Ok(bytes) => {
-                input.at = at.moved_by(bytes.len());
+                input.origin.moved_by(bytes.len());
                 Ok(Ok(bytes))
             }
             Err(Errno::Again) => Ok(Ok(Vec::new())),
@@ -197,7 +244,7 @@ impl WasiP2 {
             return Err(trap("an input stream was dropped before its pollables"));
         }
         match self.inputs.release(stream)? {
-            Some(input) => self.release_owner(input.owner),
+            Some(input) => self.release_owner(input.origin.owner()),
             None => Ok(()),
         }
     }
@@ -216,15 +263,21 @@ impl WasiP2 {
         if let Err(error) = self.push_pending(stream)? {
             return Ok(Err(error));
         }
-        let output = self.outputs.get(stream)?;
+        let output = self.outputs.get_mut(stream)?;
         let is_kept = !output.pending.is_empty();
-        let permit = match output.owner {
-            _ if !output.may_wait() => FILE_PERMIT,
-            Owner::Tcp(_) => SOCKET_PERMIT,
-            Owner::Host | Owner::File(_) => PIPE_PERMIT,
+        let permit = match &mut output.origin {
+            Origin::Descriptor { at, .. } if !matches!(at, Position::Current) => FILE_PERMIT,
+            Origin::Descriptor { owner: Owner::Tcp(_), .. } => SOCKET_PERMIT,
+            Origin::Descriptor { owner: Owner::Host | Owner::File(_), .. } => PIPE_PERMIT,
+            Origin::Host(host) => match host.permit() {
+                Ok(permit) => permit,
+                Err(end) => {
+                    output.is_closed = true;
+                    return self.ended(end).map(Err);
+                }
+            },
         };
-        let source = self.output_source(stream)?;
-        let is_ready = source == WaitFor::Ready || or_trap(for_guest(self.ctx.is_ready(source))?, "cannot poll")?;
+        let is_ready = self.is_ready(self.output_source(stream)?)?;
         let permit = if is_ready && !is_kept { permit } else { 0 };
         self.outputs.get_mut(stream)?.permit = permit;
         Ok(Ok(permit))
@@ -246,22 +299,37 @@ impl WasiP2 {
 
     /// Writes everything; what a connection does not take now is kept.
     fn write_all(&mut self, stream: Borrow<OutputStream>, mut bytes: &[u8]) -> StreamResult<()> {
-        let output = self.outputs.get(stream)?;
-        let (fd, owner) = (output.fd, output.owner);
+        let output = self.outputs.get_mut(stream)?;
         if output.is_closed {
             return Ok(Err(StreamError::Closed));
         }
+        let (fd, owner) = match &mut output.origin {
+            Origin::Descriptor { fd, owner, .. } => (*fd, *owner),
+            Origin::Host(host) => {
+                let result = host.write(bytes);
+                return match result {
+                    Ok(()) => Ok(Ok(())),
+                    Err(end) => {
+                        output.is_closed = true;
+                        self.ended(end).map(Err)
+                    }
+                };
+            }
+        };
         if !output.pending.is_empty() {
             self.outputs.get_mut(stream)?.pending.extend_from_slice(bytes);
             return Ok(Ok(()));
         }
         while !bytes.is_empty() {
-            let at = self.outputs.get(stream)?.at;
+            let at = match self.outputs.get(stream)?.origin {
+                Origin::Descriptor { at, .. } => at,
+                Origin::Host(_) => Position::Current,
+            };
             let result = for_guest(self.ctx.write(fd, bytes, at))?;
             let output = self.outputs.get_mut(stream)?;
             match result {
                 Ok(count) => {
-                    output.at = at.moved_by(count);
+                    output.origin.moved_by(count);
                     bytes = &bytes[count..];
                 }
                 Err(Errno::Again) => {
@@ -303,8 +371,11 @@ impl WasiP2 {
         if let Err(error) = self.push_pending(stream)? {
             return Ok(Err(error));
         }
-        let output = self.outputs.get(stream)?;
-        let (fd, owner) = (output.fd, output.owner);
+        let (fd, owner) = match self.outputs.get(stream)?.origin {
+            Origin::Descriptor { fd, owner, .. } => (fd, owner),
+            // What was taken goes on by itself.
+            Origin::Host(_) => return Ok(Ok(())),
+        };
         match for_guest(self.ctx.flush(fd))? {
             Ok(()) => Ok(Ok(())),
             Err(errno) => {
@@ -317,10 +388,15 @@ impl WasiP2 {
     pub(crate) fn blocking_flush(&mut self, stream: Borrow<OutputStream>) -> StreamResult<()> {
         loop {
             let result = self.flush(stream)?;
-            if result.is_err() || self.outputs.get(stream)?.pending.is_empty() {
+            let output = self.outputs.get(stream)?;
+            let is_flushed = match &output.origin {
+                Origin::Descriptor { .. } => output.pending.is_empty(),
+                Origin::Host(host) => host.is_ready(),
+            };
+            if result.is_err() || is_flushed {
                 return Ok(result);
             }
-            self.wait_for(self.output_source(stream)?)?;
+            self.wait_for(|wasi| wasi.output_source(stream))?;
         }
     }
 
@@ -378,8 +454,8 @@ impl WasiP2 {
             if let Err(error) = self.blocking_flush(to)? {
                 return Ok(Err(error));
             }
-            self.wait_for(self.output_source(to)?)?;
-            self.wait_for(self.input_source(from)?)?;
+            self.wait_for(|wasi| wasi.output_source(to))?;
+            self.wait_for(|wasi| wasi.input_source(from))?;
         }
         self.splice(to, from, len)
     }
@@ -390,7 +466,7 @@ impl WasiP2 {
             return Err(trap("an output stream was dropped before its pollables"));
         }
         match self.outputs.release(stream)? {
-            Some(output) => self.release_owner(output.owner),
+            Some(output) => self.release_owner(output.origin.owner()),
             None => Ok(()),
         }
     }

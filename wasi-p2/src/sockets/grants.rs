@@ -89,6 +89,11 @@ impl Grants {
         self.allows(address) || (is_ephemeral && !self.rules.is_empty())
     }
 
+    /// Whether whatever a name stands for may be connected to on a port.
+    pub fn allows_host(&self, name: &str, port: u16) -> bool {
+        self.rules.iter().any(|rule| rule.ports.contains(&port) && rule.host.is_name(name))
+    }
+
     /// Whether a name may be looked up.
     pub(crate) fn allows_name(&self, name: &str) -> bool {
         self.rules.iter().any(|rule| rule.host.is_name(name))
@@ -255,6 +260,7 @@ mod tests {
     fn a_name_allows_the_addresses_that_it_has() {
         let mut grants = grants(&["example.org:443"]);
         assert!(grants.allows_name("EXAMPLE.org.") && !grants.allows_name("example.com"));
+        assert!(grants.allows_host("example.org", 443) && !grants.allows_host("example.org", 80));
         let address: IpAddr = "1.2.3.4".parse().unwrap();
         grants.found("other.org", &[address]);
         assert!(!grants.allows((address, 443).into()));

@@ -29,8 +29,10 @@ impl WasiP2 {
     }
 
     pub(crate) fn network_error_code(&mut self, error: Borrow<IoError>) -> Outcome<Option<NetError>> {
-        let error = self.errors.get(error)?;
-        Ok(error.is_network.then(|| error.errno.into()))
+        Ok(match self.errors.get(error)? {
+            IoError::Network(errno) => Some((*errno).into()),
+            IoError::File(_) | IoError::Host(_) => None,
+        })
     }
 
     /// Makes a socket and puts it into the table.
