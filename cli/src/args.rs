@@ -1,6 +1,7 @@
 //! The command line, as clap sees it.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a program, or call a function of a module.
     Run(Box<RunArgs>),
+    /// Serve HTTP: a component of `wasi:http/proxy` answers requests.
+    Serve(Box<ServeArgs>),
     /// Compile a module to an artifact.
     Compile(CompileArgs),
     /// Check that a module, component or artifact is valid.
@@ -114,23 +117,9 @@ pub(crate) enum ProfileArg {
     Jitdump,
 }
 
+/// What a program may reach of the host.
 #[derive(Debug, Args)]
-#[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...", after_help = examples::RUN)]
-pub(crate) struct RunArgs {
-    /// Module to run (binary or text format, or `-` for standard input); all that follows is for the program, or for the function
-    /// of `--invoke`.
-    // One list for clap, so that nothing after the module can be taken for an option of ours.
-    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
-    program: Vec<OsString>,
-    #[command(flatten)]
-    pub(crate) tier: TierArgs,
-    #[command(flatten)]
-    pub(crate) cache: CacheOptions,
-    #[command(flatten)]
-    pub(crate) features: FeatureArgs,
-    /// Call an exported function instead of running the program, and print its results.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) invoke: Option<String>,
+pub(crate) struct GrantArgs {
     /// Let the program use a folder: HOST, HOST::GUEST, either with `:ro` for reading only (may be repeated).
     #[arg(long, value_name = "HOST[::GUEST][:ro]", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Vec<OsString>,
@@ -146,27 +135,14 @@ pub(crate) struct RunArgs {
     /// Let the program use a folder as the one that it works in: the same as `--dir HOST::.`, with `:ro` for reading only.
     #[arg(long, value_name = "HOST[:ro]", value_hint = ValueHint::DirPath)]
     pub(crate) cwd: Option<OsString>,
-    /// Name that the program is told to be called by, instead of its file's.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) argv0: Option<OsString>,
     /// Let a component use a part of the network: ADDRESS[/BITS], NAME or `*`, each with `:PORT` or `:PORT-PORT` for less (may be repeated).
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) net: Vec<String>,
-    /// Let the program accept connections on a listening socket at this address (may be repeated).
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) tcplisten: Vec<String>,
-    /// Run a program that imports functions which are not there: calling one of them ends it.
-    #[arg(long)]
-    pub(crate) trap_unknown_imports: bool,
-    /// End the program after this time, for instance 500ms, 10s or 2m.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub(crate) timeout: Option<Duration>,
-    /// End the program after it has used up so much fuel: about one unit for each operator, the same on every backend.
-    #[arg(long, value_name = "N")]
-    pub(crate) fuel: Option<u64>,
-    /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub(crate) compile_timeout: Option<Duration>,
+}
+
+/// How much of the host a program may use.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
     /// Largest size of each memory, for instance 64MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_memory: Option<u64>,
@@ -185,6 +161,47 @@ pub(crate) struct RunArgs {
     /// How much the program may write in all, for instance 1GiB: files, streams and sockets together.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_output: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...", after_help = examples::RUN)]
+pub(crate) struct RunArgs {
+    /// Module to run (binary or text format, or `-` for standard input); all that follows is for the program, or for the function
+    /// of `--invoke`.
+    // One list for clap, so that nothing after the module can be taken for an option of ours.
+    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
+    program: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) tier: TierArgs,
+    #[command(flatten)]
+    pub(crate) cache: CacheOptions,
+    #[command(flatten)]
+    pub(crate) features: FeatureArgs,
+    /// Call an exported function instead of running the program, and print its results.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) invoke: Option<String>,
+    #[command(flatten)]
+    pub(crate) grants: GrantArgs,
+    /// Name that the program is told to be called by, instead of its file's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) argv0: Option<OsString>,
+    /// Let the program accept connections on a listening socket at this address (may be repeated).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) tcplisten: Vec<String>,
+    /// Run a program that imports functions which are not there: calling one of them ends it.
+    #[arg(long)]
+    pub(crate) trap_unknown_imports: bool,
+    /// End the program after this time, for instance 500ms, 10s or 2m.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// End the program after it has used up so much fuel: about one unit for each operator, the same on every backend.
+    #[arg(long, value_name = "N")]
+    pub(crate) fuel: Option<u64>,
+    /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) compile_timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// Size of the program's stack, for instance 64MiB (default: 8MiB).
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) stack_size: Option<u64>,
@@ -244,6 +261,49 @@ fn args_of(program: &[OsString]) -> &[OsString] {
         Some([first, rest @ ..]) if first == "--" => rest,
         rest => rest.unwrap_or_default(),
     }
+}
+
+/// What `wasmer serve` takes, which `wasmer-serve` is started with.
+#[derive(Debug, Args)]
+#[command(after_help = examples::SERVE)]
+pub(crate) struct ServeArgs {
+    /// Component that answers requests (binary or text format). Each request gets an instance of its own.
+    #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
+    pub(crate) component: PathBuf,
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) addr: SocketAddr,
+    /// How long a request may take, for instance 500ms, 10s or 2m, until all of its answer has been handed over.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+    /// How many requests are answered at a time; others wait for their turn as long as their time lasts.
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) max_requests: u32,
+    /// How many connections there may be.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: u32,
+    /// How long requests may go on after SIGTERM or SIGINT; a second signal ends them at once.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) grace: Duration,
+    /// File that gets a line for each request, in the common log format; `-` is standard output.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) access_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) cache: CacheOptions,
+    #[command(flatten)]
+    pub(crate) features: FeatureArgs,
+    #[command(flatten)]
+    pub(crate) grants: GrantArgs,
+    /// End a request's instance after it has used up so much fuel: about one unit for each operator, the same on every backend.
+    #[arg(long, value_name = "N")]
+    pub(crate) fuel: Option<u64>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Say on standard error where the component came from.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Args)]
@@ -451,6 +511,7 @@ pub(crate) struct SelfUpdateArgs {
 /// The commands, and what clap handles itself. Any other first word is a module to run.
 const FIRST_WORDS: &[&str] = &[
     "run",
+    "serve",
     "compile",
     "validate",
     "inspect",
@@ -564,7 +625,7 @@ mod tests {
     #[test]
     fn everything_after_the_module_is_the_guests() {
         let guest = run("wasmer run --verbose app.wasm --verbose --dir x -- -y");
-        assert!(guest.verbose && guest.dir.is_empty());
+        assert!(guest.verbose && guest.grants.dir.is_empty());
         assert_eq!(guest.module(), Path::new("app.wasm"));
         assert_eq!(guest.args(), words("--verbose --dir x -- -y"));
         for option in ["--version", "--help", "-V", "-h", "--cache-dir", "-c"] {

@@ -5,22 +5,25 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use wasmer_runtime::component::{Component, ComponentInstance, ComponentLinker, Val};
-use wasmer_runtime::wasi_p2::{Grants, WasiP2, add_imports_to_linker};
+use wasmer_runtime::wasi_p2::{WasiP2, add_imports_to_linker};
 use wasmer_runtime::{Error, Store};
 
 use crate::args::RunArgs;
 use crate::exit::ExitCode;
-use crate::run::{Timer, beyond, failed, limits};
+use crate::grants::{limits, net};
+use crate::run::{Timer, beyond, failed};
 use crate::{exit, output, run};
 
 /// What a command exports: any compatible version of it.
 const RUN: &str = "wasi:cli/run@0.2.0#run";
+/// What a server exports.
+const SERVED: &str = "wasi:http/incoming-handler@0.2.0#handle";
 /// So many missing imports are written out.
 const MISSING_MAX: usize = 4;
 
 /// Fails if there are options that mean nothing for a module.
 pub(crate) fn refuse_options(args: &RunArgs) -> anyhow::Result<()> {
-    if !args.net.is_empty() {
+    if !args.grants.net.is_empty() {
         bail!("`--net` is for components: a module makes no sockets\nhint: `--tcplisten ADDRESS:PORT` gives it one");
     }
     Ok(())
@@ -33,10 +36,7 @@ fn wasi(args: &RunArgs) -> anyhow::Result<WasiP2> {
             "a component makes its sockets itself\nhint: `--net ADDRESS:PORT` lets it listen there; `--tcplisten` is for modules"
         );
     }
-    let mut net = Grants::none();
-    for rule in &args.net {
-        net.allow(rule)?;
-    }
+    let net = net(&args.grants)?;
     Ok(WasiP2::with_net(run::wasi(args, args.invoke.is_none())?, net))
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &RunArgs, component: &Component) -> anyhow::Result<ExitC
     missing(&linker, component)?;
     let engine = component.engine().clone();
     // The process ends with the program; the system is quicker at cleaning up than we are.
-    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args)?, limits(args)));
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args)?, limits(&args.limits)));
     if let Some(fuel) = args.fuel {
         store.set_fuel(fuel)?;
     }
@@ -78,6 +78,9 @@ fn missing<T: 'static>(linker: &ComponentLinker<T>, component: &Component) -> an
     let shown = missing.iter().take(MISSING_MAX).cloned().collect::<Vec<_>>().join("\n");
     match missing.len() {
         0 => Ok(()),
+        _ if component.exports_func(SERVED) => {
+            bail!("the component answers requests of HTTP and is no program\nhint: `wasmer serve` serves it")
+        }
         count if count > MISSING_MAX => bail!("{shown}\nand {} more imports are not defined", count - MISSING_MAX),
         _ => bail!("{shown}"),
     }

@@ -41,6 +41,22 @@ Exit status:
   124  --timeout ended the program
   134  the program trapped";
 
+pub(crate) const SERVE: &str = "\
+Examples:
+  wasmer serve app.wasm                                     on http://127.0.0.1:8080
+  wasmer serve --addr 0.0.0.0:80 --access-log - app.wasm
+  wasmer serve --timeout 5s --max-memory 64MiB --net api.example.org:443 app.wasm
+
+SIGTERM and SIGINT end it: requests that are being answered have --grace to end, a second signal ends them at once.
+
+Exit status:
+  0    it was ended by a signal
+  1    it could not be started; standard error says why
+  2    the command line is wrong
+
+Environment:
+  SSL_CERT_FILE      certificates to trust instead of the built-in list, of servers that --net allows requests to";
+
 pub(crate) const COMPILE: &str = "\
 Examples:
   wasmer compile app.wasm                               makes app.wart

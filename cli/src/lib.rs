@@ -13,6 +13,7 @@ mod entry;
 mod examples;
 mod exit;
 mod features;
+mod grants;
 mod imports;
 mod inspect;
 mod load;
@@ -21,6 +22,7 @@ mod output;
 mod patience;
 mod progress;
 mod run;
+mod serve;
 mod source;
 mod suggest;
 mod tier;
@@ -35,6 +37,9 @@ use std::ffi::OsString;
 use args::Command;
 pub use exit::ExitCode;
 
+#[doc(hidden)]
+#[cfg(feature = "serve")]
+pub use serve::main as serve;
 #[doc(hidden)]
 #[cfg(feature = "self-update")]
 pub use update::main as update;
@@ -74,6 +79,7 @@ fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Serve(args) => serve::serve(&args),
         Command::Compile(args) => compile::compile(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Inspect(args) => inspect::inspect(&args),

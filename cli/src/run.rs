@@ -1,25 +1,25 @@
 //! `wasmer run`.
 
-use crate::exit::{ExitCode, Usage};
-use std::ffi::{OsStr, OsString};
+use crate::exit::ExitCode;
+use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use wasmer_runtime::cached::Program;
 use wasmer_runtime::component::abi_trap;
-use wasmer_runtime::wasi::{DirGrant, ExitStatus, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
+use wasmer_runtime::wasi::{ExitStatus, WasiCtx, add_imports_to_linker};
 use wasmer_runtime::wasi_p2::WasiTrap;
 use wasmer_runtime::{
-    Backtrace, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Store, StoreLimits, Trap, TrapCode, Val,
-    wast,
+    Backtrace, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Store, Trap, TrapCode, Val, wast,
 };
 
 use crate::args::RunArgs;
 use crate::entry::{Call, Entry, INITIALIZE, quoted};
-use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_text, read_with_lines};
+use crate::grants::{Granted, limits};
+use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_with_lines};
 use crate::patience::{is_stream, within};
 use crate::tier::{Behind, Plan};
 use crate::{c_stack, component, exit, imports, output, source};
@@ -52,7 +52,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let entry = Entry::of(args, &module).map_err(|error| imports::missing(&linker, &module).unwrap_or(error))?;
     // The process ends with the program; the system is quicker at cleaning up than we are.
     let module = ManuallyDrop::new(module);
-    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args, entry.takes_words())?, limits(args)));
+    let mut store =
+        ManuallyDrop::new(Store::with_limits(&engine, wasi(args, entry.takes_words())?, limits(&args.limits)));
     if let Some(fuel) = args.fuel {
         store.set_fuel(fuel)?;
     }
@@ -118,24 +119,6 @@ fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Behind)>
     Ok((program, behind.unwrap_or_default()))
 }
 
-/// What the program may use.
-pub(crate) fn limits(args: &RunArgs) -> StoreLimits {
-    let mut limits = StoreLimits::new();
-    if let Some(bytes) = args.max_memory {
-        limits = limits.memory_bytes_max(bytes);
-    }
-    if let Some(bytes) = args.max_total_memory {
-        limits = limits.total_bytes_max(bytes);
-    }
-    if let Some(elements) = args.max_table_elements {
-        limits = limits.table_elements_max(elements).total_table_elements_max(elements);
-    }
-    if let Some(bytes) = args.max_gc_heap {
-        limits = limits.gc_heap_bytes_max(bytes);
-    }
-    limits
-}
-
 /// What is said of a limit: the option that allows more, if there is one.
 pub(crate) fn beyond(limit: LimitError) -> anyhow::Error {
     match option(limit.what) {
@@ -174,117 +157,22 @@ fn execute(entry: &Entry, instance: Instance, store: &mut Store<WasiCtx>) -> any
 
 /// What the guest may reach: what the command line grants, and nothing else.
 pub(crate) fn wasi(args: &RunArgs, takes_words: bool) -> anyhow::Result<WasiCtx> {
-    let mut builder = WasiCtxBuilder::new().inherit_stdio().end_at_closed_pipe();
+    let granted = Granted::of(&args.grants, &args.limits, args.timeout)?;
+    let mut builder = granted.builder().inherit_stdio().end_at_closed_pipe();
     builder = builder.arg(args.argv0.clone().unwrap_or_else(|| program_name(args.module())));
     if takes_words {
         builder = builder.args(args.args());
-    }
-    if args.env_all {
-        for (name, value) in std::env::vars_os() {
-            builder = builder.env(name, value);
-        }
-    }
-    for file in &args.env_file {
-        for (name, value) in within(args.timeout, file, || env_file(file))? {
-            builder = builder.env(name, value);
-        }
-    }
-    for variable in &args.env {
-        builder = match variable.split_once('=') {
-            Some((name, value)) => builder.env(name, value),
-            None => match std::env::var_os(variable) {
-                Some(value) => builder.env(variable, value),
-                None => bail!("`--env {variable}` asks for a variable that is not set here"),
-            },
-        };
-    }
-    for dir in &args.dir {
-        builder = builder.dir_grant(DirGrant::parse(dir));
-    }
-    if let Some(cwd) = &args.cwd {
-        builder = builder.dir_grant(working_folder(cwd)?);
     }
     for address in &args.tcplisten {
         let listener =
             std::net::TcpListener::bind(address).with_context(|| format!("could not listen on `{address}`"))?;
         builder = builder.listener(listener);
     }
-    if let Some(count) = args.max_open_files {
-        builder = builder.open_files_max(count);
-    }
-    if let Some(bytes) = args.max_output {
-        builder = builder.output_bytes_max(bytes);
-    }
-    builder.build().map_err(anyhow::Error::from).map_err(|error| match dir_hint(&args.dir) {
-        "" => error,
-        hint => anyhow::anyhow!("{error:#}\nhint: {hint}"),
-    })
-}
-
-/// The folder of `--cwd`, under the name that the libraries of C and Rust look for what has no other folder.
-fn working_folder(cwd: &OsStr) -> anyhow::Result<DirGrant> {
-    let grant = DirGrant::parse(cwd);
-    if grant.guest != grant.host.as_os_str() {
-        let cwd = cwd.display();
-        return Err(Usage(format!(
-            "`--cwd {cwd}` names two folders\nhint: `--dir {cwd}` lets the program use one by the name of the other"
-        ))
-        .into());
-    }
-    Ok(DirGrant { guest: ".".into(), ..grant })
-}
-
-/// What may have been meant by a folder that is not there: other programs have other ways to write it.
-fn dir_hint(dirs: &[OsString]) -> &'static str {
-    let hint = |dir: &OsString| {
-        let grant = DirGrant::parse(dir);
-        if grant.host.is_dir() {
-            return None;
-        }
-        if grant.guest != grant.host.as_os_str() {
-            return Path::new(&grant.guest)
-                .is_dir()
-                .then_some("the host's folder stands first, then `::` and the program's name for it");
-        }
-        let text = dir.to_string_lossy();
-        match text.strip_suffix(":ro").unwrap_or(&text).rsplit_once(':') {
-            None => None,
-            Some((_, "rw" | "w")) => Some("a folder may be written to, unless `:ro` stands behind it"),
-            Some((host, "r" | "read" | "readonly" | "read-only")) if Path::new(host).is_dir() => {
-                Some("`:ro` stands behind a folder for reading only")
-            }
-            Some(_) => Some("`::` stands between the host's folder and the program's name for it"),
-        }
-    };
-    dirs.iter().find_map(hint).unwrap_or_default()
+    granted.build(builder)
 }
 
 fn program_name(module: &Path) -> OsString {
     module.file_name().unwrap_or(module.as_os_str()).to_owned()
-}
-
-/// NAME=VALUE lines, and NAME lines for what is set here, as `docker` reads them: a value is all that stands behind `=`, with quotes and blanks; empty
-/// lines and lines that start with `#` are passed over.
-fn env_file(path: &Path) -> anyhow::Result<Vec<(String, OsString)>> {
-    let text = read_text(path)?;
-    let mut variables = Vec::new();
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let line = line.trim_start();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (name, value) = match line.split_once('=') {
-            Some((name, value)) => (name, Some(value.into())),
-            None => (line, std::env::var_os(line)),
-        };
-        if name.is_empty() || name.contains(char::is_whitespace) {
-            bail!("line {} of `{}` is neither NAME=VALUE nor NAME", number + 1, path.display());
-        }
-        if let Some(value) = value {
-            variables.push((name.to_owned(), value));
-        }
-    }
-    Ok(variables)
 }
 
 /// The status that the program ended itself with.

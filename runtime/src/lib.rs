@@ -31,7 +31,7 @@
 //!
 //! # Cargo features
 //! `cranelift` (default), `singlepass` and `llvm` build a compiler in; `cache` (default) and `wasi` (default) the store of
-//! artifacts and WASI preview 1; `component` the component model, `wasi-p2` WASI 0.2 for components.
+//! artifacts and WASI preview 1; `component` the component model, `wasi-p2` WASI 0.2 for components, `wasi-http` a server and a client of HTTP for them.
 
 pub mod backend;
 #[cfg(feature = "cache")]
@@ -97,5 +97,7 @@ pub use wasmer_cache as cache;
 pub use wasmer_component as component;
 #[cfg(feature = "wasi")]
 pub use wasmer_wasi as wasi;
+#[cfg(feature = "wasi-http")]
+pub use wasmer_wasi_http as wasi_http;
 #[cfg(feature = "wasi-p2")]
 pub use wasmer_wasi_p2 as wasi_p2;

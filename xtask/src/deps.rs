@@ -26,6 +26,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wasmer-component", &["wasmer-api", "wasmer-component-translate", "wasmer-runtime-core"]),
     ("wasmer-wasi", &["wasmer-api", "wasmer-runtime-core", "wasmer-system"]),
     ("wasmer-wasi-p2", &["wasmer-api", "wasmer-component", "wasmer-wasi"]),
+    ("wasmer-wasi-http", &["wasmer-api", "wasmer-component", "wasmer-wasi", "wasmer-wasi-p2"]),
     (
         "wasmer-runtime",
         &[
@@ -39,6 +40,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "wasmer-cache",
             "wasmer-component",
             "wasmer-wasi",
+            "wasmer-wasi-http",
             "wasmer-wasi-p2",
         ],
     ),
@@ -61,15 +63,17 @@ const TEST_IMPORTS: &[(&str, &str)] = &[
     ("wasmer-wasi", "wasmer-runtime"),
     ("wasmer-component", "wasmer-runtime"),
     ("wasmer-wasi-p2", "wasmer-runtime"),
+    ("wasmer-wasi-http", "wasmer-runtime"),
     ("wasmer-cli", "wasmer-testing"),
 ];
 
-/// Code generators, and what takes components apart: packages whose name begins like this may be imported by this one only.
-const CODE_GENERATORS: &[(&str, &str)] = &[
+/// Code generators, what takes components apart, and what speaks HTTP: packages whose name begins like this may be imported by this one only.
+const OWNED: &[(&str, &str)] = &[
     ("cranelift", "wasmer-backend-cranelift"),
     ("inkwell", "wasmer-backend-llvm"),
     ("llvm-sys", "wasmer-backend-llvm"),
     ("wasmtime-environ", "wasmer-component-translate"),
+    ("hyper", "wasmer-wasi-http"),
 ];
 
 /// Those that build on every machine, so that modules can be compiled there, for it or for another one.
@@ -79,15 +83,16 @@ const COMPILE_SIDE: &[&str] =
 /// Packages that ask a system for something, and which those may use in tests only.
 const SYSTEM_CALLS: &[&str] = &["libc", "rustix", "memmap2"];
 
-/// The executor under which guests are tested, and whose tests those are: nobody else imports it, and no library.
-const TEST_EXECUTOR: (&str, &str) = ("tokio", "wasmer-runtime");
+/// The executor of the server, which guests are tested under, too: who has it, and in tests alone who else.
+const EXECUTOR: &str = "tokio";
+const EXECUTOR_OWNER: &str = "wasmer-wasi-http";
+const EXECUTOR_TESTER: &str = "wasmer-runtime";
 
 /// Packages that must not be anywhere below ours, not even indirectly, and why.
 const ABSENT: &[(&str, &str)] = &[
     ("cranelift-wasm", "it is discontinued and has open advisories; the translator in runtime-core takes its place"),
     ("async-std", "calls that wait run under any executor, and the one of the tests is tokio"),
-    ("hyper", "only `wasmer-update` speaks to a network, and a blocking client is enough for it"),
-    ("reqwest", "only `wasmer-update` speaks to a network, and a blocking client is enough for it"),
+    ("reqwest", "`wasmer-update` speaks to a network by a blocking client, `wasmer-serve` by hyper"),
 ];
 
 #[derive(Deserialize)]
@@ -186,15 +191,17 @@ fn import_errors(package: &Package, ours: &BTreeSet<&str>, errors: &mut Vec<Stri
         if ours.contains(name.as_str()) && !allowed.contains(&name.as_str()) && !is_test_import {
             errors.push(format!("`{importer}` must not import `{name}` ({kind} dependency)"));
         }
-        let (executor, its_tests) = TEST_EXECUTOR;
-        if name == executor && (kind != "dev" || importer != its_tests) {
-            errors.push(format!("`{importer}` must not import `{name}`: only tests of `{its_tests}` may"));
+        let has_executor = importer == EXECUTOR_OWNER || importer == EXECUTOR_TESTER && kind == "dev";
+        if name == EXECUTOR && !has_executor {
+            errors.push(format!(
+                "`{importer}` must not import `{name}`: only `{EXECUTOR_OWNER}` and tests of `{EXECUTOR_TESTER}` may"
+            ));
         }
         if kind != "dev" && COMPILE_SIDE.contains(&importer) && SYSTEM_CALLS.contains(&name.as_str()) {
             errors.push(format!("`{importer}` must not import `{name}`: it has to build on every machine"));
         }
-        let generator = CODE_GENERATORS.iter().find(|(prefix, owner)| name.starts_with(prefix) && *owner != importer);
-        if let Some((_, owner)) = generator {
+        let owned = OWNED.iter().find(|(prefix, owner)| name.starts_with(prefix) && *owner != importer);
+        if let Some((_, owner)) = owned {
             errors.push(format!("`{importer}` must not import `{name}`: only `{owner}` may ({kind} dependency)"));
         }
     }
@@ -276,10 +283,12 @@ mod tests {
     }
 
     #[test]
-    fn an_executor_is_for_tests() {
+    fn an_executor_is_for_the_server_and_for_tests() {
         let found = |member, kind| check(&workspace(member, &[("tokio", kind)], &[])).len();
         assert_eq!([found("wasmer-runtime", Some("dev")), found("wasmer-runtime", None)], [0, 1]);
-        assert_eq!(found("wasmer-api", Some("dev")), 1);
+        assert_eq!([found("wasmer-api", Some("dev")), found("wasmer-wasi-http", None)], [1, 0]);
+        let http = |member| check(&workspace(member, &[("hyper", None), ("hyper-util", None)], &[])).len();
+        assert_eq!([http("wasmer-cli"), http("wasmer-wasi-http")], [2, 0]);
     }
 
     #[test]

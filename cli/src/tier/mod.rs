@@ -57,6 +57,12 @@ impl<'a> Plan<'a> {
         Ok(Self { tiers, policy, start })
     }
 
+    /// One compiler for all there is to run, from the start.
+    #[cfg(feature = "serve")]
+    pub(crate) fn only(engine: &Engine) -> Self {
+        Self { tiers: Tiers::from(engine), policy: Policy::NEVER, start: None }
+    }
+
     /// What starts a program whose functions are compiled when they are called. What the cache should have of it a process in the background makes, so where there may be none, or
     /// where it could not read the module again, all is compiled first and stored.
     pub(crate) fn start(&self, has_cache: bool, path: &Path) -> Option<&LazyEngine<'a>> {

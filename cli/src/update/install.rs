@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use super::release::Version;
 
 /// The programs of a release, in the order in which they are replaced. The command is the last one: what it starts is then there already.
-const PROGRAMS: [&str; 3] = ["wasmer-update", "wasmer-llvm", "wasmer"];
+const PROGRAMS: [&str; 4] = ["wasmer-update", "wasmer-serve", "wasmer-llvm", "wasmer"];
 
 /// The programs that are installed in a folder, which are those that are replaced.
 pub(super) fn programs(folder: &Path) -> Vec<&'static str> {

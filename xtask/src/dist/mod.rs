@@ -34,7 +34,7 @@ pub(crate) struct Options {
 /// The package that the programs are in.
 const COMMAND: &str = "wasmer-cli";
 /// The programs of every archive.
-const PROGRAMS: [&str; 2] = ["wasmer", "wasmer-update"];
+const PROGRAMS: [&str; 3] = ["wasmer", "wasmer-update", "wasmer-serve"];
 /// The one that only some have.
 const WORKER: &str = "wasmer-llvm";
 /// The list of checksums, as `sha256sum --check` reads it.

@@ -1,0 +1,148 @@
+//! `wasmer serve`: a component answers requests of HTTP.
+//!
+//! `wasmer` itself has no network server. It hands over to `wasmer-serve` beside it, with the words that it was given, which are parsed again there.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::args::ServeArgs;
+use crate::exit::ExitCode;
+
+/// The server's file name.
+const PROGRAM: &str = "wasmer-serve";
+
+/// Hands over to the server. The command line has been understood.
+pub(crate) fn serve(_: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let server = std::env::current_exe().context("could not find this program")?.with_file_name(PROGRAM);
+    if !server.is_file() {
+        bail!(
+            "`{PROGRAM}` is not beside `wasmer`, so this installation cannot serve\n\
+             hint: `cargo install --path cli` installs both"
+        );
+    }
+    let mut command = Command::new(&server);
+    command.args(std::env::args_os().skip(1));
+    // Only returns when it fails.
+    Err(anyhow::Error::from(command.exec()).context(format!("could not start `{}`", server.display())))
+}
+
+#[cfg(feature = "serve")]
+mod server {
+    use std::ffi::OsString;
+    use std::fs::File;
+    use std::io::{LineWriter, Write};
+    use std::net::TcpListener;
+    use std::path::{Path, PathBuf};
+    use std::sync::Mutex;
+
+    use anyhow::Context;
+    use wasmer_runtime::cached::Program;
+    use wasmer_runtime::wasi::Stdout;
+    use wasmer_runtime::wasi_http::{self, Access, App, Options, Stop};
+    use wasmer_runtime::wasi_p2::WasiP2;
+    use wasmer_runtime::{Cpu, Engine, Error, TrapCode};
+
+    use crate::args::{self, ServeArgs};
+    use crate::exit::{ExitCode, Usage};
+    use crate::grants::{Granted, limits, net};
+    use crate::load::{Loaded, config, load};
+    use crate::tier::Plan;
+    use crate::{exit, output};
+
+    /// Names a file of certificates to trust instead of the built-in ones, as for `wasmer self-update`.
+    const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
+
+    /// The server: its words in, its exit status out.
+    pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
+        match args::parse(words.collect()) {
+            Ok(args::Command::Serve(args)) => match serve(&args) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    output::error(&error);
+                    ExitCode::from(if error.is::<Usage>() { exit::USAGE } else { exit::FAILURE })
+                }
+            },
+            Ok(_) | Err(_) => {
+                output::error(&anyhow::anyhow!("this program is started by `wasmer serve`"));
+                ExitCode::from(exit::USAGE)
+            }
+        }
+    }
+
+    fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+        let app = app(args)?;
+        let log = args.access_log.as_deref().map(access_log).transpose()?;
+        let name = args.component.display().to_string();
+        let timeout = args.timeout;
+        let options = Options {
+            timeout,
+            requests_max: args.max_requests as usize,
+            connections_max: args.max_connections as usize,
+            grace: args.grace,
+            net: net(&args.grants)?,
+            certificates: std::env::var_os(CERTIFICATES_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from),
+            obeys_signals: true,
+            log,
+            failed: Some(Box::new(move |error| {
+                output::error(&match error {
+                    Error::Trap(trap) if trap.code == TrapCode::Interrupted => {
+                        anyhow::anyhow!("`{name}` took longer than {timeout:?} to answer a request")
+                    }
+                    error => anyhow::anyhow!("`{name}` failed to answer a request: {error}"),
+                });
+            })),
+        };
+        let listener = TcpListener::bind(args.addr).with_context(|| format!("could not listen on `{}`", args.addr))?;
+        output::note(&format!("listening on http://{}", listener.local_addr()?));
+        Ok(wasi_http::serve(listener, app, options, &Stop::new())?)
+    }
+
+    /// The component, and what each instance of it gets.
+    fn app(args: &ServeArgs) -> anyhow::Result<App> {
+        let config = config(&args.backend, &args.features, Cpu::Native, None)?.fuel(args.fuel.is_some());
+        let plan = Plan::only(&Engine::new(config)?);
+        let Loaded { program, .. } = load(&plan, &args.component, &args.cache, args.verbose, None)?;
+        let Program::Component(component) = program else {
+            anyhow::bail!(
+                "`{}` is a module, and components answer requests\nhint: `wasmer run` runs it",
+                args.component.display()
+            );
+        };
+        let granted = Granted::of(&args.grants, &args.limits, None)?;
+        let net = net(&args.grants)?;
+        // What cannot be granted is said now, not to every client.
+        granted.build(granted.builder())?;
+        let name = args.component.clone();
+        let grant = move || {
+            let builder = granted.builder().stdout(Stdout::Inherit).stderr(Stdout::Inherit).arg(name.as_os_str());
+            let ctx = builder.build().map_err(Error::host)?;
+            Ok(WasiP2::with_net(ctx, net.clone()))
+        };
+        Ok(App::new(&component, grant)?.limits(limits(&args.limits)).fuel(args.fuel))
+    }
+
+    type Log = Box<dyn Fn(&Access) + Send + Sync>;
+
+    /// Appends to a file, so that it may be renamed and copied meanwhile.
+    fn access_log(path: &Path) -> anyhow::Result<Log> {
+        let out: Box<dyn Write + Send> = if path == Path::new("-") {
+            Box::new(std::io::stdout())
+        } else {
+            let file = File::options().create(true).append(true).open(path);
+            Box::new(LineWriter::new(file.with_context(|| format!("could not write `{}`", path.display()))?))
+        };
+        let out = Mutex::new(out);
+        Ok(Box::new(move |access| {
+            let line = format!("{access}\n");
+            if let Ok(mut out) = out.lock() {
+                // Nobody is served better by a server that ends because its log is full.
+                let _ = out.write_all(line.as_bytes());
+            }
+        }))
+    }
+}
+
+#[cfg(feature = "serve")]
+pub use server::main;

@@ -1,0 +1,133 @@
+//! The network's side of requests that guests make.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use wasmer_wasi_p2::Grants;
+use wasmer_wasi_p2::host::Bell;
+
+use crate::fields::without_connection;
+use crate::net::{PipeBody, code_of, pump};
+use crate::outgoing::{IncomingResponse, RequestOptions, Slot, Target};
+use crate::pipe::Pipe;
+use crate::tls;
+use crate::types::{DnsErrorPayload, ErrorCode};
+
+/// Sends requests of guests to where [`Grants`] allow it.
+pub struct Client {
+    runtime: Handle,
+    net: Grants,
+    tls: TlsConnector,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("net", &self.net).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client whose connections are served by a runtime of tokio, and which trusts the certificates of a file, or else a built-in list.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn new(runtime: Handle, net: Grants, certificates: Option<&Path>) -> io::Result<Client> {
+        Ok(Client { runtime, net, tls: tls::connector(certificates)? })
+    }
+
+    /// Begins to send a request; its response will be in the slot. Refused at once if it may not be sent.
+    pub(crate) fn send(
+        &self,
+        request: Request<PipeBody>,
+        target: Target,
+        options: RequestOptions,
+        slot: Arc<Slot>,
+    ) -> Result<(), ErrorCode> {
+        if !self.allows(&target) {
+            return Err(ErrorCode::HttpRequestDenied);
+        }
+        let (bell, tls) = (slot.bell().clone(), target.is_tls.then(|| self.tls.clone()));
+        self.runtime.spawn(async move {
+            let result = exchange(request, &target, options, tls, bell).await;
+            slot.fill(result);
+        });
+        Ok(())
+    }
+
+    fn allows(&self, target: &Target) -> bool {
+        match target.host.parse::<IpAddr>() {
+            Ok(address) => self.net.allows(SocketAddr::new(address, target.port)),
+            Err(_) => self.net.allows_host(&target.host, target.port),
+        }
+    }
+}
+
+async fn exchange(
+    request: Request<PipeBody>,
+    target: &Target,
+    options: RequestOptions,
+    tls: Option<TlsConnector>,
+    bell: Bell,
+) -> Result<IncomingResponse, ErrorCode> {
+    let connected = timeout(options.connect(), connect(target)).await;
+    let stream = connected.map_err(|_| ErrorCode::ConnectionTimeout)??;
+    let Some(tls) = tls else { return answer(request, stream, options, bell).await };
+    let secured = timeout(options.connect(), tls::secure(&tls, &target.host, stream)).await;
+    let stream = secured.map_err(|_| ErrorCode::ConnectionTimeout)??;
+    answer(request, stream, options, bell).await
+}
+
+async fn answer(
+    request: Request<PipeBody>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    options: RequestOptions,
+    bell: Bell,
+) -> Result<IncomingResponse, ErrorCode> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| code_of(&error))?;
+    // It ends with the response's body, or when nobody wants that any more.
+    tokio::spawn(connection);
+    let response = timeout(options.first_byte(), sender.send_request(request)).await;
+    let response = response.map_err(|_| ErrorCode::ConnectionReadTimeout)?;
+    let (mut parts, body) = response.map_err(|error| code_of(&error))?.into_parts();
+    without_connection(&mut parts.headers);
+    let pipe = Pipe::new(bell);
+    tokio::spawn(pump(body, Arc::clone(&pipe), Some(options.between_bytes())));
+    Ok(IncomingResponse { status: parts.status.as_u16(), headers: Arc::new(parts.headers), body: Some(pipe) })
+}
+
+async fn connect(target: &Target) -> Result<TcpStream, ErrorCode> {
+    let found = tokio::net::lookup_host((&*target.host, target.port))
+        .await
+        .map_err(|_| ErrorCode::DnsError(DnsErrorPayload { rcode: None, info_code: None }))?;
+    let mut failure = ErrorCode::DestinationNotFound;
+    for address in found {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(error) => failure = refused(&error),
+        }
+    }
+    Err(failure)
+}
+
+fn refused(error: &io::Error) -> ErrorCode {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => ErrorCode::ConnectionRefused,
+        io::ErrorKind::TimedOut => ErrorCode::ConnectionTimeout,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => ErrorCode::DestinationIpUnroutable,
+        _ => ErrorCode::DestinationUnavailable,
+    }
+}

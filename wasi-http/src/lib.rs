@@ -1,0 +1,29 @@
+//! `wasi:http` for components: a server that has each request answered by an instance of its own, and requests that guests send.
+//!
+//! Guests are synchronous: they wait in `wasi:io/poll`, on a thread of their own. The network is `hyper` on `tokio`, on other threads. Between them are [pipes](pipe), one for
+//! each body, which hold little; whoever is too fast waits.
+//!
+//! Nothing of this is a part of `wasmer run`: it is the program `wasmer-serve`.
+
+mod app;
+mod body;
+mod client;
+mod ctx;
+mod fields;
+mod incoming;
+mod link;
+mod log;
+mod net;
+mod outgoing;
+mod pipe;
+mod server;
+mod tls;
+mod types;
+
+pub use app::App;
+pub use client::Client;
+pub use ctx::WasiHttp;
+pub use link::{add_imports_to_linker, add_to_linker};
+pub use log::Access;
+pub use server::{Options, Stop, serve};
+pub use types::{DnsErrorPayload, ErrorCode, FieldSizePayload, HttpFailure, TlsAlertReceivedPayload};

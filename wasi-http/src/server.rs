@@ -1,0 +1,455 @@
+//! The network's side of requests that come: connections, limits, the end.
+//!
+//! Connections are served by a few threads of tokio, which never wait for a guest. A guest runs on a thread of its own as long as it answers its request, and may wait there as
+//! long as its time lasts: `wasi:io/poll` is a system call of that thread. So there are as many threads as requests that are answered at a time, which is bounded; what
+//! comes beyond waits for its turn as long as its time lasts.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::{sleep, timeout, timeout_at};
+use wasmer_api::{Error, InterruptHandle};
+use wasmer_wasi::ExitStatus;
+use wasmer_wasi_p2::Grants;
+use wasmer_wasi_p2::host::Bell;
+
+use crate::app::App;
+use crate::client::Client;
+use crate::incoming::IncomingRequest;
+use crate::log::Access;
+use crate::net::{PipeBody, pump};
+use crate::pipe::Pipe;
+use crate::types::{ErrorCode, HttpFailure};
+
+/// How requests are served.
+pub struct Options {
+    /// How long a request may take, from its header to the last byte of its answer that the guest hands over.
+    pub timeout: Duration,
+    /// How many requests are answered at a time: each has a thread and an instance.
+    pub requests_max: usize,
+    /// How many connections there may be.
+    pub connections_max: usize,
+    /// How long requests that are being answered may go on after [`Stop::stop`].
+    pub grace: Duration,
+    /// Where guests may send requests.
+    pub net: Grants,
+    /// The certificates that those are trusted with whom guests send requests to: a file (PEM), or else a built-in list.
+    pub certificates: Option<PathBuf>,
+    /// Whether SIGTERM and SIGINT do what [`Stop::stop`] does.
+    pub obeys_signals: bool,
+    /// Is told of each request once it has been answered.
+    pub log: Option<Box<dyn Fn(&Access) + Send + Sync>>,
+    /// Is told of each guest that failed.
+    pub failed: Option<Box<dyn Fn(&Error) + Send + Sync>>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            timeout: Duration::from_secs(30),
+            requests_max: 128,
+            connections_max: 1024,
+            grace: Duration::from_secs(10),
+            net: Grants::none(),
+            certificates: None,
+            obeys_signals: false,
+            log: None,
+            failed: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// Ends a server, from any thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Sender<u32>);
+
+impl Stop {
+    /// Nothing is stopped yet.
+    pub fn new() -> Stop {
+        Stop(watch::Sender::new(0))
+    }
+
+    /// No connection is accepted any more, and no request on those that there are; what is being answered goes on for the time of [`Options::grace`]. A second call
+    /// ends that, too.
+    pub fn stop(&self) {
+        self.0.send_modify(|count| *count += 1);
+    }
+
+    /// Done when it has been called so often.
+    async fn called(&self, times: u32) {
+        let mut calls = self.0.subscribe();
+        // The sender is there: it is ours.
+        let _ = calls.wait_for(|count| *count >= times).await;
+    }
+}
+
+impl Default for Stop {
+    fn default() -> Stop {
+        Stop::new()
+    }
+}
+
+/// How long a client may take for the header of a request, and between requests.
+const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is sent to it.
+const SEND_PATIENCE: Duration = Duration::from_secs(30);
+/// The most that a header may take.
+const HEADER_BYTES_MAX: usize = 1 << 16;
+/// How many requests a connection of HTTP/2 may have at a time.
+const STREAMS_MAX: u32 = 100;
+/// How often a guest is interrupted that does not end: a signal that comes just before its thread blocks in a system call does not wake it.
+const REPEAT: Duration = Duration::from_millis(20);
+/// How long is waited after a connection could not be accepted, for want of descriptors for instance.
+const RETRY: Duration = Duration::from_millis(50);
+/// How long guests that were interrupted may take to notice.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+/// Threads of tokio.
+const THREADS_MAX: usize = 4;
+
+/// What all connections share.
+struct Server {
+    app: App,
+    options: Options,
+    client: Arc<Client>,
+    /// One for each request that may be answered at a time.
+    turns: Arc<Semaphore>,
+    bells: Mutex<Vec<Bell>>,
+    stop: Stop,
+    /// Whether guests that still run are to end.
+    is_over: watch::Sender<bool>,
+}
+
+/// Serves until `stop` says so, on this thread and others.
+///
+/// # Errors
+/// If the system refuses threads, or the certificates cannot be read.
+pub fn serve(listener: TcpListener, app: App, options: Options, stop: &Stop) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get().min(THREADS_MAX));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        // Guests, and lookups of names.
+        .max_blocking_threads(options.requests_max.saturating_add(threads))
+        .thread_name("wasmer serve")
+        .enable_all()
+        .build()?;
+    let client = Client::new(runtime.handle().clone(), options.net.clone(), options.certificates.as_deref())?;
+    let server = Arc::new(Server {
+        app,
+        client: Arc::new(client),
+        turns: Arc::new(Semaphore::new(options.requests_max.min(Semaphore::MAX_PERMITS))),
+        bells: Mutex::default(),
+        stop: stop.clone(),
+        is_over: watch::Sender::new(false),
+        options,
+    });
+    let result = runtime.block_on(run(listener, &server, stop));
+    // Whoever does not notice an interrupt ends with the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run(listener: TcpListener, server: &Arc<Server>, stop: &Stop) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let connections = Arc::new(Semaphore::new(server.options.connections_max.min(Semaphore::MAX_PERMITS)));
+    let graceful = GracefulShutdown::new();
+    if server.options.obeys_signals {
+        obey_signals(stop)?;
+    }
+    let mut stopped = pin!(stop.called(1));
+    while let Some((stream, peer, place)) = until(&mut stopped, accept(&listener, &connections)).await {
+        let connection = connection(stream, peer, Arc::clone(server), graceful.watcher());
+        tokio::spawn(async move {
+            connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let ended = async {
+        graceful.shutdown().await;
+    };
+    let hurried = async {
+        let _ = timeout(server.options.grace, stop.called(2)).await;
+    };
+    let _ = until(&mut pin!(hurried), ended).await;
+    server.is_over.send_replace(true);
+    let all = u32::try_from(server.options.requests_max).unwrap_or(u32::MAX);
+    let _ = timeout(END_PATIENCE, server.turns.acquire_many(all)).await;
+    Ok(())
+}
+
+fn obey_signals(stop: &Stop) -> io::Result<()> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let (mut signals, stop) = (signal(kind)?, stop.clone());
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                stop.stop();
+            }
+        });
+    }
+    Ok(())
+}
+
+/// What a future comes to, unless another one is done first.
+async fn until<T>(end: &mut Pin<&mut impl Future<Output = ()>>, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| match end.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    connections: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+    // Never closed.
+    let place = Arc::clone(connections).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, place),
+            Err(_) => sleep(RETRY).await,
+        }
+    }
+}
+
+/// How every connection of HTTP/2 begins.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
+/// Whether a client begins as HTTP/2 does; none if it says too little for too long.
+async fn is_http2(stream: &TcpStream) -> Option<bool> {
+    let mut start = [0; PREFACE.len()];
+    let look = async {
+        loop {
+            let count = stream.peek(&mut start).await.ok().filter(|count| *count > 0)?;
+            let seen = &start[..count];
+            if !PREFACE.starts_with(seen) || count == PREFACE.len() {
+                return Some(PREFACE == seen);
+            }
+            // Part of it is there, so that there is nothing to wait for.
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(HEADER_PATIENCE, look).await.ok()?
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    server: Arc<Server>,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let _ = stream.set_nodelay(true);
+    let patience = u32::try_from(SEND_PATIENCE.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, patience);
+    // Who has said nothing yet is not waited for in the end.
+    let begun = until(&mut pin!(server.stop.called(1)), is_http2(&stream)).await;
+    let Some(is_http2) = begun.flatten() else { return };
+    let service = service_fn(move |request| {
+        let server = Arc::clone(&server);
+        async move { Ok::<_, Infallible>(server.respond(peer, request).await) }
+    });
+    let io = TokioIo::new(stream);
+    // How a connection ends is the client's business.
+    let _ = if is_http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
+        builder.max_header_list_size(HEADER_BYTES_MAX as u32).keep_alive_interval(HEADER_PATIENCE);
+        watcher.watch(builder.serve_connection(io, service)).await
+    } else {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE);
+        // A client that has sent everything may say so.
+        builder.max_buf_size(HEADER_BYTES_MAX).half_close(true);
+        watcher.watch(builder.serve_connection(io, service)).await
+    };
+}
+
+impl Server {
+    /// The answer to a request, whatever happens.
+    async fn respond(self: Arc<Self>, peer: SocketAddr, request: Request<Incoming>) -> Response<Answered> {
+        let (begun, now) = (SystemTime::now(), Instant::now());
+        let (method, target, version) = (request.method().clone(), request.uri().clone(), request.version());
+        let deadline = (now + self.options.timeout).into();
+        let result = match timeout_at(deadline, Arc::clone(&self.turns).acquire_owned()).await {
+            Ok(Ok(turn)) => self.have_answered(request, turn, deadline).await,
+            Ok(Err(_)) | Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
+        };
+        let (parts, body) = match result {
+            Ok(response) => response.into_parts(),
+            Err(status) => {
+                let mut response = Response::new(None);
+                *response.status_mut() = status;
+                response.into_parts()
+            }
+        };
+        let status = parts.status.as_u16();
+        let access =
+            Access { peer, begun, method, target, version, status, bytes: 0, took: Duration::ZERO, is_cut: false };
+        Response::from_parts(parts, Answered { body, access, now, server: self, is_over: false })
+    }
+
+    async fn have_answered(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        turn: OwnedSemaphorePermit,
+        deadline: tokio::time::Instant,
+    ) -> Result<Response<Option<PipeBody>>, StatusCode> {
+        let bell = self.take_bell().map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        let (parts, body) = request.into_parts();
+        let pipe = if body.is_end_stream() {
+            Pipe::empty(bell.clone())
+        } else {
+            let pipe = Pipe::new(bell.clone());
+            tokio::spawn(pump(body, Arc::clone(&pipe), None));
+            pipe
+        };
+        let request = IncomingRequest::new(parts, pipe);
+        let (answer, answered) = oneshot::channel();
+        let interrupt = Arc::new(OnceLock::new());
+        let guest = {
+            let (server, interrupt) = (Arc::clone(self), Arc::clone(&interrupt));
+            tokio::task::spawn_blocking(move || {
+                let client = Arc::clone(&server.client);
+                let result = server.app.answer(request, answer, bell.clone(), client, &interrupt);
+                if let Err(error) = result {
+                    server.report(&error);
+                }
+                server.keep_bell(bell);
+                drop(turn);
+            })
+        };
+        let watched = tokio::spawn(watch(guest, deadline, interrupt, self.is_over.subscribe()));
+        match answered.await {
+            Ok(Ok(response)) => Ok(response.map(|pipe| Some(PipeBody(pipe)))),
+            Ok(Err(code)) => Err(status_of(&code)),
+            // The guest has ended without an answer.
+            Err(_) => match watched.await {
+                Ok(true) => Err(StatusCode::GATEWAY_TIMEOUT),
+                Ok(false) | Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
+            },
+        }
+    }
+
+    fn report(&self, error: &Error) {
+        let is_exit = error.downcast_host::<ExitStatus>().is_some_and(|status| status.0 == 0);
+        if let Some(failed) = self.options.failed.as_ref().filter(|_| !is_exit) {
+            failed(error);
+        }
+    }
+
+    fn take_bell(&self) -> io::Result<Bell> {
+        let kept = self.bells.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.map_or_else(Bell::new, Ok)
+    }
+
+    /// Whoever still has it rings for nothing.
+    fn keep_bell(&self, bell: Bell) {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell);
+    }
+}
+
+/// Ends a guest whose time is up. Says whether it was.
+async fn watch(
+    mut guest: tokio::task::JoinHandle<()>,
+    deadline: tokio::time::Instant,
+    interrupt: Arc<OnceLock<InterruptHandle>>,
+    mut is_over: watch::Receiver<bool>,
+) -> bool {
+    let ended = async {
+        let _ = is_over.wait_for(|is_over| *is_over).await;
+    };
+    let mut ended = pin!(ended);
+    if let Ok(Some(_)) = timeout_at(deadline, until(&mut ended, &mut guest)).await {
+        return false;
+    }
+    loop {
+        if let Some(interrupt) = interrupt.get() {
+            interrupt.interrupt();
+        }
+        if timeout(REPEAT, &mut guest).await.is_ok() {
+            return true;
+        }
+    }
+}
+
+/// What a client sees of a guest's failure.
+fn status_of(code: &ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::DnsTimeout
+        | ErrorCode::HttpResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::InternalError(_) | ErrorCode::ConfigurationError => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_GATEWAY,
+    }
+}
+
+/// The body of an answer, and what is noted of it.
+struct Answered {
+    body: Option<PipeBody>,
+    access: Access,
+    now: Instant,
+    server: Arc<Server>,
+    /// Whether its end has been taken.
+    is_over: bool,
+}
+
+impl Body for Answered {
+    type Data = Bytes;
+    type Error = HttpFailure;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HttpFailure>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.access.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) => {}
+            None => self.is_over = true,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        let Some(log) = &self.server.options.log else { return };
+        self.access.took = self.now.elapsed();
+        let is_wanted = self.access.method != Method::HEAD;
+        self.access.is_cut = is_wanted && !self.is_over && !self.is_end_stream();
+        log(&self.access);
+    }
+}
