@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::table::{METRICS, Metric, bytes, number};
-use super::{Report, Row, Spread, verdict};
+use super::{Report, Row, Spread, plot, verdict};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -19,12 +19,19 @@ pub(super) fn page(report: &Report) -> String {
          <style>\n{STYLE}</style>\n<h1>{module}: backends compared</h1>\n\
          <p class=\"soft\">Made by <code>wasmer bench</code>, which compiles and runs one WebAssembly program with each compiler.</p>\n",
     );
-    facts(&mut out, report);
-    out.push_str("<h2>In short</h2>\n<ul class=\"summary\">\n");
-    for sentence in verdict::sentences(report) {
-        let _ = writeln!(out, "<li>{}</li>", escaped(&sentence));
+    let mut said = report.verdict.sentences();
+    let _ = writeln!(out, "<p class=\"verdict\">{}</p>", escaped(said.next().unwrap_or_default()));
+    let rest = verdict::sentences(report);
+    let rest = said.chain(rest.iter().map(String::as_str));
+    out.push_str("<ul class=\"summary\">\n");
+    for sentence in rest {
+        let _ = writeln!(out, "<li>{}</li>", escaped(sentence));
     }
-    out.push_str("</ul>\n<h2>Charts</h2>\n<p class=\"soft\">Bars are medians and start at zero; less is better everywhere. Thin lines reach from the smallest to the largest of all runs. In brackets: how many times the best, where the runs tell.</p>\n");
+    out.push_str("</ul>\n");
+    plot::write(&mut out, report);
+    out.push_str("<h2>What was measured</h2>\n");
+    facts(&mut out, report);
+    out.push_str("<h2>Charts</h2>\n<p class=\"soft\">Bars are medians and start at zero; less is better everywhere. Thin lines reach from the smallest to the largest of all runs. In brackets: how many times the best, where the runs tell; bold is what they do not tell from the best.</p>\n");
     for metric in METRICS {
         chart(&mut out, report, metric);
     }
@@ -75,7 +82,7 @@ fn facts(out: &mut String, report: &Report) {
 }
 
 /// A distance between marks of an axis so that about five of them reach `largest`: 1, 2 or 5 times a power of ten.
-fn step(largest: f64) -> f64 {
+pub(super) fn step(largest: f64) -> f64 {
     let rough = largest / 5.0;
     let power = format!("1e{}", exponent(rough)).parse().unwrap_or(1.0);
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= rough).unwrap_or(10.0);
@@ -88,8 +95,8 @@ fn exponent(number: f64) -> i32 {
 }
 
 /// The unit in which a chart is best read, and what its figures are divided by.
-fn unit(metric: &Metric, largest: f64) -> (&'static str, f64) {
-    match metric.unit {
+pub(super) fn unit(unit: &'static str, largest: f64) -> (&'static str, f64) {
+    match unit {
         "ms" if largest >= 2000.0 => ("s", 1000.0),
         "ms" if largest < 0.5 => ("µs", 0.001),
         "MiB" if largest < 0.5 => ("KiB", 1.0 / 1024.0),
@@ -97,8 +104,10 @@ fn unit(metric: &Metric, largest: f64) -> (&'static str, f64) {
     }
 }
 
-const LEFT: f64 = 92.0;
-const WIDTH: f64 = 500.0;
+/// A chart is as wide as a phone's page, where its letters are as large as the text: what is wider shows it no larger.
+pub(super) const ALL: f64 = 400.0;
+const LEFT: f64 = 84.0;
+const WIDTH: f64 = 190.0;
 const BAR: f64 = 20.0;
 const LINE: f64 = 30.0;
 
@@ -106,7 +115,7 @@ const LINE: f64 = 30.0;
 fn chart(out: &mut String, report: &Report, metric: &Metric) {
     let spreads: Vec<Spread> = report.backends.iter().map(metric.value).collect();
     let largest = spreads.iter().map(|spread| spread.max).fold(f64::MIN_POSITIVE, f64::max);
-    let (unit, divisor) = unit(metric, largest);
+    let (unit, divisor) = unit(metric.unit, largest);
     let step = step(largest / divisor);
     let marks = (largest / divisor / step).ceil().max(1.0);
     let scale = WIDTH / (marks * step * divisor);
@@ -121,7 +130,7 @@ fn chart(out: &mut String, report: &Report, metric: &Metric) {
     let _ = write!(
         out,
         "<figure>\n<h3>{} ({unit})</h3>\n<figcaption>{}</figcaption>\n\
-         <svg viewBox=\"0 0 760 {:.0}\" role=\"img\" aria-label=\"{}: {}\">\n",
+         <svg viewBox=\"0 0 {ALL} {:.0}\" role=\"img\" aria-label=\"{}: {}\">\n",
         capitalised(metric.name),
         metric.explanation,
         bottom + 22.0,
@@ -160,7 +169,7 @@ impl Shown<'_> {
         let Self { row, spread, top, scale } = self;
         let [median, min, max] = [spread.median, spread.min, spread.max].map(|value| LEFT + value * scale);
         let (middle, text) = (top + BAR / 2.0, top + BAR / 2.0 + 5.0);
-        let class = if spread.median <= best.median { "best" } else { "" };
+        let class = if spread.is_above(*best) { "" } else { "best" };
         let times = spread.is_above(*best).then(|| format!(" ({}×)", number(spread.median / best.median)));
         let times = times.unwrap_or_default();
         let _ = write!(
@@ -189,7 +198,7 @@ fn best(spreads: &[Spread]) -> Option<&Spread> {
 }
 
 /// A number of an axis, with as many decimals as its steps have.
-fn mark_label(value: f64, step: f64) -> String {
+pub(super) fn mark_label(value: f64, step: f64) -> String {
     let decimals = usize::try_from(-exponent(step)).unwrap_or(0);
     format!("{value:.decimals$}")
 }
@@ -207,10 +216,10 @@ fn table(out: &mut String, report: &Report) {
     out.push_str("</tr>\n");
     for metric in METRICS {
         let spreads: Vec<Spread> = report.backends.iter().map(metric.value).collect();
-        let best = best(&spreads).map_or(f64::NAN, |spread| spread.median);
+        let Some(best) = best(&spreads) else { continue };
         let _ = write!(out, "<tr><td>{} ({})</td>", capitalised(metric.name), metric.unit);
         for spread in &spreads {
-            let class = if spread.median <= best { " class=\"best\"" } else { "" };
+            let class = if spread.is_above(*best) { "" } else { " class=\"best\"" };
             let _ = write!(out, "<td{class}>{}", number(spread.median));
             if spread.max > spread.min {
                 let _ = write!(out, "<small>{} to {}</small>", number(spread.min), number(spread.max));

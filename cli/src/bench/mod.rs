@@ -7,6 +7,7 @@
 mod html;
 mod machine;
 mod measure;
+mod plot;
 mod table;
 mod verdict;
 
@@ -22,6 +23,7 @@ use crate::progress::Status;
 use crate::{output, worker};
 use machine::Machine;
 use measure::Process;
+use verdict::Verdict;
 
 /// What was measured, as `--json` prints it. Times are in milliseconds.
 #[derive(Debug, Serialize)]
@@ -31,6 +33,7 @@ pub(crate) struct Report {
     arguments: Vec<String>,
     /// How often everything was measured, unless it took long.
     runs: usize,
+    verdict: Verdict,
     machine: Machine,
     version: &'static str,
     validate: Spread,
@@ -99,16 +102,20 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let backends = backends(args)?;
     let scratch = tempfile::tempdir().context("could not make a folder for the cache")?;
     let status = Status;
+    let validate = measure::validate(&wasm, crate::features::features(&args.features)?, runs)?;
+    let hash = measure::hash(&wasm, runs);
+    let rows = measure::backends(&backends, &wasm, &Process { args, cache: scratch.path() }, runs, &status)?;
     let report = Report {
         module: args.module().display().to_string(),
         module_bytes: wasm.len(),
         arguments: args.args().iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         runs,
+        verdict: Verdict::of(&rows),
         machine: Machine::here(),
         version: env!("CARGO_PKG_VERSION"),
-        validate: measure::validate(&wasm, crate::features::features(&args.features)?, runs)?,
-        hash: measure::hash(&wasm, runs),
-        backends: measure::backends(&backends, &wasm, &Process { args, cache: scratch.path() }, runs, &status)?,
+        validate,
+        hash,
+        backends: rows,
     };
     drop(status);
     if let Some(path) = &args.html {

@@ -95,8 +95,11 @@ pub(super) fn text(report: &Report) -> String {
     let Report { module, module_bytes, runs, machine, validate, hash, .. } = report;
     let processors = machine.processors;
     // Writing to a string cannot fail.
+    for sentence in report.verdict.sentences() {
+        let _ = writeln!(out, "{sentence}");
+    }
     let _ =
-        writeln!(out, "{module}: {module_bytes} bytes, {runs} runs each, fewer of what takes long; medians (spread)");
+        writeln!(out, "\n{module}: {module_bytes} bytes, {runs} runs each, fewer of what takes long; medians (spread)");
     let _ = writeln!(out, "{}, {processors} processors", machine.processor.as_deref().unwrap_or(machine.architecture));
     let _ = writeln!(out, "validate {} ms, hash {} ms\n", number(validate.median), number(hash.median));
     let _ = write!(out, "{:<26}", "");

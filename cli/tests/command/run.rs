@@ -282,8 +282,10 @@ fn benches_compare_backends() {
     assert!(ran.out.contains("cranelift") && ran.out.contains("warm start"), "{}", ran.out);
     let html = fs::read_to_string(page).unwrap();
     assert!(html.contains("<svg") && !html.contains("http"), "one self-contained page");
+    assert!(html.contains("class=\"verdict\"") && html.contains("Time of all starts together"));
     let json = bench.run(["bench".as_ref(), "--runs".as_ref(), "1".as_ref(), "--json".as_ref(), program.as_os_str()]);
     let report: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert!(report["verdict"]["choice"].as_str().is_some_and(|choice| choice.ends_with('.')));
     assert!(report["backends"][0]["warm"]["median"].as_f64().is_some_and(|median| median > 0.0));
     bench.file("library.wat", "(module)");
     bench.run(["bench", "library.wat"]).failed(1, &["does not run", "wasmer run"]);
