@@ -361,6 +361,16 @@ impl<T: 'static> HostFunc<T> {
         Self { parks: true, ..self }
     }
 
+    /// What the exit stub calls.
+    pub(crate) fn entry(&self) -> HostEntry {
+        self.entry
+    }
+
+    /// Whether it leaves a future in the store.
+    pub(crate) fn parks(&self) -> bool {
+        self.parks
+    }
+
     /// The type id that references to it have.
     pub(crate) fn type_id(&self) -> u32 {
         Abi::HOST.type_id(self.type_ids[0])

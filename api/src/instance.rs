@@ -303,6 +303,13 @@ impl Instance {
         Some(Global::from_parts(store.id(), code.global_type(index), record.vm.global(index)))
     }
 
+    /// The memories, in the module's order, whether they are exported or not.
+    pub(crate) fn memories(&self, store: &mut impl AsStoreMut) -> Result<Vec<Memory>> {
+        let store = store.store_inner_mut();
+        let memories = self.record(store)?.vm.all_memories().to_vec();
+        Ok(memories.into_iter().map(|memory| Memory::add(store, memory)).collect())
+    }
+
     fn record<'a>(&self, store: &'a StoreOpaque) -> Result<&'a InstanceRecord> {
         store.check(self.store, "instance")?;
         Ok(&store.instances[self.position])

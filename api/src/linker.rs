@@ -14,6 +14,7 @@ use crate::externs::Extern;
 use crate::func::{Caller, HostFunc, IntoHostFunc};
 use crate::instance::{Given, Instance, check_host_func};
 use crate::module::Module;
+use crate::observe::{CallEvent, observed};
 use crate::store::{AsStoreMut, StoreAccess, StoreInner};
 use crate::value::{HostResult, Val, WasmTyList};
 
@@ -173,6 +174,36 @@ impl<T: 'static> Linker<T> {
             self.define(module, &name, entity)?;
         }
         Ok(self)
+    }
+
+    /// Has `observer` told of each call by a guest of the host functions that are defined now: their module, their name, and what happens. Functions that
+    /// are not observed cost what they did. Those that are futures are not observed.
+    ///
+    /// ```
+    /// use wasmer_api::{CallEvent, Linker};
+    ///
+    /// # fn trace(linker: &mut Linker<()>) {
+    /// linker.observe(|module, name, event| match event {
+    ///     CallEvent::Call(arguments) => eprintln!("{module}.{name} is called with {arguments:?}"),
+    ///     CallEvent::Return(results) => eprintln!("{module}.{name} returns {results:?}"),
+    ///     CallEvent::End => eprintln!("{module}.{name} ends the guest"),
+    /// });
+    /// # }
+    /// ```
+    pub fn observe(&mut self, observer: impl Fn(&str, &str, CallEvent<'_>) + Send + Sync + 'static) -> &mut Self {
+        let observer = Arc::new(observer);
+        for (module, names) in &mut self.names {
+            for (name, definition) in names {
+                let Definition::Host(func) = definition else { continue };
+                if func.parks() {
+                    continue;
+                }
+                let (observer, module, name) = (Arc::clone(&observer), module.clone(), name.clone());
+                let told = move |event: CallEvent<'_>| observer(&module, &name, event);
+                *definition = Definition::Host(Arc::new(observed(Arc::clone(func), told)));
+            }
+        }
+        self
     }
 
     /// Makes every name of `module` also reachable as a name of `alias`.

@@ -117,6 +117,14 @@ pub(crate) enum ProfileArg {
     Jitdump,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceArg {
+    /// Of exports and of imports.
+    All,
+    /// Of WASI's functions alone.
+    Wasi,
+}
+
 /// What a program may reach of the host.
 #[derive(Debug, Args)]
 pub(crate) struct GrantArgs {
@@ -211,6 +219,12 @@ pub(crate) struct RunArgs {
     /// Write down the program's functions for profilers: a map for `perf report`, or a dump with the code for `perf inject --jit`.
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) profile: Option<ProfileArg>,
+    /// Write what the program leaves when it is ended to a file, in the format of WebAssembly's core dumps: frames, memories and globals.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) core_dump: Option<PathBuf>,
+    /// Tell on standard error of each call between the program and the host, with arguments and results: all of them, or those of WASI's functions.
+    #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    pub(crate) trace_calls: Option<TraceArg>,
     /// Say on standard error where the program came from and how long each phase took.
     #[arg(long, short)]
     pub(crate) verbose: bool,

@@ -42,6 +42,12 @@ fn wasi(args: &RunArgs) -> anyhow::Result<WasiP2> {
 
 /// Runs a component and returns its status.
 pub(crate) fn run(args: &RunArgs, component: &Component) -> anyhow::Result<ExitCode> {
+    if args.core_dump.is_some() {
+        bail!("`--core-dump` is for modules: the format has no place for components");
+    }
+    if args.trace_calls.is_some() {
+        bail!("`--trace-calls` is for modules: calls of components are not traced");
+    }
     let mut linker = ComponentLinker::new();
     add_imports_to_linker(&mut linker, component, |wasi: &mut WasiP2| wasi)?;
     missing(&linker, component)?;

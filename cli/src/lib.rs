@@ -26,6 +26,7 @@ mod serve;
 mod source;
 mod suggest;
 mod tier;
+mod trace;
 mod units;
 mod update;
 mod validate;

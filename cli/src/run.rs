@@ -1,7 +1,9 @@
 //! `wasmer run`.
 
-use crate::exit::ExitCode;
-use std::ffi::OsString;
+use crate::exit::{ExitCode, Usage};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::BufWriter;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::mpsc;
@@ -22,7 +24,7 @@ use crate::grants::{Granted, limits};
 use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_with_lines};
 use crate::patience::{is_stream, within};
 use crate::tier::{Behind, Plan};
-use crate::{c_stack, component, exit, imports, output, source};
+use crate::{c_stack, component, exit, imports, output, source, trace};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -37,6 +39,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;
     if args.trap_unknown_imports {
         linker.define_unknown_functions_as_traps(&module)?;
+    }
+    if let Some(which) = args.trace_calls {
+        trace::imports(&mut linker, which);
     }
     let has_options = args.args().iter().any(|word| word.as_encoded_bytes().starts_with(b"--"));
     // Only a program that asks for its words can mean them.
@@ -70,7 +75,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     });
     let ready = Instant::now();
     let made = instance.as_ref().ok().copied();
-    let result = instance.and_then(|instance| execute(&entry, instance, &mut store));
+    let result = instance.and_then(|instance| execute(&entry, instance, &mut store, trace::Exports::of(args)));
     let ended = Instant::now();
     if args.verbose {
         output::phase("start", ready - started);
@@ -98,6 +103,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
+            if let Some(path) = args.core_dump.as_ref().filter(|_| status(&error).is_none()) {
+                core_dump(path, args, made, &mut store, &error);
+            }
             let hint = |trap: &Trap| c_stack::hint(args.module(), made?, &store, trap);
             failed(error, args, timed_out, hint)
         }
@@ -138,17 +146,29 @@ fn option(limit: Limit) -> Option<&'static str> {
     }
 }
 
-fn execute(entry: &Entry, instance: Instance, store: &mut Store<WasiCtx>) -> anyhow::Result<()> {
+fn execute(
+    entry: &Entry,
+    instance: Instance,
+    store: &mut Store<WasiCtx>,
+    traced: trace::Exports,
+) -> anyhow::Result<()> {
     if entry.initialize {
-        instance.typed_func::<(), ()>(store, INITIALIZE)?.call(store, ())?;
+        let initialize = instance.typed_func::<(), ()>(store, INITIALIZE)?;
+        traced.call(INITIALIZE, &[], || Ok((initialize.call(store, ())?, Vec::new())))?;
     }
     match &entry.call {
         Call::Nothing => Ok(()),
-        Call::Program(name) => Ok(instance.typed_func::<(), ()>(store, name)?.call(store, ())?),
+        Call::Program(name) => {
+            let program = instance.typed_func::<(), ()>(store, name)?;
+            traced.call(name, &[], || Ok((program.call(store, ())?, Vec::new())))
+        }
         Call::Function { name, params } => {
             let func = instance.func(store, name).with_context(|| format!("the export {} is gone", quoted(name)))?;
             let mut results = vec![Val::I32(0); func.ty(store)?.results.len()];
-            func.call(store, params, &mut results)?;
+            traced.call(name, params, || {
+                func.call(store, params, &mut results)?;
+                Ok(((), results.clone()))
+            })?;
             let text: String = results.iter().map(|result| wast::text(result) + "\n").collect();
             output::data(text)
         }
@@ -173,6 +193,24 @@ pub(crate) fn wasi(args: &RunArgs, takes_words: bool) -> anyhow::Result<WasiCtx>
 
 fn program_name(module: &Path) -> OsString {
     module.file_name().unwrap_or(module.as_os_str()).to_owned()
+}
+
+/// Writes what a program left that was ended: a file that cannot be written changes nothing of how the program is reported.
+fn core_dump(path: &Path, args: &RunArgs, made: Option<Instance>, store: &mut Store<WasiCtx>, error: &anyhow::Error) {
+    let Some(backtrace) = error.downcast_ref::<Error>().and_then(Error::backtrace) else { return };
+    let Some(instance) = made else {
+        return output::warning("there is no core dump: the program was ended before there was an instance");
+    };
+    let wasm = read_with_lines(args.module()).ok();
+    let name = args.module().to_string_lossy();
+    let written = File::create(path).map_err(anyhow::Error::from).and_then(|file| {
+        let mut out = BufWriter::new(file);
+        Ok(instance.core_dump(store, &name, wasm.as_deref(), backtrace, &mut out)?)
+    });
+    match written {
+        Ok(()) => output::note(&format!("note: `{}` has a core dump", path.display())),
+        Err(error) => output::warning(&format!("could not write a core dump to `{}`: {error}", path.display())),
+    }
 }
 
 /// The status that the program ended itself with.

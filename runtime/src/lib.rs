@@ -58,7 +58,7 @@ pub use wasmer_vm::profile::Profile;
 
 // Stores, instances and what they export.
 pub use wasmer_api::{
-    AsStore, AsStoreMut, AsyncCaller, Caller, Extern, FUEL_MAX, Func, Global, Growth, HostResult, Instance,
+    AsStore, AsStoreMut, AsyncCaller, CallEvent, Caller, Extern, FUEL_MAX, Func, Global, Growth, HostResult, Instance,
     InstancePre, InterruptHandle, IntoHostFunc, Limit, Linker, Memory, RawValue, ResourceLimiter, SharedMemory, Store,
     StoreId, StoreLimits, StoreMut, Table, Tag, TypedFunc,
 };

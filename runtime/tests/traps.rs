@@ -1,6 +1,8 @@
 //! How guests end when they do not return: traps and their backtraces, exhausted stacks, failing host functions.
 
 mod common;
+#[path = "traps/core_dump.rs"]
+mod core_dump;
 
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};

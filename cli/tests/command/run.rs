@@ -1,6 +1,7 @@
 //! `wasmer run` and its neighbours as a user meets them.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wasmer_runtime::Backend;
@@ -289,4 +290,41 @@ fn benches_compare_backends() {
     assert!(report["backends"][0]["warm"]["median"].as_f64().is_some_and(|median| median > 0.0));
     bench.file("library.wat", "(module)");
     bench.run(["bench", "library.wat"]).failed(1, &["does not run", "wasmer run"]);
+}
+
+#[test]
+fn a_program_that_is_ended_leaves_a_core_dump() {
+    let bench = Bench::new();
+    let program =
+        bench.file("trap.wat", r#"(module $m (memory (export "memory") 1) (func (export "_start") unreachable))"#);
+    let dump = bench.path("core");
+    let run = |program: &Path, dump: &Path| {
+        let options = ["run".as_ref(), "--core-dump".as_ref(), dump.as_os_str(), program.as_os_str()];
+        bench.run(options)
+    };
+    run(&program, &dump).failed(134, &["unreachable", "has a core dump"]);
+    assert!(fs::read(&dump).unwrap().starts_with(b"\0asm"));
+    run(&program, &bench.path("no-such-folder/core")).failed(134, &["unreachable", "could not write a core dump"]);
+    let other = bench.path("other");
+    run(&bench.file("hello.wat", printer("hello")), &other).printed("hello");
+    assert!(!other.exists(), "it ended by itself");
+}
+
+#[test]
+fn calls_are_traced() {
+    let bench = Bench::new();
+    bench.file("hello.wat", printer("hello"));
+    let call = "[call] wasi_snapshot_preview1.fd_write(1, ";
+    let all = bench.run(["run", "--trace-calls", "hello.wat"]);
+    all.printed("hello");
+    all.said(&["[call] _start()\n", call, ") -> 0 (no error)\n", "[call] _start returned\n"]);
+    let wasi = bench.run(["run", "--trace-calls=wasi", "hello.wat"]);
+    wasi.printed("hello");
+    wasi.said(&[call]);
+    assert!(!wasi.err.contains("_start"), "{}", wasi.err);
+    let exit = r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 3))))"#;
+    bench.file("exit.wat", exit);
+    let exit = bench.run(["run", "--trace-calls", "exit.wat"]);
+    exit.failed(3, &["proc_exit(3) ends the program", "[call] _start was ended"]);
 }
