@@ -1,6 +1,8 @@
 //! Safe code cannot break what compiled code relies on, whatever it does with stores, handles and host functions.
 
 mod common;
+#[path = "soundness/forged.rs"]
+mod forged;
 
 use common::*;
 use wasmer_runtime::*;

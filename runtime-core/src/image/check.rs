@@ -3,7 +3,11 @@
 //! Asked once, when an image is mapped. Who reads the metadata afterwards need not ask again; lists in the section of indices are too long for that, and
 //! each of their numbers is checked when it is read.
 
+mod constants;
+
+use rkyv::rancor::{Panic, Strategy};
 use rkyv::rend::u32_le;
+use rkyv::{Archive, Deserialize};
 
 use crate::image::header::{Header, Section};
 use crate::image::indices::{ArchivedList, NONE, Numbers};
@@ -22,11 +26,11 @@ struct Known<'a> {
     data_bytes: u64,
     uses_heap: bool,
     types: &'a [ArchivedTypeDef],
-    functions: usize,
-    tables: usize,
-    memories: usize,
-    globals: usize,
-    tags: usize,
+    functions: Numbers<'a>,
+    tables: &'a [ArchivedTableType],
+    memories: &'a [ArchivedMemoryType],
+    globals: &'a [ArchivedGlobalType],
+    tags: &'a [ArchivedTypeIdx],
 }
 
 impl Known<'_> {
@@ -40,9 +44,28 @@ impl Known<'_> {
         self.types.get(index.to_native() as usize).is_some_and(|ty| ty.kind() == kind)
     }
 
-    /// A type of functions or a tag.
-    fn func_type(&self, index: &ArchivedTypeIdx) -> bool {
-        self.is(TypeKind::Func, index.0)
+    /// The function type at an index.
+    fn func_type(&self, index: u32) -> Option<&ArchivedFuncType> {
+        match &self.types.get(index as usize)?.composite {
+            ArchivedCompositeType::Func(ty) => Some(ty),
+            ArchivedCompositeType::Struct(_) | ArchivedCompositeType::Array(_) => None,
+        }
+    }
+
+    /// Whether the function at an index has this type.
+    fn is_function(&self, index: usize, ty: u32_le) -> bool {
+        self.is(TypeKind::Func, ty) && self.functions.get(index) == Some(ty.to_native())
+    }
+
+    /// Whether a function can be called without anything, and returns nothing.
+    fn is_start(&self, index: &ArchivedFuncIdx) -> bool {
+        let ty = self.functions.get(index.0.to_native() as usize).and_then(|ty| self.func_type(ty));
+        ty.is_some_and(|ty| ty.params.is_empty() && ty.results.is_empty())
+    }
+
+    /// Whether a type is one of tags.
+    fn tag(&self, index: &ArchivedTypeIdx) -> bool {
+        self.func_type(index.0.to_native()).is_some_and(|ty| ty.results.is_empty())
     }
 
     fn reference(&self, ty: &ArchivedRefType) -> bool {
@@ -88,70 +111,74 @@ impl Known<'_> {
     }
 
     fn table(&self, ty: &ArchivedTableType) -> bool {
-        self.reference(&ty.element)
+        self.reference(&ty.element) && are_ordered(&ty.limits)
     }
 
     fn memory(&self, ty: &ArchivedMemoryType) -> bool {
-        ty.page_size_log2 <= PAGE_SIZE_LOG2_MAX
+        ty.page_size_log2 <= PAGE_SIZE_LOG2_MAX && are_ordered(&ty.limits)
     }
 
     fn global(&self, ty: &ArchivedGlobalType) -> bool {
         self.val(&ty.content)
     }
 
-    fn import(&self, ty: &ArchivedImportType) -> bool {
-        match ty {
-            ArchivedImportType::Func(ty) | ArchivedImportType::Tag(ty) => self.func_type(ty),
-            ArchivedImportType::Table(ty) => self.table(ty),
-            ArchivedImportType::Memory(ty) => self.memory(ty),
-            ArchivedImportType::Global(ty) => self.global(ty),
-        }
-    }
-
+    /// Whether an export is there, and `ty` is its type if it is a function.
     fn entity(&self, entity: &ArchivedEntity, ty: u32_le) -> bool {
         match entity {
-            ArchivedEntity::Func(index) => has(self.functions, &index.0) && self.is(TypeKind::Func, ty),
-            ArchivedEntity::Table(index) => has(self.tables, &index.0),
-            ArchivedEntity::Memory(index) => has(self.memories, &index.0),
-            ArchivedEntity::Global(index) => has(self.globals, &index.0),
-            ArchivedEntity::Tag(index) => has(self.tags, &index.0),
+            ArchivedEntity::Func(index) => self.is_function(index.0.to_native() as usize, ty),
+            ArchivedEntity::Table(index) => has(self.tables.len(), &index.0),
+            ArchivedEntity::Memory(index) => has(self.memories.len(), &index.0),
+            ArchivedEntity::Global(index) => has(self.globals.len(), &index.0),
+            ArchivedEntity::Tag(index) => has(self.tags.len(), &index.0),
         }
     }
 
-    fn ops(&self, ops: &[ArchivedConstOp]) -> bool {
-        ops.iter().all(|op| match op {
-            ArchivedConstOp::GlobalGet(index) => has(self.globals, &index.0),
-            ArchivedConstOp::RefFunc(index) => has(self.functions, &index.0),
-            ArchivedConstOp::Const(_) | ArchivedConstOp::Add(_) | ArchivedConstOp::Sub(_) | ArchivedConstOp::Mul(_) => {
-                true
-            }
-            ArchivedConstOp::RefI31 | ArchivedConstOp::AnyConvertExtern | ArchivedConstOp::ExternConvertAny => {
-                self.uses_heap
-            }
-            ArchivedConstOp::StructNew(ty) | ArchivedConstOp::StructNewDefault(ty) => {
-                self.uses_heap && self.is(TypeKind::Struct, ty.0)
-            }
-            ArchivedConstOp::ArrayNew(ty)
-            | ArchivedConstOp::ArrayNewDefault(ty)
-            | ArchivedConstOp::ArrayNewFixed(ty, _) => self.uses_heap && self.is(TypeKind::Array, ty.0),
-        })
+    /// Whether elements of this type may be the functions of a list: none but null, if they are no functions.
+    fn may_hold(&self, list: &ArchivedList, element: Option<RefType>) -> bool {
+        let numbers = Numbers::new(self.indices, list);
+        let is_null = || (0..numbers.len()).all(|position| numbers.get(position).is_none());
+        self.list(list) && element.is_none_or(|ty| ty.heap.is_func() || is_null())
     }
 
-    fn items(&self, items: &ArchivedItems) -> bool {
-        match items {
-            ArchivedItems::Functions(list) => self.list(list),
-            ArchivedItems::Expressions(items) => items.iter().all(|ops| self.ops(ops)),
-        }
+    /// Whether a defined table starts with nulls, the functions of a list, or a value.
+    fn table_starts(&self, ty: &ArchivedTableType, init: Option<&[ArchivedConstOp]>, image: &ArchivedList) -> bool {
+        let element: RefType = native(&ty.element);
+        let starts = match init {
+            Some(init) => image.len == 0 && self.leaves(init, ValType::Ref(element), self.globals.len()),
+            None => element.nullable,
+        };
+        starts && self.may_hold(image, Some(element)) && u64::from(image.len.to_native()) <= ty.limits.min.to_native()
+    }
+
+    /// Whether an expression leaves an index of this width.
+    fn index(&self, ops: &[ArchivedConstOp], width: &ArchivedWidth) -> bool {
+        let ty = match width {
+            ArchivedWidth::W32 => ValType::I32,
+            ArchivedWidth::W64 => ValType::I64,
+        };
+        self.leaves(ops, ty, self.globals.len())
     }
 
     fn elements(&self, segment: &ArchivedElements) -> bool {
-        let applies = segment.apply.as_ref().is_none_or(|to| has(self.tables, &to.0.0) && self.ops(&to.1));
-        applies && self.items(&segment.items)
+        let target = match segment.apply.as_ref() {
+            Some(to) => match self.tables.get(to.0.0.to_native() as usize) {
+                Some(table) if self.index(&to.1, &table.index) => Some(native::<RefType>(&table.element)),
+                _ => return false,
+            },
+            None => None,
+        };
+        match &segment.items {
+            ArchivedItems::Functions(list) => self.may_hold(list, target),
+            ArchivedItems::Expressions(items) => self.are_elements(items, target),
+        }
     }
 
     fn data(&self, segment: &ArchivedData) -> bool {
         let end = u64::from(segment.offset.to_native()) + u64::from(segment.len.to_native());
-        let applies = segment.apply.as_ref().is_none_or(|to| has(self.memories, &to.0.0) && self.ops(&to.1));
+        let applies = segment.apply.as_ref().is_none_or(|to| {
+            let memory = self.memories.get(to.0.0.to_native() as usize);
+            memory.is_some_and(|memory| self.index(&to.1, &memory.index))
+        });
         applies && end <= self.data_bytes
     }
 }
@@ -177,6 +204,11 @@ impl ArchivedTypeKind {
     }
 }
 
+/// Whether there can be so many and not more.
+fn are_ordered(limits: &ArchivedLimits) -> bool {
+    limits.max.as_ref().is_none_or(|max| limits.min <= *max)
+}
+
 fn has(count: usize, index: &u32_le) -> bool {
     (index.to_native() as usize) < count
 }
@@ -191,11 +223,11 @@ impl ArchivedMetadata {
             data_bytes: header.section(Section::Data).len,
             types: &self.types,
             uses_heap: self.uses_heap,
-            functions: Numbers::new(indices, &self.lists.function_types).len(),
-            tables: self.tables.len(),
-            memories: self.memories.len(),
-            globals: self.globals.len(),
-            tags: self.tags.len(),
+            functions: Numbers::new(indices, &self.lists.function_types),
+            tables: &self.tables,
+            memories: &self.memories,
+            globals: &self.globals,
+            tags: &self.tags,
         };
         self.counts_fit(&known) && self.types_fit(&known) && self.index_spaces_fit(&known) && self.contents_fit(&known)
     }
@@ -207,7 +239,7 @@ impl ArchivedMetadata {
             && self.table_inits.len() == self.table_images.len()
             && self.imported_memories.to_native() as usize + self.memory_images.len() == self.memories.len()
             && self.imported_globals.to_native() as usize + self.global_inits.len() == self.globals.len()
-            && self.imported_functions.to_native() as usize + starts == known.functions
+            && self.imported_functions.to_native() as usize + starts == known.functions.len()
             && self.export_types.len() == self.exports.len()
             && self.exports_by_name.len() == self.exports.len()
             && self.exports_by_name.iter().all(|position| has(self.exports.len(), position))
@@ -230,35 +262,53 @@ impl ArchivedMetadata {
 
     fn index_spaces_fit(&self, known: &Known<'_>) -> bool {
         let is_code = |offset: &u32_le| *offset == NONE || u64::from(offset.to_native()) < known.code_bytes;
-        let (mut functions, mut tables, mut memories, mut globals, mut tags) = (0, 0, 0, 0, 0);
-        for import in self.imports.iter() {
-            let rank = match &import.ty {
-                ArchivedImportType::Func(_) => &mut functions,
-                ArchivedImportType::Table(_) => &mut tables,
-                ArchivedImportType::Memory(_) => &mut memories,
-                ArchivedImportType::Global(_) => &mut globals,
-                ArchivedImportType::Tag(_) => &mut tags,
-            };
-            *rank += 1;
-        }
-        [functions, tables, memories, globals]
-            == [self.imported_functions, self.imported_tables, self.imported_memories, self.imported_globals]
-            && tags as usize <= self.tags.len()
+        self.imports_fit(known)
             && self.trampolines.as_flattened().iter().all(is_code)
-            && self.imports.iter().all(|import| known.import(&import.ty))
             && self.exports.iter().zip(self.export_types.iter()).all(|(export, ty)| known.entity(&export.entity, *ty))
             && self.tables.iter().all(|ty| known.table(ty))
             && self.memories.iter().all(|ty| known.memory(ty))
             && self.globals.iter().all(|ty| known.global(ty))
-            && self.tags.iter().all(|ty| known.func_type(ty))
+            && self.tags.iter().all(|ty| known.tag(ty))
+    }
+
+    /// Whether the imports are what the index spaces start with.
+    fn imports_fit(&self, known: &Known<'_>) -> bool {
+        let (mut functions, mut tables, mut memories, mut globals, mut tags) = (0, 0, 0, 0, 0);
+        fn next(rank: &mut u32) -> usize {
+            *rank += 1;
+            *rank as usize - 1
+        }
+        let fits = self.imports.iter().all(|import| match &import.ty {
+            ArchivedImportType::Func(ty) => known.is_function(next(&mut functions), ty.0),
+            ArchivedImportType::Tag(ty) => known.tags.get(next(&mut tags)).is_some_and(|tag| tag.0 == ty.0),
+            ArchivedImportType::Table(ty) => is_same::<TableType>(ty, known.tables.get(next(&mut tables))),
+            ArchivedImportType::Memory(ty) => is_same::<MemoryType>(ty, known.memories.get(next(&mut memories))),
+            ArchivedImportType::Global(ty) => is_same::<GlobalType>(ty, known.globals.get(next(&mut globals))),
+        });
+        let imported = [self.imported_functions, self.imported_tables, self.imported_memories, self.imported_globals];
+        fits && [functions, tables, memories, globals] == imported
     }
 
     fn contents_fit(&self, known: &Known<'_>) -> bool {
-        self.start.as_ref().is_none_or(|index| has(known.functions, &index.0))
-            && self.global_inits.iter().all(|ops| known.ops(ops))
-            && self.table_inits.iter().all(|ops| ops.as_ref().is_none_or(|ops| known.ops(ops)))
-            && self.table_images.iter().all(|list| known.list(list))
+        let own_globals = known.globals.iter().enumerate().skip(self.imported_globals.to_native() as usize);
+        let own_tables = known.tables.iter().skip(self.imported_tables.to_native() as usize);
+        let table_inits = self.table_inits.iter().map(|init| init.as_ref().map(|init| &**init));
+        self.start.as_ref().is_none_or(|index| known.is_start(index))
+            && own_globals
+                .zip(self.global_inits.iter())
+                .all(|((index, ty), init)| known.leaves(init, native(&ty.content), index))
+            && own_tables
+                .zip(table_inits.zip(self.table_images.iter()))
+                .all(|(ty, (init, image))| known.table_starts(ty, init, image))
             && self.elements.iter().all(|segment| known.elements(segment))
             && self.data.iter().all(|segment| known.data(segment))
     }
+}
+
+/// Whether an import has the type that stands in its index space.
+fn is_same<T>(import: &T::Archived, own: Option<&T::Archived>) -> bool
+where
+    T: Archive<Archived: Deserialize<T, Strategy<(), Panic>>> + PartialEq,
+{
+    own.is_some_and(|own| native::<T>(own) == native(import))
 }

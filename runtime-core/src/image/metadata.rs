@@ -2,11 +2,21 @@
 //!
 //! Everything in here is checked when an image is mapped, so it is kept small: long lists are in the section of indices.
 
-use rkyv::{Archive, Serialize};
+use rkyv::rancor::{Panic, Strategy};
+use rkyv::{Archive, Deserialize, Serialize};
 
 use crate::image::indices::List;
 use crate::module::{ConstOp, Export, Import};
 use crate::types::*;
+
+/// The value of something archived that is small.
+pub fn native<T>(archived: &T::Archived) -> T
+where
+    T: Archive<Archived: Deserialize<T, Strategy<(), Panic>>>,
+{
+    let Ok(value) = rkyv::api::deserialize_using::<T, _, Panic>(archived, &mut ());
+    value
+}
 
 /// Everything but the long lists.
 #[derive(Archive, Serialize)]

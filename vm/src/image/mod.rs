@@ -15,8 +15,6 @@ use std::io;
 use std::ops::Range;
 use std::ptr::NonNull;
 
-use rkyv::rancor;
-
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::cpu::{ARCHITECTURE, CpuFeatures};
 use wasmer_runtime_core::image::header::{Header, Section, checksum};
@@ -97,16 +95,6 @@ impl From<Damage> for ImageError {
     fn from(_: Damage) -> Self {
         Self::Damaged("what is known of its functions contradicts itself")
     }
-}
-
-/// The value of something archived that is small.
-fn native<T>(archived: &T::Archived) -> T
-where
-    T: rkyv::Archive,
-    T::Archived: rkyv::Deserialize<T, rancor::Strategy<(), rancor::Panic>>,
-{
-    let Ok(value) = rkyv::api::deserialize_using::<T, _, rancor::Panic>(archived, &mut ());
-    value
 }
 
 /// The section of indices, wherever it is.
