@@ -91,6 +91,9 @@ fn describe(cpu: Cpu, used: CpuFeatures) -> (String, String) {
 /// Two passes are left out for their time: scheduling after register allocation (8 % of the code generator's instructions), which matters
 /// little to processors that reorder by themselves, and the tracking of variables by instruction (3 %), because we describe none.
 ///
+/// Where a block has many accesses of memory, they are ordered a hundred at a time: LLVM's own number, of a thousand, costs ten times the time of the rest of the
+/// code generator, and its work for each grows with the square of it.
+///
 /// Equal ends of blocks are not merged. It would save 4 % of the code, but the handlers of an interpreter would share jumps, and the way by which
 /// the code went is what a processor predicts the next indirect jump from: Lua is a tenth faster so, and a small interpreter two fifths.
 fn set_switches() {
@@ -103,6 +106,7 @@ fn set_switches() {
             c"-x86-cmov-converter-force-mem-operand=0",
             c"-disable-post-ra",
             c"-enable-tail-merge=0",
+            c"-dag-maps-huge-region=100",
             c"-experimental-debug-variable-locations=false",
         ]
         .map(CStr::as_ptr);

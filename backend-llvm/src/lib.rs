@@ -20,6 +20,8 @@ mod control;
 #[cfg(feature = "llvm")]
 mod convert;
 #[cfg(feature = "llvm")]
+mod cut;
+#[cfg(feature = "llvm")]
 mod debug_info;
 #[cfg(feature = "llvm")]
 mod exact;

@@ -7,7 +7,7 @@
 //! * Accesses that trap, and the order around them, see [`crate::exact`].
 //! * Loops that count up to zero, see [`crate::loops`].
 //!
-//! And after the pipeline, where references to objects have to be found, see [`crate::roots`].
+//! And after the pipeline, where references to objects have to be found, see [`crate::roots`]. Long blocks are cut before and after it, see [`crate::cut`].
 //!
 //! **Pipeline.** It adapts to the partition ([`Partition`]):
 //! * `default<O3>` with all vectorisers, for small modules.
@@ -28,6 +28,7 @@ use inkwell::values::{
 use wasmer_runtime_core::translate::codegen::Result;
 
 use crate::codegen::{Codegen, V};
+use crate::cut::Pieces;
 use crate::intrinsics::internal;
 
 /// The largest module, in bytes of wasm bodies, that gets the full pipeline.
@@ -102,6 +103,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.run(SIMPLIFY, machine)?;
         let functions = self.module.get_functions().collect();
         self.keep_order(functions)?;
+        self.cut_long_blocks(Pieces::OfPasses)?;
         if cfg!(debug_assertions) {
             self.module.verify().map_err(|message| internal(message.to_string_lossy()))?;
         }
@@ -118,7 +120,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 self.keep_references(function)?;
             }
         }
-        Ok(())
+        self.cut_long_blocks(Pieces::OfCode)
     }
 
     fn run(&self, passes: &str, machine: &TargetMachine) -> Result<()> {

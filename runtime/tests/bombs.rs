@@ -128,31 +128,65 @@ fn compile_bombs_do_no_harm() {
     }
 }
 
-/// LLVM compiles so large a function by another pipeline. It has branches here and there: what LLVM does with a block of machine instructions takes
-/// longer the longer the block is.
+/// LLVM compiles so large a function by another pipeline, and gets so long a block in pieces.
 #[test]
 fn a_function_of_many_operators_computes_the_same_on_every_backend() {
     let (shift, factor) = (|step: usize| step % 31 + 1, |step: usize| 0x0100_0193 + 2 * step);
-    let is_branch = |step: usize| step % 100 == 99;
     let steps = 18_000;
     let body = lines(steps, |step| {
         let (shift, factor) = (shift(step), factor(step));
-        let branch =
-            if is_branch(step) { "local.get 0 if local.get 0 i32.const -1 i32.xor local.set 0 end" } else { "" };
-        format!(
-            "local.get 0 local.get 0 i32.const {shift} i32.shr_u i32.xor i32.const {factor} i32.mul local.set 0 {branch}"
-        )
+        format!("local.get 0 local.get 0 i32.const {shift} i32.shr_u i32.xor i32.const {factor} i32.mul local.set 0")
     });
     let text = function(0, &body);
-    let next = |x: u32, step: usize| {
-        let x = (x ^ x >> shift(step)).wrapping_mul(factor(step) as u32);
-        if is_branch(step) && x != 0 { !x } else { x }
-    };
+    let next = |x: u32, step: usize| (x ^ x >> shift(step)).wrapping_mul(factor(step) as u32);
     let expected = (0..steps).fold(7u32, next);
     for (backend, engine) in engines() {
         let (mut store, instance) = instantiate(&engine, &text);
         let computed = func::<_, i32, i32>(&mut store, instance, "f").call(&mut store, 7).unwrap();
         assert_eq!(computed, expected as i32, "{backend}");
+    }
+}
+
+/// A loop of one block, so that values come to its first piece from its last; a trap in it leaves what stands before.
+#[test]
+fn a_long_block_of_accesses_computes_the_same_on_every_backend() {
+    const STEPS: usize = 2000;
+    const GLOBALS: usize = 300;
+    let (from, to) = (|step: usize| step % GLOBALS, |step: usize| step * 7 % GLOBALS);
+    let body = lines(STEPS, |step| {
+        let (from, to) = (from(step), to(step));
+        format!("global.get {from} local.get 1 i32.add local.tee 1 i32.const {step} i32.xor global.set {to}")
+    });
+    let text = format!(
+        "(module (memory 1) {} (func (export \"run\") (param i32 i32 i32) (result i32) loop {body}
+            local.get 2 i32.load8_u drop local.get 2 i32.const 1 i32.add local.set 2
+            local.get 0 i32.const 1 i32.sub local.tee 0 br_if 0 end local.get 1)
+         (func (export \"digest\") (result i32) (local i32) {} local.get 0))",
+        "(global (mut i32) (i32.const 0))".repeat(GLOBALS),
+        lines(GLOBALS, |global| format!("local.get 0 i32.const 31 i32.mul global.get {global} i32.add local.set 0")),
+    );
+    let model = |rounds: usize, mut x: u32| {
+        let mut globals = [0u32; GLOBALS];
+        for step in (0..rounds).flat_map(|_| 0..STEPS) {
+            x = x.wrapping_add(globals[from(step)]);
+            globals[to(step)] = x ^ step as u32;
+        }
+        (x as i32, globals.iter().fold(0u32, |digest, global| digest.wrapping_mul(31).wrapping_add(*global)) as i32)
+    };
+    for (backend, engine) in engines() {
+        let module = module(&engine, &text);
+        for (at, rounds) in [(0, 3), (65534, 3), (65536, 1)] {
+            let mut store = Store::new(&engine, ());
+            let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+            let result = func::<_, (i32, i32, i32), i32>(&mut store, instance, "run").call(&mut store, (3, 77, at));
+            let (expected, digest) = model(rounds, 77);
+            match at {
+                0 => assert_eq!(result.unwrap(), expected, "{backend}"),
+                _ => assert_eq!(trap(&result, TrapCode::MemoryOutOfBounds).code, TrapCode::MemoryOutOfBounds),
+            }
+            let found = func::<_, (), i32>(&mut store, instance, "digest").call(&mut store, ()).unwrap();
+            assert_eq!(found, digest, "{backend}, {at}");
+        }
     }
 }
 
