@@ -1,7 +1,7 @@
 //! `wasmer run`.
 
-use crate::exit::{ExitCode, Usage};
-use std::ffi::{OsStr, OsString};
+use crate::exit::ExitCode;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::BufWriter;
 use std::mem::ManuallyDrop;
