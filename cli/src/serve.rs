@@ -90,7 +90,7 @@ mod server {
                     Error::Trap(trap) if trap.code == TrapCode::Interrupted => {
                         anyhow::anyhow!("`{name}` took longer than {timeout:?} to answer a request")
                     }
-                    error => anyhow::anyhow!("`{name}` failed to answer a request: {error}"),
+                    error => anyhow::anyhow!("`{name}` failed to answer a request: {error:#}"),
                 });
             })),
         };

@@ -26,6 +26,7 @@ const PRINTS: &[&[&str]] = &[
     &["wast", "wrong.wast"],
     &["bench", "--runs", "1", "--backend", "cranelift", "p.wat"],
     &["bench", "--runs", "1", "--backend", "cranelift", "--json", "p.wat"],
+    &["serve", "--help"],
     &["cache", "dir"],
     &["cache", "list"],
     &["cache", "stats"],

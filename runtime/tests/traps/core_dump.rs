@@ -6,6 +6,7 @@ use super::common::*;
 
 const DUMPED: &str = r#"(module $dumped
     (import "host" "f" (func $f))
+    (table funcref (elem $inner))
     (memory 3 5)
     (memory i64 1)
     (global $small (mut i32) (i32.const -7))
@@ -21,7 +22,7 @@ const DUMPED: &str = r#"(module $dumped
         (global.set $large (i64.const -0x123456789ab))
         (i32.store8 (i32.const 10) (i32.const 42))
         unreachable)
-    (func $outer (export "run") (call $f) (call $inner)))"#;
+    (func $outer (export "run") (call $f) (call_indirect (i32.const 0))))"#;
 
 /// It is also valid as a module.
 #[test]
