@@ -40,7 +40,24 @@ impl Lazy {
     }
 }
 
-/// A table. Must not move after [`Table::link`].
+/// What compiled code reads of a table that no vmctx holds. Not a part of the table: whoever borrows that for himself would own this, too.
+#[derive(Debug)]
+struct OwnPlace(NonNull<VMTable>);
+
+impl OwnPlace {
+    fn new() -> Self {
+        Self(NonNull::from(Box::leak(Box::new(VMTable { base: std::ptr::null_mut(), len: 0 }))))
+    }
+}
+
+impl Drop for OwnPlace {
+    fn drop(&mut self) {
+        // SAFETY: it comes from a box, and the table, with which its users end, is dropped with it.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// A table.
 #[derive(Debug)]
 pub struct Table {
     ty: TableType,
@@ -48,7 +65,7 @@ pub struct Table {
     /// Where elements that are not filled in yet come from.
     lazy: Option<Lazy>,
     /// What compiled code reads, when no vmctx holds it.
-    own: VMTable,
+    own: Option<OwnPlace>,
     vm: Option<NonNull<VMTable>>,
 }
 
@@ -65,8 +82,7 @@ impl Table {
         let len = usize::try_from(ty.limits.min).ok().filter(|_| fits).unwrap_or(usize::MAX);
         // Asks first whether there is room, because `vec!` does not; it gets zeroed pages from the system, which are not touched until used.
         Vec::<u64>::new().try_reserve_exact(len)?;
-        let own = VMTable { base: std::ptr::null_mut(), len: 0 };
-        Ok(Self { ty: *ty, elements: vec![0; len], lazy: None, own, vm: None })
+        Ok(Self { ty: *ty, elements: vec![0; len], lazy: None, own: None, vm: None })
     }
 
     /// Makes `value` the initial value of a new table's elements. Takes no time and no memory: they are filled in when they are used.
@@ -79,7 +95,7 @@ impl Table {
 
     /// Names the place that compiled code reads: in a vmctx, or the table's own.
     pub fn link(&mut self, vm: Option<NonNull<VMTable>>) {
-        self.vm = Some(vm.unwrap_or(NonNull::from(&mut self.own)));
+        self.vm = Some(vm.unwrap_or_else(|| self.own.insert(OwnPlace::new()).0));
         self.publish();
     }
 

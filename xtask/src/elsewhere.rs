@@ -1,16 +1,17 @@
-//! Steps on other machines: with other pages, emulated, or only compiled for. They cost minutes more than the others and are only taken
+//! Steps on other machines: with other pages, emulated, only compiled for, or interpreted. They cost minutes more than the others and are only taken
 //! on demand.
 
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::shell;
 use crate::test::{Plan, SUITES, Step, passed_some};
 
 /// Their names and what they do.
-pub(crate) const STEPS: &[(&str, Step)] = &[("coarse", coarse), ("aarch64", aarch64), ("targets", targets)];
+pub(crate) const STEPS: &[(&str, Step)] =
+    &[("coarse", coarse), ("aarch64", aarch64), ("targets", targets), ("miri", miri)];
 
 /// Set for the virtual machine to live with pages of 64 KiB, see `vm/src/sys/linux/coarse.rs`.
 const COARSE_PAGES_VARIABLE: &str = "WASMER_COARSE_PAGES";
@@ -112,6 +113,25 @@ fn targets(plan: &mut Plan) -> Result<String> {
         }
     }
     Ok(checked.join(", "))
+}
+
+/// Tests of the virtual machine that neither run code nor map gigabytes, and end within minutes when they are interpreted.
+const INTERPRETED: &[&str] = &["budget::", "table::", "wait::", "host_refs::", "--skip=collections_are_rare"];
+
+/// What the virtual machine does to memory, under an interpreter that finds what is undefined of it.
+fn miri(plan: &mut Plan) -> Result<String> {
+    let miri = |arguments: &[&str]| {
+        let mut rustup = Command::new("rustup");
+        rustup.current_dir(&plan.root).args(["run", "nightly", "cargo", "miri"]).args(arguments);
+        rustup
+    };
+    if !shell::succeeds(&mut miri(&["--version"])) {
+        let error = anyhow!("it is missing (`rustup component add miri rust-src --toolchain nightly`)");
+        return Ok(plan.without("the virtual machine under Miri", &error));
+    }
+    let mut test = miri(&["test", "--locked", "--package=wasmer-vm", "--lib", "--", "--quiet"]);
+    test.env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-permissive-provenance");
+    passed_some(&shell::run(test.args(INTERPRETED))?)
 }
 
 #[cfg(test)]

@@ -412,6 +412,9 @@ pub(super) static LIBCALLS: [LibcallEntry; Libcall::ALL.len()] = libcall_table!(
 #[inline]
 pub fn prefetch(address: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    if cfg!(miri) {
+        return;
+    }
     // SAFETY: a prefetch accesses nothing.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
 }

@@ -14,13 +14,17 @@
 //! does after it: entering wasm then needs no barrier of its own. And an interrupt that is asked for while a thread is in code arrives there, or later,
 //! but never is lost.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
+#[cfg(miri)]
+mod miri;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) use linux::*;
+#[cfg(miri)]
+pub(crate) use miri::*;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", miri)))]
 compile_error!("this system has no seat yet: see `vm/src/sys/mod.rs`");
 
 /// No system has smaller pages: whoever looks at one place in each piece of so many bytes has seen every page.
