@@ -310,7 +310,7 @@ impl Server {
         let status = parts.status.as_u16();
         let access =
             Access { peer, begun, method, target, version, status, bytes: 0, took: Duration::ZERO, is_cut: false };
-        Response::from_parts(parts, Answered { body, access, now, server: self, is_over: false })
+        Response::from_parts(parts, Answered { body, access, now, server: self, end: End::NotYet })
     }
 
     async fn have_answered(
@@ -416,8 +416,15 @@ struct Answered {
     access: Access,
     now: Instant,
     server: Arc<Server>,
-    /// Whether its end has been taken.
-    is_over: bool,
+    end: End,
+}
+
+/// How the body of an answer has ended.
+enum End {
+    NotYet,
+    Whole,
+    /// By a failure of the guest, or of what it waited for.
+    Cut,
 }
 
 impl Body for Answered {
@@ -429,8 +436,8 @@ impl Body for Answered {
         let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => self.access.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(_)) => {}
-            None => self.is_over = true,
+            Some(Err(_)) => self.end = End::Cut,
+            None => self.end = End::Whole,
         }
         Poll::Ready(frame)
     }
@@ -449,7 +456,12 @@ impl Drop for Answered {
         let Some(log) = &self.server.options.log else { return };
         self.access.took = self.now.elapsed();
         let is_wanted = self.access.method != Method::HEAD;
-        self.access.is_cut = is_wanted && !self.is_over && !self.is_end_stream();
+        self.access.is_cut = is_wanted
+            && match self.end {
+                End::NotYet => !self.is_end_stream(),
+                End::Whole => false,
+                End::Cut => true,
+            };
         log(&self.access);
     }
 }

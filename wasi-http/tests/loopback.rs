@@ -60,6 +60,7 @@ impl Served {
     }
 
     /// Sends a request, and returns all that comes until the server closes the connection.
+    #[track_caller]
     fn ask(&self, path: &str) -> String {
         let mut stream = self.connect();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -81,6 +82,7 @@ impl Drop for Served {
     }
 }
 
+#[track_caller]
 fn read_all(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
