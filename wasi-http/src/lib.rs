@@ -25,5 +25,5 @@ pub use client::Client;
 pub use ctx::WasiHttp;
 pub use link::{add_imports_to_linker, add_to_linker};
 pub use log::Access;
-pub use server::{Options, Stop, serve};
+pub use server::{Listener, Options, Stop, serve};
 pub use types::{DnsErrorPayload, ErrorCode, FieldSizePayload, HttpFailure, TlsAlertReceivedPayload};

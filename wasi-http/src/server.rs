@@ -38,6 +38,9 @@ use crate::net::{PipeBody, pump};
 use crate::pipe::Pipe;
 use crate::types::{ErrorCode, HttpFailure};
 
+/// Somebody who is told of something, on any thread.
+pub type Listener<T> = Box<dyn Fn(&T) + Send + Sync>;
+
 /// How requests are served.
 pub struct Options {
     /// How long a request may take, from its header to the last byte of its answer that the guest hands over.
@@ -55,9 +58,9 @@ pub struct Options {
     /// Whether SIGTERM and SIGINT do what [`Stop::stop`] does.
     pub obeys_signals: bool,
     /// Is told of each request once it has been answered.
-    pub log: Option<Box<dyn Fn(&Access) + Send + Sync>>,
+    pub log: Option<Listener<Access>>,
     /// Is told of each guest that failed.
-    pub failed: Option<Box<dyn Fn(&Error) + Send + Sync>>,
+    pub failed: Option<Listener<Error>>,
 }
 
 impl Default for Options {
@@ -295,9 +298,13 @@ impl Server {
         let (begun, now) = (SystemTime::now(), Instant::now());
         let (method, target, version) = (request.method().clone(), request.uri().clone(), request.version());
         let deadline = (now + self.options.timeout).into();
-        let result = match timeout_at(deadline, Arc::clone(&self.turns).acquire_owned()).await {
-            Ok(Ok(turn)) => self.have_answered(request, turn, deadline).await,
-            Ok(Err(_)) | Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
+        let result = if header_bytes(&request) > HEADER_BYTES_MAX {
+            Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        } else {
+            match timeout_at(deadline, Arc::clone(&self.turns).acquire_owned()).await {
+                Ok(Ok(turn)) => self.have_answered(request, turn, deadline).await,
+                Ok(Err(_)) | Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
+            }
         };
         let (parts, body) = match result {
             Ok(response) => response.into_parts(),
@@ -395,6 +402,12 @@ async fn watch(
             return true;
         }
     }
+}
+
+/// What a header takes. The limits of connections are where a buffer is not made larger: what comes in one piece may be longer.
+fn header_bytes(request: &Request<Incoming>) -> usize {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    fields.sum::<usize>() + request.uri().path_and_query().map_or(0, |target| target.as_str().len())
 }
 
 /// What a client sees of a guest's failure.
