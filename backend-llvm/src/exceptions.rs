@@ -4,7 +4,7 @@
 //! the results of a landing pad, by which other unwinders say what was thrown, are not used.
 //!
 //! **What LLVM is told.** In an LLVM module with a landing pad, whatever an exception may leave is not `nounwind`: functions of the guest, calls of them and
-//! of [`Libcall::Throw`]. Otherwise LLVM would take the landing pad away. In an LLVM module without one, all of them are `nounwind`,
+//! of [`Throw`](wasmer_runtime_core::libcall::Libcall::Throw). Otherwise LLVM would take the landing pad away. In an LLVM module without one, all of them are `nounwind`,
 //! although an exception may leave them, too. Nothing there runs after that, so that it looks like a call that never returns, which `nounwind` allows
 //! and traps need anyway; and what is known of a function goes nowhere else.
 //!
