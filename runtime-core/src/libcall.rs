@@ -64,8 +64,8 @@ macro_rules! for_each_libcall {
             AtomicWait32 atomic_wait32(place: AtomicPlace; index: I64, expected: I32, timeout: I64) -> I32, metered;
             /// `memory.atomic.wait64`; the timeout is in ns.
             AtomicWait64 atomic_wait64(place: AtomicPlace; index: I64, expected: I64, timeout: I64) -> I32, metered;
-            /// Find the handler of the exception on its way ([`VMSTORE_CAUGHT_TAG`](crate::layout::VMSTORE_CAUGHT_TAG)) among the callers of
-            /// the code that calls this: never returns.
+            /// Find the handler of the exception on its way (`VMSTORE_CAUGHT_TAG`) among the callers of the code that calls this: never
+            /// returns.
             Throw throw(;), unmetered;
             /// Make an exception the one that is on its way, trapping on null.
             ThrowRef throw_ref(; reference: Ref), unmetered;
