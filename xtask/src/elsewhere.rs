@@ -116,7 +116,7 @@ fn targets(plan: &mut Plan) -> Result<String> {
 }
 
 /// Tests of the virtual machine that neither run code nor map gigabytes, and end within minutes when they are interpreted.
-const INTERPRETED: &[&str] = &["budget::", "table::", "wait::", "host_refs::", "--skip=collections_are_rare"];
+const INTERPRETED: &[&str] = &["budget::", "table::", "wait::", "a_refusal"];
 
 /// What the virtual machine does to memory, under an interpreter that finds what is undefined of it.
 fn miri(plan: &mut Plan) -> Result<String> {
