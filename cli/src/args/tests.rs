@@ -1,3 +1,5 @@
+//! The command line: that its definition is sound, and what words on it mean.
+
 use super::*;
 use clap::CommandFactory;
 
