@@ -15,7 +15,7 @@ use wasmer_runtime::component::abi_trap;
 use wasmer_runtime::wasi::{ExitStatus, WasiCtx, add_imports_to_linker};
 use wasmer_runtime::wasi_p2::WasiTrap;
 use wasmer_runtime::{
-    Backtrace, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Store, Trap, TrapCode, Val, wast,
+    Backtrace, Error, Instance, InterruptHandle, Limit, LimitError, Linker, Module, Store, Trap, TrapCode, Val, wast,
 };
 
 use crate::args::RunArgs;
@@ -80,13 +80,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if args.verbose {
         output::phase("start", ready - started);
         output::phase("run", ended - ready);
-        if let Some(compiled) = module.functions_compiled() {
-            output::note(&format!("  functions compiled: {compiled}"));
-        }
-        if let Some(fuel) = args.fuel {
-            let left = store.fuel()?;
-            output::note(&format!("  fuel: {} used, {left} left", fuel - left));
-        }
+        tell_counts(args, &module, &store)?;
     }
     if let Some(path) =
         args.timings.as_ref().filter(|_| result.as_ref().err().is_none_or(|error| status(error).is_some()))
@@ -110,6 +104,18 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             failed(error, args, timed_out, hint)
         }
     }
+}
+
+/// What `--verbose` says of a run beside its times.
+fn tell_counts(args: &RunArgs, module: &Module, store: &Store<WasiCtx>) -> anyhow::Result<()> {
+    if let Some(compiled) = module.functions_compiled() {
+        output::note(&format!("  functions compiled: {compiled}"));
+    }
+    if let Some(fuel) = args.fuel {
+        let left = store.fuel()?;
+        output::note(&format!("  fuel: {} used, {left} left", fuel - left));
+    }
+    Ok(())
 }
 
 /// What the command line names, and what goes on behind it. Nothing does behind components.

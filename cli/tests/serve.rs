@@ -56,9 +56,11 @@ fn requests_are_answered_until_a_signal_ends_it() {
     assert_eq!(child.wait().unwrap().code(), Some(0), "{err}");
     let log: Vec<&str> = out.lines().collect();
     assert!(log.len() == 4 && log[0].contains("\"GET /h HTTP/1.1\" 200 5 "), "{out}");
-    for part in
-        ["`proxy.wasm` took longer than 1s to answer a request", "failed to answer a request: wasm trap: unreachable"]
-    {
+    for part in [
+        "`proxy.wasm` took longer than 1s to answer a request",
+        "failed to answer a request: wasm trap: unreachable",
+        "guest backtrace:",
+    ] {
         assert!(err.contains(part), "`{part}` is missing in:\n{err}");
     }
 }

@@ -168,7 +168,7 @@ fn compare(operators: Operators) {
     }
     differences.truncate(10);
     assert!(differences.is_empty(), "{differ} modules differ\n{}", differences.join("\n"));
-    assert!(returned > 25 && trapped > 100, "{returned} returned, {trapped} trapped");
+    assert!(returned > 30 && trapped > 100, "{returned} returned, {trapped} trapped");
 }
 
 #[test]
