@@ -20,10 +20,10 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout, timeout_at};
 use wasmer_api::{Error, InterruptHandle};
 use wasmer_wasi::ExitStatus;
@@ -117,6 +117,8 @@ impl Default for Stop {
 
 /// How long a client may take for the header of a request, and between requests.
 const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client that has connected and said nothing is waited for in the end: what it said may only just have come.
+const FIRST_WORD_PATIENCE: Duration = Duration::from_millis(100);
 /// How long a client may take nothing of what is sent to it.
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
 /// The most that a header may take.
@@ -178,30 +180,36 @@ pub fn serve(listener: TcpListener, app: App, options: Options, stop: &Stop) -> 
 async fn run(listener: TcpListener, server: &Arc<Server>, stop: &Stop) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let connections = Arc::new(Semaphore::new(server.options.connections_max.min(Semaphore::MAX_PERMITS)));
-    let graceful = GracefulShutdown::new();
     if server.options.obeys_signals {
         obey_signals(stop)?;
     }
-    let mut stopped = pin!(stop.called(1));
-    while let Some((stream, peer, place)) = until(&mut stopped, accept(&listener, &connections)).await {
-        let connection = connection(stream, peer, Arc::clone(server), graceful.watcher());
+    let begin = |stream, peer, place: Option<OwnedSemaphorePermit>| {
+        let connection = connection(stream, peer, Arc::clone(server));
         tokio::spawn(async move {
             connection.await;
             drop(place);
-        });
+        })
+    };
+    let mut stopped = pin!(stop.called(1));
+    while let Some((stream, peer, place)) = until(&mut stopped, accept(&listener, &connections)).await {
+        begin(stream, peer, place);
     }
-    drop(listener);
+    accept_waiting(listener.into_std()?, &connections, begin)?;
     let ended = async {
-        graceful.shutdown().await;
+        let _ = connections.acquire_many(all(server.options.connections_max)).await;
     };
     let hurried = async {
         let _ = timeout(server.options.grace, stop.called(2)).await;
     };
     let _ = until(&mut pin!(hurried), ended).await;
     server.is_over.send_replace(true);
-    let all = u32::try_from(server.options.requests_max).unwrap_or(u32::MAX);
-    let _ = timeout(END_PATIENCE, server.turns.acquire_many(all)).await;
+    let _ = timeout(END_PATIENCE, server.turns.acquire_many(all(server.options.requests_max))).await;
     Ok(())
+}
+
+/// As many places as there can be.
+fn all(places_max: usize) -> u32 {
+    u32::try_from(places_max).unwrap_or(u32::MAX)
 }
 
 fn obey_signals(stop: &Stop) -> io::Result<()> {
@@ -240,6 +248,21 @@ async fn accept(
     }
 }
 
+/// Begins connections that clients made before the listener's end, which would reset them.
+fn accept_waiting<T>(
+    listener: TcpListener,
+    connections: &Arc<Semaphore>,
+    begin: impl Fn(TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) -> T,
+) -> io::Result<()> {
+    while let Ok(place) = Arc::clone(connections).try_acquire_owned()
+        && let Ok((stream, peer)) = listener.accept()
+    {
+        stream.set_nonblocking(true)?;
+        begin(TcpStream::from_std(stream)?, peer, Some(place));
+    }
+    Ok(())
+}
+
 /// How every connection of HTTP/2 begins.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
@@ -260,36 +283,50 @@ async fn is_http2(stream: &TcpStream) -> Option<bool> {
     timeout(HEADER_PATIENCE, look).await.ok()?
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    server: Arc<Server>,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
+async fn connection(stream: TcpStream, peer: SocketAddr, server: Arc<Server>) {
     let _ = stream.set_nodelay(true);
     let patience = u32::try_from(SEND_PATIENCE.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, patience);
-    // Who has said nothing yet is not waited for in the end.
-    let begun = until(&mut pin!(server.stop.called(1)), is_http2(&stream)).await;
+    let stopped = async {
+        server.stop.called(1).await;
+        sleep(FIRST_WORD_PATIENCE).await;
+    };
+    let begun = until(&mut pin!(stopped), is_http2(&stream)).await;
     let Some(is_http2) = begun.flatten() else { return };
-    let service = service_fn(move |request| {
+    let asked = Notify::new();
+    let service = service_fn(|request| {
+        asked.notify_one();
         let server = Arc::clone(&server);
         async move { Ok::<_, Infallible>(server.respond(peer, request).await) }
     });
+    // Of what came before the stop, a request at least is answered.
+    let stopped = async {
+        server.stop.called(1).await;
+        asked.notified().await;
+    };
     let io = TokioIo::new(stream);
-    // How a connection ends is the client's business.
-    let _ = if is_http2 {
+    if is_http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
         builder.max_header_list_size(HEADER_BYTES_MAX as u32).keep_alive_interval(HEADER_PATIENCE);
-        watcher.watch(builder.serve_connection(io, service)).await
+        drive(builder.serve_connection(io, service), stopped).await;
     } else {
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE);
         // A client that has sent everything may say so.
         builder.max_buf_size(HEADER_BYTES_MAX).half_close(true);
-        watcher.watch(builder.serve_connection(io, service)).await
-    };
+        drive(builder.serve_connection(io, service), stopped).await;
+    }
+}
+
+/// Serves a connection until the client has had enough, or until what it has asked for when the server has stopped is answered.
+async fn drive(connection: impl GracefulConnection, stopped: impl Future<Output = ()>) {
+    let mut connection = pin!(connection);
+    if until(&mut pin!(stopped), connection.as_mut()).await.is_none() {
+        connection.as_mut().graceful_shutdown();
+        // How a connection ends is the client's business.
+        let _ = connection.await;
+    }
 }
 
 impl Server {
