@@ -197,6 +197,8 @@ async fn run(listener: TcpListener, server: &Arc<Server>, stop: &Stop) -> io::Re
     accept_waiting(listener.into_std()?, &connections, begin)?;
     let ended = async {
         let _ = connections.acquire_many(all(server.options.connections_max)).await;
+        // A guest may have something to do after its answer.
+        let _ = server.turns.acquire_many(all(server.options.requests_max)).await;
     };
     let hurried = async {
         let _ = timeout(server.options.grace, stop.called(2)).await;
