@@ -2,8 +2,8 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -136,8 +136,10 @@ fn a_host_function_finishes_and_the_guest_then_stops() {
             let mut linker = Linker::new();
             let finished = Arc::new(AtomicU32::new(0));
             let counter = Arc::clone(&finished);
+            let (began, has_begun) = mpsc::channel();
             linker
                 .func_wrap("host", "sleep", move || {
+                    began.send(()).unwrap();
                     thread::sleep(Duration::from_millis(150));
                     counter.fetch_add(1, Ordering::Relaxed);
                 })
@@ -147,7 +149,7 @@ fn a_host_function_finishes_and_the_guest_then_stops() {
             let instance = linker.instantiate(&mut store, &module(&engine, wat)).unwrap();
             let handle = store.interrupt_handle();
             let timer = thread::spawn(move || {
-                thread::sleep(Duration::from_millis(10));
+                has_begun.recv().unwrap();
                 handle.interrupt();
             });
             trap(&run(&mut store, instance, "run"), TrapCode::Interrupted);
