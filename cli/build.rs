@@ -6,5 +6,9 @@ fn main() {
     if is("OS", "linux") && is("ENV", "gnu") {
         // With a fixed address nothing of the command has to be relocated when it starts.
         println!("cargo:rustc-link-arg-bin=wasmer=-no-pie");
+        // What debuggers look for (`src/debugger.rs`) is to be found in a stripped command too.
+        for symbol in ["__jit_debug_descriptor", "__jit_debug_register_code"] {
+            println!("cargo:rustc-link-arg-bin=wasmer=-Wl,--export-dynamic-symbol={symbol}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 mod async_call;
 mod async_func;
 mod backtrace;
+mod code;
 mod collect;
 mod core_dump;
 mod describe;
@@ -29,6 +30,7 @@ mod summary;
 mod value;
 
 pub use async_func::AsyncCaller;
+pub use code::CodePiece;
 pub use engine::{Engine, EngineConfig, STACK_BYTES_DEFAULT, STACK_BYTES_MAX, STACK_BYTES_MIN};
 pub use error::{Backtrace, Error, Frame, FuelError, HostFailure, Result, Trap};
 pub use exception::{ExnRef, Tag, UncaughtException};

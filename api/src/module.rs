@@ -197,6 +197,11 @@ impl Module {
         self.0.code.image.functions_ready()
     }
 
+    /// What is mapped.
+    pub(crate) fn image(&self) -> &Image {
+        &self.0.code.image
+    }
+
     /// Of a module whose functions are compiled when they are called: bytes of all bodies.
     pub fn lazy_body_bytes(&self) -> Option<usize> {
         Some(self.0.code.image.lazy_module()?.body_bytes())

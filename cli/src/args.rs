@@ -219,6 +219,9 @@ pub(crate) struct RunArgs {
     /// Write down the program's functions for profilers: a map for `perf report`, or a dump with the code for `perf inject --jit`.
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) profile: Option<ProfileArg>,
+    /// Tell the debugger in which this command runs (gdb, lldb) of the program's functions and of the lines of its sources.
+    #[arg(long)]
+    pub(crate) debugger: bool,
     /// Write what the program leaves when it is ended to a file, in the format of WebAssembly's core dumps: frames, memories and globals.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) core_dump: Option<PathBuf>,

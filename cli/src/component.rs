@@ -48,6 +48,9 @@ pub(crate) fn run(args: &RunArgs, component: &Component) -> anyhow::Result<ExitC
     if args.trace_calls.is_some() {
         bail!("`--trace-calls` is for modules: calls of components are not traced");
     }
+    if args.debugger {
+        bail!("`--debugger` is for modules: debuggers are not told of components");
+    }
     let mut linker = ComponentLinker::new();
     add_imports_to_linker(&mut linker, component, |wasi: &mut WasiP2| wasi)?;
     missing(&linker, component)?;

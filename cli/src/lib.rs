@@ -8,6 +8,7 @@ mod cache;
 mod compile;
 mod complete;
 mod component;
+mod debugger;
 mod emit;
 mod entry;
 mod examples;

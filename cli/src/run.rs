@@ -24,7 +24,7 @@ use crate::grants::{Granted, limits};
 use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_with_lines};
 use crate::patience::{is_stream, within};
 use crate::tier::{Behind, Plan};
-use crate::{c_stack, component, exit, imports, output, source, trace};
+use crate::{c_stack, component, debugger, exit, imports, output, source, trace};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -34,6 +34,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         (Program::Component(component), _) => return component::run(args, &component),
     };
     component::refuse_options(args)?;
+    if args.debugger {
+        debugger::tell(&module, args.module())?;
+    }
     let engine = module.engine().clone();
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, &module, |context: &mut WasiCtx| context)?;

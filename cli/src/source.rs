@@ -1,9 +1,12 @@
-//! Source lines for backtraces, from the DWARF that a module carries in custom sections.
+//! Source lines for backtraces and debuggers, from the DWARF that a module carries in custom sections.
 //!
-//! A module may claim anything there, and a trap must not cost more than the module is large: the units are gone through once for all frames,
+//! A module may claim anything there, and a trap must not cost more than the module is large: the units are gone through once for all places,
 //! nothing is kept but what was found, and whatever can be named several times (tables, ranges, rows) is paid for each time out of a budget in
 //! proportion to the module. What is behind its end stays without lines.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,21 +35,59 @@ pub(crate) enum Outcome {
     GaveUp,
 }
 
-/// Fills in the source lines of frames whose module was read as `wasm`. What cannot be found stays empty: a backtrace without
-/// lines is better than none.
-pub(crate) fn add_lines(backtrace: &mut Backtrace, wasm: &[u8]) -> Outcome {
-    let Ok(summary) = ModuleSummary::of(wasm, wasmer_runtime::default_features()) else { return Outcome::Complete };
-    let address = |offset: Option<u32>| u64::from(offset?).checked_sub(summary.code_section_offset as u64);
-    let addresses = backtrace.frames.iter().filter_map(|frame| address(frame.wasm_offset));
-    let mut search = Search::new(wasm, &summary, addresses.collect());
-    let outcome = match search.units() {
-        Err(Stop::GaveUp) => Outcome::GaveUp,
-        Ok(()) | Err(Stop::Broken) => Outcome::Complete,
-    };
-    for frame in &mut backtrace.frames {
-        frame.source = address(frame.wasm_offset).and_then(|address| search.found(address));
+/// A line of a source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) path: Rc<str>,
+    /// From one on.
+    pub(crate) number: u64,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.path, self.number)
     }
-    outcome
+}
+
+/// The lines of some places in a module.
+pub(crate) struct Lines {
+    code_section_offset: u64,
+    /// Ascending, as addresses in DWARF are: from the start of the code section on.
+    addresses: Vec<u64>,
+    lines: Vec<Option<Line>>,
+    pub(crate) outcome: Outcome,
+}
+
+impl Lines {
+    /// Looks for the lines of operators at these offsets in the bytes of a module. What cannot be found stays without.
+    pub(crate) fn find(wasm: &[u8], offsets: impl Iterator<Item = u32>) -> Self {
+        let nothing =
+            Self { code_section_offset: 0, addresses: Vec::new(), lines: Vec::new(), outcome: Outcome::Complete };
+        let Ok(summary) = ModuleSummary::of(wasm, wasmer_runtime::default_features()) else { return nothing };
+        let code_section_offset = summary.code_section_offset as u64;
+        let addresses = offsets.filter_map(|offset| u64::from(offset).checked_sub(code_section_offset));
+        let mut search = Search::new(wasm, &summary, addresses.collect());
+        let outcome = match search.units() {
+            Err(Stop::GaveUp) => Outcome::GaveUp,
+            Ok(()) | Err(Stop::Broken) => Outcome::Complete,
+        };
+        Self { code_section_offset, addresses: search.wanted, lines: search.places, outcome }
+    }
+
+    /// The line of an operator that was looked for.
+    pub(crate) fn at(&self, offset: u32) -> Option<&Line> {
+        let address = u64::from(offset).checked_sub(self.code_section_offset)?;
+        self.lines[self.addresses.binary_search(&address).ok()?].as_ref()
+    }
+}
+
+/// Fills in the source lines of frames whose module was read as `wasm`: a backtrace without lines is better than none.
+pub(crate) fn add_lines(backtrace: &mut Backtrace, wasm: &[u8]) -> Outcome {
+    let lines = Lines::find(wasm, backtrace.frames.iter().filter_map(|frame| frame.wasm_offset));
+    for frame in &mut backtrace.frames {
+        frame.source = frame.wasm_offset.and_then(|offset| lines.at(offset)).map(Line::to_string);
+    }
+    lines.outcome
 }
 
 /// Why a part of the debug information says nothing.
@@ -71,7 +112,7 @@ struct Search<'a> {
     strings: Dwarf<Slice<'a>>,
     /// Addresses to find, ascending, and their places in source.
     wanted: Vec<u64>,
-    places: Vec<Option<String>>,
+    places: Vec<Option<Line>>,
     budget: usize,
     /// The table of abbreviations that was used last, and where it stands.
     table: Option<(usize, Arc<Abbreviations>)>,
@@ -100,10 +141,6 @@ impl<'a> Search<'a> {
             budget: BUDGET_FREE + BUDGET_PER_BYTE * wasm.len(),
             table: None,
         }
-    }
-
-    fn found(&self, address: u64) -> Option<String> {
-        self.places[self.wanted.binary_search(&address).ok()?].clone()
     }
 
     fn spend(&mut self, cost: usize) -> Result<(), Stop> {
@@ -215,6 +252,7 @@ impl<'a> Search<'a> {
         self.spend(program.header().raw_program_buf().len())?;
         let mut rows = program.rows();
         let mut last: Option<(u64, u64, u64)> = None;
+        let mut paths = HashMap::new();
         loop {
             self.spend(1)?;
             let Some((header, row)) = rows.next_row()? else { return Ok(()) };
@@ -223,7 +261,11 @@ impl<'a> Search<'a> {
                 && line != 0
                 && self.is_wanted(address, row.address())
             {
-                let place = self.path(unit, header, file)?.map(|path| format!("{path}:{line}"));
+                let path = match paths.entry(file) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(self.path(unit, header, file)?),
+                };
+                let place = path.clone().map(|path| Line { path, number: line });
                 for position in self.between(address, row.address()) {
                     self.places[position] = self.places[position].take().or_else(|| place.clone());
                 }
@@ -239,7 +281,7 @@ impl<'a> Search<'a> {
         unit: &Unit<Slice<'a>>,
         header: &gimli::LineProgramHeader<Slice<'a>>,
         file: u64,
-    ) -> Result<Option<String>, Stop> {
+    ) -> Result<Option<Rc<str>>, Stop> {
         let Some(file) = header.file(file) else { return Ok(None) };
         let mut entries = unit.entries();
         entries.next_dfs()?;
@@ -257,7 +299,7 @@ impl<'a> Search<'a> {
             let shown = part.slice().get(..PATH_BYTES_MAX).unwrap_or(part.slice());
             push(&mut path, &String::from_utf8_lossy(shown));
         }
-        Ok(Some(path))
+        Ok(Some(path.into()))
     }
 }
 

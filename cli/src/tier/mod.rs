@@ -156,9 +156,9 @@ impl<'a> Settings<'a> {
         Ok(config)
     }
 
-    /// The engine that compiles functions when they are called. Profilers want to know them all at once.
+    /// The engine that compiles functions when they are called. Profilers and debuggers want to know them all at once.
     fn start(self) -> Option<LazyEngine<'a>> {
-        let is_possible = Backend::Singlepass.is_built() && self.args.profile.is_none();
+        let is_possible = Backend::Singlepass.is_built() && self.args.profile.is_none() && !self.args.debugger;
         let validation = policy::lazy().filter(|_| is_possible)?;
         Some(LazyEngine::new(move || Engine::new(self.config(Backend::Singlepass)?.lazy(validation))))
     }

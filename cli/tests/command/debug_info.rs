@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use wasmer_runtime::Backend;
+
 use crate::common::{Bench, Ran};
 
 /// Address space in KiB and processor time in seconds that a run may take.
@@ -122,6 +124,64 @@ fn lines_are_found_wherever_units_say_they_are() {
         ran.said(&["trapped: unreachable\n", &format!("({place})\n")]);
         assert!(!ran.err.contains("note"), "{}", ran.err);
     }
+}
+
+/// What a debugger shows of a program where it traps, and at a breakpoint at its function; none where there is no gdb.
+fn debugged(backend: &str, wasm: &[u8]) -> Option<String> {
+    let bench = Bench::new();
+    bench.file("m.wasm", wasm);
+    let mut gdb = std::process::Command::new("gdb");
+    gdb.args(["-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", "set breakpoint pending on"]);
+    for command in ["break start", "run", "backtrace 1", "continue", "backtrace 1", "kill"] {
+        gdb.args(["-ex", command]);
+    }
+    gdb.args(["--args", env!("CARGO_BIN_EXE_wasmer"), "run", "--debugger", "--backend", backend, "m.wasm"]);
+    gdb.env("WASMER_CACHE_DIR", bench.cache()).env("WASMER_BACKGROUND", "off").current_dir(bench.path(""));
+    match gdb.output() {
+        Ok(output) => Some(format!("{:?}", Ran::of(output))),
+        Err(error) => {
+            eprintln!("there is no gdb here ({error}), so what it shows is not tested");
+            None
+        }
+    }
+}
+
+#[test]
+fn debuggers_know_functions_and_lines() {
+    let sections = [
+        (".debug_abbrev", declaration(&[LINES])),
+        (".debug_info", unit(0, &words(&[0]))),
+        (".debug_line", line_program(1, &rows(0, 8))),
+        // The name of function 0.
+        ("name", b"\x01\x08\x01\0\x05start".to_vec()),
+    ];
+    let wasm = module(&sections);
+    for backend in Backend::built() {
+        let Some(shown) = debugged(backend.name(), &wasm) else { return };
+        for part in ["hit Breakpoint 1, ", "start () at a.c:4\\n#0  ", "SIGILL"] {
+            assert!(shown.contains(part), "{backend}: `{part}` is missing in {shown}");
+        }
+    }
+}
+
+#[test]
+fn what_a_program_says_of_its_lines_breaks_no_debugger() {
+    let bench = Bench::new();
+    // Advances the line by as little as a number can say, then emits a row.
+    let before_all_lines = [&[0, 5, 2, 0, 0, 0, 0, 3][..], &[0x80; 9], &[0x7f, 1, 2, 20, 0, 1, 1]].concat();
+    // No file is 200.
+    let of_no_file = vec![0, 5, 2, 0, 0, 0, 0, 4, 200, 1, 1, 2, 20, 0, 1, 1];
+    for program in [before_all_lines, of_no_file] {
+        let sections = [
+            (".debug_abbrev", declaration(&[LINES])),
+            (".debug_info", unit(0, &words(&[0]))),
+            (".debug_line", line_program(1, &program)),
+        ];
+        bench.file("m.wasm", module(&sections));
+        bench.run(["run", "--debugger", "m.wasm"]).failed(134, &["trapped: unreachable"]);
+    }
+    bench.file("c.wat", "(component)");
+    bench.run(["run", "--debugger", "c.wat"]).failed(1, &["`--debugger` is for modules"]);
 }
 
 /// Name and contents of a custom section.

@@ -211,6 +211,7 @@ fn options_that_pages_mention_exist() {
         "--cflags",
         "--libs",
         "--strip-components",
+        "--args",
     ];
     let mut found = 0;
     for (name, page) in pages(&["docs/guide", "README.md"]) {

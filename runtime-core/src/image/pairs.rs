@@ -80,24 +80,18 @@ impl<'a> Pairs<'a> {
 
     /// The last entry whose key is at most `key`.
     pub fn floor(self, key: u32) -> Option<(u32, u32)> {
-        let block = self.block_of(key)?;
-        let (first, start) = self.head(block)?;
+        self.block(self.block_of(key)?)?.take_while(|(found, _)| *found <= key).last()
+    }
+
+    /// All entries, in their order.
+    pub fn iter(self) -> impl Iterator<Item = (u32, u32)> + use<'a> {
+        (0..self.heads.len() / HEAD_BYTES).filter_map(move |block| self.block(block)).flatten()
+    }
+
+    fn block(self, block: usize) -> Option<Block<'a>> {
+        let (key, start) = self.head(block)?;
         let end = self.head(block + 1).map_or(self.body.len(), |(_, start)| start as usize);
-        let mut bytes = self.body.get(start as usize..end)?;
-        let (mut current, mut value, mut found) = (first, 0u32, None);
-        while let Some(word) = read_varint(&mut bytes) {
-            current = current.wrapping_add((word >> 1) as u32);
-            if current > key {
-                break;
-            }
-            if word & 1 != 0 {
-                let difference = read_varint(&mut bytes)?;
-                let difference = (difference >> 1) as i64 ^ -((difference & 1) as i64);
-                value = value.wrapping_add(difference as u32);
-            }
-            found = Some((current, value));
-        }
-        found
+        Some(Block { bytes: self.body.get(start as usize..end)?, key, value: 0 })
     }
 
     /// The last block whose first key is at most `key`.
@@ -114,6 +108,28 @@ impl<'a> Pairs<'a> {
         let bytes: &[u8; HEAD_BYTES] = self.heads.get(block * HEAD_BYTES..)?.first_chunk()?;
         let word = u64::from_le_bytes(*bytes);
         Some((word as u32, (word >> 32) as u32))
+    }
+}
+
+/// What is left of a block's entries, and the last one.
+struct Block<'a> {
+    bytes: &'a [u8],
+    key: u32,
+    value: u32,
+}
+
+impl Iterator for Block<'_> {
+    type Item = (u32, u32);
+
+    fn next(&mut self) -> Option<(u32, u32)> {
+        let word = read_varint(&mut self.bytes)?;
+        self.key = self.key.wrapping_add((word >> 1) as u32);
+        if word & 1 != 0 {
+            let difference = read_varint(&mut self.bytes)?;
+            let difference = (difference >> 1) as i64 ^ -((difference & 1) as i64);
+            self.value = self.value.wrapping_add(difference as u32);
+        }
+        Some((self.key, self.value))
     }
 }
 
@@ -157,12 +173,14 @@ mod tests {
         }
         assert_eq!(table.floor(4), None);
         assert_eq!(table.floor(u32::MAX), entries.last().copied());
+        assert_eq!(table.iter().collect::<Vec<_>>(), entries);
     }
 
     #[test]
     fn an_empty_table_has_no_entries() {
         assert_eq!(Pairs::new(&encode(std::iter::empty())).floor(7), None);
         assert_eq!(Pairs::new(&[]).floor(7), None);
+        assert_eq!(Pairs::new(&[]).iter().next(), None);
     }
 
     #[test]
@@ -172,7 +190,7 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[position] ^= 0xff;
             let table = Pairs::new(&damaged);
-            let _ = (table.get(1000), table.floor(u32::MAX), table.floor(0));
+            let _ = (table.get(1000), table.floor(u32::MAX), table.floor(0), table.iter().count());
             let _ = Pairs::new(&bytes[..position]).floor(500_000);
         }
     }

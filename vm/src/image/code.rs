@@ -113,6 +113,13 @@ impl Image {
         Some(wasm_offset).filter(|offset| *offset != wasmer_runtime_core::compiler::NO_WASM_OFFSET)
     }
 
+    /// Places of the code of which it is known to what operator they belong, ascending, with the operators' offsets in the module's bytes. Nothing of
+    /// what is compiled later.
+    pub fn wasm_offsets(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let pairs = Pairs::new(self.section(Section::Locations)).iter();
+        pairs.filter(|(_, offset)| *offset != wasmer_runtime_core::compiler::NO_WASM_OFFSET)
+    }
+
     /// Where the call that returns to this offset of the code goes on when it throws, if in this function.
     pub fn handler_at(&self, return_address: u32) -> Option<Handler> {
         if let Some(lazy) = self.lazy_at(return_address) {

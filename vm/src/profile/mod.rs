@@ -60,7 +60,7 @@ pub(crate) fn forget() {
 }
 
 /// Every piece of code of an image: its name, and where it is in the code.
-fn pieces(image: &Image) -> impl Iterator<Item = (Cow<'_, str>, Range<usize>)> {
+pub fn pieces(image: &Image) -> impl Iterator<Item = (Cow<'_, str>, Range<usize>)> {
     image.code_ranges().map(|(function, range)| (name(image, function), range.start as usize..range.end as usize))
 }
 
