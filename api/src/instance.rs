@@ -221,6 +221,18 @@ impl Instance {
         self.find(store.store_inner_mut(), name).ok()?
     }
 
+    /// The export at a position in the module's order, without a look at its name.
+    ///
+    /// # Errors
+    /// [`Error::Link`] if there are not so many.
+    pub fn export_at(&self, store: &mut impl AsStoreMut, position: usize) -> Result<Extern> {
+        let store = store.store_inner_mut();
+        let export = self.record(store)?.module.code().image.export_at(position);
+        let export = export.ok_or_else(|| Error::Link(format!("the module has no export number {position}")))?;
+        let entity = export.entity;
+        self.entity(store, entity)
+    }
+
     /// All exports, in the module's order.
     pub fn exports(&self, store: &mut impl AsStoreMut) -> Result<Vec<(String, Extern)>> {
         let store = store.store_inner_mut();

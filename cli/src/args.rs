@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Serve HTTP: a component of `wasi:http/proxy` answers requests.
     Serve(Box<ServeArgs>),
-    /// Compile a module to an artifact.
+    /// Compile a module or component to an artifact.
     Compile(CompileArgs),
     /// Check that a module, component or artifact is valid.
     Validate(ValidateArgs),
@@ -326,7 +326,7 @@ pub(crate) struct ServeArgs {
 #[derive(Debug, Args)]
 #[command(after_help = examples::COMPILE)]
 pub(crate) struct CompileArgs {
-    /// Module to compile: binary or text format, or `-` for standard input.
+    /// Module or component to compile: binary or text format, or `-` for standard input.
     #[arg(value_name = "MODULE")]
     pub(crate) module: PathBuf,
     /// File to write, or `-` for standard output (default: the module's name with the ending `.wart`; standard output for `--emit`).

@@ -1,14 +1,11 @@
 //! `wasmer cache`.
 
 use crate::exit::ExitCode;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use wasmer_runtime::artifact::Parts;
 use wasmer_runtime::cache::{ArtifactKey, Cache, CacheConfig, Finisher, Prune};
-use wasmer_runtime::cached_component::is_sound_record;
-use wasmer_runtime::{Backend, Image};
+use wasmer_runtime::{Artifact, Backend};
 
 use crate::args::{CacheArgs, CacheCommand, TrustArg};
 use crate::exit;
@@ -60,8 +57,8 @@ fn list(cache: &Cache) -> anyhow::Result<()> {
 fn backend(cache: &Cache, key: &ArtifactKey) -> Option<String> {
     let (file, _) = cache.open_artifact(key).ok()?;
     // SAFETY: the cache replaces files by renaming.
-    let image = unsafe { Image::from_file(file, Some(&key.0)) }.ok()?;
-    Some(output::printable(image.backend()))
+    let artifact = unsafe { Artifact::from_file(file, Some(&key.0)) }.ok()?;
+    artifact.images().first().map(|image| output::printable(image.backend()))
 }
 
 /// How good a compiler's code is: the backends stand in this order.
@@ -108,32 +105,19 @@ fn stats(cache: &Cache) -> anyhow::Result<()> {
 
 fn verify(cache: &Cache) -> anyhow::Result<ExitCode> {
     let report = cache.verify(|key, file| {
-        match record(&file) {
-            Some(true) => return Ok(()),
-            Some(false) => return Err("the record of a component is damaged".to_owned()),
-            None => {}
-        }
         // SAFETY: the cache replaces files by renaming.
-        unsafe { Image::from_file(file, Some(&key.0)) }
-            .and_then(|image| image.verify())
-            .map_err(|error| error.to_string())
+        let artifact = unsafe { Artifact::from_file(file, Some(&key.0)) };
+        let sound = artifact.and_then(|artifact| {
+            artifact.verify()?;
+            Parts::of(artifact).map(drop)
+        });
+        sound.map_err(|error| error.to_string())
     })?;
     for (key, reason) in &report.damaged {
         say(format_args!("{key}: removed: {reason}"))?;
     }
     say(format_args!("{} sound, {} damaged", report.sound, report.damaged.len()))?;
     Ok(ExitCode::from(if report.damaged.is_empty() { exit::SUCCESS } else { exit::FAILURE }))
-}
-
-/// Whether a file is a component's record, and a sound one.
-fn record(file: &File) -> Option<bool> {
-    let mut bytes = Vec::new();
-    let mut start = [0; 16];
-    // Records are small, and images are not read for it.
-    file.read_exact_at(&mut start, 0).ok().filter(|()| start.starts_with(b"wasmer"))?;
-    let mut file = file;
-    file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes)).ok()?;
-    is_sound_record(&bytes)
 }
 
 fn say(line: std::fmt::Arguments<'_>) -> anyhow::Result<()> {

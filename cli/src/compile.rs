@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
-use wasmer_runtime::Engine;
-use wasmer_runtime::cache::{ArtifactKey, ContentHash};
+use wasmer_runtime::cached::artifact_key;
+use wasmer_runtime::{Engine, artifact};
 
 use crate::args::CompileArgs;
 use crate::load::{ARTIFACT_ENDING, config, read_module};
 use crate::progress::Progress;
 use crate::{emit, output};
 
-/// Compiles a module to an artifact, which appears whole or not at all.
+/// Compiles a module or component to an artifact, which appears whole or not at all.
 pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
     if let Some(what) = args.emit {
         return emit::emit(args, what);
@@ -29,16 +29,16 @@ pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
     }
     let engine = Engine::new(config)?;
     let wasm = read_module(&args.module)?;
-    let key = ArtifactKey::new(&ContentHash::of(&wasm), &engine.key_material()?);
+    let key = artifact_key(&engine, &wasm)?;
     let (bar, started) = (Progress::new(), Instant::now());
-    let image = engine.compile(&wasm, key.0, Some(&|done, total| bar.tick(done, total)));
+    let artifact = artifact::compile(&engine, &wasm, key.0, Some(&|done, total| bar.tick(done, total)));
     drop(bar);
-    let image = image.with_context(|| format!("could not compile `{}`", args.module.display()))?;
+    let artifact = artifact.with_context(|| format!("could not compile `{}`", args.module.display()))?;
     let took = started.elapsed();
-    output::to(&output, image.as_bytes())?;
+    output::to(&output, &artifact)?;
     if args.verbose {
         let backend = engine.backend().map_or("", |backend| backend.name);
-        let (from, to) = (wasm.len(), image.as_bytes().len());
+        let (from, to) = (wasm.len(), artifact.len());
         output::note(&format!("{}: {from} bytes, compiled with {backend} to {to} bytes", args.module.display()));
         output::phase("compile", took);
     }

@@ -70,10 +70,12 @@ pub(crate) fn run(args: &RunArgs, component: &Component) -> anyhow::Result<ExitC
     });
     let ready = Instant::now();
     let result = instance.and_then(|instance| execute(args, &instance, &mut store));
+    let ended = Instant::now();
     if args.verbose {
         output::phase("start", ready - started);
-        output::phase("run", ready.elapsed());
+        output::phase("run", ended - ready);
     }
+    run::write_timings(args, ended - started, result.as_ref().err())?;
     let timed_out = timer.is_some_and(Timer::stop);
     match result {
         Ok(status) => Ok(ExitCode::from(status)),

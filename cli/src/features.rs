@@ -36,7 +36,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             Some(format!("\nhint: `{}` allows it", options.join(" ")))
         }
         Error::Compile(CompileError::Invalid { message, .. }) if message.contains(COMPONENT) => Some(
-            "\nhint: components are for `wasmer run`, `inspect` and `validate`; this wants a module, as of `wasm32-wasip1`".to_owned(),
+            "\nhint: components are for `wasmer run`, `compile`, `bench`, `inspect` and `validate`; this wants a module, as of `wasm32-wasip1`".to_owned(),
         ),
         _ => None,
     })

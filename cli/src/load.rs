@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use wasmer_runtime::artifact::Parts;
 use wasmer_runtime::cache::{Cache, CacheConfig, ContentHash, Trust};
 use wasmer_runtime::cached::{CachedLoader, Outcome, Program, Recognition, Report};
 use wasmer_runtime::input;
 use wasmer_runtime::wast::{assemble, assemble_with_lines};
-use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Error, Image, Module};
+use wasmer_runtime::{Artifact, Backend, Cpu, Engine, EngineConfig, Error};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg};
 use crate::exit::Usage;
@@ -22,8 +23,8 @@ use crate::{output, suggest, worker};
 
 /// First bytes of a binary module.
 const WASM_MAGIC: &[u8] = b"\0asm";
-/// First bytes of artifacts.
-const ARTIFACT_MAGIC: &[u8] = b"\x7fwart\r\n\x1a";
+/// First bytes of artifacts, of modules and of components.
+const ARTIFACT_MAGICS: [&[u8; 8]; 2] = [b"\x7fwart\r\n\x1a", b"\x7fwcmp\r\n\x1a"];
 /// Ending of modules in the text format.
 const TEXT_ENDING: &str = "wat";
 /// Ending of artifact files.
@@ -97,18 +98,18 @@ pub(crate) enum Any {
 pub(crate) fn read_any(path: &Path) -> anyhow::Result<Any> {
     if path.is_file()
         && let Ok(mut file) = File::open(path)
-        && starts_with(&mut file, ARTIFACT_MAGIC)?
+        && is_artifact(&mut file)?
     {
         return Ok(Any::Artifact(file));
     }
     Ok(Any::Module(read_module(path)?))
 }
 
-fn starts_with(file: &mut File, magic: &[u8]) -> std::io::Result<bool> {
+fn is_artifact(file: &mut File) -> std::io::Result<bool> {
     let mut start = Vec::new();
-    file.by_ref().take(magic.len() as u64).read_to_end(&mut start)?;
+    file.by_ref().take(8).read_to_end(&mut start)?;
     file.rewind()?;
-    Ok(start == magic)
+    Ok(ARTIFACT_MAGICS.iter().any(|magic| start == *magic))
 }
 
 /// Reads a module again.
@@ -246,7 +247,7 @@ fn could_not_load(path: &Path, error: Error) -> anyhow::Error {
 }
 
 /// Loads an artifact that the user vouches for.
-pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyhow::Result<Module> {
+pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyhow::Result<Program> {
     if !allowed {
         bail!(
             "`{}` is a precompiled artifact, whose machine code would run unchecked\n\
@@ -257,11 +258,12 @@ pub(crate) fn load_artifact(engine: &Engine, path: &Path, allowed: bool) -> anyh
     let refused = || format!("could not load `{}`", path.display());
     let file = File::open(path).with_context(refused)?;
     // SAFETY: the user vouches for the artifact by `--allow-precompiled`.
-    let image = unsafe { Image::from_file(file, None) }.with_context(refused)?;
+    let artifact = unsafe { Artifact::from_file(file, None) }.with_context(refused)?;
     // Nobody has looked at this file yet, unlike at those of the cache, which were verified when they were written.
-    image.verify().with_context(refused)?;
+    artifact.verify().with_context(refused)?;
+    let parts = Parts::of(artifact).with_context(refused)?;
     // SAFETY: as above.
-    unsafe { Module::from_image(engine, image) }.with_context(refused)
+    unsafe { parts.program(engine) }.with_context(refused)
 }
 
 fn describe(path: &Path, program: &Program, report: &Report) {

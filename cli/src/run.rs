@@ -85,12 +85,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         output::phase("run", ended - ready);
         tell_counts(args, &module, &store)?;
     }
-    if let Some(path) =
-        args.timings.as_ref().filter(|_| result.as_ref().err().is_none_or(|error| status(error).is_some()))
-    {
-        let took = (ended - started).as_secs_f64() * 1e3;
-        std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))?;
-    }
+    write_timings(args, ended - started, result.as_ref().err())?;
     for what in behind.ended() {
         if args.verbose {
             output::note(&format!("  {what}"));
@@ -107,6 +102,15 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             failed(error, args, timed_out, hint)
         }
     }
+}
+
+/// Writes for `wasmer bench` how long a program took that ended by itself.
+pub(crate) fn write_timings(args: &RunArgs, took: Duration, failure: Option<&anyhow::Error>) -> anyhow::Result<()> {
+    let Some(path) = args.timings.as_ref().filter(|_| failure.is_none_or(|error| status(error).is_some())) else {
+        return Ok(());
+    };
+    let took = took.as_secs_f64() * 1e3;
+    std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))
 }
 
 /// What `--verbose` says of a run beside its times.
@@ -126,8 +130,8 @@ fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Behind)>
     let path = args.module();
     if path.extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
         let engine = plan.tiers.compiling()?;
-        let module = within(args.timeout, path, || load_artifact(engine, path, args.allow_precompiled))?;
-        return Ok((Program::Module(module), Behind::default()));
+        let program = within(args.timeout, path, || load_artifact(engine, path, args.allow_precompiled))?;
+        return Ok((program, Behind::default()));
     }
     let Loaded { program, cache, content } = load(plan, path, &args.cache, args.verbose, args.timeout)?;
     let Program::Module(module) = &program else { return Ok((program, Behind::default())) };

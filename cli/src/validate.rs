@@ -2,8 +2,9 @@
 
 use anyhow::Context;
 use serde::Serialize;
+use wasmer_runtime::artifact::Parts;
 use wasmer_runtime::component::{self, is_component};
-use wasmer_runtime::{CompileError, Engine, EngineConfig, Error, Image, Outline};
+use wasmer_runtime::{Artifact, CompileError, Engine, EngineConfig, Error, Outline};
 
 use crate::args::ValidateArgs;
 use crate::exit::{self, ExitCode};
@@ -33,8 +34,12 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let (kind, outcome, unsupported) = match read_any(&args.module)? {
         Any::Artifact(file) => {
             // SAFETY: nothing of it is run; it is read, and checked before that.
-            let image = unsafe { Image::from_file(file, None) };
-            ("artifact", image.and_then(|image| image.verify()).map_err(Error::from), Vec::new())
+            let artifact = unsafe { Artifact::from_file(file, None) };
+            let sound = artifact.and_then(|artifact| {
+                artifact.verify()?;
+                Parts::of(artifact).map(drop)
+            });
+            ("artifact", sound.map_err(Error::from), Vec::new())
         }
         Any::Module(wasm) if is_component(&wasm) => {
             let outcome = component::validate(&wasm, features).map_err(|error| component::refused(&error));

@@ -33,7 +33,7 @@ pub(crate) fn convert(
         lowered: HashMap::new(),
         steps: Vec::new(),
         args: Vec::new(),
-        names: Names::default(),
+        positions: Positions::default(),
         exports: Vec::new(),
     };
     for step in &translation.component.initializers {
@@ -59,39 +59,41 @@ struct Converter<'a> {
     lowered: HashMap<source::LoweredIndex, ImportIdx>,
     steps: Vec<Step>,
     args: Vec<CoreDef>,
-    names: Names,
+    positions: Positions,
     exports: Vec<Export>,
 }
 
-/// Strings, each once.
+/// Positions of exports in their modules.
 #[derive(Default)]
-struct Names {
-    list: Vec<String>,
-    known: HashMap<String, NameIdx>,
-    /// Names of exports by what they export, once a module was asked for them.
-    by_entity: HashMap<StaticModuleIndex, HashMap<EntityIndex, NameIdx>>,
+struct Positions(HashMap<StaticModuleIndex, ModuleExports>);
+
+/// The exports of a module.
+#[derive(Default)]
+struct ModuleExports {
+    by_name: HashMap<String, ExportIdx>,
+    by_entity: HashMap<EntityIndex, ExportIdx>,
 }
 
-impl Names {
-    fn intern(&mut self, name: &str) -> NameIdx {
-        if let Some(known) = self.known.get(name) {
-            return *known;
-        }
-        let index = NameIdx(self.list.len() as u32);
-        self.list.push(name.to_owned());
-        self.known.insert(name.to_owned(), index);
-        index
-    }
-
-    /// A name by which a module exports something.
-    fn of(&mut self, modules: &Modules<'_>, module: StaticModuleIndex, entity: EntityIndex) -> Result<NameIdx> {
-        if !self.by_entity.contains_key(&module) {
-            let source = &modules[module].module;
-            let exports = source.exports.iter().map(|(name, entity)| (*entity, self.intern(&source.strings[name])));
-            let exports = exports.collect();
-            self.by_entity.insert(module, exports);
-        }
-        let known = self.by_entity.get(&module).and_then(|names| names.get(&entity));
+impl Positions {
+    /// The position of an export of a module.
+    fn of(
+        &mut self,
+        modules: &Modules<'_>,
+        module: StaticModuleIndex,
+        item: &ExportItem<EntityIndex>,
+    ) -> Result<ExportIdx> {
+        let exports = self.0.entry(module).or_insert_with(|| {
+            let (source, mut exports) = (&modules[module].module, ModuleExports::default());
+            for ((name, entity), position) in source.exports.iter().zip(0..) {
+                exports.by_name.insert(source.strings[name].to_string(), ExportIdx(position));
+                exports.by_entity.entry(*entity).or_insert(ExportIdx(position));
+            }
+            exports
+        });
+        let known = match item {
+            ExportItem::Name(name) => exports.by_name.get(&name.to_string()),
+            ExportItem::Index(entity) => exports.by_entity.get(entity),
+        };
         known.copied().ok_or_else(|| TranslateError::Bug("something that is not exported is used".to_owned()))
     }
 }
@@ -151,15 +153,10 @@ impl<'a> Converter<'a> {
     }
 
     fn core_export(&mut self, export: &source::CoreExport<EntityIndex>) -> Result<CoreDef> {
-        let name = match &export.item {
-            ExportItem::Name(name) => self.names.intern(name),
-            ExportItem::Index(entity) => {
-                let module = self.instances.get(export.instance.index()).copied();
-                let module = module.ok_or_else(|| TranslateError::Bug("an instance is used too early".to_owned()))?;
-                self.names.of(self.modules, module, *entity)?
-            }
-        };
-        Ok(CoreDef::Export(CoreInstanceIdx(export.instance.as_u32()), name))
+        let module = self.instances.get(export.instance.index()).copied();
+        let module = module.ok_or_else(|| TranslateError::Bug("an instance is used too early".to_owned()))?;
+        let position = self.positions.of(self.modules, module, &export.item)?;
+        Ok(CoreDef::Export(CoreInstanceIdx(export.instance.as_u32()), position))
     }
 
     fn trampoline(&mut self, index: source::TrampolineIndex, trampoline: &source::Trampoline) -> Result<Trampoline> {
@@ -321,7 +318,6 @@ impl<'a> Converter<'a> {
             args: self.args,
             trampolines,
             options,
-            names: self.names.list,
             types: self.types.finish(),
             interfaces,
             modules: self.modules.len() as u32,

@@ -52,8 +52,8 @@ index! {
     FuncIdx
     /// A signature of a core function.
     SigIdx
-    /// A string that many places name.
-    NameIdx
+    /// The position of an export in a core module.
+    ExportIdx
 }
 
 macro_rules! archived {
@@ -323,8 +323,6 @@ archived! {
         pub trampolines: Vec<Trampoline>,
         /// Options of lifted and lowered functions.
         pub options: Vec<Options>,
-        /// Names of exports of core modules.
-        pub names: Vec<String>,
         /// Types.
         pub types: Types,
         /// The interfaces that it declares.
@@ -382,7 +380,7 @@ small! {
     /// What a core module's import is, or where something of a core instance is found.
     CoreDef {
         /// An export of a core instance.
-        Export(CoreInstanceIdx, NameIdx),
+        Export(CoreInstanceIdx, ExportIdx),
         /// The flags of a component instance: a global that is one as long as it may call out.
         Flags(InstanceIdx),
         /// A function of the host.
@@ -469,18 +467,18 @@ small! {
 }
 
 impl ComponentInfo {
-    /// All of it as bytes, for a store.
+    /// All of it as bytes, for an artifact.
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(self);
         // Only what cannot be written could fail, and a list in memory can.
         bytes.map(|bytes| bytes.to_vec()).unwrap_or_default()
     }
 
-    /// What [`ComponentInfo::to_bytes`] wrote; none if that is damaged. Whether the numbers in it mean something is for whoever stored it to know.
+    /// What [`ComponentInfo::to_bytes`] wrote, from bytes that are aligned to 8; none if that is damaged. What is there makes sense by itself
+    /// ([`ComponentInfo::is_consistent`]) or is none.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
-        aligned.extend_from_slice(bytes);
-        rkyv::from_bytes::<Self, rkyv::rancor::Error>(&aligned).ok()
+        let info = rkyv::from_bytes::<Self, rkyv::rancor::Error>(bytes).ok()?;
+        info.is_consistent().then_some(info)
     }
 }
 
@@ -543,16 +541,21 @@ impl Def {
             DefKind::Option(_) | DefKind::Result(..) => 2,
             DefKind::List(_) | DefKind::Record(_) | DefKind::Tuple(_) | DefKind::Flags(_) => return None,
         };
-        Some(match cases {
-            0..=0x100 => 1,
-            0x101..=0x1_0000 => 2,
-            _ => 4,
-        })
+        Some(discriminant_bytes(cases))
     }
 
     /// Where the payload of a type with cases is, in bytes from its beginning.
     pub fn payload_offset(&self) -> u32 {
         self.discriminant_bytes().unwrap_or(0).next_multiple_of(self.align.max(1))
+    }
+}
+
+/// Size of the number of one of so many cases, in bytes.
+pub(crate) fn discriminant_bytes(cases: usize) -> u32 {
+    match cases {
+        0..=0x100 => 1,
+        0x101..=0x1_0000 => 2,
+        _ => 4,
     }
 }
 

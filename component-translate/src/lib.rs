@@ -7,6 +7,7 @@
 //!
 //! What needs the asynchronous part of the component model is refused by name ([`TranslateError::Unsupported`]).
 
+mod check;
 mod convert;
 #[allow(missing_docs, reason = "what is derived for tuple variants has fields without")]
 pub mod info;

@@ -8,6 +8,7 @@ use wasmtime_environ::component::{
 };
 use wasmtime_environ::{EntityRef, ModuleInternedTypeIndex, WasmValType};
 
+use crate::check::members;
 use crate::info::*;
 use crate::translate::TranslateError;
 
@@ -62,7 +63,7 @@ impl<'a> TypeConverter<'a> {
         let kind = self.kind(ty)?;
         let CanonicalAbiInfo { size32, align32, .. } = *self.source.canonical_abi(&ty);
         let flat = self.source.canonical_abi(&ty).flat_count(MAX_FLAT_PARAMS);
-        let has_borrow = members(&kind).any(|ty| self.types.has_borrow(ty));
+        let has_borrow = members(&kind).iter().any(|ty| self.types.has_borrow(*ty));
         let flat = flat.map(|count| count as u8);
         let index = DefIdx(self.types.defs.len() as u32);
         self.types.defs.push(Def { kind, size: size32, align: align32, flat, has_borrow });
@@ -135,19 +136,6 @@ impl<'a> TypeConverter<'a> {
         self.sigs.insert(index, converted);
         Ok(converted)
     }
-}
-
-/// The types directly inside a compound type.
-fn members(kind: &DefKind) -> impl Iterator<Item = Type> {
-    let types: Vec<Type> = match kind {
-        DefKind::List(ty) | DefKind::Option(ty) => vec![*ty],
-        DefKind::Record(fields) => fields.iter().map(|field| field.ty).collect(),
-        DefKind::Tuple(types) => types.clone(),
-        DefKind::Variant(cases) => cases.iter().filter_map(|case| case.ty).collect(),
-        DefKind::Result(ok, err) => ok.iter().chain(err).copied().collect(),
-        DefKind::Enum(_) | DefKind::Flags(_) => Vec::new(),
-    };
-    types.into_iter()
 }
 
 fn handle(source: &ComponentTypes, position: usize) -> Handle {

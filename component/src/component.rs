@@ -30,7 +30,7 @@ impl Component {
         Self::from_parts(engine, translation.info, modules)
     }
 
-    /// A component whose parts were compiled before.
+    /// A component whose parts were compiled before: `modules` are those of the translation that `info` is of, in its order.
     ///
     /// # Errors
     /// [`Error::Link`] if there are not as many modules as `info` says.

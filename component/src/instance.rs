@@ -13,7 +13,7 @@ use wasmer_component_translate::wit::Printer;
 
 use crate::cx::{Abi, Cx, Flat, FlatOut};
 use crate::host::{FLAT_PARAMS_MAX, enter, typed_mismatch};
-use crate::instantiate::core_export;
+use crate::instantiate::{core_export, numeric};
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
@@ -70,9 +70,14 @@ impl ComponentInstance {
         func: CoreDef,
         options: OptionsIdx,
     ) -> Result<ComponentFunc> {
-        let func = core_export(&self.shared, store, func)?.func();
-        let func = func.ok_or_else(|| Error::Link("a lifted function is not a function".to_owned()))?;
+        let func = core_export(&self.shared, store, func)?;
+        let types = &self.shared.info.types;
+        let (params, results) = types.lifted(types.func(ty));
+        let func = numeric(store, func, params, results)?;
         let abi = Abi::new(&self.shared, store, options)?;
+        if let Some(post_return) = abi.post_return {
+            numeric(store, post_return.into(), results, 0)?;
+        }
         Ok(ComponentFunc { shared: Arc::clone(&self.shared), func, ty, abi })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Caller, Error, Extern, Func, Global, Instance, RawValue, Result, Val};
+use wasmer_api::{AsStore, AsStoreMut, Caller, Error, Extern, Func, Global, Instance, RawValue, Result, Val};
 use wasmer_component_translate::info::*;
 use wasmer_runtime_core::types::{FuncType as CoreFuncType, GlobalType, ValType};
 
@@ -135,15 +135,17 @@ impl<T: 'static> Builder<'_, T> {
                 self.shared.state(store)?.memories[index.index()] = memory;
             }
             Step::Realloc(index, def) => {
-                let func = self.find(store, *def)?.func();
-                self.shared.state(store)?.reallocs[index.index()] = func;
+                let func = self.find(store, *def)?;
+                let func = numeric(store, func, 4, 1)?;
+                self.shared.state(store)?.reallocs[index.index()] = Some(func);
             }
             Step::PostReturn(index, def) => {
                 let func = self.find(store, *def)?.func();
                 self.shared.state(store)?.post_returns[index.index()] = func;
             }
             Step::Resource { resource, dtor, .. } => {
-                let dtor = dtor.map(|dtor| self.find(store, dtor)).transpose()?.and_then(Extern::func);
+                let dtor = dtor.map(|dtor| self.find(store, dtor)).transpose()?;
+                let dtor = dtor.map(|dtor| numeric(store, dtor, 1, 0)).transpose()?;
                 self.shared.state(store)?.dtors[resource.index()] = dtor;
             }
         }
@@ -226,11 +228,24 @@ fn core_type(sig: &Sig) -> CoreFuncType {
 
 /// Something that a core instance exports.
 pub(crate) fn core_export(shared: &Shared, store: &mut impl AsStoreMut, def: CoreDef) -> Result<Extern> {
-    let CoreDef::Export(instance, name) = def else {
+    let CoreDef::Export(instance, position) = def else {
         return Err(AbiTrap::Adapter("a function of the host is exported as it is").into());
     };
-    let name = &shared.info.names[name.index()];
     let instance = shared.state(store)?.cores.get(instance.index()).copied();
-    let found = instance.and_then(|instance| instance.export(store, name));
-    found.ok_or_else(|| Error::Link(format!("a core module of the component has no export `{name}`")))
+    let instance = instance.ok_or_else(|| Error::Link("a core module of the component has no instance".to_owned()))?;
+    instance.export_at(store, position.index())
+}
+
+/// A function that is called with values as they are: it has to take and give as many numbers.
+pub(crate) fn numeric(store: &impl AsStore, found: Extern, params: usize, results: usize) -> Result<Func> {
+    let func = found.func().ok_or_else(|| Error::Link("what a component calls is not a function".to_owned()))?;
+    let ty = func.ty(store)?;
+    let is_number = |ty: &ValType| matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64);
+    if (ty.params.len(), ty.results.len()) != (params, results) || !ty.params.iter().chain(&*ty.results).all(is_number)
+    {
+        return Err(Error::Link(format!(
+            "a function that a component calls is {ty}, not what the canonical ABI makes of its type"
+        )));
+    }
+    Ok(func)
 }

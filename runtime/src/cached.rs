@@ -9,11 +9,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use wasmer_api::{Engine, Error, Module, Result};
 use wasmer_cache::{ArtifactKey, Cache, ContentHash, FileIdentity, Found, NotRemembered, OriginRecord, Unrecognised};
+use wasmer_runtime_core::compiler::KeyHasher;
 use wasmer_runtime_core::image::ImageError;
-use wasmer_vm::image::Image;
+use wasmer_vm::image::Artifact;
 
+use crate::artifact::{self, Parts};
 use crate::input::read_file;
 use crate::tiers::{LazyEngine, Tiers};
+
+pub use crate::artifact::Program;
 
 /// How a module was come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,41 +99,15 @@ pub type Decode<'a> = &'a dyn Fn(Vec<u8>) -> Result<Vec<u8>>;
 
 /// Loads modules through a [`Cache`].
 pub struct CachedLoader<'a> {
-    pub(crate) tiers: Tiers<'a>,
+    tiers: Tiers<'a>,
     name: &'a str,
     cache: Option<&'a Cache>,
     lazily: Option<&'a LazyEngine<'a>>,
-    pub(crate) progress: Option<Progress<'a>>,
-    pub(crate) report: Report,
+    progress: Option<Progress<'a>>,
+    report: Report,
 }
 
-/// What a file is.
-#[derive(Clone, Debug)]
-pub enum Program {
-    /// A module.
-    Module(Module),
-    /// A component.
-    #[cfg(feature = "component")]
-    Component(wasmer_component::Component),
-}
-
-fn program((module, report): (Module, Report)) -> (Program, Report) {
-    (Program::Module(module), report)
-}
-
-/// What is loaded.
-pub(crate) trait Loaded {
-    /// Whether code had to be copied.
-    fn code_copied(&self) -> bool;
-}
-
-impl Loaded for Module {
-    fn code_copied(&self) -> bool {
-        self.code_copied()
-    }
-}
-
-impl Loaded for Program {
+impl Program {
     fn code_copied(&self) -> bool {
         match self {
             Self::Module(module) => module.code_copied(),
@@ -137,17 +115,29 @@ impl Loaded for Program {
             Self::Component(component) => component.modules().iter().any(Module::code_copied),
         }
     }
+
+    fn module(self) -> Result<Module> {
+        match self {
+            Self::Module(module) => Ok(module),
+            #[cfg(feature = "component")]
+            Self::Component(_) => Err(not_a_module()),
+        }
+    }
+}
+
+#[cold]
+fn not_a_module() -> Error {
+    Error::Malformed("this is a component, not a module".to_owned())
+}
+
+fn module((program, report): (Program, Report)) -> Result<(Module, Report)> {
+    Ok((program.module()?, report))
 }
 
 impl<'a> CachedLoader<'a> {
     /// A loader for one module. With several [`Tiers`], [`Module::engine`] says whose it is.
     pub fn new(tiers: impl Into<Tiers<'a>>, cache: &'a Cache) -> Self {
         Self { cache: Some(cache), ..Self::without_cache(tiers) }
-    }
-
-    #[cfg(feature = "component")]
-    pub(crate) fn cache(&self) -> Option<&'a Cache> {
-        self.cache
     }
 
     /// A loader that compiles.
@@ -188,12 +178,20 @@ impl<'a> CachedLoader<'a> {
     }
 
     /// Loads a module from its bytes.
-    pub fn load_bytes(mut self, wasm: &[u8]) -> Result<(Module, Report)> {
+    pub fn load_bytes(self, wasm: &[u8]) -> Result<(Module, Report)> {
+        if Kind::of(wasm) != Kind::Module {
+            return Err(not_a_module());
+        }
+        module(self.load_program_bytes(wasm)?)
+    }
+
+    /// Loads a module or a component from its bytes.
+    pub fn load_program_bytes(mut self, wasm: &[u8]) -> Result<(Program, Report)> {
         let Some(cache) = self.cache else { return self.compile(wasm.into()) };
         self.report.recognition = Recognition::Bytes;
         let content = timed(&mut self.report.hash, || ContentHash::of(wasm));
         match self.find_best(cache, &content)? {
-            Some(module) => Ok(self.found(module, Outcome::Hit)),
+            Some(program) => Ok(self.found(program, Outcome::Hit)),
             None => {
                 let name = self.name;
                 self.make(cache, &content, name, wasm.into())
@@ -203,26 +201,22 @@ impl<'a> CachedLoader<'a> {
 
     /// Loads a module from a file, which is not read at all when its identity and its artifact are known.
     pub fn load_file(self, path: &Path, decode: Decode<'_>) -> Result<(Module, Report)> {
-        match self.load_program(path, decode)? {
-            (Program::Module(module), report) => Ok((module, report)),
-            #[cfg(feature = "component")]
-            (Program::Component(_), _) => Err(Error::Malformed("this is a component, not a module".to_owned())),
-        }
+        module(self.load_program(path, decode)?)
     }
 
-    /// Loads a module or a component from a file, which is not read at all when its identity and its artifacts are known.
+    /// Loads a module or a component from a file, which is not read at all when its identity and its artifact are known.
     pub fn load_program(mut self, path: &Path, decode: Decode<'_>) -> Result<(Program, Report)> {
         let unreadable = |error: io::Error| Error::Resource(format!("could not read `{}`: {error}", path.display()));
         let file = File::open(path).map_err(unreadable)?;
         let Some(cache) = self.cache else {
             let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;
-            return self.compile_program(decode(bytes)?);
+            return self.compile(decode(bytes)?.into());
         };
         let identity = FileIdentity::of(&file).map_err(unreadable)?;
         let recalled = cache.recall(&identity);
         if let Ok(content) = recalled {
             self.report.recognition = Recognition::Identity;
-            if let Some(program) = self.find_program(cache, &content)? {
+            if let Some(program) = self.find_best(cache, &content)? {
                 return Ok(self.found(program, Outcome::Hit));
             }
         }
@@ -241,91 +235,60 @@ impl<'a> CachedLoader<'a> {
             };
             self.report.recognition = Recognition::Hash(why, remembered);
         }
-        match self.find_program(cache, &content)? {
+        match self.find_best(cache, &content)? {
             Some(program) => Ok(self.found(program, Outcome::Hit)),
-            None => self.make_program(cache, &content, &path.to_string_lossy(), decode(bytes)?),
+            None => self.make(cache, &content, &path.to_string_lossy(), decode(bytes)?.into()),
         }
-    }
-
-    /// What the store has of a file: a module's artifact, or all of a component.
-    fn find_program(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Program>> {
-        if let Some(module) = self.find_best(cache, content)? {
-            return Ok(Some(Program::Module(module)));
-        }
-        #[cfg(feature = "component")]
-        if let Some(component) = self.find_component(cache, content)? {
-            return Ok(Some(Program::Component(component)));
-        }
-        Ok(None)
-    }
-
-    fn make_program(
-        self,
-        cache: &Cache,
-        content: &ContentHash,
-        name: &str,
-        wasm: Vec<u8>,
-    ) -> Result<(Program, Report)> {
-        #[cfg(feature = "component")]
-        if wasmer_component::is_component(&wasm) {
-            return self.make_component(cache, content, name, &wasm);
-        }
-        self.make(cache, content, name, wasm.into()).map(program)
-    }
-
-    fn compile_program(self, wasm: Vec<u8>) -> Result<(Program, Report)> {
-        #[cfg(feature = "component")]
-        if wasmer_component::is_component(&wasm) {
-            return self.compile_component(&wasm);
-        }
-        self.compile(wasm.into()).map(program)
     }
 
     /// A module that the store has an artifact of; none is made.
     pub fn stored(mut self, content: &ContentHash) -> Result<Option<Module>> {
-        self.cache.map_or(Ok(None), |cache| self.find_best(cache, content))
+        let Some(cache) = self.cache else { return Ok(None) };
+        self.find_best(cache, content)?.map(Program::module).transpose()
     }
 
     /// The best artifact of the store.
-    pub(crate) fn find_best(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Module>> {
+    fn find_best(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Program>> {
         self.report.content = Some(*content);
         let tiers = self.tiers.clone();
         for engine in tiers.engines() {
             let engine = engine?;
-            if let Some(module) = self.find(cache, engine, &key(engine, content)?)? {
-                return Ok(Some(module));
+            for kind in Kind::ALL {
+                if let Some(program) = self.find(cache, engine, &key(engine, content, *kind)?)? {
+                    return Ok(Some(program));
+                }
             }
         }
         Ok(None)
     }
 
-    pub(crate) fn found<P: Loaded>(mut self, program: P, outcome: Outcome) -> (P, Report) {
+    fn found(mut self, program: Program, outcome: Outcome) -> (Program, Report) {
         self.report.outcome = outcome;
         self.report.code_copied = program.code_copied();
         (program, self.report)
     }
 
     /// Notes what is wrong with the store. One thing leads to the next, so the first is all that the user is told.
-    pub(crate) fn store_failed(&mut self, error: &dyn fmt::Display) {
+    fn store_failed(&mut self, error: &dyn fmt::Display) {
         if self.report.warnings.is_empty() {
             self.report.warnings.push(error.to_string());
         }
     }
 
     /// The artifact of the store, if there is a sound one. A damaged one is removed and mentioned.
-    fn find(&mut self, cache: &Cache, engine: &Engine, key: &ArtifactKey) -> Result<Option<Module>> {
+    fn find(&mut self, cache: &Cache, engine: &Engine, key: &ArtifactKey) -> Result<Option<Program>> {
         let started = Instant::now();
         let Some(found) = cache.get(key) else { return Ok(None) };
-        let module = match self.accept(cache, key, found) {
-            // SAFETY: the artifact stands in the user's private store under the key of this module and engine, and passed its checksums.
-            Ok(image) => unsafe { Module::from_image(engine, image) }.map(Some),
+        let program = match self.accept(cache, key, found) {
+            // SAFETY: the artifact stands in the user's private store under the key of this program and engine, and passed its checksums.
+            Ok(parts) => unsafe { parts.program(engine) }.map(Some),
             Err(error) => {
                 self.refuse(cache, key, &error);
                 Ok(None)
             }
         };
         self.report.load += started.elapsed();
-        module
+        program
     }
 
     fn refuse(&mut self, cache: &Cache, key: &ArtifactKey, error: &ImageError) {
@@ -345,20 +308,23 @@ impl<'a> CachedLoader<'a> {
         }
     }
 
-    fn accept(&mut self, cache: &Cache, key: &ArtifactKey, found: Found) -> Result<Image, ImageError> {
+    fn accept(&mut self, cache: &Cache, key: &ArtifactKey, found: Found) -> Result<Parts, ImageError> {
         let seal = if found.verified { None } else { Some(found.file.try_clone()) };
         // SAFETY: the cache replaces files by renaming.
-        let image = unsafe { Image::from_file(found.file, Some(&key.0)) }?;
-        image.check_processor()?;
+        let artifact = unsafe { Artifact::from_file(found.file, Some(&key.0)) }?;
+        artifact.check_processor()?;
+        if seal.is_some() {
+            artifact.verify()?;
+        }
+        let parts = Parts::of(artifact)?;
         if let Some(file) = seal {
-            image.verify()?;
             let sealed = file.map_err(|error| error.to_string());
             let sealed = sealed.and_then(|file| cache.mark_verified(key, &file).map_err(|error| error.to_string()));
             if let Err(error) = sealed {
                 self.store_failed(&error);
             }
         }
-        Ok(image)
+        Ok(parts)
     }
 
     /// Compiles and stores. Of several processes one compiles, and the others wait for its artifact.
@@ -368,26 +334,28 @@ impl<'a> CachedLoader<'a> {
         content: &ContentHash,
         name: &str,
         wasm: Cow<'_, [u8]>,
-    ) -> Result<(Module, Report)> {
+    ) -> Result<(Program, Report)> {
+        let kind = Kind::of(&wasm);
         // Where making an artifact has failed before, whoever starts the program learns why.
-        if let Some(engine) = self.lazily.filter(|_| cache.recorded_runs(content).tries == 0) {
+        let lazily = self.lazily.filter(|_| kind == Kind::Module && cache.recorded_runs(content).tries == 0);
+        if let Some(engine) = lazily {
             return self.prepare(engine.get()?, wasm);
         }
         let tiers = self.tiers.clone();
         let engine = tiers.compiling()?;
-        let key = &key(engine, content)?;
+        let key = &key(engine, content, kind)?;
         let lock = timed(&mut self.report.wait, || cache.lock(key));
         match &lock {
             Ok(_) => {
-                if let Some(module) = self.find(cache, engine, key)? {
-                    return Ok(self.found(module, Outcome::Awaited));
+                if let Some(program) = self.find(cache, engine, key)? {
+                    return Ok(self.found(program, Outcome::Awaited));
                 }
             }
             Err(error) => self.store_failed(error),
         }
         let progress = self.progress;
-        let bytes = timed(&mut self.report.compile, || engine.compile(&wasm, key.0, progress))?;
-        let stored = timed(&mut self.report.save, || cache.put(key, bytes.as_bytes()));
+        let bytes = timed(&mut self.report.compile, || artifact::compile(engine, &wasm, key.0, progress))?;
+        let stored = timed(&mut self.report.save, || cache.put(key, &bytes));
         if stored.is_ok() {
             // Only lists of what the store has miss it.
             let _ = cache.note_origin(key, &OriginRecord { content: *content, name: name.to_owned() });
@@ -396,41 +364,88 @@ impl<'a> CachedLoader<'a> {
         let mapped = stored
             .map_err(|error| error.to_string())
             // SAFETY: as above.
-            .and_then(|file| unsafe { Image::from_file(file, Some(&key.0)) }.map_err(|error| error.to_string()));
-        let (outcome, image) = match mapped {
-            Ok(image) => (Outcome::Stored, image),
+            .and_then(|file| unsafe { Artifact::from_file(file, Some(&key.0)) }.map_err(|error| error.to_string()));
+        let (outcome, mapped) = match mapped {
+            Ok(artifact) => (Outcome::Stored, artifact),
             Err(error) => {
                 self.store_failed(&error);
-                (Outcome::NotStored, Image::from_bytes(bytes.as_bytes())?)
+                (Outcome::NotStored, Artifact::from_bytes(&bytes)?)
             }
         };
-        // SAFETY: the image was just made by this engine.
-        let module = unsafe { Module::from_image(engine, image) }?;
+        // SAFETY: the artifact was just made by this engine.
+        let program = unsafe { Parts::of(mapped)?.program(engine) }?;
         self.report.load += started.elapsed();
-        Ok(self.found(module, outcome))
+        Ok(self.found(program, outcome))
     }
 
-    fn prepare(mut self, engine: &Engine, wasm: Cow<'_, [u8]>) -> Result<(Module, Report)> {
+    fn prepare(mut self, engine: &Engine, wasm: Cow<'_, [u8]>) -> Result<(Program, Report)> {
         let module = timed(&mut self.report.compile, || Module::from_vec(engine, wasm.into_owned()))?;
-        Ok(self.found(module, Outcome::Lazy))
+        Ok(self.found(Program::Module(module), Outcome::Lazy))
     }
 
-    fn compile(mut self, wasm: Cow<'_, [u8]>) -> Result<(Module, Report)> {
+    /// Without a store.
+    fn compile(mut self, wasm: Cow<'_, [u8]>) -> Result<(Program, Report)> {
+        let tiers = self.tiers.clone();
+        #[cfg(feature = "component")]
+        if Kind::of(&wasm) == Kind::Component {
+            let engine = tiers.compiling()?;
+            let component = timed(&mut self.report.compile, || wasmer_component::Component::new(engine, &wasm))?;
+            return Ok(self.found(Program::Component(component), Outcome::Uncached));
+        }
         if let Some(engine) = self.lazily {
             return self.prepare(engine.get()?, wasm);
         }
-        let tiers = self.tiers.clone();
         let (engine, progress) = (tiers.compiling()?, self.progress);
         let module = timed(&mut self.report.compile, || Module::with_progress(engine, &wasm, progress))?;
-        Ok(self.found(module, Outcome::Uncached))
+        Ok(self.found(Program::Module(module), Outcome::Uncached))
     }
 }
 
-fn key(engine: &Engine, content: &ContentHash) -> Result<ArtifactKey> {
-    Ok(ArtifactKey::new(content, &engine.key_material()?))
+/// What an artifact is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Module,
+    #[cfg(feature = "component")]
+    Component,
 }
 
-pub(crate) fn timed<R>(total: &mut Duration, run: impl FnOnce() -> R) -> R {
+impl Kind {
+    const ALL: &[Self] = &[
+        Self::Module,
+        #[cfg(feature = "component")]
+        Self::Component,
+    ];
+
+    fn of(_wasm: &[u8]) -> Self {
+        #[cfg(feature = "component")]
+        if wasmer_component::is_component(_wasm) {
+            return Self::Component;
+        }
+        Self::Module
+    }
+
+    /// What a key has to say besides what the engine is.
+    fn add_to(self, _material: &mut KeyHasher) {
+        match self {
+            Self::Module => {}
+            #[cfg(feature = "component")]
+            Self::Component => artifact::add_translation(_material),
+        }
+    }
+}
+
+fn key(engine: &Engine, content: &ContentHash, kind: Kind) -> Result<ArtifactKey> {
+    let mut material = engine.key_material()?;
+    kind.add_to(&mut material);
+    Ok(ArtifactKey::new(content, &material))
+}
+
+/// The key of the artifact that an engine makes of a module or component.
+pub fn artifact_key(engine: &Engine, wasm: &[u8]) -> Result<ArtifactKey> {
+    key(engine, &ContentHash::of(wasm), Kind::of(wasm))
+}
+
+fn timed<R>(total: &mut Duration, run: impl FnOnce() -> R) -> R {
     let started = Instant::now();
     let result = run();
     *total += started.elapsed();

@@ -33,11 +33,10 @@
 //! `cranelift` (default), `singlepass` and `llvm` build a compiler in; `cache` (default) and `wasi` (default) the store of
 //! artifacts and WASI preview 1; `component` the component model, `wasi-p2` WASI 0.2 for components, `wasi-http` a server and a client of HTTP for them.
 
+pub mod artifact;
 pub mod backend;
 #[cfg(feature = "cache")]
 pub mod cached;
-#[cfg(all(feature = "cache", feature = "component"))]
-pub mod cached_component;
 pub mod input;
 pub mod payoff;
 #[cfg(feature = "cache")]
@@ -89,7 +88,7 @@ pub use wasmer_runtime_core::compiler::{
     Abi, BackendId, Batch, Compiler, IrRequest, IrStage, KeyHasher, Output, Trampoline, Worker,
 };
 pub use wasmer_runtime_core::image::ImageBytes;
-pub use wasmer_vm::image::Image;
+pub use wasmer_vm::image::{Artifact, Bundle, Image};
 
 #[cfg(feature = "cache")]
 pub use wasmer_cache as cache;

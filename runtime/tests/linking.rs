@@ -269,3 +269,76 @@ fn imports_are_resolved_once_for_many_instances() {
         assert!(bound.instantiate(&mut Store::new(&engine, 0)).is_err(), "{backend}");
     }
 }
+
+/// What a table holds: what its functions return when they are called, by an instance that has it.
+fn called(store: &mut Store<()>, instance: Instance, len: i32) -> Vec<Option<i32>> {
+    let call = func::<_, i32, i32>(store, instance, "call");
+    let is_null = func::<_, i32, i32>(store, instance, "is_null");
+    let mut value = |index| match call.call(store, index) {
+        Ok(value) => Some(value),
+        Err(_) => {
+            assert_eq!(is_null.call(store, index).unwrap(), 1);
+            None
+        }
+    };
+    (0..len).map(&mut value).collect()
+}
+
+/// Segments whose place is known only when they are applied come over one another in a table of another module, and elements are asked for in every way.
+#[test]
+fn segments_fill_tables_of_other_modules() {
+    let library = |elements: [&str; 3], base: i32, number: i32| {
+        let ([kind, first, second], next) = (elements, number + 1);
+        format!(
+            r#"(module (import "a" "t" (table $t 8 12 funcref)) (import "a" "base" (global $base i32)) (type $f (func (result i32)))
+            (elem (offset (i32.add (global.get $base) (i32.const {base}))) {kind} {first} {second})
+            (func $f (result i32) i32.const {number}) (func $g (result i32) i32.const {next})
+            (elem $later func $g)
+            (func (export "call") (param i32) (result i32) (call_indirect $t (type $f) (local.get 0)))
+            (func (export "null") (param i32) (table.set $t (local.get 0) (ref.null func)))
+            (func (export "is_null") (param i32) (result i32) (ref.is_null (table.get $t (local.get 0))))
+            (func (export "copy") (table.copy $t $t (i32.const 6) (i32.const 1) (i32.const 2)))
+            (func (export "init") (table.init $t $later (i32.const 3) (i32.const 0) (i32.const 1)))
+            (func (export "grow") (drop (table.grow $t (ref.null func) (i32.const 2))))
+            (func (export "fill") (table.fill $t (i32.const 0) (ref.null func) (i32.const 2))))"#,
+        )
+    };
+    let functions = ["func", "$f", "$g"];
+    let with_null = ["funcref", "(ref.func $f)", "(ref.null func)"];
+    for (backend, engine) in engines() {
+        let (mut store, mut linker) = (Store::new(&engine, ()), Linker::new());
+        let owner = r#"(module (table (export "t") 8 12 funcref) (elem (i32.const 0) $own) (elem (i32.const 5) $own)
+            (func $own (result i32) i32.const 1))"#;
+        let owner = linker.instantiate(&mut store, &module(&engine, owner)).unwrap();
+        let base = GlobalType { content: ValType::I32, mutable: false };
+        let base = Global::new(&mut store, base, Val::I32(1)).unwrap();
+        linker.define("a", "t", export(&mut store, owner, "t")).unwrap().define("a", "base", base).unwrap();
+        let apply = |store: &mut Store<()>, elements, base, number| {
+            linker.instantiate(store, &module(&engine, &library(elements, base, number)))
+        };
+        apply(&mut store, functions, 0, 10).unwrap();
+        // The later one counts where both are.
+        let last = apply(&mut store, functions, 1, 20).unwrap();
+        apply(&mut store, with_null, 2, 30).unwrap();
+        let call = |store: &mut Store<()>, name| func::<_, (), ()>(store, last, name).call(store, ()).unwrap();
+        // Before any other has been asked for.
+        func::<_, i32, ()>(&mut store, last, "null").call(&mut store, 5).unwrap();
+        let own = Some(1);
+        let expected = [own, Some(10), Some(20), Some(30), None, None, None, None];
+        assert_eq!(called(&mut store, last, 8), expected, "{backend}");
+        call(&mut store, "grow");
+        call(&mut store, "copy");
+        call(&mut store, "init");
+        let expected = [own, Some(10), Some(20), Some(21), None, None, Some(10), Some(20), None, None];
+        assert_eq!(called(&mut store, last, 10), expected, "{backend}");
+        // Over elements that are there already.
+        apply(&mut store, functions, 0, 40).unwrap();
+        assert_eq!(called(&mut store, last, 4), [own, Some(40), Some(41), Some(21)], "{backend}");
+        call(&mut store, "fill");
+        assert_eq!(called(&mut store, last, 4), [None, None, Some(41), Some(21)], "{backend}");
+        // One that does not fit changes nothing.
+        let error = apply(&mut store, functions, 8, 50).unwrap_err();
+        assert_eq!(error.as_trap().unwrap().code, TrapCode::TableOutOfBounds, "{backend}");
+        assert_eq!(called(&mut store, last, 10)[8..], [None, None], "{backend}");
+    }
+}

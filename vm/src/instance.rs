@@ -347,7 +347,10 @@ impl Instance {
         for (rank, table, offset) in image.elements_to_apply() {
             check_interrupt()?;
             let start = self.index(image.table_type(table).index, self.evaluate(offset)?);
-            self.write_elements(table, rank, start, 0..image.element_items_len(rank) as u64)?;
+            let len = image.element_items_len(rank) as u64;
+            if !(image.elements_are_functions(rank) && self.apply_lazily(table, rank, start, len)?) {
+                self.write_elements(table, rank, start, 0..len)?;
+            }
             self.dropped_elements[rank].set(true);
         }
         for (rank, memory, offset) in image.data_to_apply() {
@@ -503,6 +506,21 @@ impl Instance {
         let available = rank.map_or(0, |rank| self.code.image.element_items_len(rank) as u64);
         let end = source.checked_add(len).filter(|end| *end <= available).ok_or(TrapCode::TableOutOfBounds)?;
         self.write_elements(table, rank.unwrap_or_default(), destination, source..end)
+    }
+
+    /// Has elements of a table come from a segment of functions once they are used, if that is possible.
+    fn apply_lazily(&self, table: TableIdx, rank: usize, start: u64, len: u64) -> Result<bool, TrapCode> {
+        // SAFETY: the table lives as long as the store, and no reference to it is held.
+        let table = unsafe { &mut *self.table(table).as_ptr() };
+        table.set_segment(start, len, NonNull::from(self), rank)
+    }
+
+    /// A function of a segment that was applied; null where that has none.
+    pub(crate) fn segment_function(&self, rank: usize, position: u64) -> Result<u64, Damage> {
+        match self.code.image.element_function(rank, position as usize) {
+            Some(function) => Ok(self.func_ref(function)?.as_ptr() as u64),
+            None => Ok(0),
+        }
     }
 
     /// Writes elements of the segment of a rank to a table.

@@ -40,6 +40,47 @@ impl Lazy {
     }
 }
 
+/// Elements that are functions of a segment until somebody asks for them.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    start: u64,
+    end: u64,
+    /// Whose segment it is.
+    instance: NonNull<Instance>,
+    rank: usize,
+}
+
+/// More segments are written at once: each is looked through for an element that is not filled in.
+const SEGMENTS_MAX: usize = 64;
+/// Longer ones are written at once, in pieces.
+const SEGMENT_ELEMENTS_MAX: u64 = 1 << 20;
+
+/// Where elements that are not filled in yet come from.
+#[derive(Debug, Default)]
+struct Sources {
+    /// The last one that an element is of counts.
+    segments: Vec<Segment>,
+    /// What the others are.
+    rest: Option<Lazy>,
+}
+
+impl Sources {
+    fn are_none(&self) -> bool {
+        self.rest.is_none() && self.segments.is_empty()
+    }
+
+    /// # Safety
+    /// As for [`Lazy::element`].
+    unsafe fn element(&self, index: u64) -> Result<u64, Damage> {
+        match self.segments.iter().rev().find(|segment| (segment.start..segment.end).contains(&index)) {
+            // SAFETY: an instance whose segments have been applied stays in the store; filling in does not use the table.
+            Some(segment) => unsafe { segment.instance.as_ref() }.segment_function(segment.rank, index - segment.start),
+            // SAFETY: the caller's promise.
+            None => self.rest.map_or(Ok(0), |lazy| unsafe { lazy.element(index) }),
+        }
+    }
+}
+
 /// What compiled code reads of a table that no vmctx holds. Not a part of the table: whoever borrows that for himself would own this, too.
 #[derive(Debug)]
 struct OwnPlace(NonNull<VMTable>);
@@ -62,8 +103,7 @@ impl Drop for OwnPlace {
 pub struct Table {
     ty: TableType,
     elements: Vec<u64>,
-    /// Where elements that are not filled in yet come from.
-    lazy: Option<Lazy>,
+    lazy: Sources,
     /// What compiled code reads, when no vmctx holds it.
     own: Option<OwnPlace>,
     vm: Option<NonNull<VMTable>>,
@@ -82,14 +122,14 @@ impl Table {
         let len = usize::try_from(ty.limits.min).ok().filter(|_| fits).unwrap_or(usize::MAX);
         // Asks first whether there is room, because `vec!` does not; it gets zeroed pages from the system, which are not touched until used.
         Vec::<u64>::new().try_reserve_exact(len)?;
-        Ok(Self { ty: *ty, elements: vec![0; len], lazy: None, own: None, vm: None })
+        Ok(Self { ty: *ty, elements: vec![0; len], lazy: Sources::default(), own: None, vm: None })
     }
 
     /// Makes `value` the initial value of a new table's elements. Takes no time and no memory: they are filled in when they are used.
     pub fn set_initial(&mut self, value: u64) {
-        debug_assert!(self.lazy.is_none(), "a table has an initial value or an image");
+        debug_assert!(self.lazy.are_none(), "a table has an initial value or an image");
         if value != 0 {
-            self.lazy = Some(Lazy::Value(value, self.len()));
+            self.lazy.rest = Some(Lazy::Value(value, self.len()));
         }
     }
 
@@ -106,7 +146,25 @@ impl Table {
 
     /// From now on, elements that are zero come from an instance's table image.
     pub fn set_lazy(&mut self, instance: NonNull<Instance>, index: TableIdx) {
-        self.lazy = Some(Lazy::Image(instance, index));
+        self.lazy.rest = Some(Lazy::Image(instance, index));
+    }
+
+    /// From now on, `len` elements from `start` are the functions of an instance's segment of this rank, which takes no time. False if that cannot be, so
+    /// that they have to be written: elements are there that somebody has asked for.
+    pub fn set_segment(
+        &mut self,
+        start: u64,
+        len: u64,
+        instance: NonNull<Instance>,
+        rank: usize,
+    ) -> Result<bool, TrapCode> {
+        let range = self.range(start, len)?;
+        let is_possible = len <= SEGMENT_ELEMENTS_MAX && self.lazy.segments.len() < SEGMENTS_MAX;
+        if !is_possible || self.elements[range].iter().any(|element| *element != 0) {
+            return Ok(false);
+        }
+        self.lazy.segments.push(Segment { start, end: start + len, instance, rank });
+        Ok(true)
     }
 
     /// The type.
@@ -124,15 +182,13 @@ impl Table {
     pub fn get(&mut self, index: u64) -> Result<u64, TrapCode> {
         let position = usize::try_from(index).map_err(|_| OUT_OF_BOUNDS)?;
         let value = *self.elements.get(position).ok_or(OUT_OF_BOUNDS)?;
-        match self.lazy {
-            Some(lazy) if value == 0 => {
-                // SAFETY: this is the table.
-                let value = unsafe { lazy.element(index) }?;
-                self.elements[position] = value;
-                Ok(value)
-            }
-            _ => Ok(value),
+        if value != 0 || self.lazy.are_none() {
+            return Ok(value);
         }
+        // SAFETY: this is the table.
+        let value = unsafe { self.lazy.element(index) }?;
+        self.elements[position] = value;
+        Ok(value)
     }
 
     /// Writes an element. Null makes it fill in the others, as [`Table::fill`] does.
@@ -241,8 +297,8 @@ impl Table {
         root(0);
         if ValType::Ref(self.ty.element).is_host_ref() {
             self.elements.iter().for_each(|element| root(*element));
-            // An image has functions only.
-            if let Some(Lazy::Value(value, _)) = self.lazy {
+            // Images and segments have functions only.
+            if let Some(Lazy::Value(value, _)) = self.lazy.rest {
                 root(value);
             }
         }
@@ -256,8 +312,10 @@ impl Table {
 
     /// Fills everything in, so that zero means null from now on. If it is interrupted the rest stays to be filled in.
     fn fill_in(&mut self, go_on: impl GoOn) -> Result<(), TrapCode> {
-        let Some(lazy) = self.lazy else { return Ok(()) };
-        let elements = &mut self.elements[..];
+        if self.lazy.are_none() {
+            return Ok(());
+        }
+        let (elements, lazy) = (&mut self.elements[..], &self.lazy);
         try_in_pieces(elements.len(), PIECE_ELEMENTS, Order::Forward, go_on, |piece| {
             for (element, position) in
                 elements[piece.clone()].iter_mut().zip(piece).filter(|(element, _)| **element == 0)
@@ -267,7 +325,7 @@ impl Table {
             }
             Ok(())
         })?;
-        self.lazy = None;
+        self.lazy = Sources::default();
         Ok(())
     }
 

@@ -7,8 +7,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use wasmer_runtime::artifact::{self, Parts};
 use wasmer_runtime::cache::ContentHash;
-use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Image, WasmFeatures};
+use wasmer_runtime::component::{self, is_component};
+use wasmer_runtime::{Artifact, Backend, Cpu, Engine, EngineConfig, WasmFeatures};
 
 use super::{Row, Spread};
 use crate::args::{BenchArgs, FeatureArgs};
@@ -37,6 +39,9 @@ fn repeated(runs: usize, mut action: impl FnMut() -> anyhow::Result<()>) -> anyh
 }
 
 pub(super) fn validate(wasm: &[u8], features: WasmFeatures, runs: usize) -> anyhow::Result<Spread> {
+    if is_component(wasm) {
+        return repeated(runs, || Ok(component::validate(wasm, features).map_err(|error| component::refused(&error))?));
+    }
     let engine = Engine::new(EngineConfig::headless().features(features))?;
     repeated(runs, || Ok(engine.validate(wasm)?))
 }
@@ -149,10 +154,10 @@ fn row(
     let all = Engine::new(config)?;
     let spread = |ran: &[Ran], of: fn(&Ran) -> f64| Spread::of(ran.iter().map(of).collect());
     let memory = |ran: &[Ran]| ran.iter().map(|ran| ran.memory_bytes).max().unwrap_or(0);
-    let compile_one = repeated(runs, || Ok(one.compile(wasm, [0; 32], None).map(drop)?))?;
+    let compile_one = repeated(runs, || Ok(artifact::compile(&one, wasm, [0; 32], None).map(drop)?))?;
     let mut image = None;
     let compile_all = repeated(runs, || {
-        image = Some(all.compile(wasm, [0; 32], None)?);
+        image = Some(artifact::compile(&all, wasm, [0; 32], None)?);
         Ok(())
     })?;
     let image = image.context("nothing was compiled")?;
@@ -160,8 +165,8 @@ fn row(
         backend: backend.name(),
         compile_one,
         compile_all,
-        image_bytes: image.as_bytes().len(),
-        load: load(image.as_bytes(), runs)?,
+        image_bytes: image.len(),
+        load: load(&image, runs)?,
         cold: spread(cold, |ran| ran.total),
         warm: spread(warm, |ran| ran.total),
         run: spread(warm, |ran| ran.run),
@@ -175,6 +180,9 @@ fn row(
 fn load(image: &[u8], runs: usize) -> anyhow::Result<Spread> {
     let file = tempfile::NamedTempFile::new().context("could not make a file for the image")?;
     std::fs::write(file.path(), image)?;
-    // SAFETY: the file is this process's own.
-    repeated(runs, || Ok(unsafe { Image::from_file(std::fs::File::open(file.path())?, None) }.map(drop)?))
+    repeated(runs, || {
+        // SAFETY: the file is this process's own.
+        let artifact = unsafe { Artifact::from_file(std::fs::File::open(file.path())?, None) }?;
+        Ok(Parts::of(artifact).map(drop)?)
+    })
 }

@@ -61,35 +61,59 @@ fn the_second_start_takes_nothing_apart() {
     // Longer than the clock's granularity, so that the file is settled.
     std::thread::sleep(std::time::Duration::from_millis(50));
     bench.run(["run", "--verbose", "good.wat"]).printed("").said(&["cache miss: compiled and stored"]);
-    // The module's artifact, and the record of the component.
-    assert_eq!(bench.artifacts().len(), 2);
+    assert_eq!(bench.artifacts().len(), 1);
     let hit = bench.run(["run", "--verbose", "good.wat"]);
     hit.printed("").said(&["cache hit (recognised by its identity on disk)"]);
+    // Taking a component apart is a part of compiling it.
     assert!(!hit.err.contains("compile") && !hit.err.contains("read"), "{}", hit.err);
-    bench.run(["cache", "verify"]).printed("2 sound, 0 damaged\n");
+    bench.run(["cache", "verify"]).printed("1 sound, 0 damaged\n");
+    let backend = hit.err.lines().find_map(|line| line.trim().strip_prefix("code of ")).unwrap();
+    let listed = bench.run(["cache", "list"]).out;
+    assert!(listed.contains(&format!("\t{backend}\t")) && listed.contains("good.wat"), "{listed}");
     let text = fs::read_to_string(&path).unwrap();
     bench.file("same.wat", format!(";; the same\n{text}"));
-    bench.run(["run", "--verbose", "same.wat"]).printed("");
-    // Another record, and the same module.
-    assert_eq!(bench.artifacts().len(), 3);
+    bench.run(["run", "--verbose", "same.wat"]).printed("").said(&["cache miss: compiled and stored"]);
+    assert_eq!(bench.artifacts().len(), 2);
 }
 
 #[test]
-fn a_damaged_record_is_replaced() {
+fn each_backend_has_an_artifact_of_its_own() {
+    let bench = Bench::new();
+    bench.file("good.wat", command("(i32.const 0)"));
+    for (backend, artifacts) in ["singlepass", "cranelift"].into_iter().zip(1..) {
+        let run = ["run", "--verbose", "--backend", backend, "good.wat"];
+        bench.run(run).printed("").said(&["cache miss: compiled and stored"]);
+        bench.run(run).printed("").said(&["cache hit", &format!("code of {backend}")]);
+        assert_eq!(bench.artifacts().len(), artifacts);
+    }
+    // The one with the better code.
+    bench.run(["run", "--verbose", "good.wat"]).printed("").said(&["cache hit", "code of cranelift"]);
+    bench.run(["cache", "prune", "--size", "0"]).silent();
+    bench.run(["run", "--verbose", "good.wat"]).printed("").said(&["cache miss"]);
+}
+
+#[test]
+fn a_damaged_artifact_is_replaced() {
     let bench = Bench::new();
     bench.file("good.wat", command("(i32.const 0)"));
     bench.run(["good.wat"]).printed("");
-    let is_record = |path: &&std::path::PathBuf| fs::read(path).unwrap().starts_with(b"wasmer component");
     let artifacts = bench.artifacts();
-    let record = artifacts.iter().find(is_record).unwrap();
-    let sound = fs::read(record).unwrap();
-    let mut bytes = sound.clone();
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::remove_file(record).unwrap();
-    fs::write(record, &bytes).unwrap();
-    bench.run(["good.wat"]).printed("").said(&["is damaged and is removed"]);
-    assert_eq!(fs::read(record).unwrap(), sound);
-    bench.run(["good.wat"]).printed("").silent();
+    let [artifact] = &artifacts[..] else { panic!("{artifacts:?}") };
+    let sound = fs::read(artifact).unwrap();
+    // The header of the component, what is known of it, and the last byte of its last module that is not only there to fill a page.
+    for position in [20, 100, sound.iter().rposition(|byte| *byte != 0).unwrap()] {
+        let mut bytes = sound.clone();
+        bytes[position] ^= 1;
+        fs::remove_file(artifact).unwrap();
+        fs::write(artifact, &bytes).unwrap();
+        bench.run(["good.wat"]).printed("").said(&["is damaged and is removed"]);
+        assert_eq!(fs::read(artifact).unwrap(), sound);
+        bench.run(["good.wat"]).printed("").silent();
+    }
+    fs::write(artifact, &sound[..sound.len() - 1]).unwrap();
+    let verified = bench.run(["cache", "verify"]);
+    assert_eq!(verified.code, Some(1), "{verified:?}");
+    assert!(verified.out.ends_with("0 sound, 1 damaged\n"), "{verified:?}");
 }
 
 #[test]
@@ -157,7 +181,51 @@ fn what_is_not_supported_is_said() {
     }
     assert!(bench.run(["inspect", "async.wat"]).out.starts_with("component\n"));
     bench.file("lib.wat", LIBRARY);
-    for command in [&["compile", "lib.wat", "-o", "x.wart"][..], &["bench", "lib.wat"]] {
-        bench.run(command).failed(1, &["this is a component", "hint: components are for `wasmer run`"]);
+    bench
+        .run(["compile", "lib.wat", "--emit", "asm"])
+        .failed(1, &["this is a component", "hint: components are for `wasmer run`"]);
+}
+
+#[test]
+fn components_are_compiled_ahead() {
+    let bench = Bench::new();
+    bench.file("good.wat", command("(i32.const 0)"));
+    bench.file("lib.wat", LIBRARY);
+    let compile = |name: &str| {
+        bench.run(["compile", "--backend", "singlepass", name]).printed("");
+    };
+    compile("good.wat");
+    compile("lib.wat");
+    bench.run(["good.wart"]).failed(1, &["hint: if you trust where it comes from"]);
+    bench.run(["run", "--allow-precompiled", "good.wart"]).printed("").silent();
+    let invoke = ["run", "--allow-precompiled", "--invoke", "add", "lib.wart", "2", "40"];
+    bench.run(invoke).printed("42\n").silent();
+    bench.run(["validate", "lib.wart"]).printed("").silent();
+    let inspected = bench.run(["inspect", "lib.wart"]).out;
+    for part in
+        ["artifact\n", "compiler: singlepass ", "core modules: 1\n", "  export add: func(a: u32, b: u32) -> u32;\n"]
+    {
+        assert!(inspected.contains(part), "`{part}` is missing in:\n{inspected}");
     }
+    let json: Value = serde_json::from_str(&bench.run(["inspect", "--json", "lib.wart"]).out).unwrap();
+    assert_eq!((json["modules"].as_u64(), json["kind"].as_str()), (Some(1), Some("artifact")));
+    let path = bench.path("lib.wart");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    for command in
+        [&["run", "--allow-precompiled", "lib.wart"][..], &["inspect", "lib.wart"], &["validate", "lib.wart"]]
+    {
+        bench.run(command).failed(1, &["the artifact is damaged"]);
+    }
+}
+
+#[test]
+fn components_are_measured() {
+    let bench = Bench::new();
+    bench.file("good.wat", command("(i32.const 0)"));
+    let run = bench.run(["bench", "--json", "--runs", "1", "--backend", "singlepass", "good.wat"]);
+    let report: Value = serde_json::from_str(&run.out).unwrap_or_else(|_| panic!("{run:?}"));
+    assert_eq!(report["backends"][0]["status"].as_i64(), Some(0), "{run:?}");
+    assert!(report["backends"][0]["image_bytes"].as_u64().is_some_and(|bytes| bytes > 1000));
 }

@@ -4,6 +4,7 @@
 //! cached one are the same thing. The format is described byte by byte in `docs/image-format.md`.
 
 mod build;
+pub mod bundle;
 mod check;
 mod fold;
 pub mod handlers;
@@ -29,6 +30,11 @@ impl ImageBytes {
     /// The bytes, as they go to a file.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The same, to keep.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
     }
 
     /// Takes bytes that another process made. They must be a whole image, undamaged, and carry `key`.

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
+use wasmer_runtime_core::image::bundle;
 use wasmer_runtime_core::image::header::{Header, Section};
 
 use crate::sys::view::read_at;
@@ -46,11 +47,12 @@ impl Head {
         Ok(head)
     }
 
-    fn read_bytes(file: &File, len: u64) -> io::Result<Self> {
+    /// The first `len` bytes of a part of a file.
+    fn read_bytes(file: &File, part: &Range<u64>, len: u64) -> io::Result<Self> {
         let len = usize::try_from(len).map_err(io::Error::other)?;
         let mut head = Self::with_room(len)?;
         while head.len() < len {
-            let offset = head.len() as u64;
+            let offset = part.start + head.len() as u64;
             if read_at(file, &mut head.bytes, offset)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -59,17 +61,32 @@ impl Head {
         Ok(head)
     }
 
-    /// Reads header and metadata of a file of `len` bytes, and the indices behind them if they are short. Nothing of it has been checked.
-    pub(super) fn read(file: &File, len: u64) -> io::Result<Self> {
-        let head = Self::read_bytes(file, len.min(FIRST_BYTES))?;
-        let ends = [Section::Indices, Section::Metadata].map(|section| Header::end_of(&head, section));
-        let [Some(indices), Some(metadata)] = ends else { return Ok(head) };
-        let wanted = if indices <= READ_BYTES_MAX { indices } else { metadata };
-        if wanted <= head.len() as u64 || wanted > len || wanted > METADATA_BYTES_MAX {
-            // What is missing is found when the header is read.
-            return Ok(head);
+    /// The first bytes of a part of a file.
+    pub(super) fn begin(file: &File, part: &Range<u64>) -> io::Result<Self> {
+        Self::read_bytes(file, part, (part.end - part.start).min(FIRST_BYTES))
+    }
+
+    /// Header and metadata of an image that starts so, and the indices behind them if they are short. Nothing of it has been checked.
+    pub(super) fn of_image(self, file: &File, part: &Range<u64>) -> io::Result<Self> {
+        let ends = [Section::Indices, Section::Metadata].map(|section| Header::end_of(&self, section));
+        let [Some(indices), Some(metadata)] = ends else { return Ok(self) };
+        self.up_to(file, part, if indices <= READ_BYTES_MAX { indices } else { metadata })
+    }
+
+    /// The start of a bundle that starts so, up to its images. Nothing of it has been checked.
+    pub(super) fn of_bundle(self, file: &File, part: &Range<u64>) -> io::Result<Self> {
+        match bundle::head_end(&self) {
+            Some(end) => self.up_to(file, part, end),
+            None => Ok(self),
         }
-        Self::read_bytes(file, wanted)
+    }
+
+    fn up_to(self, file: &File, part: &Range<u64>, wanted: u64) -> io::Result<Self> {
+        if wanted <= self.len() as u64 || wanted > part.end - part.start || wanted > METADATA_BYTES_MAX {
+            // What is missing is found when the header is read.
+            return Ok(self);
+        }
+        Self::read_bytes(file, part, wanted)
     }
 }
 

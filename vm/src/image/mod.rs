@@ -1,5 +1,6 @@
 //! Mapping an image and reading it in place.
 
+mod bundle;
 mod code;
 #[cfg(test)]
 mod damage_tests;
@@ -14,10 +15,11 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::cpu::{ARCHITECTURE, CpuFeatures};
-use wasmer_runtime_core::image::header::{Header, Section, checksum};
+use wasmer_runtime_core::image::header::{Header, Section, SectionEntry, checksum};
 use wasmer_runtime_core::image::indices::{ArchivedList, Numbers};
 use wasmer_runtime_core::image::metadata::*;
 use wasmer_runtime_core::image::{ImageBytes, ImageError};
@@ -32,6 +34,8 @@ use crate::image::pages::Pages;
 use crate::lazy::Lazy;
 use crate::mapping::{Code, View};
 use crate::memory::MemoryExtent;
+
+pub use bundle::{Artifact, Bundle};
 
 /// A mapped image.
 #[derive(Debug)]
@@ -126,24 +130,44 @@ impl Image {
     /// fn load(file: std::fs::File) -> Result<Image, ImageError> { Image::from_file(file, None) }
     /// ```
     pub unsafe fn from_file(file: File, key: Option<&[u8; 32]>) -> Result<Self, ImageError> {
-        let len = file.metadata()?.len();
+        let part = 0..file.metadata()?.len();
+        let head = Head::begin(&file, &part)?;
+        // SAFETY: the caller's promise.
+        unsafe { Self::from_part(&Arc::new(file), part, head, key) }
+    }
+
+    /// Maps an image that is a part of a file, and starts with `head`.
+    ///
+    /// # Safety
+    /// As for [`Image::from_file`].
+    unsafe fn from_part(
+        file: &Arc<File>,
+        part: Range<u64>,
+        head: Head,
+        key: Option<&[u8; 32]>,
+    ) -> Result<Self, ImageError> {
+        let len = part.end - part.start;
         if len == 0 {
             return Err(ImageError::Magic);
         }
-        let head = Head::read(&file, len)?;
+        let head = head.of_image(file, &part)?;
         let header = Header::read(&head, len, key)?;
+        if !part.start.is_multiple_of(header.page_bytes()) {
+            return Err(ImageError::Damaged("it does not start at a page"));
+        }
+        // SAFETY: the caller's promise.
+        let view = |offset, len: u64| unsafe { View::new(file, part.start + offset, len as usize) };
         let indices = header.section(Section::Indices);
         let is_read = indices.range().end <= head.len();
-        // SAFETY: the caller's promise.
-        let map_indices = || unsafe { View::new(&file, indices.offset, indices.len as usize) };
-        let indices = if is_read { None } else { Some(map_indices()?) };
+        let indices = if is_read { None } else { Some(view(indices.offset, indices.len)?) };
         let code = header.section(Section::Code);
         // SAFETY: as above.
-        let code = unsafe { Code::new(&file, code.offset, code.len as usize)? };
+        let code = unsafe { Code::new(file, part.start + code.offset, code.len as usize)? };
         let tail_offset = header.section(Section::Data).offset;
-        // SAFETY: as above.
-        let tail = unsafe { View::new(&file, tail_offset, (len - tail_offset) as usize)? };
-        let pages = Pages::File { file, section: *header.section(Section::Memory) };
+        let tail = view(tail_offset, len - tail_offset)?;
+        let pages = *header.section(Section::Memory);
+        let pages = SectionEntry { offset: part.start + pages.offset, ..pages };
+        let pages = Pages::File { file: Arc::clone(file), section: pages };
         Self::new(header, head, indices, code, tail, pages)
     }
 
@@ -394,12 +418,14 @@ impl Image {
 
     /// The exports, in order.
     pub fn exports(&self) -> impl Iterator<Item = ExportRef<'_>> {
-        (0..self.meta().exports.len()).map(|position| self.export_at(position))
+        (0..self.meta().exports.len()).filter_map(|position| self.export_at(position))
     }
 
-    fn export_at(&self, position: usize) -> ExportRef<'_> {
-        let (export, func_type) = (&self.meta().exports[position], self.meta().export_types[position].to_native());
-        ExportRef { name: &export.name, entity: native(&export.entity), func_type: TypeIdx(func_type) }
+    /// The export at a position.
+    pub fn export_at(&self, position: usize) -> Option<ExportRef<'_>> {
+        let (export, func_type) = (self.meta().exports.get(position)?, self.meta().export_types.get(position)?);
+        let func_type = TypeIdx(func_type.to_native());
+        Some(ExportRef { name: &export.name, entity: native(&export.entity), func_type })
     }
 
     /// The export of a name.
@@ -407,7 +433,7 @@ impl Image {
         let meta = self.meta();
         let name_at = |position: &rkyv::rend::u32_le| meta.exports[position.to_native() as usize].name.as_str();
         let rank = meta.exports_by_name.binary_search_by(|position| name_at(position).cmp(name)).ok()?;
-        Some(self.export_at(meta.exports_by_name[rank].to_native() as usize))
+        self.export_at(meta.exports_by_name[rank].to_native() as usize)
     }
 }
 
@@ -459,6 +485,19 @@ impl Image {
             ArchivedItems::Expressions(items) => {
                 segment.apply.is_none() && items.iter().any(|item| ops(item).any(|op| op.is_gc()))
             }
+        }
+    }
+
+    /// Whether the segment of a rank is a list of functions.
+    pub fn elements_are_functions(&self, rank: usize) -> bool {
+        matches!(self.meta().elements[rank].items, ArchivedItems::Functions(_))
+    }
+
+    /// An element of the segment of a rank, if that is a list of functions: none for null.
+    pub fn element_function(&self, rank: usize, position: usize) -> Option<FuncIdx> {
+        match &self.meta().elements[rank].items {
+            ArchivedItems::Functions(list) => self.list(list).get(position).map(FuncIdx),
+            ArchivedItems::Expressions(_) => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use wasmer_runtime_core::image::header::{SectionEntry, checksum};
 use wasmer_runtime_core::once;
@@ -13,8 +13,8 @@ use crate::sys::view::memory_file;
 /// Where the pages stand.
 #[derive(Debug)]
 pub(super) enum Pages {
-    /// In the image's file.
-    File { file: File, section: SectionEntry },
+    /// In the image's file. The section's offset is in the file, not in the image, which may be a part of it.
+    File { file: Arc<File>, section: SectionEntry },
     /// In memory. The first memory that is made of them puts them into a file, because only files can be mapped copy-on-write; a module
     /// without instances has none to give back.
     Memory { bytes: View, file: OnceLock<File> },
@@ -29,7 +29,7 @@ impl Pages {
     /// The same, when memories will be made at once: the pages are copied once. Where there can be no such file, the first memory says so.
     pub(super) fn written(bytes: &[u8]) -> io::Result<Self> {
         let section = SectionEntry { offset: 0, len: bytes.len() as u64, checksum: 0 };
-        memory_file(bytes).map(|file| Self::File { file, section }).or_else(|_| Self::copy(bytes))
+        memory_file(bytes).map(|file| Self::File { file: Arc::new(file), section }).or_else(|_| Self::copy(bytes))
     }
 
     /// A file in which they stand.

@@ -191,6 +191,10 @@ impl Instance {
         if let Some(made) = self.made_elements.get(rank).and_then(|made| made.get(position)) {
             return Ok(*made);
         }
+        // Most segments are lists of functions, and some programs start with thousands of them.
+        if let Some(function) = self.code.image.element_function(rank, position) {
+            return Ok(self.func_ref(function)?.as_ptr() as u64);
+        }
         // SAFETY: elements are references, whose bits are these.
         Ok(unsafe { self.evaluate(self.code.image.element_item(rank, position))?.reference })
     }
