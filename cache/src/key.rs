@@ -58,6 +58,11 @@ hash_type!(
     ArtifactKey
 );
 
+hash_type!(
+    /// The SHA-256 sum of a package's bytes, or of what describes it in a registry.
+    PackageSum
+);
+
 /// Lower-case digits, without the machinery of formatting for each of them: a warm start names three or four files by them.
 fn hex(bytes: &[u8; HASH_BYTES]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 0xf)]);

@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, Dir, FileType, statat, unlinkat};
 use crate::error::CacheError;
 use crate::identity::FileIdentity;
 use crate::key::{ArtifactKey, ContentHash};
+use crate::packages::Packages;
 use crate::record::{self, MemoRecord, UseRecord};
 use crate::store::{Cache, artifact_name, today};
 use crate::temporary::{MARK, remove_if_abandoned};
@@ -47,6 +48,10 @@ pub struct Stats {
     pub memos: u64,
     /// Size in bytes above which artifacts are evicted.
     pub budget_bytes: u64,
+    /// Programs that were fetched.
+    pub packages: u64,
+    /// Their size in bytes.
+    pub package_bytes: u64,
 }
 
 /// What a verification found.
@@ -77,7 +82,10 @@ impl Cache {
     /// Figures of the store.
     pub fn stats(&self) -> Result<Stats, CacheError> {
         let entries = self.entries()?;
+        let (packages, package_bytes) = self.packages()?.total()?;
         Ok(Stats {
+            packages,
+            package_bytes,
             artifacts: entries.len() as u64,
             bytes: entries.iter().map(|entry| entry.bytes).sum(),
             memos: self.names(self.memo.as_fd())?.len() as u64,
@@ -127,6 +135,7 @@ impl Cache {
             entries.iter().filter_map(|entry| Some(self.origin(&entry.key)?.content)).collect();
         let kept: HashSet<ArtifactKey> = entries.into_iter().map(|entry| entry.key).collect();
         self.sweep()?;
+        self.packages()?.sweep()?;
         self.remove_where(self.artifacts.as_fd(), |name| name.first() != Some(&MARK) && artifact_key(name).is_none())?;
         for folder in [self.used.as_fd(), self.made()?] {
             self.remove_where(folder, |name| ArtifactKey::from_hex(name).is_none_or(|key| !kept.contains(&key)))?;
@@ -143,14 +152,19 @@ impl Cache {
 
     /// Removes everything. Running programs keep what they have mapped. Returns bytes freed.
     pub fn clean(&self) -> Result<u64, CacheError> {
-        let freed = self.entries()?.iter().map(|entry| entry.bytes).sum();
+        let freed: u64 = self.entries()?.iter().map(|entry| entry.bytes).sum();
         self.sweep()?;
         for folder in [self.used.as_fd(), self.memo.as_fd(), self.made()?, self.runs()?] {
             self.remove_where(folder, |_| true)?;
         }
         // What is being written belongs to a process that needs it.
         self.remove_where(self.artifacts.as_fd(), |name| name.first() != Some(&MARK))?;
-        Ok(freed)
+        Ok(freed + self.packages()?.clean()?)
+    }
+
+    /// The store of fetched programs, which stands in the same folder.
+    fn packages(&self) -> Result<Packages, CacheError> {
+        Packages::open(self.dir())
     }
 
     /// Checks every artifact with `check`, removing those that fail.
@@ -178,18 +192,7 @@ impl Cache {
     }
 
     fn names(&self, folder: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, CacheError> {
-        let read = || -> io::Result<Vec<Vec<u8>>> {
-            let mut names = Vec::new();
-            for entry in Dir::read_from(folder)? {
-                let entry = entry?;
-                let name = entry.file_name().to_bytes();
-                if name != b"." && name != b".." && entry.file_type() != FileType::Directory {
-                    names.push(name.to_vec());
-                }
-            }
-            Ok(names)
-        };
-        read().map_err(|source| self.io("could not list the folder", source))
+        names(folder).map_err(|source| self.io("could not list the folder", source))
     }
 
     fn remove_where(&self, folder: BorrowedFd<'_>, condition: impl Fn(&[u8]) -> bool) -> Result<(), CacheError> {
@@ -201,6 +204,19 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// The names of all that is in a folder, but for folders.
+pub(crate) fn names(folder: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." && entry.file_type() != FileType::Directory {
+            names.push(name.to_vec());
+        }
+    }
+    Ok(names)
 }
 
 /// The key of an artifact, from the name of its file.

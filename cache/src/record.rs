@@ -7,12 +7,14 @@ use std::fmt::Write as _;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, readlinkat, statat, symlinkat, unlinkat};
+use rustix::fs::{AtFlags, readlinkat, renameat, statat, symlinkat, unlinkat};
 use rustix::io::Errno;
 
 use crate::identity::FileIdentity;
-use crate::key::ContentHash;
+use crate::key::{ContentHash, PackageSum};
+use crate::packages::Pin;
 use crate::store::is_ours;
+use crate::temporary::MARK;
 
 /// That a file with this identity has these bytes, and when that was last of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,20 @@ impl RunRecord {
     }
 }
 
+impl Pin {
+    /// The text form, which ends with the reference: for people.
+    pub(crate) fn encode(&self, reference: &str) -> String {
+        format!("{} {} {}", self.digest, self.content, shortened(reference))
+    }
+
+    /// Reads the text form; none if it is damaged.
+    pub(crate) fn decode(text: &[u8]) -> Option<Self> {
+        let mut parts = text.splitn(3, |byte| *byte == b' ');
+        let mut next = || PackageSum::from_hex(parts.next()?);
+        Some(Self { digest: next()?, content: next()? })
+    }
+}
+
 fn encode_identity(identity: &FileIdentity) -> String {
     let mut text = String::with_capacity(160);
     let FileIdentity { device, inode, size, modified_ns, changed_ns } = identity;
@@ -176,6 +192,18 @@ pub fn write(folder: BorrowedFd<'_>, name: &str, text: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a record in one step, so that there is always the earlier one or this. Whoever writes the same name at the same time writes the same, or is kept
+/// waiting by the caller.
+pub(crate) fn replace(folder: BorrowedFd<'_>, name: &str, text: &str) -> io::Result<()> {
+    let beside = format!("{}{name}", char::from(MARK));
+    write(folder, &beside, text)?;
+    match renameat(folder, &beside, folder, name) {
+        // Another writer has given it its name.
+        Err(Errno::NOENT) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +219,9 @@ mod tests {
         assert_eq!(UseRecord::decode(used.encode().as_bytes()), Some(used));
         let origin = OriginRecord { content: ContentHash::of(b"abc"), name: "a file.wasm".to_owned() };
         assert_eq!(OriginRecord::decode(origin.encode().as_bytes()), Some(origin));
+        let pin = Pin { digest: PackageSum([1; 32]), content: PackageSum([2; 32]) };
+        assert_eq!(Pin::decode(pin.encode("oci://host/name:tag").as_bytes()), Some(pin));
+        assert_eq!(Pin::decode(&pin.encode("").as_bytes()[..100]), None);
         for failure in ["", "the worker was ended by signal 9"] {
             let runs = RunRecord { runs: 3, ran_us: 1_500_000, tries: 1, failure: failure.to_owned() };
             assert_eq!(RunRecord::decode(runs.encode().as_bytes()), Some(runs));

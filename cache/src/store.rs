@@ -12,6 +12,7 @@
 //! | `made/KEY` | [`crate::record::OriginRecord`]: which module the artifact was made of |
 //! | `runs/HASH` | [`crate::record::RunRecord`]: how much a module ran on code that could be better |
 //! | `artifacts/.KEY.PID.N` | an artifact being written; locked by its writer |
+//! | `packages/`, `pins/` | programs that were fetched, and what they were asked for as ([`crate::packages`]) |
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -255,22 +256,9 @@ impl Cache {
         self.open_artifact(key).map(|(file, _)| file)
     }
 
-    /// Opens the file of an artifact. Whatever else may stand under the name does not keep the caller waiting, and what others wrote, or
-    /// could write to, is invalid: the folder may have been open to them once. Says nothing of checksums, and is no use: see [`Cache::get`].
+    /// Opens the file of an artifact, as [`open_ours`] does. Says nothing of checksums, and is no use: see [`Cache::get`].
     pub fn open_artifact(&self, key: &ArtifactKey) -> io::Result<(File, FileIdentity)> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = File::from(openat(&self.artifacts, artifact_name(key), flags, Mode::empty())?);
-        let stat = fstat(&file)?;
-        let invalid = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what));
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            invalid("it is no file")
-        } else if !is_ours(&stat) {
-            invalid("it belongs to another user")
-        } else if stat.st_mode & 0o022 != 0 {
-            invalid("others may write to it")
-        } else {
-            Ok((file, FileIdentity::from_stat(&stat)))
-        }
+        open_ours(self.artifacts.as_fd(), &artifact_name(key))
     }
 
     /// Removes an artifact, for instance a damaged one. Processes that have it mapped keep it.
@@ -294,6 +282,24 @@ impl Cache {
     }
 }
 
+/// Opens a file of the store. Whatever else may stand under the name does not keep the caller waiting, and what others wrote, or could write
+/// to, is invalid: the folder may have been open to them once.
+pub(crate) fn open_ours(folder: BorrowedFd<'_>, name: &str) -> io::Result<(File, FileIdentity)> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::from(openat(folder, name, flags, Mode::empty())?);
+    let stat = fstat(&file)?;
+    let invalid = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        invalid("it is no file")
+    } else if !is_ours(&stat) {
+        invalid("it belongs to another user")
+    } else if stat.st_mode & 0o022 != 0 {
+        invalid("others may write to it")
+    } else {
+        Ok((file, FileIdentity::from_stat(&stat)))
+    }
+}
+
 /// Whether what was examined belongs to the user that this process acts as.
 pub(crate) fn is_ours(stat: &Stat) -> bool {
     stat.st_uid == rustix::process::geteuid().as_raw()
@@ -309,7 +315,7 @@ pub(crate) fn artifact_name(key: &ArtifactKey) -> String {
     format!("{key}.wart")
 }
 
-fn open_root(dir: &Path) -> Result<OwnedFd, CacheError> {
+pub(crate) fn open_root(dir: &Path) -> Result<OwnedFd, CacheError> {
     let io = |what| move |error: Errno| CacheError::Io { what, path: dir.to_owned(), cause: error.into() };
     let root = match open(dir, FOLDER, Mode::empty()) {
         Err(Errno::NOENT) => {
@@ -354,7 +360,7 @@ fn make_root(dir: &Path) -> Result<(), CacheError> {
     }
 }
 
-fn open_folder(dir: &Path, root: BorrowedFd<'_>, name: &'static str) -> Result<OwnedFd, CacheError> {
+pub(crate) fn open_folder(dir: &Path, root: BorrowedFd<'_>, name: &'static str) -> Result<OwnedFd, CacheError> {
     let path = dir.join(name);
     let result = match openat(root, name, FOLDER, Mode::empty()) {
         Err(Errno::NOENT) => match mkdirat(root, name, PRIVATE) {

@@ -1,5 +1,6 @@
 //! Files being written: named so that nobody takes them for artifacts, locked so that others see whether their writer still lives.
 
+use std::fmt::Display;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -7,8 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, unlinkat};
 use rustix::io::Errno;
-
-use crate::key::ArtifactKey;
 
 /// First byte of the names of files being written.
 pub(crate) const MARK: u8 = b'.';
@@ -23,12 +22,12 @@ pub(crate) struct Temporary<'a> {
 }
 
 impl<'a> Temporary<'a> {
-    /// A new file for the artifact of `key`.
-    pub(crate) fn create(folder: BorrowedFd<'a>, key: &ArtifactKey) -> io::Result<Self> {
+    /// A new file for what is called `name` once it is there.
+    pub(crate) fn create(folder: BorrowedFd<'a>, name: &dyn Display) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        let stem = format!("{}{name}.{}", char::from(MARK), std::process::id());
         loop {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let name = format!("{}{key}.{}.{number}", char::from(MARK), std::process::id());
+            let name = format!("{stem}.{}", NEXT.fetch_add(1, Ordering::Relaxed));
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let file = match openat(folder, &name, flags, Mode::RUSR | Mode::WUSR) {
                 Ok(file) => File::from(file),
