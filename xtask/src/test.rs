@@ -188,7 +188,7 @@ const PYTHON: &str = "wasmer-python";
 
 /// The arguments of cargo by which the workspace is built with these backends.
 fn selection(backends: &[Backend]) -> Vec<String> {
-    let always = ["wasmer-runtime/cache", "wasmer-runtime/wasi", "wasmer-cli/serve"];
+    let always = ["wasmer-runtime/cache", "wasmer-runtime/wasi", "wasmer-cli/self-update", "wasmer-cli/serve"];
     let mut features: Vec<String> = always.map(str::to_owned).into();
     let mut arguments = vec!["--workspace".to_owned(), "--no-default-features".to_owned()];
     for backend in Backend::ALL {
