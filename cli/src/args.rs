@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmer_runtime::Cpu;
 
+use crate::package::{self, Pull};
 use crate::tier::finisher::FinishArgs;
 use crate::tier::policy::Optimize;
 use crate::units::{parse_duration, parse_size};
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Compile a module or component to an artifact.
     Compile(CompileArgs),
+    /// Fetch a program from a registry or an address, and print its digest.
+    Pull(PullArgs),
     /// Check that a module, component or artifact is valid.
     Validate(ValidateArgs),
     /// Show what is in a module, component or artifact.
@@ -101,6 +104,9 @@ pub(crate) struct CacheOptions {
     /// How module files are recognised: by their identity on disk, or by hashing them every time.
     #[arg(long, value_enum, value_name = "HOW", default_value_t = TrustArg::Stat)]
     pub(crate) cache_trust: TrustArg,
+    /// When a program that is no file (`oci://…`, `https://…`) is fetched.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Pull::Missing)]
+    pub(crate) pull: Pull,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -174,11 +180,14 @@ pub(crate) struct LimitArgs {
 #[derive(Debug, Args)]
 #[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...", after_help = examples::RUN)]
 pub(crate) struct RunArgs {
-    /// Module to run (binary or text format, or `-` for standard input); all that follows is for the program, or for the function
-    /// of `--invoke`.
+    /// Module to run (binary or text format, `-` for standard input, `oci://REGISTRY/NAME:TAG` or `https://ADDRESS#sha256=SUM`); all that follows
+    /// is for the program, or for the function of `--invoke`.
     // One list for clap, so that nothing after the module can be taken for an option of ours.
     #[arg(value_name = "MODULE", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
     program: Vec<OsString>,
+    /// The file of a program that was given by a reference.
+    #[arg(skip)]
+    fetched: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) tier: TierArgs,
     #[command(flatten)]
@@ -237,9 +246,20 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
-    /// The module, which clap made sure is there.
+    /// The module as the user calls it, which clap made sure is there.
     pub(crate) fn module(&self) -> &Path {
         module_of(&self.program)
+    }
+
+    /// Its file.
+    pub(crate) fn file(&self) -> &Path {
+        self.fetched.as_deref().unwrap_or(self.module())
+    }
+
+    /// Has the module fetched if it is no file and not stored.
+    pub(crate) fn fetch(&mut self) -> anyhow::Result<()> {
+        self.fetched = package::file_of(self.module(), &self.cache)?;
+        Ok(())
     }
 
     /// The arguments of the program or function. A `--` right after the module only separates, as it does in other commands.
@@ -284,7 +304,7 @@ fn args_of(program: &[OsString]) -> &[OsString] {
 #[derive(Debug, Args)]
 #[command(after_help = examples::SERVE)]
 pub(crate) struct ServeArgs {
-    /// Component that answers requests (binary or text format). Each request gets an instance of its own.
+    /// Component that answers requests (binary or text format, or a reference as for `wasmer run`). Each request gets an instance of its own.
     #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
     pub(crate) component: PathBuf,
     /// Address and port to listen on.
@@ -371,6 +391,17 @@ pub(crate) enum EmitArg {
     Clif,
     /// The intermediate form of LLVM.
     LlvmIr,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::PULL)]
+pub(crate) struct PullArgs {
+    /// What to fetch: `oci://REGISTRY/NAME:TAG`, `oci://REGISTRY/NAME@sha256:DIGEST` or `https://ADDRESS#sha256=SUM`.
+    #[arg(value_name = "REFERENCE")]
+    pub(crate) reference: String,
+    /// Folder of the cache (default: WASMER_CACHE_DIR, or `wasmer` in the user's cache folder).
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) cache_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -530,6 +561,7 @@ const FIRST_WORDS: &[&str] = &[
     "run",
     "serve",
     "compile",
+    "pull",
     "validate",
     "inspect",
     "wast",

@@ -100,6 +100,8 @@ fn stats(cache: &Cache) -> anyhow::Result<()> {
     say(format_args!("bytes: {}", stats.bytes))?;
     say(format_args!("budget in bytes: {}", stats.budget_bytes))?;
     say(format_args!("modules known by identity: {}", stats.memos))?;
+    say(format_args!("fetched programs: {}", stats.packages))?;
+    say(format_args!("their bytes: {}", stats.package_bytes))?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use wasmer_runtime::{Engine, artifact};
 use crate::args::CompileArgs;
 use crate::load::{ARTIFACT_ENDING, config, read_module};
 use crate::progress::Progress;
-use crate::{emit, output};
+use crate::{emit, output, package};
 
 /// Compiles a module or component to an artifact, which appears whole or not at all.
 pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
@@ -21,7 +21,7 @@ pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
     let output = match &args.output {
         Some(output) => output.clone(),
         None if args.module.as_os_str() == "-" => PathBuf::from(format!("module.{ARTIFACT_ENDING}")),
-        None => args.module.with_extension(ARTIFACT_ENDING),
+        None => package::name(&args.module).with_extension(ARTIFACT_ENDING),
     };
     let mut config = config(&args.backend, &args.features, args.cpu, args.compile_timeout)?.fuel(args.fuel);
     if let Some(threads) = args.threads {

@@ -294,6 +294,10 @@ mod tests {
             // As bash cuts it.
             ("run --backend = sing", Places::None, &["singlepass"]),
             ("run --backend = singlepass app", Places::Files, nothing),
+            ("run --pull ne", Places::None, &["never"]),
+            ("pull --cache-dir ", Places::Folders, nothing),
+            ("pull x", Places::None, nothing),
+            ("pu", Places::Files, &["pull"]),
             ("run --optimize n", Places::None, &["never", "now"]),
             ("run --profile perf", Places::None, &["perfmap"]),
             ("run --verbose app", Places::Files, nothing),

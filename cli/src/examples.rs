@@ -30,6 +30,7 @@ Examples:
   wasmer run --backend llvm --timeout 10s --max-memory 256MiB app.wasm
   wasmer run --optimize now app.wasm
   wasmer run --invoke add sum.wat 1 2
+  wasmer run oci://ghcr.io/someone/app:1.0
   wasmer run --allow-precompiled app.wart
   perf record -g wasmer run --profile perfmap app.wasm
 
@@ -65,6 +66,24 @@ Examples:
   wasmer compile --emit asm --function main app.wasm    machine code of one function
   wasmer compile --emit clif --unoptimized sum.wat      Cranelift's intermediate form
   wasmer compile --emit llvm-ir app.wasm -o app.ll";
+
+pub(crate) const PULL: &str = "\
+Examples:
+  wasmer pull oci://ghcr.io/someone/app:1.0
+  wasmer pull oci://ghcr.io/someone/app@sha256:DIGEST
+  wasmer pull https://example.com/app.wasm#sha256=SUM
+
+What a tag means is looked up again each time; `wasmer run` does so only with `--pull always`.
+
+Exit status:
+  0  it is stored, and standard output says its digest
+  1  it could not be fetched, or is not what it should be; nothing was stored
+
+Environment:
+  SSL_CERT_FILE        certificates to trust instead of the built-in list
+  WASMER_PULL_TIMEOUT  how long it may take, for instance 2h (default: 30m)
+  DOCKER_CONFIG        folder of the file `config.json` with names and passwords for registries (default: ~/.docker)
+  REGISTRY_AUTH_FILE   such a file, which is looked at first";
 
 pub(crate) const VALIDATE: &str = "\
 Examples:

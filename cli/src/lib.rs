@@ -20,6 +20,7 @@ mod inspect;
 mod load;
 mod man;
 mod output;
+mod package;
 mod patience;
 mod progress;
 mod run;
@@ -80,9 +81,13 @@ fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
 
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(mut args) => {
+            args.fetch()?;
+            run::run(&args)
+        }
         Command::Serve(args) => serve::serve(&args),
         Command::Compile(args) => compile::compile(&args),
+        Command::Pull(args) => package::pull(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Wast(args) => wast::wast(&args),

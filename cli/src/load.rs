@@ -19,7 +19,7 @@ use crate::patience::{is_stream, within};
 use crate::progress::Progress;
 use crate::tier::Plan;
 use crate::units::parse_size;
-use crate::{output, suggest, worker};
+use crate::{output, package, suggest, worker};
 
 /// First bytes of a binary module.
 const WASM_MAGIC: &[u8] = b"\0asm";
@@ -96,6 +96,7 @@ pub(crate) enum Any {
 
 /// Opens whatever `path` names; `-` is standard input. Artifacts are recognised by how they begin.
 pub(crate) fn read_any(path: &Path) -> anyhow::Result<Any> {
+    let path = &*package::file(path)?;
     if path.is_file()
         && let Ok(mut file) = File::open(path)
         && is_artifact(&mut file)?
@@ -136,6 +137,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     if path == Path::new("-") {
         return input::read(std::io::stdin().lock(), None).context("could not read standard input");
     }
+    let path = &*package::file(path)?;
     let bytes = File::open(path).and_then(|file| input::read_file(&file));
     bytes.map_err(|error| anyhow::anyhow!("could not read `{}`: {error}{}", path.display(), absent(path)))
 }
@@ -146,9 +148,9 @@ fn absent(path: &Path) -> &'static str {
     if path.exists() {
         ""
     } else if text.contains("://") {
-        "\nhint: files are run, not addresses; fetch it first, for instance with `curl -LO`"
+        "\nhint: files are run, and what `https://` and `oci://` lead to; fetch anything else first"
     } else if path.extension().is_none() && path.components().count() == 2 && text.contains('/') {
-        "\nhint: files are run, not packages of a registry; give the path of a `.wasm` file"
+        "\nhint: files are run, and packages that are named with their registry, as in `oci://ghcr.io/someone/app:1.0`"
     } else {
         ""
     }

@@ -24,7 +24,7 @@ use crate::grants::{Granted, limits};
 use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_with_lines};
 use crate::patience::{is_stream, within};
 use crate::tier::{Behind, Plan};
-use crate::{c_stack, component, debugger, exit, imports, output, source, trace};
+use crate::{c_stack, component, debugger, exit, imports, output, package, source, trace};
 
 /// Runs a program and returns its status.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     };
     component::refuse_options(args)?;
     if args.debugger {
-        debugger::tell(&module, args.module())?;
+        debugger::tell(&module, args.file())?;
     }
     let engine = module.engine().clone();
     let mut linker = Linker::new();
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             if let Some(path) = args.core_dump.as_ref().filter(|_| status(&error).is_none()) {
                 core_dump(path, args, made, &mut store, &error);
             }
-            let hint = |trap: &Trap| c_stack::hint(args.module(), made?, &store, trap);
+            let hint = |trap: &Trap| c_stack::hint(args.file(), made?, &store, trap);
             failed(error, args, timed_out, hint)
         }
     }
@@ -127,13 +127,14 @@ fn tell_counts(args: &RunArgs, module: &Module, store: &Store<WasiCtx>) -> anyho
 
 /// What the command line names, and what goes on behind it. Nothing does behind components.
 fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Behind)> {
-    let path = args.module();
+    let path = args.file();
     if path.extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
         let engine = plan.tiers.compiling()?;
         let program = within(args.timeout, path, || load_artifact(engine, path, args.allow_precompiled))?;
         return Ok((program, Behind::default()));
     }
-    let Loaded { program, cache, content } = load(plan, path, &args.cache, args.verbose, args.timeout)?;
+    let Loaded { program, cache, content } = load(plan, path, &args.cache, args.verbose, args.timeout)
+        .map_err(|error| package::named(error, args.module(), path))?;
     let Program::Module(module) = &program else { return Ok((program, Behind::default())) };
     let known = cache.zip(content).filter(|_| !is_stream(path));
     let behind = known.map(|(cache, content)| Behind::of(plan.policy, cache, module, content, path));
@@ -192,7 +193,7 @@ fn execute(
 pub(crate) fn wasi(args: &RunArgs, takes_words: bool) -> anyhow::Result<WasiCtx> {
     let granted = Granted::of(&args.grants, &args.limits, args.timeout)?;
     let mut builder = granted.builder().inherit_stdio().end_at_closed_pipe();
-    builder = builder.arg(args.argv0.clone().unwrap_or_else(|| program_name(args.module())));
+    builder = builder.arg(args.argv0.clone().unwrap_or_else(|| program_name(&package::name(args.module()))));
     if takes_words {
         builder = builder.args(args.args());
     }
@@ -214,7 +215,7 @@ fn core_dump(path: &Path, args: &RunArgs, made: Option<Instance>, store: &mut St
     let Some(instance) = made else {
         return output::warning("there is no core dump: the program was ended before there was an instance");
     };
-    let wasm = read_with_lines(args.module()).ok();
+    let wasm = read_with_lines(args.file()).ok();
     let name = args.module().to_string_lossy();
     let written = File::create(path).map_err(anyhow::Error::from).and_then(|file| {
         let mut out = BufWriter::new(file);
@@ -288,7 +289,7 @@ fn report(what: &str, backtrace: &Backtrace, args: &RunArgs) {
     }
     let mut backtrace = backtrace.clone();
     // An artifact has no debug information.
-    let outcome = read_with_lines(args.module()).map(|wasm| source::add_lines(&mut backtrace, &wasm));
+    let outcome = read_with_lines(args.file()).map(|wasm| source::add_lines(&mut backtrace, &wasm));
     output::error(&anyhow::anyhow!("{what}\n{}", backtrace.lines()));
     if outcome.is_ok_and(|outcome| outcome == source::Outcome::GaveUp) {
         output::note(

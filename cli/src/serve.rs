@@ -49,7 +49,7 @@ mod server {
     use crate::grants::{Granted, limits, net};
     use crate::load::{Loaded, config, load};
     use crate::tier::Plan;
-    use crate::{exit, output};
+    use crate::{exit, output, package};
 
     /// Names a file of certificates to trust instead of the built-in ones, as for `wasmer self-update`.
     const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
@@ -103,7 +103,10 @@ mod server {
     fn app(args: &ServeArgs) -> anyhow::Result<App> {
         let config = config(&args.backend, &args.features, Cpu::Native, None)?.fuel(args.fuel.is_some());
         let plan = Plan::only(&Engine::new(config)?);
-        let Loaded { program, .. } = load(&plan, &args.component, &args.cache, args.verbose, None)?;
+        let fetched = package::file_of(&args.component, &args.cache)?;
+        let file = fetched.as_deref().unwrap_or(&args.component);
+        let loaded = load(&plan, file, &args.cache, args.verbose, None);
+        let Loaded { program, .. } = loaded.map_err(|error| package::named(error, &args.component, file))?;
         let Program::Component(component) = program else {
             anyhow::bail!(
                 "`{}` is a module, and components answer requests\nhint: `wasmer run` runs it",

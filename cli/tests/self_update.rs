@@ -1,5 +1,12 @@
-//! `wasmer self-update` and `install.sh`, from folders and from a server on this machine. Whatever goes wrong, the old programs stay and
-//! work.
+//! What knows a network, from folders and servers on this machine: `wasmer self-update` and `install.sh`, where the old programs stay and work whatever
+//! goes wrong, and programs of registries and addresses ([`packages`]).
+
+#[path = "self_update/attacks.rs"]
+mod attacks;
+#[path = "self_update/packages.rs"]
+mod packages;
+#[path = "self_update/registry.rs"]
+mod registry;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

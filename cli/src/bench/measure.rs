@@ -54,6 +54,8 @@ pub(super) fn hash(wasm: &[u8], runs: usize) -> Spread {
 /// A process that runs the module.
 pub(super) struct Process<'a> {
     pub(super) args: &'a BenchArgs,
+    /// The module's, wherever it is from.
+    pub(super) file: &'a Path,
     pub(super) cache: &'a Path,
 }
 
@@ -78,7 +80,7 @@ impl Process<'_> {
         command.args(self.args.fuel.iter().flat_map(|fuel| ["--fuel".to_owned(), fuel.to_string()]));
         command.args(self.args.dir.iter().flat_map(|dir| [OsString::from("--dir"), dir.clone()]));
         command.args(self.args.env.iter().flat_map(|variable| ["--env", variable]));
-        command.arg("--").arg(self.args.module()).args(self.args.args());
+        command.arg("--").arg(self.file).args(self.args.args());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let (total, ended) = timed(|| wait(command.spawn()?));
         let (status, memory_bytes) = ended.context("could not run this program again")?;

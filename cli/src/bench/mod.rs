@@ -20,7 +20,7 @@ use wasmer_runtime::{Backend, Cpu};
 use crate::args::BenchArgs;
 use crate::load::{named_backend, read_module};
 use crate::progress::Status;
-use crate::{output, worker};
+use crate::{output, package, worker};
 use machine::Machine;
 use measure::Process;
 use verdict::Verdict;
@@ -97,14 +97,16 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     if args.module().as_os_str() == "-" {
         bail!("a module from standard input cannot be run several times; give a file");
     }
-    let wasm = read_module(args.module())?;
+    let file = package::file(args.module())?;
+    let wasm = read_module(&file)?;
     let runs = args.runs as usize;
     let backends = backends(args)?;
     let scratch = tempfile::tempdir().context("could not make a folder for the cache")?;
     let status = Status;
     let validate = measure::validate(&wasm, crate::features::features(&args.features)?, runs)?;
     let hash = measure::hash(&wasm, runs);
-    let rows = measure::backends(&backends, &wasm, &Process { args, cache: scratch.path() }, runs, &status)?;
+    let rows =
+        measure::backends(&backends, &wasm, &Process { args, file: &file, cache: scratch.path() }, runs, &status)?;
     let report = Report {
         module: args.module().display().to_string(),
         module_bytes: wasm.len(),

@@ -4,6 +4,8 @@
 //! of a guest loads. The helper takes a release from a folder or a server, compares the archive's checksum with the one of the
 //! release's list, tries the new programs, and then renames them over the old ones. Whatever goes wrong before that leaves everything as it
 //! was; what goes wrong while renaming is undone.
+//!
+//! It is also the program that fetches packages ([`crate::package`]): one network client is enough.
 
 #[cfg(feature = "self-update")]
 mod archive;
@@ -13,8 +15,11 @@ mod install;
 mod release;
 #[cfg(feature = "self-update")]
 mod source;
+#[cfg(feature = "self-update")]
+pub(crate) mod trust;
 
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -23,17 +28,23 @@ use crate::args::SelfUpdateArgs;
 use crate::exit::ExitCode;
 
 /// The helper's file name.
-const PROGRAM: &str = "wasmer-update";
+pub(crate) const PROGRAM: &str = "wasmer-update";
 
-/// Hands over to the helper.
-pub(crate) fn self_update(args: &SelfUpdateArgs) -> anyhow::Result<ExitCode> {
+/// The helper, for something that this installation cannot do without.
+pub(crate) fn program(purpose: &str) -> anyhow::Result<PathBuf> {
     let helper = std::env::current_exe().context("could not find this program")?.with_file_name(PROGRAM);
     if !helper.is_file() {
         bail!(
-            "`{PROGRAM}` is not beside `wasmer`, so this installation cannot update itself\n\
-             hint: update it by what installed it, for instance `cargo install --path cli`"
+            "`{PROGRAM}` is not beside `wasmer`, so this installation cannot {purpose}\n\
+             hint: install it anew by what installed it, for instance `cargo install --path cli`"
         );
     }
+    Ok(helper)
+}
+
+/// Hands over to the helper.
+pub(crate) fn self_update(args: &SelfUpdateArgs) -> anyhow::Result<ExitCode> {
+    let helper = program("update itself")?;
     let mut command = Command::new(&helper);
     if let Some(from) = &args.from {
         command.arg("--from").arg(from);
@@ -52,6 +63,7 @@ mod helper {
 
     use super::{archive, install, release, source};
     use crate::exit::ExitCode;
+    use crate::package::{FETCH, fetch};
     use crate::{exit, output};
 
     /// Says where releases are, to whoever builds this program or uses it.
@@ -69,6 +81,10 @@ mod helper {
 
     /// The helper: its words in, its exit status out.
     pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
+        let mut words = words.peekable();
+        if words.next_if(|word| word == FETCH).is_some() {
+            return fetch::main(words);
+        }
         match parse(words).and_then(|options| update(&options)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

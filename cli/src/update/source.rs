@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
+
+use super::trust::{explain, trusted};
+use crate::package::reference::Url;
 
 /// How long a server may take to accept a connection or to begin its answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a file may take.
 const FILE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
-/// Names a file of certificates to trust instead of the built-in ones, as it does for `curl`.
-const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
 /// Ending of an address that names one archive of a release.
 const ARCHIVE_ENDING: &str = ".tar.gz";
 
@@ -52,7 +53,7 @@ impl Source {
 
     fn web(address: &str) -> anyhow::Result<(Self, Option<String>)> {
         let secure = address.starts_with("https://");
-        if !secure && !is_loopback(address) {
+        if !secure && Url::parse(address).is_err() {
             bail!(
                 "`{address}` would be read without protection from others on the way\n\
                  hint: use an address that starts with `https://`, or fetch the files and name their folder"
@@ -101,44 +102,6 @@ impl Source {
     }
 }
 
-/// The certificates that servers are compared with: Mozilla's, which are built in, or the user's.
-fn trusted() -> anyhow::Result<RootCerts> {
-    let Some(path) = std::env::var_os(CERTIFICATES_VARIABLE).filter(|path| !path.is_empty()) else {
-        return Ok(RootCerts::WebPki);
-    };
-    let place = || format!("`{}`, which `{CERTIFICATES_VARIABLE}` names", Path::new(&path).display());
-    let text = std::fs::read(&path).with_context(|| format!("could not read {}", place()))?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&text) {
-        if let PemItem::Certificate(certificate) = item.with_context(|| format!("could not read {}", place()))? {
-            certificates.push(certificate);
-        }
-    }
-    if certificates.is_empty() {
-        bail!("there is no certificate in {}", place());
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
-}
-
-/// Adds what to do about a server whose certificate is not accepted.
-fn explain(error: ureq::Error) -> anyhow::Error {
-    let text = error.to_string();
-    if text.contains("invalid peer certificate") {
-        return anyhow::anyhow!(
-            "{text}\nhint: if you trust the server, let `{CERTIFICATES_VARIABLE}` name a file with its certificate, or its authority's; \
-             docs/guide/install.md says what it has to be like"
-        );
-    }
-    error.into()
-}
-
-/// Whether an address leads to this machine itself.
-fn is_loopback(address: &str) -> bool {
-    let host = address.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, port)| if port.contains(']') { "" } else { host });
-    matches!(host, "127.0.0.1" | "localhost" | "[::1]")
-}
-
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -155,7 +118,7 @@ mod tests {
     #[test]
     fn only_this_machine_is_asked_without_encryption() {
         for good in ["http://127.0.0.1:80/x", "http://localhost/", "http://[::1]:8000"] {
-            assert!(is_loopback(good), "{good}");
+            assert!(Source::new(OsStr::new(good)).is_ok(), "{good}");
         }
         for bad in [
             "http://example.com",
@@ -164,7 +127,6 @@ mod tests {
             "ftp://localhost/",
             "http://u:p@h/",
         ] {
-            assert!(!is_loopback(bad), "{bad}");
             assert!(Source::new(OsStr::new(bad)).is_err(), "{bad}");
         }
     }

@@ -1,0 +1,40 @@
+//! Which servers are believed to be who they say.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use ureq::tls::{PemItem, RootCerts, parse_pem};
+
+/// Names a file of certificates to trust instead of the built-in ones, as it does for `curl`.
+const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
+
+/// The certificates that servers are compared with: Mozilla's, which are built in, or the user's.
+pub(crate) fn trusted() -> anyhow::Result<RootCerts> {
+    let Some(path) = std::env::var_os(CERTIFICATES_VARIABLE).filter(|path| !path.is_empty()) else {
+        return Ok(RootCerts::WebPki);
+    };
+    let place = || format!("`{}`, which `{CERTIFICATES_VARIABLE}` names", Path::new(&path).display());
+    let text = std::fs::read(&path).with_context(|| format!("could not read {}", place()))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&text) {
+        if let PemItem::Certificate(certificate) = item.with_context(|| format!("could not read {}", place()))? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() {
+        bail!("there is no certificate in {}", place());
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+/// Adds what to do about a server whose certificate is not accepted.
+pub(crate) fn explain(error: ureq::Error) -> anyhow::Error {
+    let text = error.to_string();
+    if text.contains("invalid peer certificate") {
+        return anyhow::anyhow!(
+            "{text}\nhint: if you trust the server, let `{CERTIFICATES_VARIABLE}` name a file with its certificate, or its authority's; \
+             docs/guide/install.md says what it has to be like"
+        );
+    }
+    error.into()
+}
