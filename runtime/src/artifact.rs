@@ -30,6 +30,7 @@ pub enum Program {
 pub struct Parts(Checked);
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 enum Checked {
     Module(Image),
     #[cfg(feature = "component")]

@@ -21,6 +21,7 @@ pub struct Bundle {
 
 /// What is in an artifact file: the first bytes say so.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Artifact {
     /// The image of a module.
     Module(Image),
