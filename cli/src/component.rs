@@ -4,15 +4,16 @@ use std::mem::ManuallyDrop;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use wasmer_runtime::component::{Component, ComponentInstance, ComponentLinker, Val};
+use wasmer_runtime::component::{Component, ComponentInstance, ComponentLinker, Import, Val};
 use wasmer_runtime::wasi_p2::{WasiP2, add_imports_to_linker};
 use wasmer_runtime::{Error, Store};
 
 use crate::args::RunArgs;
 use crate::exit::ExitCode;
 use crate::grants::{limits, net};
+use crate::patience::is_stream;
 use crate::run::{Timer, beyond, failed};
-use crate::{exit, output, run};
+use crate::{exit, output, run, serve};
 
 /// What a command exports: any compatible version of it.
 const RUN: &str = "wasi:cli/run@0.2.0#run";
@@ -40,8 +41,61 @@ fn wasi(args: &RunArgs) -> anyhow::Result<WasiP2> {
     Ok(WasiP2::with_net(run::wasi(args, args.invoke.is_none())?, net))
 }
 
+/// How the names of interfaces begin that only the program with a network has.
+const HTTP: &str = "wasi:http/";
+
 /// Runs a component and returns its status.
 pub(crate) fn run(args: &RunArgs, component: &Component) -> anyhow::Result<ExitCode> {
+    let is_program = args.invoke.is_some() || component.exports_func(RUN);
+    let uses_http = is_program && component.info().imports.iter().any(|import| import.path[0].starts_with(HTTP));
+    if uses_http && !args.grants.net.is_empty() {
+        if is_stream(args.file()) {
+            bail!(
+                "a component that sends requests of HTTP has to be read twice, so it cannot come through a pipe\nhint: give a file"
+            );
+        }
+        return serve::hand_over();
+    }
+    let mut linker = ComponentLinker::new();
+    add_imports_to_linker(&mut linker, component, |wasi: &mut WasiP2| wasi)?;
+    if uses_http {
+        // Some tools have every program import it.
+        linker.define_some_imports_as_traps(component, not_granted)?;
+    }
+    run_linked(args, component, &linker, wasi, |wasi| wasi)
+}
+
+/// What ends a program that calls a function of HTTP, if nothing allows requests.
+fn not_granted(import: &Import) -> Option<String> {
+    import.path[0].starts_with(HTTP).then(|| {
+        format!(
+            "it called {}, and nothing says where it may send requests\n\
+             hint: `--net HOST[:PORT]` allows requests to that host, `--net '*'` to all",
+            import.describe()
+        )
+    })
+}
+
+/// Runs a component that sends requests, in the program that knows a network.
+#[cfg(feature = "serve")]
+pub(crate) fn run_with_http(args: &RunArgs, component: &Component) -> anyhow::Result<ExitCode> {
+    use wasmer_runtime::wasi_http::{self, Sender, WasiHttp};
+
+    let sender =
+        Sender::new(net(&args.grants)?, serve::certificates().as_deref()).context("could not begin to send")?;
+    let mut linker = ComponentLinker::new();
+    wasi_http::add_imports_to_linker(&mut linker, component, |http: &mut WasiHttp| http)?;
+    run_linked(args, component, &linker, |args| Ok(sender.ctx(wasi(args)?)?), WasiHttp::p2_mut)
+}
+
+/// Runs a component in a store of what `data` makes, in which `wasi` finds its context.
+fn run_linked<T: Send + 'static>(
+    args: &RunArgs,
+    component: &Component,
+    linker: &ComponentLinker<T>,
+    data: impl FnOnce(&RunArgs) -> anyhow::Result<T>,
+    wasi: fn(&mut T) -> &mut WasiP2,
+) -> anyhow::Result<ExitCode> {
     if args.core_dump.is_some() {
         bail!("`--core-dump` is for modules: the format has no place for components");
     }
@@ -51,17 +105,15 @@ pub(crate) fn run(args: &RunArgs, component: &Component) -> anyhow::Result<ExitC
     if args.debugger {
         bail!("`--debugger` is for modules: debuggers are not told of components");
     }
-    let mut linker = ComponentLinker::new();
-    add_imports_to_linker(&mut linker, component, |wasi: &mut WasiP2| wasi)?;
-    missing(&linker, component)?;
+    missing(linker, component)?;
     let engine = component.engine().clone();
     // The process ends with the program; the system is quicker at cleaning up than we are.
-    let mut store = ManuallyDrop::new(Store::with_limits(&engine, wasi(args)?, limits(&args.limits)));
+    let mut store = ManuallyDrop::new(Store::with_limits(&engine, data(args)?, limits(&args.limits)));
     if let Some(fuel) = args.fuel {
         store.set_fuel(fuel)?;
     }
     let interrupted = store.interrupt_handle();
-    store.data_mut().ctx_mut().set_interrupt_check(Some(Box::new(move || interrupted.is_interrupted())));
+    wasi(store.data_mut()).ctx_mut().set_interrupt_check(Some(Box::new(move || interrupted.is_interrupted())));
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
     let started = Instant::now();
     let instance = linker.instantiate(&mut *store, component).map_err(|error| match error {
@@ -97,7 +149,11 @@ fn missing<T: 'static>(linker: &ComponentLinker<T>, component: &Component) -> an
     }
 }
 
-fn execute(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<WasiP2>) -> anyhow::Result<u8> {
+fn execute<T: Send + 'static>(
+    args: &RunArgs,
+    instance: &ComponentInstance,
+    store: &mut Store<T>,
+) -> anyhow::Result<u8> {
     let Some(name) = &args.invoke else { return command(args, instance, store) };
     let funcs = || instance.funcs().collect::<Vec<_>>().join("`, `");
     let func = instance.func(store, name).with_context(|| format!("there are `{}`", funcs()))?;
@@ -110,7 +166,11 @@ fn execute(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<WasiP
 }
 
 /// A command says in the end whether it succeeded.
-fn command(args: &RunArgs, instance: &ComponentInstance, store: &mut Store<WasiP2>) -> anyhow::Result<u8> {
+fn command<T: Send + 'static>(
+    args: &RunArgs,
+    instance: &ComponentInstance,
+    store: &mut Store<T>,
+) -> anyhow::Result<u8> {
     let module = args.module().display();
     let func = instance.func(store, RUN).map_err(|_| {
         anyhow::anyhow!(

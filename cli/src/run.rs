@@ -113,6 +113,15 @@ pub(crate) fn write_timings(args: &RunArgs, took: Duration, failure: Option<&any
     std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))
 }
 
+/// Runs a component that sends requests. It is the program that `wasmer run` has found to be one.
+#[cfg(feature = "serve")]
+pub(crate) fn run_with_http(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    match program(args, &Plan::of(args)?)? {
+        (Program::Component(component), _) => component::run_with_http(args, &component),
+        (Program::Module(_), _) => anyhow::bail!("`{}` has become a module meanwhile", args.module().display()),
+    }
+}
+
 /// What `--verbose` says of a run beside its times.
 fn tell_counts(args: &RunArgs, module: &Module, store: &Store<WasiCtx>) -> anyhow::Result<()> {
     if let Some(compiled) = module.functions_compiled() {

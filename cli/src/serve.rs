@@ -1,6 +1,7 @@
 //! `wasmer serve`: a component answers requests of HTTP.
 //!
-//! `wasmer` itself has no network server. It hands over to `wasmer-serve` beside it, with the words that it was given, which are parsed again there.
+//! `wasmer` itself has nothing that speaks HTTP. It hands over to `wasmer-serve` beside it, with the words that it was given, which are parsed again there;
+//! and so does `wasmer run`, with a component that sends requests.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -15,10 +16,15 @@ const PROGRAM: &str = "wasmer-serve";
 
 /// Hands over to the server. The command line has been understood.
 pub(crate) fn serve(_: &ServeArgs) -> anyhow::Result<ExitCode> {
+    hand_over()
+}
+
+/// Goes on as the program that speaks HTTP. Nothing has been done yet that shows.
+pub(crate) fn hand_over() -> anyhow::Result<ExitCode> {
     let server = std::env::current_exe().context("could not find this program")?.with_file_name(PROGRAM);
     if !server.is_file() {
         bail!(
-            "`{PROGRAM}` is not beside `wasmer`, so this installation cannot serve\n\
+            "`{PROGRAM}` is not beside `wasmer`, so this installation cannot serve, nor send requests of HTTP\n\
              hint: `cargo install --path cli` installs both"
         );
     }
@@ -45,27 +51,22 @@ mod server {
     use wasmer_runtime::{Cpu, Engine, Error, TrapCode};
 
     use crate::args::{self, ServeArgs};
-    use crate::exit::{ExitCode, Usage};
+    use crate::exit::ExitCode;
     use crate::grants::{Granted, limits, net};
     use crate::load::{Loaded, config, load};
     use crate::tier::Plan;
-    use crate::{exit, output, package};
+    use crate::{exit, finish, output, package, run};
 
     /// Names a file of certificates to trust instead of the built-in ones, as for `wasmer self-update`.
     const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
 
-    /// The server: its words in, its exit status out.
+    /// The server, or a program that sends requests: its words in, its exit status out.
     pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
-        match args::parse(words.collect()) {
-            Ok(args::Command::Serve(args)) => match serve(&args) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    output::error(&error);
-                    ExitCode::from(if error.is::<Usage>() { exit::USAGE } else { exit::FAILURE })
-                }
-            },
+        match args::parse(args::with_default_command(words.collect())) {
+            Ok(args::Command::Serve(args)) => finish(serve(&args).map(|()| ExitCode::SUCCESS)),
+            Ok(args::Command::Run(mut args)) => finish(args.fetch().and_then(|()| run::run_with_http(&args))),
             Ok(_) | Err(_) => {
-                output::error(&anyhow::anyhow!("this program is started by `wasmer serve`"));
+                output::error(&anyhow::anyhow!("this program is started by `wasmer serve` and `wasmer run`"));
                 ExitCode::from(exit::USAGE)
             }
         }
@@ -82,7 +83,7 @@ mod server {
             connections_max: args.max_connections as usize,
             grace: args.grace,
             net: net(&args.grants)?,
-            certificates: std::env::var_os(CERTIFICATES_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from),
+            certificates: certificates(),
             obeys_signals: true,
             log,
             failed: Some(Box::new(move |error| {
@@ -97,6 +98,11 @@ mod server {
         let listener = TcpListener::bind(args.addr).with_context(|| format!("could not listen on `{}`", args.addr))?;
         output::note(&format!("listening on http://{}", listener.local_addr()?));
         Ok(wasi_http::serve(listener, app, options, &Stop::new())?)
+    }
+
+    /// The file of certificates to trust, if the user names one.
+    pub(crate) fn certificates() -> Option<PathBuf> {
+        std::env::var_os(CERTIFICATES_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
     }
 
     /// The component, and what each instance of it gets.
@@ -147,5 +153,7 @@ mod server {
     }
 }
 
+#[cfg(feature = "serve")]
+pub(crate) use server::certificates;
 #[cfg(feature = "serve")]
 pub use server::main;

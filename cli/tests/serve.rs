@@ -65,6 +65,35 @@ fn requests_are_answered_until_a_signal_ends_it() {
     }
 }
 
+/// A program that asks an address.
+fn client(address: &str) -> Vec<u8> {
+    let text = include_str!("../../wasi-http/tests/guest/client.wat").replace("AUTHORITY", address);
+    guest::componentize("client", wat::parse_str(text).unwrap())
+}
+
+#[test]
+fn programs_send_requests_where_they_may() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("proxy.wasm"), guest::proxy()).unwrap();
+    let (mut child, address, _said) = start(folder.path(), &[]);
+    fs::write(folder.path().join("client.wasm"), client(&address)).unwrap();
+    let run = |options: &[&str]| {
+        let words = [&["run", "--backend", "singlepass"], options, &["client.wasm"]].concat();
+        let output = command(folder.path(), &words).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run(&["--net", &address]), (Some(0), String::new()));
+    let words = ["--net", &address, "client.wasm"];
+    assert_eq!(command(folder.path(), &words).status().unwrap().code(), Some(0), "without the word `run`");
+    // Denied, which the program is told.
+    assert_eq!(run(&["--net", "127.0.0.1:1"]), (Some(1), String::new()));
+    let (status, err) = run(&[]);
+    let part = "it called function `[constructor]fields` of interface `wasi:http/types@0.2.12`, and nothing says where";
+    assert!(status == Some(1) && err.contains(part) && err.contains("hint: `--net HOST[:PORT]`"), "{err}");
+    signal(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn what_cannot_be_served_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -142,11 +142,17 @@ impl<T: 'static> ComponentLinker<T> {
     /// Gives every function that a component imports and this linker does not know one that fails when it is called, and every such resource type one whose
     /// resources nobody can make.
     pub fn define_unknown_imports_as_traps(&mut self, component: &Component) -> Result<()> {
+        self.define_some_imports_as_traps(component, |import| Some(missing(component.info(), import)))
+    }
+
+    /// The same, where `why` gives the text to fail with, and for nothing else.
+    pub fn define_some_imports_as_traps(
+        &mut self,
+        component: &Component,
+        why: impl Fn(&Import) -> Option<String>,
+    ) -> Result<()> {
         for (import, number) in component.info().imports.iter().zip(0..) {
-            if self.resolve(import).is_some() {
-                continue;
-            }
-            let message = missing(component.info(), import);
+            let Some(message) = why(import).filter(|_| self.resolve(import).is_none()) else { continue };
             let (interface, name) = match &*import.path {
                 [name] => ("", name),
                 [interface, name] => (&**interface, name),

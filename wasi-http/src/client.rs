@@ -11,12 +11,13 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use wasmer_wasi_p2::Grants;
 use wasmer_wasi_p2::host::Bell;
+use wasmer_wasi_p2::{Grants, WasiP2};
 
+use crate::ctx::WasiHttp;
 use crate::fields::without_connection;
 use crate::net::{PipeBody, code_of, pump};
 use crate::outgoing::{IncomingResponse, RequestOptions, Slot, Target};
@@ -29,6 +30,48 @@ pub struct Client {
     runtime: Handle,
     net: Grants,
     tls: TlsConnector,
+}
+
+/// Sends the requests of one program, which answers none itself: its network is served by a thread of its own.
+pub struct Sender {
+    client: Arc<Client>,
+    /// Ended without waiting for what nobody has asked for yet.
+    runtime: Option<Runtime>,
+}
+
+impl Sender {
+    /// Requests go where `net` allows it, to servers with certificates of a file, or else of a built-in list.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or the system refuses a thread.
+    pub fn new(net: Grants, certificates: Option<&Path>) -> io::Result<Sender> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).thread_name("wasi:http").enable_all().build()?;
+        let client = Client::new(runtime.handle().clone(), net, certificates)?;
+        Ok(Sender { client: Arc::new(client), runtime: Some(runtime) })
+    }
+
+    /// A component that reaches what `p2` reaches, and sends requests.
+    ///
+    /// # Errors
+    /// If the system refuses a descriptor.
+    pub fn ctx(&self, p2: WasiP2) -> io::Result<WasiHttp> {
+        Ok(WasiHttp::new(p2, Bell::new()?, Some(Arc::clone(&self.client))))
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Client {

@@ -3,7 +3,7 @@
 //! Guests are synchronous: they wait in `wasi:io/poll`, on a thread of their own. The network is `hyper` on `tokio`, on other threads. Between them are [pipes](pipe), one for
 //! each body, which hold little; whoever is too fast waits.
 //!
-//! Nothing of this is a part of `wasmer run`: it is the program `wasmer-serve`.
+//! Nothing of this is in the program `wasmer`: it is in `wasmer-serve`, to which `wasmer serve` hands over, and `wasmer run` with a component that sends requests.
 
 mod app;
 mod body;
@@ -21,7 +21,7 @@ mod tls;
 mod types;
 
 pub use app::App;
-pub use client::Client;
+pub use client::{Client, Sender};
 pub use ctx::WasiHttp;
 pub use link::{add_imports_to_linker, add_to_linker};
 pub use log::Access;

@@ -101,9 +101,9 @@ fn is_status(answer: &str, status: u16) {
 /// Everything that the world imports is there and has the standard's types.
 #[test]
 fn everything_links() {
-    let (resolve, world) = guest::world();
+    let (resolve, world) = guest::world("proxy");
     let module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    let component = Component::new(engine(), &guest::componentize(module)).unwrap();
+    let component = Component::new(engine(), &guest::componentize("proxy", module)).unwrap();
     let functions = component.info().imports.iter().filter(|import| import.path[0].starts_with("wasi:http")).count();
     assert!(functions >= 53, "{functions}");
     let mut linker = ComponentLinker::new();
