@@ -251,9 +251,10 @@ impl<'a> CachedLoader<'a> {
     fn find_best(&mut self, cache: &Cache, content: &ContentHash) -> Result<Option<Program>> {
         self.report.content = Some(*content);
         let tiers = self.tiers.clone();
-        for engine in tiers.engines() {
-            let engine = engine?;
-            for kind in Kind::ALL {
+        // Modules start at the floor, so nothing is looked for before them.
+        for kind in Kind::ALL {
+            for engine in tiers.engines() {
+                let engine = engine?;
                 if let Some(program) = self.find(cache, engine, &key(engine, content, *kind)?)? {
                     return Ok(Some(program));
                 }
