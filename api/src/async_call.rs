@@ -18,7 +18,7 @@ use wasmer_vm::{Failure, Parked, StoreVm, Unwind};
 use crate::async_func::HostCall;
 use crate::error::Result;
 use crate::func::{CallBuffer, Func, TypedFunc, check_arguments};
-use crate::store::{AsStoreMut, StoreAccess, StoreOpaque};
+use crate::store::{AsStoreMut, StoreAccess, StoreOpaque, StoreView};
 use crate::value::{Val, WasmTyList};
 
 /// A call whose guest waits or has given way. Dropping it ends the call: what the guest waits for is dropped, then its stack is free.

@@ -11,12 +11,11 @@ use wasmer_runtime_core::vmcontext::RawValue;
 use wasmer_vm::Unwind;
 use wasmer_vm::host::VMHostContext;
 
-use crate::describe;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result, TypeError};
 use crate::externs::{Extern, Memory};
 use crate::func::{Caller, Func, HostFunc, HostRecord, record_unwind};
 use crate::instance::Instance;
-use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreInner, StoreMut};
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreInner, StoreMut, StoreRef};
 use crate::value::{HostResult, Val, WasmTyList};
 
 /// What a guest waits for: it writes the results to the buffer of the guest's call.
@@ -84,8 +83,8 @@ impl<T: 'static> AsyncCaller<'_, T> {
 impl<T: 'static> AsStore for AsyncCaller<'_, T> {
     type Data = T;
 
-    fn store_inner(&self) -> &StoreInner<T> {
-        self.0.store_inner()
+    fn as_store(&self) -> StoreRef<'_, T> {
+        self.0.as_store()
     }
 }
 
@@ -192,8 +191,7 @@ fn write_results<T: 'static>(types: &[ValType], results: &[Val], values: &Values
         // SAFETY: see `Values`; the function's use of the store has ended.
         let (store, raw) = unsafe { (&mut *values.store, &mut *values.raw.add(at)) };
         if !result.matches(*ty, store) {
-            let ty = describe::val(*ty);
-            return Err(Error::Type(format!("a host function returned {result:?} for a result of type {ty}")));
+            return Err(TypeError::value(Place::HostResult, result, *ty).into());
         }
         *raw = result.to_raw(store)?;
     }

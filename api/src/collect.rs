@@ -10,7 +10,7 @@ use std::ffi::c_void;
 
 use wasmer_runtime_core::vmcontext::RawValue;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ResourceError, Result};
 use crate::func::Caller;
 use crate::store::{StoreInner, StoreOpaque};
 use crate::value::Val;
@@ -92,5 +92,5 @@ pub(crate) unsafe fn call_pinned<T: 'static>(
 /// There are as many references as handles.
 #[cold]
 pub(crate) fn full() -> Error {
-    Error::Resource("guests of one store cannot hold more than 268 million host references".to_owned())
+    ResourceError::HostReferences.into()
 }

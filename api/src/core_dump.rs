@@ -12,7 +12,7 @@ use wasmparser::{Parser, Payload};
 
 use wasmer_runtime_core::types::*;
 
-use crate::error::{Backtrace, Error, Frame, Result};
+use crate::error::{Backtrace, Error, Frame, ResourceError, Result};
 use crate::externs::{Global, Memory};
 use crate::instance::Instance;
 use crate::module::ImportInfo;
@@ -70,7 +70,7 @@ fn write_all(out: &mut impl Write, bytes: &[u8]) -> Result<()> {
 }
 
 fn not_written(error: io::Error) -> Error {
-    Error::Resource(format!("the core dump could not be written: {error}"))
+    ResourceError::CoreDump { error }.into()
 }
 
 /// A number in the format of modules.
@@ -239,7 +239,7 @@ fn write_data(store: &impl AsStore, memories: &[Memory], out: &mut impl Write) -
     leb(&mut count, segments.len() as u64);
     let bytes: usize = segments.iter().map(|segment| segment.head.len() + segment.len).sum();
     let Ok(bytes) = u32::try_from(count.len() + bytes) else {
-        return Err(Error::Resource("the memory holds more than a core dump can: 4 GiB".to_owned()));
+        return Err(ResourceError::CoreDumpSize.into());
     };
     let mut head = vec![section::DATA];
     leb(&mut head, bytes.into());

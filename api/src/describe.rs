@@ -1,5 +1,7 @@
 //! Types in messages: written out, where the types themselves name others by the numbers that those have in this process.
 
+use std::fmt;
+
 use wasmer_runtime_core::types::*;
 use wasmer_vm::types_registry;
 
@@ -7,6 +9,34 @@ use wasmer_vm::types_registry;
 const DEPTH_MAX: usize = 2;
 /// How many fields of a struct are written out.
 const FIELDS_MAX: usize = 16;
+
+/// A type in an error, and how it reads. The text is made at once: other types in it stand there by numbers that mean something only as long as a module,
+/// function or object has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Described<T> {
+    /// The type; concrete references in it are canonical ids.
+    pub ty: T,
+    text: String,
+}
+
+impl Described<FuncType> {
+    pub(crate) fn func(ty: &FuncType) -> Self {
+        Self { ty: ty.clone(), text: func(ty) }
+    }
+}
+
+impl Described<ValType> {
+    pub(crate) fn val(ty: ValType) -> Self {
+        Self { ty, text: val(ty) }
+    }
+}
+
+impl<T> fmt::Display for Described<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
 
 /// A function type whose references are canonical ids that somebody owns.
 pub(crate) fn func(ty: &FuncType) -> String {

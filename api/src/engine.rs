@@ -18,7 +18,7 @@ use wasmer_vm::host_stack::with_room;
 use wasmer_vm::image::Image;
 use wasmer_vm::profile::Profile;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ResourceError, Result};
 use crate::shared::Shared;
 
 /// Default size of a wasm stack in bytes.
@@ -134,10 +134,7 @@ impl Engine {
     /// Makes an engine.
     pub fn new(config: EngineConfig) -> Result<Self> {
         if !(STACK_BYTES_MIN..=STACK_BYTES_MAX).contains(&config.stack_bytes) {
-            return Err(Error::Resource(format!(
-                "a wasm stack of {} bytes is not between {STACK_BYTES_MIN} and {STACK_BYTES_MAX}",
-                config.stack_bytes
-            )));
+            return Err(ResourceError::Stack { bytes: config.stack_bytes }.into());
         }
         if config.lazy.is_some() {
             check_lazy(&config)?;
@@ -257,10 +254,7 @@ impl Engine {
     }
 
     fn compiler(&self) -> Result<&Arc<dyn ImageCompiler>> {
-        self.0
-            .compiler
-            .as_ref()
-            .ok_or_else(|| Error::Resource("this engine has no compiler; it can only load artifacts".to_owned()))
+        self.0.compiler.as_ref().ok_or_else(|| ResourceError::NoCompiler.into())
     }
 }
 
@@ -271,18 +265,12 @@ fn check_lazy(config: &EngineConfig) -> Result<()> {
         return Err(not_lazy(compiler));
     }
     if config.profile.is_some() {
-        let message = "profilers are told of a module's functions when it is loaded, not when they are compiled later";
-        return Err(Error::Resource(message.to_owned()));
+        return Err(ResourceError::LazyProfile.into());
     }
     Ok(())
 }
 
 #[cold]
 fn not_lazy(compiler: Option<&Arc<dyn ImageCompiler>>) -> Error {
-    Error::Resource(match compiler {
-        Some(compiler) => {
-            format!("the backend `{}` cannot compile functions when they are called", compiler.id().name)
-        }
-        None => "an engine without a compiler cannot compile functions when they are called".to_owned(),
-    })
+    ResourceError::NotLazy { backend: compiler.map(|compiler| compiler.id().name.to_owned()) }.into()
 }

@@ -1,5 +1,10 @@
 //! Failures in the public interface: the user's input or host (*error*) and the guest (*trap*).
 
+mod link;
+mod malformed;
+mod mismatch;
+mod resource;
+
 use std::any::Any;
 use std::error::Error as StdError;
 
@@ -9,6 +14,11 @@ use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_vm::limits::LimitError;
 
 use crate::exception::{ExnRef, UncaughtException};
+
+pub use link::LinkError;
+pub use malformed::MalformedError;
+pub use mismatch::{Place, TypeError};
+pub use resource::{GrowthRefusal, ResourceError};
 
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,22 +33,23 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | `{:#?}` | the fields |
 ///
 /// [`source`](StdError::source) leads first to the guest's frames, if there are any, and then to what a host function returned, so that other crates'
-/// reports have both. See [`Error::downcast_host`] for the way back to an error of the embedder's.
+/// reports have both. [`Error::downcast_ref`] finds an error by its type, whatever is around it; [`Error::downcast_host`] is for what host functions return.
+#[non_exhaustive]
 pub enum Error {
     /// What was given is not a module in any format that it could have.
-    Malformed(String),
+    Malformed(MalformedError),
     /// The module could not be validated or compiled.
     Compile(CompileError),
     /// An artifact could not be loaded.
     Image(ImageError),
     /// Imports do not fit, or an entity does not exist.
-    Link(String),
+    Link(Box<LinkError>),
     /// Values or types that do not fit together, or handles of another store: nothing that takes a store and a handle panics.
-    Type(String),
+    Type(Box<TypeError>),
     /// Fuel where there is none.
     Fuel(FuelError),
-    /// The host has no memory, address space or other resource left.
-    Resource(String),
+    /// The host has no memory, address space or other resource left, or the engine cannot do it.
+    Resource(ResourceError),
     /// A limit of the store forbids it.
     Limit(LimitError),
     /// The guest trapped.
@@ -50,7 +61,16 @@ pub enum Error {
 }
 
 /// Why fuel cannot be used so.
+///
+/// ```
+/// use wasmer_api::{Engine, EngineConfig, Error, FuelError, Store};
+///
+/// let mut store = Store::new(&Engine::new(EngineConfig::headless())?, ());
+/// assert!(matches!(store.set_fuel(100), Err(Error::Fuel(FuelError::Off))));
+/// # Ok::<_, wasmer_api::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FuelError {
     /// The store's engine makes code that uses no fuel.
     #[error("the store's engine does not use fuel\nhint: `EngineConfig::fuel` makes one that does")]
@@ -166,7 +186,7 @@ impl Error {
     }
 
     fn unboxed(error: AnyError) -> Self {
-        const OWN: [fn(AnyError) -> Result<Error, AnyError>; 7] = [
+        const OWN: [fn(AnyError) -> Result<Error, AnyError>; 11] = [
             own::<Error>,
             own::<TrapCode>,
             own::<ExnRef>,
@@ -174,6 +194,10 @@ impl Error {
             own::<ImageError>,
             own::<FuelError>,
             own::<LimitError>,
+            own::<LinkError>,
+            own::<TypeError>,
+            own::<ResourceError>,
+            own::<MalformedError>,
         ];
         let unboxed = OWN.iter().try_fold(error, |error, own| match own(error) {
             Ok(error) => Err(error),
@@ -204,6 +228,66 @@ impl Error {
             Self::Limit(error) => Some(error),
             _ => None,
         }
+    }
+
+    /// Why imports and exports do not come together, if that is the reason.
+    pub fn as_link(&self) -> Option<&LinkError> {
+        match self {
+            Self::Link(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What does not fit together, if that is the reason.
+    pub fn as_type(&self) -> Option<&TypeError> {
+        match self {
+            Self::Type(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What there is not, if that is the reason.
+    pub fn as_resource(&self) -> Option<&ResourceError> {
+        match self {
+            Self::Resource(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The error of type `E` that this is, or that is within: one of this crate, of a layer above it, or what a host function returned and its causes.
+    ///
+    /// ```
+    /// use wasmer_api::{Engine, EngineConfig, Error, Func, Limit, LimitError, Store, StoreLimits};
+    ///
+    /// let engine = Engine::new(EngineConfig::headless())?;
+    /// let mut store = Store::with_limits(&engine, (), StoreLimits::new().host_funcs_max(0));
+    /// let error = Func::wrap(&mut store, || ()).unwrap_err();
+    /// let limit = error.downcast_ref::<LimitError>().unwrap();
+    /// assert_eq!((limit.what, limit.asked, limit.limit), (Limit::HostFuncs, 1, 0));
+    /// # Ok::<_, wasmer_api::Error>(())
+    /// ```
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        if let Self::Host(_) = self {
+            return self.downcast_host();
+        }
+        std::iter::successors(self.own(), |&error| within(error)).find_map(|error| error.downcast_ref())
+    }
+
+    /// The error that this is, but for what host functions return.
+    fn own(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(match self {
+            Self::Malformed(error) => error,
+            Self::Compile(error) => error,
+            Self::Image(error) => error,
+            Self::Link(error) => &**error,
+            Self::Type(error) => &**error,
+            Self::Fuel(error) => error,
+            Self::Resource(error) => error,
+            Self::Limit(error) => error,
+            Self::Trap(trap) => &**trap,
+            Self::Exception(exception) => &**exception,
+            Self::Host(_) => return None,
+        })
     }
 
     /// What a host function returned, or the first of its causes, that is of type `E`.
@@ -257,34 +341,38 @@ impl Error {
     }
 }
 
-impl From<CompileError> for Error {
-    fn from(error: CompileError) -> Self {
-        Self::Compile(error)
-    }
+/// What is in an error of this crate that stands for another one.
+fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let link = || error.downcast_ref().and_then(LinkError::within);
+    let mismatch = || error.downcast_ref().and_then(TypeError::within);
+    let resource = || error.downcast_ref().and_then(ResourceError::within);
+    let limit = || match error.downcast_ref()? {
+        CompileError::Limit(limit) => Some(limit as _),
+        _ => None,
+    };
+    link().or_else(mismatch).or_else(resource).or_else(limit).or_else(|| error.source())
 }
 
-impl From<ImageError> for Error {
-    fn from(error: ImageError) -> Self {
-        Self::Image(error)
-    }
+macro_rules! error_from {
+    ($($from:ty, $error:ident => $to:expr;)*) => {
+        $(impl From<$from> for Error {
+            fn from($error: $from) -> Self {
+                $to
+            }
+        })*
+    };
 }
 
-impl From<FuelError> for Error {
-    fn from(error: FuelError) -> Self {
-        Self::Fuel(error)
-    }
-}
-
-impl From<LimitError> for Error {
-    fn from(error: LimitError) -> Self {
-        Self::Limit(error)
-    }
-}
-
-impl From<TrapCode> for Error {
-    fn from(code: TrapCode) -> Self {
-        Self::Trap(Box::new(Trap::new(code)))
-    }
+error_from! {
+    MalformedError, error => Self::Malformed(error);
+    CompileError, error => Self::Compile(error);
+    ImageError, error => Self::Image(error);
+    LinkError, error => Self::Link(Box::new(error));
+    TypeError, error => Self::Type(Box::new(error));
+    FuelError, error => Self::Fuel(error);
+    ResourceError, error => Self::Resource(error);
+    LimitError, error => Self::Limit(error);
+    TrapCode, code => Self::Trap(Box::new(Trap::new(code)));
 }
 
 impl From<anyhow::Error> for Error {

@@ -8,9 +8,9 @@ use wasmer_vm::budget::Usage;
 use wasmer_vm::exceptions::{Exception, Tag as VmTag};
 use wasmer_vm::references::Root;
 
-use crate::describe;
-use crate::error::{Backtrace, Error, Result, Trap};
-use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque};
+use crate::describe::Described;
+use crate::error::{Backtrace, Error, Place, ResourceError, Result, Trap, TypeError};
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque, StoreView};
 use crate::value::Val;
 
 /// A tag of a store: a small copyable handle. Exceptions with it can be told from those with others.
@@ -46,10 +46,10 @@ impl Tag {
     pub fn new(store: &mut impl AsStoreMut, ty: FuncType) -> Result<Self> {
         let store = store.store_inner_mut();
         if !ty.results.is_empty() {
-            return Err(Error::Type(format!("a tag has no results, unlike {}", describe::func(&ty))));
+            return Err(TypeError::TagResults { ty: Described::func(&ty) }.into());
         }
         store.budget().take(Usage { record_bytes: size_of::<VmTag>() as u64, ..Usage::default() })?;
-        let tag = VmTag::new(&ty).ok_or_else(|| Error::Resource("the process knows too many types".to_owned()))?;
+        let tag = VmTag::new(&ty).ok_or(ResourceError::Types)?;
         store.tags.push(Box::new(tag));
         let vm = store.tags.last().map(|tag| NonNull::from(&**tag)).expect("it was just added");
         Ok(Self { store: store.id(), vm })
@@ -109,13 +109,13 @@ impl ExnRef {
         store.safe_point();
         let types = tag.raw(store)?.ty().params.clone();
         if types.len() != values.len() {
-            return Err(Error::Type(format!("the tag has {} values, not {}", types.len(), values.len())));
+            let (expected, given) = (types.len(), values.len());
+            return Err(TypeError::Count { of: "tag", parts: "values", expected, given }.into());
         }
         let mut raw = Vec::with_capacity(values.len());
         for (position, (value, ty)) in values.iter().zip(&types).enumerate() {
             if !value.matches(*ty, store) {
-                let ty = describe::val(*ty);
-                return Err(Error::Type(format!("value {position} is {value:?}, not a value of type {ty}")));
+                return Err(TypeError::value(Place::ExceptionValue(position), value, *ty).into());
             }
             raw.push(value.to_raw(store)?);
         }

@@ -12,11 +12,10 @@ use wasmer_vm::memory::Memory as VmMemory;
 use wasmer_vm::table::Table as VmTable;
 use wasmer_vm::types_registry::TypeIds;
 
-use crate::describe;
-use crate::error::{Error, Result};
+use crate::error::{Error, GrowthRefusal, Place, ResourceError, Result, TypeError};
 use crate::exception::Tag;
 use crate::func::Func;
-use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque};
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque, StoreView};
 use crate::value::Val;
 
 /// Anything that a module can import or export.
@@ -116,7 +115,7 @@ impl Memory {
     pub fn new(store: &mut impl AsStoreMut, ty: MemoryType) -> Result<Self> {
         let store = store.store_inner_mut();
         if !matches!(ty.page_size_log2, 0 | 16) {
-            return Err(Error::Type(format!("a page has 1 or 65536 bytes, not 2^{}", ty.page_size_log2)));
+            return Err(TypeError::PageSize { page_size_log2: ty.page_size_log2 }.into());
         }
         let budget = store.budget();
         let limit = budget.limits().memory_bytes_max;
@@ -130,7 +129,7 @@ impl Memory {
             budget.give_back(usage);
             budget.asked.undo(&request);
         });
-        let memory = memory.map_err(|error| Error::Resource(error.to_string()))?;
+        let memory = memory.map_err(|error| ResourceError::room("memory", error))?;
         Ok(Self::add(store, Arc::new(memory)))
     }
 
@@ -241,24 +240,24 @@ impl Memory {
     fn unshared<'a>(&self, store: &'a StoreOpaque) -> Result<&'a Arc<VmMemory>> {
         let memory = self.vm(store)?;
         if memory.ty().shared {
-            return Err(Error::Type("a shared memory cannot be borrowed; use its address and length".to_owned()));
+            return Err(TypeError::SharedMemory.into());
         }
         Ok(memory)
     }
 }
 
-fn refused(why: Refused, what: &str, delta: u64, unit: &str) -> Error {
+fn refused(why: Refused, what: &'static str, delta: u64, unit: &'static str) -> Error {
     let reason = match why {
         Refused::Limit(error) => return error.into(),
-        Refused::Type => "is more than its type allows",
-        Refused::Host => "is more than the host has room for",
-        Refused::Interrupted => "could not be made before the store was interrupted",
+        Refused::Type => GrowthRefusal::Type,
+        Refused::Host => GrowthRefusal::Host,
+        Refused::Interrupted => GrowthRefusal::Interrupted,
     };
-    Error::Resource(format!("the {what} cannot grow: {delta} {unit} more {reason}"))
+    ResourceError::Growth { what, delta, unit, reason }.into()
 }
 
 fn outside(address: usize, len: usize) -> Error {
-    Error::Type(format!("{len} bytes at {address:#x} are not inside the memory"))
+    TypeError::OutOfMemory { address, len }.into()
 }
 
 impl SharedMemory {
@@ -316,7 +315,7 @@ impl Table {
             budget.give_back(usage);
             budget.asked.undo(&request);
         });
-        let table = table.map_err(|error| Error::Resource(error.to_string()))?;
+        let table = table.map_err(|error| ResourceError::room("table", error))?;
         let mut table = Box::new(HostTable { table, _types: types });
         table.table.set_initial(raw);
         table.table.link(None);
@@ -358,7 +357,8 @@ impl Table {
         let raw = to_element(&value, &ty, store)?;
         // SAFETY: the table lives as long as the store, which is borrowed exclusively.
         let table = unsafe { &mut *self.table.as_ptr() };
-        table.set(index, raw, || Ok(())).map_err(|_| Error::Type(format!("index {index} is not inside the table")))
+        let place = Place::TableElement(Some(index));
+        table.set(index, raw, || Ok(())).map_err(|_| TypeError::OutOfBounds { place }.into())
     }
 
     /// Grows by `delta` elements `init` and returns the old size.
@@ -391,7 +391,7 @@ impl Table {
 fn to_element(value: &Val, ty: &TableType, store: &mut StoreOpaque) -> Result<u64> {
     let element = ValType::Ref(ty.element);
     if !value.matches(element, store) {
-        return Err(Error::Type(format!("{value:?} is not an element of a table of {}", describe::val(element))));
+        return Err(TypeError::value(Place::TableElement(None), value, element).into());
     }
     // SAFETY: the value was just converted; every field of the union covers its low 8 bytes.
     Ok(unsafe { store.give(value)?.reference })
@@ -414,8 +414,7 @@ impl HostGlobal {
 
 /// What the type of a host's table or global refers to.
 fn types_in(ty: RefType) -> Result<TypeIds> {
-    TypeIds::in_ref(ty)
-        .ok_or_else(|| Error::Type(format!("the function type in {ty} is of no module or function that there is")))
+    TypeIds::in_ref(ty).ok_or_else(|| TypeError::Unknown { ty }.into())
 }
 
 /// A global of a store: a small copyable handle.
@@ -437,7 +436,7 @@ impl Global {
     pub fn new(store: &mut impl AsStoreMut, ty: GlobalType, value: Val) -> Result<Self> {
         let store = store.store_inner_mut();
         if !value.matches(ty.content, store) {
-            return Err(Error::Type(format!("{value:?} is not a value of type {}", describe::val(ty.content))));
+            return Err(TypeError::value(Place::Global, &value, ty.content).into());
         }
         let raw = store.give(&value)?;
         let types = match ty.content {
@@ -474,10 +473,10 @@ impl Global {
         let store = store.store_inner_mut();
         store.check(self.store, "global")?;
         if !self.ty.mutable {
-            return Err(Error::Type("the global is immutable".to_owned()));
+            return Err(TypeError::Immutable { place: Place::Global }.into());
         }
         if !value.matches(self.ty.content, store) {
-            return Err(Error::Type(format!("{value:?} is not a value of type {}", describe::val(self.ty.content))));
+            return Err(TypeError::value(Place::Global, &value, self.ty.content).into());
         }
         let raw = store.give(&value)?;
         // SAFETY: the global lives as long as the store, which is borrowed exclusively.

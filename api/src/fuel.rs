@@ -2,7 +2,7 @@
 
 use crate::error::{Error, FuelError, Result};
 use crate::func::Caller;
-use crate::store::{AsStore, Store, StoreAccess, StoreOpaque};
+use crate::store::{Store, StoreAccess, StoreOpaque, StoreView};
 pub use wasmer_vm::fuel::FUEL_MAX;
 
 impl StoreOpaque {

@@ -15,12 +15,12 @@ use wasmer_vm::activation;
 use wasmer_vm::host::{HostEntry, VMHostContext};
 use wasmer_vm::types_registry::{self, KnownFunc, TypeIds};
 
-use crate::describe;
-use crate::error::{Error, HostFailure, Result};
+use crate::describe::Described;
+use crate::error::{Error, HostFailure, Place, ResourceError, Result, TypeError};
 use crate::exception::UncaughtException;
 use crate::externs::{Extern, Memory};
 use crate::instance::Instance;
-use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreMut, StoreOpaque};
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreMut, StoreOpaque, StoreRef, StoreView};
 use crate::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
 
 /// A function of a store: a small copyable handle.
@@ -87,7 +87,7 @@ impl Func {
         func: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Self> {
         if ty.params.iter().chain(&ty.results).any(|ty| ty.is_host_ref()) {
-            return Err(Error::Type(format!("a function on raw values cannot have type {}", describe::func(ty))));
+            return Err(TypeError::RawFunc { ty: Described::func(ty) }.into());
         }
         store.store_inner_mut().host_func(&Arc::new(HostFunc::on_slice(ty, func)))
     }
@@ -135,7 +135,7 @@ impl Func {
         let ty = self.ty_in(store.store_inner())?;
         if *ty.params != *P::types() || *ty.results != *R::types() {
             let asked = FuncType::new(P::types(), R::types());
-            return Err(Error::Type(format!("the function has type {}, not {asked}", describe::func(&ty))));
+            return Err(TypeError::Func { found: Described::func(&ty), asked }.into());
         }
         Ok(TypedFunc { func: *self, types: PhantomData })
     }
@@ -171,17 +171,12 @@ impl Func {
 
 pub(crate) fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &StoreOpaque) -> Result<()> {
     if params.len() != ty.params.len() || results.len() != ty.results.len() {
-        return Err(Error::Type(format!(
-            "a function of type {} was called with {} arguments for {} results",
-            describe::func(ty),
-            params.len(),
-            results.len()
-        )));
+        let ty = Described::func(ty);
+        return Err(TypeError::Arity { ty, arguments: params.len(), results: results.len() }.into());
     }
     for (position, (param, expected)) in params.iter().zip(&ty.params).enumerate() {
         if !param.matches(*expected, store) {
-            let expected = describe::val(*expected);
-            return Err(Error::Type(format!("argument {position} is {param:?}, not a value of type {expected}")));
+            return Err(TypeError::value(Place::Argument(position), param, *expected).into());
         }
     }
     Ok(())
@@ -311,8 +306,8 @@ impl<T: 'static> Caller<'_, T> {
 impl<T: 'static> AsStore for Caller<'_, T> {
     type Data = T;
 
-    fn store_inner(&self) -> &StoreInner<T> {
-        self.store
+    fn as_store(&self) -> StoreRef<'_, T> {
+        self.store.as_store()
     }
 }
 
@@ -407,8 +402,7 @@ impl<T: 'static> HostFunc<T> {
             let store = unsafe { &mut *store };
             for ((raw, result), ty) in values.iter_mut().zip(results).zip(&types.results) {
                 if !result.matches(*ty, store) {
-                    let ty = describe::val(*ty);
-                    return Err(Error::Type(format!("a host function returned {result:?} for a result of type {ty}")));
+                    return Err(TypeError::value(Place::HostResult, result, *ty).into());
                 }
                 *raw = result.to_raw(store)?;
             }
@@ -477,7 +471,7 @@ where
     let unwind = match outcome {
         Ok(Ok(())) if is_innermost => return true,
         // The guest's frames stand above those of another call, which its next one would overwrite.
-        Ok(Ok(())) => wasmer_vm::Unwind::Error(Box::new(Error::Resource(OUT_OF_ORDER.to_owned()))),
+        Ok(Ok(())) => wasmer_vm::Unwind::Error(Box::new(Error::from(ResourceError::OutOfOrder))),
         // SAFETY: the store outlives the call, and the borrow above has ended.
         Ok(Err(error)) if is_innermost && unsafe { (*record.store).throw(&error) } => return false,
         Ok(Err(error)) => wasmer_vm::Unwind::Error(Box::new(error)),
@@ -487,9 +481,6 @@ where
     unsafe { record_unwind(record.store, unwind) };
     false
 }
-
-const OUT_OF_ORDER: &str = "a host function returned before another call into WebAssembly that began after it on the same thread: \
-    coroutines in which host functions wait have to go on in the reverse order";
 
 /// # Safety
 /// Nobody borrows the store.

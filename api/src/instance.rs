@@ -15,12 +15,12 @@ use wasmer_vm::types_registry;
 
 use crate::async_call;
 use crate::describe;
-use crate::error::{Error, FuelError, Result, Trap};
+use crate::error::{Error, FuelError, LinkError, ResourceError, Result, Trap, TypeError};
 use crate::exception::Tag;
 use crate::externs::{Extern, Global, Memory, Table};
 use crate::func::{Func, HostFunc, TypedFunc};
-use crate::module::{Module, incompatible};
-use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreOpaque};
+use crate::module::Module;
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreOpaque, StoreView};
 use crate::value::WasmTyList;
 
 /// An instance of a store: a small copyable handle.
@@ -103,7 +103,7 @@ impl Instance {
     ) -> Result<impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>> {
         let expected = module.import_count();
         if imports.len() != expected {
-            return Err(Error::Link(format!("the module has {expected} imports, not {}", imports.len())));
+            return Err(LinkError::ImportCount { expected, given: imports.len() }.into());
         }
         let mut given = imports.iter();
         Ok(move |_: &ImportRef<'_>| Ok(Given::Extern(*given.next().expect("there are as many as the module imports"))))
@@ -162,7 +162,7 @@ impl Instance {
         let vm_store = NonNull::from(store.vm());
         // SAFETY: the imports were checked, and belong to the store, which keeps the instance and then the module.
         unsafe { VmInstance::new(code, vm_store, imports) }.map_err(|error| match error {
-            InstanceError::Resource(message) => Error::Resource(message),
+            InstanceError::Resource { what, message } => ResourceError::room(what, message).into(),
             InstanceError::Limit(error) => error.into(),
             InstanceError::Trap(code) => code.into(),
             InstanceError::Damage(damage) => ImageError::from(damage).into(),
@@ -228,7 +228,7 @@ impl Instance {
     pub fn export_at(&self, store: &mut impl AsStoreMut, position: usize) -> Result<Extern> {
         let store = store.store_inner_mut();
         let export = self.record(store)?.module.code().image.export_at(position);
-        let export = export.ok_or_else(|| Error::Link(format!("the module has no export number {position}")))?;
+        let export = export.ok_or(LinkError::NoExportAt { position })?;
         let entity = export.entity;
         self.entity(store, entity)
     }
@@ -267,8 +267,8 @@ impl Instance {
     ) -> Result<TypedFunc<P, R>> {
         let store = store.store_inner_mut();
         let func = self.find(store, name)?.and_then(Extern::func);
-        let func = func.ok_or_else(|| Error::Link(format!("the module exports no function `{name}`")))?;
-        func.typed(store).map_err(|error| Error::Type(format!("export `{name}`: {error}")))
+        let func = func.ok_or_else(|| LinkError::NoFunction { name: name.to_owned() })?;
+        func.typed(store).map_err(|error| of_export(name, error))
     }
 
     /// The exported memory of a name, as [`Instance::export`] finds it.
@@ -336,7 +336,7 @@ pub(crate) fn check_host_func<T: 'static>(code: &ModuleCode, import: &ImportRef<
 fn check_function(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> Result<()> {
     match import.ty {
         ImportType::Func(expected) => check_func_type(code, import, expected, found, types_registry::is_subtype),
-        other => Err(incompatible(import.module, import.name, code.import_type(other).kind(), "a function")),
+        other => Err(incompatible(import, code.import_type(other).kind(), "a function")),
     }
 }
 
@@ -345,7 +345,7 @@ fn check_tag(code: &ModuleCode, import: &ImportRef<'_>, found: CanonicalId) -> R
         ImportType::Tag(expected) => {
             check_func_type(code, import, expected, found, |found, expected| found == expected)
         }
-        other => Err(incompatible(import.module, import.name, code.import_type(other).kind(), "a tag")),
+        other => Err(incompatible(import, code.import_type(other).kind(), "a tag")),
     }
 }
 
@@ -363,7 +363,21 @@ fn check_func_type(
     let what = if let ImportType::Tag(_) = import.ty { "tag" } else { "function" };
     let [expected, found] =
         [code.func_type(expected), types_registry::lookup_func(found)].map(|ty| describe::func(&ty));
-    Err(incompatible(import.module, import.name, &format!("{what} {expected}"), &format!("{what} {found}")))
+    Err(incompatible(import, format!("{what} {expected}"), format!("{what} {found}")))
+}
+
+/// That what is given for an import is of another type.
+fn incompatible(import: &ImportRef<'_>, expected: impl Into<String>, found: impl Into<String>) -> Error {
+    let (module, name) = (import.module.to_owned(), import.name.to_owned());
+    LinkError::Incompatible { module, name, expected: expected.into(), found: found.into() }.into()
+}
+
+/// Which export it is that does not fit.
+fn of_export(name: &str, error: Error) -> Error {
+    match error {
+        Error::Type(error) => TypeError::Export { name: name.to_owned(), error }.into(),
+        other => other,
+    }
 }
 
 /// Whether an import fits (specification, section 3.5).
@@ -373,7 +387,7 @@ fn check_import(store: &StoreOpaque, code: &ModuleCode, import: &ImportRef<'_>, 
         Extern::Tag(tag) => return check_tag(code, import, tag.raw(store)?.type_id()),
         Extern::Table(_) | Extern::Memory(_) | Extern::Global(_) => {}
     }
-    let mismatch = |expected: String, found: String| Err(incompatible(import.module, import.name, &expected, &found));
+    let mismatch = |expected: String, found: String| Err(incompatible(import, expected, found));
     match (&code.import_type(import.ty), given) {
         (ExternType::Table(expected), Extern::Table(table)) => {
             // SAFETY: the table belongs to the store.

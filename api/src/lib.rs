@@ -31,8 +31,12 @@ mod value;
 
 pub use async_func::AsyncCaller;
 pub use code::CodePiece;
+pub use describe::Described;
 pub use engine::{Engine, EngineConfig, STACK_BYTES_DEFAULT, STACK_BYTES_MAX, STACK_BYTES_MIN};
-pub use error::{Backtrace, Error, Frame, FuelError, HostFailure, Result, Trap};
+pub use error::{
+    Backtrace, Error, Frame, FuelError, GrowthRefusal, HostFailure, LinkError, MalformedError, Place, ResourceError,
+    Result, Trap, TypeError,
+};
 pub use exception::{ExnRef, Tag, UncaughtException};
 pub use externs::{Extern, Global, Memory, SharedMemory, Table};
 pub use fuel::FUEL_MAX;
@@ -45,7 +49,7 @@ pub use object_type::ObjectType;
 pub use observe::CallEvent;
 pub use outline::{Outline, OutlineItem};
 pub use stack_pointer::StackPointer;
-pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreId, StoreMut};
+pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreId, StoreMut, StoreRef};
 pub use summary::{FunctionSummary, ModuleSummary, Producer, SectionSummary};
 pub use value::{ExternRef, HostResult, Val, WasmTy, WasmTyList};
 pub use wasmer_runtime_core::vmcontext::RawValue;

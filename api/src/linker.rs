@@ -9,7 +9,7 @@ use wasmer_vm::image::ImportRef;
 
 use crate::async_func::AsyncCaller;
 use crate::collect::call_pinned;
-use crate::error::{Error, Result};
+use crate::error::{Error, LinkError, Result};
 use crate::externs::Extern;
 use crate::func::{Caller, HostFunc, IntoHostFunc};
 use crate::instance::{Given, Instance, check_host_func};
@@ -302,7 +302,7 @@ impl<T: 'static> Linker<T> {
     fn definition(&self, import: &ImportRef<'_>) -> Result<&Definition<T>> {
         let definition = self.names.get(import.module).and_then(|names| names.get(import.name));
         definition.ok_or_else(|| {
-            Error::Link(format!("unknown import: `{}.{}` has not been defined", import.module, import.name))
+            LinkError::Undefined { module: import.module.to_owned(), name: import.name.to_owned() }.into()
         })
     }
 
@@ -316,7 +316,7 @@ impl<T: 'static> Linker<T> {
     fn insert(&mut self, module: &str, name: &str, definition: Definition<T>) -> Result<&mut Self> {
         let names = self.names.entry(module.into()).or_default();
         if !self.allow_shadowing && names.contains_key(name) {
-            return Err(Error::Link(format!("`{module}.{name}` is defined twice")));
+            return Err(LinkError::DefinedTwice { module: module.to_owned(), name: name.to_owned() }.into());
         }
         names.insert(name.into(), definition);
         Ok(self)

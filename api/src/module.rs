@@ -12,7 +12,7 @@ use wasmer_vm::module_code::ModuleCode;
 use wasmer_vm::tier::Switch;
 
 use crate::engine::Engine;
-use crate::error::{Error, FuelError, Result};
+use crate::error::{Error, FuelError, ResourceError, Result};
 use crate::shared::Shared;
 
 /// A compiled module. Cheap to clone, shared by all threads; its code is unmapped when the last clone and the last
@@ -102,7 +102,7 @@ impl Module {
     unsafe fn take_over(&self, better: &Self, switch: Switch) -> Result<()> {
         let settings = |module: &Self| (module.engine().features(), module.engine().uses_fuel());
         if settings(self) != settings(better) {
-            return Err(Error::Resource("better code has to be of the same features and settings".to_owned()));
+            return Err(ResourceError::OtherSettings.into());
         }
         // SAFETY: the caller's promise, and what was just compared.
         let is_better = unsafe { self.0.code.improve(Arc::clone(&better.0.code), switch) };
@@ -136,15 +136,11 @@ impl Module {
             return Err(Error::Fuel(FuelError::Artifact { uses_fuel: image.uses_fuel() }));
         }
         if let Some(profile) = engine.profile() {
-            let failed = |error| {
-                Error::Resource(format!("could not write `{}` for profilers: {error}", profile.path().display()))
-            };
+            let failed = |error| ResourceError::Profile { path: profile.path().to_owned(), error };
             profile.record(&mut image).map_err(failed)?;
         }
         let code = ModuleCode::new(image);
-        let code = Arc::new(
-            code.ok_or_else(|| Error::Resource("the process has no numbers or addresses left for types".to_owned()))?,
-        );
+        let code = Arc::new(code.ok_or(ResourceError::ModuleTypes)?);
         Ok(Self(Shared::new(ModuleInner { code, engine: engine.clone() })))
     }
 
@@ -257,14 +253,5 @@ fn is_chosen(wasm: &[u8], seed: u64) -> bool {
 
 #[cold]
 fn cannot_improve() -> Error {
-    Error::Resource(
-        "only modules whose functions are compiled when they are called can get better code, once".to_owned(),
-    )
-}
-
-/// Why two types do not link, in the words of the specification's tests.
-pub(crate) fn incompatible(module: &str, name: &str, expected: &str, found: &str) -> Error {
-    // What is written alike can be of other recursion groups, or have other supertypes or subtypes.
-    let same = if expected == found { " of another type definition" } else { "" };
-    Error::Link(format!("incompatible import type for `{module}.{name}`: expected {expected}, found {found}{same}"))
+    ResourceError::NotImprovable.into()
 }

@@ -10,10 +10,9 @@ use wasmer_vm::objects::array_size;
 use wasmer_vm::references::Root;
 use wasmer_vm::types_registry;
 
-use crate::describe;
-use crate::error::{Error, Result, Trap};
+use crate::error::{Error, Place, ResourceError, Result, Trap, TypeError};
 use crate::object_type::ObjectType;
-use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque};
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreOpaque, StoreView};
 use crate::value::{ExternRef, Val};
 
 /// An integer of 31 bits, which is a reference without an object.
@@ -208,10 +207,16 @@ impl StructRef {
         let store = store.store_inner_mut();
         let ObjectLayout::Struct(layout) = ty.layout() else { return Err(not_a("struct")) };
         if layout.fields.len() != fields.len() {
-            return Err(Error::Type(format!("the struct has {} fields, not {}", layout.fields.len(), fields.len())));
+            return Err(TypeError::Count {
+                of: "struct",
+                parts: "fields",
+                expected: layout.fields.len(),
+                given: fields.len(),
+            }
+            .into());
         }
         for (position, (field, value)) in layout.fields.iter().zip(fields).enumerate() {
-            check(value, field.storage, store, &format!("field {position}"))?;
+            check(value, field.storage, store, Place::Field(position))?;
         }
         let object = store.new_object_of(ty, layout.size)?;
         for (field, value) in layout.fields.iter().zip(fields) {
@@ -245,16 +250,16 @@ impl StructRef {
         if let CompositeType::Struct(ty) = &ty.def().composite
             && !ty.fields[field].mutable
         {
-            return Err(Error::Type(format!("field {field} is not mutable")));
+            return Err(TypeError::Immutable { place: Place::Field(field) }.into());
         }
-        check(&value, place.storage, store, &format!("field {field}"))?;
+        check(&value, place.storage, store, Place::Field(field))?;
         store.write_part(object, place, &value)
     }
 
     fn field(&self, store: &mut StoreOpaque, field: usize) -> Result<(u32, ObjectType, FieldLayout)> {
         let (object, ty) = self.0.object_type(store)?;
         let ObjectLayout::Struct(layout) = ty.layout() else { return Err(not_a("struct")) };
-        let place = *layout.fields.get(field).ok_or_else(|| Error::Type(format!("the struct has no field {field}")))?;
+        let place = *layout.fields.get(field).ok_or(TypeError::OutOfBounds { place: Place::Field(field) })?;
         Ok((object, ty, place))
     }
 }
@@ -291,7 +296,7 @@ impl ArrayRef {
     /// # Errors
     /// As for [`ArrayRef::new`].
     pub fn from_values(store: &mut impl AsStoreMut, ty: &ObjectType, values: &[Val]) -> Result<Self> {
-        let len = u32::try_from(values.len()).map_err(|_| Error::Type("an array has fewer elements".to_owned()))?;
+        let len = u32::try_from(values.len()).map_err(|_| TypeError::ArrayElements { elements: values.len() })?;
         Self::with(store.store_inner_mut(), ty, len, values.iter())
     }
 
@@ -306,7 +311,7 @@ impl ArrayRef {
         let mut last: Option<&Val> = None;
         for value in values.clone() {
             if !last.is_some_and(|last| std::ptr::eq(last, value)) {
-                check(value, layout.storage, store, "an element")?;
+                check(value, layout.storage, store, Place::Element(None))?;
             }
             last = Some(value);
         }
@@ -352,9 +357,9 @@ impl ArrayRef {
         if let CompositeType::Array(ty) = &ty.def().composite
             && !ty.element.mutable
         {
-            return Err(Error::Type("the elements are not mutable".to_owned()));
+            return Err(TypeError::Immutable { place: Place::Element(None) }.into());
         }
-        check(&value, place.storage, store, &format!("element {index}"))?;
+        check(&value, place.storage, store, Place::Element(Some(index)))?;
         store.write_part(object, place, &value)
     }
 
@@ -362,7 +367,7 @@ impl ArrayRef {
         let (object, ty) = self.0.object_type(store)?;
         let ObjectLayout::Array(layout) = *ty.layout() else { return Err(not_a("array")) };
         if index >= store.vm.array_len(object) {
-            return Err(Error::Type(format!("the array has no element {index}")));
+            return Err(TypeError::OutOfBounds { place: Place::Element(Some(index)) }.into());
         }
         Ok((object, ty, element(layout, index)))
     }
@@ -418,7 +423,9 @@ impl StoreOpaque {
     /// A new object: all zero but for its header. Not collected as long as nothing is.
     fn new_object(&mut self, header: u32, bytes: u32) -> Result<u32> {
         let heap = self.vm.make_heap();
-        heap.map_err(|error| Error::Resource(format!("could not make a heap for objects: {error}")))?;
+        heap.map_err(|error| {
+            ResourceError::room("heap for objects", format!("could not make a heap for objects: {error}"))
+        })?;
         self.safe_point();
         if self.vm.is_heap_due() {
             self.collect();
@@ -472,16 +479,16 @@ fn element(layout: ArrayLayout, index: u32) -> FieldLayout {
 }
 
 /// Whether a value fits a field or an element.
-fn check(value: &Val, storage: StorageType, store: &StoreOpaque, what: &str) -> Result<()> {
+fn check(value: &Val, storage: StorageType, store: &StoreOpaque, place: Place) -> Result<()> {
     let ty = storage.unpacked();
     if value.matches(ty, store) {
         return Ok(());
     }
-    Err(Error::Type(format!("{what} is {value:?}, not a value of type {}", describe::val(ty))))
+    Err(TypeError::value(place, value, ty).into())
 }
 
-fn not_a(what: &str) -> Error {
-    Error::Type(format!("the reference or type is not one of a {what}"))
+fn not_a(expected: &'static str) -> Error {
+    TypeError::Kind { expected }.into()
 }
 
 fn trap(code: TrapCode) -> Error {

@@ -6,7 +6,7 @@ use wasmer_runtime_core::object::ObjectLayout;
 use wasmer_runtime_core::types::*;
 use wasmer_vm::types_registry::{self, TypeIds};
 
-use crate::error::{Error, Result};
+use crate::error::{ResourceError, Result, TypeError};
 
 /// A struct or array type (specification, section 2.3.8). Concrete types in it are those of other `ObjectType`s, of modules, or of functions.
 ///
@@ -38,10 +38,10 @@ impl ObjectType {
     /// A struct type.
     ///
     /// # Errors
-    /// [`Error::Resource`] if the process knows too many types; [`Error::Type`] if there are more than 10,000 fields.
+    /// [`Error::Resource`](crate::Error::Resource) if the process knows too many types; [`Error::Type`](crate::Error::Type) if there are more than 10,000 fields.
     pub fn structure(ty: StructType) -> Result<Self> {
         if ty.fields.len() > wasmer_runtime_core::object::STRUCT_FIELDS_MAX as usize {
-            return Err(Error::Type(format!("a struct cannot have {} fields", ty.fields.len())));
+            return Err(TypeError::StructFields { fields: ty.fields.len() }.into());
         }
         Self::new(CompositeType::Struct(ty))
     }
@@ -49,14 +49,14 @@ impl ObjectType {
     /// An array type.
     ///
     /// # Errors
-    /// [`Error::Resource`] if the process knows too many types.
+    /// [`Error::Resource`](crate::Error::Resource) if the process knows too many types.
     pub fn array(ty: ArrayType) -> Result<Self> {
         Self::new(CompositeType::Array(ty))
     }
 
     fn new(composite: CompositeType) -> Result<Self> {
         let ids = TypeIds::of(&TypeDef { composite, supertype: None, is_final: true });
-        Ok(Self::known(ids.ok_or_else(|| Error::Resource("the process knows too many types".to_owned()))?))
+        Ok(Self::known(ids.ok_or(ResourceError::Types)?))
     }
 
     /// The struct or array type that a reference type names; none for all others.

@@ -13,9 +13,10 @@ impl Error {
             Self::Compile(error) => error.fmt(f),
             Self::Image(error) => error.fmt(f),
             Self::Fuel(error) => error.fmt(f),
-            Self::Malformed(message) | Self::Link(message) | Self::Type(message) | Self::Resource(message) => {
-                f.write_str(message)
-            }
+            Self::Malformed(error) => error.fmt(f),
+            Self::Link(error) => error.fmt(f),
+            Self::Type(error) => error.fmt(f),
+            Self::Resource(error) => error.fmt(f),
             Self::Limit(error) => error.fmt(f),
             Self::Trap(trap) => trap.fmt(f),
             Self::Exception(exception) => exception.fmt(f),
@@ -44,13 +45,13 @@ impl Error {
 
     fn fields(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, field): (_, &dyn fmt::Debug) = match self {
-            Self::Malformed(message) => ("Malformed", message),
+            Self::Malformed(error) => ("Malformed", error),
             Self::Compile(error) => ("Compile", error),
             Self::Image(error) => ("Image", error),
-            Self::Link(message) => ("Link", message),
-            Self::Type(message) => ("Type", message),
+            Self::Link(error) => ("Link", error),
+            Self::Type(error) => ("Type", error),
             Self::Fuel(error) => ("Fuel", error),
-            Self::Resource(message) => ("Resource", message),
+            Self::Resource(error) => ("Resource", error),
             Self::Limit(error) => ("Limit", error),
             Self::Trap(trap) => ("Trap", trap),
             Self::Exception(exception) => ("Exception", exception),
@@ -95,9 +96,12 @@ impl StdError for Error {
             Self::Fuel(error) => error.source(),
             Self::Host(failure) if failure.backtrace.frames.is_empty() => Some(&*failure.error),
             Self::Host(failure) => Some(&**failure),
-            Self::Trap(trap) => trap.backtrace.as_cause(),
-            Self::Exception(uncaught) => uncaught.backtrace.as_cause(),
-            Self::Malformed(_) | Self::Link(_) | Self::Type(_) | Self::Resource(_) | Self::Limit(_) => None,
+            Self::Trap(trap) => trap.source(),
+            Self::Exception(uncaught) => uncaught.source(),
+            Self::Link(error) => error.source(),
+            Self::Type(error) => error.source(),
+            Self::Resource(error) => error.source(),
+            Self::Malformed(_) | Self::Limit(_) => None,
         }
     }
 }
@@ -117,6 +121,18 @@ impl StdError for HostFailure {
 impl Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "wasm trap: {}", self.code)
+    }
+}
+
+impl StdError for Trap {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.backtrace.as_cause()
+    }
+}
+
+impl StdError for UncaughtException {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.backtrace.as_cause()
     }
 }
 

@@ -26,7 +26,7 @@ use wasmer_vm::slices::SLICE_MIN;
 use crate::async_func::HostCall;
 use crate::collect::{collect_for_code, full};
 use crate::engine::Engine;
-use crate::error::{Error, Result, Trap};
+use crate::error::{Error, ResourceError, Result, Trap, TypeError};
 use crate::externs::{HostGlobal, HostTable};
 use crate::func::{Func, HostFunc, HostRecord, host_error};
 use crate::instance::{Instance, InstanceRecord};
@@ -39,7 +39,7 @@ use crate::value::ExternRef;
 fn not_compiled(failure: CompileFailure) -> Error {
     match failure {
         CompileFailure::Compile(error) => Error::Compile(error),
-        CompileFailure::Room(_) => Error::Resource(failure.to_string()),
+        CompileFailure::Room(_) => ResourceError::room("code", failure).into(),
     }
 }
 
@@ -84,7 +84,7 @@ pub struct Store<T> {
 }
 
 /// What handles and callers borrow.
-pub struct StoreInner<T> {
+pub(crate) struct StoreInner<T> {
     opaque: StoreOpaque,
     /// Records of host functions are of this store's data type; kept until the end of the store.
     host_records: Vec<Box<HostRecord<T>>>,
@@ -250,12 +250,12 @@ impl InterruptHandle {
 
 impl<T: 'static> StoreInner<T> {
     /// The embedder's data.
-    pub fn data(&self) -> &T {
+    pub(crate) fn data(&self) -> &T {
         &self.data
     }
 
     /// The embedder's data.
-    pub fn data_mut(&mut self) -> &mut T {
+    pub(crate) fn data_mut(&mut self) -> &mut T {
         &mut self.data
     }
 
@@ -360,8 +360,8 @@ impl StoreOpaque {
     }
 
     /// Refuses handles of other stores.
-    pub(crate) fn check(&self, owner: StoreId, what: &str) -> Result<()> {
-        if owner == self.id { Ok(()) } else { Err(Error::Type(format!("the {what} belongs to another store"))) }
+    pub(crate) fn check(&self, owner: StoreId, what: &'static str) -> Result<()> {
+        if owner == self.id { Ok(()) } else { Err(TypeError::Store { what }.into()) }
     }
 
     /// Calls a function by array call.
@@ -449,7 +449,32 @@ pub trait AsStore {
     /// The embedder's data.
     type Data: 'static;
     /// The store.
-    fn store_inner(&self) -> &StoreInner<Self::Data>;
+    fn as_store(&self) -> StoreRef<'_, Self::Data>;
+}
+
+/// Shared access to a store, for as long as it is borrowed.
+///
+/// ```
+/// use wasmer_api::{AsStore, Engine, EngineConfig, Store};
+///
+/// fn name(store: &impl AsStore<Data = String>) -> &str { store.as_store().data() }
+///
+/// let store = Store::new(&Engine::new(EngineConfig::headless())?, "mine".to_owned());
+/// assert_eq!(name(&store), "mine");
+/// # Ok::<_, wasmer_api::Error>(())
+/// ```
+pub struct StoreRef<'a, T>(&'a StoreInner<T>);
+
+impl<'a, T: 'static> StoreRef<'a, T> {
+    /// The store's identity.
+    pub fn id(&self) -> StoreId {
+        self.0.id
+    }
+
+    /// The embedder's data.
+    pub fn data(&self) -> &'a T {
+        &self.0.data
+    }
 }
 
 /// Exclusive access to a store. What is behind it stays out of reach: compiled code and host functions point to it, so that it must
@@ -484,6 +509,15 @@ pub trait AsStoreMut: AsStore {
     fn as_store_mut(&mut self) -> StoreMut<'_, Self::Data>;
 }
 
+/// The way behind [`AsStore`], for this crate alone.
+pub(crate) trait StoreView: AsStore {
+    fn store_inner(&self) -> &StoreInner<Self::Data> {
+        self.as_store().0
+    }
+}
+
+impl<S: AsStore + ?Sized> StoreView for S {}
+
 /// The way behind [`AsStoreMut`], for this crate alone.
 pub(crate) trait StoreAccess: AsStoreMut {
     fn store_inner_mut(&mut self) -> &mut StoreInner<Self::Data> {
@@ -496,8 +530,8 @@ impl<S: AsStoreMut + ?Sized> StoreAccess for S {}
 impl<T: 'static> AsStore for Store<T> {
     type Data = T;
 
-    fn store_inner(&self) -> &StoreInner<T> {
-        &self.inner
+    fn as_store(&self) -> StoreRef<'_, T> {
+        StoreRef(&self.inner)
     }
 }
 
@@ -510,8 +544,8 @@ impl<T: 'static> AsStoreMut for Store<T> {
 impl<T: 'static> AsStore for StoreMut<'_, T> {
     type Data = T;
 
-    fn store_inner(&self) -> &StoreInner<T> {
-        self.0
+    fn as_store(&self) -> StoreRef<'_, T> {
+        StoreRef(self.0)
     }
 }
 
@@ -524,8 +558,8 @@ impl<T: 'static> AsStoreMut for StoreMut<'_, T> {
 impl<T: 'static> AsStore for StoreInner<T> {
     type Data = T;
 
-    fn store_inner(&self) -> &Self {
-        self
+    fn as_store(&self) -> StoreRef<'_, T> {
+        StoreRef(self)
     }
 }
 
@@ -538,16 +572,16 @@ impl<T: 'static> AsStoreMut for StoreInner<T> {
 impl<S: AsStore> AsStore for &S {
     type Data = S::Data;
 
-    fn store_inner(&self) -> &StoreInner<S::Data> {
-        (**self).store_inner()
+    fn as_store(&self) -> StoreRef<'_, S::Data> {
+        (**self).as_store()
     }
 }
 
 impl<S: AsStore> AsStore for &mut S {
     type Data = S::Data;
 
-    fn store_inner(&self) -> &StoreInner<S::Data> {
-        (**self).store_inner()
+    fn as_store(&self) -> StoreRef<'_, S::Data> {
+        (**self).as_store()
     }
 }
 

@@ -10,8 +10,8 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, Compiler, IrRequest, IrStage, KeyHasher, NO_WASM_OFFSET, Output, Symbol,
-    Trampoline, Worker,
+    Abi, BackendId, Batch, CompileError, CompileLimit, Compiler, IrRequest, IrStage, KeyHasher, NO_WASM_OFFSET, Output,
+    Symbol, Trampoline, Worker,
 };
 use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
@@ -154,10 +154,6 @@ impl Builder {
         let verify = self.verify.unwrap_or(cfg!(debug_assertions));
         ("enable_verifier", if verify { "true" } else { "false" })
     }
-}
-
-pub(crate) fn setting_error(error: impl std::fmt::Display) -> CompileError {
-    CompileError::Limit(format!("{NAME}: {error}"))
 }
 
 /// The compiler. Immutable; any number of threads may take workers from it.
@@ -304,7 +300,7 @@ impl CraneliftWorker<'_> {
 fn compile_error(error: CodegenError, symbol: Symbol) -> CompileError {
     match error {
         CodegenError::ImplLimitExceeded | CodegenError::CodeTooLarge => {
-            CompileError::Limit(format!("{symbol:?} is too large for the {NAME} compiler"))
+            CompileLimit::MachineCode { symbol: format!("{symbol:?}"), by: NAME }.into()
         }
         error => CompileError::Internal { by: NAME, message: format!("{symbol:?}: {error}") },
     }

@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value, types};
-use wasmer_runtime_core::compiler::CompileError;
+use wasmer_runtime_core::compiler::{CompileError, CompileLimit};
 use wasmer_runtime_core::layout::{VMCTX_STORE, VMSTORE_FUEL};
 use wasmer_runtime_core::translate::codegen::{BlockSig, Meter, Result};
 use wasmer_runtime_core::trap::TrapCode;
@@ -359,9 +359,6 @@ fn outgrown(cg: &mut Codegen<'_>) -> CompileError {
 fn too_large(cg: &Codegen<'_>) -> CompileError {
     let dfg = &cg.builder.func.dfg;
     let (locals, blocks, values) = (cg.locals_len, dfg.num_blocks(), dfg.num_values());
-    CompileError::Limit(format!(
-        "{} has {locals} locals, {blocks} blocks and {values} values so far, too many for {NAME}\n\
-         hint: `--backend singlepass` compiles functions of any size",
-        cg.module.describe(cg.function)
-    ))
+    let function = cg.module.describe(cg.function);
+    CompileLimit::Function { function, locals, blocks, values, by: NAME }.into()
 }

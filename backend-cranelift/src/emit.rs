@@ -6,7 +6,8 @@ use cranelift_codegen::{
     Context, Final, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget, MachBufferFinalized,
 };
 use wasmer_runtime_core::compiler::{
-    CodeLocation, CompileError, Definition, Handler, NO_WASM_OFFSET, Output, Reloc, RelocKind, Symbol, TrapSite,
+    CodeLocation, CompileError, CompileLimit, Definition, Handler, NO_WASM_OFFSET, Output, Reloc, RelocKind, Symbol,
+    TrapSite,
 };
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
@@ -31,7 +32,7 @@ pub(crate) fn append(
     let buffer = &code.buffer;
     debug_assert!(buffer.alignment as usize <= Output::ALIGN);
     if output.text.len() + Output::ALIGN + buffer.data().len() > i32::MAX as usize {
-        return Err(CompileError::Limit("more than 2 GiB of machine code".into()));
+        return Err(CompileLimit::BRANCH_REACH.into());
     }
     let at = (output.text.len() as u32).next_multiple_of(buffer.alignment);
     // What Cranelift aligns at all, constants, it aligns to at most what functions start at, or to a whole line.

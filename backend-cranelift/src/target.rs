@@ -1,9 +1,9 @@
 //! The processor that code is made for, known without Cranelift's description of it: a cached start needs no more than that.
 
-use wasmer_runtime_core::compiler::CompileError;
+use wasmer_runtime_core::compiler::{CompileError, CompileLimit};
 use wasmer_runtime_core::cpu::{CpuFeature, CpuFeatures};
 
-use crate::compiler::setting_error;
+use crate::compiler::NAME;
 
 /// What the code generator asks about the target.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,7 @@ impl Target {
         let (x86, used) = (cfg!(target_arch = "x86_64"), USED.and(features));
         let missing = FLOOR.without(used);
         if x86 && !missing.is_empty() {
-            let message = format!("the processor lacks {missing}, the least that this compiler works with");
-            return Err(setting_error(message));
+            return Err(CompileLimit::Processor { missing, by: NAME }.into());
         }
         Ok((Self { x86, fma: !x86 || (used.has(CpuFeature::Avx) && used.has(CpuFeature::Fma)) }, used))
     }

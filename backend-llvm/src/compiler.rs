@@ -139,8 +139,7 @@ impl LlvmCompiler {
         let used = cpu.features().and(CpuFeatures::ALL);
         let missing = FLOOR.without(used);
         if !missing.is_empty() {
-            let message = format!("llvm: the processor lacks {missing}, the least that it works with");
-            return Err(CompileError::Limit(message));
+            return Err(CompileLimit::Processor { missing, by: "llvm" }.into());
         }
         let (name, features) = describe(cpu, used);
         Ok(Self { cpu, used, name, features })

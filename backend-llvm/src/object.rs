@@ -10,7 +10,8 @@ use object::{
     SectionIndex,
 };
 use wasmer_runtime_core::compiler::{
-    CodeLocation, CompileError, Definition, NO_WASM_OFFSET, Output, Reloc, RelocKind, Symbol, Trampoline, TrapSite,
+    CodeLocation, CompileError, CompileLimit, Definition, NO_WASM_OFFSET, Output, Reloc, RelocKind, Symbol, Trampoline,
+    TrapSite,
 };
 use wasmer_runtime_core::trap::TrapCode;
 
@@ -99,7 +100,7 @@ impl<'a, 'data> Reader<'a, 'data> {
     fn here(&self) -> Result<u32, CompileError> {
         match u32::try_from(self.output.text.len()) {
             Ok(len) if len <= i32::MAX as u32 => Ok(len),
-            _ => Err(CompileError::Limit("more than 2 GiB of machine code".into())),
+            _ => Err(CompileLimit::BRANCH_REACH.into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The code generator: state of one function, and operands that are not computed yet.
 
 use wasmer_runtime_core::compiler::{
-    CodeLocation, CompileError, Definition, Handler, NO_WASM_OFFSET, Output, Reloc, Symbol, TrapSite,
+    CodeLocation, CompileLimit, Definition, Handler, NO_WASM_OFFSET, Output, Reloc, Symbol, TrapSite,
 };
 use wasmer_runtime_core::layout::{VMCounts, VMOffsets};
 use wasmer_runtime_core::module::ModuleInfo;
@@ -150,7 +150,7 @@ impl<M: Masm> Codegen<M> {
         self.a.end_function(self.start);
         let end = self.a.position();
         if end > M::TEXT_BYTES_MAX {
-            return Err(CompileError::Limit(format!("more than {} MiB of machine code", M::TEXT_BYTES_MAX >> 20)));
+            return Err(CompileLimit::CodeBytes { bytes_max: M::TEXT_BYTES_MAX as u64 }.into());
         }
         self.output.definitions.push(Definition { symbol, offset: self.start as u32, len: (end - self.start) as u32 });
         Ok(())

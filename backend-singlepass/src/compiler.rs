@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, Compiler, KeyHasher, NO_WASM_OFFSET, Output, Symbol, Trampoline, Worker,
+    Abi, BackendId, Batch, CompileError, CompileLimit, Compiler, KeyHasher, NO_WASM_OFFSET, Output, Symbol, Trampoline,
+    Worker,
 };
 use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
 use wasmer_runtime_core::module::ModuleInfo;
@@ -42,7 +43,7 @@ impl Singlepass {
         if missing.is_empty() {
             Ok(Self { cpu: TargetCpu::of(features) })
         } else {
-            Err(CompileError::Limit(format!("{NAME}: the processor lacks {missing}, the least that it works with")))
+            Err(CompileLimit::Processor { missing, by: NAME }.into())
         }
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use wasmer_runtime::cache::{Cache, CacheConfig};
 use wasmer_runtime::cached::CachedLoader;
 use wasmer_runtime::{
-    Backend, BackendError, Compiler, Engine, EngineConfig, Error, FEATURES, Module, WasmFeatures, default_features,
+    Backend, BackendError, Compiler, Engine, EngineConfig, Error, FEATURES, Module, ResourceError, WasmFeatures,
+    default_features,
 };
 
 use crate::fault::{attempt, guard, note, null};
@@ -43,7 +44,7 @@ impl EngineShared {
             settings = settings.threads(threads);
         }
         let open =
-            |dir: PathBuf| Cache::open(CacheConfig::new(dir)).map_err(|error| Error::Resource(error.to_string()));
+            |dir: PathBuf| Cache::open(CacheConfig::new(dir)).map_err(|error| Error::from(ResourceError::other(error)));
         Ok(Self { engine: Engine::new(settings)?, cache: config.cache.map(open).transpose()? })
     }
 
@@ -76,7 +77,7 @@ const BUILT: &[Backend] = &[
 ];
 
 fn default_backend() -> Result<Backend, Error> {
-    BUILT.first().copied().ok_or_else(|| Error::Resource("this library was built without a compiler".to_owned()))
+    BUILT.first().copied().ok_or_else(|| ResourceError::other("this library was built without a compiler").into())
 }
 
 fn compiler(backend: Backend) -> Result<Arc<dyn Compiler>, BackendError> {
@@ -188,7 +189,7 @@ extern "C" fn wasmer_config_set_cache(config: Option<&mut CConfig>, dir: *const 
     let Some(config) = config else { return false };
     let dir = match os_str(dir) {
         Some(dir) => Some(PathBuf::from(dir)),
-        None => attempt(|| CacheConfig::default_dir().map_err(|error| Error::Resource(error.to_string()))),
+        None => attempt(|| CacheConfig::default_dir().map_err(|error| Error::from(ResourceError::other(error)))),
     };
     let is_known = dir.is_some();
     config.cache = dir.or(config.cache.take());

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use wasmer_runtime::{
-    Error, ExternType, Global, GlobalType, Limits, Memory, MemoryType, Table, TableType, Val, ValType,
+    Error, ExternType, Global, GlobalType, Limits, Memory, MemoryType, Table, TableType, TypeError, Val, ValType,
 };
 
 use crate::fault::{attempt, null};
@@ -24,7 +24,7 @@ macro_rules! entity_of {
             match reference {
                 Some(reference) => match reference.object {
                     Object::Entity(Entity::$kind(entity)) => Ok((reference, entity)),
-                    _ => Err(Error::Type(concat!("the reference refers to no ", $what).to_owned())),
+                    _ => Err(TypeError::other(concat!("the reference refers to no ", $what)).into()),
                 },
                 None => Err(null(concat!("the ", $what))),
             }
@@ -39,10 +39,10 @@ entity_of!(memory_of, Memory, "memory");
 fn check_limits(limits: &Limits, most: u64) -> Result<(), Error> {
     let max = limits.max.unwrap_or(most);
     if limits.min > most || max > most {
-        return Err(Error::Type(format!("limits beyond {most}")));
+        return Err(TypeError::other(format!("limits beyond {most}")).into());
     }
     if limits.min > max {
-        return Err(Error::Type(format!("a minimum of {} is more than the maximum of {max}", limits.min)));
+        return Err(TypeError::other(format!("a minimum of {} is more than the maximum of {max}", limits.min)).into());
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use wasmer_runtime::Error;
+use wasmer_runtime::{Error, TypeError};
 
 use crate::vector::Vector;
 
@@ -44,7 +44,7 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
 
 /// That an argument is null which must not be.
 pub(crate) fn null(what: &str) -> Error {
-    Error::Type(format!("{what} is null"))
+    TypeError::other(format!("{what} is null")).into()
 }
 
 /// The text as C reads it: with a NUL at its end, which it has nowhere else.

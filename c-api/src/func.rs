@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use smallvec::SmallVec;
 
-use wasmer_runtime::{Caller, Error, Func, FuncType, Linker, RawValue, Val, ValType};
+use wasmer_runtime::{Caller, Error, Func, FuncType, Linker, RawValue, TypeError, Val, ValType};
 
 use crate::fault::{attempt, note, null, panic_message};
 use crate::host_info::{Finalizer, HostInfo};
@@ -84,7 +84,7 @@ impl Callback {
 }
 
 fn new_func(store: &CStore, ty: &CExternType, callback: Callback) -> Result<Box<Reference>, Error> {
-    let ty = ty.func().ok_or_else(|| Error::Type("the type is none of a function".to_owned()))?;
+    let ty = ty.func().ok_or_else(|| TypeError::other("the type is none of a function"))?;
     let is_of_numbers = ty.params.iter().chain(&*ty.results).all(|ty| CVal::is_number(*ty));
     let func = store.cell.with(|mut store| {
         let types = ty.clone();
@@ -140,7 +140,7 @@ impl Reference {
     /// The function and its type, if it is one.
     fn as_func(&self) -> Result<(Func, &FuncType), Error> {
         let Object::Entity(Entity::Func(func)) = self.object else {
-            return Err(Error::Type("the reference refers to no function".to_owned()));
+            return Err(TypeError::other("the reference refers to no function").into());
         };
         if let Some(ty) = self.func_type.get() {
             return Ok((func, ty));
@@ -176,7 +176,12 @@ fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Res
     // SAFETY: pointers to vectors are null or valid; only the values are borrowed, and nothing is written before this borrow ends.
     let arguments = unsafe { arguments.as_ref() }.map_or(&[][..], Vector::as_slice);
     if arguments.len() != ty.params.len() {
-        return Err(Error::Type(format!("the function has {} parameters, not {}", ty.params.len(), arguments.len())));
+        return Err(TypeError::other(format!(
+            "the function has {} parameters, not {}",
+            ty.params.len(),
+            arguments.len()
+        ))
+        .into());
     }
     let params = arguments.iter().zip(&ty.params).map(|(value, ty)| value.to_val(*ty));
     let params = params.collect::<Result<SmallVec<[Val; INLINE]>, _>>()?;
@@ -203,7 +208,7 @@ fn places<'a>(results: *mut Values, count: usize) -> Result<&'a mut [MaybeUninit
     let len = places.len();
     places
         .get_mut(..count)
-        .ok_or_else(|| Error::Type(format!("the function has {count} results, there is room for {len}")))
+        .ok_or_else(|| TypeError::other(format!("the function has {count} results, there is room for {len}")).into())
 }
 
 #[unsafe(no_mangle)]

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use wasmer_runtime::{Error, Extern, Instance};
+use wasmer_runtime::{Error, Extern, Instance, LinkError, TypeError};
 
 use crate::config::c_str;
 use crate::fault::{attempt, null};
@@ -24,9 +24,9 @@ fn new_instance(
     let (cell, module) = (&store.ok_or_else(|| null("the store"))?.cell, module_of(module)?);
     let imports = imports.map_or(&[][..], Vector::as_slice).iter().enumerate().map(|(position, import)| {
         let entity = import.as_ref().and_then(|import| import.as_extern());
-        entity.ok_or_else(|| Error::Link(format!("import {position} is null, or nothing that can be imported")))
+        entity.ok_or_else(|| LinkError::other(format!("import {position} is null, or nothing that can be imported")))
     });
-    let imports = imports.collect::<Result<Vec<Extern>, _>>()?;
+    let imports = imports.collect::<Result<Vec<Extern>, LinkError>>()?;
     let instance = cell.with(|mut store| Instance::new(&mut store, module, &imports))?;
     Ok(Reference::of_entity(cell, Entity::Instance(instance)))
 }
@@ -50,7 +50,7 @@ fn instance_of(reference: Option<&Reference>) -> Result<(&Reference, Instance), 
     let reference = reference.ok_or_else(|| null("the instance"))?;
     match reference.object {
         Object::Entity(Entity::Instance(instance)) => Ok((reference, instance)),
-        _ => Err(Error::Type("the reference refers to no instance".to_owned())),
+        _ => Err(TypeError::other("the reference refers to no instance").into()),
     }
 }
 
@@ -72,7 +72,7 @@ extern "C" fn wasmer_instance_export(instance: Option<&Reference>, name: *const 
         let name = c_str(name).ok_or_else(|| null("the name"))?.to_string_lossy();
         let store = reference.store()?;
         let found = store.with(|mut store| Ok(instance.export(&mut store, &name)))?;
-        let entity = found.ok_or_else(|| Error::Link(format!("the instance has no export `{name}`")))?;
+        let entity = found.ok_or_else(|| LinkError::other(format!("the instance has no export `{name}`")))?;
         Ok(Reference::of_extern(store, entity))
     })
 }

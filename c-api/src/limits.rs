@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use wasmer_runtime::{Error, InterruptHandle, StoreLimits};
+use wasmer_runtime::{Error, InterruptHandle, ResourceError, StoreLimits};
 
 use crate::config::CEngine;
 use crate::fault::{attempt, null};
@@ -125,7 +125,7 @@ extern "C" fn wasmer_store_clear_interrupt(store: Option<&CStore>) -> bool {
             Ok(())
         }
         Context::HostFunction(_) => {
-            Err(Error::Resource("an interrupt cannot be cleared while the guest runs".to_owned()))
+            Err(ResourceError::other("an interrupt cannot be cleared while the guest runs").into())
         }
     })
 }

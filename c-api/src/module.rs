@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use wasmer_runtime::{Error, Module};
+use wasmer_runtime::{Error, Module, TypeError};
 
 use crate::config::os_str;
 use crate::fault::{attempt, guard, null};
@@ -31,7 +31,7 @@ fn boxed(module: Module) -> Box<Reference> {
 pub(crate) fn module_of(reference: Option<&Reference>) -> Result<&Module, Error> {
     match reference.map(|reference| &reference.object) {
         Some(Object::Module(module)) => Ok(&module.module),
-        Some(_) => Err(Error::Type("the reference refers to no module".to_owned())),
+        Some(_) => Err(TypeError::other("the reference refers to no module").into()),
         None => Err(null("the module")),
     }
 }

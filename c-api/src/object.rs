@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
 
-use wasmer_runtime::{Error, Extern, ExternRef, Func, FuncType, Global, Instance, Memory, Table, Tag};
+use wasmer_runtime::{Error, Extern, ExternRef, Func, FuncType, Global, Instance, Memory, Table, Tag, TypeError};
 
 use crate::fault::guard;
 use crate::host_info::{Finalizer, HostInfo, SharedInfo};
@@ -123,7 +123,7 @@ impl Reference {
 
     /// The store of an entity.
     pub(crate) fn store(&self) -> Result<&Arc<StoreCell>, Error> {
-        self.store.as_ref().ok_or_else(|| Error::Type("the reference refers to nothing of a store".to_owned()))
+        self.store.as_ref().ok_or_else(|| TypeError::other("the reference refers to nothing of a store").into())
     }
 
     pub(crate) fn of_extern(store: &Arc<StoreCell>, entity: Extern) -> Box<Self> {

@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, Weak};
 
 use wasmer_runtime::wasi::WasiCtx;
-use wasmer_runtime::{AsStoreMut, Caller, Error, InterruptHandle, Store, StoreLimits, StoreMut};
+use wasmer_runtime::{AsStoreMut, Caller, Error, InterruptHandle, ResourceError, Store, StoreLimits, StoreMut};
 
 use crate::config::{CEngine, EngineShared};
 use crate::fault::{attempt, guard};
@@ -93,7 +93,7 @@ impl StoreCell {
             Access::Free => Context::Owner(unsafe { &mut *self.store.get() }),
             // SAFETY: the host function waits for the program, which is here, and does not use its borrow until `lend` ends.
             Access::Lent(caller) => Context::HostFunction(unsafe { &mut *caller.as_ptr() }),
-            Access::Taken => return Err(Error::Resource("a finalizer used the store that called it".to_owned())),
+            Access::Taken => return Err(ResourceError::other("a finalizer used the store that called it").into()),
         };
         Ok(run(context))
     }

@@ -3,7 +3,7 @@
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::Arc;
 
-use wasmer_runtime::{Error, RawValue, Val, ValType};
+use wasmer_runtime::{Error, RawValue, TypeError, Val, ValType};
 
 use crate::fault::guard;
 use crate::object::{Entity, Object, Reference};
@@ -75,7 +75,7 @@ impl CVal {
                 (kind::FUNCREF, _) if is_reference => Val::FuncRef(match self.as_reference() {
                     None => None,
                     Some(Reference { object: Object::Entity(Entity::Func(func)), .. }) => Some(*func),
-                    Some(_) => return Err(Error::Type("the reference refers to no function".to_owned())),
+                    Some(_) => return Err(TypeError::other("the reference refers to no function").into()),
                 }),
                 (kind::EXTERNREF, _) if is_reference => {
                     Val::ExternRef(self.as_reference().map(|reference| reference.object.to_extern_ref()))
@@ -101,7 +101,7 @@ impl CVal {
                 Self::reference(kind::EXTERNREF, reference)
             }
             // More kinds than the standard has.
-            other => return Err(Error::Type(format!("the C interface has no values like {other:?}"))),
+            other => return Err(TypeError::other(format!("the C interface has no values like {other:?}")).into()),
         })
     }
 
@@ -145,7 +145,7 @@ impl CVal {
 
 #[cold]
 fn mismatch(ty: ValType, found: u8) -> Error {
-    Error::Type(format!("a value of kind {found} is none of type {ty}"))
+    TypeError::other(format!("a value of kind {found} is none of type {ty}")).into()
 }
 
 impl Clone for CVal {

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
 use wasmer_runtime::wasi::{DirGrant, OutputBuffer, Stdin, Stdout, WasiCtx, WasiCtxBuilder, add_imports_to_linker};
-use wasmer_runtime::{Error, Extern, Linker, Module};
+use wasmer_runtime::{Error, Extern, LinkError, Linker, Module, ResourceError};
 
 use crate::config::os_str;
 use crate::fault::{attempt, null};
@@ -144,7 +144,7 @@ extern "C" fn wasmer_store_set_wasi(store: Option<&CStore>, config: Option<Box<W
     let done = attempt(|| {
         let cell = &store.ok_or_else(|| null("the store"))?.cell;
         let built = config.ok_or_else(|| null("the configuration"))?.0.build();
-        let mut context = built.map_err(|error| Error::Resource(error.to_string()))?;
+        let mut context = built.map_err(|error| Error::from(ResourceError::other(error)))?;
         let handle = cell.interrupt_handle();
         context.set_interrupt_check(Some(Box::new(move || handle.is_interrupted())));
         cell.with_context(|store| match store {
@@ -167,7 +167,7 @@ fn imports(store: &CStore, module: &Module) -> Result<Vec<Option<Extern>>, Error
         Context::HostFunction(caller) => caller.data().wasi.is_some(),
     })?;
     if !has_context {
-        return Err(Error::Link("the store has no WASI: `wasmer_store_set_wasi` gives it one".to_owned()));
+        return Err(LinkError::other("the store has no WASI: `wasmer_store_set_wasi` gives it one").into());
     }
     let mut linker = Linker::new();
     add_imports_to_linker(&mut linker, module, context)?;

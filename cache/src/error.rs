@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// Why the store cannot be used, or why an artifact could not be kept.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CacheError {
     /// No place for the store is known.
     #[error("there is no place for the cache: neither `WASMER_CACHE_DIR`, `XDG_CACHE_HOME` nor `HOME` is set")]

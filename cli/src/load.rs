@@ -11,7 +11,7 @@ use wasmer_runtime::cache::{Cache, CacheConfig, ContentHash, Trust};
 use wasmer_runtime::cached::{CachedLoader, Outcome, Program, Recognition, Report};
 use wasmer_runtime::input;
 use wasmer_runtime::wast::{assemble, assemble_with_lines};
-use wasmer_runtime::{Artifact, Backend, Cpu, Engine, EngineConfig, Error};
+use wasmer_runtime::{Artifact, Backend, Cpu, Engine, EngineConfig, Error, MalformedError};
 
 use crate::args::{BackendArgs, CacheOptions, FeatureArgs, TrustArg};
 use crate::exit::Usage;
@@ -169,16 +169,12 @@ pub(crate) fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     }
     let is_text = path.extension().is_some_and(|ending| ending == TEXT_ENDING) || path == Path::new("-");
     let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| is_text || !text.is_empty()) else {
-        let message = format!("`{}` is neither a WebAssembly module nor its text format", path.display());
-        return Err(Error::Malformed(message));
+        return Err(MalformedError::format(path).into());
     };
     match assemble(text, path) {
         Ok(binary) => Ok(binary),
-        Err(error) if is_text => Err(Error::Malformed(error.to_string())),
-        Err(error) => {
-            let message = format!("`{}` is not a binary module, so it was read as text: {error}", path.display());
-            Err(Error::Malformed(message))
-        }
+        Err(error) if is_text => Err(MalformedError::text(error).into()),
+        Err(error) => Err(MalformedError::guessed(path, error).into()),
     }
 }
 

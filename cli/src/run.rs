@@ -72,7 +72,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     behind.look_after();
     let instance = linker.instantiate(&mut *store, &module).map_err(|error| match error {
-        Error::Link(message) => imports::missing(&linker, &module).unwrap_or_else(|| anyhow::Error::msg(message)),
+        error @ Error::Link(_) => imports::missing(&linker, &module).unwrap_or_else(|| error.into()),
         Error::Limit(limit) => beyond(limit),
         error => error.into(),
     });

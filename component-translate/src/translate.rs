@@ -21,6 +21,7 @@ pub struct Translation {
 
 /// Why a component could not be taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TranslateError {
     /// It is not valid.
     Invalid {

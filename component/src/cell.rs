@@ -2,9 +2,10 @@
 
 use std::cell::UnsafeCell;
 
-use wasmer_api::{AsStoreMut, Error, Result, StoreId};
+use wasmer_api::{AsStoreMut, Result, StoreId};
 
 use crate::guest::Guest;
+use crate::mismatch::ComponentTypeError;
 
 /// A value that whoever has its store exclusively may use.
 pub(crate) struct StoreCell<T> {
@@ -23,11 +24,11 @@ impl<T> StoreCell<T> {
     /// The value, as long as the store stays borrowed.
     ///
     /// # Errors
-    /// [`Error::Type`] if it belongs to another store.
+    /// [`Error::Type`](wasmer_api::Error::Type) if it belongs to another store.
     #[inline]
     pub(crate) fn get<'a>(&'a self, store: &'a mut (dyn Guest + 'a)) -> Result<&'a mut T> {
         if store.id() != self.owner {
-            return Err(Error::Type("the component instance belongs to another store".to_owned()));
+            return Err(ComponentTypeError::Store.into());
         }
         // SAFETY: a store's identity is its own, and whoever else wants the value needs this store, which is borrowed for as long.
         Ok(unsafe { &mut *self.value.get() })

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use wasmer_api::{Engine, Error, Module, Result};
+use crate::mismatch::ComponentLinkError;
+use wasmer_api::{Engine, Error, MalformedError, Module, ResourceError, Result};
 use wasmer_component_translate::info::ExportKind;
 use wasmer_component_translate::{self as translate, ComponentInfo, TranslateError};
 use wasmer_runtime_core::compiler::CompileError;
@@ -36,8 +37,8 @@ impl Component {
     /// [`Error::Link`] if there are not as many modules as `info` says.
     pub fn from_parts(engine: &Engine, info: ComponentInfo, modules: Vec<Module>) -> Result<Self> {
         if modules.len() != info.modules as usize {
-            let message = format!("the component has {} core modules, not {}", info.modules, modules.len());
-            return Err(Error::Link(message));
+            let (expected, given) = (info.modules as usize, modules.len());
+            return Err(ComponentLinkError::Modules { expected, given }.into());
         }
         Ok(Self(Arc::new(Inner { info: Arc::new(info), modules, engine: engine.clone() })))
     }
@@ -81,7 +82,7 @@ pub fn refused(error: &TranslateError) -> Error {
         TranslateError::Invalid { message, offset } => {
             CompileError::Invalid { message: message.clone(), offset: *offset }.into()
         }
-        TranslateError::Unsupported(what) => Error::Malformed(what.clone()),
-        TranslateError::Bug(_) => Error::Resource(error.to_string()),
+        TranslateError::Unsupported(what) => MalformedError::unsupported(what).into(),
+        error => ResourceError::other(error.clone()).into(),
     }
 }

@@ -6,6 +6,7 @@ use wasmer_api::Error;
 
 /// Why a call across a component's border was refused. Comes as [`Error::Host`]; [`abi_trap`] finds it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AbiTrap {
     /// An export is called while the component is in a call, or after it trapped.
     #[error("cannot enter component instance")]

@@ -3,11 +3,12 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Caller, Error, RawValue, Result, Val as CoreVal};
+use wasmer_api::{AsStoreMut, Caller, RawValue, Result, Val as CoreVal};
 use wasmer_component_translate::info::{FuncIdx, FuncType, OptionsIdx, Type};
 
 use crate::cx::{Abi, Cx, Flat, FlatOut};
 use crate::guest::Guest;
+use crate::mismatch::ComponentTypeError;
 use crate::state::Shared;
 use crate::typed::{ComponentType, Lift, Lower, TypeContext, rust_name};
 use crate::val::Val;
@@ -185,14 +186,14 @@ where
     fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let ty = Type::Def(call.func().params);
         let params = call.lift(caller, values, |cx, src| cx.lift_val(ty, src), |cx, at| cx.load_val(ty, at))?;
-        let Val::Tuple(params) = params else { return Err(Error::Type("parameters are a tuple".to_owned())) };
+        let Val::Tuple(params) = params else { return Err(ComponentTypeError::Parameters.into()) };
         let result = (self.0)(caller, &params)?;
         let wanted = call.func().result.is_some();
         let result = match (wanted, result) {
             (false, None) => return Ok(()),
             (true, Some(result)) => result,
             (_, result) => {
-                return Err(Error::Type(format!("a host function returned {result:?}, which is not of its type")));
+                return Err(ComponentTypeError::HostResult { result: format!("{result:?}") }.into());
             }
         };
         call.lower(

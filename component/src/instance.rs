@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Error, Func, RawValue, Result};
+use wasmer_api::{AsStoreMut, Func, RawValue, Result};
 use wasmer_component_translate::info::{
     ComponentInfo, CoreDef, Export, ExportKind, FuncIdx, FuncType, OptionsIdx, Type,
 };
@@ -14,6 +14,7 @@ use wasmer_component_translate::wit::Printer;
 use crate::cx::{Abi, Cx, Flat, FlatOut};
 use crate::host::{FLAT_PARAMS_MAX, enter, typed_mismatch};
 use crate::instantiate::{core_export, numeric};
+use crate::mismatch::{ComponentLinkError, ComponentTypeError};
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
@@ -55,11 +56,11 @@ impl ComponentInstance {
     /// `wasi:cli/run@0.2.0#run`. Any compatible version of the interface will do.
     pub fn func(&self, store: &mut impl AsStoreMut, name: &str) -> Result<ComponentFunc> {
         let path: Vec<&str> = name.split('#').collect();
-        let export = find(&self.shared.info, &path)
-            .ok_or_else(|| Error::Link(format!("the component exports no function `{name}`")))?;
+        let export =
+            find(&self.shared.info, &path).ok_or_else(|| ComponentLinkError::NoFunction { name: name.to_owned() })?;
         match &export.kind {
             ExportKind::Func { ty, func, options } => self.lifted(store, *ty, *func, *options),
-            _ => Err(Error::Link(format!("the component's export `{name}` is not a function"))),
+            _ => Err(ComponentLinkError::NotAFunction { name: name.to_owned() }.into()),
         }
     }
 
@@ -90,8 +91,8 @@ impl ComponentInstance {
         let func = self.func(store, name)?;
         let cx = TypeContext { types: &self.shared.info.types, resources: &self.shared.resources };
         if let Some(rust) = typed_mismatch::<P, R>(func.func_type(), &cx) {
-            let wit = func.wit();
-            return Err(Error::Type(format!("export `{name}` is called with Rust type {rust}, and is\nwit: {wit}")));
+            let (name, wit) = (name.to_owned(), func.wit());
+            return Err(ComponentTypeError::Export { name, rust, wit }.into());
         }
         Ok(TypedComponentFunc { func, types: PhantomData })
     }
@@ -132,17 +133,17 @@ impl ComponentFunc {
     /// The values that words stand for, one for each parameter, where it takes scalars and strings: see `wasmer run --invoke`.
     ///
     /// # Errors
-    /// [`Error::Type`] if there are not as many, a word does not fit, or a parameter is of another type.
+    /// [`Error::Type`](wasmer_api::Error::Type) if there are not as many, a word does not fit, or a parameter is of another type.
     pub fn parse_args<'w>(&self, words: impl ExactSizeIterator<Item = &'w str>) -> Result<Vec<Val>> {
         let types = self.shared.info.types.params(self.func_type());
         if words.len() != types.len() {
-            let wit = self.wit();
-            return Err(Error::Type(format!("{} arguments are given to a function that is `{wit}`", words.len())));
+            let (wit, given) = (self.wit(), words.len());
+            return Err(ComponentTypeError::Arity { given, wit }.into());
         }
         let parse = |(word, ty): (&str, &Type)| {
             wave::parse(*ty, word).ok_or_else(|| {
-                let ty = Printer::new(&self.shared.info).ty(*ty);
-                Error::Type(format!("`{word}` is not understood as a value of type `{ty}`: scalars and strings are"))
+                let expected = Printer::new(&self.shared.info).ty(*ty);
+                ComponentTypeError::Word { word: word.to_owned(), expected }.into()
             })
         };
         words.zip(types).map(parse).collect()
@@ -156,12 +157,12 @@ impl ComponentFunc {
     /// Calls the function with untyped values.
     ///
     /// # Errors
-    /// [`Error::Type`] if a value does not fit; then the instance cannot be entered again, for the guest may have allocated for others.
+    /// [`Error::Type`](wasmer_api::Error::Type) if a value does not fit; then the instance cannot be entered again, for the guest may have allocated for others.
     pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
         let (ty, result) = (Type::Def(self.func_type().params), self.func_type().result);
         if params.len() != self.param_count() {
-            let wit = self.wit();
-            return Err(Error::Type(format!("{} arguments were given to a function that is `{wit}`", params.len())));
+            let (wit, given) = (self.wit(), params.len());
+            return Err(ComponentTypeError::Arity { given, wit }.into());
         }
         let params = Val::Tuple(params.to_vec());
         self.call_with(

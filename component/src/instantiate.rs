@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmer_api::{AsStore, AsStoreMut, Caller, Error, Extern, Func, Global, Instance, RawValue, Result, Val};
+use wasmer_api::{AsStore, AsStoreMut, Caller, Extern, Func, Global, Instance, RawValue, Result, Val};
 use wasmer_component_translate::info::*;
 use wasmer_runtime_core::types::{FuncType as CoreFuncType, GlobalType, ValType};
 
@@ -12,6 +12,7 @@ use crate::handles::TypeId;
 use crate::host::Lowering;
 use crate::instance::ComponentInstance;
 use crate::linker::{self, ComponentLinker, Definition, HostResource};
+use crate::mismatch::ComponentLinkError;
 use crate::state::{self, ResourceInfo, Shared, State};
 use crate::trampolines;
 use crate::typed::TypeContext;
@@ -70,10 +71,8 @@ fn resolve<T: 'static>(linker: &ComponentLinker<T>, info: &ComponentInfo) -> Res
     let resolve = |import: &Import| match (linker.resolve(import), &import.kind) {
         (Some(found @ Definition::Func(_)), ImportKind::Func(_))
         | (Some(found @ Definition::Resource(_)), ImportKind::Resource) => Ok(found.clone()),
-        (Some(_), _) => {
-            Err(Error::Link(format!("incompatible import type: {} is defined as something else", import.describe())))
-        }
-        (None, _) => Err(Error::Link(linker::missing(info, import))),
+        (Some(_), _) => Err(ComponentLinkError::Kind { import: import.describe() }.into()),
+        (None, _) => Err(linker::missing(info, import).into()),
     };
     info.imports.iter().map(resolve).collect()
 }
@@ -85,7 +84,7 @@ fn resources<T>(info: &ComponentInfo, imports: &[Definition<T>]) -> Result<Vec<R
         let import = info.imported_resources.get(number as usize);
         let host = match import.map(|import| &imports[import.index()]) {
             Some(Definition::Resource(resource)) => Some(resource.ty),
-            Some(Definition::Func(_)) => return Err(Error::Link("a function stands for a resource".to_owned())),
+            Some(Definition::Func(_)) => return Err(ComponentLinkError::FuncForResource.into()),
             None => None,
         };
         let same = resources.iter().find(|other| other.host.is_some() && other.host == host);
@@ -175,7 +174,7 @@ impl<T: 'static> Builder<'_, T> {
         match *kind {
             TrampolineKind::Lower { import, ty: func, options } => {
                 let Definition::Func(host) = &self.imports[import.index()] else {
-                    return Err(Error::Link("a resource stands for a function".to_owned()));
+                    return Err(ComponentLinkError::ResourceForFunc.into());
                 };
                 let lowering = Lowering { func: Arc::clone(host), shared, ty: func, options };
                 raw(store, &ty, move |caller, values| lowering.enter(caller, values))
@@ -232,20 +231,18 @@ pub(crate) fn core_export(shared: &Shared, store: &mut impl AsStoreMut, def: Cor
         return Err(AbiTrap::Adapter("a function of the host is exported as it is").into());
     };
     let instance = shared.state(store)?.cores.get(instance.index()).copied();
-    let instance = instance.ok_or_else(|| Error::Link("a core module of the component has no instance".to_owned()))?;
+    let instance = instance.ok_or(ComponentLinkError::NoInstance)?;
     instance.export_at(store, position.index())
 }
 
 /// A function that is called with values as they are: it has to take and give as many numbers.
 pub(crate) fn numeric(store: &impl AsStore, found: Extern, params: usize, results: usize) -> Result<Func> {
-    let func = found.func().ok_or_else(|| Error::Link("what a component calls is not a function".to_owned()))?;
+    let func = found.func().ok_or(ComponentLinkError::Lifted)?;
     let ty = func.ty(store)?;
     let is_number = |ty: &ValType| matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64);
     if (ty.params.len(), ty.results.len()) != (params, results) || !ty.params.iter().chain(&*ty.results).all(is_number)
     {
-        return Err(Error::Link(format!(
-            "a function that a component calls is {ty}, not what the canonical ABI makes of its type"
-        )));
+        return Err(ComponentLinkError::CoreType { found: ty.to_string() }.into());
     }
     Ok(func)
 }

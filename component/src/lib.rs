@@ -73,6 +73,7 @@ mod library;
 mod linker;
 #[doc(hidden)]
 pub mod macros;
+mod mismatch;
 mod resource;
 mod state;
 mod strings;
@@ -90,6 +91,7 @@ pub use instance::{ComponentFunc, ComponentInstance, TypedComponentFunc};
 pub use instantiate::ComponentInstancePre;
 pub use library::{Define, Library, Method};
 pub use linker::{ComponentLinker, LinkerInstance};
+pub use mismatch::{ComponentLinkError, ComponentTypeError};
 pub use resource::{Borrow, GuestResource, Own, Resource, ResourceType};
 pub use typed::{Bytes, ComponentType, Lift, Lower, TypeContext};
 pub use val::Val;

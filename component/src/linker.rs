@@ -12,6 +12,7 @@ use crate::component::Component;
 use crate::host::{Dynamic, HostFunc, Typed};
 use crate::instance::ComponentInstance;
 use crate::instantiate::ComponentInstancePre;
+use crate::mismatch::ComponentLinkError;
 use crate::resource::ResourceType;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
@@ -135,14 +136,14 @@ impl<T: 'static> ComponentLinker<T> {
         let imports = component.info().imports.iter();
         imports
             .filter(|import| self.resolve(import).is_none())
-            .map(|import| missing(component.info(), import))
+            .map(|import| missing(component.info(), import).to_string())
             .collect()
     }
 
     /// Gives every function that a component imports and this linker does not know one that fails when it is called, and every such resource type one whose
     /// resources nobody can make.
     pub fn define_unknown_imports_as_traps(&mut self, component: &Component) -> Result<()> {
-        self.define_some_imports_as_traps(component, |import| Some(missing(component.info(), import)))
+        self.define_some_imports_as_traps(component, |import| Some(missing(component.info(), import).to_string()))
     }
 
     /// The same, where `why` gives the text to fail with, and for nothing else.
@@ -229,21 +230,23 @@ impl<T: 'static> LinkerInstance<'_, T> {
 
     fn insert(&mut self, name: &str, definition: Definition<T>) -> Result<&mut Self> {
         if !self.allow_shadowing && self.names.contains_key(name) {
-            return Err(Error::Link(format!("`{name}` of interface `{}` is defined twice", self.name)));
+            return Err(
+                ComponentLinkError::DefinedTwice { interface: self.name.to_string(), name: name.to_owned() }.into()
+            );
         }
         self.names.insert(name.into(), definition);
         Ok(self)
     }
 }
 
-/// What is missing, in one sentence with the line of WIT.
+/// What is missing, with the line of WIT.
 #[cold]
-pub(crate) fn missing(info: &ComponentInfo, import: &Import) -> String {
-    let line = match import.kind {
+pub(crate) fn missing(info: &ComponentInfo, import: &Import) -> ComponentLinkError {
+    let wit = match import.kind {
         ImportKind::Func(ty) => wit_of(info, import, ty),
         ImportKind::Resource => format!("resource {}", import.path.last().map_or("", String::as_str)),
     };
-    format!("unknown import: {} has not been defined\nwit: {line}", import.describe())
+    ComponentLinkError::Undefined { import: import.describe(), wit }
 }
 
 /// A function's line of WIT.
@@ -265,9 +268,6 @@ pub(crate) fn check<T>(
     let Some(host) = func.mismatch(info.types.func(ty), cx) else { return Ok(()) };
     // The import's own type has the names of its interface.
     let ty = if let ImportKind::Func(own) = import.kind { own } else { ty };
-    let wanted = wit_of(info, import, ty);
-    let what = import.describe();
-    Err(Error::Link(format!(
-        "incompatible import type: {what} has Rust type {host}, and the component wants\nwit: {wanted}"
-    )))
+    let (import, wit) = (import.describe(), wit_of(info, import, ty));
+    Err(ComponentLinkError::Incompatible { import, host, wit }.into())
 }

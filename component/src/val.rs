@@ -8,6 +8,7 @@ use wasmer_component_translate::wit::Printer;
 
 use crate::cx::{Cx, Flat, FlatOut};
 use crate::error::AbiTrap;
+use crate::mismatch::ComponentTypeError;
 use crate::resource::{GuestResource, Resource};
 
 /// A value of a component.
@@ -154,7 +155,7 @@ impl Cx<'_> {
     #[cold]
     fn mismatch(&self, ty: Type, val: &Val) -> Error {
         let expected = Printer::new(&self.shared.info).ty(ty);
-        Error::Type(format!("{val:?} is not a value of type `{expected}`"))
+        ComponentTypeError::Value { value: format!("{val:?}"), expected }.into()
     }
 
     /// A value from core values.
@@ -212,7 +213,7 @@ impl Cx<'_> {
                 Ok(Val::Resource(Resource::Guest(GuestResource { shared, place, serial })))
             }
             // Only results come to the host from who defines a resource, and nothing is lent in results.
-            (None, _) => Err(Error::Type("a guest's own resource cannot be lent to the host".to_owned())),
+            (None, _) => Err(ComponentTypeError::GuestResource.into()),
         }
     }
 

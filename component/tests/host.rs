@@ -182,7 +182,8 @@ fn types_that_do_not_fit_are_named() {
     let mut wrong = linker();
     wrong.allow_shadowing(true);
     wrong.instance("test:files/types@0.2.3").func_wrap("open", |_, (_,): (u32,)| Ok(())).unwrap();
-    let Error::Link(message) = wrong.instantiate(&mut store, &component).unwrap_err() else { panic!() };
+    let Error::Link(error) = wrong.instantiate(&mut store, &component).unwrap_err() else { panic!() };
+    let message = error.to_string();
     assert_eq!(
         message,
         "incompatible import type: function `open` of interface `test:files/types@0.2.3` has Rust type `(u32,) -> ()`, and the component wants\n\

@@ -10,7 +10,7 @@ use pyo3::types::PyBool;
 
 use wasmer_runtime::cache::{Cache, CacheConfig, CacheError};
 use wasmer_runtime::cached::CachedLoader;
-use wasmer_runtime::{Backend, BackendError, Error, FEATURES, WasmFeatures, default_features};
+use wasmer_runtime::{Backend, BackendError, Error, FEATURES, ResourceError, WasmFeatures, default_features};
 
 use crate::error::raised;
 
@@ -49,7 +49,7 @@ impl Engine {
                 config = config.threads(threads);
             }
             let cache = cache.and_then(CacheChoice::folder).transpose().and_then(|dir| dir.map(open).transpose());
-            let cache = cache.map_err(|error| Error::Resource(error.to_string()))?;
+            let cache = cache.map_err(|error| Error::from(ResourceError::other(error)))?;
             Ok(Self { engine: wasmer_runtime::Engine::new(config)?, cache })
         };
         make().map_err(|error| raised(py, error))

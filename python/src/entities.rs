@@ -93,7 +93,7 @@ entity! {
         fn grow(&self, py: Python<'_>, pages: u64) -> PyResult<u64> {
             let grown = Store::enter(self.store.bind(py)).map(|mut entered| self.entity.grow(&mut entered.store_mut(), pages))?;
             grown.map_err(|error| match error {
-                wasmer_runtime::Error::Resource(message) => PyMemoryError::new_err(message),
+                wasmer_runtime::Error::Resource(error) => PyMemoryError::new_err(error.to_string()),
                 error => raised(py, error),
             })
         }

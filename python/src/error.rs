@@ -12,15 +12,15 @@ use wasmer_runtime::{Backtrace, Error, HostFailure, Trap, TrapCode, UncaughtExce
 pub(crate) fn raised(py: Python<'_>, error: Error) -> PyErr {
     match error {
         Error::Malformed(_) | Error::Compile(_) => new(py, "CompileError", (error.to_string(),)),
-        Error::Link(message) => new(py, "LinkError", (message,)),
-        Error::Type(message) => PyTypeError::new_err(message),
+        Error::Link(error) => new(py, "LinkError", (error.to_string(),)),
+        Error::Type(error) => PyTypeError::new_err(error.to_string()),
         Error::Limit(limit) => {
             new(py, "LimitError", (limit.to_string(), limit.what.setting(), limit.asked, limit.limit))
         }
         Error::Trap(trap) => of_trap(py, &trap),
         Error::Exception(uncaught) => of_exception(py, &uncaught),
         Error::Host(failure) => of_host(py, *failure),
-        Error::Image(_) | Error::Fuel(_) | Error::Resource(_) => new(py, "Error", (error.to_string(),)),
+        error => new(py, "Error", (error.to_string(),)),
     }
 }
 

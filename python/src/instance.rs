@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
 
 use wasmer_runtime::wasi::{WasiCtx, add_imports_to_linker};
-use wasmer_runtime::{Error, Extern, ExternType, ImportInfo, Linker};
+use wasmer_runtime::{Extern, ExternType, ImportInfo, LinkError, Linker};
 
 use crate::entities::{of_extern, to_extern};
 use crate::error::raised;
@@ -119,7 +119,7 @@ fn resolve(
     }
     let message =
         format!("the module imports what is not given: {}{}", missing.join(", "), hint(&missing, wasi.is_some()));
-    Err(raised(store.py(), Error::Link(message)))
+    Err(raised(store.py(), LinkError::other(message).into()))
 }
 
 fn hint(missing: &[String], has_wasi: bool) -> &'static str {

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
-use wasmer_runtime::Error;
+use wasmer_runtime::{Error, MalformedError};
 
 use crate::engine::Engine;
 use crate::error::raised;
@@ -103,7 +103,7 @@ fn assembled(bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     let binary = match wat::parse_bytes(&bytes) {
         Ok(Cow::Owned(binary)) => Some(binary),
         Ok(Cow::Borrowed(_)) => None,
-        Err(error) => return Err(Error::Malformed(error.to_string())),
+        Err(error) => return Err(MalformedError::text(error).into()),
     };
     Ok(binary.unwrap_or(bytes))
 }

@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use wasmer_runtime::Error;
+use wasmer_runtime::ResourceError;
 use wasmer_runtime::wasi::{OutputBuffer, Stdin, Stdout, WasiCtx, WasiCtxBuilder};
 
 use crate::error::raised;
@@ -141,7 +141,7 @@ impl Wasi {
         builder = builder.stdin(self.stdin.stdin()?).stdout(self.stdout.stdout()?).stderr(self.stderr.stdout()?);
         builder = self.dirs.iter().fold(builder, |builder, (guest, host)| builder.dir(host, guest));
         builder = self.read_only_dirs.iter().fold(builder, |builder, (guest, host)| builder.read_only_dir(host, guest));
-        builder.build().map_err(|error| raised(py, Error::Resource(error.to_string())))
+        builder.build().map_err(|error| raised(py, ResourceError::other(error).into()))
     }
 }
 

@@ -12,6 +12,8 @@ use crate::translate::func::FuncInput;
 use crate::trap::TrapCode;
 use crate::types::*;
 
+pub use crate::error::{CompileError, CompileLimit};
+
 /// Who compiled: part of every cache key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BackendId {
@@ -169,7 +171,7 @@ pub unsafe trait Worker {
     /// The other ones are there because they may change what becomes of these.
     fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {
         let _ = (batch, request, text);
-        Err(CompileError::Limit("this compiler has no intermediate form to show".to_owned()))
+        Err(CompileLimit::NoIntermediateForm.into())
     }
 }
 
@@ -329,64 +331,4 @@ pub struct Output {
 impl Output {
     /// Alignment of an output's text when outputs are put together, in bytes.
     pub const ALIGN: usize = 64;
-}
-
-/// Why a module could not be compiled.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// The module breaks a rule of the specification.
-    #[error("{message} (at offset {offset:#x})")]
-    Invalid {
-        /// What the validator says.
-        message: String,
-        /// Where, in the module's bytes.
-        offset: u64,
-    },
-    /// The module needs features that are switched off.
-    #[error("{} off: {message} (at offset {offset:#x})", named(.features))]
-    Disabled {
-        /// Their names, as in [`FEATURES`](crate::translate::features::FEATURES).
-        features: Vec<&'static str>,
-        /// What the validator says without them.
-        message: String,
-        /// Where, in the module's bytes.
-        offset: u64,
-    },
-    /// The module is valid and needs something that this build or backend refuses.
-    #[error("{what} is not supported by {by} (at offset {offset:#x})")]
-    Unsupported {
-        /// The operator or construct.
-        what: String,
-        /// Who refuses.
-        by: &'static str,
-        /// Where, in the module's bytes.
-        offset: u64,
-    },
-    /// A limit of the implementation was exceeded.
-    #[error("implementation limit: {0}")]
-    Limit(String),
-    /// A bug: ours or a code generator's.
-    #[error("internal error of the {by} compiler: {message}")]
-    Internal {
-        /// Which compiler.
-        by: &'static str,
-        /// What it says.
-        message: String,
-    },
-    /// The process that compiles failed: it crashed, was killed, took too long, or made something else than an artifact.
-    #[error("the compile worker {0}")]
-    Worker(String),
-}
-
-fn named(features: &[&str]) -> String {
-    match features {
-        [feature] => format!("the feature `{feature}` is"),
-        features => format!("the features `{}` are", features.join("`, `")),
-    }
-}
-
-impl From<wasmparser::BinaryReaderError> for CompileError {
-    fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Self::Invalid { message: error.message().to_owned(), offset: error.offset() }
-    }
 }

@@ -102,10 +102,7 @@ pub fn prepare(
 ) -> Result<(ImageBytes, LazyModule), CompileError> {
     let backend = compiler.id();
     if !compiler.compiles_lazily() {
-        return Err(CompileError::Limit(format!(
-            "`{}` cannot compile functions when they are first called",
-            backend.name
-        )));
+        return Err(CompileLimit::Lazy { by: backend.name }.into());
     }
     let Translation { mut info, functions } = translate(&wasm, options)?;
     info.first_tier = true;

@@ -8,6 +8,7 @@
 pub mod compile;
 pub mod compiler;
 pub mod cpu;
+mod error;
 pub mod image;
 pub mod layout;
 pub mod lazy;

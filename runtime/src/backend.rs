@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use wasmer_api::{Engine, EngineConfig, Error, Result};
-use wasmer_runtime_core::compiler::Compiler;
+use wasmer_api::{Engine, EngineConfig, Error, ResourceError, Result};
+use wasmer_runtime_core::compiler::{CompileError, Compiler};
 use wasmer_runtime_core::cpu::Cpu;
 
 /// A compiler that this project has, whether or not this build contains it.
@@ -20,14 +20,25 @@ pub enum Backend {
 }
 
 /// Why a backend cannot be had.
+///
+/// ```
+/// use wasmer_runtime::{Backend, BackendError, Error};
+///
+/// let error = "turbofan".parse::<Backend>().unwrap_err();
+/// assert!(matches!(&error, BackendError::Unknown(name) if name == "turbofan"));
+/// assert!(Error::from(error).downcast_ref::<BackendError>().is_some());
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum BackendError {
     /// No backend has this name.
     Unknown(String),
     /// This build does not contain it.
     NotBuilt(Backend),
+    /// The build contains no backend at all.
+    None,
     /// The compiler refuses this machine.
-    Refused(Backend, String),
+    Refused(Backend, CompileError),
 }
 
 impl Backend {
@@ -111,7 +122,7 @@ impl Backend {
 pub fn singlepass(cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
     match wasmer_backend_singlepass::Singlepass::for_cpu(cpu) {
         Ok(compiler) => Ok(Arc::new(compiler)),
-        Err(error) => Err(BackendError::Refused(Backend::Singlepass, error.to_string())),
+        Err(error) => Err(BackendError::Refused(Backend::Singlepass, error)),
     }
 }
 
@@ -120,7 +131,7 @@ pub fn singlepass(cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
 pub fn cranelift(cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
     match wasmer_backend_cranelift::Cranelift::builder().cpu(cpu).build() {
         Ok(compiler) => Ok(Arc::new(compiler)),
-        Err(error) => Err(BackendError::Refused(Backend::Cranelift, error.to_string())),
+        Err(error) => Err(BackendError::Refused(Backend::Cranelift, error)),
     }
 }
 
@@ -129,7 +140,7 @@ pub fn cranelift(cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
 pub fn llvm(cpu: Cpu) -> Result<Arc<dyn Compiler>, BackendError> {
     match wasmer_backend_llvm::LlvmCompiler::for_cpu(cpu) {
         Ok(compiler) => Ok(Arc::new(compiler)),
-        Err(error) => Err(BackendError::Refused(Backend::Llvm, error.to_string())),
+        Err(error) => Err(BackendError::Refused(Backend::Llvm, error)),
     }
 }
 
@@ -138,8 +149,7 @@ pub use wasmer_backend_llvm::description as llvm_description;
 
 /// An engine with the default backend and default settings.
 pub fn default_engine() -> Result<Engine> {
-    let backend = Backend::default_backend()
-        .ok_or_else(|| Error::Resource("this build contains no backend; enable a cargo feature".to_owned()))?;
+    let backend = Backend::default_backend().ok_or(BackendError::None)?;
     Engine::new(backend.config()?)
 }
 
@@ -165,6 +175,7 @@ impl fmt::Display for BackendError {
         match self {
             Self::Unknown(name) => write!(f, "unknown backend `{name}`")?,
             Self::NotBuilt(backend) => write!(f, "the backend `{backend}` is not part of this build")?,
+            Self::None => return f.write_str("this build contains no backend; enable a cargo feature"),
             Self::Refused(backend, reason) => return write!(f, "the backend `{backend}` cannot be used: {reason}"),
         }
         let built: Vec<_> = Backend::built().map(|backend| format!("`{backend}`")).collect();
@@ -180,7 +191,7 @@ impl std::error::Error for BackendError {}
 
 impl From<BackendError> for Error {
     fn from(error: BackendError) -> Self {
-        Self::Resource(error.to_string())
+        ResourceError::other(error).into()
     }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use wasmer_api::{Engine, Error, Module, Result};
+use wasmer_api::{Engine, MalformedError, Module, ResourceError, Result};
 use wasmer_cache::{ArtifactKey, Cache, ContentHash, FileIdentity, Found, NotRemembered, OriginRecord, Unrecognised};
 use wasmer_runtime_core::compiler::KeyHasher;
 use wasmer_runtime_core::image::ImageError;
@@ -120,14 +120,9 @@ impl Program {
         match self {
             Self::Module(module) => Ok(module),
             #[cfg(feature = "component")]
-            Self::Component(_) => Err(not_a_module()),
+            Self::Component(_) => Err(MalformedError::Component.into()),
         }
     }
-}
-
-#[cold]
-fn not_a_module() -> Error {
-    Error::Malformed("this is a component, not a module".to_owned())
 }
 
 fn module((program, report): (Program, Report)) -> Result<(Module, Report)> {
@@ -180,7 +175,7 @@ impl<'a> CachedLoader<'a> {
     /// Loads a module from its bytes.
     pub fn load_bytes(self, wasm: &[u8]) -> Result<(Module, Report)> {
         if Kind::of(wasm) != Kind::Module {
-            return Err(not_a_module());
+            return Err(MalformedError::Component.into());
         }
         module(self.load_program_bytes(wasm)?)
     }
@@ -206,7 +201,7 @@ impl<'a> CachedLoader<'a> {
 
     /// Loads a module or a component from a file, which is not read at all when its identity and its artifact are known.
     pub fn load_program(mut self, path: &Path, decode: Decode<'_>) -> Result<(Program, Report)> {
-        let unreadable = |error: io::Error| Error::Resource(format!("could not read `{}`: {error}", path.display()));
+        let unreadable = |error: io::Error| ResourceError::file(path, error);
         let file = File::open(path).map_err(unreadable)?;
         let Some(cache) = self.cache else {
             let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;

@@ -59,7 +59,7 @@ pub use wasmer_vm::profile::Profile;
 pub use wasmer_api::{
     AsStore, AsStoreMut, AsyncCaller, CallEvent, Caller, CodePiece, Extern, FUEL_MAX, Func, Global, Growth, HostResult,
     Instance, InstancePre, InterruptHandle, IntoHostFunc, Limit, Linker, Memory, RawValue, ResourceLimiter,
-    SharedMemory, Store, StoreId, StoreLimits, StoreMut, Table, Tag, TypedFunc,
+    SharedMemory, Store, StoreId, StoreLimits, StoreMut, StoreRef, Table, Tag, TypedFunc,
 };
 
 // Types and values.
@@ -71,9 +71,10 @@ pub use wasmer_runtime_core::types::{
 
 // What can go wrong.
 pub use wasmer_api::{
-    Backtrace, Error, Frame, FuelError, HostFailure, LimitError, Result, StackPointer, Trap, UncaughtException,
+    Backtrace, Described, Error, Frame, FuelError, GrowthRefusal, HostFailure, LimitError, LinkError, MalformedError,
+    Place, ResourceError, Result, StackPointer, Trap, TypeError, UncaughtException,
 };
-pub use wasmer_runtime_core::compiler::CompileError;
+pub use wasmer_runtime_core::compiler::{CompileError, CompileLimit};
 pub use wasmer_runtime_core::image::ImageError;
 pub use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 

@@ -56,7 +56,7 @@ fn ends(guest: &mut Guest) -> Result<i64> {
 
 fn refused(result: Result<i64>) {
     match result {
-        Err(Error::Resource(message)) => assert!(message.contains("reverse order"), "{message}"),
+        Err(Error::Resource(error)) => assert!(matches!(error, ResourceError::OutOfOrder), "{error}"),
         other => panic!("{other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! How modules are put together: imports that do not fit, and constant expressions.
+//! How modules are put together: imports that do not fit, constant expressions, and what errors know of what does not fit.
 
 mod common;
 
@@ -341,4 +341,133 @@ fn segments_fill_tables_of_other_modules() {
         assert_eq!(error.as_trap().unwrap().code, TrapCode::TableOutOfBounds, "{backend}");
         assert_eq!(called(&mut store, last, 10)[8..], [None, None], "{backend}");
     }
+}
+
+/// That something fails in these words, and with an error of this type that has these fields.
+macro_rules! fails {
+    ($result:expr, $kind:ty, $pattern:pat $(if $guard:expr)?, $message:expr) => {
+        let error: Error = $result.err().expect("it fails");
+        assert_eq!(error.to_string(), $message);
+        let found: &$kind = error.downcast_ref().expect("it is there by its type");
+        assert!(matches!(found, $pattern $(if $guard)?), "{found:?}");
+    };
+}
+
+#[test]
+fn errors_of_linking_have_fields() {
+    let (engine, mut store, mut linker) = (engine(), Store::new(&engine(), ()), Linker::new());
+    let importer = module(&engine, r#"(module (import "m" "f" (func (param i32))) (import "m" "g" (func)))"#);
+    fails!(
+        linker.instantiate(&mut store, &importer),
+        LinkError,
+        LinkError::Undefined { module, name, .. } if module == "m" && name == "f",
+        "unknown import: `m.f` has not been defined"
+    );
+    fails!(
+        Instance::new(&mut store, &importer, &[]),
+        LinkError,
+        LinkError::ImportCount { expected: 2, given: 0, .. },
+        "the module has 2 imports, not 0"
+    );
+    linker.func_wrap("m", "f", || 1).unwrap();
+    fails!(
+        linker.instantiate_pre(&importer),
+        LinkError,
+        LinkError::Incompatible { name, expected, found, .. }
+            if name == "f" && expected == "function [i32] -> []" && found == "function [] -> [i32]",
+        "incompatible import type for `m.f`: expected function [i32] -> [], found function [] -> [i32]"
+    );
+    fails!(
+        linker.func_wrap("m", "f", || 1),
+        LinkError,
+        LinkError::DefinedTwice { module, name, .. } if module == "m" && name == "f",
+        "`m.f` is defined twice"
+    );
+    let (mut store, instance) = instantiate(&engine, r#"(module (func (export "f") (param i32)))"#);
+    fails!(
+        instance.typed_func::<(), ()>(&mut store, "g"),
+        LinkError,
+        LinkError::NoFunction { name, .. } if name == "g",
+        "the module exports no function `g`"
+    );
+    fails!(
+        instance.typed_func::<i64, ()>(&mut store, "f"),
+        TypeError,
+        TypeError::Export { name, error, .. } if name == "f" && matches!(**error, TypeError::Func { .. }),
+        "export `f`: the function has type [i32] -> [], not [i64] -> []"
+    );
+}
+
+#[test]
+fn errors_of_types_have_fields() {
+    let mut store = Store::new(&engine(), ());
+    let double = Func::wrap(&mut store, |value: i32| value * 2).unwrap();
+    fails!(
+        double.call(&mut store, &[], &mut []),
+        TypeError,
+        TypeError::Arity { ty, arguments: 0, results: 0, .. } if ty.ty.params[..] == [ValType::I32],
+        "a function of type [i32] -> [i32] was called with 0 arguments for 0 results"
+    );
+    fails!(
+        double.call(&mut store, &[Val::I64(3)], &mut [Val::I32(0)]),
+        TypeError,
+        TypeError::Value { place: Place::Argument(0), value: Val::I64(3), expected, .. } if expected.ty == ValType::I32,
+        "argument 0 is I64(3), not a value of type i32"
+    );
+    let ty = GlobalType { content: ValType::I32, mutable: false };
+    fails!(
+        Global::new(&mut store, ty, Val::I64(3)),
+        TypeError,
+        TypeError::Value { place: Place::Global, value: Val::I64(3), .. },
+        "I64(3) is not a value of type i32"
+    );
+    let global = Global::new(&mut store, ty, Val::I32(3)).unwrap();
+    fails!(
+        global.set(&mut store, Val::I32(4)),
+        TypeError,
+        TypeError::Immutable { place: Place::Global, .. },
+        "the global is immutable"
+    );
+    fails!(
+        global.ty(&Store::new(&engine(), ())),
+        TypeError,
+        TypeError::Store { what: "global", .. },
+        "the global belongs to another store"
+    );
+    let field = FieldType { storage: StorageType::I8, mutable: false };
+    let pair = ObjectType::structure(StructType { fields: [field, field].into() }).unwrap();
+    fails!(
+        StructRef::new(&mut store, &pair, &[]),
+        TypeError,
+        TypeError::Count { of: "struct", parts: "fields", expected: 2, given: 0, .. },
+        "the struct has 2 fields, not 0"
+    );
+    let object = StructRef::new(&mut store, &pair, &[Val::I32(1), Val::I32(2)]).unwrap();
+    fails!(
+        object.get(&mut store, 2),
+        TypeError,
+        TypeError::OutOfBounds { place: Place::Field(2), .. },
+        "the struct has no field 2"
+    );
+}
+
+#[test]
+fn errors_that_pass_through_a_host_function_keep_their_fields() {
+    let mut store = Store::new(&engine(), ());
+    let fails = Func::wrap(&mut store, || Err::<(), _>(anyhow::Error::from(LinkError::other("no peer")))).unwrap();
+    fails!(fails.call(&mut store, &[], &mut []), LinkError, LinkError::Other(_), "no peer");
+    let refused = Engine::new(EngineConfig::headless().stack_bytes(1));
+    fails!(
+        refused,
+        ResourceError,
+        ResourceError::Stack { bytes: 1, .. },
+        format!("a wasm stack of 1 bytes is not between {STACK_BYTES_MIN} and {STACK_BYTES_MAX}")
+    );
+    let headless = Engine::new(EngineConfig::headless()).unwrap();
+    fails!(
+        Module::new(&headless, &wasm("(module)")),
+        ResourceError,
+        ResourceError::NoCompiler,
+        "this engine has no compiler; it can only load artifacts"
+    );
 }

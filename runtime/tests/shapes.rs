@@ -173,7 +173,8 @@ fn measure(engine: &Engine, wasm: &[u8], name: &str) -> (Duration, usize) {
     let took = processor_time() - begun;
     match result {
         Ok(image) => (took, image.as_bytes().len()),
-        Err(Error::Compile(CompileError::Limit(message))) => {
+        Err(Error::Compile(CompileError::Limit(limit))) => {
+            let message = limit.to_string();
             assert!(message.contains("function ") && message.contains("hint: "), "{name}: {message}");
             (took, 0)
         }

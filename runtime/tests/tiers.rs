@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use wasmer_runtime::cache::{Cache, CacheConfig};
 use wasmer_runtime::cached::{CachedLoader, Outcome};
 use wasmer_runtime::tiers::{LazyEngine, Tiers};
-use wasmer_runtime::{Backend, Engine, Error, Module};
+use wasmer_runtime::{Backend, Engine, Module, ResourceError};
 
 const WASM: &[u8] = b"\0asm\x01\0\0\0";
 
@@ -55,7 +55,7 @@ fn the_first_that_the_store_has_is_run_and_the_last_compiles() {
 #[test]
 fn what_cannot_be_made_is_not_there_unless_it_is_all_there_is() {
     let (_dir, cache) = cache();
-    let broken = || LazyEngine::new(|| Err(Error::Resource("not on this machine".to_owned())));
+    let broken = || LazyEngine::new(|| Err(ResourceError::other("not on this machine").into()));
     let tiers = Tiers::new(vec![broken()], engine(Backend::Singlepass).into());
     assert_eq!(backend(&CachedLoader::new(tiers, &cache).load_bytes(WASM).unwrap().0), "singlepass");
     for load in [CachedLoader::new, |tiers, _| CachedLoader::without_cache(tiers)] {

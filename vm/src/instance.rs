@@ -87,13 +87,24 @@ pub struct Instance {
 #[derive(Debug)]
 pub enum InstanceError {
     /// The host has no memory or address space left.
-    Resource(String),
+    Resource {
+        /// What it has no room for.
+        what: &'static str,
+        /// What could not be made, and why.
+        message: String,
+    },
     /// A limit of the store forbids it.
     Limit(LimitError),
     /// The store was interrupted meanwhile.
     Trap(TrapCode),
     /// The module's image is not what the compiler wrote.
     Damage(Damage),
+}
+
+impl InstanceError {
+    fn resource(what: &'static str, message: String) -> Self {
+        Self::Resource { what, message }
+    }
 }
 
 impl From<Damage> for InstanceError {
@@ -204,7 +215,7 @@ impl Instance {
             let index = MemoryIdx::from_index(index);
             let (ty, contents) = (image.memory_type(index), image.memory_image(index));
             let memory = Memory::with_contents(&ty, Some(limit), || image.memory_file(), contents, pool)
-                .map_err(|error| InstanceError::Resource(format!("could not make a memory: {error}")))?;
+                .map_err(|error| InstanceError::resource("memory", format!("could not make a memory: {error}")))?;
             memories.push(Arc::new(memory));
         }
         Ok(memories)
@@ -216,9 +227,8 @@ impl Instance {
             .map(|index| {
                 store.check_interrupt()?;
                 let ty = code.table_type(TableIdx(index));
-                let table = Table::new(&ty).map_err(|_| {
-                    InstanceError::Resource(format!("could not make a table of {} elements", ty.limits.min))
-                })?;
+                let failed = || format!("could not make a table of {} elements", ty.limits.min);
+                let table = Table::new(&ty).map_err(|_| InstanceError::resource("table", failed()))?;
                 Ok(Box::new(table))
             })
             .collect()
@@ -309,8 +319,8 @@ impl Instance {
         }
         // SAFETY: the store outlives the instance, and nobody else uses it meanwhile.
         let heap = unsafe { &mut *self.store.as_ptr() }.make_heap();
-        let heap =
-            heap.map_err(|error| InstanceError::Resource(format!("could not make a heap for objects: {error}")))?;
+        let failed = |error| format!("could not make a heap for objects: {error}");
+        let heap = heap.map_err(|error| InstanceError::resource("heap for objects", failed(error)))?;
         // SAFETY: the offsets are the layout's. The heap lives as long as the store, and the displays for ever.
         unsafe {
             self.field::<*mut u8>(self.offsets.heap()).write(heap.base());

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use wasmer_runtime_core::compiler::{CompileError, Definition, Handler, NO_WASM_OFFSET, Output, Symbol};
+use wasmer_runtime_core::compiler::{CompileError, CompileLimit, Definition, Handler, NO_WASM_OFFSET, Output, Symbol};
 use wasmer_runtime_core::lazy::{Entries, LazyModule};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
@@ -319,8 +319,8 @@ impl Lazy {
         let base = self.end.load(Ordering::Relaxed);
         let end = round_up(output.text.len().max(1)).and_then(|bytes| base.checked_add(bytes));
         let end = end.filter(|end| *end <= self.room_end).ok_or_else(|| {
-            let room = (self.room_end - self.data.room_start) >> 20;
-            CompileFailure::Compile(CompileError::Limit(format!("more than {room} MiB of machine code")))
+            let bytes_max = (self.room_end - self.data.room_start) as u64;
+            CompileFailure::Compile(CompileLimit::CodeBytes { bytes_max }.into())
         })?;
         self.module.relocate(&mut output, base as u32).map_err(CompileFailure::Compile)?;
         let writable_end = self.writable_end.load(Ordering::Relaxed);

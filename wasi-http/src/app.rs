@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
-use wasmer_api::{Error, InterruptHandle, Result, Store, StoreLimits};
+use wasmer_api::{InterruptHandle, LinkError, Result, Store, StoreLimits};
 use wasmer_component::{Component, ComponentInstancePre, ComponentLinker, Own};
 use wasmer_wasi_p2::WasiP2;
 use wasmer_wasi_p2::host::Bell;
@@ -32,14 +32,14 @@ impl App {
     /// A component of which each instance gets what `grant` makes.
     ///
     /// # Errors
-    /// [`Error::Link`] if something that it imports is not there, or it does not answer requests.
+    /// [`Error::Link`](wasmer_api::Error::Link) if something that it imports is not there, or it does not answer requests.
     pub fn new(component: &Component, grant: impl Fn() -> Result<WasiP2> + Send + Sync + 'static) -> Result<App> {
         let mut linker = ComponentLinker::new();
         add_imports_to_linker(&mut linker, component, |http: &mut WasiHttp| http)?;
         if !component.exports_func(HANDLE) {
             let message =
                 "the component exports no `wasi:http/incoming-handler`, so there is nothing that answers requests";
-            return Err(Error::Link(message.to_owned()));
+            return Err(LinkError::other(message).into());
         }
         let pre = linker.instantiate_pre(component)?;
         Ok(App { pre, grant: Box::new(grant), limits: StoreLimits::new(), fuel: None })

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::Context;
 use wasmer_runtime::cache::{Cache, ContentHash};
 use wasmer_runtime::tiers::{LazyEngine, Tiers};
-use wasmer_runtime::{Backend, BackendError, Cpu, Engine, EngineConfig, Module, Profile, WasmFeatures};
+use wasmer_runtime::{Backend, BackendError, Cpu, Engine, EngineConfig, Module, Profile, ResourceError, WasmFeatures};
 
 use crate::args::{ProfileArg, RunArgs};
 use crate::exit::Usage;
@@ -172,7 +172,7 @@ impl<'a> Settings<'a> {
     fn tiers(self) -> Tiers<'a> {
         let mut from_the_fastest = Backend::ALL.into_iter().filter(|backend| is_looked_for(*backend));
         let Some(fastest) = from_the_fastest.next() else {
-            return Tiers::new(Vec::new(), LazyEngine::new(|| Err(wasmer_runtime::Error::Resource(no_backend()))));
+            return Tiers::new(Vec::new(), LazyEngine::new(|| Err(ResourceError::other(no_backend()).into())));
         };
         let lazy = |backend| {
             let settings = self.clone();

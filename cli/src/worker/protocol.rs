@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use wasmer_runtime::{CompileError, Cpu, FuncIdx, IrRequest, IrStage, KeyHasher};
+use wasmer_runtime::{CompileError, CompileLimit, Cpu, FuncIdx, IrRequest, IrStage, KeyHasher};
 
 /// The file that the module comes in and the result goes out in.
 pub const SCRATCH: &str = "/dev/stdin";
@@ -77,9 +77,10 @@ impl From<CompileError> for Failure {
                 Self::Disabled { features: features.into_iter().map(str::to_owned).collect(), message, offset }
             }
             CompileError::Unsupported { what, by, offset } => Self::Unsupported { what, by: by.to_owned(), offset },
-            CompileError::Limit(message) => Self::Limit { message },
+            CompileError::Limit(limit) => Self::Limit { message: limit.to_string() },
             CompileError::Internal { by, message } => Self::Internal { by: by.to_owned(), message },
             CompileError::Worker(message) => Self::Worker { message },
+            other => Self::Worker { message: format!("failed: {other}") },
         }
     }
 }
@@ -94,7 +95,7 @@ impl From<Failure> for CompileError {
                 Self::Disabled { features: features.into_iter().map(name).collect(), message, offset }
             }
             Failure::Unsupported { what, by, offset } => Self::Unsupported { what, by: name(by), offset },
-            Failure::Limit { message } => Self::Limit(message),
+            Failure::Limit { message } => Self::Limit(CompileLimit::Elsewhere { message }),
             Failure::Internal { by, message } => Self::Internal { by: name(by), message },
             Failure::Worker { message } => Self::Worker(message),
         }

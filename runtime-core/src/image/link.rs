@@ -90,7 +90,7 @@ fn place(outputs: &[Output]) -> Result<Vec<u32>, CompileError> {
         i32::try_from(end).map(|_| base as u32)
     };
     let bases: Result<Vec<u32>, _> = outputs.iter().map(base).collect();
-    bases.map_err(|_| CompileError::Limit("more than 2 GiB of machine code".to_owned()))
+    bases.map_err(|_| CompileLimit::BRANCH_REACH.into())
 }
 
 impl Linked {

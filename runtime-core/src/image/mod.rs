@@ -47,7 +47,15 @@ impl ImageBytes {
 }
 
 /// Why a file is not an image that can be used.
+///
+/// ```
+/// use wasmer_runtime_core::image::{ImageBytes, ImageError};
+///
+/// let error = ImageBytes::verified(vec![0; 4096], &[0; 32]).err().unwrap();
+/// assert!(matches!(error, ImageError::Magic));
+/// ```
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// It could not be read or mapped.
     #[error("could not map the artifact: {0}")]

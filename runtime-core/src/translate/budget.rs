@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::compiler::CompileError;
+use crate::compiler::{CompileError, CompileLimit};
 use crate::module::ModuleInfo;
 use crate::types::FuncIdx;
 
@@ -59,10 +59,6 @@ impl Accounts {
 
 #[cold]
 pub(super) fn exceeded(module: &ModuleInfo, function: FuncIdx) -> CompileError {
-    CompileError::Limit(format!(
-        "{} asks for too many parameters, results, locals and operands of branches: together with the functions before it more than \
-         {OPERANDS_FREE} and {OPERANDS_PER_BYTE} for each byte of code\n\
-         hint: pass many values through memory, by one address",
-        module.describe(function)
-    ))
+    let function = module.describe(function);
+    CompileLimit::Operands { function, free: OPERANDS_FREE, per_byte: OPERANDS_PER_BYTE }.into()
 }

@@ -8,7 +8,7 @@ use wasmparser::{
     TypeRef, ValidPayload, Validator,
 };
 
-use crate::compiler::CompileError;
+use crate::compiler::{CompileError, CompileLimit};
 use crate::module::*;
 use crate::translate::budget::Accounts;
 use crate::translate::const_expr::const_expr;
@@ -85,7 +85,7 @@ fn each_payload<'a>(
 ) -> Result<()> {
     // Offsets are 32 bits wide from here on, and the highest one stands for "none".
     if wasm.len() >= u32::MAX as usize {
-        return Err(CompileError::Limit("a module of 4 GiB or more".into()));
+        return Err(CompileLimit::ModuleBytes.into());
     }
     if wasm.get(..4) == Some(b"\0asm") && wasm.get(6..8) == Some(&[1, 0]) {
         let message = "unknown binary version: this is a component, not a module".to_owned();

@@ -288,7 +288,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         let module = self.compile(&bytes)?;
         match self.link(&module) {
             Ok(_) => Err("the module was linked".into()),
-            Err(Error::Link(message)) if message.starts_with(expected) => Ok(()),
+            Err(Error::Link(error)) if error.to_string().starts_with(expected) => Ok(()),
             Err(error) => Err(format!("expected `{expected}`, got: {error}").into()),
         }
     }
