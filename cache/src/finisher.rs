@@ -6,16 +6,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, statat, unlinkat};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
 use crate::error::CacheError;
+use crate::fs::{AsFd, AtFlags, Errno, FileExt, Mode, OFlags, Process, fstat, openat, statat, unlinkat};
 use crate::lock::try_lock;
 use crate::store::Cache;
 
@@ -141,12 +135,9 @@ impl Cache {
         let failed = |source| self.io("could not stop the finisher", source);
         let started = Instant::now();
         while let Some((finisher, lock)) = self.working_finisher()? {
-            let pid = finisher.pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-            // Held, so that its number is nobody else's while it is examined.
-            let process = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-            let is_elsewhere = match pid.zip(process) {
-                Some((pid, process)) if has_open(pid, &lock) => {
-                    end(&process).map_err(failed)?;
+            let is_elsewhere = match finisher.pid.and_then(Process::hold) {
+                Some(process) if process.has_open(&lock) => {
+                    process.end(PATIENCE).map_err(failed)?;
                     // Now that the lock is free, this removes it.
                     self.finisher()?;
                     self.sweep()?;
@@ -162,32 +153,5 @@ impl Cache {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(None)
-    }
-}
-
-/// Whether a process has a file open. The number in the lock file may be of another container's process, and ours of that number somebody else.
-fn has_open(pid: Pid, file: &File) -> bool {
-    let identity = |stat: std::fs::Metadata| (stat.dev(), stat.ino());
-    let Ok(wanted) = file.metadata().map(identity) else { return false };
-    let files = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()));
-    files
-        .into_iter()
-        .flatten()
-        .flatten()
-        .any(|entry| entry.path().metadata().is_ok_and(|stat| identity(stat) == wanted))
-}
-
-/// Ends a process and waits until it is gone.
-fn end(process: &OwnedFd) -> io::Result<()> {
-    match pidfd_send_signal(process, Signal::TERM) {
-        Ok(()) => {}
-        // It has ended by itself.
-        Err(Errno::SRCH) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    }
-    let patience = Timespec { tv_sec: PATIENCE.as_secs() as i64, tv_nsec: 0 };
-    match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&patience))? {
-        0 => Err(io::ErrorKind::TimedOut.into()),
-        _ => Ok(()),
     }
 }

@@ -8,22 +8,13 @@
 //! written back, leaves no trace. So the file is written back before it is hashed ([`crate::Cache::before_reading`]).
 
 use std::fmt;
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FsWord, Stat};
+use crate::fs::{self, AsFd, Stat};
 
-/// Coarsest clock tick of the file systems in [`TRUSTED_FILE_SYSTEMS`], with a margin.
+/// Coarsest clock tick of the file systems that are trusted ([`fs::keeps_exact_times`]), with a margin.
 const CLOCK_GRANULARITY: Duration = Duration::from_millis(20);
-
-/// File systems (`f_type` of `statfs`) that keep nanosecond change times themselves, and change them when a clean page is first written
-/// through a mapping (`page_mkwrite` calls `file_update_time`). Missing on purpose: network and user-space ones, whose times come from
-/// elsewhere, or from a cache; tmpfs, where such writes never change a time; ZFS, where they do when the page is written back, seconds
-/// later; overlayfs, which can stand on any of them.
-const TRUSTED_FILE_SYSTEMS: &[(FsWord, &str)] =
-    &[(0xef53, "ext4"), (0x5846_5342, "xfs"), (0x9123_683e, "btrfs"), (0xf2f5_2010, "f2fs"), (0xca45_1a4e, "bcachefs")];
 
 /// Whether files may be recognised by identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,7 +89,7 @@ pub struct FileIdentity {
 impl FileIdentity {
     /// The identity of an open file.
     pub fn of(file: impl AsFd) -> io::Result<Self> {
-        Ok(Self::from_stat(&rustix::fs::fstat(file)?))
+        Ok(Self::from_stat(&fs::fstat(file)?))
     }
 
     /// The identity in the result of `stat`.
@@ -119,13 +110,6 @@ impl FileIdentity {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as i128);
         self.changed_ns + (CLOCK_GRANULARITY.as_nanos() as i128) < now
     }
-}
-
-/// Whether the file system of an open file keeps times that identify contents.
-pub fn keeps_exact_times(file: &File) -> bool {
-    rustix::fs::fstatfs(file).is_ok_and(|stat| {
-        TRUSTED_FILE_SYSTEMS.iter().any(|(number, _)| *number as u64 & 0xffff_ffff == stat.f_type as u64 & 0xffff_ffff)
-    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod finisher;
+mod fs;
 pub mod identity;
 pub mod key;
 pub mod lock;

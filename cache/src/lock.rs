@@ -2,11 +2,8 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, unlinkat};
-
-use crate::store::is_ours;
+use crate::fs::{AtFlags, BorrowedFd, Mode, OFlags, OwnedFd, fstat, is_ours, openat, unlinkat};
 
 /// Holds the lock file of a key; released, and the file removed, on drop. The kernel releases the lock of a killed process.
 #[derive(Debug)]

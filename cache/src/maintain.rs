@@ -3,11 +3,9 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-
-use rustix::fs::{AtFlags, Dir, FileType, statat, unlinkat};
 
 use crate::error::CacheError;
+use crate::fs::{AsFd, AtFlags, BorrowedFd, Dir, FileType, statat, unlinkat};
 use crate::identity::FileIdentity;
 use crate::key::{ArtifactKey, ContentHash};
 use crate::packages::Packages;

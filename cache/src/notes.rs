@@ -2,10 +2,8 @@
 //!
 //! None of it is needed to run a program, so nothing here is read or written by a start that finds the best artifact.
 
-use rustix::fs::{AtFlags, unlinkat};
-use rustix::io::Errno;
-
 use crate::error::CacheError;
+use crate::fs::{AtFlags, Errno, unlinkat};
 use crate::key::{ArtifactKey, ContentHash};
 use crate::record::{self, OriginRecord, RunRecord};
 use crate::store::Cache;

@@ -14,12 +14,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, statat, unlinkat};
-
 use crate::error::CacheError;
+use crate::fs::{AsFd, AtFlags, BorrowedFd, OwnedFd, statat, unlinkat};
 use crate::key::{ContentHash, PackageSum};
 use crate::lock::KeyLock;
 use crate::maintain::names;

@@ -5,15 +5,11 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, readlinkat, renameat, statat, symlinkat, unlinkat};
-use rustix::io::Errno;
-
+use crate::fs::{self, AtFlags, BorrowedFd, Errno, is_ours, readlinkat, renameat, statat, symlinkat, unlinkat};
 use crate::identity::FileIdentity;
 use crate::key::{ContentHash, PackageSum};
 use crate::packages::Pin;
-use crate::store::is_ours;
 use crate::temporary::MARK;
 
 /// That a file with this identity has these bytes, and when that was last of use.
@@ -164,7 +160,7 @@ fn decode_identity(text: &[u8]) -> Option<(FileIdentity, &[u8])> {
 }
 
 /// Reads a record; none if there is none of ours: the folder may have been open to others once.
-pub fn read(folder: BorrowedFd<'_>, name: impl rustix::path::Arg + Copy) -> Option<Vec<u8>> {
+pub fn read(folder: BorrowedFd<'_>, name: impl fs::Arg + Copy) -> Option<Vec<u8>> {
     let target = readlinkat(folder, name, Vec::with_capacity(256)).ok()?;
     let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     if !is_ours(&stat) {

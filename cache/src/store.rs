@@ -16,18 +16,18 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, mkdirat, open, openat, unlinkat};
-use rustix::io::Errno;
-
 use wasmer_system::file_size::limit_as_error;
 
 use crate::error::CacheError;
-use crate::identity::{FileIdentity, NotRemembered, Trust, Unrecognised, keeps_exact_times};
+use crate::fs::{
+    self, AsFd, AtFlags, BorrowedFd, Errno, FileType, Mode, OFlags, OwnedFd, fstat, is_ours, mkdirat, open, openat,
+    unlinkat,
+};
+use crate::identity::{FileIdentity, NotRemembered, Trust, Unrecognised};
 use crate::key::{ArtifactKey, ContentHash};
 use crate::lock::KeyLock;
 use crate::record::{self, MemoRecord, UseRecord};
@@ -172,7 +172,7 @@ impl Cache {
         if self.config.trust == Trust::Hash {
             return Err(NotRemembered::Distrusted);
         }
-        if !keeps_exact_times(file) {
+        if !fs::keeps_exact_times(file) {
             return Err(NotRemembered::Inexact);
         }
         let identity = || FileIdentity::of(file).map_err(|_| NotRemembered::Inexact);
@@ -180,7 +180,7 @@ impl Cache {
             return Err(NotRemembered::Fresh);
         }
         // From here on the first write through any mapping changes the times again.
-        rustix::fs::fdatasync(file).map_err(|_| NotRemembered::Inexact)?;
+        fs::fdatasync(file).map_err(|_| NotRemembered::Inexact)?;
         identity()
     }
 
@@ -218,7 +218,7 @@ impl Cache {
 
     /// Whether the store has an artifact for a key.
     pub fn contains(&self, key: &ArtifactKey) -> bool {
-        rustix::fs::statat(&self.artifacts, artifact_name(key), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        fs::statat(&self.artifacts, artifact_name(key), AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
     /// Records that an artifact file passed its checksums, and that it was used today.
@@ -300,11 +300,6 @@ pub(crate) fn open_ours(folder: BorrowedFd<'_>, name: &str) -> io::Result<(File,
     }
 }
 
-/// Whether what was examined belongs to the user that this process acts as.
-pub(crate) fn is_ours(stat: &Stat) -> bool {
-    stat.st_uid == rustix::process::geteuid().as_raw()
-}
-
 /// Days since 1970.
 pub(crate) fn today() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400)
@@ -354,7 +349,7 @@ fn make_root(dir: &Path) -> Result<(), CacheError> {
     if let Some(parent) = dir.parent() {
         std::fs::create_dir_all(parent).map_err(io)?;
     }
-    match rustix::fs::mkdir(dir, PRIVATE) {
+    match fs::mkdir(dir, PRIVATE) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(error) => Err(io(error.into())),
     }

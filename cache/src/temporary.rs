@@ -3,11 +3,9 @@
 use std::fmt::Display;
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, unlinkat};
-use rustix::io::Errno;
+use crate::fs::{AtFlags, BorrowedFd, Errno, Mode, OFlags, fstat, openat, renameat, unlinkat};
 
 /// First byte of the names of files being written.
 pub(crate) const MARK: u8 = b'.';

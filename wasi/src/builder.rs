@@ -3,14 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{Mode, OFlags, fstat};
 
 use crate::clock::{HostClocks, SystemClocks};
 use crate::ctx::{Interrupt, OutputBudget, WasiCtx};
-use crate::resolve;
+use crate::host::HostErrno;
+use crate::host::confined;
+use crate::host::files::{self, Mode, OFlags, fstat};
+use crate::host::process;
+use crate::host::text::{OsStrExt, OsStringExt};
 use crate::rights::Rights;
 use crate::stdio::{Stdin, Stdout};
 use crate::table::{Descriptor, Directory, FdTable, Object};
@@ -275,8 +276,7 @@ impl WasiCtxBuilder {
 
 /// As many as programs commonly expect, but never so many that the host itself can open nothing any more.
 fn open_files_by_default() -> usize {
-    let of_process = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(of_process / 2).unwrap_or(usize::MAX).min(OPEN_FILES_MAX)
+    usize::try_from(process::open_files_max() / 2).unwrap_or(usize::MAX).min(OPEN_FILES_MAX)
 }
 
 fn insert(table: &mut FdTable, descriptor: Descriptor) -> Result<(), BuildError> {
@@ -321,13 +321,13 @@ fn check_guest_paths(dirs: &[DirGrant]) -> Result<(), BuildError> {
 
 fn preopened_dir(grant: DirGrant) -> Result<Descriptor, BuildError> {
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let file = rustix::fs::open(&grant.host, flags | OFlags::RDONLY, Mode::empty())
+    let file = files::open(&grant.host, flags | OFlags::RDONLY, Mode::empty())
         // A directory that may be searched but not listed is still good for opening known names.
         .or_else(|error| match error {
-            rustix::io::Errno::ACCESS => rustix::fs::open(&grant.host, flags | OFlags::PATH, Mode::empty()),
+            HostErrno::ACCESS => files::open(&grant.host, flags | OFlags::PATH, Mode::empty()),
             other => Err(other),
         })
-        .and_then(|file| Ok((fstat(&file)?, resolve::is_of_processes(&file)?, file)));
+        .and_then(|file| Ok((fstat(&file)?, confined::is_of_processes(&file)?, file)));
     let (stat, of_processes, file) =
         file.map_err(|error| BuildError::OpenDir { path: grant.host.clone(), source: error.into() })?;
     if of_processes {

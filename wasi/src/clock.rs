@@ -1,6 +1,6 @@
 //! `clock_*`: reading the clocks.
 
-use rustix::time::{ClockId as HostClock, Timespec, clock_getres, clock_gettime};
+use crate::host::clocks::{ClockId as HostClock, Timespec, clock_getres, clock_gettime};
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;

@@ -1,10 +1,11 @@
 //! The state of one guest: what it was given, and what it has opened.
 
-use std::os::fd::BorrowedFd;
-
 use crate::clock::HostClocks;
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
+use crate::host::HostErrno;
+use crate::host::HostResult;
+use crate::host::fd::BorrowedFd;
 use crate::table::FdTable;
 
 /// Everything that WASI functions act on. One per guest; made by [`WasiCtxBuilder`](crate::WasiCtxBuilder).
@@ -53,11 +54,11 @@ impl Interrupt {
     }
 
     /// Runs a system call that may block. When a signal interrupts it, it is repeated, unless the host wants to stop.
-    pub(crate) fn retry<T>(&self, mut call: impl FnMut() -> rustix::io::Result<T>) -> WasiResult<T> {
+    pub(crate) fn retry<T>(&self, mut call: impl FnMut() -> HostResult<T>) -> WasiResult<T> {
         loop {
             self.check()?;
             match call() {
-                Err(rustix::io::Errno::INTR) => {}
+                Err(HostErrno::INTR) => {}
                 result => return result.map_err(WasiError::from),
             }
         }

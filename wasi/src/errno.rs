@@ -2,9 +2,9 @@
 
 use std::io;
 
-use rustix::io::Errno as HostErrno;
+use crate::host::HostErrno;
 
-/// One row per code: name here, number in the witx `errno` type, name in rustix (if the host has it), meaning.
+/// One row per code: name here, number in the witx `errno` type, its name in POSIX without the `E`, if the host has it, meaning.
 macro_rules! errno_table {
     ($($name:ident = $code:literal, $host:tt, $text:literal;)*) => {
         /// A WASI error code (witx type `errno`, the same numbers in both snapshots).

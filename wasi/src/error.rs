@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::errno::Errno;
+use crate::host::HostErrno;
 
 /// Why a WASI function did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,8 @@ impl From<Errno> for WasiError {
     }
 }
 
-impl From<rustix::io::Errno> for WasiError {
-    fn from(host: rustix::io::Errno) -> WasiError {
+impl From<HostErrno> for WasiError {
+    fn from(host: HostErrno) -> WasiError {
         WasiError::Errno(host.into())
     }
 }

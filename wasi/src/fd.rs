@@ -1,11 +1,10 @@
 //! `fd_*`: input, output, position, and the numbers of descriptors.
 
-use rustix::fs::SeekFrom;
-
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
-use crate::host_io::Position;
+use crate::host::files::{self, SeekFrom};
+use crate::host::io::Position;
 use crate::memory::GuestMemory;
 use crate::ops::Direction;
 use crate::ops::io;
@@ -145,7 +144,7 @@ impl WasiCtx {
             Whence::End => SeekFrom::End(offset),
         };
         let position = match &descriptor.object {
-            Object::File(file) => rustix::fs::seek(&file.fd, target)?,
+            Object::File(file) => files::seek(&file.fd, target)?,
             // Directories are read from cookies.
             Object::Dir(_) => return Err(Errno::Badf.into()),
             Object::Stream(_) | Object::Listener(..) | Object::Reader(_) | Object::Writer(_) => {

@@ -11,11 +11,10 @@
 
 use std::ops::Range;
 
-use rustix::fs::{AtFlags, FileType as HostFileType, RawDir, SeekFrom};
-
 use crate::ctx::{Interrupt, WasiCtx};
 use crate::errno::Errno;
 use crate::error::WasiResult;
+use crate::host::files::{self, AtFlags, FileType as HostFileType, RawDir, SeekFrom};
 use crate::memory::GuestMemory;
 use crate::table::{Directory, Object};
 use crate::types::{FileType, file_type_of};
@@ -196,7 +195,7 @@ impl DirCursor {
                 return Ok(before + 1);
             }
         }
-        rustix::fs::seek(&dir.file, SeekFrom::Start(position)).map_err(|_| Errno::Inval)?;
+        files::seek(&dir.file, SeekFrom::Start(position)).map_err(|_| Errno::Inval)?;
         self.cookies.go_on_at(cookie);
         self.entries.clear();
         self.names.clear();
@@ -246,7 +245,7 @@ impl DirCursor {
 
 /// Type and inode of what has the name now; the `inode` that was listed if that is nothing.
 fn by_name(dir: &Directory, name: &[u8], inode: u64) -> (FileType, u64) {
-    match rustix::fs::statat(&dir.file, name, AtFlags::SYMLINK_NOFOLLOW) {
+    match files::statat(&dir.file, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => (file_type_of(&stat), stat.st_ino),
         Err(_) => (FileType::Unknown, inode),
     }

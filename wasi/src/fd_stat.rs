@@ -1,14 +1,12 @@
 //! `fd_fdstat_*`, `fd_filestat_*`, `fd_prestat_*`, `fd_advise`, `fd_allocate`: attributes of descriptors and files.
 
-use std::os::fd::{AsFd, BorrowedFd};
-
-use rustix::fs::{FallocateFlags, OFlags};
-
 use wasmer_system::file_size::limit_as_error;
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
+use crate::host::fd::{AsFd, BorrowedFd};
+use crate::host::files::{self, FallocateFlags, OFlags};
 use crate::memory::GuestMemory;
 use crate::ops::attributes::check_file_range;
 use crate::ops::{Advice, NewTime};
@@ -132,7 +130,7 @@ impl WasiCtx {
             return Err(Errno::Nospc.into());
         }
         let flags = FallocateFlags::empty();
-        self.interrupt.retry(|| limit_as_error(|| rustix::fs::fallocate(host, flags, offset, len)))?;
+        self.interrupt.retry(|| limit_as_error(|| files::fallocate(host, flags, offset, len)))?;
         self.output.bytes_left -= len;
         Ok(())
     }
@@ -163,7 +161,7 @@ pub(crate) fn flags_of(descriptor: &Descriptor) -> WasiResult<FdFlags> {
             shared_flags(*shared, fd.as_fd())
         }
         Object::File(HostFile { fd, shared_flags: None, .. }) | Object::Stream(fd) => {
-            Ok(FdFlags::from_host(rustix::fs::fcntl_getfl(fd)?))
+            Ok(FdFlags::from_host(files::fcntl_getfl(fd)?))
         }
         Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => Ok(FdFlags::default()),
     }
@@ -171,7 +169,7 @@ pub(crate) fn flags_of(descriptor: &Descriptor) -> WasiResult<FdFlags> {
 
 /// The flags of what others share: those of the host, but whether it blocks is the guest's choice.
 fn shared_flags(shared: FdFlags, fd: BorrowedFd<'_>) -> WasiResult<FdFlags> {
-    let host = rustix::fs::fcntl_getfl(fd)? - OFlags::NONBLOCK;
+    let host = files::fcntl_getfl(fd)? - OFlags::NONBLOCK;
     Ok(FdFlags::from_host(host).union(shared))
 }
 
@@ -187,9 +185,9 @@ fn set_shared_flags(shared: &mut FdFlags, fd: BorrowedFd<'_>, flags: FdFlags) ->
 
 fn set_host_flags(fd: BorrowedFd<'_>, flags: FdFlags) -> WasiResult {
     let changeable = OFlags::APPEND | OFlags::NONBLOCK;
-    let current = rustix::fs::fcntl_getfl(fd)?;
+    let current = files::fcntl_getfl(fd)?;
     let wanted = (current - changeable) | (flags.to_host() & changeable);
-    Ok(rustix::fs::fcntl_setfl(fd, wanted)?)
+    Ok(files::fcntl_setfl(fd, wanted)?)
 }
 
 /// What to set the two timestamps to (witx `fstflags`); a time and "now" together make no sense.

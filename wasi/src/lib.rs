@@ -1,7 +1,7 @@
 //! WASI preview 1 for the wasmer runtime: files, clocks, random numbers, arguments and sockets for WebAssembly guests.
 //!
 //! A [`WasiCtx`] is what one guest can reach; [`WasiCtxBuilder`] makes one, and what is not put in is not there. Paths
-//! are confined to the granted directories by cap-primitives; everything else is done with rustix, synchronously, and
+//! are confined to the granted directories; everything is done synchronously by what `host/` offers of the system, and
 //! bytes travel between the kernel and guest memory without a copy.
 //!
 //! What a guest can do are [operations](ops) on Rust types; the functions of preview 1 put pointers into guest memory on top of them, and
@@ -39,7 +39,7 @@ mod fd;
 mod fd_readdir;
 mod fd_stat;
 mod functions;
-mod host_io;
+mod host;
 mod link;
 mod memory;
 pub mod ops;
@@ -62,7 +62,7 @@ pub use ctx::WasiCtx;
 pub use errno::Errno;
 pub use error::{Halt, WasiError, WasiResult};
 pub use functions::{WasiFunction, WasmType, functions};
-pub use host_io::Position;
+pub use host::io::Position;
 pub use link::{ExitStatus, add_imports_to_linker, add_to_linker};
 pub use memory::GuestMemory;
 pub use resolve::check_path;

@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use crate::errno::Errno;
+use crate::host::io::IoVec;
 
 /// Buffers per system call: the kernel's limit (`IOV_MAX`) on Linux. A guest that passes more gets a short transfer.
 pub(crate) const IO_BUFFERS_MAX: usize = 1024;
@@ -151,7 +152,7 @@ impl<'a> GuestMemory<'a> {
                 continue;
             }
             let ptr = self.pointer(self.read_u32(entry)?, len as usize)?;
-            buffers.push(libc::iovec { iov_base: ptr.cast(), iov_len: len as usize });
+            buffers.push(IoVec { iov_base: ptr.cast(), iov_len: len as usize });
             if buffers.len == IO_BUFFERS_MAX {
                 break;
             }
@@ -165,16 +166,16 @@ impl<'a> GuestMemory<'a> {
 
 /// A list of non-empty, checked guest buffers, ready for a vectored system call. They may overlap.
 pub(crate) struct IoBuffers<'m> {
-    inline: [libc::iovec; INLINE_BUFFERS],
+    inline: [IoVec; INLINE_BUFFERS],
     /// Holds all buffers as soon as there are more than fit in `inline`.
-    spilled: Vec<libc::iovec>,
+    spilled: Vec<IoVec>,
     len: usize,
     memory: PhantomData<&'m GuestMemory<'m>>,
 }
 
 impl IoBuffers<'_> {
     fn new() -> Self {
-        let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        let empty = IoVec { iov_base: ptr::null_mut(), iov_len: 0 };
         IoBuffers { inline: [empty; INLINE_BUFFERS], spilled: Vec::new(), len: 0, memory: PhantomData }
     }
 
@@ -192,12 +193,12 @@ impl IoBuffers<'_> {
     fn of_raw<'b>(base: *mut u8, len: usize) -> IoBuffers<'b> {
         let mut buffers = IoBuffers::new();
         if len > 0 {
-            buffers.push(libc::iovec { iov_base: base.cast(), iov_len: len });
+            buffers.push(IoVec { iov_base: base.cast(), iov_len: len });
         }
         buffers
     }
 
-    fn push(&mut self, buffer: libc::iovec) {
+    fn push(&mut self, buffer: IoVec) {
         if self.len < INLINE_BUFFERS {
             self.inline[self.len] = buffer;
         } else {
@@ -210,7 +211,7 @@ impl IoBuffers<'_> {
     }
 
     /// The buffers, for the kernel. At most [`IO_BUFFERS_MAX`], so the length fits every C integer type.
-    pub(crate) fn raw(&self) -> &[libc::iovec] {
+    pub(crate) fn raw(&self) -> &[IoVec] {
         if self.spilled.is_empty() { &self.inline[..self.len] } else { &self.spilled }
     }
 
@@ -235,7 +236,7 @@ impl IoBuffers<'_> {
             if len > 0 {
                 // SAFETY: `skipped <= iov_len`, so the pointer stays inside the checked buffer.
                 let base = unsafe { buffer.iov_base.cast::<u8>().add(skipped) };
-                part.push(libc::iovec { iov_base: base.cast(), iov_len: len });
+                part.push(IoVec { iov_base: base.cast(), iov_len: len });
             }
         }
         part

@@ -1,11 +1,10 @@
 //! `poll_oneoff`: waiting for clocks and descriptors.
 
-use rustix::event::{PollFd, PollFlags};
-
 use crate::clock::{ClockId, host_monotonic_ns};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
+use crate::host::wait::{self, PollFd, PollFlags};
 use crate::memory::GuestMemory;
 use crate::ops::Direction;
 use crate::ops::wait::Target;
@@ -188,7 +187,7 @@ impl WasiCtx {
                 .get(fd)
                 .ok()
                 .and_then(Descriptor::host_fd)
-                .and_then(|host| rustix::io::ioctl_fionread(host).ok())
+                .and_then(|host| wait::ioctl_fionread(host).ok())
                 .unwrap_or(1),
             Direction::Write => 1,
         };

@@ -3,6 +3,7 @@
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
+use crate::host::process;
 use crate::memory::GuestMemory;
 
 /// What a signal does to a process that has not installed a handler; a guest cannot.
@@ -73,7 +74,7 @@ impl WasiCtx {
 
     /// Lets other threads run.
     pub fn sched_yield(&mut self, _mem: &GuestMemory<'_>) -> WasiResult {
-        rustix::thread::sched_yield();
+        process::sched_yield();
         self.interrupt.check()
     }
 }

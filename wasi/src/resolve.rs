@@ -8,18 +8,14 @@
 //! even where it otherwise would not, and from there it may lead anywhere. What the slash asks for ("this must be a
 //! directory") is checked here instead.
 
-use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
-use cap_primitives::fs::{FollowSymlinks, OpenOptions, OpenOptionsExt};
-use rustix::fs::{AtFlags, OFlags, Stat, fstatfs, statat};
 
 use crate::ctx::Interrupt;
 use crate::errno::Errno;
 use crate::error::WasiResult;
+use crate::host::confined::{self, OpenOptions};
+use crate::host::fd::{AsFd, BorrowedFd};
+use crate::host::files::{self, AtFlags, OFlags, Stat, statat};
 use crate::memory::GuestMemory;
 use crate::types::{FileType, file_type_of};
 
@@ -43,10 +39,6 @@ pub fn check_path(path: &[u8]) -> Result<(), Errno> {
         return Err(Errno::Inval);
     }
     if path.is_empty() { Err(Errno::Noent) } else { Ok(()) }
-}
-
-pub(crate) fn as_path(bytes: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(bytes))
 }
 
 /// What the last component of a path is.
@@ -104,7 +96,7 @@ impl<'a> Leaf<'a> {
         let parent = if parent.is_empty() {
             Parent::Start(start)
         } else {
-            let opened = interrupt.retry_io(|| cap_primitives::fs::open_dir(start, as_path(parent)))?;
+            let opened = interrupt.retry_io(|| confined::open_dir(start, parent))?;
             Parent::Opened(not_of_processes(opened)?)
         };
         Ok(Leaf { parent, name, slash })
@@ -149,39 +141,24 @@ pub(crate) fn stat(interrupt: &Interrupt, start: &File, path: &[u8], follow: boo
             return Ok(stat);
         }
     }
-    Ok(rustix::fs::fstat(open_path_only(interrupt, start, path, follow)?)?)
+    Ok(files::fstat(open_path_only(interrupt, start, path, follow)?)?)
 }
 
 /// Opens a path for nothing but asking about it: no permission on the file is needed, and no device or pipe notices.
 pub(crate) fn open_path_only(interrupt: &Interrupt, start: &File, path: &[u8], follow: bool) -> WasiResult<File> {
-    let options = options(true, false, follow, OFlags::PATH);
+    let options = confined::options(true, false, follow, OFlags::PATH);
     open(interrupt, start, path, &options)
 }
 
 /// Opens a path inside `start`.
 pub(crate) fn open(interrupt: &Interrupt, start: &File, path: &[u8], options: &OpenOptions) -> WasiResult<File> {
-    not_of_processes(interrupt.retry_io(|| cap_primitives::fs::open(start, as_path(path), options))?)
+    not_of_processes(interrupt.retry_io(|| confined::open(start, path, options))?)
 }
 
 /// Passes on what lies on no file system of processes. There are the host process's environment and memory (`/proc/self/environ`,
 /// `/proc/self/mem`), which no folder is granted for, not even `/`.
 fn not_of_processes(file: File) -> WasiResult<File> {
-    if is_of_processes(&file)? { Err(Errno::Acces.into()) } else { Ok(file) }
-}
-
-/// Whether a file lies on procfs, wherever that is mounted.
-pub(crate) fn is_of_processes(file: impl AsFd) -> rustix::io::Result<bool> {
-    Ok(fstatfs(file)?.f_type == rustix::fs::PROC_SUPER_MAGIC)
-}
-
-/// Options for [`open`]. Creating, truncating and so on are among `flags`, because the methods of `OpenOptions` insist on
-/// combinations that WASI does not.
-pub(crate) fn options(read: bool, write: bool, follow: bool, flags: OFlags) -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(read).write(write).custom_flags(flags.bits() as i32);
-    // Not among the custom flags: the fallback for old kernels looks at this field only.
-    options._cap_fs_ext_follow(if follow { FollowSymlinks::Yes } else { FollowSymlinks::No });
-    options
+    if confined::is_of_processes(&file)? { Err(Errno::Acces.into()) } else { Ok(file) }
 }
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! `sock_*`: sockets. A guest cannot make any; it gets listening ones at start and accepts connections from them.
 
-use std::os::fd::AsFd;
-
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::{Shutdown, SocketFlags};
-use rustix::time::Timespec;
-
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
-use crate::host_io;
+use crate::host;
+use crate::host::HostErrno;
+use crate::host::clocks::Timespec;
+use crate::host::fd::{AsFd, OwnedFd};
+use crate::host::sockets::{self, Shutdown, SocketFlags};
+use crate::host::wait::{PollFd, PollFlags, poll};
 use crate::memory::GuestMemory;
 use crate::ops::io::within_budget;
 use crate::rights::Rights;
@@ -46,11 +45,11 @@ impl WasiCtx {
                 // Others share the socket, so its own flags are neither changed nor trusted.
                 let timeout = listener_flags.contains(FdFlags::NONBLOCK).then(Timespec::default);
                 if poll(&mut [PollFd::new(listener, PollFlags::IN)], timeout.as_ref())? == 0 {
-                    return Err(rustix::io::Errno::AGAIN);
+                    return Err(HostErrno::AGAIN);
                 }
-                match rustix::net::accept_with(listener, host_flags) {
+                match sockets::accept_with(listener, host_flags) {
                     // Another process was quicker.
-                    Err(rustix::io::Errno::AGAIN) if timeout.is_none() => {}
+                    Err(HostErrno::AGAIN) if timeout.is_none() => {}
                     result => return result,
                 }
             }
@@ -82,7 +81,7 @@ impl WasiCtx {
             return Err(Errno::Inval.into());
         }
         let mut flags = 0;
-        for (asked, host) in [(RECV_PEEK, libc::MSG_PEEK), (RECV_WAITALL, libc::MSG_WAITALL)] {
+        for (asked, host) in [(RECV_PEEK, sockets::PEEK), (RECV_WAITALL, sockets::WAIT_ALL)] {
             if ri_flags & asked != 0 {
                 flags |= host;
             }
@@ -90,7 +89,7 @@ impl WasiCtx {
         mem.check(ro_datalen, 4)?;
         mem.check(ro_flags, 2)?;
         let buffers = mem.io_buffers(ri_data, ri_data_len)?;
-        let received = self.interrupt.retry(|| host_io::receive(socket.as_fd(), &buffers, flags))?;
+        let received = self.interrupt.retry(|| host::io::receive(socket.as_fd(), &buffers, flags))?;
         let bytes = u32::try_from(received.bytes).map_err(|_| Errno::Overflow)?;
         mem.write_u32(ro_datalen, bytes)?;
         let truncated = if received.truncated { RECV_DATA_TRUNCATED } else { 0 };
@@ -113,7 +112,7 @@ impl WasiCtx {
         }
         mem.check(so_datalen, 4)?;
         let buffers = within_budget(mem.io_buffers(si_data, si_data_len)?, self.output.bytes_left)?;
-        let sent = self.interrupt.retry(|| host_io::send(socket.as_fd(), &buffers))?;
+        let sent = self.interrupt.retry(|| host::io::send(socket.as_fd(), &buffers))?;
         self.output.bytes_left -= sent as u64;
         let sent = u32::try_from(sent).map_err(|_| Errno::Overflow)?;
         Ok(mem.write_u32(so_datalen, sent)?)
@@ -128,12 +127,12 @@ impl WasiCtx {
             3 => Shutdown::Both,
             _ => return Err(Errno::Inval.into()),
         };
-        Ok(rustix::net::shutdown(socket, how)?)
+        Ok(sockets::shutdown(socket, how)?)
     }
 }
 
 /// The host's socket behind a connection.
-fn connected(descriptor: &Descriptor) -> WasiResult<&std::os::fd::OwnedFd> {
+fn connected(descriptor: &Descriptor) -> WasiResult<&OwnedFd> {
     match &descriptor.object {
         Object::Stream(socket) => Ok(socket),
         Object::Listener(..) => Err(Errno::Notconn.into()),

@@ -1,11 +1,11 @@
 //! Where the guest's standard input comes from, and where its output goes.
 
 use std::io::{self, IsTerminal, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::fstat;
-
+use crate::host::HostErrno;
+use crate::host::fd::{AsFd, OwnedFd};
+use crate::host::files::{self, fstat};
 use crate::rights::Rights;
 use crate::table::{Descriptor, HostFile, Object};
 use crate::types::{FdFlags, FileType, file_type_of};
@@ -79,9 +79,9 @@ impl Stdout {
 
 /// A standard stream of this process, unless it is closed. Numbered 3 or higher, so that it never takes the place of one.
 fn inherited(stream: &dyn AsFd) -> io::Result<Option<OwnedFd>> {
-    match rustix::io::fcntl_dupfd_cloexec(stream, 3) {
+    match files::fcntl_dupfd_cloexec(stream, 3) {
         Ok(fd) => Ok(Some(fd)),
-        Err(rustix::io::Errno::BADF) => Ok(None),
+        Err(HostErrno::BADF) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,8 +1,8 @@
 //! The descriptor table, and what a descriptor can stand for.
 
+use crate::host::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::errno::Errno;
 use crate::fd_readdir::DirCursor;

@@ -4,16 +4,16 @@
 //! waits as it would at a blocking stream; one that did never does, although the stream itself may block. The flags of a shared stream
 //! are never changed.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-use rustix::event::{PollFd, poll};
-use rustix::io::{Errno as HostErrno, Result as HostResult};
 use wasmer_system::file_size::limit_as_error;
 
 use crate::ctx::Interrupt;
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
-use crate::host_io::{self, Position};
+use crate::host;
+use crate::host::fd::{AsFd, BorrowedFd, OwnedFd};
+use crate::host::io::Position;
+use crate::host::wait::{PollFd, poll};
+use crate::host::{HostErrno, HostResult};
 use crate::memory::IoBuffers;
 use crate::ops::Direction;
 use crate::ops::wait::ready_now;
@@ -55,8 +55,8 @@ pub(crate) fn transfer(
 
 fn call(fd: BorrowedFd<'_>, direction: Direction, buffers: &IoBuffers<'_>, at: Position) -> HostResult<usize> {
     match direction {
-        Direction::Read => host_io::read(fd, buffers, at),
-        Direction::Write => host_io::write(fd, buffers, at),
+        Direction::Read => host::io::read(fd, buffers, at),
+        Direction::Write => host::io::write(fd, buffers, at),
     }
 }
 
@@ -69,8 +69,8 @@ fn in_windows(
     at: Position,
 ) -> WasiResult<usize> {
     let call = |buffers: &IoBuffers<'_>, at| match direction {
-        Direction::Read => host_io::read(fd, buffers, at),
-        Direction::Write => limit_as_error(|| host_io::write(fd, buffers, at)),
+        Direction::Read => host::io::read(fd, buffers, at),
+        Direction::Write => limit_as_error(|| host::io::write(fd, buffers, at)),
     };
     let bytes = buffers.bytes();
     if bytes <= WINDOW_BYTES {

@@ -1,8 +1,7 @@
 //! The small types of the witx definition: flags, file types, records, and their layouts in guest memory.
 
-use rustix::fs::{OFlags, Stat};
-
 use crate::errno::Errno;
+use crate::host::files::{self, OFlags, Stat};
 use crate::memory::GuestMemory;
 
 /// Which set of functions a module imports.
@@ -64,9 +63,9 @@ impl FileType {
     }
 }
 
-impl From<rustix::fs::FileType> for FileType {
-    fn from(host: rustix::fs::FileType) -> FileType {
-        use rustix::fs::FileType as Host;
+impl From<files::FileType> for FileType {
+    fn from(host: files::FileType) -> FileType {
+        use crate::host::files::FileType as Host;
         match host {
             Host::RegularFile => FileType::RegularFile,
             Host::Directory => FileType::Directory,
@@ -83,7 +82,7 @@ impl From<rustix::fs::FileType> for FileType {
 
 /// The type of the file that a `stat` call described.
 pub(crate) fn file_type_of(stat: &Stat) -> FileType {
-    rustix::fs::FileType::from_raw_mode(stat.st_mode).into()
+    files::FileType::from_raw_mode(stat.st_mode).into()
 }
 
 /// Device and inode of the file that a `stat` call described.
@@ -170,16 +169,13 @@ flags! {
     }
 }
 
-/// `O_DSYNC`. The constant in rustix stands for the stronger `O_SYNC` on Linux.
-const HOST_DSYNC: OFlags = OFlags::from_bits_retain(libc::O_DSYNC as u32);
-
 impl FdFlags {
     /// The host's flags for `open`. Linux gives `O_RSYNC` the meaning of `O_SYNC`.
     pub(crate) fn to_host(self) -> OFlags {
         let mut host = OFlags::empty();
         for (flag, bits) in [
             (FdFlags::APPEND, OFlags::APPEND),
-            (FdFlags::DSYNC, HOST_DSYNC),
+            (FdFlags::DSYNC, files::DSYNC),
             (FdFlags::NONBLOCK, OFlags::NONBLOCK),
             (FdFlags::RSYNC, OFlags::SYNC),
             (FdFlags::SYNC, OFlags::SYNC),
@@ -202,7 +198,7 @@ impl FdFlags {
         }
         if host.contains(OFlags::SYNC) {
             flags = flags.union(FdFlags::SYNC);
-        } else if host.contains(HOST_DSYNC) {
+        } else if host.contains(files::DSYNC) {
             flags = flags.union(FdFlags::DSYNC);
         }
         flags

@@ -3,13 +3,13 @@
 use std::io::IsTerminal;
 use std::num::NonZeroU64;
 
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use wasmer_system::file_size::limit_as_error;
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
 use crate::fd_stat::flags_of;
+use crate::host::files::{self, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use crate::rights::Rights;
 use crate::types::{FdFlags, FileStat, FileType};
 
@@ -88,14 +88,14 @@ impl Advice {
     pub const ALL: [Advice; 6] =
         [Advice::Normal, Advice::Sequential, Advice::Random, Advice::WillNeed, Advice::DontNeed, Advice::NoReuse];
 
-    fn to_host(self) -> rustix::fs::Advice {
+    fn to_host(self) -> files::Advice {
         match self {
-            Advice::Normal => rustix::fs::Advice::Normal,
-            Advice::Sequential => rustix::fs::Advice::Sequential,
-            Advice::Random => rustix::fs::Advice::Random,
-            Advice::WillNeed => rustix::fs::Advice::WillNeed,
-            Advice::DontNeed => rustix::fs::Advice::DontNeed,
-            Advice::NoReuse => rustix::fs::Advice::NoReuse,
+            Advice::Normal => files::Advice::Normal,
+            Advice::Sequential => files::Advice::Sequential,
+            Advice::Random => files::Advice::Random,
+            Advice::WillNeed => files::Advice::WillNeed,
+            Advice::DontNeed => files::Advice::DontNeed,
+            Advice::NoReuse => files::Advice::NoReuse,
         }
     }
 }
@@ -124,7 +124,7 @@ impl WasiCtx {
     pub fn stat(&self, fd: u32) -> WasiResult<FileStat> {
         let descriptor = self.table.get(fd)?;
         Ok(match descriptor.host_fd() {
-            Some(host) => FileStat::from(&rustix::fs::fstat(host)?),
+            Some(host) => FileStat::from(&files::fstat(host)?),
             None => FileStat::of_type(descriptor.file_type()),
         })
     }
@@ -138,13 +138,13 @@ impl WasiCtx {
             return Err(Errno::Inval.into());
         }
         let added = match self.output.is_limited {
-            true => size.saturating_sub(rustix::fs::fstat(host)?.st_size as u64),
+            true => size.saturating_sub(files::fstat(host)?.st_size as u64),
             false => 0,
         };
         if added > self.output.bytes_left {
             return Err(Errno::Nospc.into());
         }
-        self.interrupt.retry(|| limit_as_error(|| rustix::fs::ftruncate(host, size)))?;
+        self.interrupt.retry(|| limit_as_error(|| files::ftruncate(host, size)))?;
         self.output.bytes_left -= added;
         Ok(())
     }
@@ -152,14 +152,14 @@ impl WasiCtx {
     /// Sets the timestamps of an open file.
     pub fn set_times(&self, fd: u32, accessed: NewTime, modified: NewTime) -> WasiResult {
         let host = self.table.get(fd)?.file_to_change()?;
-        Ok(rustix::fs::futimens(host, &timestamps(accessed, modified)?)?)
+        Ok(files::futimens(host, &timestamps(accessed, modified)?)?)
     }
 
     /// Tells the host how a part of a file will be used; a length of 0 means up to the end.
     pub fn advise(&self, fd: u32, offset: u64, len: u64, advice: Advice) -> WasiResult {
         let host = self.host_fd(fd, Errno::Spipe)?;
         check_file_range(offset, len)?;
-        Ok(rustix::fs::fadvise(host, offset, NonZeroU64::new(len), advice.to_host())?)
+        Ok(files::fadvise(host, offset, NonZeroU64::new(len), advice.to_host())?)
     }
 
     /// The name under which the guest finds a directory at start, if it is one of those.

@@ -1,13 +1,15 @@
 //! Reading, writing, flushing and closing.
 
-use std::os::fd::{AsFd, OwnedFd};
-
-use rustix::fs::OFlags;
-
 use crate::ctx::{Interrupt, OutputBudget, WasiCtx};
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
-use crate::host_io::{self, Position};
+use crate::host;
+use crate::host::HostErrno;
+use crate::host::HostResult;
+use crate::host::fd::{AsFd, OwnedFd};
+use crate::host::files::{self, OFlags};
+use crate::host::io::Position;
+use crate::host::process;
 use crate::memory::IoBuffers;
 use crate::ops::wait::Direction;
 use crate::proc::EXIT_CODE_SIGNAL_BASE;
@@ -47,13 +49,13 @@ impl WasiCtx {
     /// Waits until content and attributes are on the device.
     pub fn sync(&self, fd: u32) -> WasiResult {
         let host = self.host_fd(fd, Errno::Inval)?;
-        self.interrupt.retry(|| rustix::fs::fsync(host))
+        self.interrupt.retry(|| files::fsync(host))
     }
 
     /// Waits until the content is on the device.
     pub fn sync_data(&self, fd: u32) -> WasiResult {
         let host = self.host_fd(fd, Errno::Inval)?;
-        self.interrupt.retry(|| rustix::fs::fdatasync(host))
+        self.interrupt.retry(|| files::fdatasync(host))
     }
 
     /// Hands on what a stream in this process has kept back; a descriptor of the host keeps nothing.
@@ -76,7 +78,7 @@ pub(crate) fn read(
         Object::Dir(_) | Object::Listener(..) | Object::Writer(_) => Err(Errno::Badf.into()),
         _ if buffers.is_empty() => Ok(0),
         Object::File(file) => transfer(interrupt, file, Direction::Read, buffers, at),
-        Object::Stream(fd) => interrupt.retry(|| host_io::read(fd.as_fd(), buffers, at)),
+        Object::Stream(fd) => interrupt.retry(|| host::io::read(fd.as_fd(), buffers, at)),
         Object::Reader(source) => {
             check_sequential(at)?;
             interrupt.retry_io(|| buffers.fill(|out| interrupt.io_error().and_then(|()| source.read(out))))
@@ -103,7 +105,7 @@ pub(crate) fn write(
         _ if buffers.is_empty() => 0,
         Object::File(file) => match transfer(interrupt, file, Direction::Write, &buffers, at) {
             Err(WasiError::Errno(Errno::Pipe)) if output.ends_at_closed_pipe && file.shared_flags.is_some() => {
-                return Err(WasiError::Exit(EXIT_CODE_SIGNAL_BASE + libc::SIGPIPE));
+                return Err(WasiError::Exit(EXIT_CODE_SIGNAL_BASE + process::SIGPIPE));
             }
             result => result?,
         },
@@ -128,15 +130,15 @@ pub(crate) fn within_budget(buffers: IoBuffers<'_>, bytes_left: u64) -> Result<I
 
 /// How many zeros a write at a position puts between the end of a file and what it writes.
 fn hole_bytes(file: &HostFile, at: Position) -> WasiResult<u64> {
-    if file.file_type != FileType::RegularFile || rustix::fs::fcntl_getfl(&file.fd)?.contains(OFlags::APPEND) {
+    if file.file_type != FileType::RegularFile || files::fcntl_getfl(&file.fd)?.contains(OFlags::APPEND) {
         return Ok(0);
     }
     let position = match at {
-        Position::Current => rustix::fs::tell(&file.fd)?,
+        Position::Current => files::tell(&file.fd)?,
         Position::At(offset) => offset,
         Position::End => return Ok(0),
     };
-    Ok(position.saturating_sub(rustix::fs::fstat(&file.fd)?.st_size as u64))
+    Ok(position.saturating_sub(files::fstat(&file.fd)?.st_size as u64))
 }
 
 fn check_sequential(at: Position) -> Result<(), Errno> {
@@ -146,9 +148,9 @@ fn check_sequential(at: Position) -> Result<(), Errno> {
     }
 }
 
-fn write_stream(fd: &OwnedFd, buffers: &IoBuffers<'_>, at: Position) -> rustix::io::Result<usize> {
+fn write_stream(fd: &OwnedFd, buffers: &IoBuffers<'_>, at: Position) -> HostResult<usize> {
     match at {
-        Position::Current => host_io::send(fd.as_fd(), buffers),
-        Position::At(_) | Position::End => Err(rustix::io::Errno::SPIPE),
+        Position::Current => host::io::send(fd.as_fd(), buffers),
+        Position::At(_) | Position::End => Err(HostErrno::SPIPE),
     }
 }

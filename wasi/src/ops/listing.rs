@@ -1,11 +1,10 @@
 //! Listing a directory, entry by entry.
 
-use rustix::fs::{Mode, OFlags};
-
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
 use crate::fd_readdir::DirCursor;
+use crate::host::files::{self, Mode, OFlags};
 use crate::rights::Rights;
 use crate::table::{Descriptor, Directory, Object};
 use crate::types::FileType;
@@ -35,7 +34,7 @@ impl WasiCtx {
         let parent = self.table.get(fd)?;
         let dir = parent.dir()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&dir.file, ".", flags, Mode::empty())?.into();
+        let file = files::openat(&dir.file, ".", flags, Mode::empty())?.into();
         let again = Directory { file, is_root: dir.is_root, identity: dir.identity, cursor: None };
         Ok(self.table.insert(Descriptor {
             object: Object::Dir(again),

@@ -3,13 +3,13 @@
 //! Every path is taken as it is: [`check_path`](crate::check_path) comes before.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
-
-use rustix::fs::{AtFlags, CWD, Mode, Timestamps};
 
 use crate::ctx::{Interrupt, WasiCtx};
 use crate::errno::Errno;
 use crate::error::WasiResult;
+use crate::host::HostErrno;
+use crate::host::fd::AsRawFd;
+use crate::host::files::{self, AtFlags, CWD, Mode, Timestamps};
 use crate::ops::NewTime;
 use crate::ops::attributes::timestamps;
 use crate::resolve::{self, Leaf};
@@ -28,7 +28,7 @@ impl WasiCtx {
             let dir = ctx.dir_to_change(fd)?;
             let leaf = Leaf::resolve(&ctx.interrupt, dir, path)?;
             let name = leaf.name_or(Errno::Exist)?;
-            Ok(rustix::fs::mkdirat(leaf.dir(), name, NEW_DIRECTORY_MODE)?)
+            Ok(files::mkdirat(leaf.dir(), name, NEW_DIRECTORY_MODE)?)
         })
     }
 
@@ -37,7 +37,7 @@ impl WasiCtx {
         let dir = self.dir_to_change(fd)?;
         let leaf = Leaf::resolve(&self.interrupt, dir, path)?;
         let name = leaf.name_or(Errno::Inval)?;
-        Ok(rustix::fs::unlinkat(leaf.dir(), name, AtFlags::REMOVEDIR)?)
+        Ok(files::unlinkat(leaf.dir(), name, AtFlags::REMOVEDIR)?)
     }
 
     /// Removes a name of something that is not a directory.
@@ -50,7 +50,7 @@ impl WasiCtx {
             leaf.check_slash(name)?;
             return Err(Errno::Isdir.into());
         }
-        Ok(rustix::fs::unlinkat(leaf.dir(), name, AtFlags::empty())?)
+        Ok(files::unlinkat(leaf.dir(), name, AtFlags::empty())?)
     }
 
     /// The attributes of what a path leads to.
@@ -76,7 +76,7 @@ impl WasiCtx {
             return Err(Errno::Inval.into());
         }
         let mut target = [std::mem::MaybeUninit::uninit(); LINK_BYTES_MAX];
-        let (target, _) = rustix::fs::readlinkat_raw(leaf.dir(), name, &mut target)?;
+        let (target, _) = files::readlinkat_raw(leaf.dir(), name, &mut target)?;
         // It leads out, so it cannot be followed, and where it leads says how the host's folders are named.
         if target.starts_with(b"/") {
             return Err(Errno::Notcapable.into());
@@ -95,7 +95,7 @@ impl WasiCtx {
             let leaf = Leaf::resolve(&ctx.interrupt, dir, path)?;
             let name = leaf.name_or(Errno::Exist)?;
             check_new_name(&leaf, name)?;
-            Ok(rustix::fs::symlinkat(target, leaf.dir(), name)?)
+            Ok(files::symlinkat(target, leaf.dir(), name)?)
         })
     }
 
@@ -109,7 +109,7 @@ impl WasiCtx {
             let new = Leaf::resolve(&ctx.interrupt, new_dir, new_path)?;
             let new_name = new.name_or(Errno::Exist)?;
             check_new_name(&new, new_name)?;
-            Ok(rustix::fs::linkat(old.dir(), old_name, new.dir(), new_name, AtFlags::empty())?)
+            Ok(files::linkat(old.dir(), old_name, new.dir(), new_name, AtFlags::empty())?)
         })
     }
 
@@ -124,7 +124,7 @@ impl WasiCtx {
         if (old.slash || new.slash) && old.file_type(old_name)? != FileType::Directory {
             return Err(Errno::Notdir.into());
         }
-        Ok(rustix::fs::renameat(old.dir(), old_name, new.dir(), new_name)?)
+        Ok(files::renameat(old.dir(), old_name, new.dir(), new_name)?)
     }
 
     pub(crate) fn dir_to_ask(&self, fd: u32) -> WasiResult<&File> {
@@ -157,15 +157,15 @@ fn set_times(interrupt: &Interrupt, dir: &File, path: &[u8], follow: bool, times
         let leaf = Leaf::resolve(interrupt, dir, path)?;
         if let (resolve::LeafName::Name(name), false) = (leaf.name, leaf.slash) {
             let flags = AtFlags::SYMLINK_NOFOLLOW;
-            return Ok(rustix::fs::utimensat(leaf.dir(), name, times, flags)?);
+            return Ok(files::utimensat(leaf.dir(), name, times, flags)?);
         }
     }
     let file = resolve::open_path_only(interrupt, dir, path, follow)?;
-    match rustix::fs::utimensat(&file, "", times, AtFlags::EMPTY_PATH) {
+    match files::utimensat(&file, "", times, AtFlags::EMPTY_PATH) {
         // Before Linux 5.8: name the same file through the list of open ones.
-        Err(rustix::io::Errno::INVAL) => {
+        Err(HostErrno::INVAL) => {
             let name = format!("/proc/self/fd/{}", file.as_raw_fd());
-            Ok(rustix::fs::utimensat(CWD, name, times, AtFlags::empty())?)
+            Ok(files::utimensat(CWD, name, times, AtFlags::empty())?)
         }
         result => Ok(result?),
     }

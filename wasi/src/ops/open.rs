@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::IsTerminal;
 
-use rustix::fs::{Mode, OFlags};
-
 use crate::ctx::{Interrupt, WasiCtx};
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
+use crate::host::confined;
+use crate::host::files::{self, Mode, OFlags};
 use crate::resolve;
 use crate::rights::Rights;
 use crate::table::{Descriptor, Directory, HostFile, Object};
@@ -79,7 +79,7 @@ impl WasiCtx {
         match self.open_in(dir, &OpenRequest { open, ..*request }) {
             Err(WasiError::Errno(Errno::Noent)) => Ok(None),
             // As the kernel answers when it may make a file.
-            Ok(found) if file_type_of(&rustix::fs::fstat(&found)?) == FileType::Directory => Err(Errno::Isdir.into()),
+            Ok(found) if file_type_of(&files::fstat(&found)?) == FileType::Directory => Err(Errno::Isdir.into()),
             result => result.map(Some),
         }
     }
@@ -107,7 +107,7 @@ impl WasiCtx {
             // Says the same, but so that the fallback for kernels without `openat2` follows a link here.
             path.to_mut().push(b'/');
         }
-        let options = resolve::options(read, write, request.follow, flags);
+        let options = confined::options(read, write, request.follow, flags);
         match resolve::open(&self.interrupt, dir, &path, &options) {
             Err(WasiError::Errno(Errno::Noent)) if must_exist => Err(Errno::Rofs.into()),
             Ok(_) if must_exist && request.open.contains(OpenFlags::EXCL) => Err(Errno::Exist.into()),
@@ -134,7 +134,7 @@ fn check_request(interrupt: &Interrupt, parent: &Descriptor, request: &OpenReque
 fn why_not_written(interrupt: &Interrupt, parent: &Descriptor, request: &OpenRequest<'_>) -> WasiError {
     let found = parent.dir().map_err(WasiError::from).and_then(|dir| {
         let file = resolve::open_path_only(interrupt, &dir.file, request.path, request.follow)?;
-        Ok(file_type_of(&rustix::fs::fstat(&file)?))
+        Ok(file_type_of(&files::fstat(&file)?))
     });
     match found {
         Err(WasiError::Errno(Errno::Noent)) if request.open.contains(OpenFlags::CREAT) => Errno::Rofs.into(),
@@ -149,7 +149,7 @@ fn why_not_written(interrupt: &Interrupt, parent: &Descriptor, request: &OpenReq
 
 /// Makes the descriptor, with the rights that make sense for what was opened.
 fn describe(file: File, parent: &Directory, read_only: bool, request: &OpenRequest<'_>) -> WasiResult<Descriptor> {
-    let stat = rustix::fs::fstat(&file)?;
+    let stat = files::fstat(&file)?;
     let file_type = file_type_of(&stat);
     if file_type == FileType::Directory {
         let identity = identity_of(&stat);
@@ -181,9 +181,9 @@ fn describe(file: File, parent: &Directory, read_only: bool, request: &OpenReque
 
 /// The fallback for kernels without `openat2` may open a directory for looking up names only. It is to be listed, too.
 fn readable_dir(file: File) -> WasiResult<File> {
-    if !rustix::fs::fcntl_getfl(&file)?.contains(OFlags::PATH) {
+    if !files::fcntl_getfl(&file)?.contains(OFlags::PATH) {
         return Ok(file);
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(&file, ".", flags, Mode::empty())?.into())
+    Ok(files::openat(&file, ".", flags, Mode::empty())?.into())
 }

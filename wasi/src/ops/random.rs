@@ -1,9 +1,8 @@
 //! Random bytes.
 
-use rustix::rand::{GetRandomFlags, getrandom};
-
 use crate::ctx::WasiCtx;
 use crate::error::WasiResult;
+use crate::host::process::{GetRandomFlags, getrandom};
 
 /// Bytes per system call: this bounds how long it takes to notice an interrupt.
 const CHUNK_BYTES: usize = 4096;

@@ -1,6 +1,6 @@
 //! Sockets as entries of the table: they count as open files, are read, written and waited for like them.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use crate::host::fd::{BorrowedFd, OwnedFd};
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;

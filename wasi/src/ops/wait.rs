@@ -1,14 +1,14 @@
 //! Waiting for times and descriptors.
 
-use std::os::fd::AsFd;
-
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::time::Timespec;
-
 use crate::clock::{host_monotonic_ns, timespec};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
+use crate::host::HostErrno;
+use crate::host::clocks::Timespec;
+use crate::host::fd::AsFd;
+use crate::host::files;
+use crate::host::wait::{PollFd, PollFlags, poll};
 use crate::rights::Rights;
 use crate::table::{Descriptor, Object};
 use crate::types::FileType;
@@ -141,7 +141,7 @@ impl WasiCtx {
             match poll(&mut polled, timeout.as_ref()) {
                 Ok(_) => {}
                 // The time left is computed anew.
-                Err(rustix::io::Errno::INTR) => continue,
+                Err(HostErrno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             }
             if let Some(answer) = answer(&polled) {
@@ -181,8 +181,8 @@ fn bytes_left(descriptor: &Descriptor) -> u64 {
     let Some(host) = descriptor.host_fd() else {
         return 0;
     };
-    let size = rustix::fs::fstat(host).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0));
-    size.saturating_sub(rustix::fs::tell(host).unwrap_or(0))
+    let size = files::fstat(host).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0));
+    size.saturating_sub(files::tell(host).unwrap_or(0))
 }
 
 /// Whether an operation on the host's descriptor would go through without waiting.
@@ -190,7 +190,7 @@ pub(crate) fn ready_now(fd: impl AsFd, direction: Direction) -> WasiResult<bool>
     let mut polled = [PollFd::new(&fd, direction.poll_flags())];
     loop {
         match poll(&mut polled, Some(&Timespec::default())) {
-            Err(rustix::io::Errno::INTR) => {}
+            Err(HostErrno::INTR) => {}
             result => return Ok(result? > 0),
         }
     }

@@ -1,13 +1,15 @@
 //! Vectored input and output between the host's descriptors and raw guest buffers.
 //!
 //! These calls go to the C library because rustix takes Rust slices, and the guest's buffers may overlap each other
-//! or change under our hands, which slices must not. Everything else in this crate goes through rustix.
+//! or change under our hands, which slices must not.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::io::{Errno as HostErrno, Result as HostResult};
-
+use crate::host::{HostErrno, HostResult};
 use crate::memory::IoBuffers;
+
+/// One of the buffers.
+pub(crate) use libc::iovec as IoVec;
 
 /// Where a transfer takes place.
 #[derive(Clone, Copy, Debug)]
