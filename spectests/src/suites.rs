@@ -58,10 +58,8 @@ impl Script {
         else {
             return Ok(None);
         };
-        let path = folder(newer).join(file.trim_start_matches('/'));
-        if !path.is_file() {
-            return Ok(None);
-        }
+        let path = folder(newer).map(|folder| folder.join(file.trim_start_matches('/')));
+        let Some(path) = path.filter(|path| path.is_file()) else { return Ok(None) };
         let twin = Self { name: format!("{}{file}", newer.name), place: Place::File(path) };
         Ok((twin.text()? == self.text()?).then_some(twin))
     }
@@ -186,15 +184,11 @@ pub const SUITES: &[Suite] = &[
 
 /// The scripts of a suite, in order; none if they are not on this machine.
 ///
-/// Folders are looked for in `WASM_SPEC_DIR`, or else beside the checkout, in `../shared/spec`; the component model's in `WASM_COMPONENT_DIR` or
-/// `../shared/component-model`.
+/// Folders are looked for in `WASM_SPEC_DIR`, the component model's in `WASM_COMPONENT_DIR`; `cargo xtask suites` says what has to be there.
 pub fn scripts(suite: &Suite) -> io::Result<Option<Vec<Script>>> {
     let files = match suite.source {
         Source::Folder | Source::Components => {
-            let folder = folder(suite);
-            if !folder.is_dir() {
-                return Ok(None);
-            }
+            let Some(folder) = folder(suite).filter(|folder| folder.is_dir()) else { return Ok(None) };
             let mut scripts = Vec::new();
             collect(&folder, suite.name, &mut scripts)?;
             scripts.sort_by(|a, b| a.name.cmp(&b.name));
@@ -210,14 +204,11 @@ pub fn scripts(suite: &Suite) -> io::Result<Option<Vec<Script>>> {
     Ok(Some(files.into_iter().map(script).collect()))
 }
 
-fn folder(suite: &Suite) -> PathBuf {
-    let named = |variable: &str, beside: &str| {
-        let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(beside);
-        std::env::var_os(variable).map_or_else(beside, PathBuf::from)
-    };
+fn folder(suite: &Suite) -> Option<PathBuf> {
+    let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
     match suite.source {
-        Source::Components => named("WASM_COMPONENT_DIR", "shared/component-model"),
-        _ => named("WASM_SPEC_DIR", "shared/spec").join(suite.name),
+        Source::Components => named("WASM_COMPONENT_DIR"),
+        _ => Some(named("WASM_SPEC_DIR")?.join(suite.name)),
     }
 }
 

@@ -6,6 +6,7 @@
 //! * [`objects`](mod@objects) makes modules whose objects are collected meanwhile.
 //! * [`behaviour`] says what a module does, in a form that backends and another engine can be compared by.
 //! * [`second`] compares with another engine that has objects and exceptions, which [`peer`] talks to.
+//! * [`wasi_suite`] are the programs of the WASI test suite, for every way to run them.
 //! * [`exercise`] runs what may be anything, under a watchdog.
 //! * [`targets`] are the attacks: each turns bytes into a verdict. A fuzzer, an everyday test and [`soak`] drive the same ones.
 //!
@@ -32,3 +33,4 @@ pub mod second;
 pub mod soak;
 pub mod targets;
 pub mod throws;
+pub mod wasi_suite;

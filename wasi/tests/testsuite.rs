@@ -1,28 +1,21 @@
 //! Runs the prebuilt programs of the WebAssembly `wasi-testsuite` (branch `prod/testsuite-base`): one test for each program and backend, each on
 //! a copy of its folder.
 //!
-//! The suite is looked for in the folder that `WASI_TESTSUITE_DIR` names, or else beside the checkout, in `../shared/wasi-testsuite`. Without it
-//! nothing is run, and the output says so.
+//! The suite is looked for in the folder that `WASI_TESTSUITE_DIR` names. Without it nothing is run, and the output says so.
 //!
 //! LLVM compiles most of the programs for seconds, and what they test is the same code on every backend: it runs every fourth one, or all if
 //! `WASMER_PROGRAMS_EVERY_BACKEND` is set.
 
-mod suite;
-
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 use wasmer_runtime::{Backend, Engine, Linker, Module, Store};
+use wasmer_testing::wasi_suite::{PROGRAMS, programs, root, run_program};
 use wasmer_wasi::{ExitStatus, WasiCtx, add_to_linker};
-
-use suite::{PROGRAMS, programs, root, run_program};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let Some(root) = root() else {
-        eprintln!("left out: the WASI test suite; set WASI_TESTSUITE_DIR to the folder that holds it");
-        return ExitCode::SUCCESS;
-    };
+    let Some(root) = root() else { return ExitCode::SUCCESS };
     let programs = programs(&root);
     let mut trials = vec![Trial::test("every_program_is_there", {
         let found = programs.len();
@@ -35,9 +28,8 @@ fn main() -> ExitCode {
             let name = program.strip_prefix(&root).unwrap_or(program).display().to_string();
             let (engine, program) = (engine.clone(), program.clone());
             trials.push(Trial::test(format!("{backend}::{name}"), move || {
-                run_program(&program, None, |wasm, ctx| {
-                    run_guest(&engine, wasm, ctx).map_err(|error| error.to_string())
-                })
+                let run = |wasm: &[u8], ctx| run_guest(&engine, wasm, ctx).map_err(|error| error.to_string());
+                run_program(&program, None, run).map_err(Failed::from)
             }));
         }
     }

@@ -54,15 +54,17 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// What tests may import besides: the backends share checks, the WASI suite is run by the whole runtime, while its driver stands with
-/// what it tests, and the command is one of what is attacked.
+/// What tests may import besides: the backends share checks, the WASI suite is run by the whole runtime on both of its faces, and the command is one of what is
+/// attacked.
 const TEST_IMPORTS: &[(&str, &str)] = &[
     ("wasmer-backend-cranelift", "wasmer-backend-tests"),
     ("wasmer-backend-llvm", "wasmer-backend-tests"),
     ("wasmer-backend-singlepass", "wasmer-backend-tests"),
     ("wasmer-wasi", "wasmer-runtime"),
+    ("wasmer-wasi", "wasmer-testing"),
     ("wasmer-component", "wasmer-runtime"),
     ("wasmer-wasi-p2", "wasmer-runtime"),
+    ("wasmer-wasi-p2", "wasmer-testing"),
     ("wasmer-wasi-http", "wasmer-runtime"),
     ("wasmer-cli", "wasmer-testing"),
 ];

@@ -1,4 +1,4 @@
-//! The commands of the project: `cargo xtask test`, `programs`, `compare`, `soak`, `dist`, `book`, `tidy` and `deps`.
+//! The commands of the project: `cargo xtask test`, `programs`, `compare`, `soak`, `dist`, `book`, `suites`, `tidy` and `deps`.
 
 mod book;
 mod compare;
@@ -13,6 +13,7 @@ mod python;
 mod shell;
 mod soak;
 mod source;
+mod suites;
 mod test;
 mod tidy;
 mod wheels;
@@ -44,6 +45,8 @@ enum Command {
     Dist(dist::Options),
     /// Check the links of all pages, and make the book of `docs/` in `target/book`.
     Book(book::Options),
+    /// Say where the official test suites are looked for, and what has to be there.
+    Suites,
     /// Check what no other tool does: sizes of files and functions, headers, left-overs, paths of one machine.
     Tidy,
     /// Check who imports whom, and under which licences.
@@ -59,6 +62,10 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::run(&root, &options),
         Command::Dist(options) => dist::run(&root, &options),
         Command::Book(options) => book::run(&root, &options),
+        Command::Suites => {
+            print!("{}", suites::describe());
+            Ok(())
+        }
         Command::Tidy => tidy::run(&root).map(|report| println!("{report}")),
         Command::Deps => deps::run(&root).map(|report| println!("{report}")),
     };

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
-use crate::{book, deps, elsewhere, llvm, programs, python, shell, tidy, wheels};
+use crate::{book, deps, elsewhere, llvm, programs, python, shell, suites, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -120,10 +120,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     fn new(root: &Path, chosen: &[Backend]) -> Result<Self> {
-        let mut left_out = Vec::new();
-        if !root.join("../shared/spec").exists() && std::env::var_os("WASM_SPEC_DIR").is_none() {
-            left_out.push("specification tests beyond those of the registry (WASM_SPEC_DIR is not set)".to_owned());
-        }
+        let left_out = suites::left_out().collect();
         let backends = if chosen.is_empty() { built_backends(root)? } else { chosen.to_vec() };
         Ok(Self { root: root.to_owned(), backends, llvm: None, left_out })
     }
