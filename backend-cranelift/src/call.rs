@@ -1,24 +1,24 @@
-//! Calls of functions and of libcalls.
+//! Calls of functions.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    AbiParam, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, Signature as ClifSignature, UserExternalName,
-    Value, types,
+    Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder,
+    SigRef, UserExternalName, Value, types,
 };
-use cranelift_codegen::isa::CallConv;
 use wasmer_runtime_core::layout::{
-    TYPE_ID_ABI_SHIFT, VMCTX_LIBCALLS, VMCTX_TYPE_IDS, VMFUNCREF_TYPE_ID, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL,
-    VMTABLE_BASE, VMTABLE_LEN,
+    TYPE_ID_ABI_SHIFT, VMCTX_TYPE_IDS, VMFUNCREF_TYPE_ID, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL, VMTABLE_BASE,
+    VMTABLE_LEN,
 };
-use wasmer_runtime_core::libcall::{HostCall, Libcall};
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::translate::codegen::{Callee, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx};
 
-use crate::codegen::{Codegen, clif_trap, clif_type, wasm_signature};
-use crate::compiler::ABI;
-use crate::exceptions;
-use crate::memory::Region;
+use crate::codegen::{Codegen, clif_trap, wasm_signature};
+use crate::control::continue_in;
+use crate::description::ABI;
+use crate::libcall::libcall;
+use crate::region::Region;
 
 /// What a call instruction needs.
 pub(crate) enum Entry {
@@ -36,7 +36,7 @@ pub(crate) fn call(
     let (entry, vmctx) = resolve(cg, callee, signature);
     let args = gather(cg, vmctx, args);
     let variable = cg.fuel;
-    let (fuel, returned) = exceptions::call(cg, entry, &args).split_at(usize::from(variable.is_some()));
+    let (fuel, returned) = emit(cg, entry, &args).split_at(usize::from(variable.is_some()));
     let fuel = fuel.first().copied();
     results.extend(returned);
     if let (Some(variable), Some(fuel)) = (variable, fuel) {
@@ -53,6 +53,46 @@ pub(crate) fn return_call(cg: &mut Codegen<'_>, callee: Callee<Value>, signature
         Entry::Pointer { sig, code } => cg.ins().return_call_indirect(sig, code, &args),
     };
     cg.scratch.call_args = args;
+}
+
+/// A call, in a region or outside of all: its results.
+fn emit<'c>(cg: &'c mut Codegen<'_>, entry: Entry, args: &[Value]) -> &'c [Value] {
+    let Some(landing) = cg.scratch.landings.last_mut() else {
+        let inst = match entry {
+            Entry::Direct(function) => cg.ins().call(function, args),
+            Entry::Pointer { sig, code } => cg.ins().call_indirect(sig, code, args),
+        };
+        return cg.builder.inst_results(inst);
+    };
+    landing.used = true;
+    let landing = landing.block;
+    let block = call_in_region(cg, entry, args, landing).1;
+    continue_in(cg, block);
+    cg.builder.block_params(block)
+}
+
+/// A call that ends its block, and the block where it goes on when it returns.
+fn call_in_region(cg: &mut Codegen<'_>, entry: Entry, args: &[Value], landing: Block) -> (Inst, Block) {
+    let func = &mut *cg.builder.func;
+    let sig = match entry {
+        Entry::Direct(function) => func.dfg.ext_funcs[function].signature,
+        Entry::Pointer { sig, .. } => sig,
+    };
+    let returns: Vec<_> = func.dfg.signatures[sig].returns.iter().map(|result| result.value_type).collect();
+    let block = cg.builder.create_block();
+    for ty in &returns {
+        cg.builder.append_block_param(block, *ty);
+    }
+    let results: Vec<_> = (0..returns.len() as u32).map(BlockArg::TryCallRet).collect();
+    let dfg = &mut cg.builder.func.dfg;
+    let normal = dfg.block_call(block, &results);
+    let thrown = ExceptionTableItem::Default(dfg.block_call(landing, &[]));
+    let table = dfg.exception_tables.push(ExceptionTableData::new(sig, normal, [thrown]));
+    let inst = match entry {
+        Entry::Direct(function) => cg.ins().try_call(function, args, table),
+        Entry::Pointer { code, .. } => cg.ins().try_call_indirect(code, args, table),
+    };
+    (inst, block)
 }
 
 /// The arguments behind the callee's vmctx, in the scratch vector, which goes back afterwards.
@@ -185,43 +225,4 @@ fn typed_reference(cg: &mut Codegen<'_>, type_index: TypeIdx, reference: Value) 
     cg.builder.switch_to_block(found);
     cg.builder.seal_block(found);
     callee
-}
-
-/// A call through the libcall table: the vmctx, the immediates, then the operands.
-pub(crate) fn libcall(cg: &mut Codegen<'_>, call: HostCall, operand_types: &[Ty], operands: &[Value]) -> Option<Value> {
-    let libcall = call.libcall();
-    if let (Libcall::HeapAlloc, Some(block)) = (libcall, cg.builder.current_block()) {
-        cg.builder.set_cold_block(block);
-    }
-    let sig = libcall_sig(cg, libcall);
-    let table = cg.load_constant(VMCTX_LIBCALLS);
-    let flags = cg.trusted(Region::Constant).with_readonly().with_can_move();
-    let code = cg.ins().load(types::I64, flags, table, libcall.table_offset());
-    let mut args = std::mem::take(&mut cg.scratch.call_args);
-    args.clear();
-    args.push(cg.vmctx);
-    for &immediate in &*call.immediates() {
-        args.push(cg.ins().iconst(types::I64, immediate as i64));
-    }
-    for ((&param, &ty), &operand) in libcall.params().iter().zip(operand_types).zip(operands) {
-        let widen = param == Ty::I64 && ty == Ty::I32;
-        args.push(if widen { cg.ins().uextend(types::I64, operand) } else { operand });
-    }
-    let inst = cg.ins().call_indirect(sig, code, &args);
-    cg.scratch.call_args = args;
-    cg.builder.inst_results(inst).first().copied()
-}
-
-/// The declaration of a libcall's signature.
-fn libcall_sig(cg: &mut Codegen<'_>, call: Libcall) -> SigRef {
-    if let Some(sig) = cg.scratch.libcalls.get(&call) {
-        return *sig;
-    }
-    let mut signature = ClifSignature::new(CallConv::SystemV);
-    signature.params.extend((0..=call.immediates()).map(|_| AbiParam::new(types::I64)));
-    signature.params.extend(call.params().iter().map(|ty| AbiParam::new(clif_type(*ty))));
-    signature.returns.extend(call.result().map(|ty| AbiParam::new(clif_type(ty))));
-    let sig = cg.builder.import_signature(signature);
-    cg.scratch.libcalls.insert(call, sig);
-    sig
 }

@@ -15,9 +15,7 @@ use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
-use crate::exceptions::Landing;
-use crate::locals::Locals;
-use crate::memory::Region;
+use crate::region::Region;
 use crate::target::Target;
 
 /// The type in which vectors cross block, call and local boundaries; in between they have the type of their last operator.
@@ -52,6 +50,28 @@ pub(crate) fn wasm_signature(module: &ModuleInfo, signature: &Signature) -> Clif
 /// Our trap codes travel through Cranelift as user codes of the same number.
 pub(crate) const fn clif_trap(code: TrapCode) -> ClifTrap {
     ClifTrap::unwrap_user(code as u8)
+}
+
+/// Where an open region goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Landing {
+    pub(crate) block: Block,
+    /// Whether anything comes there.
+    pub(crate) used: bool,
+}
+
+/// Where the locals are.
+#[derive(Debug)]
+pub(crate) enum Locals {
+    /// Each is a variable of its number.
+    Variables,
+    /// Each has its place behind an address.
+    Frame {
+        /// The address.
+        base: Value,
+        /// Offset and type of each.
+        places: Vec<(i32, Type)>,
+    },
 }
 
 /// Allocations that a worker reuses from function to function.

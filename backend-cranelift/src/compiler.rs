@@ -10,7 +10,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, CompileLimit, Compiler, IrRequest, IrStage, KeyHasher, NO_WASM_OFFSET, Output,
+    BackendId, Batch, CompileError, CompileLimit, Compiler, IrRequest, IrStage, KeyHasher, NO_WASM_OFFSET, Output,
     Symbol, Trampoline, Worker,
 };
 use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
@@ -21,14 +21,9 @@ use wasmer_runtime_core::trap::TrapCode;
 
 use crate::codegen::{Codegen, Scratch};
 use crate::control::Frame;
+use crate::description::{ABI, NAME};
 use crate::target::{self, Target};
 use crate::{emit, trampoline};
-
-/// The name in identities and messages.
-pub(crate) const NAME: &str = "cranelift";
-
-/// Cranelift's `tail` convention.
-pub(crate) const ABI: Abi = Abi::new(0);
 
 /// How much Cranelift's middle end does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::Ty;
 
 use crate::codegen::{Codegen, clif_trap, clif_type};
-use crate::compiler::NAME;
-use crate::memory::Region;
+use crate::description::NAME;
+use crate::region::Region;
 
 /// The most targets of one Cranelift jump table.
 const JUMP_TABLE_TARGETS_MAX: usize = 65_520;

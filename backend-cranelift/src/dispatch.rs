@@ -11,7 +11,7 @@ use wasmer_runtime_core::types::*;
 
 use crate::codegen::{Codegen, clif_trap, clif_type, wasm_signature};
 use crate::control::Frame;
-use crate::{call, control, convert, exceptions, float, int, locals, memory, simd};
+use crate::{call, control, convert, exceptions, float, int, libcall, locals, memory, simd};
 
 impl FuncCodegen for Codegen<'_> {
     type Value = Value;
@@ -202,7 +202,7 @@ impl FuncCodegen for Codegen<'_> {
         operands: &[Value],
         narrow: bool,
     ) -> Result<Option<Value>> {
-        let result = call::libcall(self, call, operand_types, operands);
+        let result = libcall::libcall(self, call, operand_types, operands);
         if call.libcall().is_metered() {
             control::load_fuel(self);
         }

@@ -12,7 +12,7 @@ use wasmer_runtime_core::compiler::{
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
 
-use crate::compiler::NAME;
+use crate::description::NAME;
 use crate::memory::FAULT_IN_MEMORY;
 use crate::place::{STEP_BYTES, place};
 

@@ -1,9 +1,7 @@
 //! Exceptions: calls in a region have the region's landing as their other end. What is known there stands in the store's context.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{
-    Block, BlockArg, ExceptionTableData, ExceptionTableItem, Inst, InstBuilder, MemFlagsData, Value, types,
-};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use wasmer_runtime_core::layout::{
     RAW_VALUE_BYTES, VMCTX_STORE, VMSTORE_CAUGHT_REF, VMSTORE_CAUGHT_TAG, VMSTORE_CAUGHT_VALUES, VMSTORE_VALUES,
 };
@@ -12,18 +10,10 @@ use wasmer_runtime_core::translate::codegen::{BlockSig, TagRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::Ty;
 
-use crate::call::{Entry, libcall};
-use crate::codegen::{Codegen, clif_trap, clif_type};
+use crate::codegen::{Codegen, Landing, clif_trap, clif_type};
 use crate::control::{Frame, FrameKind, block_with, continue_in, fall_through, load_fuel};
-use crate::memory::Region;
-
-/// Where an open region goes on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Landing {
-    block: Block,
-    /// Whether anything comes there.
-    used: bool,
-}
+use crate::libcall::libcall;
+use crate::region::Region;
 
 pub(crate) fn try_(cg: &mut Codegen<'_>, sig: BlockSig<'_>) -> Frame {
     let end = block_with(cg, sig.results);
@@ -57,46 +47,6 @@ pub(crate) fn throw_on(cg: &mut Codegen<'_>, frame: Option<&mut Frame>) {
             cg.ins().trap(clif_trap(TrapCode::Unreachable));
         }
     }
-}
-
-/// A call, in a region or outside of all: its results.
-pub(crate) fn call<'c>(cg: &'c mut Codegen<'_>, entry: Entry, args: &[Value]) -> &'c [Value] {
-    let Some(landing) = cg.scratch.landings.last_mut() else {
-        let inst = match entry {
-            Entry::Direct(function) => cg.ins().call(function, args),
-            Entry::Pointer { sig, code } => cg.ins().call_indirect(sig, code, args),
-        };
-        return cg.builder.inst_results(inst);
-    };
-    landing.used = true;
-    let landing = landing.block;
-    let block = call_in_region(cg, entry, args, landing).1;
-    continue_in(cg, block);
-    cg.builder.block_params(block)
-}
-
-/// A call that ends its block, and the block where it goes on when it returns.
-fn call_in_region(cg: &mut Codegen<'_>, entry: Entry, args: &[Value], landing: Block) -> (Inst, Block) {
-    let func = &mut *cg.builder.func;
-    let sig = match entry {
-        Entry::Direct(function) => func.dfg.ext_funcs[function].signature,
-        Entry::Pointer { sig, .. } => sig,
-    };
-    let returns: Vec<_> = func.dfg.signatures[sig].returns.iter().map(|result| result.value_type).collect();
-    let block = cg.builder.create_block();
-    for ty in &returns {
-        cg.builder.append_block_param(block, *ty);
-    }
-    let results: Vec<_> = (0..returns.len() as u32).map(BlockArg::TryCallRet).collect();
-    let dfg = &mut cg.builder.func.dfg;
-    let normal = dfg.block_call(block, &results);
-    let thrown = ExceptionTableItem::Default(dfg.block_call(landing, &[]));
-    let table = dfg.exception_tables.push(ExceptionTableData::new(sig, normal, [thrown]));
-    let inst = match entry {
-        Entry::Direct(function) => cg.ins().try_call(function, args, table),
-        Entry::Pointer { code, .. } => cg.ins().try_call_indirect(code, args, table),
-    };
-    (inst, block)
 }
 
 /// The store's context, and flags of accesses of the exception on its way.

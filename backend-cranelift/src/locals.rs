@@ -5,29 +5,15 @@
 //! linear time in them. In the frame, each use of a local is one load or store, whatever the blocks.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, StackSlotData, StackSlotKind, Type, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, StackSlotData, StackSlotKind, Value, types};
 use cranelift_frontend::Variable;
 use wasmer_runtime_core::types::{LocalIdx, Ty};
 
-use crate::codegen::{Codegen, V128, clif_type};
-use crate::memory::Region;
+use crate::codegen::{Codegen, Locals, V128, clif_type};
+use crate::region::Region;
 
 /// Bytes that are set to zero at once; places of vectors are aligned to as many.
 const CHUNK_BYTES: u32 = 16;
-
-/// Where the locals are.
-#[derive(Debug)]
-pub(crate) enum Locals {
-    /// Each is a variable of its number.
-    Variables,
-    /// Each has its place behind an address.
-    Frame {
-        /// The address.
-        base: Value,
-        /// Offset and type of each.
-        places: Vec<(i32, Type)>,
-    },
-}
 
 /// Declares the locals: the parameters that the entry block has, and zeros.
 pub(crate) fn declare(cg: &mut Codegen<'_>, entry: Block, params: usize, locals: &[Ty]) {

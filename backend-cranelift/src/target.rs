@@ -3,7 +3,7 @@
 use wasmer_runtime_core::compiler::{CompileError, CompileLimit};
 use wasmer_runtime_core::cpu::{CpuFeature, CpuFeatures};
 
-use crate::compiler::NAME;
+use crate::description::NAME;
 
 /// What the code generator asks about the target.
 #[derive(Clone, Copy, Debug)]

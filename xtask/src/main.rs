@@ -1,6 +1,7 @@
 //! The commands of the project: `cargo xtask test`, `programs`, `compare`, `soak`, `dist`, `book`, `suites`, `tidy` and `deps`.
 
 mod book;
+mod circles;
 mod compare;
 mod deps;
 mod dist;

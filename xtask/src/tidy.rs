@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use crate::circles;
 use crate::source::{self, SourceFile};
 
 /// A file of more lines is an error.
@@ -93,9 +94,9 @@ pub(crate) struct Report {
 /// Checks the repository. The report comes back when there is no error in it; otherwise it is the error.
 pub(crate) fn run(root: &Path) -> Result<Report> {
     let mut report = Report::default();
-    for file in source::files(root)? {
-        report.check(&file);
-    }
+    let files = source::files(root)?;
+    files.iter().for_each(|file| report.check(file));
+    report.errors.extend(circles::check(&files));
     if report.errors.is_empty() { Ok(report) } else { bail!("the tree is not tidy\n{report}") }
 }
 
