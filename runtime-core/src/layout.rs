@@ -1,41 +1,17 @@
 //! Byte offsets that compiled code and the virtual machine share.
 //!
-//! The `repr(C)` structs of [`crate::vmcontext`] are held to these numbers by `offset_of!` assertions, and
-//! [`VMOffsets`] lays out the part of a vmctx whose size depends on the module. Hot fields come first, so that
-//! they are reached with 8-bit displacements.
+//! Those of fixed structs come from the table in [`crate::vmcontext`]; [`VMOffsets`] lays out the part of a vmctx whose size
+//! depends on the module. Hot fields come first, so that they are reached with 8-bit displacements.
 
 use crate::types::*;
 
-/// vmctx: pointer to the table of libcall entries. Every context that can be a callee's vmctx starts with these two words.
-pub const VMCTX_LIBCALLS: i32 = 0;
-/// vmctx: pointer to the store's `VMStoreContext`.
-pub const VMCTX_STORE: i32 = 8;
-/// vmctx: pointer to the array of 32-bit type ids, by module type index: canonical id plus ABI as in `VMFuncRef`.
-pub const VMCTX_TYPE_IDS: i32 = 16;
-/// vmctx: pointer to the host's side of the instance.
-pub const VMCTX_INSTANCE: i32 = 24;
-/// vmctx: size of the fixed part.
-pub const VMCTX_FIXED_BYTES: i32 = 32;
-
-/// `VMImportContext` (the vmctx of host functions and of functions of another backend): pointer to the `VMFuncRef` to
-/// call by array call. Behind the same two words as a vmctx.
-pub const VMIMPORT_CALLEE: i32 = 16;
-
-/// `VMFuncRef`: array-call entry, `extern "C" fn(callee: *const VMFuncRef, values: *mut RawValue) -> bool`.
-pub const VMFUNCREF_ARRAY_CALL: i32 = 0;
-/// `VMFuncRef`: wasm-call entry, in the convention of the backend that the type id names.
-pub const VMFUNCREF_WASM_CALL: i32 = 8;
-/// `VMFuncRef`: the vmctx to pass.
-pub const VMFUNCREF_VMCTX: i32 = 16;
-/// `VMFuncRef`: 32-bit type id: canonical id in the low [`TYPE_ID_ABI_SHIFT`] bits, ABI above.
-pub const VMFUNCREF_TYPE_ID: i32 = 24;
-/// `VMFuncRef`: 32-bit type id with the convention of [`VMFUNCREF_FIRST_CALL`].
-pub const VMFUNCREF_FIRST_TYPE_ID: i32 = 28;
-/// `VMFuncRef`: wasm-call entry for code of a first tier ([`VMCounts::first_tier`]). As [`VMFUNCREF_WASM_CALL`], unless the function has better code, whose
-/// convention may be another one.
-pub const VMFUNCREF_FIRST_CALL: i32 = 32;
-/// Where the ABI number starts in a type id.
-pub const TYPE_ID_ABI_SHIFT: u32 = 28;
+pub use crate::vmcontext::{
+    RAW_VALUE_BYTES, TYPE_ID_ABI_SHIFT, TYPE_ID_BYTES, VALUES_MAX, VMCTX_FIXED_BYTES, VMCTX_INSTANCE, VMCTX_LIBCALLS,
+    VMCTX_STORE, VMCTX_TYPE_IDS, VMFUNCREF_ARRAY_CALL, VMFUNCREF_FIRST_CALL, VMFUNCREF_FIRST_TYPE_ID,
+    VMFUNCREF_TYPE_ID, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL, VMIMPORT_CALLEE, VMMEMORY_LEN, VMSTORE_CAUGHT_REF,
+    VMSTORE_CAUGHT_TAG, VMSTORE_CAUGHT_VALUES, VMSTORE_FUEL, VMSTORE_HEAP_CURSOR, VMSTORE_HEAP_LIMIT, VMSTORE_VALUES,
+    VMTABLE_BASE, VMTABLE_BYTES, VMTABLE_LEN,
+};
 
 /// Size of a type's record in the table of displays, by canonical id: the canonical ids of its supertypes by depth, itself included, 32 bits each, zero where
 /// there is none. No type has the id zero, and the table has a record for each possible id. Those of final function types without supertypes are empty:
@@ -44,28 +20,20 @@ pub const DISPLAY_BYTES: i32 = 64;
 /// How many depths a record has room for, from 0 on: whether types are subtypes of deeper ones the host is asked.
 pub const DISPLAY_DEPTHS: u32 = 16;
 
-/// `VMMemory`: current length in bytes (64 bits; atomic when the memory is shared).
-pub const VMMEMORY_LEN: i32 = 0;
-
-/// `VMTable`: base address of the elements, 8 bytes each.
-pub const VMTABLE_BASE: i32 = 0;
-/// `VMTable`: current length in elements (64 bits).
-pub const VMTABLE_LEN: i32 = 8;
-/// Size of a `VMTable` in a vmctx.
-pub const VMTABLE_BYTES: i32 = 16;
-
 /// Size of a global's value in a vmctx.
 pub const VMGLOBAL_BYTES: i32 = 16;
 /// Size of a memory's entry in a vmctx: base, pointer to the `VMMemory`.
 pub const VMCTX_MEMORY_BYTES: i32 = 16;
+/// Where in the entry the pointer to the `VMMemory` is.
+pub const VMCTX_MEMORY_DEFINITION: i32 = 8;
 /// Size of what a vmctx has for code with objects: heap, displays, zero.
 pub const VMCTX_HEAP_BYTES: i32 = VMCTX_MEMORY_BYTES + 16;
 /// Size of what a first tier has for itself in front of its imported functions.
 pub const VMCTX_FIRST_TIER_BYTES: i32 = 16;
 /// Size of an imported function's entry in a vmctx: wasm entry, vmctx.
 pub const VMCTX_IMPORT_BYTES: i32 = 16;
-/// Size of a `RawValue` in an array call's buffer.
-pub const RAW_VALUE_BYTES: i32 = 16;
+/// Where in the entry the vmctx is.
+pub const VMCTX_IMPORT_VMCTX: i32 = 8;
 
 /// Bytes of address space reserved for a 32-bit memory with 64 KiB pages.
 pub const MEMORY32_RESERVATION_BYTES: u64 = 1 << 32;
@@ -73,26 +41,6 @@ pub const MEMORY32_RESERVATION_BYTES: u64 = 1 << 32;
 pub const MEMORY_GUARD_BYTES: u64 = 32 << 20;
 /// Bytes of address space reserved for a 64-bit memory, unless it declares less; it cannot grow beyond.
 pub const MEMORY64_RESERVATION_BYTES: u64 = 64 << 30;
-
-/// `VMStoreContext`: what metered code may still use up (signed, 64 bits).
-pub const VMSTORE_FUEL: i32 = 24;
-/// `VMStoreContext`: the tag of the exception that is on its way, as in a vmctx (see [`VMOffsets::tag`]). Read at a landing before anything else.
-pub const VMSTORE_CAUGHT_TAG: i32 = 32;
-/// `VMStoreContext`: where the values of the exception that is on its way are, 16 bytes each: [`VMSTORE_VALUES`] if code has thrown it, its object's if
-/// there is a reference.
-pub const VMSTORE_CAUGHT_VALUES: i32 = 40;
-/// `VMStoreContext`: the reference to the exception that is on its way, null if nobody has asked for one yet. It stays until another one is thrown or its object
-/// is gone, with tag and values, so that whoever throws it again finds it there.
-pub const VMSTORE_CAUGHT_REF: i32 = 48;
-/// `VMStoreContext`: where in the heap the next object goes (32 bits), see [`Region::Cursor`]. From here to the limit all bytes are zero.
-pub const VMSTORE_HEAP_CURSOR: i32 = 56;
-/// `VMStoreContext`: the end of the room for objects at the cursor (32 bits); as the cursor if there is none.
-pub const VMSTORE_HEAP_LIMIT: i32 = 60;
-/// `VMStoreContext`: room for [`VALUES_MAX`] values of 16 bytes on their way: arguments of a tail call that do not fit registers, which the callee reads
-/// before anything else, or the values of an exception.
-pub const VMSTORE_VALUES: i32 = 64;
-/// Parameters that a function or tag can have (a limit of the validator).
-pub const VALUES_MAX: usize = 1000;
 
 /// Where an instance keeps something that can be its own or imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -334,7 +282,8 @@ impl VMOffsets {
             Region::Displays => self.displays(),
             Region::FuncRefs => self.absolute(),
         };
-        MemoryRef { region, base_offset, definition_offset: base_offset + 8, width: Width::W64, page_size_log2: 0 }
+        let definition_offset = base_offset + VMCTX_MEMORY_DEFINITION;
+        MemoryRef { region, base_offset, definition_offset, width: Width::W64, page_size_log2: 0 }
     }
 
     /// A word that is zero: the base address of everything, for reads of what a reference points to.

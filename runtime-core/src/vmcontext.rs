@@ -1,10 +1,9 @@
-//! The structs that compiled code reads, in the layout of [`crate::layout`].
+//! What compiled code and the virtual machine share of contexts: one table has the structs and the offsets of their fields.
 
 use std::ffi::c_void;
 use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
-use crate::layout::*;
 use crate::translate::ops::Const;
 use crate::types::CanonicalId;
 
@@ -52,23 +51,152 @@ impl From<Const> for RawValue {
 /// the results on return. False means that the callee left with a trap or an error that is recorded in the store context.
 pub type ArrayCall = unsafe extern "C" fn(callee: *const VMFuncRef, values: *mut RawValue) -> bool;
 
-/// A function reference: what a non-null `funcref` points to. Lives as long as its store.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct VMFuncRef {
-    /// Entry by array call: an array-to-wasm trampoline, or the exit stub of host functions.
-    pub array_call: ArrayCall,
-    /// Entry by wasm call, in the convention named by the type id; null for [`crate::compiler::Abi::HOST`].
-    pub wasm_call: *const c_void,
-    /// The vmctx to pass: a [`VMContext`] or a [`VMImportContext`].
-    pub vmctx: *mut VMContextHeader,
-    /// Canonical type id with the ABI in the upper bits, see [`crate::compiler::Abi::type_id`].
-    pub type_id: u32,
-    /// The same with the convention of `first_call`.
-    pub first_type_id: u32,
-    /// Entry by wasm call for code of a first tier, see [`VMFUNCREF_FIRST_CALL`].
-    pub first_call: *const c_void,
+/// Structs that compiled code reads, a row for each field: the struct, the constants that compilers have for the offsets, and the assertion that they agree come
+/// from the rows. A field without a constant is for the host and its stubs.
+macro_rules! shared_with_code {
+    ($(
+        $(#[$attribute:meta])*
+        struct $name:ident {
+            $($(#[$doc:meta])* $field:ident: $ty:ty $(= $constant:ident, $offset:literal)?;)*
+        }
+    )*) => {
+        $(
+            $(#[$attribute])*
+            #[repr(C)]
+            pub struct $name {
+                $($(#[$doc])* pub $field: $ty,)*
+            }
+
+            $($(
+                #[doc = concat!("Offset of [`", stringify!($name), "::", stringify!($field), "`].")]
+                pub const $constant: i32 = $offset;
+                const _: () = assert!(offset_of!($name, $field) == $offset, stringify!($constant));
+            )?)*
+        )*
+    };
 }
+
+shared_with_code! {
+    /// A function reference: what a non-null `funcref` points to. Lives as long as its store.
+    #[derive(Clone, Copy)]
+    struct VMFuncRef {
+        /// Entry by array call: an array-to-wasm trampoline, or the exit stub of host functions.
+        array_call: ArrayCall = VMFUNCREF_ARRAY_CALL, 0;
+        /// Entry by wasm call, in the convention named by the type id; null for [`crate::compiler::Abi::HOST`].
+        wasm_call: *const c_void = VMFUNCREF_WASM_CALL, 8;
+        /// The vmctx to pass: a [`VMContext`] or a [`VMImportContext`].
+        vmctx: *mut VMContextHeader = VMFUNCREF_VMCTX, 16;
+        /// Type id: canonical id in the low [`TYPE_ID_ABI_SHIFT`] bits, the ABI above, see [`crate::compiler::Abi::type_id`].
+        type_id: u32 = VMFUNCREF_TYPE_ID, 24;
+        /// The same with the convention of `first_call`.
+        first_type_id: u32 = VMFUNCREF_FIRST_TYPE_ID, 28;
+        /// Entry by wasm call for code of a first tier ([`VMCounts::first_tier`](crate::layout::VMCounts::first_tier)). As `wasm_call`, unless the function has
+        /// better code, whose convention may be another one.
+        first_call: *const c_void = VMFUNCREF_FIRST_CALL, 32;
+    }
+
+    /// The two words that everything starts with that can be a callee's vmctx.
+    struct VMContextHeader {
+        /// The table of libcall entries.
+        libcalls: *const *const c_void = VMCTX_LIBCALLS, 0;
+        /// The store.
+        store: *mut VMStoreContext = VMCTX_STORE, 8;
+    }
+
+    /// The fixed part of an instance's context; the module-dependent part ([`VMOffsets`](crate::layout::VMOffsets)) follows in memory.
+    #[repr(align(16))]
+    struct VMContext {
+        /// Common to all contexts.
+        header: VMContextHeader = VMCTX_HEADER, 0;
+        /// 32-bit type ids by module type index, with the module's own ABI.
+        type_ids: *const u32 = VMCTX_TYPE_IDS, 16;
+        /// The host's side of the instance.
+        instance: *mut c_void = VMCTX_INSTANCE, 24;
+    }
+
+    /// The vmctx of a function that is reached by array call: a host function, or another backend's.
+    struct VMImportContext {
+        /// Common to all contexts.
+        header: VMContextHeader = VMIMPORT_HEADER, 0;
+        /// The function to call by array call.
+        callee: *const VMFuncRef = VMIMPORT_CALLEE, 16;
+    }
+
+    /// A linear memory as compiled code sees it. Owned by the host; never moves.
+    #[derive(Debug)]
+    struct VMMemory {
+        /// Current length in bytes; atomic for memories that threads share.
+        len: AtomicUsize = VMMEMORY_LEN, 0;
+        /// Base address: constant.
+        base: *mut u8;
+    }
+
+    /// A table as compiled code sees it: 8 bytes an element, null (or not yet filled in) is zero.
+    #[derive(Clone, Copy, Debug)]
+    struct VMTable {
+        /// First element.
+        base: *mut u64 = VMTABLE_BASE, 0;
+        /// Current length in elements.
+        len: u64 = VMTABLE_LEN, 8;
+    }
+
+    /// Per-store state that code, the stubs and the signal handler use. Never moves while the store lives.
+    struct VMStoreContext {
+        /// Not zero when wasm code must stop at the next return from the host: tested by the stubs after every host function and libcall.
+        /// See [`STOP_TRAP`] and [`STOP_INTERRUPT`].
+        stop: AtomicU32;
+        /// Host stack pointer to switch to on the way from wasm to the host: set by the entry stub.
+        host_sp: *mut c_void;
+        /// Where wasm last left for the host, on the wasm stack: a backtrace starts there, and a nested entry continues below. Null when wasm
+        /// was left before it started. What is there is the exit stub's.
+        exit: *const c_void;
+        /// What metered code may still use up; below zero when it wanted more. Compiled code counts here.
+        fuel: i64 = VMSTORE_FUEL, 24;
+        /// The exception that is on its way to a handler: what code looks at when it lands, before anything else.
+        caught: Caught = VMSTORE_CAUGHT, 32;
+        /// Where in the heap code puts its next object, see [`Region::Cursor`](crate::layout::Region::Cursor).
+        heap_cursor: u32 = VMSTORE_HEAP_CURSOR, 56;
+        /// The end of the room there. All bytes between are zero; without room both are equal.
+        heap_limit: u32 = VMSTORE_HEAP_LIMIT, 60;
+        /// Room for values on their way: arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere
+        /// (the caller's frame is gone when the callee reads them, which it does before anything else); values of an exception that code throws.
+        values: MaybeUninit<[RawValue; VALUES_MAX]> = VMSTORE_VALUES, 64;
+        /// Where the stubs go on when the host returns, see [`STOP_LAND`].
+        landing: MaybeUninit<Landing>;
+    }
+
+    /// An exception on its way. It stays until another one is thrown or its object is gone, so that whoever throws it again finds it there.
+    #[derive(Clone, Copy, Debug)]
+    struct Caught {
+        /// Its tag's identity, as in a vmctx (see [`VMOffsets::tag`](crate::layout::VMOffsets::tag)).
+        tag: *const c_void = CAUGHT_TAG, 0;
+        /// Its values, 16 bytes each: [`VMStoreContext::values`] if code has thrown it, its object's if there is a reference.
+        values: *const RawValue = CAUGHT_VALUES, 8;
+        /// A reference to it, null if nobody has asked for one yet.
+        reference: u64 = CAUGHT_REF, 16;
+    }
+}
+
+/// `VMStoreContext`: the tag of the exception that is on its way.
+pub const VMSTORE_CAUGHT_TAG: i32 = VMSTORE_CAUGHT + CAUGHT_TAG;
+/// `VMStoreContext`: where its values are.
+pub const VMSTORE_CAUGHT_VALUES: i32 = VMSTORE_CAUGHT + CAUGHT_VALUES;
+/// `VMStoreContext`: the reference to it.
+pub const VMSTORE_CAUGHT_REF: i32 = VMSTORE_CAUGHT + CAUGHT_REF;
+
+/// Size of the fixed part of a vmctx.
+pub const VMCTX_FIXED_BYTES: i32 = size_of::<VMContext>() as i32;
+/// Size of a `VMTable` in a vmctx.
+pub const VMTABLE_BYTES: i32 = size_of::<VMTable>() as i32;
+/// Size of a `RawValue` in an array call's buffer.
+pub const RAW_VALUE_BYTES: i32 = size_of::<RawValue>() as i32;
+
+/// Size of a type id.
+pub const TYPE_ID_BYTES: i32 = 4;
+/// Where the ABI number starts in a type id.
+pub const TYPE_ID_ABI_SHIFT: u32 = 28;
+/// Parameters that a function or tag can have (a limit of the validator).
+pub const VALUES_MAX: usize = 1000;
 
 impl VMFuncRef {
     /// A reference to a function that has code of one convention.
@@ -88,93 +216,6 @@ impl VMFuncRef {
         }
         (self.first_type_id == type_id).then_some(self.first_call)
     }
-}
-
-/// The two words that everything starts with that can be a callee's vmctx.
-#[repr(C)]
-pub struct VMContextHeader {
-    /// The table of libcall entries.
-    pub libcalls: *const *const c_void,
-    /// The store.
-    pub store: *mut VMStoreContext,
-}
-
-/// The fixed part of an instance's context; the module-dependent part ([`VMOffsets`]) follows in memory.
-#[repr(C, align(16))]
-pub struct VMContext {
-    /// Common to all contexts.
-    pub header: VMContextHeader,
-    /// Type ids by module type index, with the module's own ABI.
-    pub type_ids: *const u32,
-    /// The host's side of the instance.
-    pub instance: *mut c_void,
-}
-
-/// The vmctx of a function that is reached by array call: a host function, or another backend's.
-#[repr(C)]
-pub struct VMImportContext {
-    /// Common to all contexts.
-    pub header: VMContextHeader,
-    /// The function to call by array call.
-    pub callee: *const VMFuncRef,
-}
-
-/// A linear memory as compiled code sees it. Owned by the host; never moves.
-#[derive(Debug)]
-#[repr(C)]
-pub struct VMMemory {
-    /// Current length in bytes.
-    pub len: AtomicUsize,
-    /// Base address: constant.
-    pub base: *mut u8,
-}
-
-/// A table as compiled code sees it: 8 bytes an element, null (or not yet filled in) is zero.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct VMTable {
-    /// First element.
-    pub base: *mut u64,
-    /// Current length in elements.
-    pub len: u64,
-}
-
-/// Per-store state that the stubs and the signal handler use. Never moves while the store lives.
-#[repr(C)]
-pub struct VMStoreContext {
-    /// Not zero when wasm code must stop at the next return from the host: tested by the stubs after every host function and libcall.
-    /// See [`STOP_TRAP`] and [`STOP_INTERRUPT`].
-    pub stop: AtomicU32,
-    /// Host stack pointer to switch to on the way from wasm to the host: set by the entry stub.
-    pub host_sp: *mut c_void,
-    /// Where wasm last left for the host, on the wasm stack: a backtrace starts there, and a nested entry continues below. Null when wasm
-    /// was left before it started. What is there is the exit stub's.
-    pub exit: *const c_void,
-    /// What metered code may still use up; below zero when it wanted more. Compiled code counts here.
-    pub fuel: i64,
-    /// The exception that is on its way to a handler: what code looks at when it lands, before anything else.
-    pub caught: Caught,
-    /// Where in the heap code puts its next object.
-    pub heap_cursor: u32,
-    /// The end of the room there. All bytes between are zero; without room both are equal.
-    pub heap_limit: u32,
-    /// Values on their way: arguments of a tail call that do not fit registers, for backends whose convention has no room for them elsewhere
-    /// (the caller's frame is gone when the callee reads them); values of an exception that code throws.
-    pub values: MaybeUninit<[RawValue; VALUES_MAX]>,
-    /// Where the stubs go on when the host returns, see [`STOP_LAND`].
-    pub landing: MaybeUninit<Landing>,
-}
-
-/// An exception on its way.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct Caught {
-    /// Its tag's identity.
-    pub tag: *const c_void,
-    /// Its values.
-    pub values: *const RawValue,
-    /// A reference to it, if there is one already.
-    pub reference: u64,
 }
 
 /// Registers that the C convention preserves, without the frame pointer: those that code at a landing may rely on.
@@ -207,30 +248,3 @@ pub const STOP_TRAP: u32 = 1;
 pub const STOP_INTERRUPT: u32 = 2;
 /// An exception was thrown and its handler found: go on at [`VMStoreContext::landing`]. The other reasons come first.
 pub const STOP_LAND: u32 = 4;
-
-const _: () = {
-    assert!(offset_of!(VMContext, header) + offset_of!(VMContextHeader, libcalls) == VMCTX_LIBCALLS as usize);
-    assert!(offset_of!(VMContext, header) + offset_of!(VMContextHeader, store) == VMCTX_STORE as usize);
-    assert!(offset_of!(VMContext, type_ids) == VMCTX_TYPE_IDS as usize);
-    assert!(offset_of!(VMContext, instance) == VMCTX_INSTANCE as usize);
-    assert!(size_of::<VMContext>() == VMCTX_FIXED_BYTES as usize);
-    assert!(offset_of!(VMImportContext, callee) == VMIMPORT_CALLEE as usize);
-    assert!(offset_of!(VMFuncRef, array_call) == VMFUNCREF_ARRAY_CALL as usize);
-    assert!(offset_of!(VMFuncRef, wasm_call) == VMFUNCREF_WASM_CALL as usize);
-    assert!(offset_of!(VMFuncRef, vmctx) == VMFUNCREF_VMCTX as usize);
-    assert!(offset_of!(VMFuncRef, type_id) == VMFUNCREF_TYPE_ID as usize);
-    assert!(offset_of!(VMFuncRef, first_type_id) == VMFUNCREF_FIRST_TYPE_ID as usize);
-    assert!(offset_of!(VMFuncRef, first_call) == VMFUNCREF_FIRST_CALL as usize);
-    assert!(offset_of!(VMMemory, len) == VMMEMORY_LEN as usize);
-    assert!(offset_of!(VMTable, base) == VMTABLE_BASE as usize);
-    assert!(offset_of!(VMTable, len) == VMTABLE_LEN as usize);
-    assert!(offset_of!(VMStoreContext, heap_cursor) == VMSTORE_HEAP_CURSOR as usize);
-    assert!(offset_of!(VMStoreContext, heap_limit) == VMSTORE_HEAP_LIMIT as usize);
-    assert!(offset_of!(VMStoreContext, fuel) == VMSTORE_FUEL as usize);
-    assert!(offset_of!(VMStoreContext, caught) + offset_of!(Caught, tag) == VMSTORE_CAUGHT_TAG as usize);
-    assert!(offset_of!(VMStoreContext, caught) + offset_of!(Caught, values) == VMSTORE_CAUGHT_VALUES as usize);
-    assert!(offset_of!(VMStoreContext, caught) + offset_of!(Caught, reference) == VMSTORE_CAUGHT_REF as usize);
-    assert!(offset_of!(VMStoreContext, values) == VMSTORE_VALUES as usize);
-    assert!(size_of::<VMTable>() == VMTABLE_BYTES as usize);
-    assert!(size_of::<RawValue>() == RAW_VALUE_BYTES as usize);
-};
