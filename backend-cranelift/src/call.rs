@@ -3,16 +3,12 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder,
-    SigRef, UserExternalName, Value, types,
+    MemFlagsData, SigRef, UserExternalName, Value, types,
 };
-use wasmer_runtime_core::layout::{
-    TYPE_ID_ABI_SHIFT, VMCTX_TYPE_IDS, VMFUNCREF_TYPE_ID, VMFUNCREF_VMCTX, VMFUNCREF_WASM_CALL, VMTABLE_BASE,
-    VMTABLE_LEN,
-};
-use wasmer_runtime_core::libcall::HostCall;
-use wasmer_runtime_core::translate::codegen::{Callee, TableRef};
+use wasmer_runtime_core::layout::{TYPE_ID_ABI_SHIFT, VMTABLE_BASE, VMTABLE_LEN};
+use wasmer_runtime_core::translate::codegen::{Callee, Checks, Expected, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx};
+use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty};
 
 use crate::codegen::{Codegen, clif_trap, wasm_signature};
 use crate::control::continue_in;
@@ -109,21 +105,21 @@ fn gather(cg: &mut Codegen<'_>, vmctx: Value, args: &[Value]) -> Vec<Value> {
 
 /// The entry of a callee and the vmctx to pass.
 fn resolve(cg: &mut Codegen<'_>, callee: Callee<Value>, signature: &Signature) -> (Entry, Value) {
-    let reference = match callee {
+    let (reference, checks) = match callee {
         Callee::Direct(index) => return (Entry::Direct(function(cg, index, signature)), cg.vmctx),
-        Callee::Import { index: _, offset } => {
+        Callee::Import { index: _, entry, vmctx } => {
             let sig = wasm_sig(cg, signature);
-            let code = cg.load_constant(offset);
-            let vmctx = cg.load_constant(offset + 8);
+            let code = cg.load_constant(entry);
+            let vmctx = cg.load_constant(vmctx);
             return (Entry::Pointer { sig, code }, vmctx);
         }
-        Callee::Indirect { table, type_index, index } => indirect(cg, &table, type_index, index),
-        Callee::Ref { type_index, reference } => typed_reference(cg, type_index, reference),
+        Callee::Indirect { table, index, checks } => (indirect(cg, &table, index, &checks), checks),
+        Callee::Ref { reference, checks } => (typed_reference(cg, reference, &checks), checks),
     };
     let sig = wasm_sig(cg, signature);
     let flags = cg.trusted(Region::Constant).with_readonly();
-    let code = cg.ins().load(types::I64, flags, reference, VMFUNCREF_WASM_CALL);
-    let vmctx = cg.ins().load(types::I64, flags, reference, VMFUNCREF_VMCTX);
+    let code = cg.ins().load(types::I64, flags, reference, checks.entry);
+    let vmctx = cg.ins().load(types::I64, flags, reference, checks.vmctx);
     (Entry::Pointer { sig, code }, vmctx)
 }
 
@@ -151,30 +147,46 @@ fn wasm_sig(cg: &mut Codegen<'_>, signature: &Signature) -> SigRef {
 }
 
 /// The function reference that a `call_indirect` calls.
-fn indirect(cg: &mut Codegen<'_>, table: &TableRef, type_index: TypeIdx, index: Value) -> Value {
+fn indirect(cg: &mut Codegen<'_>, table: &TableRef, index: Value, checks: &Checks) -> Value {
     let index = cg.index64(table.width, index);
-    let element = table_element(cg, table, index);
+    let element = table_element(cg, table, index, checks.nowhere);
     let compare = cg.builder.create_block();
     let slow = cg.builder.create_block();
-    let found = cg.builder.create_block();
-    let callee = cg.builder.append_block_param(found, types::I64);
-    cg.builder.set_cold_block(slow);
-
     // Null: an empty element, or one that has not been filled in yet.
     cg.ins().brif(element, compare, [], slow, []);
     cg.builder.switch_to_block(compare);
     cg.builder.seal_block(compare);
     let flags = cg.trusted(Region::Constant).with_readonly();
-    let actual = cg.ins().load(types::I32, flags, element, VMFUNCREF_TYPE_ID);
-    let type_ids = cg.load_constant(VMCTX_TYPE_IDS);
-    let expected = cg.ins().load(types::I32, flags.with_can_move(), type_ids, type_index.0 as i32 * 4);
-    let same = cg.ins().icmp(IntCC::Equal, actual, expected);
-    cg.ins().brif(same, found, &[element.into()], slow, []);
+    callable(cg, slow, element, flags, checks, (Ty::I64, index))
+}
+
+/// The function reference that a `call_ref` calls.
+fn typed_reference(cg: &mut Codegen<'_>, reference: Value, checks: &Checks) -> Value {
+    let slow = cg.builder.create_block();
+    // Null faults here, within the first page.
+    let flags = cg.faulting(Region::Constant, clif_trap(checks.nowhere)).with_readonly();
+    callable(cg, slow, reference, flags, checks, (Ty::Ref, reference))
+}
+
+/// A reference that this code can call: itself, or in the block `slow` what the host makes of the operand.
+fn callable(
+    cg: &mut Codegen<'_>,
+    slow: Block,
+    reference: Value,
+    flags: MemFlagsData,
+    checks: &Checks,
+    (ty, operand): (Ty, Value),
+) -> Value {
+    let found = cg.builder.create_block();
+    let callee = cg.builder.append_block_param(found, types::I64);
+    cg.builder.set_cold_block(slow);
+    let id = cg.ins().load(types::I32, flags, reference, checks.type_id);
+    let fits = is_expected(cg, id, checks.expected);
+    cg.ins().brif(fits, found, &[reference.into()], slow, []);
 
     cg.builder.switch_to_block(slow);
     cg.builder.seal_block(slow);
-    let call = HostCall::CallIndirectSlow { table: table.index, ty: type_index };
-    let resolved = libcall(cg, call, &[Ty::I64], &[index]);
+    let resolved = libcall(cg, checks.slow, &[ty], &[operand]);
     let resolved = resolved.expect("the libcall returns a reference");
     cg.ins().jump(found, &[resolved.into()]);
     cg.builder.switch_to_block(found);
@@ -182,9 +194,25 @@ fn indirect(cg: &mut Codegen<'_>, table: &TableRef, type_index: TypeIdx, index: 
     callee
 }
 
+fn is_expected(cg: &mut Codegen<'_>, id: Value, expected: Expected) -> Value {
+    match expected {
+        Expected::Id { ids, offset } => {
+            let ids = cg.load_constant(ids);
+            let flags = cg.trusted(Region::Constant).with_readonly().with_can_move();
+            let wanted = cg.ins().load(types::I32, flags, ids, offset);
+            cg.ins().icmp(IntCC::Equal, id, wanted)
+        }
+        Expected::Convention => {
+            // Ids of our functions are the small ones.
+            const { assert!(ABI.number() == 0) };
+            cg.ins().icmp_imm_u(IntCC::UnsignedLessThan, id, 1 << TYPE_ID_ABI_SHIFT)
+        }
+    }
+}
+
 /// The element of a table, null if it is null or has not been filled in. An index beyond the end turns the address
 /// into null, also when the processor only guesses; the load faults and so traps.
-fn table_element(cg: &mut Codegen<'_>, table: &TableRef, index: Value) -> Value {
+fn table_element(cg: &mut Codegen<'_>, table: &TableRef, index: Value, nowhere: TrapCode) -> Value {
     let (at, offset) = cg.locate(table.location);
     let mut flags = cg.trusted(Region::Table(table.index));
     let len = if table.fixed {
@@ -199,30 +227,6 @@ fn table_element(cg: &mut Codegen<'_>, table: &TableRef, index: Value) -> Value 
     let address = cg.ins().iadd(base, scaled);
     let null = cg.ins().iconst(types::I64, 0);
     let address = cg.ins().select_spectre_guard(beyond, null, address);
-    let flags = cg.faulting(Region::TableElements(table.index), clif_trap(TrapCode::UndefinedElement)).with_aligned();
+    let flags = cg.faulting(Region::TableElements(table.index), clif_trap(nowhere)).with_aligned();
     cg.ins().load(types::I64, flags, address, 0)
-}
-
-/// A function reference callable by this backend's convention, from a `call_ref`'s operand.
-fn typed_reference(cg: &mut Codegen<'_>, type_index: TypeIdx, reference: Value) -> Value {
-    let slow = cg.builder.create_block();
-    let found = cg.builder.create_block();
-    let callee = cg.builder.append_block_param(found, types::I64);
-    cg.builder.set_cold_block(slow);
-    // Null faults here, within the first page.
-    let flags = cg.faulting(Region::Constant, clif_trap(TrapCode::NullFunctionReference)).with_readonly();
-    let id = cg.ins().load(types::I32, flags, reference, VMFUNCREF_TYPE_ID);
-    // Ids of our functions are the small ones.
-    const { assert!(ABI.number() == 0) };
-    let ours = cg.ins().icmp_imm_u(IntCC::UnsignedLessThan, id, 1 << TYPE_ID_ABI_SHIFT);
-    cg.ins().brif(ours, found, &[reference.into()], slow, []);
-
-    cg.builder.switch_to_block(slow);
-    cg.builder.seal_block(slow);
-    let resolved = libcall(cg, HostCall::CallRefSlow { ty: type_index }, &[Ty::Ref], &[reference]);
-    let resolved = resolved.expect("the libcall returns a reference");
-    cg.ins().jump(found, &[resolved.into()]);
-    cg.builder.switch_to_block(found);
-    cg.builder.seal_block(found);
-    callee
 }

@@ -4,14 +4,14 @@ use inkwell::IntPredicate;
 use inkwell::attributes::AttributeLoc;
 use inkwell::types::{BasicType, BasicTypeEnum};
 use inkwell::values::{
-    AggregateValueEnum, BasicMetadataValueEnum, CallSiteValue, InstructionOpcode as Op, LLVMTailCallKind, PointerValue,
-    StructValue,
+    AggregateValueEnum, BasicMetadataValueEnum, CallSiteValue, InstructionOpcode as Op, IntValue, LLVMTailCallKind,
+    PointerValue, StructValue,
 };
 use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::{HostCall, Libcall};
-use wasmer_runtime_core::translate::codegen::{Callee, Location, Result, TableRef};
+use wasmer_runtime_core::translate::codegen::{Callee, Checks, Expected, Location, Result, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
+use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, Width};
 
 use crate::abi::{Fixed, VALUE_BYTES};
 use crate::codegen::{Codegen, V};
@@ -191,27 +191,27 @@ impl<'ctx> Codegen<'ctx, '_> {
         let vmctx = self.f().vmctx;
         match callee {
             Callee::Direct(index) => Ok((Target::Function(index), vmctx)),
-            Callee::Import { index: _, offset } => {
-                let entry = self.load_constant_ptr(vmctx, offset)?;
-                let callee_vmctx = self.load_constant_ptr(vmctx, offset + 8)?;
-                Ok((Target::Entry(entry), callee_vmctx))
+            Callee::Import { index: _, entry, vmctx: callee } => {
+                let entry = self.load_constant_ptr(vmctx, entry)?;
+                let callee = self.load_constant_ptr(vmctx, callee)?;
+                Ok((Target::Entry(entry), callee))
             }
-            Callee::Indirect { table, type_index, index } => {
-                let reference = self.indirect(&table, type_index, index)?;
-                self.entry_of(reference)
+            Callee::Indirect { table, index, checks } => {
+                let reference = self.indirect(&table, index, &checks)?;
+                self.entry_of(reference, &checks)
             }
-            Callee::Ref { type_index, reference } => {
-                let reference = self.callable(type_index, reference)?;
-                self.entry_of(reference)
+            Callee::Ref { reference, checks } => {
+                let reference = self.typed_reference(reference, &checks)?;
+                self.entry_of(reference, &checks)
             }
         }
     }
 
     /// Wasm entry and vmctx of a function reference of our convention.
-    fn entry_of(&mut self, reference: V<'ctx>) -> Result<(Target<'ctx>, PointerValue<'ctx>)> {
+    fn entry_of(&mut self, reference: V<'ctx>, checks: &Checks) -> Result<(Target<'ctx>, PointerValue<'ctx>)> {
         let place = self.pointer(reference)?;
-        let entry = self.load_constant_ptr(place, VMFUNCREF_WASM_CALL)?;
-        let vmctx = self.load_constant_ptr(place, VMFUNCREF_VMCTX)?;
+        let entry = self.load_constant_ptr(place, checks.entry)?;
+        let vmctx = self.load_constant_ptr(place, checks.vmctx)?;
         Ok((Target::Entry(entry), vmctx))
     }
 
@@ -219,35 +219,43 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.b.build_int_to_ptr(reference.into_int_value(), self.t.ptr, "").built()
     }
 
-    fn type_id(&mut self, reference: V<'ctx>) -> Result<V<'ctx>> {
+    /// Whether a reference is one that this code can call.
+    fn is_callable(&mut self, reference: V<'ctx>, checks: &Checks) -> Result<IntValue<'ctx>> {
         let place = self.pointer(reference)?;
-        self.load_constant(self.t.i32, place, VMFUNCREF_TYPE_ID, 4)
+        let id = self.load_constant(self.t.i32, place, checks.type_id, TYPE_ID_BYTES as u32)?;
+        let (found, wanted) = match checks.expected {
+            Expected::Id { ids, offset } => {
+                let vmctx = self.f().vmctx;
+                let ids = self.load_constant_ptr(vmctx, ids)?;
+                (id, self.load_constant(self.t.i32, ids, offset, TYPE_ID_BYTES as u32)?)
+            }
+            Expected::Convention => {
+                let abi = self.bin(Op::LShr, id, self.const_like(id, TYPE_ID_ABI_SHIFT as u64))?;
+                (abi, self.const_like(abi, ABI.number().into()))
+            }
+        };
+        Ok(self.icmp(IntPredicate::EQ, found, wanted)?.into_int_value())
     }
 
     /// The function reference that `call_indirect` calls.
-    fn indirect(&mut self, table: &TableRef, type_index: TypeIdx, index: V<'ctx>) -> Result<V<'ctx>> {
+    fn indirect(&mut self, table: &TableRef, index: V<'ctx>, checks: &Checks) -> Result<V<'ctx>> {
         let index = match table.width {
             Width::W32 => self.cast(Op::ZExt, index, self.t.i64)?,
             Width::W64 => index,
         };
-        let element = self.element(table, index)?;
+        let element = self.element(table, index, checks.nowhere)?;
         let null = self.icmp(IntPredicate::EQ, element, self.const_like(element, 0))?.into_int_value();
         let slow = self.new_block();
         let check = self.new_block();
         let branch = self.b.build_conditional_branch(null, slow, check).built()?;
         self.expect(branch, false)?;
         self.b.position_at_end(check);
-        let actual = self.type_id(element)?;
-        let vmctx = self.f().vmctx;
-        let ids = self.load_constant_ptr(vmctx, VMCTX_TYPE_IDS)?;
-        let expected = self.load_constant(self.t.i32, ids, type_index.0 as i32 * 4, 4)?;
-        let same = self.icmp(IntPredicate::EQ, actual, expected)?.into_int_value();
-        let call = HostCall::CallIndirectSlow { table: table.index, ty: type_index };
-        self.or_slow(same, slow, element, call, (Ty::I64, index))
+        let fits = self.is_callable(element, checks)?;
+        self.or_slow(fits, slow, element, checks.slow, (Ty::I64, index))
     }
 
     /// Bounds check and load of a table's element.
-    fn element(&mut self, table: &TableRef, index: V<'ctx>) -> Result<V<'ctx>> {
+    fn element(&mut self, table: &TableRef, index: V<'ctx>, nowhere: TrapCode) -> Result<V<'ctx>> {
         let vmctx = self.f().vmctx;
         let definition = match table.location {
             Location::Inline(offset) => self.at(vmctx, offset as i64)?,
@@ -260,7 +268,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             self.load_from(self.t.i64, place, AliasClass::Tables, 8)?
         };
         let outside = self.icmp(IntPredicate::UGE, index, len)?.into_int_value();
-        self.trap_if(outside, TrapCode::UndefinedElement)?;
+        self.trap_if(outside, nowhere)?;
         let place = self.at(definition, VMTABLE_BASE as i64)?;
         let base = self.load_from(self.t.ptr, place, AliasClass::Tables, 8)?;
         if table.fixed {
@@ -272,21 +280,19 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.load_from(self.t.i64, place, AliasClass::Elements, 8)
     }
 
-    /// A reference of our own convention for `call_ref`.
-    fn callable(&mut self, type_index: TypeIdx, reference: V<'ctx>) -> Result<V<'ctx>> {
+    /// The function reference that `call_ref` calls.
+    fn typed_reference(&mut self, reference: V<'ctx>, checks: &Checks) -> Result<V<'ctx>> {
         let null = self.icmp(IntPredicate::EQ, reference, self.const_like(reference, 0))?.into_int_value();
-        self.trap_if(null, TrapCode::NullFunctionReference)?;
-        let id = self.type_id(reference)?;
-        let abi = self.bin(Op::LShr, id, self.const_like(id, TYPE_ID_ABI_SHIFT as u64))?;
-        let same = self.icmp(IntPredicate::EQ, abi, self.const_like(abi, ABI.number().into()))?.into_int_value();
+        self.trap_if(null, checks.nowhere)?;
+        let fits = self.is_callable(reference, checks)?;
         let slow = self.new_block();
-        self.or_slow(same, slow, reference, HostCall::CallRefSlow { ty: type_index }, (Ty::Ref, reference))
+        self.or_slow(fits, slow, reference, checks.slow, (Ty::Ref, reference))
     }
 
     /// `fast` if `condition` holds, else (at `slow`) the result of a libcall.
     fn or_slow(
         &mut self,
-        condition: inkwell::values::IntValue<'ctx>,
+        condition: IntValue<'ctx>,
         slow: inkwell::basic_block::BasicBlock<'ctx>,
         fast: V<'ctx>,
         call: HostCall,

@@ -1,5 +1,6 @@
 //! Code that is rarely reached: it stands behind the function's other code.
 
+use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::trap::TrapCode;
 
 use crate::codegen::Codegen;
@@ -17,11 +18,11 @@ pub(crate) enum Cold {
     Resolve { label: Label, back: Label, call: Resolve, result: Reg, saves: (u32, u32), pins: RegSet, offset: u32 },
 }
 
-/// What makes a function reference callable.
+/// What makes a function reference callable: a libcall with one operand.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Resolve {
-    Indirect { table: u32, ty: u32, index: Reg },
-    Reference { ty: u32 },
+pub(crate) struct Resolve {
+    pub(crate) call: HostCall,
+    pub(crate) operand: Reg,
 }
 
 impl<M: Masm> Codegen<M> {

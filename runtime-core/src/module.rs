@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::layout::{GlobalRef, MemoryRef, Region, TableRef, TagRef, VMCounts, VMOffsets};
+use crate::layout::{GlobalRef, MemoryRef, Region, TableRef, TagRef, VMCTX_MEMORY_DEFINITION, VMCounts, VMOffsets};
 use crate::object::{ArrayLayout, ObjectLayout, StructLayout};
 use crate::translate::ops::Const;
 use crate::types::*;
@@ -349,7 +349,7 @@ impl ModuleInfo {
         MemoryRef {
             region: Region::Memory(index),
             base_offset,
-            definition_offset: base_offset + 8,
+            definition_offset: base_offset + VMCTX_MEMORY_DEFINITION,
             width: ty.index,
             page_size_log2: ty.page_size_log2,
         }

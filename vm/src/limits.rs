@@ -115,6 +115,14 @@ impl StoreLimits {
 }
 
 /// That a store's limit forbids something.
+///
+/// ```
+/// use wasmer_vm::limits::{Limit, StoreLimits};
+///
+/// let error = StoreLimits::new().tables_max(2).check(Limit::Tables, 3).unwrap_err();
+/// assert_eq!((error.what, error.asked, error.limit), (Limit::Tables, 3, 2));
+/// assert_eq!(error.to_string(), "3 tables are beyond the limit of 2 (`tables_max`)");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitError {

@@ -1,7 +1,8 @@
 //! Calls of functions and of the host (specification, section 4.4.10).
 
+use crate::layout::VMCTX_IMPORT_VMCTX;
 use crate::libcall::HostCall;
-use crate::translate::codegen::{Callee, FuncCodegen, Meter, Result};
+use crate::translate::codegen::{Callee, Checks, FuncCodegen, Meter, Result};
 use crate::translate::func::Visitor;
 use crate::types::*;
 
@@ -10,7 +11,10 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let index = FuncIdx(index);
         let callee = match self.module.defined_func(index) {
             Some(defined) => Callee::Direct(defined),
-            None => Callee::Import { index, offset: self.module.resolved.offsets.imported_function(index) },
+            None => {
+                let entry = self.module.resolved.offsets.imported_function(index);
+                Callee::Import { index, entry, vmctx: entry + VMCTX_IMPORT_VMCTX }
+            }
         };
         (callee, self.module.functions[index.index()])
     }
@@ -19,13 +23,15 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let index = self.pop();
         let table = self.module.resolved.tables[table as usize];
         let type_index = TypeIdx(type_index);
-        (Callee::Indirect { table, type_index, index }, type_index)
+        let checks = Checks::indirect(&self.module.resolved.offsets, table.index, type_index);
+        (Callee::Indirect { table, index, checks }, type_index)
     }
 
     fn reference(&mut self, type_index: u32) -> (Callee<C::Value>, TypeIdx) {
         let reference = self.pop();
         let type_index = TypeIdx(type_index);
-        (Callee::Ref { type_index, reference }, type_index)
+        let checks = Checks::reference(&self.module.resolved.offsets, type_index);
+        (Callee::Ref { reference, checks }, type_index)
     }
 
     fn emit_call(&mut self, (callee, ty): (Callee<C::Value>, TypeIdx)) -> Result<()> {

@@ -15,6 +15,7 @@
 //! * **R7** The output depends only on the job and the compiler's fingerprint.
 
 use crate::compiler::CompileError;
+use crate::layout::{TYPE_ID_BYTES, VMFUNCREF_VMCTX, VMOffsets};
 use crate::libcall::HostCall;
 #[cfg(doc)]
 use crate::libcall::Libcall;
@@ -59,36 +60,90 @@ pub struct Access {
 }
 
 /// Whom a call calls. Operand order on the stack: arguments, then the index or reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callee<V> {
     /// A function of this module: a relocation, same vmctx.
     Direct(DefinedFuncIdx),
-    /// An imported function: wasm entry and vmctx stand in the vmctx at `offset` and `offset + 8`.
+    /// An imported function.
     Import {
         /// Which import, for symbol names.
         index: FuncIdx,
-        /// Offset of the pair in the vmctx.
-        offset: i32,
+        /// Offset of its wasm entry in the vmctx.
+        entry: i32,
+        /// Offset of the vmctx to pass.
+        vmctx: i32,
     },
-    /// Through a table. In order: trap [`TrapCode::UndefinedElement`] unless index < length; load the element; if it is
-    /// null, or its type id (at [`crate::layout::VMFUNCREF_TYPE_ID`]) is not the one that the vmctx's type id array holds for
-    /// `type_index`, take [`Libcall::CallIndirectSlow`] (cold), which returns the element to call.
+    /// The element of a table.
     Indirect {
         /// The table.
         table: TableRef,
-        /// The expected type.
-        type_index: TypeIdx,
         /// The index operand.
         index: V,
+        /// What is checked, and where the call goes.
+        checks: Checks,
     },
-    /// `call_ref`: trap [`TrapCode::NullFunctionReference`] on null (may be by a fault of the next load); if the
-    /// ABI part of the type id is not this backend's, take [`Libcall::CallRefSlow`] (cold).
+    /// A reference.
     Ref {
-        /// The static type.
-        type_index: TypeIdx,
         /// The reference operand.
         reference: V,
+        /// What is checked, and where the call goes.
+        checks: Checks,
     },
+}
+
+/// What a call by reference checks, and where it goes: the facts, of which backends have the instructions (ADR 31). In this order:
+///
+/// 1. The operand leads somewhere: an index is below the table's length, a reference is not null. Otherwise the call traps with `nowhere`; for a reference
+///    by a fault of the next load, if the backend likes that better.
+/// 2. The reference is one that this code can call: the element of a table is not null, and the id at `type_id` is as `expected`. Otherwise, which is cold, the
+///    libcall `slow` makes one of the operand.
+/// 3. The call goes to the address at `entry` of the reference, with the vmctx at `vmctx`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checks {
+    /// The trap of an operand that leads nowhere.
+    pub nowhere: TrapCode,
+    /// Where a reference has its type id, 32 bits.
+    pub type_id: i32,
+    /// What that is compared with.
+    pub expected: Expected,
+    /// What makes a reference of the operand that can be called, or traps.
+    pub slow: HostCall,
+    /// Where a reference has the address to call.
+    pub entry: i32,
+    /// Where a reference has the vmctx to pass.
+    pub vmctx: i32,
+}
+
+/// What a type id has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The same as one of the module's.
+    Id {
+        /// Offset in the vmctx of the address of the module's ids.
+        ids: i32,
+        /// Offset of the id there.
+        offset: i32,
+    },
+    /// Of any type, in this backend's convention: its number in the bits from [`crate::layout::TYPE_ID_ABI_SHIFT`] on.
+    Convention,
+}
+
+impl Checks {
+    /// Those of `call_indirect`.
+    pub fn indirect(offsets: &VMOffsets, table: TableIdx, ty: TypeIdx) -> Self {
+        let expected = Expected::Id { ids: offsets.type_ids(), offset: ty.0 as i32 * TYPE_ID_BYTES };
+        Self::of(offsets, TrapCode::UndefinedElement, expected, HostCall::CallIndirectSlow { table, ty })
+    }
+
+    /// Those of `call_ref`.
+    pub fn reference(offsets: &VMOffsets, ty: TypeIdx) -> Self {
+        Self::of(offsets, TrapCode::NullFunctionReference, Expected::Convention, HostCall::CallRefSlow { ty })
+    }
+
+    fn of(offsets: &VMOffsets, nowhere: TrapCode, expected: Expected, slow: HostCall) -> Self {
+        let (type_id, entry) = (offsets.func_ref_type_id(), offsets.func_ref_call());
+        Self { nowhere, type_id, expected, slow, entry, vmctx: VMFUNCREF_VMCTX }
+    }
 }
 
 /// What code does with the costs that it pays, see [`FuncCodegen::meter`].

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-use wasmer_runtime_core::layout::VMOffsets;
+use wasmer_runtime_core::layout::{VMCTX_IMPORT_VMCTX, VMOffsets};
 use wasmer_runtime_core::types::FuncIdx;
 use wasmer_runtime_core::vmcontext::*;
 
@@ -43,7 +43,7 @@ impl Instance {
             // SAFETY: the offsets are the layout's.
             unsafe {
                 self.field::<*const c_void>(offset).write(own_entry.unwrap_or(function.func_ref.wasm_call));
-                self.field::<*mut VMContextHeader>(offset + 8).write(function.func_ref.vmctx);
+                self.field::<*mut VMContextHeader>(offset + VMCTX_IMPORT_VMCTX).write(function.func_ref.vmctx);
             }
         }
         Ok(imported)

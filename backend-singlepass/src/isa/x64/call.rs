@@ -3,9 +3,8 @@
 use wasmer_runtime_core::compiler::{Reloc, RelocKind, Symbol};
 use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::{HostCall, Libcall};
-use wasmer_runtime_core::translate::codegen::{Callee, GlobalRef, Location, TableRef};
-use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, TypeIdx, Width};
+use wasmer_runtime_core::translate::codegen::{Callee, Checks, Expected, GlobalRef, Location, TableRef};
+use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::cold::{Cold, Resolve};
@@ -27,10 +26,17 @@ pub(crate) const C_ARGS: [Reg; 6] = [RDI, RSI, RDX, RCX, R8, R9];
 /// How a callee is reached once the arguments are in place.
 enum Entrance {
     Direct(DefinedFuncIdx),
-    /// Entry and vmctx stand in the vmctx.
-    Import(i32),
-    /// A function reference, in an operand register.
-    Reference(Reg),
+    /// Entry and vmctx stand in the vmctx, at these offsets.
+    Import {
+        entry: i32,
+        vmctx: i32,
+    },
+    /// A function reference, in an operand register, with entry and vmctx at these offsets.
+    Reference {
+        reg: Reg,
+        entry: i32,
+        vmctx: i32,
+    },
 }
 
 impl CallOps for X64 {
@@ -43,16 +49,16 @@ impl CallOps for X64 {
                 let place = c.a.call_symbol();
                 c.refer_to_function(index, place);
             }
-            Entrance::Import(offset) => {
-                c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
-                c.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
+            Entrance::Import { entry, vmctx } => {
+                c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, entry));
+                c.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, vmctx));
                 c.mark();
                 c.a.group_5(Group5::Call, &Rm::Reg(RAX));
             }
-            Entrance::Reference(reg) => {
-                c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
+            Entrance::Reference { reg, entry, vmctx } => {
+                c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, vmctx));
                 c.mark();
-                c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(reg, c.offsets.func_ref_call())));
+                c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(reg, entry)));
                 c.al.release(reg);
             }
         }
@@ -71,14 +77,14 @@ impl CallOps for X64 {
                 let place = c.a.jmp_symbol();
                 c.refer_to_function(index, place);
             }
-            Entrance::Import(offset) => {
-                c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, offset));
-                c.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, offset + 8));
+            Entrance::Import { entry, vmctx } => {
+                c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, entry));
+                c.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, vmctx));
                 c.a.group_5(Group5::Jmp, &Rm::Reg(RAX));
             }
-            Entrance::Reference(reg) => {
-                c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, VMFUNCREF_VMCTX));
-                c.a.group_5(Group5::Jmp, &Rm::Mem(Mem::new(reg, c.offsets.func_ref_call())));
+            Entrance::Reference { reg, entry, vmctx } => {
+                c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, vmctx));
+                c.a.group_5(Group5::Jmp, &Rm::Mem(Mem::new(reg, entry)));
                 c.al.release(reg);
             }
         }
@@ -192,12 +198,14 @@ impl Codegen {
         self.save_locals(read_before);
         self.need_vmctx();
         match (callee, operand) {
-            (Callee::Import { offset, .. }, _) => Entrance::Import(offset),
-            (Callee::Indirect { table, type_index, .. }, Some(index)) => {
-                Entrance::Reference(self.table_element(&table, type_index, index, below))
+            (Callee::Import { entry, vmctx, .. }, _) => Entrance::Import { entry, vmctx },
+            (Callee::Indirect { table, checks, .. }, Some(index)) => {
+                let reg = self.table_element(&table, &checks, index, below);
+                Entrance::Reference { reg, entry: checks.entry, vmctx: checks.vmctx }
             }
-            (Callee::Ref { type_index, .. }, Some(reference)) => {
-                Entrance::Reference(self.typed_reference(type_index, reference, below))
+            (Callee::Ref { checks, .. }, Some(reference)) => {
+                let reg = self.typed_reference(&checks, reference, below);
+                Entrance::Reference { reg, entry: checks.entry, vmctx: checks.vmctx }
             }
             (Callee::Direct(index), _) => Entrance::Direct(index),
             (Callee::Indirect { .. } | Callee::Ref { .. }, None) => unreachable!("popped above"),
@@ -217,7 +225,7 @@ impl Codegen {
 
     /// The function reference that a `call_indirect` calls. An index beyond the end makes the address null, also when the
     /// processor only guesses; the load faults and so traps.
-    fn table_element(&mut self, table: &TableRef, ty: TypeIdx, mut index: Entry, below: usize) -> Reg {
+    fn table_element(&mut self, table: &TableRef, checks: &Checks, mut index: Entry, below: usize) -> Reg {
         let index = self.al.own(&mut self.a, &mut index);
         let element = self.al.alloc(&mut self.a, Ty::I64);
         let other = self.al.alloc(&mut self.a, Ty::I32);
@@ -236,22 +244,36 @@ impl Codegen {
         self.a.load_int(Width::W64, element, &Mem::new(base, offset + VMTABLE_BASE));
         self.a.lea(Width::W64, element, &Mem::indexed(element, index, 3, 0));
         self.a.cmov(Cc::AE, Width::W64, element, &Rm::Reg(other));
-        self.traps(TrapCode::UndefinedElement);
+        self.traps(checks.nowhere);
         self.a.load_int(Width::W64, element, &Mem::new(element, 0));
         self.a.test(Width::W64, element, element);
         let slow = self.a.create_label();
         let back = self.a.create_label();
         self.a.jcc(Cc::E, slow);
-        self.a.load_int(Width::W64, other, &Mem::new(VMCTX, self.offsets.type_ids()));
-        self.a.load_int(Width::W32, other, &Mem::new(other, ty.0 as i32 * 4));
-        self.a.alu(Alu::Cmp, Width::W32, other, &Rm::Mem(Mem::new(element, self.offsets.func_ref_type_id())));
+        self.check_id(checks, element, other);
         self.a.jcc(Cc::NE, slow);
         self.a.bind(back);
         self.al.release(index);
         self.al.release(other);
-        let call = Resolve::Indirect { table: table.index.0, ty: ty.0, index };
-        self.push_resolve(slow, back, call, element, below);
+        self.push_resolve(slow, back, Resolve { call: checks.slow, operand: index }, element, below);
         element
+    }
+
+    /// Compares a reference's type id with what it has to be.
+    fn check_id(&mut self, checks: &Checks, reference: Reg, scratch: Reg) {
+        let id = Mem::new(reference, checks.type_id);
+        match checks.expected {
+            Expected::Id { ids, offset } => {
+                self.a.load_int(Width::W64, scratch, &Mem::new(VMCTX, ids));
+                self.a.load_int(Width::W32, scratch, &Mem::new(scratch, offset));
+                self.a.alu(Alu::Cmp, Width::W32, scratch, &Rm::Mem(id));
+            }
+            Expected::Convention => {
+                self.a.load_int(Width::W32, scratch, &id);
+                self.a.shift_imm(Shift::Shr, Width::W32, scratch, TYPE_ID_ABI_SHIFT as u8);
+                self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(scratch), ABI.number() as i32);
+            }
+        }
     }
 
     fn push_resolve(&mut self, label: Label, back: Label, call: Resolve, result: Reg, below: usize) {
@@ -260,21 +282,19 @@ impl Codegen {
         self.cold.push(Cold::Resolve { label, back, call, result, saves, pins, offset: self.offset });
     }
 
-    /// A function reference callable by this backend's convention, from a `call_ref`'s operand.
-    fn typed_reference(&mut self, ty: TypeIdx, mut reference: Entry, below: usize) -> Reg {
+    /// The function reference that a `call_ref` calls.
+    fn typed_reference(&mut self, checks: &Checks, mut reference: Entry, below: usize) -> Reg {
         let reg = self.al.own(&mut self.a, &mut reference);
         let id = self.al.alloc(&mut self.a, Ty::I32);
         // Null faults here, within the first page.
-        self.traps(TrapCode::NullFunctionReference);
-        self.a.load_int(Width::W32, id, &Mem::new(reg, self.offsets.func_ref_type_id()));
-        self.a.shift_imm(Shift::Shr, Width::W32, id, TYPE_ID_ABI_SHIFT as u8);
-        self.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(id), ABI.number() as i32);
+        self.traps(checks.nowhere);
+        self.check_id(checks, reg, id);
         let slow = self.a.create_label();
         let back = self.a.create_label();
         self.a.jcc(Cc::NE, slow);
         self.a.bind(back);
         self.al.release(id);
-        self.push_resolve(slow, back, Resolve::Reference { ty: ty.0 }, reg, below);
+        self.push_resolve(slow, back, Resolve { call: checks.slow, operand: reg }, reg, below);
         reg
     }
 

@@ -1,6 +1,5 @@
 //! Code that is rarely reached: it stands behind the function's other code.
 
-use wasmer_runtime_core::libcall::Libcall;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
@@ -8,6 +7,7 @@ use crate::alloc::Loc;
 use crate::cold::{Cold, Resolve};
 use crate::isa::x64::Codegen;
 use crate::isa::x64::asm::{Cc, X64};
+use crate::isa::x64::call::C_ARGS;
 use crate::isa::x64::regs::*;
 use crate::masm::*;
 use crate::regs::{Machine, Reg, RegSet};
@@ -21,21 +21,15 @@ impl ColdOps for X64 {
                 c.a.store(entry.ty, place, reg);
             }
         }
-        let call = match call {
-            Resolve::Indirect { table, ty, index } => {
-                c.a.mov_int(Width::W64, RCX, index);
-                c.a.int_constant(RSI, table.into());
-                c.a.int_constant(RDX, ty.into());
-                Libcall::CallIndirectSlow
-            }
-            Resolve::Reference { ty } => {
-                c.a.mov_int(Width::W64, RDX, result);
-                c.a.int_constant(RSI, ty.into());
-                Libcall::CallRefSlow
-            }
-        };
-        c.a.mov_int(Width::W64, RDI, VMCTX);
-        c.call_through_table(call, offset);
+        let immediates = call.call.immediates();
+        let [vmctx, rest @ ..] = &C_ARGS;
+        // First, because it may be where a constant goes.
+        c.a.mov_int(Width::W64, rest[immediates.len()], call.operand);
+        for (&dst, &immediate) in rest.iter().zip(&*immediates) {
+            c.a.int_constant(dst, immediate);
+        }
+        c.a.mov_int(Width::W64, *vmctx, VMCTX);
+        c.call_through_table(call.call.libcall(), offset);
         if result != RAX {
             c.a.mov_int(Width::W64, result, RAX);
         }

@@ -198,13 +198,15 @@ impl<V: Operand> Checker<V> {
         let callee = match *callee {
             Callee::Direct(index) => format!("func{}", index.0),
             Callee::Import { index, .. } => format!("import{}", index.0),
-            Callee::Indirect { table, type_index, index } => {
+            Callee::Indirect { table, index, checks } => {
                 let index = self.pop(&[index], &[table.width.int()]);
-                format!("table{}[{}] type{}", table.index.0, index.trim_start(), type_index.0)
+                let HostCall::CallIndirectSlow { ty, .. } = checks.slow else { panic!("{checks:?}") };
+                format!("table{}[{}] type{}", table.index.0, index.trim_start(), ty.0)
             }
-            Callee::Ref { type_index, reference } => {
+            Callee::Ref { reference, checks } => {
                 let reference = self.pop(&[reference], &[Ty::Ref]);
-                format!("ref{reference} type{}", type_index.0)
+                let HostCall::CallRefSlow { ty } = checks.slow else { panic!("{checks:?}") };
+                format!("ref{reference} type{}", ty.0)
             }
         };
         let args = self.pop(args, &signature.params);
