@@ -1,6 +1,7 @@
 //! Instances: a module's memories, tables, globals and functions at run time, behind the vmctx that compiled code uses.
 
 mod constants;
+mod error;
 mod imports;
 mod segments;
 pub(crate) mod tier;
@@ -11,7 +12,7 @@ use std::ops::{Deref, Range};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use wasmer_runtime_core::layout::VMOffsets;
+use wasmer_runtime_core::layout::{VMCTX_MEMORY_DEFINITION, VMOffsets};
 use wasmer_runtime_core::translate::codegen::Location;
 use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_runtime_core::types::*;
@@ -24,13 +25,14 @@ use crate::foreign::Foreign;
 use crate::func_refs::FuncRefs;
 use crate::image::Damage;
 use crate::limiter::Request;
-use crate::limits::LimitError;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
 use crate::pieces::{self, GoOn};
 use crate::store::{StoreVm, go_on};
 use crate::table::Table;
 use crate::types_registry;
+
+pub use error::InstanceError;
 
 /// What a module imports, resolved, in the order of each index space.
 #[derive(Default)]
@@ -81,48 +83,6 @@ pub struct Instance {
     dropped_data: Vec<Cell<bool>>,
     /// Code that is better than what it was made with.
     pub(crate) tier: tier::Tier,
-}
-
-/// Why an instance could not be made.
-#[derive(Debug)]
-pub enum InstanceError {
-    /// The host has no memory or address space left.
-    Resource {
-        /// What it has no room for.
-        what: &'static str,
-        /// What could not be made, and why.
-        message: String,
-    },
-    /// A limit of the store forbids it.
-    Limit(LimitError),
-    /// The store was interrupted meanwhile.
-    Trap(TrapCode),
-    /// The module's image is not what the compiler wrote.
-    Damage(Damage),
-}
-
-impl InstanceError {
-    fn resource(what: &'static str, message: String) -> Self {
-        Self::Resource { what, message }
-    }
-}
-
-impl From<Damage> for InstanceError {
-    fn from(damage: Damage) -> Self {
-        Self::Damage(damage)
-    }
-}
-
-impl From<LimitError> for InstanceError {
-    fn from(error: LimitError) -> Self {
-        Self::Limit(error)
-    }
-}
-
-impl From<TrapCode> for InstanceError {
-    fn from(code: TrapCode) -> Self {
-        Self::Trap(code)
-    }
 }
 
 impl Instance {
@@ -243,6 +203,10 @@ impl Instance {
         unsafe { self.vmctx.as_ptr().cast::<u8>().add(offset as usize).cast() }
     }
 
+    /// What every context begins with, and what the host looks up.
+    ///
+    /// # Safety
+    /// As for [`Instance::within_budget`], whose part it is: nobody else has the vmctx, and the store lives.
     unsafe fn write_header(&mut self) {
         let instance: *mut Self = self;
         // SAFETY: the vmctx has at least its fixed part.
@@ -256,17 +220,25 @@ impl Instance {
         }
     }
 
+    /// Where memories are, imported ones included.
+    ///
+    /// # Safety
+    /// As for [`Instance::write_header`]; every memory of the module is there.
     unsafe fn write_memories(&mut self) {
         for (index, memory) in self.memories.iter().enumerate() {
             let offset = self.offsets.memory(MemoryIdx::from_index(index));
             // SAFETY: the offsets are the layout's.
             unsafe {
                 self.field::<*mut u8>(offset).write(memory.base());
-                self.field::<*const VMMemory>(offset + 8).write(memory.vm());
+                self.field::<*const VMMemory>(offset + VMCTX_MEMORY_DEFINITION).write(memory.vm());
             }
         }
     }
 
+    /// Where imported globals are.
+    ///
+    /// # Safety
+    /// As for [`Instance::write_header`]; the globals fit the imports and live as long as the store.
     unsafe fn write_imported_globals(&mut self, globals: &[NonNull<RawValue>]) {
         for (index, global) in globals.iter().enumerate() {
             if let Location::Indirect(offset) = self.offsets.global(GlobalIdx::from_index(index)) {
@@ -276,6 +248,10 @@ impl Instance {
         }
     }
 
+    /// Where imported tables are, and the instance's own, which follow them.
+    ///
+    /// # Safety
+    /// As for [`Instance::write_header`]; the imported tables fit and live as long as the store.
     unsafe fn write_tables(&mut self) {
         for index in 0..self.tables.len() {
             if let Location::Indirect(offset) = self.offsets.table(TableIdx::from_index(index)) {
@@ -299,6 +275,9 @@ impl Instance {
     }
 
     /// Own tags follow the imported ones.
+    ///
+    /// # Safety
+    /// As for [`Instance::write_header`]; the imported tags fit and live as long as the store.
     unsafe fn write_tags(&mut self) {
         let image = &self.code.image;
         let own = (self.tags.len()..self.offsets.counts().tags as usize).map(TagIdx::from_index);
@@ -313,6 +292,9 @@ impl Instance {
     }
 
     /// What code with objects looks up: in modules that have such code.
+    ///
+    /// # Safety
+    /// As for [`Instance::write_header`].
     unsafe fn write_heap(&mut self) -> Result<(), InstanceError> {
         if !self.offsets.counts().heap {
             return Ok(());
@@ -324,13 +306,17 @@ impl Instance {
         // SAFETY: the offsets are the layout's. The heap lives as long as the store, and the displays for ever.
         unsafe {
             self.field::<*mut u8>(self.offsets.heap()).write(heap.base());
-            self.field::<*const VMMemory>(self.offsets.heap() + 8).write(heap.memory());
+            self.field::<*const VMMemory>(self.offsets.heap() + VMCTX_MEMORY_DEFINITION).write(heap.memory());
             self.field::<*const u32>(self.offsets.displays()).write(types_registry::displays());
             self.field::<usize>(self.offsets.absolute()).write(0);
         }
         Ok(())
     }
 
+    /// The values of the instance's own globals, which may use functions, and globals before them.
+    ///
+    /// # Safety
+    /// As for [`Instance::write_header`]; everything else of the vmctx has been written.
     unsafe fn write_globals(&mut self) -> Result<(), TrapCode> {
         let counts = self.offsets.counts();
         for index in counts.imported_globals..counts.globals {
