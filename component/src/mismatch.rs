@@ -13,7 +13,7 @@ use wasmer_api::{Error, LinkError, TypeError};
 /// host.func_wrap("now", |_, ()| Ok(7_u64))?;
 /// let error = host.func_wrap("now", |_, ()| Ok(8_u64)).err().unwrap();
 /// assert!(matches!(error.as_link(), Some(LinkError::Other(_))));
-/// match error.downcast_ref() {
+/// match error.downcast_ref::<ComponentLinkError>() {
 ///     Some(ComponentLinkError::DefinedTwice { interface, name }) => assert_eq!((&**interface, &**name), ("host", "now")),
 ///     other => panic!("{other:?}"),
 /// }

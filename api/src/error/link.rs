@@ -11,7 +11,7 @@ use std::error::Error as StdError;
 /// linker.func_wrap("host", "log", |code: i32| println!("{code}"))?;
 /// let error = linker.func_wrap("host", "log", |_: i64| ()).err().unwrap();
 /// match error.as_link() {
-///     Some(LinkError::DefinedTwice { module, name }) => assert_eq!((&**module, &**name), ("host", "log")),
+///     Some(LinkError::DefinedTwice { module, name, .. }) => assert_eq!((&**module, &**name), ("host", "log")),
 ///     other => panic!("{other:?}"),
 /// }
 /// # Ok::<_, wasmer_api::Error>(())
