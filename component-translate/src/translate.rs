@@ -171,6 +171,8 @@ fn take_apart(component: &[u8], features: environ::wasmparser::WasmFeatures) -> 
     let handles = types.num_resource_tables();
     let (types, _) = types.finish(&translation.component);
     let info = convert::convert(&translation, &modules, &types, handles)?;
+    // What is read from an artifact has to be.
+    debug_assert!(info.is_consistent(), "what was made of a valid component contradicts itself");
     let modules = modules.values().map(|module| module.wasm.to_vec()).collect();
     Ok(Translation { info, modules })
 }
