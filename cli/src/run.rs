@@ -46,16 +46,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(which) = args.trace_calls {
         trace::imports(&mut linker, which);
     }
-    let has_options = args.args().iter().any(|word| word.as_encoded_bytes().starts_with(b"--"));
-    // Only a program that asks for its words can mean them.
-    if has_options
-        && !module.imports().any(|import| import.name == "args_get")
-        && let Some(option) = args.misplaced()
-    {
-        output::warning(&format!(
-            "`{option}` stands behind the module, where it is the program's; options of `wasmer` stand before it"
-        ));
-    }
+    warn_of_misplaced_options(args, &module);
     // What is missing matters more than how it would be entered.
     let entry = Entry::of(args, &module).map_err(|error| imports::missing(&linker, &module).unwrap_or(error))?;
     // The process ends with the program; the system is quicker at cleaning up than we are.
@@ -119,6 +110,19 @@ pub(crate) fn run_with_http(args: &RunArgs) -> anyhow::Result<ExitCode> {
     match program(args, &Plan::of(args)?)? {
         (Program::Component(component), _) => component::run_with_http(args, &component),
         (Program::Module(_), _) => anyhow::bail!("`{}` has become a module meanwhile", args.module().display()),
+    }
+}
+
+/// Options behind a module are the program's. Only one that asks for its words can mean them.
+fn warn_of_misplaced_options(args: &RunArgs, module: &Module) {
+    let has_options = args.args().iter().any(|word| word.as_encoded_bytes().starts_with(b"--"));
+    if has_options
+        && !module.imports().any(|import| import.name == "args_get")
+        && let Some(option) = args.misplaced()
+    {
+        output::warning(&format!(
+            "`{option}` stands behind the module, where it is the program's; options of `wasmer` stand before it"
+        ));
     }
 }
 
