@@ -41,6 +41,19 @@ pub(crate) fn is_ours(stat: &Stat) -> bool {
     stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
+/// The names of all that is in a folder, but for folders.
+pub(crate) fn names(folder: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." && entry.file_type() != FileType::Directory {
+            names.push(name.to_vec());
+        }
+    }
+    Ok(names)
+}
+
 /// Whether the file system of an open file keeps times that identify contents.
 pub(crate) fn keeps_exact_times(file: &File) -> bool {
     fstatfs(file).is_ok_and(|stat| {

@@ -22,6 +22,6 @@ pub use finisher::{Finisher, FinisherLock};
 pub use identity::{FileIdentity, NotRemembered, Trust, Unrecognised};
 pub use key::{ArtifactKey, ContentHash, PackageSum};
 pub use maintain::{Entry, Prune, Stats, VerifyReport};
-pub use packages::{NewPackage, Packages, Pin};
-pub use record::{OriginRecord, RunRecord};
+pub use packages::{NewPackage, Packages};
+pub use record::{OriginRecord, Pin, RunRecord};
 pub use store::{Cache, CacheConfig, Durability, Found};

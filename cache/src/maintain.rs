@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 
 use crate::error::CacheError;
-use crate::fs::{AsFd, AtFlags, BorrowedFd, Dir, FileType, statat, unlinkat};
+use crate::fs::{self, AsFd, AtFlags, BorrowedFd, statat, unlinkat};
 use crate::identity::FileIdentity;
 use crate::key::{ArtifactKey, ContentHash};
 use crate::packages::Packages;
@@ -190,7 +190,7 @@ impl Cache {
     }
 
     fn names(&self, folder: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, CacheError> {
-        names(folder).map_err(|source| self.io("could not list the folder", source))
+        fs::names(folder).map_err(|source| self.io("could not list the folder", source))
     }
 
     fn remove_where(&self, folder: BorrowedFd<'_>, condition: impl Fn(&[u8]) -> bool) -> Result<(), CacheError> {
@@ -202,19 +202,6 @@ impl Cache {
         }
         Ok(())
     }
-}
-
-/// The names of all that is in a folder, but for folders.
-pub(crate) fn names(folder: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." && entry.file_type() != FileType::Directory {
-            names.push(name.to_vec());
-        }
-    }
-    Ok(names)
 }
 
 /// The key of an artifact, from the name of its file.

@@ -17,22 +17,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::CacheError;
-use crate::fs::{AsFd, AtFlags, BorrowedFd, OwnedFd, statat, unlinkat};
+use crate::fs::{AsFd, AtFlags, BorrowedFd, OwnedFd, names, statat, unlinkat};
 use crate::key::{ContentHash, PackageSum};
 use crate::lock::KeyLock;
-use crate::maintain::names;
-use crate::record;
+use crate::record::{self, Pin};
 use crate::store::{open_folder, open_ours, open_root};
 use crate::temporary::{MARK, Temporary, remove_if_abandoned};
-
-/// What a reference means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pin {
-    /// By what it can be asked for without a change going unnoticed: the digest of a registry's manifest, or the sum of the bytes themselves.
-    pub digest: PackageSum,
-    /// The sum of the bytes that are run.
-    pub content: PackageSum,
-}
 
 /// The store.
 #[derive(Debug)]

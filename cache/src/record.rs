@@ -9,7 +9,6 @@ use std::io;
 use crate::fs::{self, AtFlags, BorrowedFd, Errno, is_ours, readlinkat, renameat, statat, symlinkat, unlinkat};
 use crate::identity::FileIdentity;
 use crate::key::{ContentHash, PackageSum};
-use crate::packages::Pin;
 use crate::temporary::MARK;
 
 /// That a file with this identity has these bytes, and when that was last of use.
@@ -123,6 +122,15 @@ impl RunRecord {
             failure: parts.next()?.to_owned(),
         })
     }
+}
+
+/// What a reference means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// By what it can be asked for without a change going unnoticed: the digest of a registry's manifest, or the sum of the bytes themselves.
+    pub digest: PackageSum,
+    /// The sum of the bytes that are run.
+    pub content: PackageSum,
 }
 
 impl Pin {
