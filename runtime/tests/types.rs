@@ -203,3 +203,60 @@ fn constant_expressions_make_objects() {
         assert_eq!([0, 999].map(|index| bytes.call(&mut store, index).unwrap()), [1, 1]);
     }
 }
+
+/// Heap types of objects and what is above each of them, itself included.
+const HEAP_TYPES: &[(&str, &[&str])] = &[
+    ("any", &["any"]),
+    ("eq", &["any", "eq"]),
+    ("i31", &["any", "eq", "i31"]),
+    ("struct", &["any", "eq", "struct"]),
+    ("array", &["any", "eq", "array"]),
+    ("none", &["any", "eq", "i31", "struct", "array", "none"]),
+];
+
+/// A branch that the static types decide may never be taken, or always; what is behind it, or at its label, is dead code then.
+#[test]
+fn casts_branch_however_much_is_known_of_them() {
+    let nullable = |is: bool| if is { "null " } else { "" };
+    for (from, _) in HEAP_TYPES {
+        let below = HEAP_TYPES.iter().filter(|(_, above)| above.contains(from));
+        for ((to, _), nulls) in
+            below.flat_map(|to| [(false, false), (true, false), (true, true)].map(|nulls| (to, nulls)))
+        {
+            let (from_null, to_null) = nulls;
+            let source = format!("(ref {}{from})", nullable(from_null));
+            let target = format!("(ref {}{to})", nullable(to_null));
+            let i31_above = HEAP_TYPES[2].1;
+            // Null, then an unboxed integer, where those can be passed: whether they are of the type.
+            let null = from_null.then_some(("(ref.null none)", to_null));
+            let i31 = i31_above.contains(from).then_some(("(ref.i31 (i32.const 5))", i31_above.contains(to)));
+            let cases: Vec<_> = null.into_iter().chain(i31).collect();
+            for (operator, branches_if) in [("br_on_cast", true), ("br_on_cast_fail", false)] {
+                let calls: String = cases
+                    .iter()
+                    .enumerate()
+                    .map(|(at, (value, _))| format!(r#"(func (export "f{at}") (result i32) (call $f {value}))"#))
+                    .collect();
+                // Whoever does not branch returns 0.
+                let wat = format!(
+                    "(module (func $f (param {source}) (result i32)
+                        (drop (block $taken (result {source})
+                            (drop ({operator} $taken {source} {target} (local.get 0)))
+                            (return (i32.const 0))))
+                        (i32.const 1))
+                    (func (param {source}) (result {source})
+                        (block $taken (result {source}) ({operator} $taken {source} {target} (local.get 0)) unreachable))
+                    {calls})"
+                );
+                for (backend, engine) in engines() {
+                    let (mut store, instance) = instantiate(&engine, &wat);
+                    for (at, (value, is_of)) in cases.iter().enumerate() {
+                        let found = func::<_, (), i32>(&mut store, instance, &format!("f{at}")).call(&mut store, ());
+                        let expected = i32::from(*is_of == branches_if);
+                        assert_eq!(found.unwrap(), expected, "{backend}: {operator} {source} {target} {value}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -152,7 +152,8 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         branches: bool,
     ) -> Result<()> {
         let test = Test::new(Some(from), self.mark(to.heap_type())?, to.is_nullable());
-        let frame = self.target(depth);
+        // No branch is emitted where the static types say that there is none.
+        let frame = self.frame_of(depth);
         let arity = self.label_arity(frame)?;
         self.check(test, !branches, Elsewhere::Label { frame, arity })
     }
@@ -198,6 +199,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
             (_, Elsewhere::Trap) => self.trap_if(TrapCode::CastFailure),
             (_, Elsewhere::Scope(scope)) => self.leave_if(scope),
             (_, Elsewhere::Label { frame, arity }) => {
+                self.mark_target(*frame);
                 self.pay(self.branch_meter(*frame))?;
                 let condition = self.pop();
                 let args = self.top(*arity);

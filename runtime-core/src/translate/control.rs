@@ -250,9 +250,14 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     /// The index of the frame that a branch of depth `depth` targets; marks it as targeted.
     pub(super) fn target(&mut self, depth: u32) -> usize {
         let index = self.frame_of(depth);
+        self.mark_target(index);
+        index
+    }
+
+    /// Marks a frame as targeted by a branch that is certain to be emitted.
+    pub(super) fn mark_target(&mut self, index: usize) {
         let control = &mut self.stacks.control[index];
         control.branched |= control.kind != Kind::Loop;
-        index
     }
 
     /// The index of the frame that a label means.
