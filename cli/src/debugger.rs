@@ -5,7 +5,6 @@
 //! address, and DWARF with functions and lines, of whatever the module's own DWARF says. Variables are not described.
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use anyhow::{Context, bail};
@@ -22,8 +21,8 @@ use crate::source::{Line, Lines, Outcome};
 /// An object file in the list.
 #[repr(C)]
 struct Entry {
-    next: AtomicPtr<Entry>,
-    previous: AtomicPtr<Entry>,
+    next: *mut Entry,
+    previous: *mut Entry,
     object: *const u8,
     object_bytes: u64,
 }
@@ -78,23 +77,16 @@ pub(crate) fn tell(module: &Module, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts an object file into the list, for ever.
+/// Makes an object file the list, for ever: the command runs one module.
 fn register(object: Vec<u8>) {
-    static CHANGES: Mutex<()> = Mutex::new(());
-    let _changing = CHANGES.lock();
-    let descriptor = &__jit_debug_descriptor;
     let object: &'static [u8] = object.leak();
-    let first = descriptor.first.load(Ordering::Relaxed);
     let entry = Box::leak(Box::new(Entry {
-        next: AtomicPtr::new(first),
-        previous: AtomicPtr::default(),
+        next: std::ptr::null_mut(),
+        previous: std::ptr::null_mut(),
         object: object.as_ptr(),
         object_bytes: object.len() as u64,
     }));
-    // SAFETY: entries live for ever.
-    if let Some(first) = unsafe { first.as_ref() } {
-        first.previous.store(entry, Ordering::Relaxed);
-    }
+    let descriptor = &__jit_debug_descriptor;
     descriptor.first.store(entry, Ordering::Relaxed);
     descriptor.relevant.store(entry, Ordering::Relaxed);
     descriptor.action.store(REGISTER, Ordering::Relaxed);
