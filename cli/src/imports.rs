@@ -31,6 +31,28 @@ const MAKERS: &[Maker] = &[
         hint: "the module is for JavaScript, by Go; build it with `GOOS=wasip1 GOARCH=wasm` (TinyGo: `-target=wasip1`) to run it here",
     },
     Maker {
+        interface: |interface| interface == "js_code",
+        name: any,
+        hint: "the module is for JavaScript, by Kotlin; built for `wasmWasi` instead of `wasmJs` it runs here",
+    },
+    Maker {
+        interface: |interface| interface == "dart2wasm",
+        name: any,
+        hint: "the module is for JavaScript, by Dart, which makes no others",
+    },
+    Maker {
+        interface: |interface| interface.starts_with("teavm"),
+        name: any,
+        hint: "the module is for JavaScript, by TeaVM; its target `WEBASSEMBLY_WASI` makes one that runs here",
+    },
+    Maker { interface: |interface| matches!(interface, "napi" | "emnapi"), name: any, hint: NODE_API },
+    Maker { interface: is_env, name: |name| name.starts_with("napi_"), hint: NODE_API },
+    Maker {
+        interface: |interface| interface == "canonical_abi",
+        name: any,
+        hint: "the module was made with the first wit-bindgen, before there were components: it wants a program in JavaScript around it",
+    },
+    Maker {
         interface: |interface| interface.starts_with("wasm:"),
         name: any,
         hint: "the module uses built-in functions of JavaScript engines; a build for WASI runs here",
@@ -109,6 +131,8 @@ const MAKERS: &[Maker] = &[
             them, for instance `-lm` or an emulation of wasi-libc such as `-lwasi-emulated-signal`",
     },
 ];
+
+const NODE_API: &str = "the module is an add-on for Node.js (Node-API), which loads it";
 
 const DYNAMIC: &str = "the module is a dynamic library; linked without `-shared` and `-pie` it is a program";
 
