@@ -1,51 +1,70 @@
 //! The references to an instance's own functions: made on first use, never moved.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::{Cell, RefCell};
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 use wasmer_runtime_core::vmcontext::VMFuncRef;
 
-/// An array of function references, all zero at first, whose places never move.
+/// How many references stand together.
+const CHUNK: usize = 64;
+
+type Chunk = [MaybeUninit<VMFuncRef>; CHUNK];
+
+/// References by their position among those that there can be. A large program makes a few of thousands, all over the list, and each page that is touched
+/// costs more than a reference does: so they stand one behind the other in the order in which they are made.
 pub(crate) struct FuncRefs {
-    base: *mut VMFuncRef,
-    len: usize,
+    /// By position: the number of the reference, counted from one; zero if it was not made yet.
+    numbers: Box<[Cell<u32>]>,
+    made: Cell<u32>,
+    /// Made by [`Box::into_raw`], so that references are written and given away without one to the whole chunk.
+    chunks: RefCell<Vec<NonNull<Chunk>>>,
 }
 
 impl FuncRefs {
+    /// Room for references at so many positions.
     pub(crate) fn new(len: usize) -> Self {
-        if len == 0 {
-            return Self { base: std::ptr::null_mut(), len };
-        }
-        let layout = Self::layout(len);
-        // SAFETY: the layout is not empty.
-        let base: *mut VMFuncRef = unsafe { alloc_zeroed(layout) }.cast();
-        if base.is_null() {
-            handle_alloc_error(layout);
-        }
-        Self { base, len }
+        // SAFETY: zero is a number.
+        let numbers = unsafe { Box::new_zeroed_slice(len).assume_init() };
+        Self { numbers, made: Cell::new(0), chunks: RefCell::default() }
     }
 
-    fn layout(len: usize) -> Layout {
-        Layout::array::<VMFuncRef>(len).expect("module limits keep this small")
+    /// The reference at a position, which was made before.
+    pub(crate) fn get(&self, position: usize) -> Option<NonNull<VMFuncRef>> {
+        let number = self.numbers.get(position)?.get().checked_sub(1)?;
+        Some(self.place(number as usize))
     }
 
-    /// The place at a position, if there is one, and whether it was filled in before: a reference's vmctx is never null.
-    pub(crate) fn place(&self, position: usize) -> Option<(*mut VMFuncRef, bool)> {
-        if position >= self.len {
-            return None;
+    /// Makes the reference at a position, or another one in its place. None if there is no such position.
+    pub(crate) fn set(&self, position: usize, reference: VMFuncRef) -> Option<NonNull<VMFuncRef>> {
+        let number = self.numbers.get(position)?;
+        if number.get() == 0 {
+            if (self.made.get() as usize).is_multiple_of(CHUNK) {
+                let chunk = Box::into_raw(Box::<Chunk>::new([MaybeUninit::uninit(); CHUNK]));
+                self.chunks.borrow_mut().push(NonNull::new(chunk).expect("a box has an address"));
+            }
+            self.made.set(self.made.get() + 1);
+            number.set(self.made.get());
         }
-        // SAFETY: the position is inside the array; all-zero bytes may be read through a raw pointer field.
-        unsafe {
-            let place = self.base.add(position);
-            Some((place, !(&raw const (*place).vmctx).read().is_null()))
-        }
+        let place = self.place(number.get() as usize - 1);
+        // SAFETY: the place is inside a chunk, to which there is no reference.
+        unsafe { place.write(reference) };
+        Some(place)
+    }
+
+    /// The place of the reference of a number, counted from zero.
+    fn place(&self, number: usize) -> NonNull<VMFuncRef> {
+        let chunk = self.chunks.borrow()[number / CHUNK];
+        // SAFETY: inside the chunk.
+        unsafe { chunk.cast::<VMFuncRef>().add(number % CHUNK) }
     }
 }
 
 impl Drop for FuncRefs {
     fn drop(&mut self) {
-        if self.len > 0 {
-            // SAFETY: allocated in `new` with this layout.
-            unsafe { dealloc(self.base.cast(), Self::layout(self.len)) };
+        for chunk in self.chunks.get_mut() {
+            // SAFETY: made by `Box::into_raw`; what is in it needs no drop.
+            drop(unsafe { Box::from_raw(chunk.as_ptr()) });
         }
     }
 }

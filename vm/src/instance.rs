@@ -464,21 +464,18 @@ impl Instance {
         }
         let image = &self.code.image;
         // The translation lists every function that can be referred to.
-        let (place, filled) =
-            image.escaping_position(index).and_then(|position| self.func_refs.place(position)).ok_or(Damage)?;
-        if !filled {
-            let ty = image.function_type_index(index)?;
-            let defined = DefinedFuncIdx(index.0 - self.offsets.counts().imported_functions);
-            let mut reference = self.reference(&self.code, defined, ty)?;
-            if let Some(better) = self.better() {
-                let VMFuncRef { first_type_id, first_call, .. } = reference;
-                reference = VMFuncRef { first_type_id, first_call, ..self.reference(better, defined, ty)? };
-            }
-            // SAFETY: the place is inside the array.
-            unsafe { place.write(reference) };
+        let position = image.escaping_position(index).ok_or(Damage)?;
+        if let Some(made) = self.func_refs.get(position) {
+            return Ok(made);
         }
-        // SAFETY: the place is inside the array, so not null.
-        Ok(unsafe { NonNull::new_unchecked(place) })
+        let ty = image.function_type_index(index)?;
+        let defined = DefinedFuncIdx(index.0 - self.offsets.counts().imported_functions);
+        let mut reference = self.reference(&self.code, defined, ty)?;
+        if let Some(better) = self.better() {
+            let VMFuncRef { first_type_id, first_call, .. } = reference;
+            reference = VMFuncRef { first_type_id, first_call, ..self.reference(better, defined, ty)? };
+        }
+        self.func_refs.set(position, reference).ok_or(Damage)
     }
 
     /// What the table image holds for an element: a reference, or zero.

@@ -116,20 +116,16 @@ impl Instance {
         // SAFETY: the vmctx has at least its fixed part, and no reference to it is held.
         unsafe { (*self.vmctx.as_ptr()).type_ids = better.type_ids.as_ptr() };
         for position in 0..self.code.image.escaping_len() {
-            let Some((place, true)) = self.func_refs.place(position) else { continue };
+            let Some(made) = self.func_refs.get(position) else { continue };
             let function = self.code.image.escaping_at(position)?;
             // References to imports are others'.
             let Some(defined) = function.0.checked_sub(self.offsets.counts().imported_functions) else { continue };
             let ty = self.code.image.function_type_index(function)?;
             let reference = self.reference(better, DefinedFuncIdx(defined), ty)?;
-            // SAFETY: the place is inside the array and filled in; the entries of both conventions are the same function's.
-            unsafe {
-                place.write(VMFuncRef {
-                    first_type_id: (*place).first_type_id,
-                    first_call: (*place).first_call,
-                    ..reference
-                })
-            };
+            // SAFETY: as `get` promises; nobody writes to it meanwhile.
+            let VMFuncRef { first_type_id, first_call, .. } = unsafe { made.read() };
+            // The entries of both conventions are the same function's.
+            self.func_refs.set(position, VMFuncRef { first_type_id, first_call, ..reference });
         }
         Ok(())
     }
