@@ -1,6 +1,6 @@
-//! Buffers of many megabytes that are filled once.
+//! Large buffers that are filled once.
 //!
-//! The system gives a process memory by the page, when it is first touched. For a buffer of some ten megabytes that takes longer than filling it.
+//! The system gives a process memory by the page, when it is first touched. That takes longer than filling the page, so it is asked for many at once.
 
 use std::collections::TryReserveError;
 
@@ -10,7 +10,11 @@ const HUGE_PAGE_BYTES: usize = 2 << 20;
 /// The smallest page of any system.
 const PAGE_BYTES: usize = 4096;
 
-/// A vector with room for so many bytes and more, of which the system is asked to give large ones in huge pages.
+/// From here on, a system call costs less than the pages one by one.
+const POPULATED_BYTES_MIN: usize = 16 * PAGE_BYTES;
+
+/// A vector with room for so many bytes and more, which all will be filled. The system is asked to give its pages at once, of very large ones in huge
+/// pages.
 ///
 /// # Errors
 ///
@@ -19,12 +23,23 @@ pub fn buffer(bytes: usize) -> Result<Vec<u8>, TryReserveError> {
     let mut buffer = Vec::new();
     if bytes < 2 * HUGE_PAGE_BYTES {
         buffer.try_reserve_exact(bytes)?;
+        if bytes >= POPULATED_BYTES_MIN {
+            populate(&mut buffer);
+        }
         return Ok(buffer);
     }
     // The last huge page, too, has to be inside; what is not touched of it costs nothing but that.
     buffer.try_reserve_exact(bytes.next_multiple_of(HUGE_PAGE_BYTES))?;
     advise(&mut buffer);
     Ok(buffer)
+}
+
+/// Only pages that are the buffer's alone: others may be in use, or the allocator's.
+fn populate(buffer: &mut Vec<u8>) {
+    let start = (buffer.as_mut_ptr() as usize).next_multiple_of(PAGE_BYTES);
+    let end = (buffer.as_mut_ptr() as usize + buffer.capacity()) & !(PAGE_BYTES - 1);
+    // SAFETY: contents stay. A system that does not know this, or has larger pages, refuses it.
+    let _ = unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_POPULATE_WRITE) };
 }
 
 /// Where allocators put a buffer of this size, it has its pages for itself; should another be in the first or last page, advice does it no harm.
@@ -41,7 +56,15 @@ mod tests {
 
     #[test]
     fn buffers_have_room_and_hold_what_they_are_given() {
-        for bytes in [0, 1, HUGE_PAGE_BYTES, 2 * HUGE_PAGE_BYTES, 5 * HUGE_PAGE_BYTES + 1] {
+        for bytes in [
+            0,
+            1,
+            POPULATED_BYTES_MIN - 1,
+            POPULATED_BYTES_MIN + 1,
+            HUGE_PAGE_BYTES,
+            2 * HUGE_PAGE_BYTES,
+            5 * HUGE_PAGE_BYTES + 1,
+        ] {
             let mut buffer = buffer(bytes).unwrap();
             assert!(buffer.is_empty() && buffer.capacity() >= bytes);
             let place = buffer.as_ptr();

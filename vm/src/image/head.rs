@@ -7,7 +7,7 @@ use std::ops::{Deref, Range};
 use wasmer_runtime_core::image::bundle;
 use wasmer_runtime_core::image::header::{Header, Section};
 
-use crate::sys::view::read_at;
+use crate::sys::view::{buffer, read_at};
 
 /// Bytes that are read at first: header, metadata and indices of most programs that do not have thousands of functions.
 const FIRST_BYTES: u64 = 4096;
@@ -32,8 +32,7 @@ pub(super) struct Head {
 
 impl Head {
     fn with_room(len: usize) -> io::Result<Self> {
-        let mut bytes: Vec<u8> = Vec::new();
-        bytes.try_reserve_exact(len + ALIGN).map_err(io::Error::other)?;
+        let mut bytes = buffer(len + ALIGN)?;
         let address = bytes.as_ptr().addr();
         let start = address.next_multiple_of(ALIGN) - address;
         bytes.resize(start, 0);

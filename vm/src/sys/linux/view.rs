@@ -10,6 +10,7 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::pread;
 use wasmer_system::file_size::limit_as_error;
+use wasmer_system::huge_pages;
 
 use super::pages::{Reservation, page_bytes};
 
@@ -45,6 +46,11 @@ impl Deref for FileView {
         // SAFETY: so many bytes were mapped, and nobody writes to them, as was promised to `new`.
         unsafe { std::slice::from_raw_parts(self.pages.base().add(self.start), self.len) }
     }
+}
+
+/// A vector with room for so many bytes, which all will be read.
+pub(crate) fn buffer(bytes: usize) -> io::Result<Vec<u8>> {
+    huge_pages::buffer(bytes).map_err(io::Error::other)
 }
 
 /// Appends bytes of a file to `bytes`, at most as many as there is capacity for, and returns how many: none at its end.

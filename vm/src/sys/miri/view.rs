@@ -30,6 +30,13 @@ impl Deref for FileView {
     }
 }
 
+/// A vector with room for so many bytes.
+pub(crate) fn buffer(bytes: usize) -> io::Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(bytes).map_err(io::Error::other)?;
+    Ok(buffer)
+}
+
 /// Appends bytes of a file to `bytes`, at most as many as there is capacity for, and returns how many: none at its end.
 pub(crate) fn read_at(file: &File, bytes: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
     let (len, capacity) = (bytes.len(), bytes.capacity());
