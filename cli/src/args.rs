@@ -80,7 +80,7 @@ pub(crate) struct RunArgs {
     pub(crate) cache: CacheOptions,
     #[command(flatten)]
     pub(crate) features: FeatureArgs,
-    /// Call an exported function instead of running the program, and print its results.
+    /// Call an exported function instead of running the program, and print its results. Of a component also with its arguments: `NAME(1, "two")`.
     #[arg(long, value_name = "NAME")]
     pub(crate) invoke: Option<String>,
     #[command(flatten)]

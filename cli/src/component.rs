@@ -38,7 +38,7 @@ fn wasi(args: &RunArgs) -> anyhow::Result<WasiP2> {
         );
     }
     let net = net(&args.grants)?;
-    Ok(WasiP2::with_net(run::wasi(args, args.invoke.is_none())?, net))
+    Ok(WasiP2::with_net(run::wasi(args, args.invoke.as_deref().is_none_or(is_call))?, net))
 }
 
 /// How the names of interfaces begin that only the program with a network has.
@@ -156,13 +156,28 @@ fn execute<T: Send + 'static>(
 ) -> anyhow::Result<u8> {
     let Some(name) = &args.invoke else { return command(args, instance, store) };
     let funcs = || instance.funcs().collect::<Vec<_>>().join("`, `");
-    let func = instance.func(store, name).with_context(|| format!("there are `{}`", funcs()))?;
-    let words: Vec<_> = args.args().iter().map(|word| word.to_string_lossy()).collect();
-    let params = func.parse_args(words.iter().map(AsRef::as_ref))?;
+    let func = instance.func(store, called(name)).with_context(|| format!("there are `{}`", funcs()))?;
+    let params = if is_call(name) {
+        func.parse_call(name)?
+    } else {
+        let words = args.args().iter();
+        let words = words.map(|word| word.to_str().with_context(|| format!("the argument {word:?} is not UTF-8")));
+        func.parse_args(words.collect::<anyhow::Result<Vec<_>>>()?.into_iter())?
+    };
     if let Some(result) = func.call(store, &params)? {
         output::data(format!("{result}\n"))?;
     }
     Ok(exit::SUCCESS)
+}
+
+/// Whether `--invoke` has a call with its arguments, so that the words after the component are those of the program.
+fn is_call(invoked: &str) -> bool {
+    invoked.contains('(')
+}
+
+/// The name of the function that `--invoke` calls.
+fn called(invoked: &str) -> &str {
+    invoked.split('(').next().unwrap_or(invoked)
 }
 
 /// A command says in the end whether it succeeded.

@@ -18,7 +18,7 @@ use crate::mismatch::{ComponentLinkError, ComponentTypeError};
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
-use crate::wave;
+use crate::wave::Reader;
 
 /// An instance of a component, in a store. Cheap to clone.
 #[derive(Clone)]
@@ -130,23 +130,35 @@ impl ComponentFunc {
         Printer::new(&self.shared.info).func(self.ty)
     }
 
-    /// The values that words stand for, one for each parameter, where it takes scalars and strings: see `wasmer run --invoke`.
+    /// The values that words stand for in the notation WAVE, one for each parameter. A word that is a string or a character as a whole needs no quotes.
     ///
     /// # Errors
-    /// [`Error::Type`](wasmer_api::Error::Type) if there are not as many, a word does not fit, or a parameter is of another type.
+    /// [`Error::Type`](wasmer_api::Error::Type) if there are not as many, a word is no value of its parameter's type, or a parameter has a resource in it.
     pub fn parse_args<'w>(&self, words: impl ExactSizeIterator<Item = &'w str>) -> Result<Vec<Val>> {
         let types = self.shared.info.types.params(self.func_type());
         if words.len() != types.len() {
             let (wit, given) = (self.wit(), words.len());
             return Err(ComponentTypeError::Arity { given, wit }.into());
         }
-        let parse = |(word, ty): (&str, &Type)| {
-            wave::parse(*ty, word).ok_or_else(|| {
-                let expected = Printer::new(&self.shared.info).ty(*ty);
-                ComponentTypeError::Word { word: word.to_owned(), expected }.into()
-            })
-        };
-        words.zip(types).map(parse).collect()
+        words.zip(types).map(|(word, ty)| Reader::new(&self.shared.info, word).word(*ty)).collect()
+    }
+
+    /// The arguments of a call that is written in the notation WAVE: `name(1, "two", {three: 3})`. The name is not looked at; options may be left out in the end.
+    ///
+    /// ```
+    /// # fn pay(func: &wasmer_component::ComponentFunc, store: &mut wasmer_api::Store<()>) -> wasmer_api::Result<()> {
+    /// let args = func.parse_call(r#"pay({to: "Ada", amount: some(12), tags: [gift, %none]})"#)?;
+    /// if let Some(result) = func.call(store, &args)? {
+    ///     println!("{result}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`ComponentFunc::parse_args`].
+    pub fn parse_call(&self, text: &str) -> Result<Vec<Val>> {
+        Reader::new(&self.shared.info, text).call(self.shared.info.types.params(self.func_type()))
     }
 
     /// How many parameters it has.

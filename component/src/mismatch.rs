@@ -109,13 +109,15 @@ pub enum ComponentTypeError {
         /// The place's type in WIT.
         expected: String,
     },
-    /// A word is not understood as a value.
-    #[error("`{word}` is not understood as a value of type `{expected}`: scalars and strings are")]
-    Word {
-        /// The word.
-        word: String,
-        /// The type in WIT.
-        expected: String,
+    /// A text is no value of the type that it has to be of.
+    #[error("{problem}, at character {position}: {found}")]
+    Text {
+        /// What was expected.
+        problem: String,
+        /// Which character of the text it is that was not, from one.
+        position: usize,
+        /// What stands there, as far as messages show it.
+        found: String,
     },
     /// An export is of another type than Rust asks for.
     #[error("export `{name}` is called with Rust type {rust}, and is\nwit: {wit}")]

@@ -127,11 +127,79 @@ fn functions_are_called_with_words() {
         (&["lib.wat"], &["exports no `wasi:cli/run`", "hint: `--invoke NAME`"]),
         (&["--invoke", "sub", "lib.wat"], &["there are `test:a/strings@1.0.0#same`, `add`"]),
         (&["--invoke", "add", "lib.wat", "1"], &["1 arguments are given", "func(a: u32, b: u32) -> u32"]),
-        (&["--invoke", "add", "lib.wat", "1", "-1"], &["`-1` is not understood as a value of type `u32`"]),
+        (&["--invoke", "add", "lib.wat", "1", "-1"], &["expected a value of type `u32`, at character 1: `-1`"]),
     ];
     for (arguments, parts) in cases {
         bench.run(["run"].iter().chain(*arguments)).failed(1, parts);
     }
+}
+
+/// Gives back what it gets, and has no memory of its own.
+const ECHO: &str = r#"(component
+    (core module $M
+        (func (export "same") (param i32 i32 i32 i32 i32) (result i32)
+            (i32.store (i32.const 0) (local.get 0))
+            (i32.store8 (i32.const 4) (local.get 1))
+            (i32.store8 (i32.const 8) (local.get 2))
+            (i32.store (i32.const 12) (local.get 3))
+            (i32.store8 (i32.const 16) (local.get 4))
+            (i32.const 0))
+        (func (export "take") (param i32) (result i32) (local.get 0))
+        (memory (export "memory") 1))
+    (core instance $m (instantiate $M))
+    (type $color (enum "red" "none"))
+    (type $rights (flags "read" "write"))
+    (export $color' "color" (type $color))
+    (export $rights' "rights" (type $rights))
+    (type $point (record (field "x" s32) (field "color" $color') (field "z" (option u32)) (field "rights" $rights')))
+    (export $point' "point" (type $point))
+    (func (export "same") (param "point" $point') (result $point')
+        (canon lift (core func $m "same") (memory (core memory $m "memory"))))
+    (type $thing (resource (rep i32)))
+    (export $thing' "thing" (type $thing))
+    (core func $new (canon resource.new $thing))
+    (core module $N
+        (import "host" "new" (func $new (param i32) (result i32)))
+        (func (export "make") (param i32) (result i32) (call $new (local.get 0))))
+    (core instance $n (instantiate $N (with "host" (instance (export "new" (func $new))))))
+    (func (export "make") (param "rep" u32) (result (own $thing')) (canon lift (core func $n "make")))
+    (func (export "take") (param "thing" (own $thing')) (result u32) (canon lift (core func $m "take"))))"#;
+
+#[test]
+fn functions_are_called_with_their_arguments_in_one_word() {
+    let bench = Bench::new();
+    bench.file("lib.wat", LIBRARY);
+    bench.file("echo.wat", ECHO);
+    let cases: &[(&str, &str, &str)] = &[
+        ("lib.wat", "add(2, 40)", "42\n"),
+        ("lib.wat", "add( 2, 40, ) // so", "42\n"),
+        ("lib.wat", r#"test:a/strings@1.0.0#same("w\u{f6}rd \"it's\" \n")"#, "\"wörd \\\"it's\\\" \\n\"\n"),
+        ("echo.wat", "same({x: -1, color: red, rights: {}})", "{x: -1, color: red, z: none, rights: {}}\n"),
+        (
+            "echo.wat",
+            "same({rights: {write, read}, z: 7, color: %none, x: 1})",
+            "{x: 1, color: %none, z: some(7), rights: {read, write}}\n",
+        ),
+        ("echo.wat", "make(1)", "<resource>\n"),
+    ];
+    for (file, call, printed) in cases {
+        // What follows is the program's then.
+        bench.run(["run", "--invoke", call, file, "not", "looked", "at"]).printed(printed).silent();
+    }
+    let refused: &[(&str, &str, &str)] = &[
+        ("lib.wat", "add(2", "expected `,` or `)`, at character 6: the end"),
+        ("lib.wat", "add(2)", "expected a value of type `u32`, at character 6: `)`"),
+        ("lib.wat", "add(2, -1)", "expected a value of type `u32`, at character 8: `-1)`"),
+        ("lib.wat", "sub(1)", "there are `test:a/strings@1.0.0#same`, `add`"),
+        ("echo.wat", "same({x: 1})", "the field `color` is missing, at character 6"),
+        ("echo.wat", "same({x: 1, color: none})", "(`%none`, if it is one), at character 20: `none})`"),
+        ("echo.wat", "take(1)", "a resource cannot be written as text, at character 6: `1)`"),
+    ];
+    for (file, call, part) in refused {
+        bench.run(["run", "--invoke", call, file]).failed(1, &[part]);
+    }
+    let deep = format!("same({})", "[".repeat(100_000));
+    bench.run(["run", "--invoke", &deep, "echo.wat"]).failed(1, &["at character 6: `[[[[[[[["]);
 }
 
 #[test]
