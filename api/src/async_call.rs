@@ -223,29 +223,39 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
 }
 
 impl Func {
+    /// As [`Func::call_raw`], and waits where the guest calls host functions that are futures.
+    ///
+    /// # Safety
+    /// As of [`Func::call_raw`].
+    pub async unsafe fn call_raw_async<S: AsStoreMut>(&self, store: &mut S, values: &mut [RawValue]) -> Result<()> {
+        let waiting = {
+            let store = store.store_inner_mut();
+            let func_ref = self.func_ref(store)?;
+            // SAFETY: the caller's promise; the function belongs to this store, and the values are borrowed until the call has ended.
+            unsafe { begin(store, func_ref, values.as_mut_ptr())? }
+        };
+        match waiting {
+            Some(waiting) => waiting.await,
+            None => Ok(()),
+        }
+    }
+
     /// As [`TypedFunc::call_async`], with values checked against the function's type.
     pub async fn call_async<S: AsStoreMut>(&self, store: &mut S, params: &[Val], results: &mut [Val]) -> Result<()> {
-        let mut values = Buffer(SmallVec::<[RawValue; 8]>::new());
+        let mut values = SmallVec::<[RawValue; 8]>::from_elem(RawValue::ZERO, params.len().max(results.len()));
         {
-            let waiting = {
-                let store = store.store_inner_mut();
-                store.safe_point();
-                check_arguments(&*self.ty_in(store)?, params, results, store)?;
-                values.0.resize(params.len().max(results.len()), RawValue::ZERO);
-                for (raw, param) in values.0.iter_mut().zip(params) {
-                    *raw = param.to_raw(store)?;
-                }
-                let func_ref = self.func_ref(store)?;
-                // SAFETY: the function belongs to this store; the buffer has room for, and holds, what the type says, and stays where it is.
-                unsafe { begin(store, func_ref, values.0.as_mut_ptr())? }
-            };
-            if let Some(waiting) = waiting {
-                waiting.await?;
+            let store = store.store_inner_mut();
+            store.safe_point();
+            check_arguments(&*self.ty_in(store)?, params, results, store)?;
+            for (raw, param) in values.iter_mut().zip(params) {
+                *raw = param.to_raw(store)?;
             }
         }
+        // SAFETY: the buffer has room for, and holds, what the type says.
+        unsafe { self.call_raw_async(store, &mut values) }.await?;
         let store = store.store_inner_mut();
         let ty = self.ty_in(store)?;
-        for ((result, raw), ty) in results.iter_mut().zip(&values.0).zip(&ty.results) {
+        for ((result, raw), ty) in results.iter_mut().zip(&values).zip(&ty.results) {
             // SAFETY: the callee wrote values of its result types.
             *result = unsafe { Val::from_raw(raw, *ty, store) };
         }

@@ -13,7 +13,7 @@ use wasmer_vm::host::VMHostContext;
 
 use crate::error::{Error, Place, Result, TypeError};
 use crate::externs::{Extern, Memory};
-use crate::func::{Caller, Func, HostFunc, HostRecord, record_unwind};
+use crate::func::{Caller, Func, HostFunc, HostRecord, check_raw, record_unwind};
 use crate::instance::Instance;
 use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreInner, StoreMut, StoreRef};
 use crate::value::{HostResult, Val, WasmTyList};
@@ -142,6 +142,25 @@ impl<T: 'static> HostFunc<T> {
         })
     }
 
+    /// On the array call's buffer, as a slice.
+    fn on_slice_async(
+        ty: &FuncType,
+        func: impl for<'a> Fn(AsyncCaller<'a, T>, &'a mut [RawValue]) -> Box<dyn Future<Output = Result<()>> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let len = ty.params.len().max(ty.results.len());
+        Self::on_future(ty, move |store: *mut StoreInner<T>, instance, raw| {
+            // SAFETY: as for `wrap_async`. The buffer has this many entries, and is the future's until it has ended.
+            let future = unsafe {
+                let values = std::slice::from_raw_parts_mut(raw, len);
+                func(AsyncCaller(Caller { store: &mut *store, instance }), values)
+            };
+            Box::into_pin(future)
+        })
+    }
+
     /// On checked values.
     pub(crate) fn dynamic_async(
         ty: FuncType,
@@ -243,6 +262,25 @@ impl Func {
         func: impl for<'a> Fn(AsyncCaller<'a, T>, P) -> Box<dyn Future<Output = R> + Send + 'a> + Send + Sync + 'static,
     ) -> Result<Self> {
         store.store_inner_mut().host_func(&Arc::new(HostFunc::wrap_async(func)))
+    }
+
+    /// The same on the array call's buffer, as [`Func::new_raw`].
+    ///
+    /// # Safety
+    /// As of [`Func::new_raw`].
+    ///
+    /// # Errors
+    /// As of [`Func::new_raw`].
+    pub unsafe fn new_raw_async<T: 'static>(
+        store: &mut impl AsStoreMut<Data = T>,
+        ty: &FuncType,
+        func: impl for<'a> Fn(AsyncCaller<'a, T>, &'a mut [RawValue]) -> Box<dyn Future<Output = Result<()>> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<Self> {
+        check_raw(ty)?;
+        store.store_inner_mut().host_func(&Arc::new(HostFunc::on_slice_async(ty, func)))
     }
 
     /// The same of a type known only at run time.

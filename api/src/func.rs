@@ -86,9 +86,7 @@ impl Func {
         ty: &FuncType,
         func: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Self> {
-        if ty.params.iter().chain(&ty.results).any(|ty| ty.is_host_ref()) {
-            return Err(TypeError::RawFunc { ty: Described::func(ty) }.into());
-        }
+        check_raw(ty)?;
         store.store_inner_mut().host_func(&Arc::new(HostFunc::on_slice(ty, func)))
     }
 
@@ -167,6 +165,14 @@ impl Func {
     pub(crate) fn ty_in(&self, store: &StoreOpaque) -> Result<KnownFunc> {
         Ok(types_registry::lookup_func(self.canonical_id(store)?))
     }
+}
+
+/// Whether host functions of this type may be on the array call's buffer.
+pub(crate) fn check_raw(ty: &FuncType) -> Result<()> {
+    if ty.params.iter().chain(&ty.results).any(|ty| ty.is_host_ref()) {
+        return Err(TypeError::RawFunc { ty: Described::func(ty) }.into());
+    }
+    Ok(())
 }
 
 pub(crate) fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &StoreOpaque) -> Result<()> {

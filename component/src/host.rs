@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Caller, RawValue, Result, Val as CoreVal};
+use wasmer_api::{AsStoreMut, Caller, Func, RawValue, Result, StoreMut, Val as CoreVal};
 use wasmer_component_translate::info::{FuncIdx, FuncType, OptionsIdx, Type};
+use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::cx::{Abi, Cx, Flat, FlatOut};
 use crate::guest::Guest;
@@ -22,6 +23,15 @@ pub(crate) trait HostFunc<T>: Send + Sync {
     fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
 }
 
+/// A function of the host that is a future, whatever its Rust type; see [`crate::async_host`].
+pub(crate) trait AsyncHostFunc<T>: Send + Sync {
+    /// As [`HostFunc::mismatch`].
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+
+    /// Makes the core function that a component calls.
+    fn lower(self: Arc<Self>, store: &mut StoreMut<'_, T>, sig: &CoreFuncType, lowering: Lowering) -> Result<Func>;
+}
+
 /// A call of a lowered import, whoever makes it.
 #[derive(Clone, Copy)]
 pub(crate) struct HostCall<'a> {
@@ -33,27 +43,42 @@ pub(crate) struct HostCall<'a> {
 /// The most core values that parameters are passed as.
 pub(crate) const FLAT_PARAMS_MAX: usize = 16;
 
-/// An import that a component lowers: what its trampoline knows.
-pub(crate) struct Lowering<T> {
-    pub(crate) func: Arc<dyn HostFunc<T>>,
+/// An import that a component lowers: what its trampoline knows besides the function.
+pub(crate) struct Lowering {
     pub(crate) shared: Arc<Shared>,
     pub(crate) ty: FuncIdx,
     pub(crate) options: OptionsIdx,
 }
 
-impl<T: 'static> Lowering<T> {
-    /// Where the component calls it.
-    pub(crate) fn enter(&self, mut caller: Caller<'_, T>, values: &mut [RawValue]) -> Result<()> {
+impl Lowering {
+    /// Where the component calls a function.
+    pub(crate) fn enter<T: 'static>(
+        &self,
+        func: &dyn HostFunc<T>,
+        mut caller: Caller<'_, T>,
+        values: &mut [RawValue],
+    ) -> Result<()> {
+        let call = self.begin(&mut caller)?;
+        func.call(&mut caller, call, values)?;
+        self.end(&mut caller)
+    }
+
+    /// A call begins, if the component may call out.
+    pub(crate) fn begin(&self, caller: &mut impl AsStoreMut) -> Result<HostCall<'_>> {
         let shared = &self.shared;
-        let abi = Abi::new(shared, &mut caller, self.options)?;
-        shared.may_leave(&mut caller, abi.instance)?;
-        let has_borrow = shared.info.types.func(self.ty).has_borrow;
-        if has_borrow {
-            shared.state(&mut caller)?.push_scope();
+        let abi = Abi::new(shared, caller, self.options)?;
+        shared.may_leave(caller, abi.instance)?;
+        let call = HostCall { shared, abi, ty: self.ty };
+        if call.func().has_borrow {
+            shared.state(caller)?.push_scope();
         }
-        self.func.call(&mut caller, HostCall { shared, abi, ty: self.ty }, values)?;
-        if has_borrow {
-            shared.state(&mut caller)?.pop_scope()?;
+        Ok(call)
+    }
+
+    /// It ends.
+    pub(crate) fn end(&self, caller: &mut impl AsStoreMut) -> Result<()> {
+        if self.shared.info.types.func(self.ty).has_borrow {
+            self.shared.state(caller)?.pop_scope()?;
         }
         Ok(())
     }
@@ -132,9 +157,36 @@ impl<'a> HostCall<'a> {
     }
 }
 
+impl HostCall<'_> {
+    /// Parameters as untyped values.
+    pub(crate) fn lift_vals(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<Vec<Val>> {
+        let ty = Type::Def(self.func().params);
+        match self.lift(guest, values, |cx, src| cx.lift_val(ty, src), |cx, at| cx.load_val(ty, at))? {
+            Val::Tuple(params) => Ok(params),
+            _ => Err(ComponentTypeError::Parameters.into()),
+        }
+    }
+
+    /// A result that is an untyped value, or that there is none.
+    pub(crate) fn lower_val(&self, guest: &mut dyn Guest, values: &mut [RawValue], result: Option<Val>) -> Result<()> {
+        let wanted = self.func().result.is_some();
+        let result = match (wanted, result) {
+            (false, None) => return Ok(()),
+            (true, Some(result)) => result,
+            (_, result) => return Err(ComponentTypeError::HostResult { result: format!("{result:?}") }.into()),
+        };
+        self.lower(
+            guest,
+            values,
+            |cx, ty, dst| cx.lower_val(ty, &result, dst),
+            |cx, ty, at| cx.store_val(ty, &result, at),
+        )
+    }
+}
+
 /// A closure whose types Rust knows.
 pub(crate) struct Typed<F, P, R> {
-    func: F,
+    pub(crate) func: F,
     types: PhantomData<fn(P) -> R>,
 }
 
@@ -184,24 +236,9 @@ where
     }
 
     fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
-        let ty = Type::Def(call.func().params);
-        let params = call.lift(caller, values, |cx, src| cx.lift_val(ty, src), |cx, at| cx.load_val(ty, at))?;
-        let Val::Tuple(params) = params else { return Err(ComponentTypeError::Parameters.into()) };
+        let params = call.lift_vals(caller, values)?;
         let result = (self.0)(caller, &params)?;
-        let wanted = call.func().result.is_some();
-        let result = match (wanted, result) {
-            (false, None) => return Ok(()),
-            (true, Some(result)) => result,
-            (_, result) => {
-                return Err(ComponentTypeError::HostResult { result: format!("{result:?}") }.into());
-            }
-        };
-        call.lower(
-            caller,
-            values,
-            |cx, ty, dst| cx.lower_val(ty, &result, dst),
-            |cx, ty, at| cx.store_val(ty, &result, at),
-        )
+        call.lower_val(caller, values, result)
     }
 }
 

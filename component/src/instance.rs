@@ -171,47 +171,78 @@ impl ComponentFunc {
     /// # Errors
     /// [`Error::Type`](wasmer_api::Error::Type) if a value does not fit; then the instance cannot be entered again, for the guest may have allocated for others.
     pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
-        let (ty, result) = (Type::Def(self.func_type().params), self.func_type().result);
+        let mut values = self.begin_untyped(store, params)?;
+        // SAFETY: see `begin`.
+        unsafe { self.func.call_raw(store, &mut values.0) }?;
+        self.end_untyped(store, values)
+    }
+
+    /// The same, and waits where the component calls functions of the host that are futures; see [`TypedComponentFunc::call_async`].
+    ///
+    /// # Errors
+    /// As of [`ComponentFunc::call`].
+    pub async fn call_async(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
+        let mut values = self.begin_untyped(store, params)?;
+        // SAFETY: see `begin`.
+        unsafe { self.func.call_raw_async(store, &mut values.0) }.await?;
+        self.end_untyped(store, values)
+    }
+
+    fn begin_untyped(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<FlatOut> {
         if params.len() != self.param_count() {
             let (wit, given) = (self.wit(), params.len());
             return Err(ComponentTypeError::Arity { given, wit }.into());
         }
+        let ty = Type::Def(self.func_type().params);
         let params = Val::Tuple(params.to_vec());
-        self.call_with(
+        self.begin(store, |cx, dst| cx.lower_val(ty, &params, dst), |cx, at| cx.store_val(ty, &params, at))
+    }
+
+    fn end_untyped(&self, store: &mut impl AsStoreMut, values: FlatOut) -> Result<Option<Val>> {
+        let result = self.func_type().result;
+        self.end(
             store,
-            |cx, dst| cx.lower_val(ty, &params, dst),
-            |cx, at| cx.store_val(ty, &params, at),
+            values,
             |cx, src| result.map(|ty| cx.lift_val(ty, src)).transpose(),
             |cx, at| result.map(|ty| cx.load_val(ty, at)).transpose(),
         )
     }
 
-    fn call_with<S: AsStoreMut, R>(
+    /// A call begins: the values for the core function, which are as many as it takes, with room for its result. From now on the instance cannot be entered, unless
+    /// [`ComponentFunc::end`] succeeds.
+    fn begin<S: AsStoreMut>(
         &self,
         store: &mut S,
         lower: impl FnOnce(&mut Cx<'_>, &mut FlatOut) -> Result<()>,
         write: impl FnOnce(&mut Cx<'_>, u32) -> Result<()>,
+    ) -> Result<FlatOut> {
+        let (shared, abi) = (&self.shared, self.abi);
+        enter(shared, store)?;
+        if self.func_type().has_borrow {
+            shared.state(store)?.push_scope();
+        }
+        let mut values = shared.without_leaving(store, abi.instance, |store| self.lower_params(store, lower, write))?;
+        // The result has one place; what is called after it gets that as it is.
+        values.pad_to(values.len().max(1));
+        Ok(values)
+    }
+
+    /// It ends: what the core function left is its result.
+    fn end<S: AsStoreMut, R>(
+        &self,
+        store: &mut S,
+        mut values: FlatOut,
         lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
         read: impl FnOnce(&mut Cx<'_>, u32) -> Result<R>,
     ) -> Result<R> {
         let (shared, abi) = (&self.shared, self.abi);
-        let has_borrow = self.func_type().has_borrow;
-        enter(shared, store)?;
-        if has_borrow {
-            shared.state(store)?.push_scope();
-        }
-        let mut out = shared.without_leaving(store, abi.instance, |store| self.lower_params(store, lower, write))?;
-        // The result has one place; what is called after it gets that as it is.
-        out.pad_to(out.len().max(1));
-        // SAFETY: the values are those of the lowered parameters, which are what the core function takes; it has at most one result.
-        unsafe { self.func.call_raw(store, &mut out.0) }?;
-        let result = self.lift_result(store, &out.0[..1], lift, read)?;
-        if has_borrow {
+        let result = self.lift_result(store, &values.0[..1], lift, read)?;
+        if self.func_type().has_borrow {
             shared.state(store)?.pop_scope()?;
         }
         if let Some(post_return) = abi.post_return {
             // SAFETY: it takes the results of the core function, and has none.
-            let call = |store: &mut S| unsafe { post_return.call_raw(store, &mut out.0[..1]) };
+            let call = |store: &mut S| unsafe { post_return.call_raw(store, &mut values.0[..1]) };
             shared.without_leaving(store, abi.instance, call)?;
         }
         shared.state(store)?.busy = false;
@@ -260,16 +291,48 @@ impl ComponentFunc {
 impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// Calls the function.
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
+        let mut values = self.begin(store, &params)?;
+        // SAFETY: see `ComponentFunc::begin`.
+        unsafe { self.func.func.call_raw(store, &mut values.0) }?;
+        self.end(store, values)
+    }
+
+    /// Calls the function, and waits where the component calls functions of the host that are futures
+    /// ([`LinkerInstance::func_wrap_async`](crate::LinkerInstance::func_wrap_async)).
+    ///
+    /// The component runs on the thread that polls, until it waits: then it is parked, and the future is pending, under any executor. The future can be sent to
+    /// other threads if the store's data and the parameters can.
+    ///
+    /// Dropping it ends the call: what the component waits for is dropped, and no operator of it runs any more. It was interrupted in the middle of something, so the
+    /// instance is closed, as after a trap ([`ComponentInstance::is_closed`]); other instances of the store are not.
+    ///
+    /// What cannot wait: functions that allocate, `post-return` functions and destructors.
+    ///
+    /// ```
+    /// use wasmer_api::{Result, Store};
+    /// use wasmer_component::ComponentInstance;
+    ///
+    /// async fn total(store: &mut Store<u64>, shop: &ComponentInstance, items: &[u32]) -> Result<Vec<String>> {
+    ///     let total = shop.typed_func::<(&[u32],), Vec<String>>(store, "example:shop/till@1.0.0#total")?;
+    ///     total.call_async(store, (items,)).await
+    /// }
+    /// ```
+    pub async fn call_async(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
+        let mut values = self.begin(store, &params)?;
+        // SAFETY: see `ComponentFunc::begin`.
+        unsafe { self.func.func.call_raw_async(store, &mut values.0) }.await?;
+        self.end(store, values)
+    }
+
+    fn begin(&self, store: &mut impl AsStoreMut, params: &P) -> Result<FlatOut> {
         let ty = Type::Def(self.func.func_type().params);
+        self.func.begin(store, |cx, dst| params.lower(cx, ty, dst), |cx, at| params.store(cx, ty, at))
+    }
+
+    fn end(&self, store: &mut impl AsStoreMut, values: FlatOut) -> Result<R> {
         // A type that is not looked at where there is no result.
         let result = self.func.func_type().result.unwrap_or(Type::Bool);
-        self.func.call_with(
-            store,
-            |cx, dst| params.lower(cx, ty, dst),
-            |cx, at| params.store(cx, ty, at),
-            |cx, src| R::lift(cx, result, src),
-            |cx, at| R::load(cx, result, at),
-        )
+        self.func.end(store, values, |cx, src| R::lift(cx, result, src), |cx, at| R::load(cx, result, at))
     }
 
     /// The untyped function.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmer_api::{AsStore, AsStoreMut, Caller, Extern, Func, Global, Instance, RawValue, Result, Val};
+use wasmer_api::{AsStore, AsStoreMut, Caller, Extern, Func, Global, Instance, Module, RawValue, Result, Val};
 use wasmer_component_translate::info::*;
 use wasmer_runtime_core::types::{FuncType as CoreFuncType, GlobalType, ValType};
 
@@ -50,26 +50,41 @@ impl<T: 'static> ComponentInstancePre<T> {
 
     /// Makes an instance: instantiates the core modules, runs their start functions.
     pub fn instantiate(&self, store: &mut impl AsStoreMut<Data = T>) -> Result<ComponentInstance> {
+        let mut builder = self.builder(store)?;
+        for step in &self.component.info().steps {
+            if let Some((module, args)) = builder.step(store, step)? {
+                let instance = Instance::new(store, module, &args)?;
+                builder.made(store, instance)?;
+            }
+        }
+        Ok(ComponentInstance::new(builder.shared))
+    }
+
+    /// The same, and waits where start functions call functions of the host that are futures. What was made before is of no use if this is dropped.
+    pub async fn instantiate_async(&self, store: &mut impl AsStoreMut<Data = T>) -> Result<ComponentInstance> {
+        let mut builder = self.builder(store)?;
+        for step in &self.component.info().steps {
+            if let Some((module, args)) = builder.step(store, step)? {
+                let instance = Instance::new_async(store, module, &args).await?;
+                builder.made(store, instance)?;
+            }
+        }
+        Ok(ComponentInstance::new(builder.shared))
+    }
+
+    fn builder(&self, store: &mut impl AsStoreMut<Data = T>) -> Result<Builder<'_, T>> {
         let info = self.component.info();
         let flags = flags(store, info)?;
         let shared = Arc::new(Shared::new(store, info, Arc::clone(&self.resources), State::new(info, flags)));
-        let mut builder = Builder {
-            shared,
-            imports: &self.imports,
-            component: &self.component,
-            trampolines: vec![None; info.trampolines.len()],
-        };
-        for step in &info.steps {
-            builder.step(store, step)?;
-        }
-        Ok(ComponentInstance::new(builder.shared))
+        let trampolines = vec![None; info.trampolines.len()];
+        Ok(Builder { shared, imports: &self.imports, component: &self.component, trampolines })
     }
 }
 
 /// What every import stands for.
 fn resolve<T: 'static>(linker: &ComponentLinker<T>, info: &ComponentInfo) -> Result<Vec<Definition<T>>> {
     let resolve = |import: &Import| match (linker.resolve(import), &import.kind) {
-        (Some(found @ Definition::Func(_)), ImportKind::Func(_))
+        (Some(found @ (Definition::Func(_) | Definition::AsyncFunc(_))), ImportKind::Func(_))
         | (Some(found @ Definition::Resource(_)), ImportKind::Resource) => Ok(found.clone()),
         (Some(_), _) => Err(ComponentLinkError::Kind { import: import.describe() }.into()),
         (None, _) => Err(linker::missing(info, import).into()),
@@ -84,7 +99,9 @@ fn resources<T>(info: &ComponentInfo, imports: &[Definition<T>]) -> Result<Vec<R
         let import = info.imported_resources.get(number as usize);
         let host = match import.map(|import| &imports[import.index()]) {
             Some(Definition::Resource(resource)) => Some(resource.ty),
-            Some(Definition::Func(_)) => return Err(ComponentLinkError::FuncForResource.into()),
+            Some(Definition::Func(_) | Definition::AsyncFunc(_)) => {
+                return Err(ComponentLinkError::FuncForResource.into());
+            }
             None => None,
         };
         let same = resources.iter().find(|other| other.host.is_some() && other.host == host);
@@ -99,9 +116,7 @@ fn check<T>(info: &ComponentInfo, imports: &[Definition<T>], resources: &[Resour
     let cx = TypeContext { types: &info.types, resources };
     for trampoline in &info.trampolines {
         let TrampolineKind::Lower { import, ty, .. } = trampoline.kind else { continue };
-        if let Definition::Func(func) = &imports[import.index()] {
-            linker::check(info, &info.imports[import.index()], ty, &**func, &cx)?;
-        }
+        linker::check(info, &info.imports[import.index()], ty, &imports[import.index()], &cx)?;
     }
     Ok(())
 }
@@ -119,15 +134,19 @@ struct Builder<'a, T> {
     trampolines: Vec<Option<Func>>,
 }
 
-impl<T: 'static> Builder<'_, T> {
-    fn step(&mut self, store: &mut impl AsStoreMut<Data = T>, step: &Step) -> Result<()> {
+impl<'a, T: 'static> Builder<'a, T> {
+    /// Does a step, or says which module has to be instantiated for it, and with what.
+    fn step(
+        &mut self,
+        store: &mut impl AsStoreMut<Data = T>,
+        step: &Step,
+    ) -> Result<Option<(&'a Module, Vec<Extern>)>> {
         let info = Arc::clone(&self.shared.info);
         match step {
             Step::Instantiate { module, first, count } => {
                 let args = &info.args[*first as usize..][..*count as usize];
                 let args = args.iter().map(|arg| self.find(store, *arg)).collect::<Result<Vec<_>>>()?;
-                let instance = Instance::new(store, &self.component.modules()[module.index()], &args)?;
-                self.shared.state(store)?.cores.push(instance);
+                return Ok(Some((&self.component.modules()[module.index()], args)));
             }
             Step::Memory(index, def) => {
                 let memory = self.find(store, *def)?.memory();
@@ -148,6 +167,12 @@ impl<T: 'static> Builder<'_, T> {
                 self.shared.state(store)?.dtors[resource.index()] = dtor;
             }
         }
+        Ok(None)
+    }
+
+    /// Notes the instance that a step asked for.
+    fn made(&mut self, store: &mut impl AsStoreMut<Data = T>, instance: Instance) -> Result<()> {
+        self.shared.state(store)?.cores.push(instance);
         Ok(())
     }
 
@@ -173,11 +198,15 @@ impl<T: 'static> Builder<'_, T> {
         let shared = Arc::clone(&self.shared);
         match *kind {
             TrampolineKind::Lower { import, ty: func, options } => {
-                let Definition::Func(host) = &self.imports[import.index()] else {
-                    return Err(ComponentLinkError::ResourceForFunc.into());
-                };
-                let lowering = Lowering { func: Arc::clone(host), shared, ty: func, options };
-                raw(store, &ty, move |caller, values| lowering.enter(caller, values))
+                let lowering = Lowering { shared, ty: func, options };
+                match &self.imports[import.index()] {
+                    Definition::Func(host) => {
+                        let host = Arc::clone(host);
+                        raw(store, &ty, move |caller, values| lowering.enter(&*host, caller, values))
+                    }
+                    Definition::AsyncFunc(host) => Arc::clone(host).lower(&mut store.as_store_mut(), &ty, lowering),
+                    Definition::Resource(_) => Err(ComponentLinkError::ResourceForFunc.into()),
+                }
             }
             TrampolineKind::ResourceDrop(instance, handle) => {
                 let host = self.host_resource(handle);
@@ -196,7 +225,7 @@ impl<T: 'static> Builder<'_, T> {
         let import = info.imported_resources.get(resource.index())?;
         match &self.imports[import.index()] {
             Definition::Resource(resource) => Some(Arc::clone(resource)),
-            Definition::Func(_) => None,
+            Definition::Func(_) | Definition::AsyncFunc(_) => None,
         }
     }
 }

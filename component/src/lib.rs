@@ -60,6 +60,7 @@
 //!
 //! Types are compared when an instance is made, so that a call need not look at them. What a guest does wrong at its borders is an [`AbiTrap`].
 
+mod async_host;
 mod cell;
 mod component;
 mod cx;
@@ -83,6 +84,7 @@ mod typed;
 mod val;
 mod wave;
 
+pub use async_host::HostFuture;
 pub use component::{Component, refused};
 pub use cx::{Cx, Flat, FlatOut};
 pub use error::{AbiTrap, abi_trap};

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Caller, Error, Result};
-use wasmer_component_translate::info::{ComponentInfo, FuncIdx, Import, ImportKind};
+use wasmer_api::{AsStoreMut, AsyncCaller, Caller, Error, Result};
+use wasmer_component_translate::info::{ComponentInfo, FuncIdx, FuncType, Import, ImportKind};
 use wasmer_component_translate::names::track;
 use wasmer_component_translate::wit::Printer;
 
+use crate::async_host::HostFuture;
 use crate::component::Component;
-use crate::host::{Dynamic, HostFunc, Typed};
+use crate::host::{AsyncHostFunc, Dynamic, HostFunc, Typed};
 use crate::instance::ComponentInstance;
 use crate::instantiate::ComponentInstancePre;
 use crate::mismatch::ComponentLinkError;
@@ -28,6 +29,7 @@ pub(crate) struct HostResource<T> {
 
 pub(crate) enum Definition<T> {
     Func(Arc<dyn HostFunc<T>>),
+    AsyncFunc(Arc<dyn AsyncHostFunc<T>>),
     Resource(Arc<HostResource<T>>),
 }
 
@@ -35,7 +37,19 @@ impl<T> Clone for Definition<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Func(func) => Self::Func(Arc::clone(func)),
+            Self::AsyncFunc(func) => Self::AsyncFunc(Arc::clone(func)),
             Self::Resource(resource) => Self::Resource(Arc::clone(resource)),
+        }
+    }
+}
+
+impl<T> Definition<T> {
+    /// Its Rust type, if it is a function that is not of a component's type.
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+        match self {
+            Self::Func(func) => func.mismatch(ty, cx),
+            Self::AsyncFunc(func) => func.mismatch(ty, cx),
+            Self::Resource(_) => None,
         }
     }
 }
@@ -184,6 +198,18 @@ impl<T: 'static> ComponentLinker<T> {
         self.instantiate_pre(component)?.instantiate(store)
     }
 
+    /// The same, and waits where start functions call functions of the host that are futures.
+    ///
+    /// # Errors
+    /// As of [`ComponentLinker::instantiate`].
+    pub async fn instantiate_async(
+        &self,
+        store: &mut impl AsStoreMut<Data = T>,
+        component: &Component,
+    ) -> Result<ComponentInstance> {
+        self.instantiate_pre(component)?.instantiate_async(store).await
+    }
+
     /// Resolves imports once, for many instances.
     ///
     /// # Errors
@@ -211,6 +237,54 @@ impl<T: 'static> LinkerInstance<'_, T> {
         func: impl Fn(&mut Caller<'_, T>, &[Val]) -> Result<Option<Val>> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
         self.insert(name, Definition::Func(Arc::new(Dynamic(func))))
+    }
+
+    /// Defines a function that is a future: the component is parked while it waits, and no thread waits with it. Only calls that can wait may reach it:
+    /// [`TypedComponentFunc::call_async`](crate::TypedComponentFunc::call_async), [`ComponentFunc::call_async`](crate::ComponentFunc::call_async) and
+    /// [`ComponentLinker::instantiate_async`]. Otherwise as [`LinkerInstance::func_wrap`].
+    ///
+    /// ```
+    /// use wasmer_component::{Component, ComponentLinker};
+    /// use wasmer_api::{Result, Store};
+    ///
+    /// async fn price(store: &mut Store<u64>, component: &Component) -> Result<u64> {
+    ///     let mut linker = ComponentLinker::<u64>::new();
+    ///     linker.instance("example:shop/prices@1.0.0").func_wrap_async("ask", |caller, (item,): (String,)| {
+    ///         Box::new(async move {
+    ///             // A database, another service.
+    ///             std::future::ready(()).await;
+    ///             *caller.data_mut() += 1;
+    ///             Ok(item.len() as u64)
+    ///         })
+    ///     })?;
+    ///     let instance = linker.instantiate_async(store, component).await?;
+    ///     instance.typed_func::<(&str,), u64>(store, "total")?.call_async(store, ("tea",)).await
+    /// }
+    /// ```
+    pub fn func_wrap_async<P: Lift + 'static, R: Lower + 'static>(
+        &mut self,
+        name: &str,
+        func: impl for<'a, 'c> Fn(&'a mut AsyncCaller<'c, T>, P) -> HostFuture<'a, R> + Send + Sync + 'static,
+    ) -> Result<&mut Self>
+    where
+        T: Send,
+    {
+        self.insert(name, Definition::AsyncFunc(Arc::new(Typed::new(func))))
+    }
+
+    /// The same on untyped values, as [`LinkerInstance::func_new`].
+    pub fn func_new_async(
+        &mut self,
+        name: &str,
+        func: impl for<'a, 'c> Fn(&'a mut AsyncCaller<'c, T>, &'a [Val]) -> HostFuture<'a, Option<Val>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<&mut Self>
+    where
+        T: Send,
+    {
+        self.insert(name, Definition::AsyncFunc(Arc::new(Dynamic(func))))
     }
 
     /// Defines a resource type. `drop` is called with the host's number for a resource when a guest drops the handle that owns it.
@@ -262,10 +336,10 @@ pub(crate) fn check<T>(
     info: &ComponentInfo,
     import: &Import,
     ty: FuncIdx,
-    func: &dyn HostFunc<T>,
+    definition: &Definition<T>,
     cx: &TypeContext<'_>,
 ) -> Result<()> {
-    let Some(host) = func.mismatch(info.types.func(ty), cx) else { return Ok(()) };
+    let Some(host) = definition.mismatch(info.types.func(ty), cx) else { return Ok(()) };
     // The import's own type has the names of its interface.
     let ty = if let ImportKind::Func(own) = import.kind { own } else { ty };
     let (import, wit) = (import.describe(), wit_of(info, import, ty));

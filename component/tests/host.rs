@@ -1,34 +1,10 @@
 //! Components that call the host and are called by it, on every backend: functions, resources, types with Rust names.
 
-use wasmer_component::{
-    AbiTrap, Borrow, Bytes, Component, ComponentLinker, Own, Resource, ResourceType, Val, abi_trap,
-};
-use wasmer_runtime::{Backend, Engine, Error, Store};
+mod common;
 
-fn engines() -> impl Iterator<Item = Engine> {
-    Backend::built().map(|backend| Engine::new(backend.config().unwrap()).unwrap())
-}
-
-fn component(engine: &Engine, text: &str) -> Component {
-    Component::new(engine, &wat::parse_str(text).unwrap()).unwrap()
-}
-
-/// A module with a memory and an allocator that never frees.
-const ALLOCATOR: &str = r#"
-    (core module $A
-        (memory (export "memory") 2)
-        (global $next (mut i32) (i32.const 1024))
-        (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-            (local $at i32)
-            (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-            (global.set $next (i32.add (local.get $at) (local.get 3)))
-            (memory.copy (local.get $at) (local.get 0)
-                (select (local.get 1) (local.get 3) (i32.lt_u (local.get 1) (local.get 3))))
-            (local.get $at)))
-    (core instance $a (instantiate $A))
-    (alias core export $a "memory" (core memory $memory))
-    (alias core export $a "realloc" (core func $realloc))
-"#;
+use common::{ALLOCATOR, component, engines};
+use wasmer_component::{AbiTrap, Borrow, Bytes, ComponentLinker, Own, Resource, ResourceType, Val, abi_trap};
+use wasmer_runtime::{Error, Store};
 
 #[derive(Default)]
 struct Host {

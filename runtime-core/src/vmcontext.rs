@@ -27,6 +27,11 @@ pub union RawValue {
     pub reference: u64,
 }
 
+// SAFETY: a value is bits; who follows a reference in them has to have the store that it belongs to, which goes from thread to thread with its owner.
+unsafe impl Send for RawValue {}
+// SAFETY: as above.
+unsafe impl Sync for RawValue {}
+
 impl RawValue {
     /// All bits zero: the zero of every number type, and null.
     pub const ZERO: Self = Self { v128: 0 };

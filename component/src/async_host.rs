@@ -1,0 +1,85 @@
+//! Functions of the host that are futures: a component that calls one is parked while it waits.
+//!
+//! What is lifted and lowered for it is what it is for other functions, at the two ends of the future. Between them nobody else can use the component: the
+//! call under way has the store.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use wasmer_api::{AsyncCaller, Func, RawValue, Result, StoreMut};
+use wasmer_component_translate::info::FuncType;
+use wasmer_runtime_core::types::FuncType as CoreFuncType;
+
+use crate::host::{AsyncHostFunc, Dynamic, HostCall, Lowering, Typed, typed_mismatch};
+use crate::typed::{Lift, Lower, TypeContext};
+use crate::val::Val;
+
+/// What an asynchronous function of the host returns: a future in a box. Its error stops the guest.
+pub type HostFuture<'a, R> = Box<dyn Future<Output = Result<R>> + Send + 'a>;
+
+/// How one is called.
+trait AsyncCall<T>: Send + Sync + 'static {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+
+    fn call(
+        &self,
+        caller: &mut AsyncCaller<'_, T>,
+        call: HostCall<'_>,
+        values: &mut [RawValue],
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+        AsyncCall::mismatch(self, ty, cx)
+    }
+
+    fn lower(self: Arc<Self>, store: &mut StoreMut<'_, T>, sig: &CoreFuncType, lowering: Lowering) -> Result<Func> {
+        let lowering = Arc::new(lowering);
+        // SAFETY: as of the functions that are no futures, see `crate::instantiate`.
+        unsafe {
+            Func::new_raw_async(store, sig, move |mut caller: AsyncCaller<'_, T>, values| {
+                let (func, lowering) = (Arc::clone(&self), Arc::clone(&lowering));
+                Box::new(async move {
+                    let call = lowering.begin(&mut caller)?;
+                    func.call(&mut caller, call, values).await?;
+                    lowering.end(&mut caller)
+                })
+            })
+        }
+    }
+}
+
+impl<T, F, P, R> AsyncCall<T> for Typed<F, P, R>
+where
+    T: Send + 'static,
+    F: for<'a, 'c> Fn(&'a mut AsyncCaller<'c, T>, P) -> HostFuture<'a, R> + Send + Sync + 'static,
+    P: Lift + 'static,
+    R: Lower + 'static,
+{
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+        typed_mismatch::<P, R>(ty, cx)
+    }
+
+    async fn call(&self, caller: &mut AsyncCaller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
+        let params = call.lift_typed(caller, values)?;
+        let result = Box::into_pin((self.func)(caller, params)).await?;
+        call.lower_typed(caller, values, &result)
+    }
+}
+
+impl<T, F> AsyncCall<T> for Dynamic<F>
+where
+    T: Send + 'static,
+    F: for<'a, 'c> Fn(&'a mut AsyncCaller<'c, T>, &'a [Val]) -> HostFuture<'a, Option<Val>> + Send + Sync + 'static,
+{
+    fn mismatch(&self, _: &FuncType, _: &TypeContext<'_>) -> Option<String> {
+        None
+    }
+
+    async fn call(&self, caller: &mut AsyncCaller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
+        let params = call.lift_vals(caller, values)?;
+        let result = Box::into_pin((self.0)(caller, &params)).await?;
+        call.lower_val(caller, values, result)
+    }
+}
