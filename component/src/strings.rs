@@ -86,3 +86,16 @@ fn to_length(bytes: usize) -> Result<u32, AbiTrap> {
 pub(crate) fn units_of(bytes: &[u8]) -> impl Iterator<Item = u16> {
     bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_have_room_for_a_tag() {
+        assert_eq!(to_length(0x7fff_ffff), Ok(0x7fff_ffff));
+        for bytes in [0x8000_0000, 0xffff_ffff, 0x1_0000_0000] {
+            assert_eq!(to_length(bytes), Err(AbiTrap::StringTooLong));
+        }
+    }
+}
