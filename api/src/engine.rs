@@ -40,6 +40,7 @@ pub struct EngineConfig {
     threads: Option<usize>,
     stack_bytes: usize,
     fuel: bool,
+    every_place: bool,
     profile: Option<Profile>,
     lazy: Option<Validation>,
     /// The engine whose code modules go over to, and the start of a sequence of random numbers.
@@ -55,6 +56,7 @@ impl EngineConfig {
             threads: None,
             stack_bytes: STACK_BYTES_DEFAULT,
             fuel: false,
+            every_place: false,
             profile: None,
             lazy: None,
             switching: None,
@@ -122,6 +124,13 @@ impl EngineConfig {
     /// there is such a thing; code with it and code without are different artifacts.
     pub fn fuel(mut self, fuel: bool) -> Self {
         self.fuel = fuel;
+        self
+    }
+
+    /// Whether artifacts tell the operator of all code, as far as the compiler knows, and not just of what traps and calls: for looking at code
+    /// ([`Image::wasm_offset_at`](wasmer_vm::image::Image::wasm_offset_at)). The code is the same, the artifacts are larger.
+    pub fn every_place(mut self, every_place: bool) -> Self {
+        self.every_place = every_place;
         self
     }
 }
@@ -197,6 +206,7 @@ impl Engine {
         key.setting("backend version", id.version.as_bytes());
         key.setting("wasm features", self.0.features.bits().to_le_bytes());
         key.setting("fuel", [u8::from(self.0.fuel)]);
+        key.setting("every place", [u8::from(self.0.every_place)]);
         compiler.fingerprint(&mut key);
         Ok(key)
     }
@@ -225,9 +235,9 @@ impl Engine {
     }
 
     fn options(&self, key: [u8; 32]) -> CompileOptions {
-        let EngineConfig { features, threads, fuel, .. } = *self.0;
+        let EngineConfig { features, threads, fuel, every_place, .. } = *self.0;
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));
-        CompileOptions { features, threads, fuel, key }
+        CompileOptions { features, threads, fuel, every_place, key }
     }
 
     /// The name of the compiler's intermediate form, for example `clif`; none for a compiler that has none to show.

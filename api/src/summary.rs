@@ -96,6 +96,8 @@ pub struct FunctionSummary {
     pub exports: Vec<String>,
     /// Bytes of its body.
     pub bytes: usize,
+    /// Where its body starts in the module's bytes.
+    pub offset: usize,
 }
 
 impl ModuleSummary {
@@ -146,7 +148,7 @@ fn functions(info: &ModuleInfo) -> Vec<FunctionSummary> {
     let summary = |(position, body): (usize, &Range<usize>)| {
         let index = info.func_index(DefinedFuncIdx::from_index(position));
         let name = info.function_name(index).map(str::to_owned);
-        FunctionSummary { index: index.0, name, exports: Vec::new(), bytes: body.len() }
+        FunctionSummary { index: index.0, name, exports: Vec::new(), bytes: body.len(), offset: body.start }
     };
     let mut functions: Vec<_> = info.bodies.iter().enumerate().map(summary).collect();
     for export in &info.exports {

@@ -22,6 +22,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use crate::codegen::{Codegen, Scratch};
 use crate::control::Frame;
 use crate::description::{ABI, NAME};
+use crate::emit::Places;
 use crate::target::{self, Target};
 use crate::{emit, trampoline};
 
@@ -282,13 +283,19 @@ impl CraneliftWorker<'_> {
     }
 
     /// Compiles the function in the context, which starts at `wasm_offset`, and appends it to `output`.
-    fn compile(&mut self, symbol: Symbol, wasm_offset: u32, output: &mut Output) -> Result<(), CompileError> {
+    fn compile(
+        &mut self,
+        symbol: Symbol,
+        wasm_offset: u32,
+        places: Places,
+        output: &mut Output,
+    ) -> Result<(), CompileError> {
         let isa = self.compiler.isa_for(self.out_of_proportion);
         if let Err(error) = self.context.compile(isa, &mut ControlPlane::default()) {
             let error = error.inner;
             return Err(compile_error(error, symbol));
         }
-        emit::append(&self.context, symbol, wasm_offset, output)
+        emit::append(&self.context, symbol, wasm_offset, places, output)
     }
 }
 
@@ -304,10 +311,11 @@ fn compile_error(error: CodegenError, symbol: Symbol) -> CompileError {
 // SAFETY: see the compiler.
 unsafe impl Worker for CraneliftWorker<'_> {
     fn functions(&mut self, batch: &mut Batch<'_>, output: &mut Output) -> Result<(), CompileError> {
+        let places = if batch.module.every_place { Places::Every } else { Places::LookedUp };
         for input in &mut *batch.functions {
             let (index, wasm_offset) = (input.index, input.body.range().start as u32);
             self.translate(batch.module, input)?;
-            self.compile(Symbol::Function(index), wasm_offset, output)?;
+            self.compile(Symbol::Function(index), wasm_offset, places, output)?;
         }
         Ok(())
     }
@@ -321,7 +329,7 @@ unsafe impl Worker for CraneliftWorker<'_> {
         self.context.clear();
         self.out_of_proportion = false;
         trampoline::build(module, *trampoline, self.compiler.isa(), &mut self.context.func, &mut self.builder);
-        self.compile(Symbol::Trampoline(*trampoline), NO_WASM_OFFSET, output)
+        self.compile(Symbol::Trampoline(*trampoline), NO_WASM_OFFSET, Places::LookedUp, output)
     }
 
     fn emit_ir(&mut self, batch: &mut Batch<'_>, request: &IrRequest, text: &mut String) -> Result<(), CompileError> {

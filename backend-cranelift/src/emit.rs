@@ -19,11 +19,21 @@ use crate::place::{STEP_BYTES, place};
 /// What stands between functions: a trap, should anything ever jump there (`int3` on x86-64, `udf` elsewhere).
 const PADDING: u8 = if cfg!(target_arch = "x86_64") { 0xcc } else { 0 };
 
+/// Of which code it is said what operator it is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Places {
+    /// What traps or calls: nothing else is ever looked up when a program runs.
+    LookedUp,
+    /// All.
+    Every,
+}
+
 /// Appends the function that `context` compiled, whose code starts at `wasm_offset` of the module.
 pub(crate) fn append(
     context: &Context,
     symbol: Symbol,
     wasm_offset: u32,
+    places: Places,
     output: &mut Output,
 ) -> Result<(), CompileError> {
     let Some(code) = context.compiled_code() else {
@@ -50,7 +60,10 @@ pub(crate) fn append(
     handlers(symbol, buffer, start, &mut output.handlers)?;
     // The stack may overflow before the first operator.
     output.locations.push(CodeLocation { offset: start, wasm_offset });
-    locations(buffer, start, &mut output.locations);
+    match places {
+        Places::LookedUp => locations(buffer, start, &mut output.locations),
+        Places::Every => output.locations.extend(every_location(buffer, start)),
+    }
     Ok(())
 }
 
@@ -107,6 +120,15 @@ fn trap_code(code: CraneliftTrap) -> Option<TrapCode> {
         CraneliftTrap::BAD_CONVERSION_TO_INTEGER => Some(TrapCode::InvalidConversionToInteger),
         code => TrapCode::from_number(code.as_raw().get()),
     }
+}
+
+/// The locations of all code; what is between the ranges is nobody's.
+fn every_location(buffer: &MachBufferFinalized<Final>, start: u32) -> impl Iterator<Item = CodeLocation> + '_ {
+    let location = move |offset: u32, wasm_offset| CodeLocation { offset: start + offset, wasm_offset };
+    buffer.get_srclocs_sorted().iter().flat_map(move |range| {
+        let wasm_offset = if range.loc.is_default() { NO_WASM_OFFSET } else { range.loc.bits() };
+        [location(range.start, wasm_offset), location(range.end, NO_WASM_OFFSET)]
+    })
 }
 
 /// Writes the locations of the operators that trap or call: nothing else is ever looked up.

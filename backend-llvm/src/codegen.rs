@@ -11,7 +11,7 @@ use inkwell::debug_info::{AsDIScope, DIFlags, DIFlagsConstants, DISubprogram};
 use inkwell::module::Module;
 use inkwell::targets::TargetMachine;
 use inkwell::types::{BasicTypeEnum, FunctionType};
-use inkwell::values::{AnyValue, BasicValueEnum, CallSiteValue, FunctionValue, MetadataValue, PointerValue};
+use inkwell::values::{BasicValueEnum, CallSiteValue, FunctionValue, MetadataValue, PointerValue};
 use inkwell::{GlobalVisibility, IntPredicate};
 use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::module::ModuleInfo;
@@ -23,7 +23,7 @@ use wasmer_runtime_core::types::*;
 use crate::abi::{Carried, FuncAbi};
 use crate::compiler::Glance;
 use crate::control::Frame;
-use crate::debug_info::{DebugInfo, LINE_OF_OFFSET_ZERO};
+use crate::debug_info::{DebugInfo, LINE_OF_OFFSET_ZERO, text_of};
 use crate::exceptions::Landing;
 use crate::intrinsics::{AliasClass, Built, Caches, Kinds, Types, enum_attribute, internal};
 
@@ -271,7 +271,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
     pub(crate) fn text_of(&self, index: DefinedFuncIdx) -> String {
         let mut symbols = Role::ALL.iter().filter_map(|(role, _)| self.module.get_function(&role.symbol(index)));
         let definition = symbols.find(|function| function.get_first_basic_block().is_some());
-        definition.map(|function| function.print_to_string().to_string_lossy().into_owned()).unwrap_or_default()
+        definition.map(text_of).unwrap_or_default()
     }
 
     /// Ends the debug information, and what depends on all functions: nothing is added afterwards.
@@ -314,6 +314,9 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
 
     fn set_wasm_offset(&mut self, offset: u32) {
         self.offset = offset;
+        if self.info.every_place {
+            self.locate();
+        }
     }
 
     /// Gives the instructions that follow the wasm offset of the operator at hand. Needed before what may fault and before calls: others keep the

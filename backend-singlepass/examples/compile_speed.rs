@@ -78,7 +78,8 @@ fn functions(compiler: &Singlepass, wasm: &[u8]) -> Result<(Duration, String), B
 
 /// Makes the artifact.
 fn image(compiler: &Singlepass, wasm: &[u8]) -> Result<(Duration, String), Box<dyn Error>> {
-    let options = CompileOptions { features: default_features(), threads: 1, fuel: false, key: [0; 32] };
+    let options =
+        CompileOptions { features: default_features(), threads: 1, fuel: false, every_place: false, key: [0; 32] };
     let (elapsed, image) = time(thread_time, || compile_image(wasm, compiler, &options, None));
     Ok((elapsed, format!("artifact of {:.1} MB", image?.as_bytes().len() as f64 / 1e6)))
 }

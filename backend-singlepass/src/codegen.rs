@@ -30,6 +30,8 @@ pub(crate) struct Codegen<M: Assembler> {
     pub(crate) has_memory: bool,
     /// Whether code pays for what it does.
     pub(crate) metered: bool,
+    /// Whether all code gets its place in the module, not just what traps or calls.
+    every_place: bool,
     /// Where the module's code finds what depends on its convention.
     pub(crate) offsets: VMOffsets,
     /// Whether the current operator can be reached.
@@ -68,6 +70,7 @@ impl<M: Masm> Codegen<M> {
             folded: None,
             has_memory: false,
             metered: false,
+            every_place: false,
             offsets: VMOffsets::new(VMCounts::default()),
             live: false,
             offset: 0,
@@ -92,6 +95,7 @@ impl<M: Masm> Codegen<M> {
         let memory = module.resolved.memories.first();
         self.has_memory = memory.is_some();
         self.metered = module.metered;
+        self.every_place = module.every_place;
         self.offsets = module.resolved.offsets;
         self.a.set_memory_base(memory.map_or(0, |memory| memory.base_offset));
     }
@@ -154,6 +158,15 @@ impl<M: Masm> Codegen<M> {
         }
         self.output.definitions.push(Definition { symbol, offset: self.start as u32, len: (end - self.start) as u32 });
         Ok(())
+    }
+
+    /// What follows is of the operator at this offset.
+    #[inline]
+    pub(crate) fn enter_operator(&mut self, wasm_offset: u32) {
+        self.offset = wasm_offset;
+        if self.every_place {
+            self.mark();
+        }
     }
 
     /// What follows can trap or be a return address: it belongs to the current operator.

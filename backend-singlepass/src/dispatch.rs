@@ -30,7 +30,7 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
     #[inline]
     fn set_offset(&mut self, offset: u32) {
         self.check();
-        self.offset = offset;
+        self.enter_operator(offset);
     }
 
     #[inline]

@@ -257,7 +257,7 @@ pub(crate) struct CompileArgs {
     /// Print only this function, by its name, export or index (may be repeated).
     #[arg(long, value_name = "NAME|INDEX", requires = "emit")]
     pub(crate) function: Vec<String>,
-    /// Print `clif` or `llvm-ir` as it was before it was optimized.
+    /// Print `clif` or `llvm-ir`, also in `html`, as it was before it was optimized.
     #[arg(long, requires = "emit")]
     pub(crate) unoptimized: bool,
     /// Say on standard error how long it took.
@@ -269,10 +269,14 @@ pub(crate) struct CompileArgs {
     pub(crate) features: FeatureArgs,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EmitArg {
     /// The machine code of any backend, disassembled.
     Asm,
+    /// The same, between the operators and the lines of sources that it is from.
+    Mixed,
+    /// A page that shows operators, intermediate forms and machine code side by side, of all backends unless one is named.
+    Html,
     /// The intermediate form of Cranelift.
     Clif,
     /// The intermediate form of LLVM.

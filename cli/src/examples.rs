@@ -64,6 +64,7 @@ Examples:
   wasmer compile --backend llvm app.wasm -o fast.wart
   wasmer compile --cpu x86-64-v2 app.wasm               for older processors, too
   wasmer compile --emit asm --function main app.wasm    machine code of one function
+  wasmer compile --emit html -o page.html app.wasm      operators and machine code side by side, for a browser
   wasmer compile --emit clif --unoptimized sum.wat      Cranelift's intermediate form
   wasmer compile --emit llvm-ir app.wasm -o app.ll";
 

@@ -133,7 +133,7 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Description> {
     let export = |export: ExportInfo| Named { r#type: type_name(&export.ty), name: export.name };
     let section = |SectionSummary { kind, name, bytes }| Section { kind, name, bytes };
     let tool = |Producer { field, name, version }| Tool { field, name, version };
-    let function = |FunctionSummary { index, name, exports, bytes }| Function { index, name, exports, bytes };
+    let function = |FunctionSummary { index, name, exports, bytes, .. }| Function { index, name, exports, bytes };
     Ok(Description {
         kind: "module",
         name: module.name,

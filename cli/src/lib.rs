@@ -21,6 +21,7 @@ mod load;
 mod man;
 mod output;
 mod package;
+mod page;
 mod patience;
 mod progress;
 mod run;

@@ -87,6 +87,16 @@ pub(crate) fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(to_binary(read(path)?, path)?)
 }
 
+/// The same; a module in the text format gets debug information that names the lines of the text. Its code is the same as without.
+pub(crate) fn read_module_with_lines(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = read(path)?;
+    let wasm = to_binary(bytes.clone(), path)?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if wasm != bytes => Ok(assemble_with_lines(text, path)?),
+        _ => Ok(wasm),
+    }
+}
+
 /// A file that is looked at, not run.
 pub(crate) enum Any {
     /// A module or component in the binary format.

@@ -26,6 +26,8 @@ pub struct CompileOptions {
     pub threads: usize,
     /// Whether code uses up fuel.
     pub fuel: bool,
+    /// Whether the artifact tells the operator of all code, as far as the compiler knows, and not just of what traps and calls: for looking at code.
+    pub every_place: bool,
     /// Stored in the image's header.
     pub key: [u8; 32],
 }
@@ -126,6 +128,7 @@ const JOB_TRAMPOLINES: usize = 64;
 pub(crate) fn translate<'a>(wasm: &'a [u8], options: &CompileOptions) -> Result<Translation<'a>, CompileError> {
     let mut translation = translate_module(wasm, options.features)?;
     translation.info.metered = options.fuel;
+    translation.info.every_place = options.every_place;
     Ok(translation)
 }
 

@@ -59,6 +59,8 @@ pub struct ModuleInfo {
     pub function_names: Vec<(FuncIdx, String)>,
     /// Whether its code uses up fuel: a setting, not something that the module says.
     pub metered: bool,
+    /// Whether its artifact tells the operator of all code, not just of what traps and calls: a setting, too.
+    pub every_place: bool,
     /// Whether its code may be replaced by better code while it runs, see [`VMCounts::first_tier`]: a setting, too.
     pub first_tier: bool,
     /// Where the bodies are in the module's bytes, by defined function.

@@ -150,6 +150,29 @@ fn whether_code_uses_fuel_counts() {
     }
 }
 
+/// For looking at code, which is the same as without.
+#[test]
+fn whether_all_code_has_its_place_counts() {
+    let wasm = wat::parse_str(
+        r#"(module (memory 1) (func (export "f") (param i32) (result i32) (local i32)
+            (loop (local.set 1 (i32.xor (local.get 1) (i32.load (i32.mul (local.get 0) (i32.const 5)))))
+                (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 4)))))
+            (i32.rotl (local.get 1) (i32.const 3))))"#,
+    );
+    let wasm = wasm.unwrap();
+    for backend in Backend::built() {
+        let config = |every_place| backend.config().unwrap().every_place(every_place);
+        assert_eq!(key(config(false)), key(backend.config().unwrap()), "{backend}");
+        assert_ne!(key(config(false)), key(config(true)), "{backend}");
+        let [few, all] = [false, true].map(|every_place| {
+            let image = Engine::new(config(every_place)).unwrap().compile(&wasm, [0; 32], None).unwrap();
+            Image::from_bytes(image.as_bytes()).unwrap()
+        });
+        assert!(few.code() == all.code(), "{backend}");
+        assert!(all.wasm_offsets().count() > few.wasm_offsets().count(), "{backend}");
+    }
+}
+
 #[test]
 fn backends_and_their_versions_count() {
     let mut keys: Vec<_> =

@@ -5,19 +5,19 @@ use std::fmt::Write;
 
 use super::table::{METRICS, Metric, bytes, number};
 use super::{Report, Row, Spread, plot, verdict};
+use crate::page::{self, escaped};
 
 const STYLE: &str = include_str!("page.css");
 
 /// The page. Writing to a string cannot fail, so results of `write!` are passed over here.
 pub(super) fn page(report: &Report) -> String {
-    let mut out = String::new();
-    let module = escaped(&report.module);
+    let title = format!("{}: backends compared", report.module);
+    let mut out = page::start(&title, STYLE);
     let _ = write!(
         out,
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{module}: backends compared</title>\n\
-         <style>\n{STYLE}</style>\n<h1>{module}: backends compared</h1>\n\
+        "<h1>{}</h1>\n\
          <p class=\"soft\">Made by <code>wasmer bench</code>, which compiles and runs one WebAssembly program with each compiler.</p>\n",
+        escaped(&title)
     );
     let mut said = report.verdict.sentences();
     let _ = writeln!(out, "<p class=\"verdict\">{}</p>", escaped(said.next().unwrap_or_default()));
@@ -231,10 +231,6 @@ fn table(out: &mut String, report: &Report) {
     out.push_str("</table></div>\n");
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,10 +243,5 @@ mod tests {
             assert!((step(largest) / expected - 1.0).abs() < 1e-9, "{largest}: {}", step(largest));
         }
         assert_eq!([mark_label(0.4, 0.2), mark_label(40.0, 20.0), mark_label(0.003, 0.001)], ["0.4", "40", "0.003"]);
-    }
-
-    #[test]
-    fn text_of_others_is_only_text() {
-        assert_eq!(escaped("<script>\"&"), "&lt;script&gt;&quot;&amp;");
     }
 }

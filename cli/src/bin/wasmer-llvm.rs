@@ -47,6 +47,7 @@ fn compile() -> Result<(), CompileError> {
 
     let llvm = wasmer_runtime::backend::llvm(cpu).map_err(|error| refused(&format!("cannot work: {error}")))?;
     let config = EngineConfig::new(Announcing(llvm)).features(features).fuel(options.get("--fuel").is_ok());
+    let config = config.every_place(options.get("--every-place").is_ok());
     let engine = |config| Engine::new(config).map_err(compile_error);
     let written = if options.get("--ir").is_ok() {
         let request = ir_request(options.text("--ir")?, options.text("--functions")?);

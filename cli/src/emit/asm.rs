@@ -1,27 +1,86 @@
-//! Machine code as text: the code of an image, function by function, with the names of what it calls and the reasons why it traps.
+//! Machine code as lines: the code of an image, function by function, with the names of what it calls and the reasons why it traps.
 //!
 //! Addresses count from the start of the function. Tables and constants inside a function are found by the instructions that refer
 //! to them, and are counted, not shown.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
+use std::ops::Range;
 use std::rc::Rc;
 
 use iced_x86::{
     Decoder, DecoderOptions, Formatter, Instruction, Mnemonic, NasmFormatter, OpKind, SymbolResolver, SymbolResult,
 };
-use wasmer_runtime::{Image, IrRequest};
+use wasmer_runtime::{FuncIdx, Image, IrRequest, TrapCode};
 
 use crate::output::printable;
 
 /// Where the remarks start.
 const REMARK_COLUMN: usize = 56;
 
-/// The functions that are asked for.
+/// A function's machine code.
+pub(super) struct Code {
+    pub(super) index: FuncIdx,
+    pub(super) name: String,
+    pub(super) bytes: usize,
+    pub(super) lines: Vec<CodeLine>,
+}
+
+/// An instruction, or what stands between instructions.
+pub(super) struct CodeLine {
+    /// The address from the start of the function, and what is there.
+    pub(super) text: String,
+    /// What is known of an instruction; nothing of data.
+    pub(super) facts: Option<Facts>,
+}
+
+/// What is known of an instruction.
+pub(super) struct Facts {
+    pub(super) trap: Option<TrapCode>,
+    /// The operator that it is from, by its offset in the module.
+    pub(super) place: Option<u32>,
+    is_call: bool,
+}
+
+/// The functions that are asked for as text, with remarks on why an instruction traps, and on the place in the module of what traps or calls.
 pub(super) fn listing(image: &Image, request: &IrRequest) -> String {
     let mut text = String::new();
+    for code in functions(image, request) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "; function {} {}, {} bytes", code.index.0, code.name, code.bytes);
+        // The place that was last mentioned.
+        let mut mentioned = None;
+        for line in &code.lines {
+            match line.facts.as_ref().and_then(|facts| facts.remark(&mut mentioned)) {
+                Some(remark) => {
+                    let _ = writeln!(text, "{:REMARK_COLUMN$} ; {remark}", line.text);
+                }
+                None => {
+                    let _ = writeln!(text, "{}", line.text);
+                }
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+impl Facts {
+    fn remark(&self, mentioned: &mut Option<u32>) -> Option<String> {
+        // An access to memory can trap without being listed, so every new place is of interest.
+        let is_new = std::mem::replace(mentioned, self.place) != self.place;
+        if self.trap.is_none() && !self.is_call && !is_new {
+            return None;
+        }
+        let parts = [self.trap.map(|trap| trap.to_string()), self.place.map(|place| format!("wasm {place:#x}"))];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|remark| !remark.is_empty())
+    }
+}
+
+/// The functions that are asked for.
+pub(super) fn functions(image: &Image, request: &IrRequest) -> Vec<Code> {
     let mut names = HashMap::new();
-    let mut functions = Vec::new();
+    let mut wanted = Vec::new();
     for (function, range) in image.code_ranges() {
         let Some(index) = function.map(|function| image.func_index(function)) else {
             names.insert(range.start, "trampoline".to_owned());
@@ -29,21 +88,18 @@ pub(super) fn listing(image: &Image, request: &IrRequest) -> String {
         };
         let name = image.function_name(index).map_or_else(|| format!("func[{}]", index.0), printable);
         if request.wants(index) {
-            functions.push((index, name.clone(), range.clone()));
+            wanted.push((index, name.clone(), range.clone()));
         }
         names.insert(range.start, name);
     }
     let names = Rc::new(names);
-    for (index, name, range) in functions {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "; function {} {name}, {} bytes", index.0, range.len());
+    let code = |(index, name, range): (FuncIdx, String, Range<u32>)| {
         let formatter =
             NasmFormatter::with_options(Some(Box::new(Names { names: Rc::clone(&names), start: range.start })), None);
         let code = &image.code()[range.start as usize..range.end as usize];
-        Listing::new(image, code, range.start, formatter).write(&mut text);
-        text.push('\n');
-    }
-    text
+        Code { index, name, bytes: range.len(), lines: Listing::new(image, code, range.start, formatter).lines() }
+    };
+    wanted.into_iter().map(code).collect()
 }
 
 /// Names for the targets of calls and jumps.
@@ -80,7 +136,7 @@ enum Data {
     Constants,
 }
 
-/// One function on its way to text.
+/// One function on its way to lines.
 struct Listing<'a> {
     image: &'a Image,
     code: &'a [u8],
@@ -90,8 +146,7 @@ struct Listing<'a> {
     data: BTreeMap<u64, Data>,
     /// Where branches go.
     targets: BTreeSet<u64>,
-    /// The place in the module that was last mentioned.
-    place: Option<u32>,
+    lines: Vec<CodeLine>,
 }
 
 impl<'a> Listing<'a> {
@@ -103,29 +158,23 @@ impl<'a> Listing<'a> {
         options.set_hex_suffix("");
         options.set_uppercase_hex(false);
         options.set_space_after_operand_separator(true);
-        Self { image, code, start, formatter, data: BTreeMap::new(), targets: BTreeSet::new(), place: None }
+        Self { image, code, start, formatter, data: BTreeMap::new(), targets: BTreeSet::new(), lines: Vec::new() }
     }
 
-    fn write(mut self, text: &mut String) {
+    fn lines(mut self) -> Vec<CodeLine> {
         let mut decoder = Decoder::new(64, self.code, DecoderOptions::NONE);
         let mut instruction = Instruction::default();
-        let mut line = String::new();
         while decoder.can_decode() {
             decoder.decode_out(&mut instruction);
             self.note(&instruction);
-            line.clear();
-            let _ = write!(line, "{:6x}  ", instruction.ip());
-            self.formatter.format(&instruction, &mut line);
-            if let Some(remark) = self.remark(&instruction) {
-                let _ = write!(text, "{line:REMARK_COLUMN$} ; {remark}");
-            } else {
-                text.push_str(&line);
-            }
-            text.push('\n');
-            if !goes_on(&instruction) && !self.skip_data(&mut decoder, text) {
-                return;
+            let mut text = format!("{:6x}  ", instruction.ip());
+            self.formatter.format(&instruction, &mut text);
+            self.lines.push(CodeLine { text, facts: Some(self.facts(&instruction)) });
+            if !goes_on(&instruction) && !self.skip_data(&mut decoder) {
+                break;
             }
         }
+        self.lines
     }
 
     /// Remembers what an instruction refers to.
@@ -141,24 +190,16 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Why it traps, and the place in the module of what traps or calls.
-    fn remark(&mut self, instruction: &Instruction) -> Option<String> {
+    fn facts(&self, instruction: &Instruction) -> Facts {
         let offset = self.start + instruction.ip() as u32;
-        let trap = self.image.trap_at(offset);
         let is_call = instruction.mnemonic() == Mnemonic::Call;
         let last = offset + instruction.len() as u32 - 1;
         let place = self.image.wasm_offset_at(if is_call { last } else { offset });
-        // An access to memory can trap without being listed, so every new place is of interest.
-        let is_new = std::mem::replace(&mut self.place, place) != place;
-        if trap.is_none() && !is_call && !is_new {
-            return None;
-        }
-        let parts = [trap.map(|trap| trap.to_string()), place.map(|place| format!("wasm {place:#x}"))];
-        Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|remark| !remark.is_empty())
+        Facts { trap: self.image.trap_at(offset), place, is_call }
     }
 
     /// Behind an instruction that does not go on to the next one: passes over data, and says whether instructions follow.
-    fn skip_data(&mut self, decoder: &mut Decoder<'_>, text: &mut String) -> bool {
+    fn skip_data(&mut self, decoder: &mut Decoder<'_>) -> bool {
         let here = decoder.ip();
         if self.targets.contains(&here) {
             return true;
@@ -180,7 +221,7 @@ impl<'a> Listing<'a> {
         } else {
             format!("{bytes} bytes of constants")
         };
-        let _ = writeln!(text, "{at:6x}  ; {what}");
+        self.lines.push(CodeLine { text: format!("{at:6x}  ; {what}"), facts: None });
         let after = at as usize + bytes;
         decoder.set_ip(after as u64);
         decoder.set_position(after).is_ok() && after < self.code.len()

@@ -102,6 +102,7 @@ impl WorkerProcess {
             .args(["--cpu", &self.cpu.to_string()])
             .args(["--fingerprint", &fingerprint(self.cpu)])
             .args(job.options.fuel.then_some(["--fuel", "1"]).into_iter().flatten())
+            .args(job.options.every_place.then_some(["--every-place", "1"]).into_iter().flatten())
             // Its allocator keeps what LLVM frees: the next batch needs as much, and the process ends soon.
             .env("MIMALLOC_PURGE_DELAY", "-1")
             .stdin(stdin)

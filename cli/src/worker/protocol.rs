@@ -1,7 +1,7 @@
 //! What the command and the compile worker say to each other.
 //!
 //! The command writes the module to a file without a name, which is the worker's standard input, and starts `wasmer-llvm --module FILE --output
-//! FILE --key HEX --features BITS --threads N --cpu CPU --fingerprint HEX`, where both files are that one ([`SCRATCH`]), with `--fuel 1` behind it if the code is to use fuel. The worker reads the module, writes lines to standard output ([`Line`]),
+//! FILE --key HEX --features BITS --threads N --cpu CPU --fingerprint HEX`, where both files are that one ([`SCRATCH`]), with `--fuel 1` behind it if the code is to use fuel, and `--every-place 1` if the operator of all code is to be told. The worker reads the module, writes lines to standard output ([`Line`]),
 //! in the end the image in the module's place, and ends with status 0. With `--ir STAGE --functions LIST` ([`ir_words`]) in the place of key and threads it writes its intermediate form there instead. If the module cannot be compiled it writes one line of JSON ([`Failure`]) to standard error and ends with status 1.
 
 use std::fmt;

@@ -16,6 +16,7 @@ mod input;
 mod inspect;
 mod lazy;
 mod output;
+mod pages;
 mod polish;
 mod processors;
 mod profile;

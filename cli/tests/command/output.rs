@@ -19,6 +19,7 @@ const PRINTS: &[&[&str]] = &[
     &["compile", "--help"],
     &["compile", "--emit", "asm", "f.wat"],
     &["compile", "--emit", "clif", "f.wat"],
+    &["compile", "--emit", "html", "f.wat"],
     &["pull", "--help"],
     &["validate", "--help"],
     &["inspect", "f.wat"],

@@ -82,6 +82,8 @@ const COMMANDS: &[&[&str]] = &[
     &["compile", "-o", "made.wart"],
     &["compile", "--emit", "asm"],
     &["compile", "--emit", "clif"],
+    &["compile", "--emit", "mixed"],
+    &["compile", "--emit", "html"],
     &["compile", "--emit", "llvm-ir", "--backend", "llvm"],
     &["validate"],
     &["inspect"],

@@ -70,7 +70,8 @@ fn define(output: &mut Output, symbol: Symbol, bytes: &[u8]) {
 }
 
 fn compile_with(wasm: &[u8], threads: usize) -> ImageBytes {
-    let options = CompileOptions { features: default_features(), threads, fuel: false, key: [9; 32] };
+    let options =
+        CompileOptions { features: default_features(), threads, fuel: false, every_place: false, key: [9; 32] };
     compile_image(wasm, &Fake, &options, None).unwrap()
 }
 
