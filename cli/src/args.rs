@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue};
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmer_runtime::Cpu;
 
@@ -488,18 +487,8 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     if arguments.get(1..3).is_some_and(|words| words == complete::ASKING) {
         return Ok(Command::Complete(arguments[3..].to_vec()));
     }
-    Ok(Cli::try_parse_from(arguments).map_err(with_suggestion)?.command)
-}
-
-/// Names the command that was meant where clap does not recognise it.
-fn with_suggestion(mut error: clap::Error) -> clap::Error {
-    if let (Some(ContextValue::String(word)), None) =
-        (error.get(ContextKind::InvalidSubcommand), error.get(ContextKind::SuggestedSubcommand))
-        && let Some(name) = suggest::similar(word, FIRST_WORDS.iter().copied())
-    {
-        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![name.to_owned()]));
-    }
-    error
+    let parsed = Cli::try_parse_from(&arguments).map_err(|error| suggest::in_error(error, &arguments, FIRST_WORDS));
+    Ok(parsed?.command)
 }
 
 /// `wasmer app.wasm …` means `wasmer run app.wasm …`: the command `run` is put in unless the first word is a command, and a word
@@ -507,6 +496,11 @@ fn with_suggestion(mut error: clap::Error) -> clap::Error {
 pub(crate) fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let Some(first) = arguments.get(1) else { return arguments };
     let text = first.to_string_lossy();
+    // Alone it can only mean what it means to other programs.
+    if text == "-v" && arguments.len() == 2 {
+        arguments[1] = "--version".into();
+        return arguments;
+    }
     let is_known = FIRST_WORDS.contains(&&*text);
     let is_option = text.starts_with('-') && text != "-";
     let is_module = text == "-" || text.contains(['.', '/']) || std::path::Path::new(first).is_file();

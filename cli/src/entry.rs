@@ -118,7 +118,9 @@ fn function(module: &Module, place: &str, name: &str) -> anyhow::Result<FuncType
 /// The words after the module as a function's parameters.
 fn params(name: &str, ty: &FuncType, words: &[OsString]) -> anyhow::Result<Vec<Val>> {
     if words.len() != ty.params.len() {
-        bail!("{} has type {ty}: it takes {} arguments, not {}", quoted(name), ty.params.len(), words.len());
+        let (takes, given) = (ty.params.len(), words.len());
+        let arguments = if takes == 1 { "argument" } else { "arguments" };
+        bail!("{} has type {ty}: it takes {takes} {arguments}, not {given}", quoted(name));
     }
     let parse = |(word, ty): (&OsString, &_)| {
         let text = word.to_str().with_context(|| format!("the argument {word:?} is not UTF-8"))?;

@@ -28,6 +28,9 @@ pub(crate) fn features(args: &FeatureArgs) -> Result<WasmFeatures, Usage> {
 /// What the validator says of components.
 const COMPONENT: &str = "this is a component";
 
+/// What it says of a module that ends where something is still to come.
+const CUT_OFF: &str = "unexpected end";
+
 /// What there is to do about an error: the options that allow what is off, the target that makes modules.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().filter_map(|error| error.downcast_ref::<Error>()).find_map(|error| match error {
@@ -38,6 +41,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         Error::Compile(CompileError::Invalid { message, .. }) if message.contains(COMPONENT) => Some(
             "\nhint: components are for `wasmer run`, `compile`, `bench`, `inspect` and `validate`; this wants a module, as of `wasm32-wasip1`".to_owned(),
         ),
+        Error::Compile(CompileError::Invalid { message, .. }) if message.starts_with(CUT_OFF) => {
+            Some("\nhint: the module may not be whole: build, copy or fetch it again".to_owned())
+        }
         _ => None,
     })
 }

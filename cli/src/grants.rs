@@ -108,7 +108,9 @@ fn environment(args: &GrantArgs, timeout: Option<Duration>) -> anyhow::Result<Ve
             Some((name, value)) => (name.into(), value.into()),
             None => match std::env::var_os(variable) {
                 Some(value) => (variable.into(), value),
-                None => bail!("`--env {variable}` asks for a variable that is not set here"),
+                None => bail!(
+                    "`--env {variable}` asks for a variable that is not set here\nhint: `--env {variable}=VALUE` gives it a value"
+                ),
             },
         });
     }

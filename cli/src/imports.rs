@@ -21,7 +21,11 @@ struct Maker {
 /// The first that fits an interface says what helps.
 const MAKERS: &[Maker] = &[
     Maker {
-        interface: |interface| interface.starts_with("__wbindgen") || matches!(interface, "wbg" | "__wbg_star0"),
+        interface: |interface| {
+            interface.starts_with("__wbindgen")
+                || interface.ends_with("_bg.js")
+                || matches!(interface, "wbg" | "__wbg_star0")
+        },
         name: any,
         hint: "the module is for JavaScript, by wasm-bindgen; build the crate for `wasm32-wasip1` and without wasm-bindgen to run it here",
     },
@@ -51,6 +55,11 @@ const MAKERS: &[Maker] = &[
         interface: |interface| interface == "canonical_abi",
         name: any,
         hint: "the module was made with the first wit-bindgen, before there were components: it wants a program in JavaScript around it",
+    },
+    Maker {
+        interface: |interface| interface.ends_with(".js") || interface.ends_with(".mjs"),
+        name: any,
+        hint: "the module is for JavaScript, of which it wants a file; a build for `wasm32-wasip1` runs here",
     },
     Maker {
         interface: |interface| interface.starts_with("wasm:"),

@@ -25,6 +25,8 @@ use crate::{output, package, suggest, worker};
 const WASM_MAGIC: &[u8] = b"\0asm";
 /// First bytes of artifacts, of modules and of components.
 const ARTIFACT_MAGICS: [&[u8; 8]; 2] = [b"\x7fwart\r\n\x1a", b"\x7fwcmp\r\n\x1a"];
+/// So many files of a folder are looked at for one that was meant.
+const FILES_LOOKED_AT: usize = 1000;
 /// Ending of modules in the text format.
 const TEXT_ENDING: &str = "wat";
 /// Ending of artifact files.
@@ -152,18 +154,46 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     bytes.map_err(|error| anyhow::anyhow!("could not read `{}`: {error}{}", path.display(), absent(path)))
 }
 
-/// What may have been meant by the name of a file that is not there.
-fn absent(path: &Path) -> &'static str {
+/// What may have been meant by the name of a file that is not there; nothing if it is.
+fn absent(path: &Path) -> String {
     let text = path.to_string_lossy();
     if path.exists() {
-        ""
+        String::new()
     } else if text.contains("://") {
-        "\nhint: files are run, and what `https://` and `oci://` lead to; fetch anything else first"
+        "\nhint: files are run, and what `https://` and `oci://` lead to; fetch anything else first".to_owned()
+    } else if let Some(name) = similar_file(path) {
+        format!("\nhint: did you mean `{}`?", path.with_file_name(name).display())
+    } else if is_of_registry(&text) {
+        format!("\nhint: `oci://{text}` is fetched from that registry")
     } else if path.extension().is_none() && path.components().count() == 2 && text.contains('/') {
         "\nhint: files are run, and packages that are named with their registry, as in `oci://ghcr.io/someone/app:1.0`"
+            .to_owned()
     } else {
-        ""
+        String::new()
     }
+}
+
+/// The file beside one that is not there whose name is most like its name.
+fn similar_file(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = folder.read_dir().ok()?.take(FILES_LOOKED_AT).filter_map(Result::ok);
+    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()));
+    let mut names: Vec<_> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    // The same answer whatever the order on disk.
+    names.sort();
+    suggest::similar(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// Whether a path reads like `ghcr.io/someone/app:1.0`: a host, and a name behind it.
+fn is_of_registry(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(host, name)| {
+        if Path::new(host).exists() {
+            return false;
+        }
+        let host = host.split(':').next().unwrap_or(host);
+        let is_host = !host.starts_with('.') && (host.contains('.') || host == "localhost");
+        is_host && name.contains('/') && !name.ends_with(".wasm") && !name.ends_with(".wat")
+    })
 }
 
 /// Reads a file of text.
@@ -177,8 +207,12 @@ pub(crate) fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     if bytes.starts_with(WASM_MAGIC) {
         return Ok(bytes);
     }
-    let is_text = path.extension().is_some_and(|ending| ending == TEXT_ENDING) || path == Path::new("-");
-    let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| is_text || !text.is_empty()) else {
+    let has_text_ending = path.extension().is_some_and(|ending| ending == TEXT_ENDING);
+    if bytes.is_empty() && !has_text_ending {
+        return Err(MalformedError::text(format!("`{}` is empty", path.display())).into());
+    }
+    let is_text = has_text_ending || path == Path::new("-");
+    let Ok(text) = std::str::from_utf8(&bytes) else {
         return Err(MalformedError::format(path).into());
     };
     match assemble(text, path) {
@@ -248,7 +282,7 @@ fn could_not_load(path: &Path, error: Error) -> anyhow::Error {
     let names_it = error.to_string().contains(&name);
     let error = anyhow::Error::from(error);
     let error = if names_it { error } else { error.context(format!("could not load `{name}`")) };
-    match absent(path) {
+    match &*absent(path) {
         "" => error,
         hint => anyhow::anyhow!("{error:#}{hint}"),
     }

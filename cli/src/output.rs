@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,8 +48,9 @@ pub(crate) fn to(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             return OpenOptions::new().write(true).open(&path)?.write_all(bytes);
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The mode that other programs' files get.
-        let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+        // Of the mode that other programs' files get.
+        let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+        let mut file = tempfile::Builder::new().make_in(folder, create)?;
         file.write_all(bytes)?;
         file.persist(&path)?;
         Ok(())

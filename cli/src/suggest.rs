@@ -1,4 +1,9 @@
-//! "Did you mean": the known name that is most like a mistyped one.
+//! "Did you mean": the known name that is most like a mistyped one, and what other runtimes have other names for.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Names that are less alike than this are not mentioned, unless they are one slip apart.
 const LIKENESS_MIN: f64 = 0.8;
@@ -25,6 +30,74 @@ pub(crate) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, oth
         Some(name) => format!("\nhint: did you mean `{}`?", crate::output::printable(name)),
         None => format!("\nhint: {otherwise}"),
     }
+}
+
+/// Options of other runtimes, and what has their place here.
+const OTHER_OPTIONS: &[(&[&str], &str)] = &[
+    (
+        &["--mapdir", "--map-dir", "--volume", "--preopen", "--mount"],
+        "`--dir HOST::GUEST` lets the program use a folder",
+    ),
+    (&["-i", "-e", "--entrypoint"], "`--invoke NAME` calls a function"),
+    (&["--cranelift", "--llvm", "--singlepass", "--compiler"], "`--backend NAME` chooses the compiler"),
+    (
+        &["-W", "--wasm", "--wasm-features", "--enable-all"],
+        "`--enable FEATURE` allows what `wasmer backends` lists as off",
+    ),
+    (&["-S", "--wasi"], "what a program may use has options of its own, such as `--dir`, `--env` and `--net`"),
+    (&["-O", "-C", "--opt-level", "--codegen"], "`--backend llvm` makes the fastest code"),
+    (&["--env-vars", "--forward-host-env"], "`--env NAME` and `--env-all` give variables"),
+    (
+        &["--enable-verifier", "--debug-info", "-g"],
+        "`wasmer compile --emit` and `wasmer run --debugger` show what code is made",
+    ),
+];
+
+/// Commands of other runtimes, and those that do the same here.
+const OTHER_COMMANDS: &[(&[&str], &str)] = &[
+    (&["exec", "start"], "run"),
+    (&["build", "precompile", "aot", "create-exe", "objdump", "explore"], "compile"),
+    (&["info", "show", "describe"], "inspect"),
+    (&["check", "lint"], "validate"),
+    (&["install", "add", "fetch", "download"], "pull"),
+    (&["update", "upgrade"], "self-update"),
+    (&["version"], "--version"),
+];
+
+fn among(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
+    table.iter().find(|(words, _)| words.contains(&word)).map(|(_, meant)| *meant)
+}
+
+/// Says what was meant where clap does not recognise a command or an option, or misses a module that an option has taken.
+pub(crate) fn in_error(mut error: clap::Error, arguments: &[OsString], commands: &[&'static str]) -> clap::Error {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) {
+        let other = || among(OTHER_COMMANDS, word);
+        let is_answered = error.get(ContextKind::SuggestedSubcommand).is_some();
+        let similar = || similar(word, commands.iter().copied()).filter(|_| !is_answered);
+        if let Some(name) = other().or_else(similar) {
+            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![name.to_owned()]));
+        }
+    }
+    let tip = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) if error.kind() == ErrorKind::UnknownArgument => {
+            among(OTHER_OPTIONS, option).map(str::to_owned)
+        }
+        Some(ContextValue::Strings(_)) if error.kind() == ErrorKind::MissingRequiredArgument => taken(arguments),
+        _ => None,
+    };
+    if let Some(tip) = tip {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
+/// Which module an option has taken for its value.
+fn taken(arguments: &[OsString]) -> Option<String> {
+    let pairs = arguments.iter().zip(arguments.iter().skip(1));
+    let is_module = |word: &OsString| Path::new(word).extension().is_some_and(|end| end == "wasm" || end == "wat");
+    let mut taken = pairs.filter(|(option, word)| is_module(word) && option.to_string_lossy().starts_with('-'));
+    taken.next().map(|(option, word)| format!("`{}` takes `{}` for its value", option.display(), word.display()))
 }
 
 #[cfg(test)]

@@ -174,6 +174,16 @@ fn named(features: &[&str]) -> String {
 
 impl From<wasmparser::BinaryReaderError> for CompileError {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Self::Invalid { message: error.message().to_owned(), offset: error.offset() }
+        let message = match error.message() {
+            // With all bytes, each on a line of its own.
+            message if message.starts_with(NO_MAGIC) => {
+                "it is not in the binary format, which begins with `\\0asm`".to_owned()
+            }
+            message => message.to_owned(),
+        };
+        Self::Invalid { message, offset: error.offset() }
     }
 }
+
+/// How the parser begins to say that something is no module.
+const NO_MAGIC: &str = "magic header not detected";

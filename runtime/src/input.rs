@@ -17,6 +17,9 @@ const INTERPRETER: &[u8] = b"#!";
 /// So much is looked at before the rest is read.
 const CHUNK: u64 = 64 << 10;
 
+/// What servers answer in the place of a file.
+const PAGE: &str = "a page of the web (HTML), not a WebAssembly module\nhint: it may be the answer of a server that did not have the module";
+
 /// First bytes of what else is tried, and what there is to say about it.
 const OTHER_KINDS: &[(&[u8], &str)] = &[
     (
@@ -34,6 +37,13 @@ const OTHER_KINDS: &[(&[u8], &str)] = &[
     (b"\x1f\x8b", "compressed, by gzip\nhint: `gunzip` unpacks it"),
     (b"\x28\xb5\x2f\xfd", "compressed, by zstd\nhint: `unzstd` unpacks it"),
     (b"PK\x03\x04", "a zip archive\nhint: `unzip` unpacks it; a module is a file that ends in `.wasm`"),
+    (b"<!doctype html", PAGE),
+    (b"<!DOCTYPE html", PAGE),
+    (b"<html", PAGE),
+    (
+        b"version https://git-lfs.",
+        "what Git keeps in the place of a large file (Git LFS)\nhint: `git lfs pull` fetches the file itself",
+    ),
     (
         b"\0webc",
         "a package (webc), not a WebAssembly module\nhint: files are run, not packages; unpack the module that is in it",
@@ -54,7 +64,11 @@ pub fn read_file(file: &File) -> io::Result<Vec<u8>> {
 /// If the file cannot be read, is too large, or is no text.
 pub fn read_text_file(mut file: &File) -> io::Result<String> {
     let len = len_of(file);
-    let bytes = rest(first(&mut file)?, file, len)?;
+    let start = first(&mut file)?;
+    if !may_be_text(&start) {
+        return Err(refused("it is not text in UTF-8".to_owned()));
+    }
+    let bytes = rest(start, file, len)?;
     String::from_utf8(bytes).map_err(|error| refused(error.to_string()))
 }
 

@@ -581,3 +581,11 @@ fn an_engine_without_a_compiler_runs_artifacts() {
         assert_eq!(func::<_, (), i32>(&mut store, instance, "answer").call(&mut store, ()).unwrap(), 42);
     }
 }
+
+#[test]
+fn what_is_not_in_the_binary_format_is_refused_in_a_line() {
+    for (name, engine) in engines() {
+        let text = message(Module::new(&engine, b"(module)"));
+        assert!(text.contains("not in the binary format") && text.lines().count() == 1, "{name}: {text}");
+    }
+}

@@ -75,7 +75,7 @@ fn what_is_no_entry_is_an_error_that_says_so() {
     invoke("\"f\" (func $typed)", "g", &[]).failed(1, &["exports no function `g`"]);
     invoke("\"f\" (func $typed)", "", &[]).failed(1, &["exports no function `\"\"`"]);
     invoke("\"f\" (memory 0)", "f", &[]).failed(1, &["the export `f` of `m.wat` is a memory, not a function"]);
-    invoke("\"\" (func $typed)", "", &[]).failed(1, &["`\"\"` has type [i32] -> []: it takes 1 arguments, not 0"]);
+    invoke("\"\" (func $typed)", "", &[]).failed(1, &["`\"\"` has type [i32] -> []: it takes 1 argument, not 0"]);
     invoke("\"_start\" (func $number)", "_start", &[]).printed("7\n");
     invoke("\"f\" (func $number)\n\"_initialize\" (func $typed)", "f", &[]).failed(1, &["`_initialize` has type"]);
     invoke("\"f\" (func $number)", "f", &["1"]).failed(1, &["it takes 0 arguments, not 1"]);

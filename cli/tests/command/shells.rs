@@ -190,6 +190,11 @@ fn what_is_no_module_is_named() {
         (b"PK\x03\x04", &["a zip archive"]),
         (b"!<arch>\n", &["a static library"]),
         (b"\0webc001", &["a package (webc)"]),
+        (
+            b"<!DOCTYPE html>\n<title>404</title>",
+            &["a page of the web (HTML)", "hint: it may be the answer of a server"],
+        ),
+        (b"version https://git-lfs.github.com/spec/v1\n", &["Git LFS", "hint: `git lfs pull`"]),
         (b"\xff\xfe", &["it is neither a WebAssembly module nor its text format"]),
     ] {
         bench.file("other", magic);

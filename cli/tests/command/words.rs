@@ -36,10 +36,26 @@ fn bench() -> Bench {
     bench.file("f.wat", "(module (func (export \"f\") (param i32) (result i32) (local.get 0)))");
     bench.file("\u{1b}[2J\u{7}.wat", "(module $\u{1b}]0;x (func $\"\\1b[31m\" (export \"\\1b[2J\")))");
     bench.file("c.wasm", b"\0asm\x0d\0\x01\0");
+    bench.file("empty.wasm", b"");
+    bench.file("cut.wasm", b"\0asm\x01\0\0\0\x01\x05\x01");
     bench.file("s.wast", "(assert_return (invoke \"\\1b[2J\"))");
     bench.file("\u{1b}[2J.wast", "(module) (assert_return (invoke \"\\1b[2J\"))");
     std::fs::create_dir(bench.path("folder")).unwrap();
     bench
+}
+
+/// That each command line ends with this status and says this.
+#[track_caller]
+fn check(bench: &Bench, cases: &[(&[&str], i32, &str)]) {
+    let mut wrong = Vec::new();
+    for (line, code, part) in cases {
+        let (found, said) = run(bench, &words(line));
+        if found != *code || !said.contains(part) {
+            let shown: Vec<_> = line.iter().map(|word| word.chars().take(60).collect::<String>()).collect();
+            wrong.push(format!("{shown:?}: status {found} and not {code}, or `{part}` is missing in: {said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -93,15 +109,17 @@ fn mistakes_are_errors_that_say_what_they_are() {
         (&["run", "--cwd", "absent", "p.wat"], 1, "`absent`"),
         (&["run", "--dir", "p.wat", "p.wat"], 1, "`p.wat`"),
         (&["run", "--env", "", "p.wat"], 1, "--env"),
-        (&["run", "--env", "NOT_SET_ANYWHERE", "p.wat"], 1, "not set here"),
+        (&["run", "--env", "NOT_SET", "p.wat"], 1, "not set here\nhint: `--env NOT_SET=VALUE` gives it a value"),
         (&["run", "--env-file", "folder", "p.wat"], 1, "`folder`"),
+        (&["run", "--net", "https://example.org/x", "c.wasm"], 1, "hosts are granted, with `:443`"),
+        (&["run", "--env-file", "c.wasm", "p.wat"], 1, "could not read `c.wasm`: it is not text in UTF-8"),
         (&["run", "--tcplisten", "", "p.wat"], 1, "could not listen on ``"),
         (&["run", "--tcplisten", "127.0.0.1:99999", "p.wat"], 1, "could not listen"),
         (&["run", "--cache-trust", "none", "p.wat"], 2, "--cache-trust"),
         (&["run", "--profile", "x", "p.wat"], 2, "--profile"),
         (&["compile", "--threads", "-1", "p.wat"], 2, "unexpected argument '-1'"),
         (&["compile", "--threads", "99999999999999999999", "p.wat"], 2, "--threads"),
-        (&["compile", "p.wat", "-o", "absent/x.wart"], 1, "absent/x.wart"),
+        (&["compile", "p.wat", "-o", "absent/x.wart"], 1, "`absent/x.wart`: No such file or directory (os error 2)\n"),
         (&["compile", "--function", "f", "p.wat"], 2, "--emit"),
         (&["compile", "--emit", "asm", "--function", "4294967296", "p.wat"], 1, "there is no function"),
         (&["bench", "--runs", "0", "p.wat"], 2, "--runs"),
@@ -121,15 +139,27 @@ fn mistakes_are_errors_that_say_what_they_are() {
         (&["run", "--\u{1b}[2J", "p.wat"], 2, "unexpected argument '--"),
         (&["\u{1b}[2J"], 2, "unrecognized subcommand '"),
     ];
-    let mut wrong = Vec::new();
-    for (line, code, part) in cases {
-        let (found, said) = run(&bench, &words(line));
-        if found != *code || !said.contains(part) {
-            let shown: Vec<_> = line.iter().map(|word| word.chars().take(60).collect::<String>()).collect();
-            wrong.push(format!("{shown:?}: status {found} and not {code}, or `{part}` is missing in: {said}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    check(&bench, cases);
+}
+
+/// What people type who know other runtimes, or miss a key.
+#[test]
+fn what_was_meant_is_named() {
+    let bench = bench();
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["exec", "p.wat"], 2, "a similar subcommand exists: 'run'"),
+        (&["build", "p.wat"], 2, "'compile'"),
+        (&["run", "--mapdir", "/x:.", "p.wat"], 2, "tip: `--dir HOST::GUEST` lets the program use a folder"),
+        (&["run", "--llvm", "p.wat"], 2, "tip: `--backend NAME` chooses the compiler"),
+        (&["run", "-W", "gc", "p.wat"], 2, "tip: `--enable FEATURE`"),
+        (&["run", "--net", "p.wat"], 2, "tip: `--net` takes `p.wat` for its value"),
+        (&["q.wat"], 1, "hint: did you mean `p.wat`?"),
+        (&["run", "empty.wasm"], 1, "`empty.wasm` is empty"),
+        (&["run", "cut.wasm"], 1, "hint: the module may not be whole"),
+        (&["ghcr.io/someone/app:1.0"], 1, "hint: `oci://ghcr.io/someone/app:1.0` is fetched from that registry"),
+        (&["-v"], 0, ""),
+    ];
+    check(&bench, cases);
 }
 
 /// An option that stands behind the module is the program's; if the program cannot mean it, somebody says so.
@@ -171,6 +201,8 @@ fn names_never_reach_the_terminal_raw() {
         &["compile", "--verbose", module],
         &["compile", "--emit", "asm", module],
         &["compile", "--emit", "clif", module],
+        &["compile", "--emit", "mixed", module],
+        &["compile", "--emit", "html", module],
         &["compile", "--emit", "asm", "--function", "\u{1b}", module],
         &["wast", "s.wast"],
         &["wast", "\u{1b}[2J.wast"],

@@ -143,6 +143,9 @@ fn same_bits(a: u128, b: u128, lowest: u8) -> bool {
 }
 
 fn parse(rule: &str) -> Result<Rule, &'static str> {
+    if rule.contains("://") {
+        return Err("hosts are granted, with `:443` or `:80` behind them, and not addresses of pages");
+    }
     let (host, rest) = match rule.strip_prefix('[') {
         Some(rest) => {
             let (address, rest) = rest.split_once(']').ok_or("a bracket is not closed")?;
