@@ -10,6 +10,7 @@ mod licences;
 mod llvm;
 mod npm;
 mod programs;
+mod progress;
 mod python;
 mod shell;
 mod soak;

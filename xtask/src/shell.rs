@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::progress;
+
 /// The cargo that started this program, so that nested calls use the same toolchain.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
@@ -24,12 +26,9 @@ pub(crate) fn run(command: &mut Command) -> Result<String> {
     let name = display(command);
     let mut output = tempfile::tempfile().context("cannot make a temporary file")?;
     let handle = |file: &File| file.try_clone().map(Stdio::from);
-    let status = command
-        .stdin(Stdio::null())
-        .stdout(handle(&output)?)
-        .stderr(handle(&output)?)
-        .status()
-        .with_context(|| format!("cannot start `{name}`"))?;
+    let child = command.stdin(Stdio::null()).stdout(handle(&output)?).stderr(handle(&output)?).spawn();
+    let mut child = child.with_context(|| format!("cannot start `{name}`"))?;
+    let status = progress::wait(&mut child, &output).with_context(|| format!("cannot wait for `{name}`"))?;
     let mut bytes = Vec::new();
     output.rewind()?;
     output.read_to_end(&mut bytes)?;

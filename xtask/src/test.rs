@@ -8,16 +8,17 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 
-use crate::{book, deps, elsewhere, llvm, programs, python, shell, suites, tidy, wheels};
+use crate::{book, deps, elsewhere, llvm, programs, progress, python, shell, suites, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Build and test only this backend (may be repeated).
     #[arg(long, value_enum, value_name = "BACKEND")]
     backend: Vec<Backend>,
-    /// Do only these steps (may be repeated).
-    #[arg(long, value_name = "STEP")]
+    /// Do only these steps (may be repeated); the last ones are taken on demand only.
+    #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(all_steps().map(|(name, _)| *name)))]
     step: Vec<String>,
 }
 
@@ -45,11 +46,7 @@ const REQUIRED_VARIABLE: &str = "WASMER_PROGRAMS_REQUIRED";
 
 /// Runs the steps. Fails in the end when one has failed.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    let unknown = options.step.iter().find(|name| all_steps().all(|(known, _)| *known != name.as_str()));
-    if let Some(name) = unknown {
-        let known: Vec<_> = all_steps().map(|(name, _)| *name).collect();
-        bail!("there is no step `{name}`\nhint: there are {}", known.join(", "));
-    }
+    progress::show();
     let start = Instant::now();
     let mut plan = Plan::new(root, &options.backend)?;
     let mut failed = Vec::new();
@@ -68,7 +65,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         println!("left out: {}", reason.lines().next().unwrap_or_default());
     }
     println!("{:.0} s in all", start.elapsed().as_secs_f64());
-    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let again: String = failed.iter().map(|name| format!(" --step {name}")).collect();
+    bail!("failed: {}\nhint: `cargo xtask test{again}` does only that again", failed.join(", "))
 }
 
 /// A step prints a remark when it succeeds, and the whole output of what it ran when it fails.
@@ -312,9 +313,11 @@ fn obtain_programs(plan: &mut Plan) -> Result<String> {
 fn test(plan: &mut Plan) -> Result<String> {
     if shell::succeeds(plan.bare_cargo().args(["nextest", "--version"])) {
         let mut nextest = plan.cargo(&["nextest", "run"]);
-        nextest.args(["--no-fail-fast", "--status-level=fail", "--show-progress=none"]);
+        // Each test is told of where someone watches, and then as the so manieth of all.
+        let [level, shown] = if progress::is_shown() { ["pass", "counter"] } else { ["fail", "none"] };
+        nextest.args(["--no-fail-fast", &format!("--status-level={level}"), &format!("--show-progress={shown}")]);
         let others = SUITES.map(|suite| format!("binary({suite})")).join(" | ");
-        let output = shell::run(nextest.arg(format!("--filterset=not ({others})")))?;
+        let output = shell::run(nextest.arg(format!("--filterset=not ({others})"))).map_err(without_passed)?;
         let summary = output
             .lines()
             .rev()
@@ -322,6 +325,13 @@ fn test(plan: &mut Plan) -> Result<String> {
         return summary.map(|line| line.trim().to_owned()).ok_or_else(|| anyhow!("no test ran\n{output}"));
     }
     passed_some(&shell::run(plan.cargo(&["test", "--all-targets"]).arg("--no-fail-fast"))?)
+}
+
+/// Without the lines of the tests that passed.
+fn without_passed(error: anyhow::Error) -> anyhow::Error {
+    let text = format!("{error:#}");
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with("PASS [")).collect();
+    anyhow!("{}", lines.join("\n"))
 }
 
 /// The programs that run the specification's and WASI's suites: a small test for each script and backend.
