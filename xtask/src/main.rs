@@ -1,4 +1,4 @@
-//! The commands of the project: `cargo xtask test`, `programs`, `compare`, `soak`, `dist`, `book`, `suites`, `tidy` and `deps`.
+//! The commands of the project: `cargo xtask test`, `programs`, `compare`, `soak`, `dist`, `packages`, `book`, `suites`, `tidy` and `deps`.
 
 mod book;
 mod circles;
@@ -9,6 +9,7 @@ mod elsewhere;
 mod licences;
 mod llvm;
 mod npm;
+mod packages;
 mod programs;
 mod progress;
 mod python;
@@ -45,6 +46,8 @@ enum Command {
     Soak(soak::Options),
     /// Make the archives of a release and the list of their checksums.
     Dist(dist::Options),
+    /// Pack the packages as they would be on a registry, under the names that they would have there.
+    Packages,
     /// Check the links of all pages, and make the book of `docs/` in `target/book`.
     Book(book::Options),
     /// Say where the official test suites are looked for, and what has to be there.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => compare::run(&root, &options),
         Command::Soak(options) => soak::run(&root, &options),
         Command::Dist(options) => dist::run(&root, &options),
+        Command::Packages => packages::pack(&root).map(|report| println!("{report}")),
         Command::Book(options) => book::run(&root, &options),
         Command::Suites => {
             print!("{}", suites::describe());

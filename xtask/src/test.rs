@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 
-use crate::{book, deps, elsewhere, llvm, programs, progress, python, shell, suites, tidy, wheels};
+use crate::{book, deps, elsewhere, llvm, packages, programs, progress, python, shell, suites, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -79,6 +79,7 @@ const STEPS: &[(&str, Step)] = &[
     ("format", format),
     ("tidy", |plan| tidy::run(&plan.root).map(|_| String::new())),
     ("deps", |plan| deps::run(&plan.root).map(|report| report.to_string())),
+    ("packages", |plan| packages::pack(&plan.root)),
     ("deny", deny),
     ("clippy", clippy),
     ("features", features),
