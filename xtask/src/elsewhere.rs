@@ -1,17 +1,17 @@
-//! Steps on other machines: with other pages, emulated, only compiled for, or interpreted. They cost minutes more than the others and are only taken
-//! on demand.
+//! Steps on other machines: with other pages, emulated, only compiled for, interpreted, or as strangers to what is built here. They cost minutes more than the
+//! others and are only taken on demand.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::shell;
 use crate::test::{Plan, SUITES, Step, passed_some};
+use crate::{dist, shell};
 
 /// Their names and what they do.
 pub(crate) const STEPS: &[(&str, Step)] =
-    &[("coarse", coarse), ("aarch64", aarch64), ("targets", targets), ("miri", miri)];
+    &[("coarse", coarse), ("aarch64", aarch64), ("targets", targets), ("miri", miri), ("dist", dist::stranger)];
 
 /// Set for the virtual machine to live with pages of 64 KiB, see `vm/src/sys/linux/coarse.rs`.
 const COARSE_PAGES_VARIABLE: &str = "WASMER_COARSE_PAGES";

@@ -83,9 +83,10 @@ pub(crate) fn test(plan: &mut Plan) -> Result<String> {
     Ok(output.lines().last().unwrap_or_default().to_owned())
 }
 
-/// Builds the wheel of a release.
-pub(crate) fn release(root: &Path, output: &Path) -> Result<()> {
-    shell::run(Environment::obtain(root)?.maturin(root, output).arg("--release")).map(drop)
+/// Builds the wheel of a release, with these variables for cargo.
+pub(crate) fn release(root: &Path, output: &Path, variables: &[(&str, &str)]) -> Result<()> {
+    let mut maturin = Environment::obtain(root)?.maturin(root, output);
+    shell::run(maturin.arg("--release").envs(variables.iter().copied())).map(drop)
 }
 
 /// The one wheel in a folder.

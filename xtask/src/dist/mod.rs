@@ -7,6 +7,7 @@
 mod archive;
 mod library;
 mod notices;
+mod stranger;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{llvm, python, shell};
 use archive::Entry;
+
+pub(crate) use stranger::test as stranger;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -46,8 +49,34 @@ const SHELLS: [(&str, &str); 3] = [
     ("zsh", "share/zsh/site-functions/_wasmer"),
 ];
 
+/// How the programs are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    Release,
+    /// As fast as possible, for a look at whether all is there and works.
+    Trial,
+}
+
+impl Profile {
+    /// What changes it, as cargo reads it.
+    fn variables(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Release => &[],
+            Self::Trial => &[
+                ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+                ("CARGO_PROFILE_RELEASE_LTO", "off"),
+                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+            ],
+        }
+    }
+}
+
 /// Builds, packs, and lists.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    make(root, options, Profile::Release)
+}
+
+fn make(root: &Path, options: &Options, profile: Profile) -> Result<()> {
     let output = options.output.clone().unwrap_or_else(|| root.join("target/dist"));
     fs::create_dir_all(&output).with_context(|| format!("cannot make `{}`", output.display()))?;
     let time = commit_time(root);
@@ -55,18 +84,18 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     for with_llvm in variants {
         let programs = match &options.programs {
             Some(folder) => folder.clone(),
-            None => build(root, COMMAND, *with_llvm)?,
+            None => build(root, COMMAND, *with_llvm, profile)?,
         };
         let version = version(&programs)?;
         let variant = if *with_llvm { "-llvm" } else { "" };
         let end = format!("{version}-{}-{}{variant}", std::env::consts::ARCH, std::env::consts::OS);
         write(&output, &format!("wasmer-{end}"), &entries(root, &programs, *with_llvm)?, time)?;
         if options.programs.is_none() {
-            let built = build(root, library::PACKAGE, *with_llvm)?;
+            let built = build(root, library::PACKAGE, *with_llvm, profile)?;
             let entries = library::entries(root, &built, &version, *with_llvm)?;
             write(&output, &format!("libwasmer-{end}"), &entries, time)?;
             if !with_llvm {
-                python::release(root, &output)?;
+                python::release(root, &output, profile.variables())?;
             }
         }
     }
@@ -86,7 +115,7 @@ fn write(output: &Path, name: &str, entries: &[Entry], time: u64) -> Result<()> 
 }
 
 /// Builds a package for others: without symbols, and without the paths of this machine. Each for itself, so that none changes what another is made of.
-fn build(root: &Path, package: &str, with_llvm: bool) -> Result<PathBuf> {
+fn build(root: &Path, package: &str, with_llvm: bool, profile: Profile) -> Result<PathBuf> {
     let target = root.join("target/dist-build");
     let mut cargo = shell::cargo();
     cargo.current_dir(root).args(["build", "--release", "--locked", "--package", package, "--target-dir"]).arg(&target);
@@ -96,6 +125,7 @@ fn build(root: &Path, package: &str, with_llvm: bool) -> Result<PathBuf> {
     let remapped = [(root.to_owned(), "wasmer"), (shell::cargo_home()?, "cargo"), (sysroot()?, "rust")];
     let flags = remapped.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    cargo.envs(profile.variables().iter().copied());
     shell::run(&mut cargo)?;
     Ok(target.join("release"))
 }
