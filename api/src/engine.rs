@@ -271,7 +271,7 @@ impl Engine {
 /// Whether functions can be compiled when they are called.
 fn check_lazy(config: &EngineConfig) -> Result<()> {
     let compiler = config.compiler.as_ref();
-    if !compiler.and_then(|compiler| compiler.compiler()).is_some_and(|compiler| compiler.compiles_lazily()) {
+    if compiler.and_then(|compiler| compiler.compiler()).is_none_or(|compiler| compiler.lazy_worker().is_none()) {
         return Err(not_lazy(compiler));
     }
     if config.profile.is_some() {

@@ -52,10 +52,10 @@ impl Module {
     }
 
     /// As [`Module::new`], of bytes that it may keep: an engine that compiles functions when they are called needs them until then.
-    pub fn from_vec(engine: &Engine, wasm: Vec<u8>) -> Result<Self> {
+    pub fn from_vec(engine: &Engine, wasm: impl Into<Arc<Vec<u8>>>) -> Result<Self> {
         match engine.lazy() {
-            Some(validation) => Self::lazy(engine, &Arc::new(wasm), validation),
-            None => Self::new(engine, &wasm),
+            Some(validation) => Self::lazy(engine, &wasm.into(), validation),
+            None => Self::new(engine, &wasm.into()),
         }
     }
 

@@ -69,11 +69,11 @@ unsafe impl Compiler for Singlepass {
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {
-        Box::new(SinglepassWorker::<Target> { codegen: Codegen::new(self.cpu), translator: FuncTranslator::new() })
+        Box::new(SinglepassWorker::<Target>::new(self.cpu))
     }
 
-    fn compiles_lazily(&self) -> bool {
-        true
+    fn lazy_worker(&self) -> Option<Box<dyn Worker + Send>> {
+        Some(Box::new(SinglepassWorker::<Target>::new(self.cpu)))
     }
 }
 
@@ -81,6 +81,12 @@ unsafe impl Compiler for Singlepass {
 struct SinglepassWorker<M: Assembler> {
     codegen: Codegen<M>,
     translator: FuncTranslator<(), Frame>,
+}
+
+impl<M: Masm> SinglepassWorker<M> {
+    fn new(cpu: M::Cpu) -> Self {
+        Self { codegen: Codegen::new(cpu), translator: FuncTranslator::new() }
+    }
 }
 
 // SAFETY: see the compiler.

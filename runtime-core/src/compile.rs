@@ -125,7 +125,7 @@ const JOB_BYTES: usize = 32 << 10;
 const JOB_TRAMPOLINES: usize = 64;
 
 /// The sections of a module, and what the options say of its code.
-pub(crate) fn translate<'a>(wasm: &'a [u8], options: &CompileOptions) -> Result<Translation<'a>, CompileError> {
+fn translate<'a>(wasm: &'a [u8], options: &CompileOptions) -> Result<Translation<'a>, CompileError> {
     let mut translation = translate_module(wasm, options.features)?;
     translation.info.metered = options.fuel;
     translation.info.every_place = options.every_place;

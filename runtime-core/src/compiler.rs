@@ -123,11 +123,11 @@ pub unsafe trait Compiler: Send + Sync {
     }
     /// Per-thread state.
     fn worker(&self) -> Box<dyn Worker + '_>;
-    /// Whether functions may be compiled when they are first called. What that asks of the convention, on x86-64: at the entry of a function `r14` is its
-    /// vmctx, and its arguments are in `rbx`, `r8` to `r13`, the low 128 bits of `xmm7` to `xmm14`, and the store's context, nowhere else. And a
-    /// function's code depends on nothing but the function and its module, not on others of its batch.
-    fn compiles_lazily(&self) -> bool {
-        false
+    /// A worker that is kept for functions that are compiled when they are first called, if they may be. What that asks of the convention, on x86-64: at the entry
+    /// of a function `r14` is its vmctx, and its arguments are in `rbx`, `r8` to `r13`, the low 128 bits of `xmm7` to `xmm14`, and the store's context, nowhere
+    /// else. And a function's code depends on nothing but the function and its module, not on others of its batch.
+    fn lazy_worker(&self) -> Option<Box<dyn Worker + Send>> {
+        None
     }
     /// The name of the intermediate form that [`Worker::emit_ir`] writes, if the compiler has one.
     fn ir_name(&self) -> Option<&'static str> {
@@ -331,4 +331,16 @@ pub struct Output {
 impl Output {
     /// Alignment of an output's text when outputs are put together, in bytes.
     pub const ALIGN: usize = 64;
+
+    /// Makes it empty; its allocations stay.
+    pub fn clear(&mut self) {
+        let Self { text, definitions, relocs, traps, locations, handlers, saved_registers } = self;
+        text.clear();
+        definitions.clear();
+        relocs.clear();
+        traps.clear();
+        locations.clear();
+        handlers.clear();
+        saved_registers.clear();
+    }
 }

@@ -8,18 +8,18 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, Operator, ValidatorResources, WasmFeatures};
 
-use crate::compile::{CompileOptions, Run, SharedTrampolines, panic_message, translate};
+use crate::compile::{CompileOptions, Run, SharedTrampolines, panic_message};
 use crate::compiler::*;
-use crate::image::{self, ImageBytes};
+use crate::image::{self, ImageBytes, InitialPages};
 use crate::module::ModuleInfo;
 use crate::translate::bodies::Bodies;
 use crate::translate::budget::Account;
 use crate::translate::func::FuncInput;
-use crate::translate::module::Translation;
+use crate::translate::module::translate_sections;
 use crate::types::*;
 
 /// When the bodies of a lazily compiled module are validated.
@@ -69,6 +69,16 @@ pub struct LazyModule {
     stride: u32,
     /// Offsets in the code.
     trampolines: HashMap<Trampoline, u32>,
+    /// What nobody has at the moment.
+    kept: Mutex<Vec<Kept>>,
+    /// Initial contents of its memories, which the image has not.
+    pages: InitialPages,
+}
+
+/// What a thread compiles with, kept from function to function for its allocations.
+struct Kept {
+    worker: Box<dyn Worker + Send>,
+    output: Output,
 }
 
 /// What all bodies of a module are read and validated with.
@@ -92,7 +102,8 @@ impl fmt::Debug for LazyModule {
     }
 }
 
-/// The image of a module without its functions, and what compiles these. `entries` makes the entries of so many functions.
+/// The image of a module without its functions and without the pages of its memories, and what compiles the one and has the other. `entries` makes the entries of
+/// so many functions.
 pub fn prepare(
     wasm: Arc<Vec<u8>>,
     compiler: Arc<dyn Compiler>,
@@ -101,60 +112,85 @@ pub fn prepare(
     entries: &dyn Fn(usize) -> Entries,
 ) -> Result<(ImageBytes, LazyModule), CompileError> {
     let backend = compiler.id();
-    if !compiler.compiles_lazily() {
+    let Some(worker) = compiler.lazy_worker() else {
         return Err(CompileLimit::Lazy { by: backend.name }.into());
-    }
-    let Translation { mut info, functions } = translate(&wasm, options)?;
-    info.first_tier = true;
-    info.resolved.offsets = info.offsets();
-    let entries = entries(functions.len());
-    let stride = entries.stride;
-    let link = || {
-        let shared = SharedTrampolines::new(&info);
-        let mut outputs = vec![entries.output(functions.len())];
-        outputs.extend(Run::new(&info, &*compiler).all(shared.jobs(&info), 1)?);
-        let linked = image::link(&info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
+    };
+    let mut stride = 0;
+    let mut link = |info: &ModuleInfo| -> Result<_, CompileError> {
+        let shared = SharedTrampolines::new(info);
+        let entries = entries(info.bodies.len());
+        stride = entries.stride;
+        let mut outputs = vec![entries.output(info.bodies.len())];
+        outputs.extend(Run::new(info, &*compiler).all(shared.jobs(info), 1)?);
+        let linked = image::link(info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
         let trampolines = linked.symbols().clone();
         let made = image::Made { backend: &backend, cpu_features: compiler.cpu_features(), key: options.key };
-        Ok((image::build(&info, &wasm, linked, &made)?, trampolines))
+        Ok((image::build_apart(info, &wasm, linked, &made)?, trampolines))
     };
-    let (image, trampolines) = match validation {
-        Validation::AtFirstCall => link()?,
-        Validation::Before => beside_validation(&functions, options.threads, link)?,
-    };
+    let (mut info, mut linked, bodies) = beside_bodies(&wasm, options, validation, &mut link)?;
+    // That the module is invalid says more than what else it leads to.
+    let (functions, uses_heap) = bodies.finish()?;
+    if uses_heap {
+        // Nearly every module that does says so in its sections, too.
+        info.uses_heap = true;
+        info.resolve();
+        linked = link(&info);
+    }
+    let ((image, pages), trampolines) = linked?;
     let validator = functions.first().map(BodyValidator::of);
     let accounts = functions.into_iter().map(|function| function.account).collect();
-    Ok((image, LazyModule { wasm, compiler, info, validator, accounts, stride, trampolines }))
+    let kept = Mutex::new(vec![Kept { worker, output: Output::default() }]);
+    Ok((image, LazyModule { wasm, compiler, info, validator, accounts, stride, trampolines, kept, pages }))
 }
 
-/// Does something while other threads validate bodies, then helps them.
-fn beside_validation<R>(
-    functions: &[FuncInput<'_>],
-    threads: usize,
-    run: impl FnOnce() -> Result<R, CompileError>,
-) -> Result<R, CompileError> {
-    let bodies = Bodies::new(functions);
-    let result = std::thread::scope(|scope| {
-        for _ in 1..threads.min(functions.len()) {
-            // A machine that has no more threads does with those that it has.
-            let thread = std::thread::Builder::new().name("wasmer-validate".to_owned());
-            if thread.spawn_scoped(scope, || bodies.validate()).is_err() {
-                break;
+/// Reads a module and does something with what its sections say, while other threads look at its bodies, then helps them.
+fn beside_bodies<'a, R>(
+    wasm: &'a [u8],
+    options: &CompileOptions,
+    validation: Validation,
+    run: impl FnOnce(&ModuleInfo) -> R,
+) -> Result<(ModuleInfo, R, Bodies<'a>), CompileError> {
+    let (info, result, bodies) = std::thread::scope(|scope| {
+        let mut bodies: Arc<Bodies<'a>> = Arc::default();
+        let mut begin = |info: &ModuleInfo, functions| {
+            bodies.stop();
+            bodies = Arc::new(Bodies::new(info, functions, validation));
+            for _ in 1..options.threads.min(bodies.runs()) {
+                let shared = Arc::clone(&bodies);
+                // A machine that has no more threads does with those that it has.
+                let thread = std::thread::Builder::new().name("wasmer-validate".to_owned());
+                if thread.spawn_scoped(scope, move || shared.look()).is_err() {
+                    break;
+                }
             }
-        }
-        let result = run();
-        bodies.validate();
-        result
-    });
-    // That the module is invalid says more than what else it leads to.
-    bodies.finish()?;
-    result
+        };
+        let translated = translate_sections(wasm, options.features, &mut begin);
+        let mut info = translated.inspect_err(|_| bodies.stop())?;
+        info.metered = options.fuel;
+        info.first_tier = true;
+        info.resolve();
+        let result = run(&info);
+        bodies.look();
+        Ok::<_, CompileError>((info, result, bodies))
+    })?;
+    let bodies = Arc::into_inner(bodies).expect("threads that have ended have nothing");
+    Ok((info, result, bodies))
 }
 
 impl LazyModule {
     /// The module's bytes.
     pub fn wasm(&self) -> &[u8] {
         &self.wasm
+    }
+
+    /// Bytes of the pages that the image's extents of memories refer to.
+    pub fn pages_bytes(&self) -> usize {
+        self.pages.bytes
+    }
+
+    /// Parts of these pages and where they start, ascending; between them are zeros.
+    pub fn pages(&self) -> impl Iterator<Item = (usize, &[u8])> + Clone {
+        self.pages.parts(&self.wasm)
     }
 
     /// How many functions there are to be compiled.
@@ -200,17 +236,29 @@ impl LazyModule {
         Some(FuncInput { index: function, body: FunctionBody::new(reader), validate, account: account.clone() })
     }
 
-    /// Validates and compiles a function.
-    pub fn compile(&self, function: DefinedFuncIdx) -> Result<Output, CompileError> {
+    /// Validates and compiles a function, and hands its code to `put`.
+    pub fn compile<R>(&self, function: DefinedFuncIdx, put: impl FnOnce(&mut Output) -> R) -> Result<R, CompileError> {
         let by = self.compiler.id().name;
         let input = self.input(function).ok_or_else(|| internal(by, format!("there is no function {}", function.0)))?;
-        let mut output = Output::default();
+        let mut kept = self.take().ok_or(CompileLimit::Lazy { by })?;
+        let Kept { worker, output } = &mut kept;
         let compile = || {
             let batch = &mut Batch { module: &self.info, functions: &mut std::iter::once(input) };
-            self.compiler.worker().functions(batch, &mut output)
+            worker.functions(batch, output)
         };
         catch_unwind(AssertUnwindSafe(compile)).map_err(|payload| internal(by, panic_message(&*payload)))??;
-        Ok(output)
+        let result = put(output);
+        output.clear();
+        if let Ok(mut all) = self.kept.try_lock() {
+            all.push(kept);
+        }
+        Ok(result)
+    }
+
+    /// The lock is never waited for: in the child of a fork there may be nobody left who has it.
+    fn take(&self) -> Option<Kept> {
+        let kept = self.kept.try_lock().ok().and_then(|mut all| all.pop());
+        kept.or_else(|| Some(Kept { worker: self.compiler.lazy_worker()?, output: Output::default() }))
     }
 
     /// Resolves what a function's code refers to, for the place in the module's code where it will stand.

@@ -12,7 +12,10 @@ use std::io;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use wasmer_runtime_core::compiler::{CompileError, CompileLimit, Definition, Handler, NO_WASM_OFFSET, Output, Symbol};
+use wasmer_runtime_core::compiler::{
+    CodeLocation, CompileError, CompileLimit, Definition, Handler, NO_WASM_OFFSET, Output, SavedRegisters, Symbol,
+    TrapSite,
+};
 use wasmer_runtime_core::lazy::{Entries, LazyModule};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
@@ -121,14 +124,16 @@ pub(crate) fn renew() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The code of a function, and what is known of it.
+/// What is known of the code of a function, with offsets from its start.
 #[derive(Debug)]
 struct Piece {
     function: DefinedFuncIdx,
     /// Where it starts in the code.
     base: u32,
-    /// With offsets from its start.
-    output: Output,
+    traps: Box<[TrapSite]>,
+    locations: Box<[CodeLocation]>,
+    handlers: Box<[Handler]>,
+    saved_registers: Box<[SavedRegisters]>,
 }
 
 /// The part of an image that comes into being while it runs.
@@ -266,9 +271,9 @@ impl Lazy {
             return Err(CompileFailure::Room(io::ErrorKind::NotFound.into()));
         };
         if self.begin(state) {
-            let compiled = with_room(COMPILE_STACK_BYTES, || self.module.compile(function));
-            let published =
-                compiled.map_err(CompileFailure::Compile).and_then(|output| self.publish(code, function, output));
+            let publish = |output: &mut Output| self.publish(code, function, output);
+            let compiled = with_room(COMPILE_STACK_BYTES, || self.module.compile(function, publish));
+            let published = compiled.map_err(CompileFailure::Compile).flatten();
             let after = if published.is_ok() { State::Ready } else { State::Absent };
             let changing = changes();
             state.store(after.number(), Ordering::Release);
@@ -314,7 +319,7 @@ impl Lazy {
     }
 
     /// Puts the code of a function in its place, makes it executable, and says so.
-    fn publish(&self, code: &Code, function: DefinedFuncIdx, mut output: Output) -> Result<(), CompileFailure> {
+    fn publish(&self, code: &Code, function: DefinedFuncIdx, output: &mut Output) -> Result<(), CompileFailure> {
         let _changing = changes();
         let base = self.end.load(Ordering::Relaxed);
         let end = round_up(output.text.len().max(1)).and_then(|bytes| base.checked_add(bytes));
@@ -322,7 +327,7 @@ impl Lazy {
             let bytes_max = (self.room_end - self.data.room_start) as u64;
             CompileFailure::Compile(CompileLimit::CodeBytes { bytes_max }.into())
         })?;
-        self.module.relocate(&mut output, base as u32).map_err(CompileFailure::Compile)?;
+        self.module.relocate(output, base as u32).map_err(CompileFailure::Compile)?;
         let writable_end = self.writable_end.load(Ordering::Relaxed);
         if end > writable_end {
             let ahead = end.saturating_add(AHEAD_BYTES).min(self.room_end);
@@ -334,9 +339,16 @@ impl Lazy {
         self.end.store(end, Ordering::Relaxed);
         let is_start = |definition: &&Definition| definition.symbol == Symbol::Function(function);
         let start = base + output.definitions.iter().find(is_start).map_or(0, |definition| definition.offset as usize);
-        // It stands where it runs.
-        output.text = Vec::new();
-        let piece = Box::into_raw(Box::new(Piece { function, base: base as u32, output }));
+        let Output { traps, locations, handlers, saved_registers, .. } = output;
+        let piece = Piece {
+            function,
+            base: base as u32,
+            traps: traps[..].into(),
+            locations: locations[..].into(),
+            handlers: handlers[..].into(),
+            saved_registers: saved_registers[..].into(),
+        };
+        let piece = Box::into_raw(Box::new(piece));
         let pages = self.data.page_of(base)..self.data.page_of(end);
         if let (Some(first), Some(last)) = (pages.start, pages.end) {
             (first..last)
@@ -362,14 +374,14 @@ impl Lazy {
 
     pub(crate) fn trap_at(&self, offset: u32) -> Option<TrapCode> {
         let piece = self.data.find(offset)?;
-        let traps = &piece.output.traps;
+        let traps = &piece.traps;
         let position = traps.binary_search_by_key(&(offset - piece.base), |trap| trap.offset).ok()?;
         Some(traps[position].code)
     }
 
     pub(crate) fn wasm_offset_at(&self, offset: u32) -> Option<u32> {
         let piece = self.data.find(offset)?;
-        let locations = &piece.output.locations;
+        let locations = &piece.locations;
         let location = floor(locations, offset - piece.base, |location| location.offset)?;
         Some(location.wasm_offset).filter(|offset| *offset != NO_WASM_OFFSET)
     }
@@ -377,7 +389,7 @@ impl Lazy {
     pub(crate) fn handler_at(&self, return_address: u32) -> Option<Handler> {
         // The call is the last thing that is certain to be in the function.
         let piece = self.data.find(return_address.checked_sub(1)?)?;
-        let handlers = &piece.output.handlers;
+        let handlers = &piece.handlers;
         let at = return_address - piece.base;
         let handler = handlers[handlers.binary_search_by_key(&at, |handler| handler.return_address).ok()?];
         Some(Handler { return_address, landing: piece.base + handler.landing, ..handler })
@@ -385,8 +397,7 @@ impl Lazy {
 
     pub(crate) fn saved_registers_at(&self, offset: u32) -> u8 {
         let saved = |piece: &Piece| {
-            floor(&piece.output.saved_registers, offset - piece.base, |saved| saved.offset)
-                .map_or(0, |saved| saved.mask)
+            floor(&piece.saved_registers, offset - piece.base, |saved| saved.offset).map_or(0, |saved| saved.mask)
         };
         self.data.find(offset).map_or(0, saved)
     }

@@ -222,7 +222,7 @@ fn anonymous(bytes: &[u8], place: fn(usize, usize) -> usize) -> io::Result<Reser
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::view::memory_file;
+    use crate::sys::view::memory_file_of;
 
     #[test]
     fn code_is_near_the_stubs() {
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn code_is_mapped_where_a_page_starts_and_copied_elsewhere() {
         let bytes: Vec<u8> = (0..3 * page_bytes()).map(|at| (at / 5) as u8).collect();
-        let file = memory_file(&bytes).unwrap();
+        let file = memory_file_of(&bytes).unwrap();
         for (offset, is_copied) in [(page_bytes(), false), (page_bytes() + 512, true)] {
             // SAFETY: nobody writes to the file.
             let code = unsafe { Code::new(&file, offset as u64, 4000).unwrap() };

@@ -256,7 +256,7 @@ mod tests {
     use super::*;
     use crate::limits::{LimitError, StoreLimits};
     use crate::sys::pages::page_bytes;
-    use crate::sys::view::memory_file;
+    use crate::sys::view::memory_file_of;
     use wasmer_runtime_core::types::Limits;
 
     fn memory(min: u64, max: Option<u64>) -> MemoryType {
@@ -292,7 +292,7 @@ mod tests {
     fn contents_are_mapped_where_pages_fit_and_copied_elsewhere() {
         let page = page_bytes();
         let bytes: Vec<u8> = (0..3 * page).map(|at| (at / 7) as u8).collect();
-        let file = memory_file(&bytes).unwrap();
+        let file = memory_file_of(&bytes).unwrap();
         for (file_offset, is_kept) in [(page, true), (page + 512, false)] {
             let pool = MemoryPool::default();
             let extent = MemoryExtent { guest_offset: page as u64, file_offset: file_offset as u64, len: page as u64 };

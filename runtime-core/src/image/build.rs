@@ -7,7 +7,7 @@ use rkyv::rancor;
 use crate::compiler::{BackendId, CompileError};
 use crate::cpu::CpuFeatures;
 use crate::image::ImageBytes;
-use crate::image::fold::{Folded, fold};
+use crate::image::fold::{Folded, InitialPages, fold};
 use crate::image::header::{HEADER_BYTES, Header, Section, checksum};
 use crate::image::indices::{IndicesBuilder, NONE};
 use crate::image::link::Linked;
@@ -26,14 +26,37 @@ pub(crate) struct Made<'a> {
 pub(crate) fn build(
     info: &ModuleInfo,
     wasm: &[u8],
-    mut linked: Linked,
+    linked: Linked,
     made: &Made<'_>,
 ) -> Result<ImageBytes, CompileError> {
-    let backend = made.backend;
     let folded = fold(info, wasm);
+    write(info, wasm, linked, made, &folded, |bytes| folded.append_pages(bytes))
+}
+
+/// The same without the pages of memories, which most often are in the module's bytes already.
+pub(crate) fn build_apart(
+    info: &ModuleInfo,
+    wasm: &[u8],
+    linked: Linked,
+    made: &Made<'_>,
+) -> Result<(ImageBytes, InitialPages), CompileError> {
+    let folded = fold(info, wasm);
+    let image = write(info, wasm, linked, made, &folded, |_| ())?;
+    Ok((image, folded.into_pages(wasm)))
+}
+
+fn write(
+    info: &ModuleInfo,
+    wasm: &[u8],
+    mut linked: Linked,
+    made: &Made<'_>,
+    folded: &Folded<'_>,
+    append_pages: impl FnOnce(&mut Vec<u8>),
+) -> Result<ImageBytes, CompileError> {
+    let backend = made.backend;
     let mut indices = IndicesBuilder::default();
     let mut data = Vec::new();
-    let metadata = metadata(info, wasm, &linked, &folded, backend, &mut indices, &mut data);
+    let metadata = metadata(info, wasm, &linked, folded, backend, &mut indices, &mut data);
     let metadata = rkyv::to_bytes::<rancor::Error>(&metadata)
         .map_err(|error| CompileError::Internal { by: backend.name, message: format!("the metadata: {error}") })?;
 
@@ -47,7 +70,7 @@ pub(crate) fn build(
         .section_by(Section::Code, |bytes| linked.append_code(bytes))
         .map_err(|message| CompileError::Internal { by: backend.name, message })?;
     let Ok(()) = writer.section_by(Section::Memory, |bytes| {
-        folded.append_pages(bytes);
+        append_pages(bytes);
         Ok::<_, Infallible>(())
     });
     writer.section(Section::Data, &data);

@@ -4,6 +4,7 @@
 //! tables and memories. So only segments before the first one that is not certain to succeed are folded.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::image::header::PAGE_ALIGN;
 use crate::image::indices::NONE;
@@ -63,6 +64,56 @@ impl Folded<'_> {
             image.resize(start + place, 0);
             image.extend_from_slice(page.bytes());
         }
+    }
+}
+
+/// Pages of memories, of which most are parts of a module's bytes.
+#[derive(Debug)]
+pub(crate) struct InitialPages {
+    /// Where parts start, and what they are.
+    parts: Vec<(usize, Part)>,
+    /// Bytes of all pages.
+    pub(crate) bytes: usize,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// Of the module's bytes.
+    Module(Range<usize>),
+    Own(Box<Page>),
+}
+
+impl InitialPages {
+    /// Parts and where they start, ascending; `wasm` is the module that they were made of.
+    pub(crate) fn parts<'a>(&'a self, wasm: &'a [u8]) -> impl Iterator<Item = (usize, &'a [u8])> + Clone {
+        self.parts.iter().map(move |(place, part)| match part {
+            Part::Module(range) => (*place, &wasm[range.clone()]),
+            Part::Own(page) => (*place, &page[..]),
+        })
+    }
+}
+
+impl Folded<'_> {
+    /// The pages that the extents refer to; `wasm` is the module that was folded.
+    pub(super) fn into_pages(self, wasm: &[u8]) -> InitialPages {
+        let mut parts: Vec<(usize, Part)> = Vec::new();
+        for (place, page) in self.pages {
+            let page = match page {
+                Content::Own(page) => {
+                    parts.push((place, Part::Own(page)));
+                    continue;
+                }
+                Content::Segment(page) => page,
+            };
+            let start = page.as_ptr() as usize - wasm.as_ptr() as usize;
+            match parts.last_mut() {
+                Some((before, Part::Module(range))) if range.end == start && *before + range.len() == place => {
+                    range.end += PAGE_ALIGN;
+                }
+                _ => parts.push((place, Part::Module(start..start + PAGE_ALIGN))),
+            }
+        }
+        InitialPages { parts, bytes: self.pages_bytes }
     }
 }
 
@@ -161,6 +212,14 @@ impl<'a> Pages<'a> {
             let at = start as usize % PAGE_ALIGN;
             let (now, later) = bytes.split_at(bytes.len().min(PAGE_ALIGN - at));
             let number = start / PAGE_ALIGN as u64;
+            start += now.len() as u64;
+            bytes = later;
+            // Programs have thousands of short segments that ascend.
+            let last = self.memories[memory].last_entry().filter(|last| *last.key() == number);
+            if let Some(mut last) = last.filter(|_| now.len() < PAGE_ALIGN) {
+                last.get_mut().write(at, now);
+                continue;
+            }
             let is_new = !self.memories[memory].contains_key(&number);
             if !is_new || now.iter().any(|byte| *byte != 0) {
                 if is_new {
@@ -174,8 +233,6 @@ impl<'a> Pages<'a> {
                     page.write(at, now);
                 }
             }
-            start += now.len() as u64;
-            bytes = later;
         }
         Some(())
     }

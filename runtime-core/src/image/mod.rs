@@ -14,7 +14,8 @@ mod link;
 pub mod metadata;
 pub mod pairs;
 
-pub(crate) use build::{Made, build};
+pub(crate) use build::{Made, build, build_apart};
+pub(crate) use fold::InitialPages;
 pub use header::FORMAT_VERSION;
 pub(crate) use link::{link, relocate};
 

@@ -13,9 +13,9 @@ const PREFIX: u8 = 0xfb;
 /// The highest second byte that one of them has.
 const OPERATOR_MAX: u8 = 0x1e;
 
-/// Whether sections or bodies have anything of garbage collection but function types that are groups.
-pub(super) fn of<'a>(info: &ModuleInfo, bodies: impl Iterator<Item = &'a FunctionBody<'a>>) -> bool {
-    in_sections(info) || in_constants(info) || bodies.into_iter().any(in_body)
+/// Whether anything but bodies has to do with garbage collection, function types that are groups left out.
+pub(super) fn outside_bodies(info: &ModuleInfo) -> bool {
+    in_sections(info) || in_constants(info)
 }
 
 fn in_sections(info: &ModuleInfo) -> bool {
@@ -40,19 +40,15 @@ fn in_constants(info: &ModuleInfo) -> bool {
     info.global_inits.iter().chain(tables).chain(items.flatten()).any(|expr| expr.0.iter().any(ConstOp::is_gc))
 }
 
-fn in_body(body: &FunctionBody<'_>) -> bool {
+/// Whether a body has an operator of garbage collection.
+pub(super) fn in_body(body: &FunctionBody<'_>) -> bool {
     has_pair(body.as_bytes()) && has_operator(body).unwrap_or(true)
 }
 
-/// Bytes that are looked through at once: as long as the prefix comes seldom, most have none of it.
-const CHUNK: usize = 128;
-
 /// Whether there are two bytes one behind the other that can be an operator.
-fn has_pair(bytes: &[u8]) -> bool {
-    let can_be = |pair: &[u8]| pair[0] == PREFIX && pair[1] <= OPERATOR_MAX;
-    let mut chunks = bytes.chunks(CHUNK).enumerate().filter(|(_, chunk)| chunk.contains(&PREFIX));
-    // With the first byte of the next chunk.
-    chunks.any(|(index, chunk)| bytes[index * CHUNK..].windows(2).take(chunk.len()).any(can_be))
+pub(super) fn has_pair(bytes: &[u8]) -> bool {
+    let can_be = |second: &u8| *second <= OPERATOR_MAX;
+    memchr::memchr_iter(PREFIX, bytes).any(|at| bytes.get(at + 1).is_some_and(can_be))
 }
 
 /// A body that cannot be read is refused later.
@@ -74,7 +70,7 @@ mod tests {
 
     #[test]
     fn pairs_are_found_wherever_they_are() {
-        for len in [2, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
+        for len in [2, 3, 31, 32, 33, 300] {
             for at in 0..len - 1 {
                 let mut bytes = vec![PREFIX; len];
                 assert!(!has_pair(&bytes), "{len} bytes");

@@ -24,6 +24,7 @@ mod memory;
 mod names;
 mod operators;
 mod own_globals;
+mod quick;
 mod scope;
 mod simd;
 mod stack;

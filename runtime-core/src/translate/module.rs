@@ -51,9 +51,41 @@ pub fn default_features() -> WasmFeatures {
 /// Time and memory are proportional to the length of `wasm`: counts that the module declares are only believed
 /// as far as items follow.
 pub fn translate_module<'a>(wasm: &'a [u8], features: WasmFeatures) -> Result<Translation<'a>> {
+    let mut functions = Vec::new();
+    let mut info = translate_sections(wasm, features, &mut |_, bodies| functions = bodies)?;
+    if asks_for_heap(&info, features) && functions.iter().any(|function| heap_use::in_body(&function.body)) {
+        info.uses_heap = true;
+        info.resolve();
+    }
+    Ok(Translation { info, functions })
+}
+
+/// Whether only bodies can say if a module has to do with objects of the collected heap; known when they are read.
+pub(crate) fn asks_for_heap(info: &ModuleInfo, features: WasmFeatures) -> bool {
+    features.gc() && !info.uses_heap
+}
+
+/// Told of the bodies of a module, in index order, as soon as all are read, with what is known by then: everything but segments of data and names.
+pub(crate) type OnBodies<'r, 'a> = &'r mut dyn FnMut(&ModuleInfo, Vec<FuncInput<'a>>);
+
+/// Validates everything of a binary module but the function bodies, and collects it, for those who look at the bodies themselves. [`ModuleInfo::uses_heap`] is what
+/// everything else says. Where a module has to be read twice, `on_bodies` may be told twice, and the second time counts.
+pub(crate) fn translate_sections<'a>(
+    wasm: &'a [u8],
+    features: WasmFeatures,
+    on_bodies: OnBodies<'_, 'a>,
+) -> Result<ModuleInfo> {
     own_globals::with(features, |allowed| {
         let mut reader = ModuleReader::new(features);
-        each_payload(wasm, allowed, |valid, payload| reader.payload(valid, payload))?;
+        each_payload(wasm, allowed, |valid, payload| {
+            reader.payload(valid, payload)?;
+            // There are as many bodies as functions, and data may follow.
+            if !reader.functions.is_empty() && reader.functions.len() == reader.info.defined_functions() {
+                reader.note_heap();
+                on_bodies(&reader.info, std::mem::take(&mut reader.functions));
+            }
+            Ok(())
+        })?;
         Ok(reader.finish())
     })
 }
@@ -341,18 +373,21 @@ impl<'a> ModuleReader<'a> {
         }
     }
 
-    fn finish(mut self) -> Translation<'a> {
-        let bodies = self.functions.iter().map(|function| &function.body);
-        self.info.uses_heap = self.features.gc() && heap_use::of(&self.info, bodies);
-        let info = &mut self.info;
+    fn note_heap(&mut self) {
+        self.info.uses_heap = self.features.gc() && heap_use::outside_bodies(&self.info);
+    }
+
+    fn finish(mut self) -> ModuleInfo {
+        self.note_heap();
+        let mut info = self.info;
         info.escaping.sort_unstable();
         info.escaping.dedup();
         // Last, because a name section may stand anywhere and its indices are checked.
         if let Some(section) = self.names {
-            names::read(info, section);
+            names::read(&mut info, section);
         }
         info.resolve();
-        Translation { info: self.info, functions: self.functions }
+        info
     }
 }
 

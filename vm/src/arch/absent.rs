@@ -1,7 +1,7 @@
 //! What a processor has no stubs for yet: guests that are parked, functions that are compiled when they are called.
 //!
 //! [`PARKS`] refuses calls that could be parked before anything is, and no compiler for such a processor compiles lazily
-//! ([`Compiler::compiles_lazily`](wasmer_runtime_core::compiler::Compiler::compiles_lazily)), so nobody gets to the functions here.
+//! ([`Compiler::lazy_worker`](wasmer_runtime_core::compiler::Compiler::lazy_worker)), so nobody gets to the functions here.
 
 use wasmer_runtime_core::lazy::Entries;
 use wasmer_runtime_core::vmcontext::VMStoreContext;

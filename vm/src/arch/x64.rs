@@ -309,7 +309,7 @@ fn jump_by_slot(position: usize, place: usize, slots_bytes: usize) -> [u8; 6] {
 
 /// Where entries of functions without code lead, and of those with better code, with the function's number in `eax`: has it compiled and goes on in it, or
 /// goes over to the better code. The registers are those of
-/// the entry of a function (see [`Compiler::compiles_lazily`](wasmer_runtime_core::compiler::Compiler::compiles_lazily)), and so is the frame: for
+/// the entry of a function (see [`Compiler::lazy_worker`](wasmer_runtime_core::compiler::Compiler::lazy_worker)), and so is the frame: for
 /// whoever looks at the stack meanwhile, the function's caller has left wasm.
 ///
 /// Where compiling fails that was recorded, and the stub leaves wasm as others do.

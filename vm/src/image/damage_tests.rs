@@ -7,7 +7,7 @@ use wasmer_runtime_core::types::*;
 
 use super::tests::compile;
 use crate::image::Image;
-use crate::sys::view::memory_file;
+use crate::sys::view::memory_file_of;
 use crate::types_registry::TypeIds;
 
 /// Something of every kind.
@@ -148,7 +148,7 @@ fn what_changes_under_the_mapping_gives_wrong_answers_and_no_panics() {
         let bytes = compile(&wat);
         let bytes = bytes.as_bytes();
         let header = Header::read(bytes, bytes.len() as u64, None).unwrap();
-        let file = memory_file(bytes).unwrap();
+        let file = memory_file_of(bytes).unwrap();
         // SAFETY: none of the code runs, and the file is not shortened.
         let image = unsafe { Image::from_file(file.try_clone().unwrap(), None) }.unwrap();
         let (exports, functions) = (image.exports().count(), image.functions_len());

@@ -185,12 +185,14 @@ impl Image {
     /// Maps a copy of the image of a module that is compiled lazily: of what [`prepare`](wasmer_runtime_core::lazy::prepare) made, with [`entries`](crate::lazy::entries).
     pub fn lazy(bytes: &ImageBytes, module: LazyModule) -> Result<Self, ImageError> {
         let bytes = bytes.as_bytes();
-        let header = Header::read(bytes, bytes.len() as u64, None)?;
+        let mut header = Header::read(bytes, bytes.len() as u64, None)?;
         let code_section = header.section(Section::Code);
         let head = Head::copy(&bytes[..code_section.offset as usize])?;
+        let pages = Pages::written(module.pages_bytes(), module.pages())?;
         let (code, lazy) = Lazy::new(&bytes[code_section.range()], module)?;
         let tail = View::copy(&bytes[header.section(Section::Data).offset as usize..])?;
-        let pages = Pages::written(&bytes[header.section(Section::Memory).range()])?;
+        // The section is empty in the bytes; extents of memories count in the pages.
+        header.sections[Section::Memory as usize].len = pages.len();
         Ok(Self { lazy: Some(Box::new(lazy)), ..Self::new(header, head, None, code, tail, pages)? })
     }
 

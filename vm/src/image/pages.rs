@@ -8,7 +8,7 @@ use wasmer_runtime_core::image::header::{SectionEntry, checksum};
 use wasmer_runtime_core::once;
 
 use crate::mapping::View;
-use crate::sys::view::memory_file;
+use crate::sys::view::{memory_file, memory_file_of};
 
 /// Where the pages stand.
 #[derive(Debug)]
@@ -26,10 +26,24 @@ impl Pages {
         Ok(Self::Memory { bytes: View::copy(bytes)?, file: OnceLock::new() })
     }
 
-    /// The same, when memories will be made at once: the pages are copied once. Where there can be no such file, the first memory says so.
-    pub(super) fn written(bytes: &[u8]) -> io::Result<Self> {
-        let section = SectionEntry { offset: 0, len: bytes.len() as u64, checksum: 0 };
-        memory_file(bytes).map(|file| Self::File { file: Arc::new(file), section }).or_else(|_| Self::copy(bytes))
+    /// So many bytes of pages, put together of parts that start where it is said, for memories that will be made at once: they are copied once. Where there can be no such
+    /// file, the first memory says so.
+    pub(super) fn written<'a>(
+        bytes: usize,
+        parts: impl Iterator<Item = (usize, &'a [u8])> + Clone,
+    ) -> io::Result<Self> {
+        let section = SectionEntry { offset: 0, len: bytes as u64, checksum: 0 };
+        if let Ok(file) = memory_file(bytes, parts.clone()) {
+            return Ok(Self::File { file: Arc::new(file), section });
+        }
+        let mut pages = Vec::new();
+        pages.try_reserve_exact(bytes).map_err(io::Error::other)?;
+        for (start, part) in parts {
+            pages.resize(start, 0);
+            pages.extend_from_slice(part);
+        }
+        pages.resize(bytes, 0);
+        Self::copy(&pages)
     }
 
     /// A file in which they stand.
@@ -39,7 +53,7 @@ impl Pages {
             Self::Memory { bytes, file } => match file.get() {
                 Some(file) => Ok(file),
                 None => {
-                    let made = memory_file(bytes)?;
+                    let made = memory_file_of(bytes)?;
                     Ok(once::get_or_init(file, || made))
                 }
             },
@@ -51,6 +65,14 @@ impl Pages {
         match self {
             Self::File { section, .. } => section.offset,
             Self::Memory { .. } => 0,
+        }
+    }
+
+    /// How many bytes they have.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::File { section, .. } => section.len,
+            Self::Memory { bytes, .. } => bytes.len() as u64,
         }
     }
 

@@ -16,7 +16,7 @@ use wasmer_runtime_core::types::*;
 
 use crate::image::Image;
 use crate::memory::MemoryExtent;
-use crate::sys::view::memory_file;
+use crate::sys::view::memory_file_of;
 
 /// The code of a function is its body, preceded by a reference to the first function.
 struct Fake;
@@ -251,7 +251,7 @@ fn sections_are_where_pages_can_be_mapped() {
 fn memory(wat: &str, index: u32) -> Vec<(u64, Vec<u8>)> {
     let bytes = compile(wat);
     // SAFETY: nobody else has the file.
-    let stored = unsafe { Image::from_file(memory_file(bytes.as_bytes()).unwrap(), None) }.unwrap();
+    let stored = unsafe { Image::from_file(memory_file_of(bytes.as_bytes()).unwrap(), None) }.unwrap();
     let [stored, kept] = [stored, Image::from_bytes(bytes.as_bytes()).unwrap()].map(|image| {
         assert!(image.to_bytes().unwrap() == bytes.as_bytes());
         let file = image.memory_file().unwrap();

@@ -7,6 +7,7 @@ use wast::{QuoteWat, WastDirective};
 
 use super::check_both;
 use crate::translate::module::{default_features, validate};
+use crate::translate::quick;
 
 /// The module of a directive that has one.
 fn module<'d, 'a>(directive: &'d mut WastDirective<'a>) -> Option<&'d mut QuoteWat<'a>> {
@@ -29,6 +30,7 @@ fn translate_all(file: &TestFile<'_>, features: WasmFeatures) -> usize {
         let Ok(wasm) = module.encode() else { continue };
         let expected = validate(&wasm, features);
         let got = check_both(&wasm, features);
+        quick::tests::compare(&wasm, features);
         assert_eq!(got.is_ok(), expected.is_ok(), "{}:{line}: {:?}, {expected:?}", file.name(), got.err());
         valid += usize::from(got.is_ok());
     }
@@ -76,6 +78,7 @@ fn random_modules() {
         let bytes: Vec<_> = (0..1024).flat_map(|_| next().to_le_bytes()).collect();
         let module = wasm_smith::Module::new(config.clone(), &mut Unstructured::new(&bytes)).expect("enough bytes");
         let wasm = module.to_bytes();
+        quick::tests::compare(&wasm, features);
         bodies += check_both(&wasm, features).expect("generated modules are valid").len();
     }
     assert!(bodies > 1200, "{bodies}");

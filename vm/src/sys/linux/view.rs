@@ -64,12 +64,23 @@ pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::R
 }
 
 /// A file in memory with these bytes.
-pub(crate) fn memory_file(bytes: &[u8]) -> io::Result<File> {
-    let mut file = File::from(memfd_create("wasmer-memory", MemfdFlags::CLOEXEC)?);
-    limit_as_error(|| io::Write::write_all(&mut file, bytes)).map_err(|error| match error.kind() {
+pub(crate) fn memory_file_of(bytes: &[u8]) -> io::Result<File> {
+    memory_file(bytes.len(), std::iter::once((0, bytes)))
+}
+
+/// A file in memory of so many bytes, zeros but for parts that start where it is said.
+pub(crate) fn memory_file<'a>(bytes: usize, parts: impl Iterator<Item = (usize, &'a [u8])>) -> io::Result<File> {
+    let file = File::from(memfd_create("wasmer-memory", MemfdFlags::CLOEXEC)?);
+    let write = || {
+        file.set_len(bytes as u64)?;
+        for (start, part) in parts {
+            file.write_all_at(part, start as u64)?;
+        }
+        Ok(())
+    };
+    limit_as_error(write).map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::FileTooLarge => {
-            let message =
-                format!("{} bytes in memory are more than the limit of file sizes (`ulimit -f`)", bytes.len());
+            let message = format!("{bytes} bytes in memory are more than the limit of file sizes (`ulimit -f`)");
             io::Error::new(io::ErrorKind::FileTooLarge, message)
         }
         _ => error,

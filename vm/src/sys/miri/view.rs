@@ -52,14 +52,22 @@ pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::R
 }
 
 /// A file with these bytes that has no name.
-pub(crate) fn memory_file(bytes: &[u8]) -> io::Result<File> {
+pub(crate) fn memory_file_of(bytes: &[u8]) -> io::Result<File> {
+    memory_file(bytes.len(), std::iter::once((0, bytes)))
+}
+
+/// A file of so many bytes that has no name, zeros but for parts that start where it is said.
+pub(crate) fn memory_file<'a>(bytes: usize, parts: impl Iterator<Item = (usize, &'a [u8])>) -> io::Result<File> {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("wasmer-memory-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let path = std::env::temp_dir().join(name);
     let file = create_private(&path)?;
     std::fs::remove_file(&path)?;
-    file.write_all_at(bytes, 0)?;
+    file.set_len(bytes as u64)?;
+    for (start, part) in parts {
+        file.write_all_at(part, start as u64)?;
+    }
     Ok(file)
 }
 
