@@ -84,6 +84,43 @@ impl ContentHash {
     }
 }
 
+/// Hashes a module that is not in memory in one piece.
+///
+/// ```
+/// # use wasmer_cache::{ContentHash, ContentHasher};
+/// let mut hasher = ContentHasher::default();
+/// hasher.update(b"\0asm");
+/// hasher.update(b"\x01\0\0\0");
+/// assert_eq!(hasher.finish(), ContentHash::of(b"\0asm\x01\0\0\0"));
+/// ```
+pub struct ContentHasher(blake2bp::State);
+
+impl Default for ContentHasher {
+    fn default() -> Self {
+        Self(blake2bp::Params::new().hash_length(HASH_BYTES).to_state())
+    }
+}
+
+impl ContentHasher {
+    /// The module goes on with these bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of the whole module.
+    pub fn finish(self) -> ContentHash {
+        let mut out = [0; HASH_BYTES];
+        out.copy_from_slice(self.0.finalize().as_bytes());
+        ContentHash(out)
+    }
+}
+
+impl fmt::Debug for ContentHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContentHasher").finish_non_exhaustive()
+    }
+}
+
 impl ArtifactKey {
     /// The key of the artifact that an engine with these settings makes of this module.
     pub fn new(content: &ContentHash, material: &KeyHasher) -> Self {

@@ -20,7 +20,7 @@ mod temporary;
 pub use error::CacheError;
 pub use finisher::{Finisher, FinisherLock};
 pub use identity::{FileIdentity, NotRemembered, Trust, Unrecognised};
-pub use key::{ArtifactKey, ContentHash, PackageSum};
+pub use key::{ArtifactKey, ContentHash, ContentHasher, PackageSum};
 pub use maintain::{Entry, Prune, Stats, VerifyReport};
 pub use packages::{NewPackage, Packages};
 pub use record::{OriginRecord, Pin, RunRecord};

@@ -1,10 +1,13 @@
 //! Loading modules through the store of artifacts.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
+use std::ops::Deref;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use wasmer_api::{Engine, MalformedError, Module, ResourceError, Result};
@@ -14,6 +17,7 @@ use wasmer_runtime_core::image::ImageError;
 use wasmer_vm::image::Artifact;
 
 use crate::artifact::{self, Parts};
+use crate::input::parts::Parts as FileParts;
 use crate::input::read_file;
 use crate::tiers::{LazyEngine, Tiers};
 
@@ -75,7 +79,7 @@ pub struct Report {
     pub recognition: Recognition,
     /// Reading the module's bytes.
     pub read: Duration,
-    /// Hashing them.
+    /// Hashing them, or waiting for that.
     pub hash: Duration,
     /// Waiting for another process that made the artifact.
     pub wait: Duration,
@@ -94,8 +98,40 @@ pub struct Report {
 /// Told (done, total) functions while compiling.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// Turns what is in a module file into WebAssembly's binary format, for instance text.
+/// Turns what is in a module file that does not begin as one in WebAssembly's binary format into that, for instance text.
 pub type Decode<'a> = &'a dyn Fn(Vec<u8>) -> Result<Vec<u8>>;
+
+/// The bytes of a file, their hash, and a module that was made of them meanwhile.
+type Hashed = (Arc<Vec<u8>>, ContentHash, Option<Result<Module>>);
+
+/// A module is made while so many bytes and more are hashed: fewer are hashed at once.
+const OVERLAP_BYTES: usize = 1 << 20;
+
+/// A module's bytes.
+enum Bytes<'a> {
+    Borrowed(&'a [u8]),
+    Shared(Arc<Vec<u8>>),
+}
+
+impl Deref for Bytes<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Bytes<'_>> for Arc<Vec<u8>> {
+    fn from(bytes: Bytes<'_>) -> Self {
+        match bytes {
+            Bytes::Borrowed(bytes) => Self::new(bytes.to_vec()),
+            Bytes::Shared(bytes) => bytes,
+        }
+    }
+}
 
 /// Loads modules through a [`Cache`].
 pub struct CachedLoader<'a> {
@@ -182,14 +218,14 @@ impl<'a> CachedLoader<'a> {
 
     /// Loads a module or a component from its bytes.
     pub fn load_program_bytes(mut self, wasm: &[u8]) -> Result<(Program, Report)> {
-        let Some(cache) = self.cache else { return self.compile(wasm.into()) };
+        let Some(cache) = self.cache else { return self.compile(Bytes::Borrowed(wasm)) };
         self.report.recognition = Recognition::Bytes;
         let content = timed(&mut self.report.hash, || ContentHash::of(wasm));
         match self.find_best(cache, &content)? {
             Some(program) => Ok(self.found(program, Outcome::Hit)),
             None => {
                 let name = self.name;
-                self.make(cache, &content, name, wasm.into())
+                self.make(cache, &content, name, Bytes::Borrowed(wasm))
             }
         }
     }
@@ -204,8 +240,8 @@ impl<'a> CachedLoader<'a> {
         let unreadable = |error: io::Error| ResourceError::file(path, error);
         let file = File::open(path).map_err(unreadable)?;
         let Some(cache) = self.cache else {
-            let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;
-            return self.compile(decode(bytes)?.into());
+            let parts = timed(&mut self.report.read, || FileParts::read(&file)).map_err(unreadable)?;
+            return self.compile(decoded(parts.bytes, decode)?);
         };
         let identity = FileIdentity::of(&file).map_err(unreadable)?;
         let recalled = cache.recall(&identity);
@@ -217,8 +253,10 @@ impl<'a> CachedLoader<'a> {
         }
         let before = cache.before_reading(&file);
         let read_from = SystemTime::now();
-        let bytes = timed(&mut self.report.read, || read_file(&file)).map_err(unreadable)?;
-        let content = timed(&mut self.report.hash, || ContentHash::of(&bytes));
+        let parts = timed(&mut self.report.read, || FileParts::read(&file)).map_err(unreadable)?;
+        // A program has no artifact if that of its file is gone, and hardly ever if nobody has seen the file.
+        let is_first = matches!(recalled, Ok(_) | Err(Unrecognised::New));
+        let (bytes, content, prepared) = self.hashed(&file, parts, is_first).map_err(unreadable)?;
         if recalled != Ok(content) {
             let why = recalled.err().unwrap_or(Unrecognised::Changed);
             let remembered = match before {
@@ -230,9 +268,42 @@ impl<'a> CachedLoader<'a> {
             };
             self.report.recognition = Recognition::Hash(why, remembered);
         }
-        match self.find_best(cache, &content)? {
-            Some(program) => Ok(self.found(program, Outcome::Hit)),
-            None => self.make(cache, &content, &path.to_string_lossy(), decode(bytes)?.into()),
+        if let Some(program) = self.find_best(cache, &content)? {
+            return Ok(self.found(program, Outcome::Hit));
+        }
+        match prepared {
+            Some(module) if starts_lazily(cache, &content) => Ok(self.found(Program::Module(module?), Outcome::Lazy)),
+            _ => self.make(cache, &content, &path.to_string_lossy(), decoded(bytes, decode)?),
+        }
+    }
+
+    /// The hash of a file that was read. Of a large one, if this seems to be the first start, a module that is compiled lazily is made meanwhile.
+    fn hashed(&mut self, mut file: &File, parts: FileParts, is_first: bool) -> io::Result<Hashed> {
+        let is_large = is_first && parts.bytes.len() >= OVERLAP_BYTES && is_module(&parts.bytes);
+        let engine = self.lazily.filter(|_| is_large).and_then(|engine| engine.get().ok());
+        let (content, prepared) = match engine {
+            None => (timed(&mut self.report.hash, || parts.hash(file))?, None),
+            Some(engine) => thread::scope(|scope| {
+                let hashing = thread::Builder::new().name("wasmer-hash".to_owned());
+                let hashing = hashing.spawn_scoped(scope, || parts.hash(file));
+                let prepare = || Module::from_vec(engine, Arc::clone(&parts.bytes));
+                let prepared = timed(&mut self.report.compile, prepare);
+                let wait = || match hashing {
+                    Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                    Err(_) => parts.hash(file),
+                };
+                timed(&mut self.report.hash, wait).map(|content| (content, Some(prepared)))
+            })?,
+        };
+        match content {
+            Some(content) => Ok((parts.bytes, content, prepared)),
+            // Somebody shortens the file, so the parts may never have been one module.
+            None => {
+                file.rewind()?;
+                let bytes = timed(&mut self.report.read, || read_file(file))?;
+                let content = timed(&mut self.report.hash, || ContentHash::of(&bytes));
+                Ok((Arc::new(bytes), content, None))
+            }
         }
     }
 
@@ -324,16 +395,9 @@ impl<'a> CachedLoader<'a> {
     }
 
     /// Compiles and stores. Of several processes one compiles, and the others wait for its artifact.
-    fn make(
-        mut self,
-        cache: &Cache,
-        content: &ContentHash,
-        name: &str,
-        wasm: Cow<'_, [u8]>,
-    ) -> Result<(Program, Report)> {
+    fn make(mut self, cache: &Cache, content: &ContentHash, name: &str, wasm: Bytes<'_>) -> Result<(Program, Report)> {
         let kind = Kind::of(&wasm);
-        // Where making an artifact has failed before, whoever starts the program learns why.
-        let lazily = self.lazily.filter(|_| kind == Kind::Module && cache.recorded_runs(content).tries == 0);
+        let lazily = self.lazily.filter(|_| kind == Kind::Module && starts_lazily(cache, content));
         if let Some(engine) = lazily {
             return self.prepare(engine.get()?, wasm);
         }
@@ -374,13 +438,13 @@ impl<'a> CachedLoader<'a> {
         Ok(self.found(program, outcome))
     }
 
-    fn prepare(mut self, engine: &Engine, wasm: Cow<'_, [u8]>) -> Result<(Program, Report)> {
-        let module = timed(&mut self.report.compile, || Module::from_vec(engine, wasm.into_owned()))?;
+    fn prepare(mut self, engine: &Engine, wasm: Bytes<'_>) -> Result<(Program, Report)> {
+        let module = timed(&mut self.report.compile, || Module::from_vec(engine, wasm))?;
         Ok(self.found(Program::Module(module), Outcome::Lazy))
     }
 
     /// Without a store.
-    fn compile(mut self, wasm: Cow<'_, [u8]>) -> Result<(Program, Report)> {
+    fn compile(mut self, wasm: Bytes<'_>) -> Result<(Program, Report)> {
         let tiers = self.tiers.clone();
         #[cfg(feature = "component")]
         if Kind::of(&wasm) == Kind::Component {
@@ -396,6 +460,27 @@ impl<'a> CachedLoader<'a> {
         Ok(self.found(Program::Module(module), Outcome::Uncached))
     }
 }
+
+/// The binary format of what was read from a file.
+fn decoded(bytes: Arc<Vec<u8>>, decode: Decode<'_>) -> Result<Bytes<'static>> {
+    let binary = match bytes.starts_with(WASM_MAGIC) {
+        true => bytes,
+        false => Arc::new(decode(Arc::unwrap_or_clone(bytes))?),
+    };
+    Ok(Bytes::Shared(binary))
+}
+
+fn is_module(bytes: &[u8]) -> bool {
+    bytes.starts_with(WASM_MAGIC) && Kind::of(bytes) == Kind::Module
+}
+
+/// Where making an artifact has failed before, whoever starts the program learns why: all is compiled first.
+fn starts_lazily(cache: &Cache, content: &ContentHash) -> bool {
+    cache.recorded_runs(content).tries == 0
+}
+
+/// First bytes of the binary format.
+const WASM_MAGIC: &[u8] = b"\0asm";
 
 /// What an artifact is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,9 @@ use std::io::{self, Read};
 
 use wasmer_system::huge_pages;
 
+#[cfg(feature = "cache")]
+pub(crate) mod parts;
+
 /// A module in the binary format is smaller than 4 GiB: offsets in it have 32 bits, and the highest one stands for none.
 pub const BINARY_BYTES_MAX: u64 = u32::MAX as u64 - 1;
 /// Text is at most this long. What a parser makes of it is many times as large.

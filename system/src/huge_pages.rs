@@ -2,7 +2,9 @@
 //!
 //! The system gives a process memory by the page, when it is first touched. That takes longer than filling the page, so it is asked for many at once.
 
+use std::alloc::{Layout, alloc_zeroed};
 use std::collections::TryReserveError;
+use std::io;
 
 /// What the system can give at once, on every supported machine with pages of 4 KiB.
 const HUGE_PAGE_BYTES: usize = 2 << 20;
@@ -42,6 +44,34 @@ fn populate(buffer: &mut Vec<u8>) {
     let _ = unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_POPULATE_WRITE) };
 }
 
+/// So many zeros, as [`buffer`]: what is never touched takes no memory, as far as the system gives pages of zeros.
+///
+/// # Errors
+///
+/// If there is not so much memory.
+pub fn zeros(bytes: usize) -> io::Result<Vec<u8>> {
+    let room = if bytes < 2 * HUGE_PAGE_BYTES {
+        bytes
+    } else {
+        bytes.checked_next_multiple_of(HUGE_PAGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?
+    };
+    let layout = Layout::array::<u8>(room).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    if room == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: there is something to allocate.
+    let start = unsafe { alloc_zeroed(layout) };
+    if start.is_null() {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
+    // SAFETY: it was allocated as a vector of this capacity allocates, and is initialised.
+    let mut zeros = unsafe { Vec::from_raw_parts(start, bytes, room) };
+    if room >= 2 * HUGE_PAGE_BYTES {
+        advise(&mut zeros);
+    }
+    Ok(zeros)
+}
+
 /// Where allocators put a buffer of this size, it has its pages for itself; should another be in the first or last page, advice does it no harm.
 fn advise(buffer: &mut Vec<u8>) {
     let start = buffer.as_mut_ptr() as usize & !(PAGE_BYTES - 1);
@@ -71,6 +101,9 @@ mod tests {
             buffer.resize(bytes, 7);
             assert!(buffer.as_ptr() == place && buffer.iter().all(|byte| *byte == 7));
         }
-        assert!(buffer(usize::MAX / 2).is_err());
+        assert!(buffer(usize::MAX / 2).is_err() && zeros(usize::MAX / 2).is_err());
+        for bytes in [0, 1, 2 * HUGE_PAGE_BYTES - 1, 5 * HUGE_PAGE_BYTES + 1] {
+            assert_eq!(zeros(bytes).unwrap(), vec![0; bytes]);
+        }
     }
 }

@@ -48,6 +48,35 @@ fn a_first_start_is_lazy_and_the_next_one_finds_the_artifact() {
     assert!(artifact(&bench) == artifact(&eager));
 }
 
+/// Debug information is not read by a start, only hashed, beside what else there is to do.
+#[test]
+fn a_program_with_debug_information_is_known_by_all_of_its_bytes() {
+    let bench = Bench::new();
+    let mut wasm = wat::parse_str(large_printer("hello", 50)).unwrap();
+    let contents = 3 << 20;
+    wasm.extend([0, 0x8c, 0x80, 0xc0, 0x01, 11]);
+    wasm.extend(b".debug_info");
+    wasm.extend((0..contents).map(|at: u32| at as u8));
+    bench.file("hello.wasm", &wasm);
+    run(&bench, &["hello.wasm"]).printed("hello").said(&[LAZY, "made in the background"]);
+    wait(&bench);
+    run(&bench, &["hello.wasm"]).printed("hello").said(&["cache hit", "code of singlepass"]);
+    // A file that nobody has seen, with the same contents, and with others.
+    bench.file("copy.wasm", &wasm);
+    run(&bench, &["copy.wasm"]).printed("hello").said(&["cache hit", "recognised by its hash"]);
+    *wasm.last_mut().unwrap() ^= 1;
+    bench.file("other.wasm", &wasm);
+    run(&bench, &["other.wasm"]).printed("hello").said(&[LAZY]);
+    wait(&bench);
+    assert_eq!(bench.artifacts().len(), 2);
+    // One that ends before it says.
+    wasm.pop();
+    bench.file("short.wasm", &wasm);
+    for words in [&["short.wasm"][..], &["--disable-cache", "short.wasm"]] {
+        run(&bench, words).failed(1, &["`short.wasm`", "unexpected end"]);
+    }
+}
+
 #[test]
 fn all_is_compiled_first_where_nothing_may_be_left_for_later() {
     let bench = Bench::new();
