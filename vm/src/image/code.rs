@@ -149,6 +149,21 @@ impl Image {
         Some(DefinedFuncIdx(function)).filter(|function| function.0 != NONE)
     }
 
+    /// Whether functions and trampolines begin where pieces of code do that are theirs.
+    pub(super) fn has_its_entries(&self) -> bool {
+        let (places, _) = self.section(Section::Places).as_chunks::<8>();
+        let halves = |place: &[u8; 8]| {
+            let place = u64::from_le_bytes(*place);
+            (place as u32, (place >> 32) as u32)
+        };
+        let is_piece = |start: u32, function: u32| places.binary_search_by_key(&(start, function), halves).is_ok();
+        let starts = self.list(&self.meta().lists.function_starts);
+        let mut functions = (0..).map_while(|index| Some((starts.get(index as usize)?, index)));
+        let mut trampolines = self.meta().trampolines.iter().flatten().map(|start| start.to_native());
+        functions.all(|(start, function)| is_piece(start, function))
+            && trampolines.all(|start| start == NONE || is_piece(start, NONE))
+    }
+
     /// Where every piece of code is, in the order of the code, and whose it is: trampolines and data are no function's.
     pub fn code_ranges(&self) -> impl Iterator<Item = (Option<DefinedFuncIdx>, Range<u32>)> + '_ {
         let (places, _) = self.section(Section::Places).as_chunks::<8>();

@@ -208,12 +208,14 @@ impl Image {
         Ok(Self { header, metadata, head, indices, lazy: None, code, tail, pages })
     }
 
-    /// Reads everything and compares checksums: for images whose file nobody has vouched for.
+    /// Reads everything, compares checksums, and looks whether code begins where it is entered: for images whose file nobody has vouched for.
     pub fn verify(&self) -> Result<(), ImageError> {
         self.header.verify(|section| match section {
             Section::Memory => Ok(self.pages.checksum()?),
             section => Ok(checksum(self.section(section))),
-        })
+        })?;
+        let has_its_entries = self.has_its_entries();
+        has_its_entries.then_some(()).ok_or(ImageError::Damaged("no code begins where it is entered"))
     }
 
     /// The bytes of the whole image, as they were written: what [`Image::from_bytes`] takes.
