@@ -12,18 +12,19 @@ use crate::image::Damage;
 use crate::objects::array_size;
 use crate::pieces::{Order, PIECE_ELEMENTS, in_pieces, try_in_pieces};
 
-/// Operands. Validation guarantees their number and types; an artifact that lies about that gets values that mean nothing, or damage.
+/// Operands. Validation guarantees their number and types; an artifact that lies about their number is damaged, and one that lies
+/// about types gets values that mean nothing.
 #[derive(Default)]
 struct Stack(Vec<RawValue>);
 
 impl Stack {
-    fn pop(&mut self) -> RawValue {
-        self.0.pop().unwrap_or(RawValue::ZERO)
+    fn pop(&mut self) -> Result<RawValue, Damage> {
+        self.0.pop().ok_or(Damage)
     }
 
-    fn pop_i32(&mut self) -> i32 {
+    fn pop_i32(&mut self) -> Result<i32, Damage> {
         // SAFETY: any bits are a valid integer.
-        unsafe { self.pop().i32 }
+        self.pop().map(|value| unsafe { value.i32 })
     }
 
     /// The last `len` operands, in order.
@@ -32,8 +33,13 @@ impl Stack {
         Ok(self.0.split_off(start))
     }
 
-    fn arithmetic(&mut self, width: Width, op32: fn(i32, i32) -> i32, op64: fn(i64, i64) -> i64) -> RawValue {
-        let (rhs, lhs) = (self.pop(), self.pop());
+    fn arithmetic(
+        &mut self,
+        width: Width,
+        op32: fn(i32, i32) -> i32,
+        op64: fn(i64, i64) -> i64,
+    ) -> Result<RawValue, Damage> {
+        let (rhs, lhs) = (self.pop()?, self.pop()?);
         let mut value = RawValue::ZERO;
         // SAFETY: any bits are valid integers.
         unsafe {
@@ -42,7 +48,7 @@ impl Stack {
                 Width::W64 => value.i64 = op64(lhs.i64, rhs.i64),
             }
         }
-        value
+        Ok(value)
     }
 }
 
@@ -60,31 +66,31 @@ impl Instance {
                     value.funcref = self.func_ref(index)?.as_ptr();
                     value
                 }
-                ConstOp::Add(width) => stack.arithmetic(width, i32::wrapping_add, i64::wrapping_add),
-                ConstOp::Sub(width) => stack.arithmetic(width, i32::wrapping_sub, i64::wrapping_sub),
-                ConstOp::Mul(width) => stack.arithmetic(width, i32::wrapping_mul, i64::wrapping_mul),
-                ConstOp::RefI31 => internal(i31(stack.pop_i32() as u32)),
+                ConstOp::Add(width) => stack.arithmetic(width, i32::wrapping_add, i64::wrapping_add)?,
+                ConstOp::Sub(width) => stack.arithmetic(width, i32::wrapping_sub, i64::wrapping_sub)?,
+                ConstOp::Mul(width) => stack.arithmetic(width, i32::wrapping_mul, i64::wrapping_mul)?,
+                ConstOp::RefI31 => internal(i31(stack.pop_i32()? as u32)),
                 ConstOp::StructNew(ty) => {
                     let fields = &self.struct_layout(ty)?.fields;
                     self.new_struct(ty, &stack.pop_list(fields.len())?)?
                 }
                 ConstOp::StructNewDefault(ty) => self.new_struct(ty, &[])?,
                 ConstOp::ArrayNew(ty) => {
-                    let len = stack.pop_i32() as u32;
-                    let value = stack.pop();
+                    let len = stack.pop_i32()? as u32;
+                    let value = stack.pop()?;
                     self.new_array(ty, len, |_| Some(value))?
                 }
-                ConstOp::ArrayNewDefault(ty) => self.new_array(ty, stack.pop_i32() as u32, |_| None)?,
+                ConstOp::ArrayNewDefault(ty) => self.new_array(ty, stack.pop_i32()? as u32, |_| None)?,
                 ConstOp::ArrayNewFixed(ty, len) => {
                     let values = stack.pop_list(len as usize)?;
                     self.new_array(ty, len, |position| values.get(position).copied())?
                 }
-                ConstOp::AnyConvertExtern => self.internalise(stack.pop())?,
-                ConstOp::ExternConvertAny => self.externalise(stack.pop()),
+                ConstOp::AnyConvertExtern => self.internalise(stack.pop()?)?,
+                ConstOp::ExternConvertAny => self.externalise(stack.pop()?),
             };
             stack.0.push(value);
         }
-        Ok(stack.pop())
+        Ok(stack.pop()?)
     }
 
     /// A new object of a type of the module. Nothing is collected meanwhile: nobody knows yet of those that were made before.
