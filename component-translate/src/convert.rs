@@ -9,8 +9,8 @@ use wasmtime_environ::component::{
 };
 use wasmtime_environ::{EntityIndex, EntityRef, ModuleTranslation, PrimaryMap};
 
+use crate::error::TranslateError;
 use crate::info::*;
-use crate::translate::TranslateError;
 use crate::types::TypeConverter;
 
 type Result<T> = std::result::Result<T, TranslateError>;

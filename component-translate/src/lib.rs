@@ -9,6 +9,7 @@
 
 mod check;
 mod convert;
+mod error;
 #[allow(missing_docs, reason = "what is derived for tuple variants has fields without")]
 pub mod info;
 pub mod names;
@@ -16,8 +17,9 @@ mod translate;
 mod types;
 pub mod wit;
 
+pub use error::TranslateError;
 pub use info::ComponentInfo;
-pub use translate::{TranslateError, Translation, adapter_trap, is_component, translate, validate};
+pub use translate::{Translation, adapter_trap, is_component, translate, validate};
 
 /// A digest of this crate's sources: part of the key of what is cached of a component.
 pub const SOURCE_DIGEST: &str = env!("SOURCE_DIGEST");

@@ -8,6 +8,7 @@ use wasmtime_environ as environ;
 use wasmtime_environ::component::ComponentTypesBuilder;
 
 use crate::convert;
+use crate::error::TranslateError;
 use crate::info::ComponentInfo;
 
 /// A component taken apart.
@@ -18,35 +19,6 @@ pub struct Translation {
     /// The core modules by [`ModuleIdx`](crate::info::ModuleIdx), in the binary format: those of the component, and the adapters.
     pub modules: Vec<Vec<u8>>,
 }
-
-/// Why a component could not be taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TranslateError {
-    /// It is not valid.
-    Invalid {
-        /// Why.
-        message: String,
-        /// Where in the bytes.
-        offset: u64,
-    },
-    /// It uses what is not supported, or a feature that is off.
-    Unsupported(String),
-    /// The crate that takes components apart failed on one that is valid: our fault.
-    Bug(String),
-}
-
-impl fmt::Display for TranslateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid { message, offset } => write!(f, "invalid component: {message} (at offset {offset:#x})"),
-            Self::Unsupported(what) => f.write_str(what),
-            Self::Bug(message) => write!(f, "the translation of a valid component failed, which is a bug: {message}"),
-        }
-    }
-}
-
-impl std::error::Error for TranslateError {}
 
 /// Whether bytes are a component rather than a module, by the layer that their header names.
 pub fn is_component(bytes: &[u8]) -> bool {

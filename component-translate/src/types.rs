@@ -9,8 +9,8 @@ use wasmtime_environ::component::{
 use wasmtime_environ::{EntityRef, ModuleInternedTypeIndex, WasmValType};
 
 use crate::check::members;
+use crate::error::TranslateError;
 use crate::info::*;
-use crate::translate::TranslateError;
 
 /// Converts types, each once.
 pub(crate) struct TypeConverter<'a> {

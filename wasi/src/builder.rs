@@ -5,8 +5,9 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use crate::clock::{HostClocks, SystemClocks};
+use crate::clocks::{HostClocks, SystemClocks};
 use crate::ctx::{Interrupt, OutputBudget, WasiCtx};
+use crate::directory::Directory;
 use crate::host::HostErrno;
 use crate::host::confined;
 use crate::host::files::{self, Mode, OFlags, fstat};
@@ -14,7 +15,7 @@ use crate::host::process;
 use crate::host::text::{OsStrExt, OsStringExt};
 use crate::rights::Rights;
 use crate::stdio::{Stdin, Stdout};
-use crate::table::{Descriptor, Directory, FdTable, Object};
+use crate::table::{Descriptor, FdTable, Object};
 use crate::types::{FdFlags, identity_of};
 
 /// Why a [`WasiCtx`] could not be built.

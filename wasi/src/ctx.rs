@@ -1,6 +1,6 @@
 //! The state of one guest: what it was given, and what it has opened.
 
-use crate::clock::HostClocks;
+use crate::clocks::HostClocks;
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
 use crate::host::HostErrno;

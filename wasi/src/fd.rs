@@ -6,8 +6,8 @@ use crate::error::WasiResult;
 use crate::host::files::{self, SeekFrom};
 use crate::host::io::Position;
 use crate::memory::GuestMemory;
-use crate::ops::Direction;
 use crate::ops::io;
+use crate::readiness::Direction;
 use crate::table::Object;
 use crate::types::Snapshot;
 
@@ -176,7 +176,7 @@ impl WasiCtx {
     }
 }
 
-/// The count fits: the kernel transfers at most 2^31 bytes at a time, and so does [`IoBuffers`](crate::memory::IoBuffers).
+/// The count fits: the kernel transfers at most 2^31 bytes at a time, and so does [`IoBuffers`](crate::host::buffers::IoBuffers).
 fn write_count(mem: &GuestMemory<'_>, out: u32, count: usize) -> WasiResult {
     let count = u32::try_from(count).map_err(|_| Errno::Overflow)?;
     Ok(mem.write_u32(out, count)?)

@@ -11,7 +11,7 @@ use crate::memory::GuestMemory;
 use crate::ops::attributes::check_file_range;
 use crate::ops::{Advice, NewTime};
 use crate::rights::Rights;
-use crate::table::{Descriptor, HostFile, Object};
+use crate::table::{Object, shared_flags};
 use crate::types::{FdFlags, NS_PER_SECOND, Snapshot, TimeFlags};
 
 /// Size of the witx record `fdstat`.
@@ -26,7 +26,7 @@ impl WasiCtx {
         let descriptor = self.table.get(fd)?;
         let mut record = [0; FDSTAT_BYTES];
         record[0] = descriptor.file_type().code();
-        record[2..4].copy_from_slice(&flags_of(descriptor)?.bits().to_le_bytes());
+        record[2..4].copy_from_slice(&descriptor.flags()?.bits().to_le_bytes());
         record[8..16].copy_from_slice(&descriptor.rights.bits().to_le_bytes());
         record[16..24].copy_from_slice(&descriptor.inheriting.bits().to_le_bytes());
         Ok(mem.write_bytes(out, &record)?)
@@ -37,7 +37,7 @@ impl WasiCtx {
     pub fn fd_fdstat_set_flags(&mut self, _mem: &GuestMemory<'_>, fd: u32, flags: u32) -> WasiResult {
         let descriptor = self.table.get_mut(fd)?;
         let flags = FdFlags::from_guest(flags)?;
-        let added = flags.bits() & FIXED_FLAGS.bits() & !flags_of(descriptor)?.bits();
+        let added = flags.bits() & FIXED_FLAGS.bits() & !descriptor.flags()?.bits();
         if added != 0 {
             return Err(Errno::Notsup.into());
         }
@@ -152,25 +152,6 @@ impl WasiCtx {
         }
         Ok(mem.write_bytes(path, name)?)
     }
-}
-
-/// The flags that the guest sees. Those of a directory are of no interest; the host sets some of its own.
-pub(crate) fn flags_of(descriptor: &Descriptor) -> WasiResult<FdFlags> {
-    match &descriptor.object {
-        Object::File(HostFile { fd, shared_flags: Some(shared), .. }) | Object::Listener(fd, shared) => {
-            shared_flags(*shared, fd.as_fd())
-        }
-        Object::File(HostFile { fd, shared_flags: None, .. }) | Object::Stream(fd) => {
-            Ok(FdFlags::from_host(files::fcntl_getfl(fd)?))
-        }
-        Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => Ok(FdFlags::default()),
-    }
-}
-
-/// The flags of what others share: those of the host, but whether it blocks is the guest's choice.
-fn shared_flags(shared: FdFlags, fd: BorrowedFd<'_>) -> WasiResult<FdFlags> {
-    let host = files::fcntl_getfl(fd)? - OFlags::NONBLOCK;
-    Ok(FdFlags::from_host(host).union(shared))
 }
 
 /// Sets the flags of what others share, without changing those of the host: only whether it blocks can be chosen.

@@ -32,7 +32,9 @@
 mod args_env;
 mod builder;
 mod clock;
+mod clocks;
 mod ctx;
+mod directory;
 mod errno;
 mod error;
 mod fd;
@@ -48,6 +50,7 @@ mod path_open;
 mod poll;
 mod proc;
 mod random;
+mod readiness;
 mod resolve;
 mod rights;
 mod sock;
@@ -57,7 +60,7 @@ mod transfer;
 mod types;
 
 pub use builder::{BuildError, DirGrant, WasiCtxBuilder};
-pub use clock::{ClockId, HostClocks, SystemClocks};
+pub use clocks::{ClockId, HostClocks, SystemClocks};
 pub use ctx::WasiCtx;
 pub use errno::Errno;
 pub use error::{Halt, WasiError, WasiResult};

@@ -1,13 +1,13 @@
 //! `poll_oneoff`: waiting for clocks and descriptors.
 
-use crate::clock::{ClockId, host_monotonic_ns};
+use crate::clocks::{ClockId, host_monotonic_ns};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
 use crate::host::wait::{self, PollFd, PollFlags};
 use crate::memory::GuestMemory;
-use crate::ops::Direction;
 use crate::ops::wait::Target;
+use crate::readiness::Direction;
 use crate::table::Descriptor;
 use crate::types::Snapshot;
 

@@ -1,12 +1,13 @@
 //! The descriptor table, and what a descriptor can stand for.
 
 use crate::host::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::fs::File;
 use std::io::{Read, Write};
 
+use crate::directory::Directory;
 use crate::errno::Errno;
-use crate::fd_readdir::DirCursor;
-use crate::ops::Direction;
+use crate::error::WasiResult;
+use crate::host::files::{self, OFlags};
+use crate::readiness::Direction;
 use crate::rights::Rights;
 use crate::types::{FdFlags, FileType};
 
@@ -52,16 +53,6 @@ pub(crate) struct HostFile {
     pub(crate) shared_flags: Option<FdFlags>,
 }
 
-/// A directory of the host. `File`, because that is what cap-primitives resolves paths from.
-pub(crate) struct Directory {
-    pub(crate) file: File,
-    /// Whether it is one that was granted: for the guest, nothing is above it.
-    pub(crate) is_root: bool,
-    /// Device and inode.
-    pub(crate) identity: (u64, u64),
-    pub(crate) cursor: Option<Box<DirCursor>>,
-}
-
 impl Descriptor {
     /// The host's descriptor, if there is one behind this.
     pub(crate) fn host_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -70,6 +61,19 @@ impl Descriptor {
             Object::Dir(dir) => Some(dir.file.as_fd()),
             Object::Stream(fd) | Object::Listener(fd, _) => Some(fd.as_fd()),
             Object::Reader(_) | Object::Writer(_) => None,
+        }
+    }
+
+    /// The flags that the guest sees. Those of a directory are of no interest; the host sets some of its own.
+    pub(crate) fn flags(&self) -> WasiResult<FdFlags> {
+        match &self.object {
+            Object::File(HostFile { fd, shared_flags: Some(shared), .. }) | Object::Listener(fd, shared) => {
+                shared_flags(*shared, fd.as_fd())
+            }
+            Object::File(HostFile { fd, shared_flags: None, .. }) | Object::Stream(fd) => {
+                Ok(FdFlags::from_host(files::fcntl_getfl(fd)?))
+            }
+            Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => Ok(FdFlags::default()),
         }
     }
 
@@ -114,6 +118,12 @@ impl Descriptor {
             _ => Err(Errno::Notdir),
         }
     }
+}
+
+/// The flags of what others share: those of the host, but whether it blocks is the guest's choice.
+pub(crate) fn shared_flags(shared: FdFlags, fd: BorrowedFd<'_>) -> WasiResult<FdFlags> {
+    let host = files::fcntl_getfl(fd)? - OFlags::NONBLOCK;
+    Ok(FdFlags::from_host(host).union(shared))
 }
 
 /// The guest's descriptors by number.

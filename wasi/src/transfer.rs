@@ -10,13 +10,12 @@ use crate::ctx::Interrupt;
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
 use crate::host;
+use crate::host::buffers::IoBuffers;
 use crate::host::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::host::io::Position;
 use crate::host::wait::{PollFd, poll};
 use crate::host::{HostErrno, HostResult};
-use crate::memory::IoBuffers;
-use crate::ops::Direction;
-use crate::ops::wait::ready_now;
+use crate::readiness::{Direction, ready_now};
 use crate::table::HostFile;
 use crate::types::{FdFlags, FileType};
 

@@ -5,8 +5,8 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use crate::host::buffers::IoBuffers;
 use crate::host::{HostErrno, HostResult};
-use crate::memory::IoBuffers;
 
 /// One of the buffers.
 pub(crate) use libc::iovec as IoVec;

@@ -17,6 +17,7 @@
 //!
 //! A call that a signal interrupts fails with `INTR`: [`Interrupt::retry`](crate::ctx::Interrupt::retry) asks then whether the guest is to stop.
 
+pub(crate) mod buffers;
 pub(crate) mod clocks;
 pub(crate) mod confined;
 pub(crate) mod files;

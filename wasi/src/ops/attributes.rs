@@ -8,7 +8,6 @@ use wasmer_system::file_size::limit_as_error;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
-use crate::fd_stat::flags_of;
 use crate::host::files::{self, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use crate::rights::Rights;
 use crate::types::{FdFlags, FileStat, FileType};
@@ -107,7 +106,7 @@ impl WasiCtx {
         let file_type = descriptor.file_type();
         Ok(Description {
             file_type,
-            flags: flags_of(descriptor)?,
+            flags: descriptor.flags()?,
             reads: descriptor.rights.contains(Rights::FD_READ) || file_type == FileType::Directory,
             writes: descriptor.rights.contains(Rights::FD_WRITE),
             read_only: descriptor.read_only,

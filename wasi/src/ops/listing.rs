@@ -1,12 +1,12 @@
 //! Listing a directory, entry by entry.
 
 use crate::ctx::WasiCtx;
+use crate::directory::{DirCursor, Directory};
 use crate::errno::Errno;
 use crate::error::WasiResult;
-use crate::fd_readdir::DirCursor;
 use crate::host::files::{self, Mode, OFlags};
 use crate::rights::Rights;
-use crate::table::{Descriptor, Directory, Object};
+use crate::table::{Descriptor, Object};
 use crate::types::FileType;
 
 /// A name in a directory.

@@ -19,4 +19,6 @@ pub(crate) mod wait;
 pub use attributes::{Advice, Description, NewTime};
 pub use listing::{DirEntries, DirEntry};
 pub use open::{Access, OpenRequest};
-pub use wait::{Direction, WaitFor};
+pub use wait::WaitFor;
+
+pub use crate::readiness::Direction;

@@ -5,13 +5,14 @@ use std::fs::File;
 use std::io::IsTerminal;
 
 use crate::ctx::{Interrupt, WasiCtx};
+use crate::directory::Directory;
 use crate::errno::Errno;
 use crate::error::{WasiError, WasiResult};
 use crate::host::confined;
 use crate::host::files::{self, Mode, OFlags};
 use crate::resolve;
 use crate::rights::Rights;
-use crate::table::{Descriptor, Directory, HostFile, Object};
+use crate::table::{Descriptor, HostFile, Object};
 use crate::types::{FdFlags, FileType, OpenFlags, file_type_of, identity_of};
 
 /// What to open, and how.

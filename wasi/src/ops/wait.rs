@@ -1,43 +1,16 @@
 //! Waiting for times and descriptors.
 
-use crate::clock::{host_monotonic_ns, timespec};
+use crate::clocks::{host_monotonic_ns, timespec};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::error::WasiResult;
 use crate::host::HostErrno;
 use crate::host::clocks::Timespec;
-use crate::host::fd::AsFd;
 use crate::host::files;
-use crate::host::wait::{PollFd, PollFlags, poll};
-use crate::rights::Rights;
+use crate::host::wait::{PollFd, poll};
+use crate::readiness::{Direction, ready_now};
 use crate::table::{Descriptor, Object};
 use crate::types::FileType;
-
-/// Which way a descriptor is to be ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Bytes can be read, or a connection be accepted.
-    Read,
-    /// Bytes can be written.
-    Write,
-}
-
-impl Direction {
-    pub(crate) fn poll_flags(self) -> PollFlags {
-        match self {
-            Direction::Read => PollFlags::IN,
-            Direction::Write => PollFlags::OUT,
-        }
-    }
-
-    /// The right that says that a descriptor is open for this.
-    pub(crate) fn right(self) -> Rights {
-        match self {
-            Direction::Read => Rights::FD_READ,
-            Direction::Write => Rights::FD_WRITE,
-        }
-    }
-}
 
 /// What can be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,15 +156,4 @@ fn bytes_left(descriptor: &Descriptor) -> u64 {
     };
     let size = files::fstat(host).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0));
     size.saturating_sub(files::tell(host).unwrap_or(0))
-}
-
-/// Whether an operation on the host's descriptor would go through without waiting.
-pub(crate) fn ready_now(fd: impl AsFd, direction: Direction) -> WasiResult<bool> {
-    let mut polled = [PollFd::new(&fd, direction.poll_flags())];
-    loop {
-        match poll(&mut polled, Some(&Timespec::default())) {
-            Err(HostErrno::INTR) => {}
-            result => return Ok(result? > 0),
-        }
-    }
 }
