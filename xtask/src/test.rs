@@ -81,16 +81,18 @@ const STEPS: &[(&str, Step)] = &[
     ("deps", |plan| deps::run(&plan.root).map(|report| report.to_string())),
     ("packages", |plan| packages::pack(&plan.root)),
     ("deny", deny),
-    ("clippy", clippy),
-    ("features", features),
-    ("fuzz", fuzz),
-    ("docs", docs),
-    ("book", make_book),
+    // What may be wrong of a change shows first in tests, of which these are built first.
+    ("unit", unit),
     ("programs", obtain_programs),
     ("test", test),
     ("suites", suites),
     ("python", python::test),
     ("doctest", |plan| shell::run(plan.cargo(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
+    ("clippy", clippy),
+    ("features", features),
+    ("fuzz", fuzz),
+    ("docs", docs),
+    ("book", make_book),
 ];
 
 /// Those that are taken when nothing else is said, and those that are only taken on demand.
@@ -311,21 +313,38 @@ fn obtain_programs(plan: &mut Plan) -> Result<String> {
     Ok("not all of them".to_owned())
 }
 
-fn test(plan: &mut Plan) -> Result<String> {
-    if shell::succeeds(plan.bare_cargo().args(["nextest", "--version"])) {
-        let mut nextest = plan.cargo(&["nextest", "run"]);
-        // Each test is told of where someone watches, and then as the so manieth of all.
-        let [level, shown] = if progress::is_shown() { ["pass", "counter"] } else { ["fail", "none"] };
-        nextest.args(["--no-fail-fast", &format!("--status-level={level}"), &format!("--show-progress={shown}")]);
-        let others = SUITES.map(|suite| format!("binary({suite})")).join(" | ");
-        let output = shell::run(nextest.arg(format!("--filterset=not ({others})"))).map_err(without_passed)?;
-        let summary = output
-            .lines()
-            .rev()
-            .find_map(|line| Some(line.split_once("] ")?.1).filter(|rest| rest.contains("tests run")));
-        return summary.map(|line| line.trim().to_owned()).ok_or_else(|| anyhow!("no test ran\n{output}"));
+/// The tests inside the libraries: what they need is less than half of what all tests do.
+fn unit(plan: &mut Plan) -> Result<String> {
+    if has_nextest(plan) {
+        return nextest(plan, "kind(lib)", &["--lib"]);
     }
-    passed_some(&shell::run(plan.cargo(&["test", "--all-targets"]).arg("--no-fail-fast"))?)
+    passed_some(&shell::run(plan.cargo(&["test", "--lib"]).arg("--no-fail-fast"))?)
+}
+
+/// All others, but for the suites.
+fn test(plan: &mut Plan) -> Result<String> {
+    if has_nextest(plan) {
+        let suites = SUITES.map(|suite| format!("binary({suite})")).join(" | ");
+        return nextest(plan, &format!("not (kind(lib) | {suites})"), &[]);
+    }
+    let targets = ["--bins", "--examples", "--benches", "--test=*", "--no-fail-fast"];
+    passed_some(&shell::run(plan.cargo(&["test"]).args(targets))?)
+}
+
+fn has_nextest(plan: &Plan) -> bool {
+    shell::succeeds(plan.bare_cargo().args(["nextest", "--version"]))
+}
+
+/// Runs tests, each in a process of its own.
+fn nextest(plan: &Plan, filter: &str, targets: &[&str]) -> Result<String> {
+    let mut nextest = plan.cargo(&["nextest", "run"]);
+    // Each test is told of where someone watches, and then as the so manieth of all.
+    let [level, shown] = if progress::is_shown() { ["pass", "counter"] } else { ["fail", "none"] };
+    nextest.args(["--no-fail-fast", &format!("--status-level={level}"), &format!("--show-progress={shown}")]);
+    let output = shell::run(nextest.args(targets).arg(format!("--filterset={filter}"))).map_err(without_passed)?;
+    let summary =
+        output.lines().rev().find_map(|line| Some(line.split_once("] ")?.1).filter(|rest| rest.contains("tests run")));
+    summary.map(|line| line.trim().to_owned()).ok_or_else(|| anyhow!("no test ran\n{output}"))
 }
 
 /// Without the lines of the tests that passed.
