@@ -115,12 +115,18 @@ impl Default for Stop {
     }
 }
 
-/// How long a client may take for the header of a request, and between requests.
-const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long clients are waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// For the header of a request, between requests, and for a sign of life on a connection of HTTP/2.
+    header: Duration,
+    /// Until something is taken of what is sent.
+    send: Duration,
+}
+
+const PATIENCE: Patience = Patience { header: Duration::from_secs(30), send: Duration::from_secs(30) };
 /// How long a client that has connected and said nothing is waited for in the end: what it said may only just have come.
 const FIRST_WORD_PATIENCE: Duration = Duration::from_millis(100);
-/// How long a client may take nothing of what is sent to it.
-const SEND_PATIENCE: Duration = Duration::from_secs(30);
 /// The most that a header may take.
 const HEADER_BYTES_MAX: usize = 1 << 16;
 /// How many requests a connection of HTTP/2 may have at a time.
@@ -138,6 +144,7 @@ const THREADS_MAX: usize = 4;
 struct Server {
     app: App,
     options: Options,
+    patience: Patience,
     client: Arc<Client>,
     /// One for each request that may be answered at a time.
     turns: Arc<Semaphore>,
@@ -152,6 +159,10 @@ struct Server {
 /// # Errors
 /// If the system refuses threads, or the certificates cannot be read.
 pub fn serve(listener: TcpListener, app: App, options: Options, stop: &Stop) -> io::Result<()> {
+    serve_with(listener, app, options, PATIENCE, stop)
+}
+
+fn serve_with(listener: TcpListener, app: App, options: Options, patience: Patience, stop: &Stop) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get().min(THREADS_MAX));
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -170,6 +181,7 @@ pub fn serve(listener: TcpListener, app: App, options: Options, stop: &Stop) -> 
         stop: stop.clone(),
         is_over: watch::Sender::new(false),
         options,
+        patience,
     });
     let result = runtime.block_on(run(listener, &server, stop));
     // Whoever does not notice an interrupt ends with the process.
@@ -269,7 +281,7 @@ fn accept_waiting<T>(
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
 /// Whether a client begins as HTTP/2 does; none if it says too little for too long.
-async fn is_http2(stream: &TcpStream) -> Option<bool> {
+async fn is_http2(stream: &TcpStream, patience: Duration) -> Option<bool> {
     let mut start = [0; PREFACE.len()];
     let look = async {
         loop {
@@ -282,18 +294,19 @@ async fn is_http2(stream: &TcpStream) -> Option<bool> {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(HEADER_PATIENCE, look).await.ok()?
+    timeout(patience, look).await.ok()?
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, server: Arc<Server>) {
     let _ = stream.set_nodelay(true);
-    let patience = u32::try_from(SEND_PATIENCE.as_millis()).unwrap_or(u32::MAX);
-    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, patience);
+    let Patience { header, send } = server.patience;
+    let send = u32::try_from(send.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, send);
     let stopped = async {
         server.stop.called(1).await;
         sleep(FIRST_WORD_PATIENCE).await;
     };
-    let begun = until(&mut pin!(stopped), is_http2(&stream)).await;
+    let begun = until(&mut pin!(stopped), is_http2(&stream, header)).await;
     let Some(is_http2) = begun.flatten() else { return };
     let asked = Notify::new();
     let service = service_fn(|request| {
@@ -310,11 +323,12 @@ async fn connection(stream: TcpStream, peer: SocketAddr, server: Arc<Server>) {
     if is_http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
-        builder.max_header_list_size(HEADER_BYTES_MAX as u32).keep_alive_interval(HEADER_PATIENCE);
+        builder.max_header_list_size(HEADER_BYTES_MAX as u32);
+        builder.keep_alive_interval(header).keep_alive_timeout(header);
         drive(builder.serve_connection(io, service), stopped).await;
     } else {
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE);
+        builder.timer(TokioTimer::new()).header_read_timeout(header);
         // A client that has sent everything may say so.
         builder.max_buf_size(HEADER_BYTES_MAX).half_close(true);
         drive(builder.serve_connection(io, service), stopped).await;
@@ -517,3 +531,6 @@ impl Drop for Answered {
         log(&self.access);
     }
 }
+
+#[cfg(test)]
+mod tests;

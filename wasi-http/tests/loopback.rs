@@ -171,8 +171,15 @@ fn time_is_limited() {
     std::thread::sleep(Duration::from_millis(500));
     is_status(&served.ask("/h"), 200);
     drop(stream);
+    // Nor does somebody whose body does not come: the answer, which has begun, is cut.
+    let mut silent = served.connect();
+    write!(silent, "POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc").unwrap();
+    let answer = read_all(&mut silent);
+    is_status(&answer, 200);
+    assert!(answer.contains("abc") && !answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
+    is_status(&served.ask("/h"), 200);
     served.end();
-    assert_eq!(served.failures.lock().unwrap().len(), 3);
+    assert_eq!(served.failures.lock().unwrap().len(), 4);
 }
 
 #[test]

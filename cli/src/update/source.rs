@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use ureq::Agent;
 use ureq::tls::TlsConfig;
 
-use super::trust::{explain, trusted};
+use super::trust::{explain_silence, trusted};
 use crate::package::reference::Url;
 
 /// How long a server may take to accept a connection or to begin its answer.
@@ -25,15 +25,21 @@ const ARCHIVE_ENDING: &str = ".tar.gz";
 pub(super) enum Source {
     /// Its folder.
     Folder(PathBuf),
-    /// The address of its files, without the slash at the end.
-    Web(String, Agent),
+    /// A server.
+    Web {
+        /// The address of its files, without the slash at the end.
+        base: String,
+        agent: Agent,
+        /// How long it may say nothing.
+        silence_max: Duration,
+    },
 }
 
 impl Source {
     /// The release at a place, and the archive if the place names one.
     pub(super) fn new(from: &OsStr) -> anyhow::Result<(Self, Option<String>)> {
         match from.to_str().filter(|text| text.contains("://")) {
-            Some(address) => Self::web(address),
+            Some(address) => Self::web(address, ANSWER_TIMEOUT),
             None => Self::folder(Path::new(from)),
         }
     }
@@ -51,7 +57,7 @@ impl Source {
         }
     }
 
-    fn web(address: &str) -> anyhow::Result<(Self, Option<String>)> {
+    fn web(address: &str, silence_max: Duration) -> anyhow::Result<(Self, Option<String>)> {
         let secure = address.starts_with("https://");
         if !secure && Url::parse(address).is_err() {
             bail!(
@@ -67,18 +73,17 @@ impl Source {
         };
         let agent = agent
             .user_agent(concat!("wasmer/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(ANSWER_TIMEOUT))
-            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .timeout_connect(Some(silence_max))
+            .timeout_recv_response(Some(silence_max))
             .timeout_recv_body(Some(FILE_TIMEOUT))
             .build()
             .new_agent();
         let address = address.trim_end_matches('/');
-        Ok(match address.rsplit_once('/') {
-            Some((base, name)) if name.ends_with(ARCHIVE_ENDING) => {
-                (Self::Web(base.to_owned(), agent), Some(name.to_owned()))
-            }
-            _ => (Self::Web(address.to_owned(), agent), None),
-        })
+        let (base, name) = match address.rsplit_once('/') {
+            Some((base, name)) if name.ends_with(ARCHIVE_ENDING) => (base, Some(name.to_owned())),
+            _ => (address, None),
+        };
+        Ok((Self::Web { base: base.to_owned(), agent, silence_max }, name))
     }
 
     /// A file of the release.
@@ -89,10 +94,11 @@ impl Source {
                 let file = File::open(&path).with_context(|| format!("could not read `{}`", path.display()))?;
                 Ok(Box::new(file))
             }
-            Self::Web(base, agent) => {
+            Self::Web { base, agent, silence_max } => {
                 let address = format!("{base}/{name}");
                 let failed = || format!("could not fetch `{address}`");
-                let answer = agent.get(&address).call().map_err(explain).with_context(failed)?;
+                let answer = agent.get(&address).call().map_err(|error| explain_silence(error, *silence_max));
+                let answer = answer.with_context(failed)?;
                 if !answer.status().is_success() {
                     bail!("{}: the server answers `{}`", failed(), answer.status());
                 }
@@ -106,7 +112,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(folder) => write!(f, "`{}`", folder.display()),
-            Self::Web(base, _) => write!(f, "`{base}`"),
+            Self::Web { base, .. } => write!(f, "`{base}`"),
         }
     }
 }
@@ -129,6 +135,16 @@ mod tests {
         ] {
             assert!(Source::new(OsStr::new(bad)).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_left() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/r", listener.local_addr().unwrap());
+        let (source, _) = Source::web(&address, Duration::from_millis(100)).unwrap();
+        let error = source.open("SHA256SUMS").err().map(|error| format!("{error:#}"));
+        let expected = format!("could not fetch `{address}/SHA256SUMS`: the server has sent nothing for 100ms");
+        assert_eq!(error, Some(expected));
     }
 
     #[test]

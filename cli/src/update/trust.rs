@@ -1,6 +1,7 @@
 //! Which servers are believed to be who they say.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ureq::tls::{PemItem, RootCerts, parse_pem};
@@ -27,8 +28,16 @@ pub(crate) fn trusted() -> anyhow::Result<RootCerts> {
     Ok(RootCerts::new_with_certs(&certificates))
 }
 
+/// What to say of a request that failed, where the server may be silent for so long.
+pub(crate) fn explain_silence(error: ureq::Error, silence_max: Duration) -> anyhow::Error {
+    match error {
+        ureq::Error::Timeout(_) => anyhow::anyhow!("the server has sent nothing for {silence_max:?}"),
+        error => explain(error),
+    }
+}
+
 /// Adds what to do about a server whose certificate is not accepted.
-pub(crate) fn explain(error: ureq::Error) -> anyhow::Error {
+fn explain(error: ureq::Error) -> anyhow::Error {
     let text = error.to_string();
     if text.contains("invalid peer certificate") {
         return anyhow::anyhow!(

@@ -12,7 +12,7 @@ use super::sink::Sink;
 use crate::package::reference::Url;
 use crate::progress::Status;
 use crate::units::parse_duration;
-use crate::update::trust::{explain, trusted};
+use crate::update::trust::{explain_silence, trusted};
 
 /// How long a server may take to accept a connection, to begin its answer, and to go on with it.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -31,10 +31,15 @@ pub(super) struct Client {
     near: Agent,
     ends: Instant,
     time: Duration,
+    silence_max: Duration,
 }
 
 impl Client {
     pub(super) fn new() -> anyhow::Result<Self> {
+        Self::with_silence(SILENCE_MAX)
+    }
+
+    fn with_silence(silence_max: Duration) -> anyhow::Result<Self> {
         let time = match std::env::var(TIME_VARIABLE) {
             Ok(text) if !text.is_empty() => {
                 parse_duration(&text).map_err(|error| anyhow!("`{TIME_VARIABLE}`: {error}"))?
@@ -47,9 +52,9 @@ impl Client {
                 // Others are followed by hand: each is looked at first.
                 .max_redirects(0)
                 .user_agent(concat!("wasmer/", env!("CARGO_PKG_VERSION")))
-                .timeout_connect(Some(SILENCE_MAX))
-                .timeout_recv_response(Some(SILENCE_MAX))
-                .timeout_per_read(Some(SILENCE_MAX))
+                .timeout_connect(Some(silence_max))
+                .timeout_recv_response(Some(silence_max))
+                .timeout_per_read(Some(silence_max))
         };
         let tls = TlsConfig::builder().root_certs(trusted()?).build();
         Ok(Self {
@@ -59,6 +64,7 @@ impl Client {
                 .checked_add(time)
                 .with_context(|| format!("`{TIME_VARIABLE}`: nobody waits so long"))?,
             time,
+            silence_max,
         })
     }
 
@@ -98,8 +104,7 @@ impl Client {
     fn explain(&self, error: ureq::Error) -> anyhow::Error {
         match error {
             ureq::Error::Timeout(_) if self.ends <= Instant::now() => self.too_late(),
-            ureq::Error::Timeout(_) => anyhow!("the server has sent nothing for {SILENCE_MAX:?}"),
-            error => explain(error),
+            error => explain_silence(error, self.silence_max),
         }
     }
 
@@ -207,6 +212,8 @@ fn mib(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     fn url(text: &str) -> Url {
@@ -233,6 +240,40 @@ mod tests {
         assert!(
             is_same_server(&near, &join(&near, "/b").unwrap()) && !is_same_server(&near, &url("https://localhost:80/"))
         );
+    }
+
+    /// A server that sends this to each client and nothing more.
+    fn silent(answer: &'static [u8]) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = url(&format!("http://{}/a", listener.local_addr().unwrap()));
+        std::thread::spawn(move || {
+            let mut streams = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept() {
+                stream.write_all(answer).unwrap();
+                streams.push(stream);
+            }
+        });
+        url
+    }
+
+    #[test]
+    fn servers_that_say_nothing_are_left() {
+        let client = Client::with_silence(Duration::from_millis(100)).unwrap();
+        let said = |error: anyhow::Error, what: &str| {
+            let message = format!("{error:#}");
+            assert!(
+                message.starts_with(what) && message.ends_with(": the server has sent nothing for 100ms"),
+                "{message}"
+            );
+        };
+        for begun in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-"] {
+            said(client.get(&silent(begun), "*/*", None).err().unwrap(), "could not ask `http://127.0.0.1:");
+        }
+        let half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n\0asm";
+        let answer = || client.get(&silent(half), "*/*", None).unwrap();
+        said(answer().text(100).unwrap_err(), "could not read `http://127.0.0.1:");
+        let mut file = tempfile::tempfile().unwrap();
+        said(answer().copy_to(&mut Sink::new(&mut file, 100)).unwrap_err(), "could not read `http://127.0.0.1:");
     }
 
     #[test]
