@@ -393,15 +393,20 @@ impl StoreOpaque {
         }
     }
 
-    /// Which memory of this store an address is behind, and where. The number is that of the module whose code is at `pc`, unless its instances differ
-    /// in it.
+    /// Which memory of this store was left, and where. The number is that of the module whose code is at `pc`, unless its instances differ in it.
     fn memory_fault(&self, place: vm::Place, pc: Option<&usize>) -> Option<MemoryFault> {
-        let address = match place {
-            vm::Place::Known(fault) => return Some(fault),
-            vm::Place::Address(address) => address,
+        let left_at = |memory: &VmMemory| match place {
+            vm::Place::Known(_) => None,
+            vm::Place::Address(address) => memory.offset_behind(address).map(u128::from),
+            vm::Place::Outside { address, definition } => {
+                (memory.vm().addr() == definition).then(|| address.max(memory.len_bytes() as u128))
+            }
         };
-        let is_left = |memory: &&Arc<VmMemory>| memory.offset_behind(address).is_some();
-        let memory = self.instances.iter().find_map(|record| record.vm.all_memories().iter().find(is_left))?;
+        if let vm::Place::Known(fault) = place {
+            return Some(fault);
+        }
+        let memories = self.instances.iter().flat_map(|record| record.vm.all_memories());
+        let (memory, address) = memories.filter_map(|memory| Some((memory, left_at(memory)?))).next()?;
         let image = pc.and_then(|pc| vm::code_registry::lookup(*pc)).map(|(image, _)| image);
         let is_running = |vm: &&vm::instance::Instance| image.as_ref().is_some_and(|image| vm.has_code_of(image));
         let running = self.instances.iter().map(|record| &*record.vm).filter(is_running);
@@ -411,7 +416,7 @@ impl StoreOpaque {
         });
         let numbers: std::collections::BTreeSet<u32> = numbers.collect();
         Some(MemoryFault {
-            address: memory.offset_behind(address)?,
+            address,
             len: None,
             memory: numbers.first().copied().filter(|_| numbers.len() == 1),
             memory_bytes: memory.len_bytes() as u64,

@@ -15,6 +15,7 @@ use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
+use crate::outside;
 use crate::region::Region;
 use crate::target::Target;
 
@@ -81,6 +82,8 @@ pub(crate) struct Scratch {
     pub(crate) constants: FxHashMap<i32, Value>,
     /// Functions that the current one calls.
     pub(crate) functions: FxHashMap<DefinedFuncIdx, FuncRef>,
+    /// What is called where an access is outside of a memory.
+    pub(crate) outside: outside::Functions,
     /// Wasm call signatures that the current function uses.
     pub(crate) signatures: FxHashMap<Signature, SigRef>,
     /// Libcall signatures that the current function uses.
@@ -101,6 +104,7 @@ impl Scratch {
     fn clear(&mut self) {
         self.constants.clear();
         self.functions.clear();
+        self.outside.clear();
         self.signatures.clear();
         self.libcalls.clear();
         self.landings.clear();

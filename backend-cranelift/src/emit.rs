@@ -1,5 +1,7 @@
 //! From Cranelift's compiled code to the runtime's [`Output`].
 
+use std::collections::BTreeSet;
+
 use cranelift_codegen::binemit::Reloc as CraneliftReloc;
 use cranelift_codegen::ir::{ExternalName, Function, TrapCode as CraneliftTrap};
 use cranelift_codegen::{
@@ -14,6 +16,7 @@ use wasmer_runtime_core::types::DefinedFuncIdx;
 
 use crate::description::NAME;
 use crate::memory::FAULT_IN_MEMORY;
+use crate::outside;
 use crate::place::{STEP_BYTES, place};
 
 /// What stands between functions: a trap, should anything ever jump there (`int3` on x86-64, `udf` elsewhere).
@@ -50,12 +53,22 @@ pub(crate) fn append(
     output.text.resize(start as usize, PADDING);
     output.text.extend_from_slice(buffer.data());
     output.definitions.push(Definition { symbol, offset: start, len: buffer.total_size() });
+    let mut said = BTreeSet::new();
     for reloc in buffer.relocs() {
-        output.relocs.push(relocation(reloc, symbol, &context.func, start)?);
+        let Some(offset) = outside::offset(reloc, &context.func) else {
+            output.relocs.push(relocation(reloc, symbol, &context.func, start)?);
+            continue;
+        };
+        let call = outside::call(reloc);
+        if !outside::say(&mut output.text[(start + call) as usize..], offset) {
+            return Err(internal(symbol, "no call and trap for an access outside"));
+        }
+        said.insert(call);
     }
     for trap in buffer.traps().iter().filter(|trap| trap.code != FAULT_IN_MEMORY) {
         let code = trap_code(trap.code).ok_or_else(|| internal(symbol, "a trap without a known code"))?;
-        output.traps.push(TrapSite { offset: start + trap.offset, code });
+        let call = trap.offset.checked_sub(outside::CALL_BYTES).filter(|call| said.contains(call));
+        output.traps.push(TrapSite { offset: start + call.unwrap_or(trap.offset), code });
     }
     handlers(symbol, buffer, start, &mut output.handlers)?;
     // The stack may overflow before the first operator.

@@ -9,7 +9,9 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::Width;
 
 use crate::codegen::{Codegen, V128, clif_trap};
+use crate::control::continue_in;
 use crate::int::int_type;
+use crate::outside;
 use crate::region::Region;
 
 /// Stands for [`TrapCode::MemoryOutOfBounds`] at instructions that only fault in the address space of a memory: they need no entry in the trap
@@ -41,7 +43,8 @@ pub(crate) fn place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> Plac
     let flags = match access.bounds {
         // An access without a check faults inside its memory's address space, which needs no entry in the trap table.
         Bounds::Elided => cg.faulting(region, FAULT_IN_MEMORY),
-        Bounds::Explicit { .. } | Bounds::AlwaysTraps => cg.faulting(region, clif_trap(TrapCode::MemoryOutOfBounds)),
+        // Checked here; it must not move before its check all the same.
+        Bounds::Explicit { .. } | Bounds::AlwaysTraps => cg.faulting(region, FAULT_IN_MEMORY),
         Bounds::Proven => cg.proven(region),
     };
     let index = cg.index64(memory.width, index);
@@ -56,35 +59,60 @@ pub(crate) fn place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> Plac
             Place { address, offset, flags }
         }
         Bounds::Explicit { end_offset } => {
-            let outside = outside(cg, memory, index, end_offset);
+            let outside = check_bounds(cg, access, index, end_offset);
             let address = cg.ins().iadd(base, index);
             let address = match access.offset {
                 0 => address,
                 offset => cg.ins().iadd_imm_u(address, offset as i64),
             };
-            // Outside, also when the processor only guesses, the address is null, which faults and so traps.
+            // Outside, when the processor only guesses, the address is null.
             let null = cg.ins().iconst(types::I64, 0);
             let address = cg.ins().select_spectre_guard(outside, null, address);
             Place { address, offset: 0, flags }
         }
         Bounds::AlwaysTraps => {
-            let always = cg.ins().iconst(types::I8, 1);
-            cg.ins().trapnz(always, clif_trap(TrapCode::MemoryOutOfBounds));
+            trap_outside(cg, access, index);
+            let unreachable = cg.builder.create_block();
+            continue_in(cg, unreachable);
+            let base = cg.ins().iconst(types::I64, 0);
             Place { address: base, offset: 0, flags }
         }
     }
 }
 
-/// Whether `index + end_offset`, computed without wrapping around, is beyond the end of the memory.
-fn outside(cg: &mut Codegen<'_>, memory: &MemoryRef, index: Value, end_offset: u64) -> Value {
+/// Traps if `index + end_offset`, computed without wrapping around, is beyond the end of the memory. Whether it is.
+fn check_bounds(cg: &mut Codegen<'_>, access: &Access, index: Value, end_offset: u64) -> Value {
+    let memory = &access.memory;
     let len = length(cg, memory);
     let end_offset_value = cg.ins().iconst(types::I64, end_offset as i64);
-    let end = if memory.width == Width::W32 && end_offset < 1 << 63 {
-        cg.ins().iadd(index, end_offset_value)
-    } else {
-        cg.ins().uadd_overflow_trap(index, end_offset_value, clif_trap(TrapCode::MemoryOutOfBounds))
-    };
-    cg.ins().icmp(IntCC::UnsignedGreaterThan, end, len)
+    let end = cg.ins().iadd(index, end_offset_value);
+    if memory.width == Width::W64 || end_offset >= 1 << 63 {
+        let has_wrapped = cg.ins().icmp(IntCC::UnsignedLessThan, end, index);
+        trap_outside_if(cg, access, index, has_wrapped);
+    }
+    let outside = cg.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
+    trap_outside_if(cg, access, index, outside);
+    outside
+}
+
+fn trap_outside_if(cg: &mut Codegen<'_>, access: &Access, index: Value, condition: Value) {
+    let (outside, inside) = (cg.builder.create_block(), cg.builder.create_block());
+    cg.builder.set_cold_block(outside);
+    cg.ins().brif(condition, outside, [], inside, []);
+    continue_in(cg, outside);
+    trap_outside(cg, access, index);
+    continue_in(cg, inside);
+}
+
+/// Traps, saying where: by a call that has the index and where the memory's definition is in the first registers for arguments, and a trap behind it.
+/// [`outside`] makes one instruction of both.
+fn trap_outside(cg: &mut Codegen<'_>, access: &Access, index: Value) {
+    if let Some(offset) = access.short_offset() {
+        let definition = cg.load_constant(access.memory.definition_offset);
+        let function = outside::function(cg.builder.func, &mut cg.scratch.outside, offset);
+        cg.ins().call(function, &[index, definition]);
+    }
+    cg.ins().trap(clif_trap(TrapCode::MemoryOutOfBounds));
 }
 
 /// Only the low bits matter, so the sum may wrap around.

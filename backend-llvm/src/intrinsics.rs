@@ -459,21 +459,28 @@ impl<'ctx> Codegen<'ctx, '_> {
     ///
     /// The numbers are operands of the assembly, so that LLVM never merges traps that differ; it may copy them.
     pub(crate) fn trap_here(&mut self, code: TrapCode) -> Result<()> {
-        let ty = self.ctx.void_type().fn_type(&[self.t.i32.into(), self.t.i32.into()], false);
+        self.trap_by("ud2", "i,i,~{memory}", code, &[])
+    }
+
+    /// The same by an instruction with operands, which are `$2` and so on.
+    pub(crate) fn trap_by(
+        &mut self,
+        instruction: &str,
+        constraints: &str,
+        code: TrapCode,
+        operands: &[V<'ctx>],
+    ) -> Result<()> {
+        let numbers = [self.offset, code as u32].map(|number| self.t.i32.const_int(number.into(), false).into());
+        let operands = [&numbers, operands].concat();
+        let types: Vec<_> = operands.iter().map(|operand: &V<'ctx>| operand.get_type().into()).collect();
+        let ty = self.ctx.void_type().fn_type(&types, false);
         let text = format!(
-            "1: ud2\n\t.pushsection {TRAP_SECTION},\"\",@progbits\n\t.long 1b - .\n\t.long ${{0:c}}\n\t.long ${{1:c}}\n\t.popsection"
+            "1: {instruction}\n\t.pushsection {TRAP_SECTION},\"\",@progbits\n\t.long 1b - .\n\t.long ${{0:c}}\n\t.long ${{1:c}}\n\t.popsection"
         );
-        let asm = self.ctx.create_inline_asm(
-            ty,
-            text,
-            "i,i,~{memory}".into(),
-            true,
-            false,
-            Some(InlineAsmDialect::ATT),
-            false,
-        );
-        let operands = [self.t.i32.const_int(self.offset as u64, false), self.t.i32.const_int(code as u64, false)];
-        let call = self.b.build_indirect_call(ty, asm, &operands.map(Into::into), "").built()?;
+        let asm =
+            self.ctx.create_inline_asm(ty, text, constraints.into(), true, false, Some(InlineAsmDialect::ATT), false);
+        let operands: Vec<_> = operands.into_iter().map(Into::into).collect();
+        let call = self.b.build_indirect_call(ty, asm, &operands, "").built()?;
         for attribute in [self.nounwind, self.noreturn, self.cold] {
             call.add_attribute(AttributeLoc::Function, attribute);
         }
@@ -483,11 +490,20 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// Traps if `condition` holds; code generation goes on behind the check.
     pub(crate) fn trap_if(&mut self, condition: IntValue<'ctx>, code: TrapCode) -> Result<()> {
+        self.trap_by_if(condition, |cg| cg.trap_here(code))
+    }
+
+    /// The same by what `trap_here` writes.
+    pub(crate) fn trap_by_if(
+        &mut self,
+        condition: IntValue<'ctx>,
+        trap_here: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
         let trap = self.new_block();
         let next = self.new_block();
         self.b.build_conditional_branch(condition, trap, next).built()?;
         self.b.position_at_end(trap);
-        self.trap_here(code)?;
+        trap_here(self)?;
         self.b.position_at_end(next);
         Ok(())
     }

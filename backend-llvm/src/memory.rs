@@ -87,9 +87,9 @@ impl<'ctx> Codegen<'ctx, '_> {
         let mut guards = Vec::new();
         match access.bounds {
             Bounds::Elided | Bounds::Proven => {}
-            Bounds::Explicit { end_offset } => self.check_bounds(&access.memory, end_offset, index, &mut guards)?,
+            Bounds::Explicit { end_offset } => self.check_bounds(access, end_offset, index, &mut guards)?,
             Bounds::AlwaysTraps => {
-                self.trap_here(TrapCode::MemoryOutOfBounds)?;
+                self.trap_outside(access, index)?;
                 let unreachable = self.new_block();
                 self.b.position_at_end(unreachable);
             }
@@ -104,11 +104,12 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     fn check_bounds(
         &mut self,
-        memory: &MemoryRef,
+        access: &Access,
         end_offset: u64,
         index: V<'ctx>,
         guards: &mut Vec<Outside<'ctx>>,
     ) -> Result<()> {
+        let memory = &access.memory;
         let len = self.memory_len(memory)?;
         let end = self.const_like(len, end_offset);
         let outside = match memory.width {
@@ -127,7 +128,15 @@ impl<'ctx> Codegen<'ctx, '_> {
                 self.bin(Op::Or, never, behind)?
             }
         };
-        self.trap_if(outside.into_int_value(), TrapCode::MemoryOutOfBounds)
+        self.trap_by_if(outside.into_int_value(), |cg| cg.trap_outside(access, index))
+    }
+
+    /// Traps by an instruction that says where the access was, to whom the virtual machine listens.
+    fn trap_outside(&mut self, access: &Access, index: V<'ctx>) -> Result<()> {
+        let Some(offset) = access.short_offset() else { return self.trap_here(TrapCode::MemoryOutOfBounds) };
+        let definition = self.load_constant_ptr(self.f().vmctx, access.memory.definition_offset)?;
+        let said = [self.const_i32(offset.cast_signed()).into(), index, definition.into()];
+        self.trap_by("ud1l ${2:c}($3), ${4:k}", "i,i,i,r,r,~{memory}", TrapCode::MemoryOutOfBounds, &said)
     }
 
     /// The current length in bytes.

@@ -13,9 +13,22 @@ use crate::regs::{Reg, RegSet};
 pub(crate) enum Cold {
     /// Raises a trap.
     Trap { label: Label, code: TrapCode, offset: u32 },
+    /// Raises the trap of an access outside of a memory.
+    Outside { label: Label, said: Outside, offset: u32 },
     /// Makes a function reference callable, by a libcall, and goes back. `saves` is where in [`Codegen::cold_saves`] the operands
     /// stand that must survive.
     Resolve { label: Label, back: Label, call: Resolve, result: Reg, saves: (u32, u32), pins: RegSet, offset: u32 },
+}
+
+/// What is said of an access outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outside {
+    /// The index.
+    pub(crate) index: Reg,
+    /// The static offset, see [`Access::short_offset`](wasmer_runtime_core::translate::codegen::Access::short_offset).
+    pub(crate) offset: Option<u32>,
+    /// Where the memory's definition is.
+    pub(crate) definition: Reg,
 }
 
 /// What makes a function reference callable: a libcall with one operand.
@@ -48,6 +61,11 @@ impl<M: Masm> Codegen<M> {
                     self.a.bind(label);
                     self.traps_at(code, offset);
                     self.a.trap();
+                }
+                Cold::Outside { label, said, offset } => {
+                    self.a.bind(label);
+                    self.traps_at(TrapCode::MemoryOutOfBounds, offset);
+                    self.a.trap_outside(said);
                 }
                 Cold::Resolve { label, back, call, result, saves, pins, offset } => {
                     self.a.bind(label);

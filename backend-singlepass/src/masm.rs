@@ -11,8 +11,8 @@
 //! * A returned register is an operand register that the caller owns, or the `hint`, where there is one: a register that the result is wanted
 //!   in, which may be read as an operand and must not be written before the last read.
 //! * 32-bit integers in registers have zeros in their upper half.
-//! * Whatever traps by a fault is announced right before its instruction by [`Codegen::traps`], other accesses of memory by
-//!   [`Codegen::accesses`], a call by [`Codegen::mark`].
+//! * Whatever traps by a fault is announced right before its instruction by [`Codegen::traps`], accesses of memory and calls by
+//!   [`Codegen::mark`].
 //! * Emitted code changes no register but operand registers that were allocated, [`Machine::FIXED`] ones whose state says so, and
 //!   temporaries that the allocator does not know.
 
@@ -28,7 +28,7 @@ use wasmer_runtime_core::types::{Signature, Ty, Width};
 
 use crate::alloc::Entry;
 use crate::codegen::Codegen;
-use crate::cold::Resolve;
+use crate::cold::{Outside, Resolve};
 use crate::labels::Label;
 use crate::memory::PlaceOf;
 use crate::pending::PendingOf;
@@ -92,6 +92,8 @@ pub(crate) trait Assembler: Machine {
     fn table_entry(&mut self, label: Label, base: usize);
     /// An instruction that faults, and is nothing else.
     fn trap(&mut self);
+    /// The same, with operands that say where an access outside of a memory was.
+    fn trap_outside(&mut self, said: Outside);
     /// Whether nothing refers to an unbound label.
     #[cfg(debug_assertions)]
     fn all_resolved(&self) -> bool;
@@ -220,9 +222,11 @@ pub(crate) trait MemoryOps: Assembler {
     fn check_alignment(c: &mut Codegen<Self>, index: &mut Entry, offset: u64, bytes: u8);
     /// The address of an access that stays within reservation and guard.
     fn unchecked(c: &mut Codegen<Self>, access: &Access, index: Entry) -> PlaceOf<Self>;
-    /// The address of an access that ends `end_offset` behind the index; one beyond the memory's end faults, also when the processor
-    /// only guesses.
+    /// The address of an access that ends `end_offset` behind the index; traps beyond the memory's end, and is null there when the processor only
+    /// guesses.
     fn checked(c: &mut Codegen<Self>, access: &Access, end_offset: u64, index: Entry) -> PlaceOf<Self>;
+    /// Traps for an access that is outside wherever the index is, which it takes.
+    fn always_outside(c: &mut Codegen<Self>, access: &Access, index: Entry);
     /// A pending load. `offset` is where in the module, if it can trap.
     fn memory_load(
         c: &mut Codegen<Self>,

@@ -2,7 +2,6 @@
 
 use wasmer_runtime_core::translate::codegen::{Access, Bounds};
 use wasmer_runtime_core::translate::ops::{AtomicWidth, Load};
-use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::Entry;
@@ -16,8 +15,6 @@ use crate::regs::RegSet;
 pub(crate) struct Place<A> {
     pub(crate) mem: A,
     pub(crate) held: RegSet,
-    /// Whether a fault here is outside the address space of memories, so that the trap table must say what it means.
-    pub(crate) in_table: bool,
 }
 
 /// The address of an access on a machine.
@@ -61,8 +58,7 @@ impl<M: Masm> Codegen<M> {
             Bounds::Elided | Bounds::Proven => Some(M::unchecked(self, access, index)),
             Bounds::Explicit { end_offset } => Some(M::checked(self, access, end_offset, index)),
             Bounds::AlwaysTraps => {
-                self.al.drop_entry(index);
-                self.trap_now(TrapCode::MemoryOutOfBounds);
+                M::always_outside(self, access, index);
                 None
             }
         }
@@ -77,21 +73,5 @@ impl<M: Masm> Codegen<M> {
             }
             None => self.push_anything(op.ty()),
         }
-    }
-
-    /// The instruction that follows accesses a memory.
-    #[inline]
-    pub(crate) fn accesses_at(&mut self, place: &PlaceOf<M>, wasm_offset: u32) {
-        if place.in_table {
-            self.traps_at(TrapCode::MemoryOutOfBounds, wasm_offset);
-        } else {
-            self.mark_at(wasm_offset);
-        }
-    }
-
-    /// The instruction that follows accesses a memory.
-    #[inline]
-    pub(crate) fn accesses(&mut self, place: &PlaceOf<M>) {
-        self.accesses_at(place, self.offset);
     }
 }

@@ -241,8 +241,8 @@ impl<M: Masm> Codegen<M> {
     /// The instruction that follows does the folded load, if there is one.
     #[inline]
     pub(crate) fn mark_folded(&mut self) {
-        if let Some(Folded { offset: Some(offset), place }) = self.folded {
-            self.accesses_at(&place, offset);
+        if let Some(Folded { offset: Some(offset), .. }) = self.folded {
+            self.mark_at(offset);
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn hint(module: &Path, instance: Instance, store: &Store<WasiCtx>, tr
         Some(fault) => fault.memory_bytes,
         None => declared.limits.min << declared.page_size_log2,
     };
-    let address = trap.memory_fault.map(|fault| fault.address);
+    let address = trap.memory_fault.map(|fault| u64::try_from(fault.address).unwrap_or(u64::MAX));
     if !stack.may_have_overflowed(value, address, memory_bytes) {
         return None;
     }

@@ -90,14 +90,13 @@ trap_codes! {
 
 /// Where an access left its memory.
 ///
-/// Known of accesses that end in pages which cannot be accessed, and of block operations, atomic waits and data segments. Not known where
-/// compiled code compares the address with the length itself (memories with 64-bit addresses or other pages than 64 KiB, static
-/// offsets of 32 MiB and more): the address is in some register there, and saying in which would make every module larger.
+/// Known of accesses that end in pages which cannot be accessed, of those that compiled code compares with the length itself, and of block operations,
+/// atomic waits and data segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryFault {
-    /// The first byte that was wanted; of an access that begins inside the memory the first one behind it. It can be beyond 2³² where a
-    /// static offset was added.
-    pub address: u64,
+    /// The first byte that was wanted; of an access that begins inside the memory the first one behind it. It can be beyond what the
+    /// memory's addresses have room for where a static offset was added.
+    pub address: u128,
     /// How many bytes were wanted from there, if that is known.
     pub len: Option<u64>,
     /// Which memory of the module it was, if that is certain.
@@ -120,12 +119,12 @@ impl fmt::Display for MemoryFault {
 }
 
 /// A number of which people see how long it is: `0x1_0000_0010`.
-struct Hexadecimal(u64);
+struct Hexadecimal(u128);
 
 impl fmt::Display for Hexadecimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let groups = [48, 32, 16, 0].map(|shift| self.0 >> shift & 0xffff);
-        let first = groups.iter().position(|group| *group != 0).unwrap_or(3);
+        let groups = [112, 96, 80, 64, 48, 32, 16, 0].map(|shift| self.0 >> shift & 0xffff);
+        let first = groups.iter().position(|group| *group != 0).unwrap_or(groups.len() - 1);
         write!(f, "{:#x}", groups[first])?;
         groups[first + 1..].iter().try_for_each(|group| write!(f, "_{group:04x}"))
     }
@@ -150,7 +149,9 @@ mod tests {
             (0xfff0, "0xfff0"),
             (0x1_0000, "0x1_0000"),
             (0x1_0000_0010, "0x1_0000_0010"),
-            (u64::MAX, "0xffff_ffff_ffff_ffff"),
+            (u64::MAX.into(), "0xffff_ffff_ffff_ffff"),
+            ((1 << 64) + 8, "0x1_0000_0000_0000_0008"),
+            (u128::MAX, "0xffff_ffff_ffff_ffff_ffff_ffff_ffff_ffff"),
         ];
         for (address, text) in cases {
             assert_eq!(Hexadecimal(address).to_string(), text);

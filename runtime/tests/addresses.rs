@@ -1,4 +1,4 @@
-//! A trap for leaving a memory says where that was, wherever it is known without cost.
+//! A trap for leaving a memory says where that was.
 
 mod common;
 
@@ -20,11 +20,32 @@ const WAT: &str = r#"(module $m
     (func (export "init") (param i32) (memory.init $small $bytes (local.get 0) (i32.const 0) (i32.const 10)))
     (func (export "init from") (param i32) (memory.init $small $bytes (i32.const 0) (local.get 0) (i32.const 10)))
     (func (export "wide fill") (param i64) (memory.fill $wide (local.get 0) (i32.const 1) (i64.const 32)))
+    (func (export "far") (param i32) (drop (i32.load $small offset=0x3000000 (local.get 0))))
+    (func (export "farthest") (param i32) (drop (i32.load8_u $small offset=0xffffffff (local.get 0))))
+    (func (export "always outside") (param i32) (drop (i32.load $small offset=0xffffffff (local.get 0))))
     (func (export "wide load") (param i64) (drop (i32.load $wide (local.get 0))))
+    (func (export "wide load8") (param i64) (drop (i32.load8_u $wide (local.get 0))))
+    (func (export "wide load near") (param i64) (drop (i64.load $wide offset=16 (local.get 0))))
+    (func (export "wide store far") (param i64) (i64.store $wide offset=0x10010 (local.get 0) (local.get 0)))
+    (func (export "wide vector") (param i64) (v128.store $wide (local.get 0) (v128.load $wide (local.get 0))))
+    (func (export "wide add") (param i64) (drop (i32.atomic.rmw.add $wide offset=8 (local.get 0) (i32.const 1))))
+    (func (export "wide exchange") (param i64)
+        (drop (i64.atomic.rmw16.cmpxchg_u $wide (local.get 0) (i64.const 0) (i64.const 1))))
+    (func (export "wide loop") (param i64) (local i64)
+        (loop $on
+            (i64.store8 $wide (local.get 1) (i64.const 1))
+            (local.set 1 (i64.add (local.get 1) (local.get 0)))
+            (br $on)))
+    (func (export "wide farthest") (param i64) (drop (i32.load $wide offset=0xffffffff (local.get 0))))
+    (func (export "wide too far") (param i64) (drop (i32.load $wide offset=0x100000000 (local.get 0))))
+    (func (export "wide always outside") (param i64) (drop (i64.load $wide offset=0xfffffffffffffffc (local.get 0))))
     (func (export "divide") (param i32) (drop (i32.div_u (i32.const 1) (local.get 0)))))"#;
 
-/// What is called with what, and what the fault is: address, length, memory, its size.
-type Case = (&'static str, i32, Option<(u64, Option<u64>, u32, u64)>);
+/// What a fault is: address, length, memory, its size.
+type Known = (u128, Option<u64>, u32, u64);
+
+/// What is called with what, and what the fault is.
+type Case = (&'static str, i32, Option<Known>);
 
 const CASES: &[Case] = &[
     ("load", 0x10000, Some((0x10000, None, 0, 0x10000))),
@@ -44,9 +65,42 @@ const CASES: &[Case] = &[
     ("init", 0xfff8, Some((0xfff8, Some(10), 0, 0x10000))),
     // The segment was left, not the memory.
     ("init from", 1, None),
+    // Compared by compiled code.
+    ("far", 5, Some((0x300_0005, None, 0, 0x10000))),
+    ("far", -1, Some((0x1_02ff_ffff, None, 0, 0x10000))),
+    ("farthest", 0, Some((0xffff_ffff, None, 0, 0x10000))),
+    ("farthest", 1, Some((0x1_0000_0000, None, 0, 0x10000))),
+    ("always outside", 2, Some((0x1_0000_0001, None, 0, 0x10000))),
 ];
 
-fn fault_of(fault: Option<MemoryFault>) -> Option<(u64, Option<u64>, u32, u64)> {
+const WIDE_CASES: &[(&str, i64, Option<u128>)] = &[
+    ("wide load", 0x10000, Some(0x10000)),
+    ("wide load", -1, Some(u64::MAX as u128)),
+    ("wide load", 0x1234_5678_9abc_def0, Some(0x1234_5678_9abc_def0)),
+    // It begins inside; the first byte that is not.
+    ("wide load", 0xfffe, Some(0x10000)),
+    ("wide load8", 0x10000, Some(0x10000)),
+    ("wide load8", -1, Some(u64::MAX as u128)),
+    ("wide load near", 0xfff0, Some(0x10000)),
+    ("wide load near", -16, Some(1 << 64)),
+    ("wide load near", -17, Some(u64::MAX as u128)),
+    ("wide load near", -24, Some((1 << 64) - 8)),
+    ("wide store far", 0, Some(0x10010)),
+    ("wide store far", -0x10000, Some((1 << 64) + 0x10)),
+    ("wide vector", 0xfff1, Some(0x10000)),
+    ("wide vector", i64::MIN, Some(1 << 63)),
+    ("wide add", 0xfff8, Some(0x10000)),
+    ("wide add", -8, Some(1 << 64)),
+    ("wide exchange", 0x20000, Some(0x20000)),
+    ("wide loop", 0x1001, Some(0x10010)),
+    ("wide farthest", 0, Some(0xffff_ffff)),
+    ("wide farthest", -1, Some((1 << 64) + 0xffff_fffe)),
+    // No compiler makes such offsets, and nobody has room to say them.
+    ("wide too far", 0, None),
+    ("wide always outside", 0, None),
+];
+
+fn fault_of(fault: Option<MemoryFault>) -> Option<Known> {
     fault.map(|fault| (fault.address, fault.len, fault.memory.unwrap(), fault.memory_bytes))
 }
 
@@ -60,11 +114,15 @@ fn traps_know_the_address() {
             assert_eq!(fault_of(trap.memory_fault), *expected, "{backend}: {name} {address:#x}");
         }
         let wide = func::<_, i64, ()>(&mut store, instance, "wide fill").call(&mut store, -1);
-        let expected = Some((u64::MAX, Some(32), 2, 0x10000));
+        let expected = Some((u64::MAX.into(), Some(32), 2, 0x10000));
         assert_eq!(fault_of(trap(&wide, TrapCode::MemoryOutOfBounds).memory_fault), expected, "{backend}");
-        // Compared by compiled code: not known, and nothing older is said instead.
-        let wide = func::<_, i64, ()>(&mut store, instance, "wide load").call(&mut store, -1);
-        assert_eq!(trap(&wide, TrapCode::MemoryOutOfBounds).memory_fault, None, "{backend}");
+        for (name, address, expected) in WIDE_CASES {
+            let result = func::<_, i64, ()>(&mut store, instance, name).call(&mut store, *address);
+            let trap = trap(&result, TrapCode::MemoryOutOfBounds);
+            let expected = expected.map(|address| (address, None, 2, 0x10000));
+            assert_eq!(fault_of(trap.memory_fault), expected, "{backend}: {name} {address:#x}");
+            assert!(!trap.backtrace.frames.is_empty() && trap.backtrace.frames[0].wasm_offset.is_some(), "{name}");
+        }
         let divided = func::<_, i32, ()>(&mut store, instance, "divide").call(&mut store, 0);
         assert_eq!(trap(&divided, TrapCode::IntegerDivideByZero).memory_fault, None, "{backend}");
     }

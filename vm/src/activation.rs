@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
-use wasmer_runtime_core::trap::TrapCode;
+use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_runtime_core::vmcontext::{STOP_INTERRUPT, VMStoreContext};
 
 use crate::arch;
@@ -27,7 +27,23 @@ pub struct Fault {
     /// Frame pointer.
     pub fp: usize,
     /// Where memory was accessed, if that is what failed.
-    pub address: Option<usize>,
+    pub place: Option<Place>,
+}
+
+/// Where a memory was left.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// At an address of the host.
+    Address(usize),
+    /// At one of the guest, as compiled code says.
+    Outside {
+        /// The first byte that was wanted.
+        address: u128,
+        /// Where the definition of the memory is.
+        definition: usize,
+    },
+    /// At one of the guest.
+    Known(MemoryFault),
 }
 
 /// A call from the host into wasm that has not returned yet. The innermost one of each thread is known to the handler.
@@ -130,7 +146,10 @@ fn faulted(activation: &Activation, address: Option<usize>, context: &mut Contex
     }
     let overflow = address.filter(|address| stack.guards(*address)).map(|_| TrapCode::StackOverflow);
     let Some(code) = overflow.or_else(|| code_registry::trap_at(context.pc(), address)) else { return false };
-    leave(activation, code, address, context);
+    // SAFETY: the program counter is at an instruction of compiled code that has just been executed.
+    let said = || unsafe { arch::refused_access(context.pc() as *const u8, |number| context.general(number)) };
+    let outside = || said().map(|(address, definition)| Place::Outside { address, definition });
+    leave(activation, code, address.map(Place::Address).or_else(outside), context);
     true
 }
 
@@ -146,7 +165,7 @@ fn interrupted(activation: &Activation, context: &mut Context<'_>) -> bool {
     is_asked
 }
 
-fn leave(activation: &Activation, code: TrapCode, address: Option<usize>, context: &mut Context<'_>) {
-    activation.fault.set(Some(Fault { code, pc: context.pc(), fp: context.fp(), address }));
+fn leave(activation: &Activation, code: TrapCode, place: Option<Place>, context: &mut Context<'_>) {
+    activation.fault.set(Some(Fault { code, pc: context.pc(), fp: context.fp(), place }));
     context.resume(arch::unwind as *const () as usize, activation.store as usize);
 }

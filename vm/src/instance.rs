@@ -363,7 +363,7 @@ impl Instance {
     #[cold]
     pub fn left_memory(&self, memory: MemoryIdx, address: u64, len: Option<u64>) -> TrapCode {
         let memory_bytes = self.memory(memory).len_bytes() as u64;
-        let fault = MemoryFault { address, len, memory: Some(memory.0), memory_bytes };
+        let fault = MemoryFault { address: address.into(), len, memory: Some(memory.0), memory_bytes };
         // SAFETY: the store outlives the instance, and nobody holds a reference to it here: see `vm::libcalls`.
         unsafe { (*self.store.as_ptr()).note_memory_fault(fault) };
         TrapCode::MemoryOutOfBounds

@@ -52,5 +52,6 @@ mod wait;
 #[cfg(test)]
 mod doc_tests;
 
+pub use activation::Place;
 pub use park::Parked;
-pub use store::{Failure, InterruptHandle, Place, StoreVm, Unwind};
+pub use store::{Failure, InterruptHandle, StoreVm, Unwind};

@@ -17,7 +17,7 @@ use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::trap::{MemoryFault, TrapCode};
 use wasmer_runtime_core::vmcontext::*;
 
-use crate::activation::{self, Activation, Fault, current, set_current};
+use crate::activation::{self, Activation, Fault, Place, current, set_current};
 use crate::arch::{self, ExitFrame};
 use crate::backtrace::walk;
 use crate::budget::Budget;
@@ -55,15 +55,6 @@ pub struct Failure {
     pub at_instruction: bool,
     /// Where a memory was left, if that is why.
     pub place: Option<Place>,
-}
-
-/// Where a memory was left.
-#[derive(Clone, Copy, Debug)]
-pub enum Place {
-    /// At an address of the host.
-    Address(usize),
-    /// At one of the guest.
-    Known(MemoryFault),
 }
 
 impl Failure {
@@ -368,7 +359,7 @@ impl StoreVm {
         };
         let pcs = frame.map_or(Vec::new(), |(pc, fp)| walk(pc, fp, &ready().stack));
         let noted = self.take_memory_fault().map(Place::Known);
-        let place = fault.map_or(noted, |fault| fault.address.map(Place::Address));
+        let place = fault.map_or(noted, |fault| fault.place);
         let place = place.filter(|_| matches!(unwind, Unwind::Trap(TrapCode::MemoryOutOfBounds)));
         Box::new(Failure { unwind, pcs, at_instruction: fault.is_some(), place })
     }

@@ -34,7 +34,8 @@ pub enum Bounds {
     /// The guard region catches every address that a 32-bit index and the static offset can make: emit the access
     /// alone, marked as trapping with [`TrapCode::MemoryOutOfBounds`].
     Elided,
-    /// Trap with [`TrapCode::MemoryOutOfBounds`] unless `index + end_offset` (no wrap-around) is at most the current length in bytes.
+    /// Trap with [`TrapCode::MemoryOutOfBounds`] unless `index + end_offset` (no wrap-around) is at most the current length in bytes, by an instruction that
+    /// says where, see [`Access::short_offset`].
     Explicit {
         /// Static offset plus bytes accessed.
         end_offset: u64,
@@ -57,6 +58,14 @@ pub struct Access {
     /// For atomic accesses: trap with [`TrapCode::UnalignedAtomic`] unless index + offset is a multiple of this
     /// many bytes. Checked before the bounds.
     pub aligned_to: Option<u8>,
+}
+
+impl Access {
+    /// The static offset, where an instruction that traps has room to say it beside the index and the memory. Larger ones need memories with 64-bit
+    /// addresses, and are no code that anybody compiles.
+    pub fn short_offset(&self) -> Option<u32> {
+        self.offset.try_into().ok()
+    }
 }
 
 /// Whom a call calls. Operand order on the stack: arguments, then the index or reference.

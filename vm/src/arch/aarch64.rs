@@ -347,3 +347,22 @@ pub fn flush_code(address: *const u8, len: usize) {
     // SAFETY: barriers.
     unsafe { asm!("dsb ish", "isb", options(nostack, preserves_flags)) };
 }
+
+/// What the instruction at `pc`, which the processor refuses, says of an access that code has found outside: the first byte that was wanted and
+/// where the memory's definition is. It is `udf`, whose number has the registers of the index and of that address in bits 0 to 4 and 5 to 9, and bit 11 to
+/// tell it from others; the static offset stands in the four bytes behind it.
+///
+/// # Safety
+/// `pc` is at an instruction of compiled code.
+pub(crate) unsafe fn refused_access(pc: *const u8, general: impl Fn(u8) -> usize) -> Option<(u128, usize)> {
+    let words = pc.cast::<u32>();
+    // SAFETY: instructions have four bytes.
+    let instruction = unsafe { words.read() };
+    if instruction >> 11 != 1 {
+        return None;
+    }
+    let [index, definition] = [instruction, instruction >> 5].map(|number| general((number & 31) as u8));
+    // SAFETY: the caller's promise: this is that instruction.
+    let offset = unsafe { words.add(1).read() };
+    Some((index as u128 + u128::from(offset), definition))
+}

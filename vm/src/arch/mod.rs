@@ -11,6 +11,7 @@
 //! | `exit_parking`, `resume`, `prepare_return` | The same as `exit_host` where the guest may be parked meanwhile; how it goes on; where its outermost frame then returns to. |
 //! | `prepare_preemption`, `preempt`, `resume_preempted` | Keeps all registers of a guest that a tick has found, on its stack, and parks it; how it goes on. |
 //! | `compile_entries`, `compile_entry` | What stands in the place of functions that are compiled when they are called, and where it leads. |
+//! | `refused_access` | What code says of an access that it has found outside of a memory. |
 //! | `prefetch` | Has the processor fetch memory. |
 //! | `flush_code`, `INSTRUCTIONS_ARE_FETCHED_AHEAD` | What it takes for new code to be executed: here, and on other threads. |
 //!

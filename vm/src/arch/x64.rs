@@ -424,3 +424,60 @@ pub const INSTRUCTIONS_ARE_FETCHED_AHEAD: bool = false;
 
 /// Makes the processor's instruction caches see what was written to these addresses: they do by themselves (Intel SDM, volume 3, 14.6).
 pub fn flush_code(_address: *const u8, _len: usize) {}
+
+/// What the instruction at `pc`, which the processor refuses, says of an access that code has found outside: the first byte that was wanted and
+/// where the memory's definition is. It is `ud1 definition, [index + offset]`, whose displacement is without sign.
+///
+/// # Safety
+/// `pc` is at an instruction of compiled code.
+pub(crate) unsafe fn refused_access(pc: *const u8, general: impl Fn(u8) -> usize) -> Option<(u128, usize)> {
+    // SAFETY: no byte is read behind one with which an instruction of another kind may end.
+    let byte = |position| unsafe { pc.add(position).read() };
+    let (rex, start) = match byte(0) {
+        rex @ 0x40..0x50 => (rex, 1),
+        _ => (0, 0),
+    };
+    if byte(start) != 0x0f || byte(start + 1) != 0xb9 {
+        return None;
+    }
+    let form = byte(start + 2);
+    // `rsp` and `r12` take a byte more.
+    let end = start + if form & 7 == 4 { 4 } else { 3 };
+    let offset = match form >> 6 {
+        0 => 0,
+        1 => i32::from(byte(end).cast_signed()),
+        2 => i32::from_le_bytes(std::array::from_fn(|position| byte(end + position))),
+        _ => return None,
+    };
+    let index = general(form & 7 | (rex & 1) << 3);
+    Some((index as u128 + u128::from(offset.cast_unsigned()), general(form >> 3 & 7 | (rex & 4) << 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(code: &[u8]) -> Option<(u128, usize)> {
+        // SAFETY: each is a whole instruction, and a register is any number.
+        unsafe { refused_access(code.as_ptr(), |number| (usize::from(number) + 1) << 60 | usize::from(number)) }
+    }
+
+    #[test]
+    fn operands_of_refused_instructions_are_read() {
+        let register = |number: u64| (number + 1) << 60 | number;
+        let place = |index, offset: u128, definition| {
+            Some((u128::from(register(index)) + offset, register(definition) as usize))
+        };
+        // ud1 esi, [rdi], then with an offset of one byte, and of four
+        assert_eq!(said(&[0x0f, 0xb9, 0x37]), place(7, 0, 6));
+        assert_eq!(said(&[0x0f, 0xb9, 0x77, 0x7f]), place(7, 0x7f, 6));
+        assert_eq!(said(&[0x0f, 0xb9, 0xb7, 0xff, 0xff, 0xff, 0xff]), place(7, 0xffff_ffff, 6));
+        assert_eq!(said(&[0x0f, 0xb9, 0x77, 0xff]), place(7, 0xffff_ffff, 6));
+        // ud1 r9d, [r8 + 16]; ud1 eax, [r12 + 16]; ud1 r14d, [rax]
+        assert_eq!(said(&[0x45, 0x0f, 0xb9, 0x48, 0x10]), place(8, 0x10, 9));
+        assert_eq!(said(&[0x41, 0x0f, 0xb9, 0x44, 0x24, 0x10]), place(12, 0x10, 0));
+        assert_eq!(said(&[0x44, 0x0f, 0xb9, 0x30]), place(0, 0, 14));
+        // ud2; div esi; ud1 esi, edi
+        assert_eq!([said(&[0x0f, 0x0b]), said(&[0xf7, 0xf6]), said(&[0x0f, 0xb9, 0xf7])], [None; 3]);
+    }
+}

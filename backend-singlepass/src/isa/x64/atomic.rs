@@ -25,7 +25,7 @@ impl AtomicOps for X64 {
             return;
         };
         let reg = c.al.own(&mut c.a, &mut value);
-        c.accesses(&place);
+        c.mark();
         c.a.xchg_mem(width.bytes, &place.mem, reg);
         c.al.release(reg);
         c.release_place(place);
@@ -45,13 +45,13 @@ impl AtomicOps for X64 {
                 if op == AtomicRmw::Sub {
                     c.a.group_3(Group3::Neg, Width::W64, &Rm::Reg(reg));
                 }
-                c.accesses(&place);
+                c.mark();
                 c.a.lock_xadd(bytes, &place.mem, reg);
                 reg
             }
             AtomicRmw::Xchg => {
                 let reg = c.al.own(&mut c.a, &mut value);
-                c.accesses(&place);
+                c.mark();
                 c.a.xchg_mem(bytes, &place.mem, reg);
                 reg
             }
@@ -85,7 +85,7 @@ impl AtomicOps for X64 {
             c.al.drop_entry(expected);
         }
         let new = c.al.in_reg(&mut c.a, &mut replacement);
-        c.accesses(&place);
+        c.mark();
         c.a.lock_cmpxchg(width.bytes, &place.mem, new);
         c.al.drop_entry(replacement);
         c.extend(width.bytes, RAX);
@@ -141,7 +141,7 @@ impl Codegen {
         self.take_accumulator(place, &mut [&mut value]);
         let operand = self.al.in_reg(&mut self.a, &mut value);
         let new = self.al.alloc(&mut self.a, width.value.int());
-        self.accesses(place);
+        self.mark();
         match plain_load(width) {
             Load::Int8 { .. } => self.a.op(MOVZX8_MEM, RAX.0, &Rm::Mem(place.mem)),
             Load::Int16 { .. } => self.a.op(MOVZX16, RAX.0, &Rm::Mem(place.mem)),
@@ -152,7 +152,7 @@ impl Codegen {
         self.a.bind(again);
         self.a.mov_int(Width::W64, new, RAX);
         self.a.alu(alu, Width::W64, new, &Rm::Reg(operand));
-        self.accesses(place);
+        self.mark();
         self.a.lock_cmpxchg(width.bytes, &place.mem, new);
         self.a.jcc(Cc::NE, again);
         self.al.release(new);

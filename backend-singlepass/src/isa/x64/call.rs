@@ -369,11 +369,11 @@ impl Codegen {
     fn locate(&mut self, location: Location) -> Place {
         self.need_vmctx();
         match location {
-            Location::Inline(offset) => Place { mem: Mem::new(VMCTX, offset), held: RegSet::EMPTY, in_table: false },
+            Location::Inline(offset) => Place { mem: Mem::new(VMCTX, offset), held: RegSet::EMPTY },
             Location::Indirect(offset) => {
                 let reg = self.al.alloc(&mut self.a, Ty::I64);
                 self.a.load_int(Width::W64, reg, &Mem::new(VMCTX, offset));
-                Place { mem: Mem::new(reg, 0), held: RegSet::of(&[reg]), in_table: false }
+                Place { mem: Mem::new(reg, 0), held: RegSet::of(&[reg]) }
             }
         }
     }

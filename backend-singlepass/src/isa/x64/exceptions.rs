@@ -53,7 +53,7 @@ impl ExceptionOps for X64 {
         let found = c.store_context();
         c.a.load_int(Width::W64, found, &Mem::new(found, VMSTORE_CAUGHT_TAG));
         c.push_reg(Ty::I64, found);
-        let place = Place { mem: Mem::new(VMCTX, tag.offset), held: RegSet::EMPTY, in_table: false };
+        let place = Place { mem: Mem::new(VMCTX, tag.offset), held: RegSet::EMPTY };
         c.push_pending(Ty::I64, Pending::Load { op: Load::I64, place, offset: None });
     }
 
@@ -61,7 +61,7 @@ impl ExceptionOps for X64 {
         let values = c.store_context();
         c.a.load_int(Width::W64, values, &Mem::new(values, VMSTORE_CAUGHT_VALUES));
         let mem = Mem::new(values, position as i32 * RAW_VALUE_BYTES);
-        let place = Place { mem, held: RegSet::of(&[values]), in_table: false };
+        let place = Place { mem, held: RegSet::of(&[values]) };
         c.push_pending(ty, Pending::Load { op: whole_load(ty), place, offset: None });
     }
 }

@@ -118,21 +118,21 @@ impl LaneOps for X64 {
         let mem = Rm::Mem(place.mem);
         match op {
             SimdLoad::Extend { to, signed } => {
-                c.accesses(&place);
+                c.mark();
                 c.a.v2(extend_lanes(to, signed), dst, &mem);
             }
             SimdLoad::Zero { bytes } => {
-                c.accesses(&place);
+                c.mark();
                 c.a.load_float(if bytes == 4 { Ty::F32 } else { Ty::F64 }, dst, &mem);
             }
             SimdLoad::Splat { bytes } if bytes >= 4 => {
-                c.accesses(&place);
+                c.mark();
                 c.a.load_float(if bytes == 4 { Ty::F32 } else { Ty::F64 }, dst, &mem);
                 c.v_broadcast(bytes, dst);
             }
             SimdLoad::Splat { bytes } => {
                 let scalar = c.al.alloc(&mut c.a, Ty::I32);
-                c.accesses(&place);
+                c.mark();
                 c.a.op(if bytes == 1 { MOVZX8_MEM } else { MOVZX16 }, scalar.0, &mem);
                 c.v_splat_int(bytes, dst, scalar);
                 c.al.release(scalar);
@@ -151,7 +151,7 @@ impl LaneOps for X64 {
             return;
         };
         let src = c.al.own(&mut c.a, &mut vector);
-        c.accesses(&place);
+        c.mark();
         c.a.v3_imm8(insert_lane(bytes), src, src, &Rm::Mem(place.mem), lane);
         c.release_place(place);
         c.push_reg(Ty::V128, src);
@@ -165,7 +165,7 @@ impl LaneOps for X64 {
             return;
         };
         let src = c.al.in_reg(&mut c.a, &mut vector);
-        c.accesses(&place);
+        c.mark();
         match (bytes, lane) {
             (4, 0) => c.a.store_float(Ty::F32, &place.mem, src),
             (8, 0) => c.a.store_float(Ty::F64, &place.mem, src),

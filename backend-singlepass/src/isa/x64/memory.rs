@@ -7,6 +7,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{MemoryIdx, Ty, Width};
 
 use crate::alloc::{Entry, Loc};
+use crate::cold::{Cold, Outside};
 use crate::isa::x64::asm::*;
 use crate::isa::x64::regs::*;
 use crate::isa::x64::{Codegen, Place};
@@ -21,32 +22,34 @@ impl MemoryOps for X64 {
         if let Loc::Const(bits) = index.loc
             && let Ok(disp) = i32::try_from(bits + access.offset)
         {
-            return Place { mem: Mem::new(base, disp), held, in_table: false };
+            return Place { mem: Mem::new(base, disp), held };
         }
         let reg = c.al.in_reg(&mut c.a, &mut index);
         if let Loc::Reg(reg) = index.loc {
             held = held.with(reg);
         }
-        Place { mem: Mem::indexed(base, reg, 0, access.offset as i32), held, in_table: false }
+        Place { mem: Mem::indexed(base, reg, 0, access.offset as i32), held }
     }
 
-    /// Outside, also when the processor only guesses, the address is null, which faults and so traps. Atomic operators hold two more
-    /// operands, so there are three registers for this.
+    /// Outside, when the processor only guesses, the address is null. Atomic operators hold two more operands, so there are three registers for this.
     fn checked(c: &mut Codegen, access: &Access, end_offset: u64, mut index: Entry) -> Place {
         let memory = &access.memory;
-        c.need_vmctx();
-        let idx = c.al.in_reg(&mut c.a, &mut index);
+        let said = c.outside(access, &mut index);
         let end = c.al.alloc(&mut c.a, Ty::I64);
         if memory.width == Width::W32 && end_offset <= i32::MAX as u64 {
-            c.a.lea(Width::W64, end, &Mem::new(idx, end_offset as i32));
+            c.a.lea(Width::W64, end, &Mem::new(said.index, end_offset as i32));
         } else {
             c.a.int_constant(end, end_offset);
-            c.a.alu(Alu::Add, Width::W64, end, &Rm::Reg(idx));
+            c.a.alu(Alu::Add, Width::W64, end, &Rm::Reg(said.index));
             if memory.width == Width::W64 {
-                c.trap_if(Cc::B, TrapCode::MemoryOutOfBounds);
+                c.trap_outside_if(Cc::B, said);
             }
         }
+        c.a.alu(Alu::Cmp, Width::W64, end, &Rm::Mem(Mem::new(said.definition, VMMEMORY_LEN)));
+        c.trap_outside_if(Cc::A, said);
+        // Nothing of what follows changes the flags.
         c.al.drop_entry(index);
+        c.al.release(said.definition);
         // The access starts so many bytes before its end.
         let back = -((end_offset - access.offset) as i32);
         let (base, base_held) = c.memory_base(memory);
@@ -55,14 +58,18 @@ impl MemoryOps for X64 {
         }
         let address = c.al.alloc(&mut c.a, Ty::I64);
         c.a.lea(Width::W64, address, &Mem::indexed(base, end, 0, back));
-        let len = c.al.alloc(&mut c.a, Ty::I64);
-        c.a.load_int(Width::W64, len, &Mem::new(VMCTX, memory.definition_offset));
-        c.a.alu(Alu::Cmp, Width::W64, end, &Rm::Mem(Mem::new(len, VMMEMORY_LEN)));
         c.a.int_constant_keeping_flags(end, 0);
         c.a.cmov(Cc::A, Width::W64, address, &Rm::Reg(end));
-        c.al.release(len);
         c.al.release(end);
-        Place { mem: Mem::new(address, 0), held: RegSet::of(&[address]), in_table: true }
+        Place { mem: Mem::new(address, 0), held: RegSet::of(&[address]) }
+    }
+
+    fn always_outside(c: &mut Codegen, access: &Access, mut index: Entry) {
+        let said = c.outside(access, &mut index);
+        c.traps(TrapCode::MemoryOutOfBounds);
+        c.a.trap_outside(said);
+        c.al.drop_entry(index);
+        c.al.release(said.definition);
     }
 
     /// Only the low bits matter, so the sum may wrap around.
@@ -91,7 +98,7 @@ impl MemoryOps for X64 {
         c.release_place(place);
         let dst = c.result(ty, hint);
         if let Some(offset) = offset {
-            c.accesses_at(&place, offset);
+            c.mark_at(offset);
         }
         let mem = Rm::Mem(place.mem);
         match op {
@@ -118,7 +125,7 @@ impl MemoryOps for X64 {
         };
         let mem = Rm::Mem(place.mem);
         if let Some(imm) = imm {
-            c.accesses(&place);
+            c.mark();
             match op {
                 Store::I32 | Store::F32 | Store::Int32 => c.a.store_imm(Width::W32, &place.mem, imm as u64),
                 Store::I64 | Store::F64 => c.a.store_imm(Width::W64, &place.mem, imm as u64),
@@ -128,7 +135,7 @@ impl MemoryOps for X64 {
             }
         } else {
             let reg = c.al.in_reg(&mut c.a, &mut value);
-            c.accesses(&place);
+            c.mark();
             match op {
                 Store::I32 | Store::Int32 => c.a.store_int(Width::W32, &place.mem, reg),
                 Store::I64 => c.a.store_int(Width::W64, &place.mem, reg),
@@ -157,6 +164,22 @@ impl MemoryOps for X64 {
 }
 
 impl Codegen {
+    /// What is said of an access if it is outside. Its index stays in a register.
+    fn outside(&mut self, access: &Access, index: &mut Entry) -> Outside {
+        self.need_vmctx();
+        let index = self.al.in_reg(&mut self.a, index);
+        let definition = self.al.alloc(&mut self.a, Ty::I64);
+        self.a.load_int(Width::W64, definition, &Mem::new(VMCTX, access.memory.definition_offset));
+        Outside { index, offset: access.short_offset(), definition }
+    }
+
+    /// Traps when the flags say so.
+    fn trap_outside_if(&mut self, cc: Cc, said: Outside) {
+        let label = self.a.create_label();
+        self.a.jcc(cc, label);
+        self.cold.push(Cold::Outside { label, said, offset: self.offset });
+    }
+
     /// The register with a memory's base, and those that must be given back.
     fn memory_base(&mut self, memory: &MemoryRef) -> (Reg, RegSet) {
         if memory.region == Region::Memory(MemoryIdx(0)) {

@@ -13,6 +13,7 @@ pub(crate) use instructions::{FRAME_SIZE_BYTES, FRAME_START_BYTES};
 pub(crate) use ops::*;
 use wasmer_runtime_core::types::{Ty, Width};
 
+use crate::cold::Outside;
 use crate::isa::x64::control::Condition;
 use crate::isa::x64::cpu::Extensions;
 use crate::isa::x64::int::Scaled;
@@ -314,6 +315,15 @@ impl Assembler for X64 {
 
     fn trap(&mut self) {
         self.instruction(|w| w.opcode(UD2).end());
+    }
+
+    fn trap_outside(&mut self, said: Outside) {
+        match said.offset {
+            Some(offset) => {
+                self.op_mem(UD1, said.definition.0, Mem::new(said.index, offset.cast_signed()));
+            }
+            None => self.trap(),
+        }
     }
 
     #[cfg(debug_assertions)]

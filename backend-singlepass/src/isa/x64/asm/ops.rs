@@ -191,6 +191,8 @@ pub(super) const LEA: Op = one(0x8d);
 pub(super) const XCHG: u8 = 0x86;
 /// Zero extension of a byte in a register: which needs a prefix if that is one of the upper ones.
 pub(crate) const MOVZX8: Op = two(0xb6).byte();
+/// An instruction that the processor refuses, with operands.
+pub(crate) const UD1: Op = two(0xb9);
 /// Zero extension of a byte in memory.
 pub(crate) const MOVZX8_MEM: Op = two(0xb6);
 pub(crate) const MOVZX16: Op = two(0xb7);

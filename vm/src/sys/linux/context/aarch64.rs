@@ -3,6 +3,11 @@
 use super::Context;
 
 impl Context<'_> {
+    /// A general register, by the number that instructions give it.
+    pub(crate) fn general(&self, number: u8) -> usize {
+        self.0.uc_mcontext.regs[usize::from(number).min(30)] as usize
+    }
+
     /// Program counter.
     pub(crate) fn pc(&self) -> usize {
         self.0.uc_mcontext.pc as usize

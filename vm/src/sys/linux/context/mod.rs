@@ -10,7 +10,7 @@ use std::ffi::c_void;
 
 /// What a handler reads and changes of a stopped thread.
 ///
-/// Each processor's file gives it `pc`, `sp`, `fp`; `resume`, which has the thread go on at an address, with one argument as C passes it; and `divert`, which has it do so and keeps
+/// Each processor's file gives it `pc`, `sp`, `fp`, `general`; `resume`, which has the thread go on at an address, with one argument as C passes it; and `divert`, which has it do so and keeps
 /// what it takes to come back.
 pub(crate) struct Context<'a>(&'a mut libc::ucontext_t);
 

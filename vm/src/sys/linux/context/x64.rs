@@ -1,12 +1,23 @@
 //! Linux on x86-64.
 
-use libc::{REG_RBP, REG_RDI, REG_RIP, REG_RSP, c_int};
+use libc::*;
 
 use super::Context;
+
+/// The general registers, by the numbers that instructions give them.
+const GENERAL: [c_int; 16] = [
+    REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12,
+    REG_R13, REG_R14, REG_R15,
+];
 
 impl Context<'_> {
     fn register(&self, number: c_int) -> usize {
         self.0.uc_mcontext.gregs[number as usize].cast_unsigned() as usize
+    }
+
+    /// A general register, by the number that instructions give it.
+    pub(crate) fn general(&self, number: u8) -> usize {
+        self.register(GENERAL[usize::from(number & 15)])
     }
 
     /// Program counter.
