@@ -187,6 +187,40 @@ fn the_first_invalid_function_is_the_one_that_is_named() {
     }
 }
 
+/// Operators of garbage collection in bodies, of which nothing else of the module says a word.
+#[test]
+fn objects_that_only_bodies_mention_are_collected() {
+    let other = "(func (param i32) (result i32) (i32.mul (local.get 0) (i32.const 507)))".repeat(100);
+    let body = "(i31.get_s (ref.i31 (local.get 0)))";
+    let text = format!("(module {other} (func (export \"f\") (param i32) (result i32) {body}) {other})");
+    for validation in [Validation::Before, Validation::AtFirstCall] {
+        let Some(engine) = lazy_engine(validation) else { return };
+        let (mut store, instance) = instantiate(&engine, &text);
+        assert_eq!(func::<_, i32, i32>(&mut store, instance, "f").call(&mut store, -5).unwrap(), -5);
+    }
+}
+
+/// A module that turns out behind its bodies to need another reading.
+#[test]
+fn bodies_are_looked_at_again_where_a_module_is_read_again() {
+    if !Backend::Singlepass.is_built() {
+        return;
+    }
+    let features = default_features() - WasmFeatures::GC;
+    let read = "(func (export \"f\") (result i32) (i32.load (i32.const 8)))".to_owned();
+    let data = "(memory 1) (global $a i32 (i32.const 8)) (data (offset (global.get $a)) \"\\2a\")";
+    let text = |bodies: &str| format!("(module {bodies} {data})");
+    for validation in [Validation::Before, Validation::AtFirstCall] {
+        let engine = Engine::new(Backend::Singlepass.config().unwrap().features(features).lazy(validation)).unwrap();
+        let (mut store, instance) = instantiate(&engine, &text(&(read.clone() + &"(func)".repeat(200))));
+        assert_eq!(func::<_, (), i32>(&mut store, instance, "f").call(&mut store, ()).unwrap(), 42);
+        let invalid = wasm(&text(&("(func)".repeat(200) + "(func (result i32))")));
+        assert_eq!(Module::new(&engine, &invalid).is_err(), validation == Validation::Before);
+        let broken = wasm(&text("(func)").replace("(offset (global.get $a))", "(offset (i64.const 8))"));
+        assert!(Module::new(&engine, &broken).is_err());
+    }
+}
+
 /// A function that asks for more than compilers give is the call's problem, each time.
 #[test]
 fn a_function_beyond_a_limit_ends_the_call_that_needs_it() {
