@@ -14,6 +14,9 @@ use crate::{shell, source, wheels};
 const BOOK: &str = "docs";
 /// The page that lists the others.
 const SUMMARY: &str = "docs/SUMMARY.md";
+/// Where decisions are, which all have the same parts.
+const DECISIONS: &str = "docs/adr";
+const DECISION_PARTS: [&str; 4] = ["**Context.**", "**Decision.**", "**Alternatives.**", "**Consequences.**"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -99,6 +102,10 @@ fn examine(files: &Files, exists: &dyn Fn(&Path) -> bool) -> (Report, Vec<String
                 }
             };
             errors.extend(wrong.map(|wrong| format!("{place}: {wrong}")));
+        }
+        if path.starts_with(DECISIONS) {
+            let missing = DECISION_PARTS.iter().filter(|part| !text.lines().any(|line| line.starts_with(*part)));
+            errors.extend(missing.map(|part| format!("{}: there is no paragraph `{part}`", path.display())));
         }
         for quote in quotes(text) {
             report.includes += 1;
@@ -287,7 +294,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_found() {
         let files = [
-            ("docs/SUMMARY.md", "[a](a.md)"),
+            ("docs/SUMMARY.md", "[a](a.md) [1](adr/0001-a.md)"),
+            ("docs/adr/0001-a.md", "**Context.** It.\n\n**Decision.**\n\n* That.\n\n## Consequences\n"),
             (
                 "docs/a.md",
                 "[x](b.md)\n[`y`](c.md#no) [z](../README.md) [w](../../x)\n{{#include gone.rs}} {{#include c.md:part}}",
@@ -307,6 +315,8 @@ mod tests {
             "docs/a.md:2: `../../x` leads out of the repository",
             "docs/a.md:3: the included file `gone.rs` does not exist",
             "docs/a.md:3: `c.md` has no part `part`",
+            "docs/adr/0001-a.md: there is no paragraph `**Alternatives.**`",
+            "docs/adr/0001-a.md: there is no paragraph `**Consequences.**`",
             "docs/c.md:2: the code differs from `../a.rs`, which it repeats",
             "docs/c.md:6: the included file `b.rs` does not exist",
             "docs/c.md:7: the code differs from `../a.rs`, which it repeats",
