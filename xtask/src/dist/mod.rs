@@ -73,10 +73,15 @@ impl Profile {
 
 /// Builds, packs, and lists.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    make(root, options, Profile::Release)
+    for line in make(root, options, Profile::Release)? {
+        println!("{line}");
+    }
+    Ok(())
 }
 
-fn make(root: &Path, options: &Options, profile: Profile) -> Result<()> {
+/// The same, silently: returns what there is to say of each file.
+fn make(root: &Path, options: &Options, profile: Profile) -> Result<Vec<String>> {
+    let mut made = Vec::new();
     let output = options.output.clone().unwrap_or_else(|| root.join("target/dist"));
     fs::create_dir_all(&output).with_context(|| format!("cannot make `{}`", output.display()))?;
     let time = commit_time(root);
@@ -89,11 +94,11 @@ fn make(root: &Path, options: &Options, profile: Profile) -> Result<()> {
         let version = version(&programs)?;
         let variant = if *with_llvm { "-llvm" } else { "" };
         let end = format!("{version}-{}-{}{variant}", std::env::consts::ARCH, std::env::consts::OS);
-        write(&output, &format!("wasmer-{end}"), &entries(root, &programs, *with_llvm)?, time)?;
+        made.push(write(&output, &format!("wasmer-{end}"), &entries(root, &programs, *with_llvm)?, time)?);
         if options.programs.is_none() {
             let built = build(root, library::PACKAGE, *with_llvm, profile)?;
             let entries = library::entries(root, &built, &version, *with_llvm)?;
-            write(&output, &format!("libwasmer-{end}"), &entries, time)?;
+            made.push(write(&output, &format!("libwasmer-{end}"), &entries, time)?);
             if !with_llvm {
                 python::release(root, &output, profile.variables())?;
             }
@@ -101,17 +106,16 @@ fn make(root: &Path, options: &Options, profile: Profile) -> Result<()> {
     }
     fs::copy(root.join("install.sh"), output.join("install.sh"))?;
     fs::write(output.join(LIST), list(&output)?)?;
-    println!("{}", output.join(LIST).display());
-    Ok(())
+    made.push(output.join(LIST).display().to_string());
+    Ok(made)
 }
 
-/// Packs an archive and writes it.
-fn write(output: &Path, name: &str, entries: &[Entry], time: u64) -> Result<()> {
+/// Packs an archive and writes it; says where, and how large it is.
+fn write(output: &Path, name: &str, entries: &[Entry], time: u64) -> Result<String> {
     let bytes = archive::pack(name, entries, time)?;
     let path = output.join(format!("{name}.tar.gz"));
     fs::write(&path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
-    println!("{} {:.1} MB", path.display(), bytes.len() as f64 / 1e6);
-    Ok(())
+    Ok(format!("{} {:.1} MB", path.display(), bytes.len() as f64 / 1e6))
 }
 
 /// Builds a package for others: without symbols, and without the paths of this machine. Each for itself, so that none changes what another is made of.
