@@ -88,13 +88,18 @@ impl ComponentInstance {
         store: &mut impl AsStoreMut,
         name: &str,
     ) -> Result<TypedComponentFunc<P, R>> {
+        Ok(TypedComponentFunc { func: self.func_of::<P, R>(store, name)?, types: PhantomData })
+    }
+
+    /// The exported function of a name, which is of these types.
+    pub(crate) fn func_of<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, name: &str) -> Result<ComponentFunc> {
         let func = self.func(store, name)?;
         let cx = TypeContext { types: &self.shared.info.types, resources: &self.shared.resources };
         if let Some(rust) = typed_mismatch::<P, R>(func.func_type(), &cx) {
             let (name, wit) = (name.to_owned(), func.wit());
             return Err(ComponentTypeError::Export { name, rust, wit }.into());
         }
-        Ok(TypedComponentFunc { func, types: PhantomData })
+        Ok(func)
     }
 
     /// Whether a call into it has failed or is under way, so that it cannot be entered ([`AbiTrap::CannotEnter`](crate::AbiTrap::CannotEnter)).
@@ -208,6 +213,25 @@ impl ComponentFunc {
         )
     }
 
+    /// Calls the function, which [`ComponentInstance::func_of`] found to be of these types.
+    pub(crate) fn call_of<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<R> {
+        let mut values = self.begin_typed(store, params)?;
+        // SAFETY: see `begin`.
+        unsafe { self.func.call_raw(store, &mut values.0) }?;
+        self.end_typed(store, values)
+    }
+
+    fn begin_typed<P: Lower>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<FlatOut> {
+        let ty = Type::Def(self.func_type().params);
+        self.begin(store, |cx, dst| params.lower(cx, ty, dst), |cx, at| params.store(cx, ty, at))
+    }
+
+    fn end_typed<R: Lift>(&self, store: &mut impl AsStoreMut, values: FlatOut) -> Result<R> {
+        // A type that is not looked at where there is no result.
+        let result = self.func_type().result.unwrap_or(Type::Bool);
+        self.end(store, values, |cx, src| R::lift(cx, result, src), |cx, at| R::load(cx, result, at))
+    }
+
     /// A call begins: the values for the core function, which are as many as it takes, with room for its result. From now on the instance cannot be entered, unless
     /// [`ComponentFunc::end`] succeeds.
     fn begin<S: AsStoreMut>(
@@ -291,10 +315,7 @@ impl ComponentFunc {
 impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// Calls the function.
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        let mut values = self.begin(store, &params)?;
-        // SAFETY: see `ComponentFunc::begin`.
-        unsafe { self.func.func.call_raw(store, &mut values.0) }?;
-        self.end(store, values)
+        self.func.call_of(store, &params)
     }
 
     /// Calls the function, and waits where the component calls functions of the host that are futures
@@ -318,21 +339,10 @@ impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// }
     /// ```
     pub async fn call_async(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        let mut values = self.begin(store, &params)?;
+        let mut values = self.func.begin_typed(store, &params)?;
         // SAFETY: see `ComponentFunc::begin`.
         unsafe { self.func.func.call_raw_async(store, &mut values.0) }.await?;
-        self.end(store, values)
-    }
-
-    fn begin(&self, store: &mut impl AsStoreMut, params: &P) -> Result<FlatOut> {
-        let ty = Type::Def(self.func.func_type().params);
-        self.func.begin(store, |cx, dst| params.lower(cx, ty, dst), |cx, at| params.store(cx, ty, at))
-    }
-
-    fn end(&self, store: &mut impl AsStoreMut, values: FlatOut) -> Result<R> {
-        // A type that is not looked at where there is no result.
-        let result = self.func.func_type().result.unwrap_or(Type::Bool);
-        self.func.end(store, values, |cx, src| R::lift(cx, result, src), |cx, at| R::load(cx, result, at))
+        self.func.end_typed(store, values)
     }
 
     /// The untyped function.

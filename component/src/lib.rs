@@ -57,6 +57,8 @@
 //! | `option<T>`, `result<T, E>`, `tuple<…>` | `Option<T>`, `Result<T, E>`, tuples; `()` for what is not there |
 //! | `record`, `variant`, `enum`, `flags` | what [`record!`], [`variant!`], [`enumeration!`] and [`flags!`] declare |
 //! | `R`, `borrow<R>` of the host | [`Own<R>`](Own), [`Borrow<R>`](Borrow) with the host's number |
+//! | `R`, `borrow<R>` of the component | [`GuestOwn<R>`](GuestOwn), and a reference to one |
+//! | what is lowered | a reference to it, too |
 //!
 //! Types are compared when an instance is made, so that a call need not look at them. What a guest does wrong at its borders is an [`AbiTrap`].
 
@@ -64,6 +66,7 @@ mod async_host;
 mod cell;
 mod component;
 mod cx;
+mod declared;
 mod error;
 mod guest;
 mod handles;
@@ -87,6 +90,7 @@ mod wave;
 pub use async_host::HostFuture;
 pub use component::{Component, refused};
 pub use cx::{Cx, Flat, FlatOut};
+pub use declared::{DeclaredFunc, Signature};
 pub use error::{AbiTrap, abi_trap};
 pub use guest::Part;
 pub use instance::{ComponentFunc, ComponentInstance, TypedComponentFunc};
@@ -94,7 +98,7 @@ pub use instantiate::ComponentInstancePre;
 pub use library::{Define, Library, Method};
 pub use linker::{ComponentLinker, LinkerInstance};
 pub use mismatch::{ComponentLinkError, ComponentTypeError};
-pub use resource::{Borrow, GuestResource, Own, Resource, ResourceType};
+pub use resource::{Borrow, GuestOwn, GuestResource, Own, Resource, ResourceType};
 pub use typed::{Bytes, ComponentType, Lift, Lower, TypeContext};
 pub use val::Val;
 pub use wasmer_component_translate::info::Import;

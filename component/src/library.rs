@@ -143,6 +143,7 @@ impl<T: 'static> ComponentLinker<T> {
         part: impl Fn(&mut T) -> &mut U + Copy + Send + Sync + 'static,
     ) -> Result<()> {
         let imports = component.info().imports.iter().filter_map(|import| match &*import.path {
+            [name] => Some(("", &**name)),
             [interface, name] => Some((without_version(interface), &**name)),
             _ => None,
         });

@@ -141,6 +141,67 @@ impl GuestResource {
     }
 }
 
+/// A resource that a guest defines and the host has, by the Rust name `R` for its type: what typed functions take and return where a component exports the
+/// type. It is the guest's until [`GuestOwn::drop`] or until it is given back. A function that borrows one takes it by reference.
+///
+/// ```no_run
+/// use wasmer_component::{ComponentInstance, GuestOwn};
+/// # use wasmer_api::{Result, Store};
+///
+/// /// Names `resource counter`, which the component exports; there are no values of it.
+/// enum Counter {}
+///
+/// # fn count(instance: &ComponentInstance, store: &mut Store<()>) -> Result<u32> {
+/// let new = instance.typed_func::<(), GuestOwn<Counter>>(store, "example:count/counters#[constructor]counter")?;
+/// let next = instance.typed_func::<(&GuestOwn<Counter>,), u32>(store, "example:count/counters#[method]counter.next")?;
+/// let counter = new.call(store, ())?;
+/// let number = next.call(store, (&counter,))?;
+/// counter.drop(store)?;
+/// # Ok(number)
+/// # }
+/// ```
+pub struct GuestOwn<R> {
+    resource: GuestResource,
+    ty: PhantomData<fn() -> R>,
+}
+
+impl<R> GuestOwn<R> {
+    pub(crate) fn new(resource: GuestResource) -> Self {
+        Self { resource, ty: PhantomData }
+    }
+
+    /// The resource, whatever its type.
+    pub fn resource(&self) -> &GuestResource {
+        &self.resource
+    }
+
+    /// Ends the resource: runs its destructor.
+    ///
+    /// # Errors
+    /// As of [`GuestResource::drop`].
+    pub fn drop(self, store: &mut impl AsStoreMut) -> Result<()> {
+        self.resource.drop(store)
+    }
+}
+
+impl<R> Clone for GuestOwn<R> {
+    fn clone(&self) -> Self {
+        Self::new(self.resource.clone())
+    }
+}
+
+impl<R> PartialEq for GuestOwn<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.resource == other.resource
+    }
+}
+
+impl<R> fmt::Debug for GuestOwn<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.resource, f)
+    }
+}
+
 /// Runs a guest's destructor, if it has one.
 pub(crate) fn run_dtor(shared: &Shared, store: &mut impl AsStoreMut, ty: TypeId, rep: u32) -> Result<()> {
     let Some(dtor) = shared.state(store)?.dtors[ty.number as usize] else { return Ok(()) };

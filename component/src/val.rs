@@ -168,7 +168,7 @@ impl Cx<'_> {
             }
             Type::Own(_) | Type::Borrow(_) => {
                 let index = src.u32()?;
-                return self.lift_handle(ty, index);
+                return self.lift_handle(ty, index).map(Val::Resource);
             }
             Type::Def(index) => index,
             _ => return Ok(scalar(ty, u64::from(src.u32()?))?.expect("it is one")),
@@ -198,7 +198,8 @@ impl Cx<'_> {
         }
     }
 
-    fn lift_handle(&mut self, ty: Type, index: u32) -> Result<Val> {
+    /// A resource that the guest gives or lends.
+    pub(crate) fn lift_handle(&mut self, ty: Type, index: u32) -> Result<Resource> {
         let (handle, rep) = match ty {
             Type::Own(handle) => (handle, self.lift_own(handle, index)?),
             Type::Borrow(handle) => (handle, self.lift_borrow(handle, index)?),
@@ -206,11 +207,11 @@ impl Cx<'_> {
         };
         let info = *self.shared.resource(handle)?.1;
         match (info.host, ty) {
-            (Some(ty), _) => Ok(Val::Resource(Resource::Host { ty, rep })),
+            (Some(ty), _) => Ok(Resource::Host { ty, rep }),
             (None, Type::Own(_)) => {
                 let (place, serial) = self.shared.state_of(self.store)?.hold(info.id, rep)?;
                 let shared = Arc::clone(self.shared);
-                Ok(Val::Resource(Resource::Guest(GuestResource { shared, place, serial })))
+                Ok(Resource::Guest(GuestResource { shared, place, serial }))
             }
             // Only results come to the host from who defines a resource, and nothing is lent in results.
             (None, _) => Err(ComponentTypeError::GuestResource.into()),
@@ -258,7 +259,7 @@ impl Cx<'_> {
             }
             Type::Own(_) | Type::Borrow(_) => {
                 let index = self.load_bits(at, 4)? as u32;
-                return self.lift_handle(ty, index);
+                return self.lift_handle(ty, index).map(Val::Resource);
             }
             Type::Def(index) => index,
             _ => {
@@ -365,7 +366,8 @@ impl Cx<'_> {
         found.ok_or_else(|| self.mismatch(ty, val))
     }
 
-    fn lower_handle(&mut self, ty: Type, resource: &Resource) -> Result<u32> {
+    /// A handle for a resource that the guest is given or lent.
+    pub(crate) fn lower_handle(&mut self, ty: Type, resource: &Resource) -> Result<u32> {
         let (handle, is_owned) = match ty {
             Type::Own(handle) => (handle, true),
             Type::Borrow(handle) => (handle, false),

@@ -1,16 +1,17 @@
 //! Rust types that stand for types of components: what is lifted and lowered without going through [`Val`](crate::Val).
 
 mod cases;
+mod handles;
 mod lists;
 
 use std::any;
 
 use wasmer_api::Result;
-use wasmer_component_translate::info::{Def, DefKind, Type, Types};
+use wasmer_component_translate::info::{Def, DefKind, HandleIdx, Type, Types};
 
 use crate::cx::{Cx, Flat, FlatOut};
 use crate::error::AbiTrap;
-use crate::resource::{Borrow, Own, ResourceType};
+use crate::resource::ResourceType;
 use crate::state::ResourceInfo;
 use crate::val::Places;
 
@@ -32,10 +33,13 @@ impl<'a> TypeContext<'a> {
         }
     }
 
-    fn is_resource<R: 'static>(&self, handle: wasmer_component_translate::info::HandleIdx) -> bool {
-        let resource = self.types.handles[handle.index()].resource;
-        let host = resource.and_then(|resource| self.resources[resource.index()].host);
-        host == Some(ResourceType::host::<R>())
+    /// What is known of the resource that handles of a type are of.
+    fn resource(&self, handle: HandleIdx) -> Option<ResourceInfo> {
+        self.types.handles[handle.index()].resource.map(|resource| self.resources[resource.index()])
+    }
+
+    fn is_resource<R: 'static>(&self, handle: HandleIdx) -> bool {
+        self.resource(handle).and_then(|resource| resource.host) == Some(ResourceType::host::<R>())
     }
 }
 
@@ -254,61 +258,29 @@ pub const fn with_cases(payload_size: u32, payload_align: u32) -> (u32, u32) {
     ((offset + payload_size).next_multiple_of(payload_align), payload_align)
 }
 
-macro_rules! handles {
-    ($($name:ident $lift:ident $lower:ident;)*) => {
-        $(
-            impl<R: 'static> ComponentType for $name<R> {
-                const FLAT: usize = 1;
-                const SIZE: u32 = 4;
-                const ALIGN: u32 = 4;
+/// What is lent goes to a guest as what it is.
+impl<T: ComponentType> ComponentType for &T {
+    const FLAT: usize = T::FLAT;
+    const SIZE: u32 = T::SIZE;
+    const ALIGN: u32 = T::ALIGN;
 
-                fn matches(ty: Type, cx: &TypeContext<'_>) -> bool {
-                    matches!(ty, Type::$name(handle) if cx.is_resource::<R>(handle))
-                }
-            }
+    fn matches(ty: Type, cx: &TypeContext<'_>) -> bool {
+        T::matches(ty, cx)
+    }
 
-            impl<R: 'static> $name<R> {
-                fn lift_index(cx: &mut Cx<'_>, ty: Type, index: u32) -> Result<Self> {
-                    let Type::$name(handle) = ty else { return Err(AbiTrap::UnknownHandle(index).into()) };
-                    cx.$lift(handle, index).map(Self::new)
-                }
-
-                fn lower_index(&self, cx: &mut Cx<'_>, ty: Type) -> Result<u32> {
-                    let Type::$name(handle) = ty else { return Err(AbiTrap::UnknownHandle(self.rep).into()) };
-                    cx.$lower(handle, self.rep)
-                }
-            }
-
-            impl<R: 'static> Lift for $name<R> {
-                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
-                    let index = src.u32()?;
-                    Self::lift_index(cx, ty, index)
-                }
-
-                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
-                    let index = u32::from_le_bytes(cx.load(at)?);
-                    Self::lift_index(cx, ty, index)
-                }
-            }
-
-            impl<R: 'static> Lower for $name<R> {
-                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
-                    dst.push(u64::from(self.lower_index(cx, ty)?));
-                    Ok(())
-                }
-
-                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
-                    let index = self.lower_index(cx, ty)?;
-                    cx.store(at, index.to_le_bytes())
-                }
-            }
-        )*
-    };
+    fn matches_optional(ty: Option<Type>, cx: &TypeContext<'_>) -> bool {
+        T::matches_optional(ty, cx)
+    }
 }
 
-handles! {
-    Own lift_own lower_own;
-    Borrow lift_borrow lower_borrow;
+impl<T: Lower> Lower for &T {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+        T::lower(self, cx, ty, dst)
+    }
+
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
+        T::store(self, cx, ty, at)
+    }
 }
 
 macro_rules! tuples {
