@@ -55,7 +55,7 @@
 //! | `string` | `String`; `&str` to the guest |
 //! | `list<T>` | `Vec<T>`; `&[T]` to the guest; [`Bytes`] for `list<u8>` from the guest, without a copy |
 //! | `option<T>`, `result<T, E>`, `tuple<…>` | `Option<T>`, `Result<T, E>`, tuples; `()` for what is not there |
-//! | `record`, `variant`, `enum`, `flags` | what [`record!`], [`variant!`], [`enumeration!`] and [`flags!`] declare |
+//! | `record`, `variant`, `enum`, `flags` | what derives [`Record`], [`Variant`], [`Enumeration`], [`Flags`]; what [`record!`], [`variant!`], [`enumeration!`] and [`flags!`] declare |
 //! | `R`, `borrow<R>` of the host | [`Own<R>`](Own), [`Borrow<R>`](Borrow) with the host's number |
 //! | `R`, `borrow<R>` of the component | [`GuestOwn<R>`](GuestOwn), and a reference to one |
 //! | what is lowered | a reference to it, too |
@@ -106,3 +106,71 @@ pub use wasmer_component_translate::wit::world as wit;
 pub use wasmer_component_translate::{
     ComponentInfo, SOURCE_DIGEST, TranslateError, Translation, is_component, translate, validate,
 };
+
+/// An enum that is `Copy` stands for an `enum` of at most 256 cases.
+///
+/// Cases are called as in WIT in camel case, or what `#[component(name = "...")]` says; `crate` is as of [`Record`](macro@Record).
+///
+/// ```
+/// use wasmer_runtime::component::Enumeration;
+///
+/// /// `enum colour { red, dark-blue }`
+/// #[derive(Clone, Copy, Enumeration)]
+/// enum Colour {
+///     Red,
+///     DarkBlue,
+/// }
+/// ```
+#[doc(inline)]
+pub use wasmer_component_macros::Enumeration;
+/// A struct of `bool`s stands for `flags` of at most 32 names.
+///
+/// Fields are called as in WIT with `_` for `-`, or what `#[component(name = "...")]` says; `crate` is as of [`Record`](macro@Record).
+///
+/// ```
+/// use wasmer_runtime::component::Flags;
+///
+/// /// `flags rights { read, write }`
+/// #[derive(Flags)]
+/// struct Rights {
+///     read: bool,
+///     write: bool,
+/// }
+/// ```
+#[doc(inline)]
+pub use wasmer_component_macros::Flags;
+/// A struct stands for a `record`: its fields are the record's, in order.
+///
+/// A field is called as in WIT with `_` for `-`, or what `#[component(name = "...")]` says. A program that depends on another crate than `wasmer-runtime`
+/// says so on the type: `#[component(crate = my_crate::component)]`.
+///
+/// ```
+/// use wasmer_runtime::component::Record;
+///
+/// /// `record point { x: s32, y: s32, drawn-by: string }`
+/// #[derive(Record)]
+/// struct Point {
+///     x: i32,
+///     y: i32,
+///     #[component(name = "drawn-by")]
+///     author: String,
+/// }
+/// ```
+#[doc(inline)]
+pub use wasmer_component_macros::Record;
+/// An enum stands for a `variant` of at most 256 cases, each with one value or none.
+///
+/// Cases are called as in WIT in camel case, or what `#[component(name = "...")]` says; `crate` is as of [`Record`](macro@Record).
+///
+/// ```
+/// use wasmer_runtime::component::Variant;
+///
+/// /// `variant start { beginning, at-byte(u64) }`
+/// #[derive(Variant)]
+/// enum Start {
+///     Beginning,
+///     AtByte(u64),
+/// }
+/// ```
+#[doc(inline)]
+pub use wasmer_component_macros::Variant;

@@ -3,17 +3,17 @@
 /// What the macros name.
 #[doc(hidden)]
 pub mod names {
-    pub use wasmer_api::Result;
+    pub use wasmer_api::{AsStoreMut, Result};
     pub use wasmer_component_translate::info::{DefKind, Type};
 
     pub use crate::cx::{Cx, Flat, FlatOut};
     pub use crate::error::AbiTrap;
-    pub use crate::typed::{ComponentType, Lift, Lower, TypeContext, larger, part, with_cases};
+    pub use crate::typed::{ComponentType, Lift, Lower, TypeContext, larger, part, payload_at, with_cases};
 
     /// The place of a field, and where the next may be.
-    pub const fn place(next: u32, size: u32, align: u32) -> (u32, u32) {
-        let at = next.next_multiple_of(align);
-        (at, at.wrapping_add(size))
+    pub const fn place<T: ComponentType>(next: u32) -> (u32, u32) {
+        let at = next.next_multiple_of(T::ALIGN);
+        (at, at.wrapping_add(T::SIZE))
     }
 
     /// Flags from memory: up to 32 of them.
@@ -54,77 +54,80 @@ macro_rules! record {
     }) => {
         $(#[$meta])* $vis struct $name { $($(#[$field_meta])* $field_vis $field: $ty,)* }
 
+        $crate::record!(@impl $name { $($field: $ty = $wit,)* });
+    };
+    (@impl $name:ident { $($field:ident: $ty:ty = $wit:literal,)* }) => {
         const _: () = {
-            use $crate::macros::names::*;
+            use $crate::macros::names as __names;
 
-            impl ComponentType for $name {
-                const FLAT: usize = 0 $(+ <$ty>::FLAT)*;
+            impl __names::ComponentType for $name {
+                const FLAT: usize = 0 $(+ <$ty as __names::ComponentType>::FLAT)*;
                 const SIZE: u32 = {
                     let next = 0;
-                    $(let (_, next) = place(next, <$ty>::SIZE, <$ty>::ALIGN);)*
-                    place(next, 0, Self::ALIGN).0
+                    $(let (_, next) = __names::place::<$ty>(next);)*
+                    u32::next_multiple_of(next, <Self as __names::ComponentType>::ALIGN)
                 };
                 const ALIGN: u32 = {
                     let align = 1;
-                    $(let align = larger(align, <$ty>::ALIGN);)*
+                    $(let align = __names::larger(align, <$ty as __names::ComponentType>::ALIGN);)*
                     align
                 };
 
-                fn matches(ty: Type, cx: &TypeContext<'_>) -> bool {
-                    let Some(DefKind::Record(fields)) = cx.def(ty).map(|def| &def.kind) else { return false };
+                fn matches(ty: __names::Type, cx: &__names::TypeContext<'_>) -> bool {
+                    let Some(__names::DefKind::Record(fields)) = cx.def(ty).map(|def| &def.kind) else { return false };
                     let mut fields = fields.iter();
-                    $(if !fields.next().is_some_and(|field| field.name == $wit && <$ty>::matches(field.ty, cx)) {
+                    $(if !fields.next().is_some_and(|field| field.name == $wit && <$ty as __names::ComponentType>::matches(field.ty, cx)) {
                         return false;
                     })*
                     fields.next().is_none()
                 }
             }
 
-            impl Lift for $name
+            impl __names::Lift for $name
             where
-                $($ty: Lift,)*
+                $($ty: __names::Lift,)*
             {
-                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+                fn lift(cx: &mut __names::Cx<'_>, ty: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
                     let mut positions = 0_usize..;
                     Ok(Self { $($field: {
-                        let inner = part(cx, ty, positions.next().unwrap_or_default());
-                        <$ty>::lift(cx, inner, src)?
+                        let inner = __names::part(cx, ty, positions.next().unwrap_or_default());
+                        <$ty as __names::Lift>::lift(cx, inner, src)?
                     },)* })
                 }
 
-                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
+                fn load(cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::Result<Self> {
                     let mut positions = 0_usize..;
                     let next = at;
                     $(
-                        let (at, next) = place(next, <$ty>::SIZE, <$ty>::ALIGN);
-                        let inner = part(cx, ty, positions.next().unwrap_or_default());
-                        let $field = <$ty>::load(cx, inner, at)?;
+                        let (at, next) = __names::place::<$ty>(next);
+                        let inner = __names::part(cx, ty, positions.next().unwrap_or_default());
+                        let $field = <$ty as __names::Lift>::load(cx, inner, at)?;
                     )*
                     let _ = next;
                     Ok(Self { $($field,)* })
                 }
             }
 
-            impl Lower for $name
+            impl __names::Lower for $name
             where
-                $($ty: Lower,)*
+                $($ty: __names::Lower,)*
             {
-                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut) -> __names::Result<()> {
                     let mut positions = 0_usize..;
                     $(
-                        let inner = part(cx, ty, positions.next().unwrap_or_default());
-                        self.$field.lower(cx, inner, dst)?;
+                        let inner = __names::part(cx, ty, positions.next().unwrap_or_default());
+                        <$ty as __names::Lower>::lower(&self.$field, cx, inner, dst)?;
                     )*
                     Ok(())
                 }
 
-                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::Result<()> {
                     let mut positions = 0_usize..;
                     let next = at;
                     $(
-                        let (at, next) = place(next, <$ty>::SIZE, <$ty>::ALIGN);
-                        let inner = part(cx, ty, positions.next().unwrap_or_default());
-                        self.$field.store(cx, inner, at)?;
+                        let (at, next) = __names::place::<$ty>(next);
+                        let inner = __names::part(cx, ty, positions.next().unwrap_or_default());
+                        <$ty as __names::Lower>::store(&self.$field, cx, inner, at)?;
                     )*
                     let _ = next;
                     Ok(())
@@ -153,37 +156,35 @@ macro_rules! variant {
     }) => {
         $(#[$meta])* $vis enum $name { $($(#[$case_meta])* $case $(($payload))?,)* }
 
+        $crate::variant!(@impl $name { $($case $(($payload))? = $wit,)* });
+    };
+    (@impl $name:ident { $($case:ident $(($payload:ty))? = $wit:literal,)* }) => {
         const _: () = {
-            use $crate::macros::names::*;
+            use $crate::macros::names as __names;
 
-            impl $name {
-                const OFFSET: u32 = 1_u32.next_multiple_of(<Self as ComponentType>::ALIGN);
-            }
-
-            impl ComponentType for $name {
+            impl __names::ComponentType for $name {
                 const FLAT: usize = 1 + {
                     let flat = 0;
-                    $($(let flat = larger(flat, <$payload>::FLAT as u32);)?)*
+                    $($(let flat = __names::larger(flat, <$payload as __names::ComponentType>::FLAT as u32);)?)*
                     flat as usize
                 };
                 const SIZE: u32 = {
                     let size = 0;
-                    $($(let size = larger(size, <$payload>::SIZE);)?)*
-                    with_cases(size, Self::ALIGN).0
+                    $($(let size = __names::larger(size, <$payload as __names::ComponentType>::SIZE);)?)*
+                    __names::with_cases(size, <Self as __names::ComponentType>::ALIGN).0
                 };
                 const ALIGN: u32 = {
                     let align = 1;
-                    $($(let align = larger(align, <$payload>::ALIGN);)?)*
+                    $($(let align = __names::larger(align, <$payload as __names::ComponentType>::ALIGN);)?)*
                     align
                 };
 
-                fn matches(ty: Type, cx: &TypeContext<'_>) -> bool {
-                    let Some(DefKind::Variant(cases)) = cx.def(ty).map(|def| &def.kind) else { return false };
+                fn matches(ty: __names::Type, cx: &__names::TypeContext<'_>) -> bool {
+                    let Some(__names::DefKind::Variant(cases)) = cx.def(ty).map(|def| &def.kind) else { return false };
                     let mut cases = cases.iter();
                     $(
                         let Some(case) = cases.next() else { return false };
-                        let payload: fn(Option<Type>, &TypeContext<'_>) -> bool = $crate::variant!(@payload $($payload)?);
-                        if case.name != $wit || !payload(case.ty, cx) {
+                        if case.name != $wit || !<$crate::variant!(@payload $($payload)?) as __names::ComponentType>::matches_optional(case.ty, cx) {
                             return false;
                         }
                     )*
@@ -191,52 +192,52 @@ macro_rules! variant {
                 }
             }
 
-            impl Lift for $name {
-                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
-                    let end = src.position() + Self::FLAT;
+            impl __names::Lift for $name {
+                fn lift(cx: &mut __names::Cx<'_>, ty: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
+                    let end = src.position() + <Self as __names::ComponentType>::FLAT;
                     let case = src.u32()?;
                     let mut numbers = 0_u32..;
                     $(
                         if numbers.next() == Some(case) {
                             let value = Self::$case $(({
-                                let inner = part(cx, ty, case as usize);
-                                <$payload>::lift(cx, inner, src)?
+                                let inner = __names::part(cx, ty, case as usize);
+                                <$payload as __names::Lift>::lift(cx, inner, src)?
                             }))?;
                             src.go_to(end);
                             return Ok(value);
                         }
                     )*
-                    Err(AbiTrap::InvalidDiscriminant.into())
+                    Err(__names::AbiTrap::InvalidDiscriminant.into())
                 }
 
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
-                    let case = load_case(cx, at)?;
+                fn load(cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::Result<Self> {
+                    let case = __names::load_case(cx, at)?;
                     let mut numbers = 0_u32..;
                     $(
                         if numbers.next() == Some(case) {
                             return Ok(Self::$case $(({
-                                let inner = part(cx, ty, case as usize);
-                                <$payload>::load(cx, inner, at + Self::OFFSET)?
+                                let inner = __names::part(cx, ty, case as usize);
+                                <$payload as __names::Lift>::load(cx, inner, __names::payload_at::<Self>(at))?
                             }))?);
                         }
                     )*
-                    Err(AbiTrap::InvalidDiscriminant.into())
+                    Err(__names::AbiTrap::InvalidDiscriminant.into())
                 }
             }
 
-            impl Lower for $name {
+            impl __names::Lower for $name {
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
-                    let end = dst.len() + Self::FLAT;
+                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut) -> __names::Result<()> {
+                    let end = dst.len() + <Self as __names::ComponentType>::FLAT;
                     let mut numbers = 0_u32..;
                     $(
                         let number = numbers.next().unwrap_or_default();
                         if let Self::$case $(($crate::variant!(@bind value $payload)))? = self {
                             dst.push(u64::from(number));
                             $(
-                                let inner = part(cx, ty, number as usize);
-                                <$payload>::lower(value, cx, inner, dst)?;
+                                let inner = __names::part(cx, ty, number as usize);
+                                <$payload as __names::Lower>::lower(value, cx, inner, dst)?;
                             )?
                         }
                     )*
@@ -245,15 +246,15 @@ macro_rules! variant {
                 }
 
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
+                fn store(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::Result<()> {
                     let mut numbers = 0_u32..;
                     $(
                         let number = numbers.next().unwrap_or_default();
                         if let Self::$case $(($crate::variant!(@bind value $payload)))? = self {
-                            store_bits(cx, at, 1, number)?;
+                            __names::store_bits(cx, at, 1, number)?;
                             $(
-                                let inner = part(cx, ty, number as usize);
-                                <$payload>::store(value, cx, inner, at + Self::OFFSET)?;
+                                let inner = __names::part(cx, ty, number as usize);
+                                <$payload as __names::Lower>::store(value, cx, inner, __names::payload_at::<Self>(at))?;
                             )?
                         }
                     )*
@@ -262,8 +263,8 @@ macro_rules! variant {
             }
         };
     };
-    (@payload) => { <()>::matches_optional };
-    (@payload $payload:ty) => { <$payload>::matches_optional };
+    (@payload) => { () };
+    (@payload $payload:ty) => { $payload };
     (@bind $value:ident $payload:ty) => { $value };
 }
 
@@ -287,45 +288,46 @@ macro_rules! enumeration {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         $vis enum $name { $($(#[$case_meta])* $case,)* }
 
+        $crate::enumeration!(@impl $name { $($case = $wit,)* });
+    };
+    (@impl $name:ident { $($case:ident = $wit:literal,)* }) => {
         const _: () = {
-            use $crate::macros::names::*;
+            use $crate::macros::names as __names;
 
-            impl $name {
-                const ALL: &[Self] = &[$(Self::$case),*];
+            const ALL: &[$name] = &[$($name::$case),*];
 
-                fn from_case(case: u32) -> Result<Self> {
-                    Ok(*Self::ALL.get(case as usize).ok_or(AbiTrap::InvalidDiscriminant)?)
-                }
+            fn from_case(case: u32) -> __names::Result<$name> {
+                Ok(*ALL.get(case as usize).ok_or(__names::AbiTrap::InvalidDiscriminant)?)
             }
 
-            impl ComponentType for $name {
+            impl __names::ComponentType for $name {
                 const FLAT: usize = 1;
                 const SIZE: u32 = 1;
                 const ALIGN: u32 = 1;
 
-                fn matches(ty: Type, cx: &TypeContext<'_>) -> bool {
-                    cx.def(ty).is_some_and(|def| matches!(&def.kind, DefKind::Enum(names) if *names == [$($wit),*]))
+                fn matches(ty: __names::Type, cx: &__names::TypeContext<'_>) -> bool {
+                    cx.def(ty).is_some_and(|def| matches!(&def.kind, __names::DefKind::Enum(names) if *names == [$($wit),*]))
                 }
             }
 
-            impl Lift for $name {
-                fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
-                    Self::from_case(src.u32()?)
+            impl __names::Lift for $name {
+                fn lift(_: &mut __names::Cx<'_>, _: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
+                    from_case(src.u32()?)
                 }
 
-                fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
-                    Self::from_case(load_case(cx, at)?)
+                fn load(cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::Result<Self> {
+                    from_case(__names::load_case(cx, at)?)
                 }
             }
 
-            impl Lower for $name {
-                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
+            impl __names::Lower for $name {
+                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut) -> __names::Result<()> {
                     dst.push(*self as u64);
                     Ok(())
                 }
 
-                fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
-                    store_bits(cx, at, 1, *self as u32)
+                fn store(&self, cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::Result<()> {
+                    __names::store_bits(cx, at, 1, *self as u32)
                 }
             }
         };
@@ -352,7 +354,9 @@ macro_rules! flags {
     }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        $vis struct $name(u32);
+        $vis struct $name {
+            bits: u32,
+        }
 
         $crate::flags!(@consts $name 0; $($(#[$flag_meta])* $flag)*);
 
@@ -360,68 +364,77 @@ macro_rules! flags {
         impl $name {
             /// None of them.
             pub const fn empty() -> Self {
-                Self(0)
+                Self { bits: 0 }
             }
 
             /// The first one is the lowest bit.
             pub const fn bits(self) -> u32 {
-                self.0
+                self.bits
             }
 
             /// Whether all of `other` are set.
             pub const fn contains(self, other: Self) -> bool {
-                self.0 & other.0 == other.0
+                self.bits & other.bits == other.bits
             }
         }
 
-        impl std::ops::BitOr for $name {
+        impl ::std::ops::BitOr for $name {
             type Output = Self;
 
             fn bitor(self, other: Self) -> Self {
-                Self(self.0 | other.0)
+                Self { bits: self.bits | other.bits }
             }
         }
 
+        $crate::flags!(@impl $name { $($wit,)* } |bits| $name { bits }, |value| value.bits);
+    };
+    (@impl $name:ident { $($wit:literal,)* } |$bits:ident| $from_bits:expr, |$value:ident| $to_bits:expr) => {
         const _: () = {
-            use $crate::macros::names::*;
+            use $crate::macros::names as __names;
 
-            impl $name {
-                const NAMES: &[&str] = &[$($wit),*];
-                const MASK: u32 = u32::MAX >> (32 - Self::NAMES.len());
+            const NAMES: &[&str] = &[$($wit),*];
+            const MASK: u32 = u32::MAX >> (32 - NAMES.len());
+
+            fn from_bits($bits: u32) -> $name {
+                $from_bits
             }
 
-            impl ComponentType for $name {
+            fn to_bits($value: &$name) -> u32 {
+                $to_bits
+            }
+
+            impl __names::ComponentType for $name {
                 const FLAT: usize = 1;
-                const SIZE: u32 = match Self::NAMES.len() {
+                const SIZE: u32 = match NAMES.len() {
                     0..=8 => 1,
                     9..=16 => 2,
                     _ => 4,
                 };
-                const ALIGN: u32 = Self::SIZE;
+                const ALIGN: u32 = <Self as __names::ComponentType>::SIZE;
 
-                fn matches(ty: Type, cx: &TypeContext<'_>) -> bool {
-                    cx.def(ty).is_some_and(|def| matches!(&def.kind, DefKind::Flags(names) if names == Self::NAMES))
+                fn matches(ty: __names::Type, cx: &__names::TypeContext<'_>) -> bool {
+                    cx.def(ty).is_some_and(|def| matches!(&def.kind, __names::DefKind::Flags(names) if names == NAMES))
                 }
             }
 
-            impl Lift for $name {
-                fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
-                    Ok(Self(src.u32()? & Self::MASK))
+            impl __names::Lift for $name {
+                fn lift(_: &mut __names::Cx<'_>, _: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
+                    Ok(from_bits(src.u32()? & MASK))
                 }
 
-                fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
-                    Ok(Self(load_flags(cx, at, Self::SIZE)? & Self::MASK))
+                fn load(cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::Result<Self> {
+                    Ok(from_bits(__names::load_flags(cx, at, <Self as __names::ComponentType>::SIZE)? & MASK))
                 }
             }
 
-            impl Lower for $name {
-                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
-                    dst.push(u64::from(self.0));
+            impl __names::Lower for $name {
+                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut) -> __names::Result<()> {
+                    dst.push(u64::from(to_bits(self)));
                     Ok(())
                 }
 
-                fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
-                    store_bits(cx, at, Self::SIZE, self.0)
+                fn store(&self, cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::Result<()> {
+                    __names::store_bits(cx, at, <Self as __names::ComponentType>::SIZE, to_bits(self))
                 }
             }
         };
@@ -430,7 +443,7 @@ macro_rules! flags {
     (@consts $name:ident $bit:expr; $(#[$flag_meta:meta])* $flag:ident $($rest:tt)*) => {
         #[allow(missing_docs, dead_code, reason = "the names are those of WIT")]
         impl $name {
-            $(#[$flag_meta])* pub const $flag: Self = Self(1 << ($bit));
+            $(#[$flag_meta])* pub const $flag: Self = Self { bits: 1 << ($bit) };
         }
         $crate::flags!(@consts $name $bit + 1; $($rest)*);
     };

@@ -23,7 +23,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wasmer-backend-tests", &["wasmer-runtime-core"]),
     ("wasmer-cache", &["wasmer-runtime-core", "wasmer-system"]),
     ("wasmer-component-translate", &["wasmer-source-digest"]),
-    ("wasmer-component", &["wasmer-api", "wasmer-component-translate", "wasmer-runtime-core"]),
+    ("wasmer-component-macros", &[]),
+    (
+        "wasmer-component",
+        &["wasmer-api", "wasmer-component-macros", "wasmer-component-translate", "wasmer-runtime-core"],
+    ),
     ("wasmer-wasi", &["wasmer-api", "wasmer-runtime-core", "wasmer-system"]),
     ("wasmer-wasi-p2", &["wasmer-api", "wasmer-component", "wasmer-wasi"]),
     ("wasmer-wasi-http", &["wasmer-api", "wasmer-component", "wasmer-wasi", "wasmer-wasi-p2"]),

@@ -134,7 +134,10 @@ impl Package {
         if let Some(missing) = REQUIRED.iter().find(|key| !about.contains_key(**key)) {
             bail!("`{}/Cargo.toml` has no `{missing}`", self.folder);
         }
-        ensure!(!table.contains_key("lib"), "`{}/Cargo.toml` names its library", self.folder);
+        let library = table.get("lib");
+        let is_named = library.is_some_and(|library| library.get("name").is_some());
+        ensure!(!is_named, "`{}/Cargo.toml` names its library", self.folder);
+        let library_name = format!("name = \"{}\"\n", name.replace('-', "_"));
         let mut is_kept = true;
         let mut text = String::new();
         for line in self.manifest.lines() {
@@ -147,8 +150,13 @@ impl Package {
             let is_name = line == format!("name = \"{name}\"");
             let line = if is_name { format!("name = \"{}\"", published_name(&self.folder)) } else { line.to_owned() };
             text.push_str(&format!("{line}\n"));
+            if line == "[lib]" {
+                text.push_str(&library_name);
+            }
         }
-        text.push_str(&format!("\n[lib]\nname = \"{}\"\n", name.replace('-', "_")));
+        if library.is_none() {
+            text.push_str(&format!("\n[lib]\n{library_name}"));
+        }
         Ok(text)
     }
 }

@@ -55,7 +55,7 @@ impl<T: ComponentType, E: ComponentType> Cased for std::result::Result<T, E> {
 }
 
 /// Where the payload of a type with one byte for its case is.
-const fn payload_at<T: ComponentType>(at: u32) -> u32 {
+pub const fn payload_at<T: ComponentType>(at: u32) -> u32 {
     at + 1_u32.next_multiple_of(T::ALIGN)
 }
 
