@@ -1,7 +1,8 @@
-//! Macros of the crate `wasmer-component`, which exports them: derives for types of components.
+//! Macros of the crate `wasmer-component`, which exports them: derives for types of components, and `bindgen!`, which writes Rust for a world of WIT.
 //!
 //! What is written here are names and types; how values are laid out stands in the declarative macros of `wasmer-component` alone, which the output invokes.
 
+mod bindgen;
 mod derive;
 
 use proc_macro::TokenStream;
@@ -9,6 +10,14 @@ use proc_macro::TokenStream;
 /// The output, or compile errors.
 fn finish(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
     result.unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// What `bindgen!` of `wasmer-component` invokes, with the name of that crate before the options.
+#[doc(hidden)]
+#[proc_macro]
+pub fn bindgen(input: TokenStream) -> TokenStream {
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    finish(bindgen::expand(input.into(), root.as_ref()))
 }
 
 /// `wasmer-component` documents it.

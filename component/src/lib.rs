@@ -60,7 +60,7 @@
 //! | `R`, `borrow<R>` of the component | [`GuestOwn<R>`](GuestOwn), and a reference to one |
 //! | what is lowered | a reference to it, too |
 //!
-//! Types are compared when an instance is made, so that a call need not look at them. What a guest does wrong at its borders is an [`AbiTrap`].
+//! [`bindgen!`] writes all of this from WIT. Types are compared when an instance is made, so that a call need not look at them. What a guest does wrong at its borders is an [`AbiTrap`].
 
 mod async_host;
 mod cell;

@@ -4,6 +4,7 @@
 #[doc(hidden)]
 pub mod names {
     pub use wasmer_api::{AsStoreMut, Result};
+    pub use wasmer_component_macros::bindgen;
     pub use wasmer_component_translate::info::{DefKind, Type};
 
     pub use crate::cx::{Cx, Flat, FlatOut};
@@ -446,5 +447,83 @@ macro_rules! flags {
             $(#[$flag_meta])* pub const $flag: Self = Self { bits: 1 << ($bit) };
         }
         $crate::flags!(@consts $name $bit + 1; $($rest)*);
+    };
+}
+
+/// Rust for a world of WIT: types, traits for what it imports, structs of functions for what it exports.
+///
+/// ```
+/// mod plugin {
+///     wasmer_component::bindgen!({
+///         inline: "
+///             package example:plugin;
+///
+///             interface log {
+///                 enum level { info, warning }
+///                 write: func(level: level, text: string);
+///             }
+///
+///             world plugin {
+///                 import log;
+///                 export greet: func(name: string) -> result<string, string>;
+///             }
+///         ",
+///     });
+/// }
+///
+/// use plugin::Plugin;
+/// use plugin::example::plugin::log;
+/// use wasmer_component::ComponentLinker;
+/// # use wasmer_api::{Result, Store};
+///
+/// #[derive(Default)]
+/// struct Host {
+///     lines: Vec<String>,
+/// }
+///
+/// impl log::Host for Host {
+///     fn write(&mut self, level: log::Level, text: String) -> Result<()> {
+///         self.lines.push(format!("{level:?}: {text}"));
+///         Ok(())
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let mut linker = ComponentLinker::<Host>::new();
+/// Plugin::add_to_linker(&mut linker, |host| host)?;
+/// # Ok(())
+/// # }
+/// # fn greet(store: &mut Store<Host>, linker: &ComponentLinker<Host>, component: &wasmer_component::Component) -> Result<Result<String, String>> {
+/// let plugin = Plugin::instantiate(store, component, linker)?;
+/// plugin.call_greet(store, "Ada")
+/// # }
+/// ```
+///
+/// # Options
+/// | option | says |
+/// |---|---|
+/// | `inline: "..."` | the WIT, as text |
+/// | `path: "..."` | a file with the WIT, or a folder with it and with a folder `deps`, from the folder of the `Cargo.toml`; with `inline`, what that may refer to |
+/// | `world: "..."` | which world, if the package has several |
+/// | `with: { "ns:package/interface": path }` | where the types of an imported interface are; a linker is told of it elsewhere, for instance by `wasi_p2::add_to_linker` |
+///
+/// # What comes of it
+/// * A module for each interface, `ns::package::interface`, below `exports` for what is exported. In it are the interface's types.
+/// * For an imported interface, a trait `Host` with its functions, and `add_to_linker` for it alone. Functions return a [`Result`](wasmer_api::Result) whose
+///   error ends the guest; a `result` of WIT is one within. The world's own functions are in a trait that is called after it, here `PluginImports`.
+/// * For a resource type of the host, a type of no values, and a trait `HostThing` with its constructor as `new`, its methods, and `drop`. The host has a
+///   number for each resource: [`Own`](crate::Own) and [`Borrow`](crate::Borrow).
+/// * For the world, a struct with `add_to_linker` for all that it imports, `instantiate`, `new` for an instance that there is, and its functions as `call_name`.
+///   Exported interfaces are fields of it, and their resource types are fields of those: `plugin.ns_package_interface.thing.call_new(store)`. The resources
+///   themselves are [`GuestOwn`](crate::GuestOwn).
+///
+/// Parameters of exported functions are borrowed: `&str`, `&[T]`, `&Record`. Names are the WIT's in the case that Rust has for them; where one is a keyword or is
+/// taken, it gets `_`. Documentation is the WIT's.
+///
+/// Async functions, streams, futures, accessors, and functions of more than 15 parameters are compile errors, as is what is wrong with the WIT.
+#[macro_export]
+macro_rules! bindgen {
+    ($($options:tt)*) => {
+        $crate::macros::names::bindgen! { $crate; $($options)* }
     };
 }
