@@ -6,6 +6,9 @@ mod asynchronous;
 mod caching;
 #[path = "../examples/choose_backend.rs"]
 mod choose_backend;
+#[cfg(feature = "component")]
+#[path = "../examples/component_plugin.rs"]
+mod component_plugin;
 #[path = "../examples/hello.rs"]
 mod hello;
 #[path = "../examples/host_functions.rs"]
@@ -76,4 +79,10 @@ fn the_example_plugin_runs() {
 #[test]
 fn the_example_wasi_runs() {
     wasi::main().unwrap();
+}
+
+#[cfg(feature = "component")]
+#[test]
+fn the_example_component_plugin_runs() {
+    component_plugin::main().unwrap();
 }
