@@ -212,6 +212,7 @@ fn options_that_pages_mention_exist() {
         "--libs",
         "--strip-components",
         "--args",
+        "--step",
     ];
     let mut found = 0;
     for (name, page) in pages(&["docs/guide", "README.md"]) {
