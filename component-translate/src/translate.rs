@@ -1,6 +1,5 @@
 //! From the bytes of a component to what its instances need: validate, translate, convert.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
@@ -61,6 +60,9 @@ fn invalid(error: &wasmparser::BinaryReaderError) -> TranslateError {
 
 /// Validates everything but the bodies of functions, which is done when they are compiled.
 fn check(component: &[u8], features: WasmFeatures) -> Result<(), TranslateError> {
+    if Parser::is_core_wasm(component) {
+        return Err(TranslateError::Invalid { message: "this is a module, not a component".to_owned(), offset: 0 });
+    }
     let allowed = allowed(features);
     let error = match validate_sections(component, allowed) {
         Ok(()) => return Ok(()),
@@ -128,8 +130,26 @@ fn has_tags(payload: &Payload<'_>) -> bool {
     }
 }
 
+/// What the translating crate says of valid components that it cannot take apart, and what is in them.
+const BEYOND: &[(&str, &str)] = &[
+    (
+        "reexport of an imported function which is not implemented",
+        "a function that it imports and exports again as it is",
+    ),
+    ("unsupported type export", "an exported type that is one of functions, instances or components"),
+];
+
+/// Why a valid component is not taken apart.
+fn not_taken_apart(message: String) -> TranslateError {
+    match BEYOND.iter().find(|(said, _)| message.contains(said)) {
+        Some((_, what)) => {
+            TranslateError::Unsupported(format!("the component has {what}, which this runtime does not support"))
+        }
+        None => TranslateError::Bug(message),
+    }
+}
+
 fn take_apart(component: &[u8], features: environ::wasmparser::WasmFeatures) -> Result<Translation, TranslateError> {
-    let bug = |error: &dyn fmt::Display| TranslateError::Bug(error.to_string());
     let tunables = environ::Tunables {
         concurrency_support: false,
         parse_wasm_debuginfo: false,
@@ -139,7 +159,8 @@ fn take_apart(component: &[u8], features: environ::wasmparser::WasmFeatures) -> 
     let mut types = ComponentTypesBuilder::new(&validator);
     let scope = environ::ScopeVec::new();
     let translator = environ::component::Translator::new(&tunables, &mut validator, &mut types, &scope);
-    let (translation, modules) = translator.translate(component).map_err(|error| bug(&format!("{error:#}")))?;
+    let (translation, modules) =
+        translator.translate(component).map_err(|error| not_taken_apart(format!("{error:#}")))?;
     let handles = types.num_resource_tables();
     let (types, _) = types.finish(&translation.component);
     let info = convert::convert(&translation, &modules, &types, handles)?;

@@ -153,6 +153,29 @@ fn what_is_not_supported_is_named() {
 }
 
 #[test]
+fn what_cannot_be_taken_apart_is_named() {
+    let cases = [
+        (
+            r#"(component (import "f" (func $f)) (export "g" (func $f)))"#,
+            "a function that it imports and exports again",
+        ),
+        (
+            r#"(component (type $f (func))
+                (import "i" (instance (alias outer 1 $f (type $g)) (export "f" (type (eq $g))))))"#,
+            "an exported type that is one of functions",
+        ),
+    ];
+    for (text, part) in cases {
+        let bytes = wasm(text);
+        assert_eq!(validate(&bytes, features()), Ok(()));
+        match translate(&bytes, features()) {
+            Err(TranslateError::Unsupported(message)) => assert!(message.contains(part), "{text}: {message}"),
+            other => panic!("{text}: {:?}", other.map(drop)),
+        }
+    }
+}
+
+#[test]
 fn wrong_components_are_refused_with_the_place() {
     let unbound = wasm(r#"(component (core module (func (result i32))))"#);
     // The bodies of functions are for who compiles them, and for who asks.
@@ -161,6 +184,10 @@ fn wrong_components_are_refused_with_the_place() {
     let cut = &wasm(TWO_PARTS)[..200];
     assert!(matches!(translate(cut, features()), Err(TranslateError::Invalid { .. })));
     assert!(matches!(translate(b"", features()), Err(TranslateError::Invalid { .. })));
+    let module = wasm("(module)");
+    for refused in [validate(&module, features()), translate(&module, features()).map(drop)] {
+        assert!(refused.unwrap_err().to_string().contains("this is a module, not a component"));
+    }
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub use mismatch::{ComponentLinkError, ComponentTypeError};
 pub use resource::{Borrow, GuestOwn, GuestResource, Own, Resource, ResourceType};
 pub use typed::{Bytes, ComponentType, Lift, Lower, TypeContext};
 pub use val::Val;
-pub use wasmer_component_translate::info::Import;
+pub use wasmer_component_translate::info::{self, Import};
 pub use wasmer_component_translate::wit::world as wit;
 pub use wasmer_component_translate::{
     ComponentInfo, SOURCE_DIGEST, TranslateError, Translation, is_component, translate, validate,

@@ -41,7 +41,7 @@ impl Watchdog {
     }
 
     /// Watches this store's guest from now on.
-    fn guard(&self, handle: InterruptHandle) {
+    pub(crate) fn guard(&self, handle: InterruptHandle) {
         self.order(Order::Guard(handle));
     }
 
@@ -51,7 +51,7 @@ impl Watchdog {
     }
 
     /// Watches nothing.
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.order(Order::Stop);
     }
 
@@ -87,7 +87,7 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-fn limits() -> StoreLimits {
+pub(crate) fn limits() -> StoreLimits {
     StoreLimits::new().memory_bytes_max(64 << 20).table_elements_max(100_000).instances_max(10).host_funcs_max(u64::MAX)
 }
 

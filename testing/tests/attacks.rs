@@ -32,6 +32,11 @@ fn damaged_text_does_no_harm() {
 }
 
 #[test]
+fn damaged_components_do_no_harm() {
+    attack("damaged_components_do_no_harm", "components", "refused");
+}
+
+#[test]
 fn hostile_calls_stay_inside() {
     attack("hostile_calls_stay_inside", "wasi", "called");
 }

@@ -4,6 +4,7 @@
 
 mod cache;
 pub mod command;
+mod components;
 mod files;
 mod images;
 mod modules;
@@ -40,6 +41,14 @@ pub const TARGETS: &[Target] = &[
         input: modules::input,
         judge: modules::judge,
         everyday: 300,
+        needs_command: false,
+    },
+    Target {
+        name: "components",
+        about: "damaged components: refused, or taken apart, instantiated and called safely",
+        input: components::input,
+        judge: components::judge,
+        everyday: 400,
         needs_command: false,
     },
     Target {
