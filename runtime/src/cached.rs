@@ -18,7 +18,7 @@ use wasmer_vm::image::Artifact;
 
 use crate::artifact::{self, Parts};
 use crate::input::parts::Parts as FileParts;
-use crate::input::read_file;
+use crate::input::{MAGIC, read_file};
 use crate::tiers::{LazyEngine, Tiers};
 
 pub use crate::artifact::Program;
@@ -463,7 +463,7 @@ impl<'a> CachedLoader<'a> {
 
 /// The binary format of what was read from a file.
 fn decoded(bytes: Arc<Vec<u8>>, decode: Decode<'_>) -> Result<Bytes<'static>> {
-    let binary = match bytes.starts_with(WASM_MAGIC) {
+    let binary = match bytes.starts_with(MAGIC) {
         true => bytes,
         false => Arc::new(decode(Arc::unwrap_or_clone(bytes))?),
     };
@@ -471,16 +471,13 @@ fn decoded(bytes: Arc<Vec<u8>>, decode: Decode<'_>) -> Result<Bytes<'static>> {
 }
 
 fn is_module(bytes: &[u8]) -> bool {
-    bytes.starts_with(WASM_MAGIC) && Kind::of(bytes) == Kind::Module
+    bytes.starts_with(MAGIC) && Kind::of(bytes) == Kind::Module
 }
 
 /// Where making an artifact has failed before, whoever starts the program learns why: all is compiled first.
 fn starts_lazily(cache: &Cache, content: &ContentHash) -> bool {
     cache.recorded_runs(content).tries == 0
 }
-
-/// First bytes of the binary format.
-const WASM_MAGIC: &[u8] = b"\0asm";
 
 /// What an artifact is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

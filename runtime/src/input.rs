@@ -14,7 +14,7 @@ pub const BINARY_BYTES_MAX: u64 = u32::MAX as u64 - 1;
 pub const TEXT_BYTES_MAX: u64 = 256 << 20;
 
 /// First bytes of a binary module.
-const MAGIC: &[u8] = b"\0asm";
+pub(crate) const MAGIC: &[u8] = b"\0asm";
 /// How a file begins whose first line names the program that runs it, as in `#!/usr/bin/env wasmer`.
 const INTERPRETER: &[u8] = b"#!";
 /// So much is looked at before the rest is read.

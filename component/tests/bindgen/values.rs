@@ -1,7 +1,7 @@
 //! Values of every kind of type.
 
-use wasmer_component::ComponentLinker;
-use wasmer_runtime::{Result, Store};
+use wasmer_component::{Component, ComponentLinker};
+use wasmer_runtime::{Engine, Result, Store};
 
 use crate::{guest, on_each_backend};
 
@@ -112,13 +112,19 @@ impl Chance {
     }
 }
 
+/// An instance of the forwarder, whose imports a new host implements.
+fn instantiated(engine: &Engine, component: &Component) -> (Store<Host>, Values) {
+    let mut linker = ComponentLinker::<Host>::new();
+    Values::add_to_linker(&mut linker, |host| host).unwrap();
+    let mut store = Store::new(engine, Host::default());
+    let values = Values::instantiate(&mut store, component, &linker).unwrap();
+    (store, values)
+}
+
 #[test]
 fn values_come_back_as_they_went() {
     on_each_backend(&guest::forwarder(WIT), |engine, component| {
-        let mut linker = ComponentLinker::<Host>::new();
-        Values::add_to_linker(&mut linker, |host| host).unwrap();
-        let mut store = Store::new(engine, Host::default());
-        let values = Values::instantiate(&mut store, component, &linker).unwrap();
+        let (mut store, values) = instantiated(engine, component);
         let source = &values.test_values_source;
         let mut chance = Chance(1);
         for call in 1..=50 {
@@ -136,10 +142,7 @@ fn values_come_back_as_they_went() {
 #[test]
 fn parameters_of_exports_are_borrowed() {
     on_each_backend(&guest::forwarder(WIT), |engine, component| {
-        let mut linker = ComponentLinker::<Host>::new();
-        Values::add_to_linker(&mut linker, |host| host).unwrap();
-        let mut store = Store::new(engine, Host::default());
-        let values = Values::instantiate(&mut store, component, &linker).unwrap();
+        let (mut store, values) = instantiated(engine, component);
         let source = &values.test_values_source;
         let scalars = source.call_scalars(&mut store, -1, 0xffff, 0.5, '☃', true, u64::MAX).unwrap();
         assert_eq!(scalars, (u64::MAX, true, '☃', 0.5, 0xffff, -1));
