@@ -2,7 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{
+    ComponentType, ComponentTypeDeclaration, CoreType, InstanceTypeDeclaration, ModuleTypeDeclaration, Parser, Payload,
+    TypeRef, Validator, WasmFeatures,
+};
 use wasmtime_environ as environ;
 use wasmtime_environ::component::ComponentTypesBuilder;
 
@@ -119,13 +122,41 @@ fn environ_features(component: &[u8]) -> environ::wasmparser::WasmFeatures {
     features
 }
 
+/// Whether there are tags in a core module, or in a type of core modules.
 fn has_tags(payload: &Payload<'_>) -> bool {
     match payload {
         Payload::TagSection(_) => true,
-        Payload::ImportSection(imports) => imports
-            .clone()
-            .into_imports()
-            .any(|import| import.is_ok_and(|import| matches!(import.ty, wasmparser::TypeRef::Tag(_)))),
+        Payload::ImportSection(imports) => {
+            imports.clone().into_imports().any(|import| import.is_ok_and(|import| matches!(import.ty, TypeRef::Tag(_))))
+        }
+        Payload::CoreTypeSection(types) => types.clone().into_iter().flatten().any(|ty| core_type_has_tags(&ty)),
+        Payload::ComponentTypeSection(types) => types.clone().into_iter().flatten().any(|ty| type_has_tags(&ty)),
+        _ => false,
+    }
+}
+
+fn core_type_has_tags(ty: &CoreType<'_>) -> bool {
+    let CoreType::Module(declarations) = ty else { return false };
+    declarations.iter().any(|declaration| match declaration {
+        ModuleTypeDeclaration::Import(import) => matches!(import.ty, TypeRef::Tag(_)),
+        ModuleTypeDeclaration::Export { ty, .. } => matches!(ty, TypeRef::Tag(_)),
+        ModuleTypeDeclaration::Type(_) | ModuleTypeDeclaration::OuterAlias { .. } => false,
+    })
+}
+
+/// Types of components and instances are as deep as the validator lets them be.
+fn type_has_tags(ty: &ComponentType<'_>) -> bool {
+    match ty {
+        ComponentType::Component(declarations) => declarations.iter().any(|declaration| match declaration {
+            ComponentTypeDeclaration::CoreType(ty) => core_type_has_tags(ty),
+            ComponentTypeDeclaration::Type(ty) => type_has_tags(ty),
+            _ => false,
+        }),
+        ComponentType::Instance(declarations) => declarations.iter().any(|declaration| match declaration {
+            InstanceTypeDeclaration::CoreType(ty) => core_type_has_tags(ty),
+            InstanceTypeDeclaration::Type(ty) => type_has_tags(ty),
+            _ => false,
+        }),
         _ => false,
     }
 }
@@ -137,6 +168,7 @@ const BEYOND: &[(&str, &str)] = &[
         "a function that it imports and exports again as it is",
     ),
     ("unsupported type export", "an exported type that is one of functions, instances or components"),
+    ("`cm-implements` feature is not active", "a name with attributes"),
 ];
 
 /// Why a valid component is not taken apart.

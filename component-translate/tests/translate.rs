@@ -215,3 +215,31 @@ fn damaged_components_are_refused_and_nothing_else() {
         }
     }
 }
+
+/// Exceptions are on for the crate that translates only where there are tags; they can stand in types alone, however deep.
+#[test]
+fn tags_in_types_of_core_modules_are_translated() {
+    let module = "(core type $m (module (import \"\" \"t\" (tag (param i32)))))";
+    let exporting = "(core type $m (module (export \"t\" (tag (param i32)))))";
+    for types in [
+        module.to_owned(),
+        exporting.to_owned(),
+        format!("(type (component {module}))"),
+        format!("(type (component (type (instance {exporting}))))"),
+        format!("(component (type (instance (type (component {module})))))"),
+    ] {
+        let text = format!("(component {types})");
+        assert!(translate(&wasm(&text), features()).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn names_with_attributes_are_told_as_unsupported() {
+    let function = *b"\x07\x05\x01\x40\x00\x01\x00";
+    let import = *b"\x0a\x07\x01\x02\x01c\x00\x01\x00";
+    let component = [&b"\0asm\x0d\0\x01\0"[..], &function, &import].concat();
+    let Err(TranslateError::Unsupported(what)) = translate(&component, features()) else {
+        panic!("{:?}", translate(&component, features()));
+    };
+    assert_eq!(what, "the component has a name with attributes, which this runtime does not support");
+}
