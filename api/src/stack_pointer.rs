@@ -8,8 +8,7 @@ use std::ops::Range;
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
 use wasmer_runtime_core::module::{ConstExpr, ConstOp, Entity, ModuleInfo};
-use wasmer_runtime_core::translate::ops::Const;
-use wasmer_runtime_core::types::{GlobalIdx, GlobalType, MemoryIdx, ValType};
+use wasmer_runtime_core::types::{Const, GlobalIdx, GlobalType, MemoryIdx, ValType};
 
 /// The name of the global.
 const NAME: &str = "__stack_pointer";

@@ -22,15 +22,7 @@ use crate::translate::func::FuncInput;
 use crate::translate::module::translate_sections;
 use crate::types::*;
 
-/// When the bodies of a lazily compiled module are validated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Validation {
-    /// All of them before anything of the module runs.
-    Before,
-    /// Each when it is compiled, as the specification allows (appendix, "Implementation Limitations": "an implementation may defer validation of individual
-    /// functions until they are first invoked").
-    AtFirstCall,
-}
+pub use crate::translate::bodies::Validation;
 
 /// What stands in the place of functions: one entry behind the other, of the same length, then whatever they need.
 #[derive(Clone, Debug)]

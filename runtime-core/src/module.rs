@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::layout::{GlobalRef, MemoryRef, Region, TableRef, TagRef, VMCTX_MEMORY_DEFINITION, VMCounts, VMOffsets};
 use crate::object::{ArrayLayout, ObjectLayout, StructLayout};
-use crate::translate::ops::Const;
 use crate::types::*;
 
 /// A translated module, without the code. Index spaces have imports first, as in the specification.

@@ -142,6 +142,37 @@ impl Ty {
     }
 }
 
+/// A constant, as an operand or as a global's initial value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum Const {
+    /// The value of an `i32`.
+    I32(i32),
+    /// The value of an `i64`.
+    I64(i64),
+    /// The bits of an `f32`.
+    F32(u32),
+    /// The bits of an `f64`.
+    F64(u64),
+    /// Little-endian lanes.
+    V128(u128),
+    /// The null reference of any type.
+    Null,
+}
+
+impl Const {
+    /// The representation of the constant's type.
+    pub const fn ty(self) -> Ty {
+        match self {
+            Self::I32(_) => Ty::I32,
+            Self::I64(_) => Ty::I64,
+            Self::F32(_) => Ty::F32,
+            Self::F64(_) => Ty::F64,
+            Self::V128(_) => Ty::V128,
+            Self::Null => Ty::Ref,
+        }
+    }
+}
+
 /// What the values of a reference type are at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefKind {

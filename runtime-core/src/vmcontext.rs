@@ -4,8 +4,7 @@ use std::ffi::c_void;
 use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
-use crate::translate::ops::Const;
-use crate::types::CanonicalId;
+use crate::types::{CanonicalId, Const};
 
 /// A value in an array call's buffer: 16 bytes, little-endian, the unused upper part unspecified.
 #[derive(Clone, Copy)]

@@ -10,7 +10,7 @@ use crate::image::header::PAGE_ALIGN;
 use crate::image::indices::NONE;
 use crate::image::metadata::Extent;
 use crate::module::*;
-use crate::translate::ops::Const;
+use crate::types::Const;
 
 type Page = [u8; PAGE_ALIGN];
 

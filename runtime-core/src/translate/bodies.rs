@@ -5,14 +5,23 @@ use std::sync::{Mutex, PoisonError};
 
 use wasmparser::FuncValidatorAllocations;
 
-use crate::compiler::CompileError;
-use crate::lazy::Validation;
+use crate::error::CompileError;
 use crate::module::ModuleInfo;
 use crate::translate::error::invalid;
 use crate::translate::func::FuncInput;
 use crate::translate::heap_use;
 use crate::translate::module::asks_for_heap;
 use crate::translate::quick::{Quick, Stacks};
+
+/// When the bodies of a lazily compiled module are validated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validation {
+    /// All of them before anything of the module runs.
+    Before,
+    /// Each when it is compiled, as the specification allows (appendix, "Implementation Limitations": "an implementation may defer validation of individual
+    /// functions until they are first invoked").
+    AtFirstCall,
+}
 
 /// Functions that a thread takes at once.
 const RUN: usize = 32;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::compiler::{CompileError, CompileLimit};
+use crate::error::{CompileError, CompileLimit};
 use crate::module::ModuleInfo;
 use crate::types::FuncIdx;
 

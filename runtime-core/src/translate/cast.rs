@@ -114,7 +114,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     #[cold]
-    fn unknown(&self, heap: wasmparser::HeapType) -> crate::compiler::CompileError {
+    fn unknown(&self, heap: wasmparser::HeapType) -> crate::error::CompileError {
         unsupported(format!("heap type `{heap:?}`"), self.offset)
     }
 

@@ -14,7 +14,7 @@
 //! * **R6** A reference and an integer of 64 bits are one representation: either is given where the other is wanted.
 //! * **R7** The output depends only on the job and the compiler's fingerprint.
 
-use crate::compiler::CompileError;
+use crate::error::CompileError;
 use crate::layout::{TYPE_ID_BYTES, VMFUNCREF_VMCTX, VMOffsets};
 use crate::libcall::HostCall;
 #[cfg(doc)]

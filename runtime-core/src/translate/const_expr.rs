@@ -2,11 +2,10 @@
 
 use wasmparser::Operator;
 
-use crate::compiler::CompileError;
+use crate::error::CompileError;
 use crate::module::{ConstExpr, ConstOp, ModuleInfo};
 use crate::translate::convert::{self, At};
 use crate::translate::error::{gc, invalid, unsupported};
-use crate::translate::ops::Const;
 use crate::types::*;
 
 /// Reads a constant expression that was validated. Functions that it refers to are added to `info.escaping`.

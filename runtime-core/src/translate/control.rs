@@ -368,6 +368,6 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 }
 
 #[cold]
-pub(super) fn no_frame() -> crate::compiler::CompileError {
+pub(super) fn no_frame() -> crate::error::CompileError {
     internal("`end`, `else` or `catch` without a frame")
 }

@@ -2,7 +2,7 @@
 
 use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
 
-use crate::compiler::CompileError;
+use crate::error::CompileError;
 use crate::translate::error::{gc, unsupported};
 use crate::types::*;
 

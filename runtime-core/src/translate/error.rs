@@ -1,6 +1,6 @@
 //! How the validator's complaints and our own become [`CompileError`]s.
 
-use crate::compiler::CompileError;
+use crate::error::CompileError;
 use crate::translate::features;
 
 /// Who refuses what the translation does not know.

@@ -2,7 +2,7 @@
 
 use wasmparser::WasmFeatures;
 
-use crate::compiler::CompileError;
+use crate::error::CompileError;
 use crate::translate::module::validate;
 
 /// Features that can be switched: the name, and what it stands for.

@@ -10,7 +10,7 @@ use wasmparser::{
     VisitSimdOperator,
 };
 
-use crate::compiler::CompileError;
+use crate::error::CompileError;
 use crate::libcall::HostCall;
 use crate::module::ModuleInfo;
 use crate::translate::atomic::atomic_operator;

@@ -8,7 +8,7 @@ use wasmparser::{
     TypeRef, ValidPayload, Validator,
 };
 
-use crate::compiler::{CompileError, CompileLimit};
+use crate::error::{CompileError, CompileLimit};
 use crate::module::*;
 use crate::translate::budget::Accounts;
 use crate::translate::const_expr::const_expr;

@@ -5,6 +5,8 @@
 
 use crate::types::{Ty, Width};
 
+pub use crate::types::Const;
+
 /// `iunop`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IntUnary {
@@ -461,35 +463,6 @@ impl SimdLoad {
         match self {
             Self::Extend { .. } => 8,
             Self::Splat { bytes } | Self::Zero { bytes } => bytes as u32,
-        }
-    }
-}
-
-/// A constant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-pub enum Const {
-    I32(i32),
-    I64(i64),
-    /// The bits of an `f32`.
-    F32(u32),
-    /// The bits of an `f64`.
-    F64(u64),
-    /// Little-endian lanes.
-    V128(u128),
-    /// The null reference of any type.
-    Null,
-}
-
-impl Const {
-    /// The representation of the constant's type.
-    pub const fn ty(self) -> Ty {
-        match self {
-            Self::I32(_) => Ty::I32,
-            Self::I64(_) => Ty::I64,
-            Self::F32(_) => Ty::F32,
-            Self::F64(_) => Ty::F64,
-            Self::V128(_) => Ty::V128,
-            Self::Null => Ty::Ref,
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use wasmparser::WasmFeatures;
 
-use crate::compiler::CompileError;
+use crate::error::CompileError;
 use crate::translate::error::is_own_global;
 
 /// Does `read` with the features that the validator has to be told of.

@@ -7,7 +7,6 @@ use rkyv::boxed::ArchivedBox;
 use super::Known;
 use crate::image::metadata::native;
 use crate::module::{ArchivedConstOp, ConstOp};
-use crate::translate::ops::Const;
 use crate::types::*;
 
 /// A value, as far as its bits depend on it.

@@ -4,7 +4,7 @@
 //! whatever it finds wrong, it leaves to wasmparser: so it says nothing about why a body is invalid, and nothing about bodies that it does not know.
 //!
 //! Nothing relies on its word for safety: a function is validated again by wasmparser, operator by operator, when it is compiled. What it wrongly accepted
-//! would be the error of the function's first call, as with [`Validation::AtFirstCall`](crate::lazy::Validation::AtFirstCall).
+//! would be the error of the function's first call, as with [`Validation::AtFirstCall`](crate::translate::bodies::Validation::AtFirstCall).
 
 use wasmparser::WasmFeatures;
 

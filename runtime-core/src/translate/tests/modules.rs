@@ -6,7 +6,6 @@ use super::binary;
 use crate::compiler::CompileError;
 use crate::module::*;
 use crate::translate::module::{default_features, translate_module, validate};
-use crate::translate::ops::Const;
 use crate::types::*;
 
 fn info(text: &str) -> ModuleInfo {
