@@ -9,10 +9,8 @@ use wasmer_component_translate::info::{Encoding, HandleIdx, InstanceIdx, Options
 
 use crate::error::AbiTrap;
 use crate::guest::Guest;
+use crate::limits::LIFTED_BYTES_MAX;
 use crate::state::Shared;
-
-/// How much memory of the host the values of one call may take, in bytes: a list of small things in a guest is one of larger things here.
-pub(crate) const LIFTED_BYTES_MAX: usize = 1 << 30;
 
 /// One side of a call: the guest's memory, how it allocates, its handles. What lifts or lowers gets it.
 pub struct Cx<'a> {

@@ -37,7 +37,7 @@ pub enum AbiTrap {
     #[error("borrow handles still remain at the end of the call")]
     BorrowsRemain,
     /// A component has too many handles.
-    #[error("the component has more than {} handles", crate::handles::HANDLES_MAX)]
+    #[error("the component has more than {} handles", crate::limits::HANDLES_MAX)]
     TooManyHandles,
     /// A pointer is not a multiple of the alignment.
     #[error("unaligned pointer")]
@@ -73,7 +73,7 @@ pub enum AbiTrap {
     #[error("string content out-of-bounds")]
     StringTooLong,
     /// What would be lifted takes more memory of the host than a call may take.
-    #[error("the values of one call take more than {} bytes of the host's memory", crate::cx::LIFTED_BYTES_MAX)]
+    #[error("the values of one call take more than {} bytes of the host's memory", crate::limits::LIFTED_BYTES_MAX)]
     TooMuch,
     /// An adapter between two components traps.
     #[error("{0}")]

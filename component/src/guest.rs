@@ -2,7 +2,7 @@
 
 use wasmer_api::{AsStoreMut, Caller, Func, Global, Memory, RawValue, Result, StoreId, Val};
 
-use crate::typed::Bytes;
+use crate::bytes::Bytes;
 
 /// What is asked of a store while a call crosses the border.
 pub(crate) trait Guest {

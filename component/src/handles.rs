@@ -1,9 +1,7 @@
 //! Tables of handles: what a component instance has of resources.
 
 use crate::error::AbiTrap;
-
-/// How many handles a component instance may have. The component model allows 2²⁸ − 1, which would be gigabytes of the host's memory.
-pub(crate) const HANDLES_MAX: usize = 1 << 20;
+use crate::limits::HANDLES_MAX;
 
 /// A resource type, the same number for all names that it has in an instance of the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

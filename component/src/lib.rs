@@ -63,17 +63,20 @@
 //! [`bindgen!`] writes all of this from WIT. Types are compared when an instance is made, so that a call need not look at them. What a guest does wrong at its borders is an [`AbiTrap`].
 
 mod async_host;
+mod bytes;
 mod cell;
 mod component;
 mod cx;
 mod declared;
 mod error;
 mod guest;
+mod guest_resource;
 mod handles;
 mod host;
 mod instance;
 mod instantiate;
 mod library;
+mod limits;
 mod linker;
 #[doc(hidden)]
 pub mod macros;
@@ -88,18 +91,20 @@ mod val;
 mod wave;
 
 pub use async_host::HostFuture;
+pub use bytes::Bytes;
 pub use component::{Component, refused};
 pub use cx::{Cx, Flat, FlatOut};
 pub use declared::{DeclaredFunc, Signature};
 pub use error::{AbiTrap, abi_trap};
 pub use guest::Part;
+pub use guest_resource::{GuestOwn, GuestResource, Resource};
 pub use instance::{ComponentFunc, ComponentInstance, TypedComponentFunc};
 pub use instantiate::ComponentInstancePre;
 pub use library::{Define, Library, Method};
 pub use linker::{ComponentLinker, LinkerInstance};
 pub use mismatch::{ComponentLinkError, ComponentTypeError};
-pub use resource::{Borrow, GuestOwn, GuestResource, Own, Resource, ResourceType};
-pub use typed::{Bytes, ComponentType, Lift, Lower, TypeContext};
+pub use resource::{Borrow, Own, ResourceType};
+pub use typed::{ComponentType, Lift, Lower, TypeContext};
 pub use val::Val;
 pub use wasmer_component_translate::info::{self, Import};
 pub use wasmer_component_translate::wit::world as wit;

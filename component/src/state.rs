@@ -10,6 +10,7 @@ use crate::cell::StoreCell;
 use crate::error::AbiTrap;
 use crate::guest::Guest;
 use crate::handles::{HandleTable, Removed, TypeId};
+use crate::limits::HANDLES_MAX;
 use crate::resource::ResourceType;
 
 /// An instance of a component: what never changes, and the state in its store.
@@ -221,7 +222,7 @@ impl State {
             *held = Held { ty, rep, serial: held.serial.wrapping_add(1), is_live: true, lends: 0 };
             return Ok((place, held.serial));
         }
-        if self.held.len() >= crate::handles::HANDLES_MAX {
+        if self.held.len() >= HANDLES_MAX {
             return Err(AbiTrap::TooManyHandles);
         }
         self.held.push(Held { ty, rep, serial: 0, is_live: true, lends: 0 });

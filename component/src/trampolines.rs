@@ -7,8 +7,8 @@ use wasmer_component_translate::adapter_trap;
 use wasmer_component_translate::info::{HandleIdx, InstanceIdx, MemoryIdx, TrampolineKind, Transcode};
 
 use crate::error::AbiTrap;
+use crate::guest_resource::run_dtor;
 use crate::linker::HostResource;
-use crate::resource::run_dtor;
 use crate::state::Shared;
 use crate::transcode::{Request, transcode};
 

@@ -8,8 +8,8 @@ use wasmer_component_translate::wit::Printer;
 
 use crate::cx::{Cx, Flat, FlatOut};
 use crate::error::AbiTrap;
+use crate::guest_resource::{GuestResource, Resource};
 use crate::mismatch::ComponentTypeError;
-use crate::resource::{GuestResource, Resource};
 
 /// A value of a component.
 #[derive(Clone, Debug, PartialEq)]

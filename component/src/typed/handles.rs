@@ -6,7 +6,8 @@ use wasmer_component_translate::info::Type;
 use super::{ComponentType, Lift, Lower, TypeContext};
 use crate::cx::{Cx, Flat, FlatOut};
 use crate::error::AbiTrap;
-use crate::resource::{Borrow, GuestOwn, Own, Resource};
+use crate::guest_resource::{GuestOwn, Resource};
+use crate::resource::{Borrow, Own};
 
 /// A type that is the index of a handle: which types of a component it stands for, how it comes from an index, and how it becomes one.
 macro_rules! handles {

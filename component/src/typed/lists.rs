@@ -1,9 +1,10 @@
 //! Strings and lists: an address and a length.
 
-use wasmer_api::{Caller, Memory, Result};
+use wasmer_api::Result;
 use wasmer_component_translate::info::{DefKind, Type, Types};
 
 use super::{ComponentType, Lift, Lower, TypeContext, part};
+use crate::bytes::Bytes;
 use crate::cx::{Cx, Flat, FlatOut};
 use crate::error::AbiTrap;
 
@@ -126,62 +127,21 @@ macro_rules! lower_lists {
 
 lower_lists!(Vec<T> &[T]);
 
-/// A `list<u8>` that stays where it is in the guest's memory: an address and a length, which were inside the memory when it came. A host function that
-/// takes it copies nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct Bytes {
-    memory: Memory,
-    at: u32,
-    len: u32,
-}
-
-impl Bytes {
-    fn new(cx: &Cx<'_>, at: u32, len: u32) -> Result<Self> {
-        cx.check_list(at, len, 1, 1)?;
-        // An empty list has a memory, too: validation asks for it.
-        let memory = cx.abi.memory.ok_or(AbiTrap::OutOfBounds)?;
-        Ok(Self { memory, at, len })
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.len as usize
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The bytes, together with the store's data, for a host function that writes them somewhere.
-    ///
-    /// # Errors
-    /// None in the call that it is an argument of.
-    pub fn with_data<'a, T: 'static>(&self, caller: &'a mut Caller<'_, T>) -> Result<(&'a mut T, &'a [u8])> {
-        let (base, memory_bytes) = self.memory.raw_parts(&*caller)?;
-        if self.at as usize + self.len as usize > memory_bytes {
-            return Err(AbiTrap::ListOutOfBounds.into());
-        }
-        // SAFETY: the bytes are inside the memory, which belongs to no other store, is no part of the store's data, and does not change as long as the
-        // store is borrowed: no guest runs, and whoever wants to write to it needs the store.
-        let bytes = unsafe { std::slice::from_raw_parts(base.add(self.at as usize), self.len as usize) };
-        Ok((caller.data_mut(), bytes))
-    }
-
-    /// The bytes, copied.
-    pub fn to_vec<T: 'static>(&self, caller: &mut Caller<'_, T>) -> Result<Vec<u8>> {
-        self.with_data(caller).map(|(_, bytes)| bytes.to_vec())
-    }
-}
-
 impl Lift for Bytes {
     fn lift(cx: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
         let (at, len) = (src.u32()?, src.u32()?);
-        Self::new(cx, at, len)
+        bytes(cx, at, len)
     }
 
     fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
         let (at, len) = load_pair(cx, at)?;
-        Self::new(cx, at, len)
+        bytes(cx, at, len)
     }
+}
+
+fn bytes(cx: &Cx<'_>, at: u32, len: u32) -> Result<Bytes> {
+    cx.check_list(at, len, 1, 1)?;
+    // An empty list has a memory, too: validation asks for it.
+    let memory = cx.abi.memory.ok_or(AbiTrap::OutOfBounds)?;
+    Ok(Bytes::new(memory, at, len))
 }

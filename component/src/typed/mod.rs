@@ -16,7 +16,6 @@ use crate::state::ResourceInfo;
 use crate::val::Places;
 
 pub use cases::payload_at;
-pub use lists::Bytes;
 
 /// What a component says of its types, to be compared with Rust's.
 #[derive(Clone, Copy)]
