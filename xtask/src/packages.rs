@@ -23,7 +23,7 @@ const COPIED: &[&str] = &["README.md", "LICENSE-APACHE", "LICENSE-MIT"];
 const FOLDERS_LEFT_OUT: &[&str] = &["tests", "examples", "benches"];
 const SECTIONS_LEFT_OUT: &[&str] = &["[dev-dependencies]", "[[test]]", "[[example]]", "[[bench]]"];
 /// What every package says of itself.
-const REQUIRED: &[&str] = &["description", "version", "edition", "rust-version", "license"];
+const REQUIRED: &[&str] = &["description", "version", "edition", "rust-version", "license", "keywords", "categories"];
 
 /// Makes the copy, has it packed, and says how large it is.
 pub(crate) fn pack(root: &Path) -> Result<String> {
