@@ -1,6 +1,6 @@
 //! WebAssembly features by name.
 
-use wasmer_runtime::{CompileError, Error, FEATURES, WasmFeatures};
+use wasmer_runtime::{CompileError, CompileLimit, Error, FEATURES, WasmFeatures};
 
 use crate::args::FeatureArgs;
 use crate::exit::Usage;
@@ -43,6 +43,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         ),
         Error::Compile(CompileError::Invalid { message, .. }) if message.starts_with(CUT_OFF) => {
             Some("\nhint: the module may not be whole: build, copy or fetch it again".to_owned())
+        }
+        Error::Compile(CompileError::Limit(CompileLimit::Function { .. })) => {
+            Some("\nhint: `--backend singlepass` compiles functions of any size".to_owned())
         }
         _ => None,
     })

@@ -97,10 +97,7 @@ pub enum CompileLimit {
         per_byte: usize,
     },
     /// A function is out of proportion for a compiler.
-    #[error(
-        "{function} has {locals} locals, {blocks} blocks and {values} values so far, too many for {by}\n\
-         hint: `--backend singlepass` compiles functions of any size"
-    )]
+    #[error("{function} has {locals} locals, {blocks} blocks and {values} values so far, too many for {by}")]
     Function {
         /// The function, with its name.
         function: String,
