@@ -1,12 +1,14 @@
 //! Directives on components: values, traps of the canonical ABI, components that must be refused.
 
-use wasmer_api::{Error, Store, Val as CoreVal};
-use wasmer_component::{TranslateError, Val, abi_trap, validate};
+use wasmer_api::{Engine, Error, Store, Val as CoreVal};
+use wasmer_component::{ComponentLinker, TranslateError, Val, abi_trap, validate};
 use wasmer_runtime_core::translate::module::WasmFeatures;
 use wast::component::WastVal;
-use wast::{WastArg, WastRet};
+use wast::{WastArg, WastInvoke, WastRet};
 
 use super::{Miss, values};
+
+pub(super) use wasmer_component::{Component, ComponentInstance, is_component};
 
 /// What a call returned.
 #[derive(Debug)]
@@ -17,8 +19,27 @@ pub(super) enum Results {
     Component(Option<Val>),
 }
 
+pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, Error> {
+    Component::new(engine, bytes)
+}
+
+/// An instance of a component that imports nothing.
+pub(super) fn instantiate(component: &Component, store: &mut Store<()>) -> Result<ComponentInstance, Error> {
+    ComponentLinker::new().instantiate(store, component)
+}
+
+pub(super) fn call(
+    instance: &ComponentInstance,
+    invoke: &WastInvoke<'_>,
+    store: &mut Store<()>,
+) -> Result<Result<Results, Error>, Miss> {
+    let args = invoke.args.iter().map(argument).collect::<Result<Vec<_>, _>>()?;
+    let func = instance.func(store, invoke.name).map_err(|error| error.to_string())?;
+    Ok(func.call(store, &args).map(Results::Component))
+}
+
 /// The value of an argument.
-pub(super) fn argument(arg: &WastArg<'_>) -> Result<Val, Miss> {
+fn argument(arg: &WastArg<'_>) -> Result<Val, Miss> {
     match arg {
         WastArg::Component(value) => val(value),
         _ => Err("the argument is one for a module".into()),

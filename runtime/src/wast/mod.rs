@@ -4,6 +4,7 @@
 //! message, invalid modules must be refused by the validator and not for a feature that is missing.
 
 mod assemble;
+#[cfg_attr(not(feature = "component"), path = "no_components.rs")]
 mod components;
 mod labels;
 mod notation;

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::thread::{Scope, ScopedJoinHandle};
 
 use wasmer_api::{Engine, Error, Extern, Instance, Linker, Memory, Module, SharedMemory, Store, Val};
-use wasmer_component::{self as component, Component, ComponentInstance, ComponentLinker};
 use wasmer_runtime_core::compiler::CompileError;
 use wast::token::{Id, Span};
 use wast::{QuoteWat, QuoteWatTest, WastDirective, WastExecute, WastInvoke, WastThread, Wat};
 
 use super::assemble::{assemble_quoted, encode_parsed};
-use super::components::{self, Results};
+use super::components::{self, Component, ComponentInstance, Results};
 use super::{Kind, Miss, Report, spectest, values};
 
 type Outcome<T = ()> = Result<T, Miss>;
@@ -123,8 +122,8 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     }
 
     fn compile(&self, bytes: &[u8]) -> Outcome<Definition> {
-        if component::is_component(bytes) {
-            let component = Component::new(self.engine, bytes).map(Definition::Component);
+        if components::is_component(bytes) {
+            let component = components::compile(self.engine, bytes).map(Definition::Component);
             return component.map_err(|error| format!("the component was refused: {error}").into());
         }
         let module = Module::new(self.engine, bytes).map(Definition::Module);
@@ -134,9 +133,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     fn link(&mut self, definition: &Definition) -> Result<Named, Error> {
         Ok(match definition {
             Definition::Module(module) => Named::Instance(self.linker.instantiate(&mut self.store, module)?),
-            Definition::Component(component) => {
-                Named::Component(ComponentLinker::new().instantiate(&mut self.store, component)?)
-            }
+            Definition::Component(component) => Named::Component(components::instantiate(component, &mut self.store)?),
         })
     }
 
@@ -231,7 +228,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
 
     fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Outcome<Result<Results, Error>> {
         if let Named::Component(instance) = self.named(invoke.module)? {
-            return self.invoke_component(&instance, invoke);
+            return components::call(&instance, invoke, &mut self.store);
         }
         let Extern::Func(func) = self.export(invoke.module, invoke.name)? else {
             return Err(format!("the export `{}` is not a function", invoke.name).into());
@@ -241,16 +238,6 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         let ty = func.ty(&self.store).map_err(|error| error.to_string())?;
         let mut results = vec![Val::I32(0); ty.results.len()];
         Ok(func.call(&mut self.store, &args, &mut results).map(|()| Results::Core(results)))
-    }
-
-    fn invoke_component(
-        &mut self,
-        instance: &ComponentInstance,
-        invoke: &WastInvoke<'_>,
-    ) -> Outcome<Result<Results, Error>> {
-        let args = invoke.args.iter().map(components::argument).collect::<Outcome<Vec<_>>>()?;
-        let func = instance.func(&mut self.store, invoke.name).map_err(|error| error.to_string())?;
-        Ok(func.call(&mut self.store, &args).map(Results::Component))
     }
 
     fn invalid(&mut self, mut module: QuoteWat<'_>) -> Outcome {
@@ -268,7 +255,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
     /// The module must be refused because it is wrong, not because something is not supported. In the language before typed function
     /// references there is nothing that is not supported: what a later proposal allows is wrong.
     fn refused(&self, bytes: &[u8]) -> Outcome {
-        if component::is_component(bytes) {
+        if components::is_component(bytes) {
             return components::refused(bytes, self.engine.features());
         }
         match self.engine.validate(bytes) {
