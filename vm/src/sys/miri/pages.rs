@@ -1,4 +1,5 @@
-//! Reservations are allocations: all of their bytes can be accessed from the start, none of the others ever.
+//! Reservations are allocations: their first bytes can be accessed from the start, the others never. To reserve more costs nothing, and to ask for it is to run
+//! out of memory.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fs::File;
@@ -11,6 +12,9 @@ use super::view::read_exact_at;
 
 /// Pages as large as any system's.
 const PAGE_BYTES: usize = 64 << 10;
+
+/// How much of a reservation there is. An interpreter has no address space that it does not have as memory.
+const ACCESSIBLE_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes of a page.
 pub(crate) fn page_bytes() -> usize {
@@ -32,6 +36,8 @@ pub(crate) fn are_pages<const N: usize>(numbers: [u64; N]) -> bool {
 pub struct Reservation {
     base: NonNull<u8>,
     bytes: usize,
+    /// Bytes that there are.
+    accessible: usize,
     /// What was mapped from files, and where: it is there again when pages are dropped.
     files: Mutex<Vec<(usize, Vec<u8>)>>,
 }
@@ -44,10 +50,11 @@ unsafe impl Sync for Reservation {}
 impl Reservation {
     /// Reserves whole pages.
     pub fn new(bytes: usize) -> io::Result<Self> {
-        let layout = layout(bytes)?;
+        let bytes = round_up(bytes).ok_or(io::ErrorKind::InvalidInput)?;
+        let layout = layout(bytes.min(ACCESSIBLE_BYTES_MAX))?;
         // SAFETY: the layout is not empty.
         let base = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { base, bytes: layout.size(), files: Mutex::default() })
+        Ok(Self { base, bytes, accessible: layout.size(), files: Mutex::default() })
     }
 
     /// Reserves whole pages, anywhere.
@@ -58,14 +65,15 @@ impl Reservation {
     /// A file's code, which never runs.
     pub fn of_code(_address: usize, bytes: usize, file: &File, offset: u64) -> io::Result<Self> {
         let pages = Self::new(bytes)?;
+        let start = pages.part(&(0..bytes))?;
         // SAFETY: so many bytes were allocated.
-        read_exact_at(file, unsafe { std::slice::from_raw_parts_mut(pages.base(), bytes) }, offset)?;
+        read_exact_at(file, unsafe { std::slice::from_raw_parts_mut(start, bytes) }, offset)?;
         Ok(pages)
     }
 
     /// No pages at all.
     pub const fn empty() -> Self {
-        Self { base: NonNull::dangling(), bytes: 0, files: Mutex::new(Vec::new()) }
+        Self { base: NonNull::dangling(), bytes: 0, accessible: 0, files: Mutex::new(Vec::new()) }
     }
 
     /// First byte.
@@ -78,13 +86,21 @@ impl Reservation {
         self.bytes
     }
 
-    /// The address of a part.
+    /// The address of a part that is accessed.
     fn part(&self, range: &Range<usize>) -> io::Result<*mut u8> {
         if range.end > self.bytes || range.start > range.end {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        // SAFETY: the offset is inside the reservation.
+        if range.end > self.accessible {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        // SAFETY: the offset is inside the allocation.
         Ok(unsafe { self.base().add(range.start) })
+    }
+
+    /// As much of a part as there is.
+    fn accessible(&self, range: &Range<usize>) -> Range<usize> {
+        range.start.min(self.accessible)..range.end.min(self.accessible)
     }
 
     /// All can be accessed already.
@@ -94,7 +110,7 @@ impl Reservation {
 
     /// What is asked for is forgotten, as everywhere, but can still be accessed.
     pub fn decommit(&self, range: Range<usize>) -> io::Result<()> {
-        self.part(&range).map(drop)
+        self.part(&self.accessible(&range)).map(drop)
     }
 
     /// All are there already.
@@ -104,6 +120,7 @@ impl Reservation {
 
     /// Forgets what was written: pages read as zero, or as the file that they were mapped from, again.
     pub fn drop_pages(&self, range: Range<usize>) -> io::Result<()> {
+        let range = self.accessible(&range);
         let start = self.part(&range)?;
         // SAFETY: inside the reservation, whose owner has no more use for the contents.
         unsafe { start.write_bytes(0, range.len()) };
@@ -139,8 +156,8 @@ impl Reservation {
     }
 
     /// There are none.
-    pub fn advise_huge_pages(&self, range: Range<usize>) -> io::Result<()> {
-        self.part(&range).map(drop)
+    pub fn advise_huge_pages(&self, _range: Range<usize>) -> io::Result<()> {
+        Ok(())
     }
 
     /// Replaces pages by what a file has at `offset`.
@@ -162,7 +179,7 @@ fn layout(bytes: usize) -> io::Result<Layout> {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(layout) = (self.bytes > 0).then(|| layout(self.bytes).ok()).flatten() {
+        if let Some(layout) = (self.accessible > 0).then(|| layout(self.accessible).ok()).flatten() {
             // SAFETY: allocated with this layout.
             unsafe { dealloc(self.base(), layout) };
         }
