@@ -1,4 +1,4 @@
-;; A reference to a function of the module is an address in the context.
+;; A reference to a function of the module is made by the host, once, and asked for each time.
 (module
   (export "f" (func $f))
   (func $f (result funcref) ref.func $f))

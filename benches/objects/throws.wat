@@ -1,4 +1,4 @@
-;; Exceptions: see docs/results/objects.md. Each export takes how often it does what it does; `frames` and `cleanups` have ten frames between.
+;; Exceptions: see docs/results/objects.md. Each export takes how often it does what it does; `frames` and `cleanups` have ten frames between, `plain` and `guarded` throw nothing.
 (module
   (tag $t (param i32))
 
@@ -49,4 +49,26 @@
         (unreachable))
       (local.set $sum (i32.add (local.get $sum)))
       (br_if $again (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
-    (i32.add (local.get $sum) (global.get $cleaned))))
+    (i32.add (local.get $sum) (global.get $cleaned)))
+
+  ;; Nothing is thrown: a call, and the same in a region.
+  (func $fine (param $value i32) (result i32)
+    (if (i32.eqz (local.get $value)) (then (throw $t (local.get $value))))
+    (i32.add (local.get $value) (i32.const 1)))
+
+  (func (export "plain") (param $times i32) (result i32) (local $sum i32)
+    (loop $again
+      (local.set $sum (i32.xor (local.get $sum) (call $fine (local.get $times))))
+      (br_if $again (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+    (local.get $sum))
+
+  (func (export "guarded") (param $times i32) (result i32) (local $sum i32)
+    (loop $again
+      (block $done
+        (block $caught (result i32)
+          (try_table (catch $t $caught)
+            (local.set $sum (i32.xor (local.get $sum) (call $fine (local.get $times)))))
+          (br $done))
+        (local.set $sum))
+      (br_if $again (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+    (local.get $sum)))
