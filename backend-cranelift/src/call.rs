@@ -5,8 +5,8 @@ use cranelift_codegen::ir::{
     Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder,
     MemFlagsData, SigRef, UserExternalName, Value, types,
 };
-use wasmer_runtime_core::layout::{TYPE_ID_ABI_SHIFT, VMTABLE_BASE, VMTABLE_LEN};
-use wasmer_runtime_core::translate::codegen::{Callee, Checks, Expected, TableRef};
+use wasmer_runtime_core::layout::{DISPLAY_BYTES, TYPE_ID_ABI_SHIFT, VMTABLE_BASE, VMTABLE_LEN};
+use wasmer_runtime_core::translate::codegen::{Callee, Checks, Display, Expected, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty};
 
@@ -181,7 +181,16 @@ fn callable(
     let callee = cg.builder.append_block_param(found, types::I64);
     cg.builder.set_cold_block(slow);
     let id = cg.ins().load(types::I32, flags, reference, checks.type_id);
-    let fits = is_expected(cg, id, checks.expected);
+    let mut fits = is_expected(cg, id, checks.expected);
+    if let Expected::Id { ids, offset, display: Some(display) } = checks.expected {
+        let other = cg.builder.create_block();
+        cg.builder.set_cold_block(other);
+        cg.ins().brif(fits, found, &[reference.into()], other, []);
+        cg.builder.switch_to_block(other);
+        cg.builder.seal_block(other);
+        let wanted = wanted_id(cg, ids, offset);
+        fits = has_supertype(cg, id, wanted, display);
+    }
     cg.ins().brif(fits, found, &[reference.into()], slow, []);
 
     cg.builder.switch_to_block(slow);
@@ -196,10 +205,8 @@ fn callable(
 
 fn is_expected(cg: &mut Codegen<'_>, id: Value, expected: Expected) -> Value {
     match expected {
-        Expected::Id { ids, offset } => {
-            let ids = cg.load_constant(ids);
-            let flags = cg.trusted(Region::Constant).with_readonly().with_can_move();
-            let wanted = cg.ins().load(types::I32, flags, ids, offset);
+        Expected::Id { ids, offset, display: _ } => {
+            let wanted = wanted_id(cg, ids, offset);
             cg.ins().icmp(IntCC::Equal, id, wanted)
         }
         Expected::Convention => {
@@ -208,6 +215,28 @@ fn is_expected(cg: &mut Codegen<'_>, id: Value, expected: Expected) -> Value {
             cg.ins().icmp_imm_u(IntCC::UnsignedLessThan, id, 1 << TYPE_ID_ABI_SHIFT)
         }
     }
+}
+
+/// One of the module's type ids.
+fn wanted_id(cg: &mut Codegen<'_>, ids: i32, offset: i32) -> Value {
+    let ids = cg.load_constant(ids);
+    let flags = cg.trusted(Region::Constant).with_readonly().with_can_move();
+    cg.ins().load(types::I32, flags, ids, offset)
+}
+
+/// Whether an id has another one among its supertypes, and the same convention.
+fn has_supertype(cg: &mut Codegen<'_>, id: Value, wanted: Value, display: Display) -> Value {
+    const CANONICAL: i64 = (1 << TYPE_ID_ABI_SHIFT) - 1;
+    let canonical = cg.ins().band_imm_u(id, CANONICAL);
+    let position = cg.ins().uextend(types::I64, canonical);
+    let position = cg.ins().ishl_imm_u(position, i64::from(DISPLAY_BYTES.trailing_zeros()));
+    let table = cg.load_constant(display.table);
+    let record = cg.ins().iadd(table, position);
+    let flags = cg.trusted(Region::Displays);
+    let supertype = cg.ins().load(types::I32, flags, record, display.place);
+    let convention = cg.ins().band_imm_u(id, !CANONICAL & i64::from(u32::MAX));
+    let found = cg.ins().bor(supertype, convention);
+    cg.ins().icmp(IntCC::Equal, found, wanted)
 }
 
 /// The element of a table, null if it is null or has not been filled in. An index beyond the end turns the address

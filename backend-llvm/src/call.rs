@@ -9,7 +9,7 @@ use inkwell::values::{
 };
 use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::libcall::{HostCall, Libcall};
-use wasmer_runtime_core::translate::codegen::{Callee, Checks, Expected, Location, Result, TableRef};
+use wasmer_runtime_core::translate::codegen::{Callee, Checks, Display, Expected, Location, Result, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, Width};
 
@@ -219,21 +219,41 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.b.build_int_to_ptr(reference.into_int_value(), self.t.ptr, "").built()
     }
 
-    /// Whether a reference is one that this code can call.
-    fn is_callable(&mut self, reference: V<'ctx>, checks: &Checks) -> Result<IntValue<'ctx>> {
+    /// The type id of a reference, and whether it is one that this code can call.
+    fn is_callable(&mut self, reference: V<'ctx>, checks: &Checks) -> Result<(V<'ctx>, IntValue<'ctx>)> {
         let place = self.pointer(reference)?;
         let id = self.load_constant(self.t.i32, place, checks.type_id, TYPE_ID_BYTES as u32)?;
         let (found, wanted) = match checks.expected {
-            Expected::Id { ids, offset } => {
-                let vmctx = self.f().vmctx;
-                let ids = self.load_constant_ptr(vmctx, ids)?;
-                (id, self.load_constant(self.t.i32, ids, offset, TYPE_ID_BYTES as u32)?)
-            }
+            Expected::Id { ids, offset, display: _ } => (id, self.wanted_id(ids, offset)?),
             Expected::Convention => {
                 let abi = self.bin(Op::LShr, id, self.const_like(id, TYPE_ID_ABI_SHIFT as u64))?;
                 (abi, self.const_like(abi, ABI.number().into()))
             }
         };
+        Ok((id, self.icmp(IntPredicate::EQ, found, wanted)?.into_int_value()))
+    }
+
+    /// One of the module's type ids.
+    fn wanted_id(&mut self, ids: i32, offset: i32) -> Result<V<'ctx>> {
+        let vmctx = self.f().vmctx;
+        let ids = self.load_constant_ptr(vmctx, ids)?;
+        self.load_constant(self.t.i32, ids, offset, TYPE_ID_BYTES as u32)
+    }
+
+    /// Whether an id has another one among its supertypes, and the same convention.
+    fn has_supertype(&mut self, id: V<'ctx>, wanted: V<'ctx>, display: Display) -> Result<IntValue<'ctx>> {
+        const CANONICAL: u32 = (1 << TYPE_ID_ABI_SHIFT) - 1;
+        let canonical = self.bin(Op::And, id, self.const_like(id, CANONICAL.into()))?;
+        let position = self.cast(Op::ZExt, canonical, self.t.i64)?;
+        let shift = self.const_like(position, DISPLAY_BYTES.trailing_zeros().into());
+        let position = self.bin(Op::Shl, position, shift)?.into_int_value();
+        let vmctx = self.f().vmctx;
+        let table = self.load_constant_ptr(vmctx, display.table)?;
+        let record = self.at(table, position)?;
+        let place = self.at(record, i64::from(display.place))?;
+        let supertype = self.load_from(self.t.i32, place, AliasClass::Displays, TYPE_ID_BYTES as u32)?;
+        let convention = self.bin(Op::And, id, self.const_like(id, (!CANONICAL).into()))?;
+        let found = self.bin(Op::Or, supertype, convention)?;
         Ok(self.icmp(IntPredicate::EQ, found, wanted)?.into_int_value())
     }
 
@@ -250,8 +270,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let branch = self.b.build_conditional_branch(null, slow, check).built()?;
         self.expect(branch, false)?;
         self.b.position_at_end(check);
-        let fits = self.is_callable(element, checks)?;
-        self.or_slow(fits, slow, element, checks.slow, (Ty::I64, index))
+        self.callable(slow, element, checks, (Ty::I64, index))
     }
 
     /// Bounds check and load of a table's element.
@@ -284,33 +303,44 @@ impl<'ctx> Codegen<'ctx, '_> {
     fn typed_reference(&mut self, reference: V<'ctx>, checks: &Checks) -> Result<V<'ctx>> {
         let null = self.icmp(IntPredicate::EQ, reference, self.const_like(reference, 0))?.into_int_value();
         self.trap_if(null, checks.nowhere)?;
-        let fits = self.is_callable(reference, checks)?;
         let slow = self.new_block();
-        self.or_slow(fits, slow, reference, checks.slow, (Ty::Ref, reference))
+        self.callable(slow, reference, checks, (Ty::Ref, reference))
     }
 
-    /// `fast` if `condition` holds, else (at `slow`) the result of a libcall.
-    fn or_slow(
+    /// A reference that this code can call: itself, or (at `slow`) what the host makes of the operand.
+    fn callable(
         &mut self,
-        condition: IntValue<'ctx>,
         slow: inkwell::basic_block::BasicBlock<'ctx>,
-        fast: V<'ctx>,
-        call: HostCall,
+        reference: V<'ctx>,
+        checks: &Checks,
         operand: (Ty, V<'ctx>),
     ) -> Result<V<'ctx>> {
-        let from_fast = self.block_here()?;
         let merge = self.new_block();
-        let branch = self.b.build_conditional_branch(condition, merge, slow).built()?;
+        let (id, mut fits) = self.is_callable(reference, checks)?;
+        let mut fast = vec![self.block_here()?];
+        if let Expected::Id { ids, offset, display: Some(display) } = checks.expected {
+            let other = self.new_block();
+            let branch = self.b.build_conditional_branch(fits, merge, other).built()?;
+            self.expect(branch, true)?;
+            self.b.position_at_end(other);
+            let wanted = self.wanted_id(ids, offset)?;
+            fits = self.has_supertype(id, wanted, display)?;
+            fast.push(other);
+        }
+        let branch = self.b.build_conditional_branch(fits, merge, slow).built()?;
         self.expect(branch, true)?;
         self.b.position_at_end(slow);
         let found = self
-            .emit_libcall(call, &[operand.0], &[operand.1], false)?
+            .emit_libcall(checks.slow, &[operand.0], &[operand.1], false)?
             .ok_or_else(|| internal("a slow path without a result"))?;
         let from_slow = self.block_here()?;
         self.b.build_unconditional_branch(merge).built()?;
         self.b.position_at_end(merge);
         let phi = self.b.build_phi(self.t.i64, "").built()?;
-        phi.add_incoming(&[(&fast, from_fast), (&found, from_slow)]);
+        for from in fast {
+            phi.add_incoming(&[(&reference, from)]);
+        }
+        phi.add_incoming(&[(&found, from_slow)]);
         Ok(phi.as_basic_value())
     }
 

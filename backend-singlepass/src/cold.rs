@@ -1,6 +1,7 @@
 //! Code that is rarely reached: it stands behind the function's other code.
 
 use wasmer_runtime_core::libcall::HostCall;
+use wasmer_runtime_core::translate::codegen::Display;
 use wasmer_runtime_core::trap::TrapCode;
 
 use crate::codegen::Codegen;
@@ -17,7 +18,17 @@ pub(crate) enum Cold {
     Outside { label: Label, said: Outside, offset: u32 },
     /// Makes a function reference callable, by a libcall, and goes back. `saves` is where in [`Codegen::cold_saves`] the operands
     /// stand that must survive.
-    Resolve { label: Label, back: Label, call: Resolve, result: Reg, saves: (u32, u32), pins: RegSet, offset: u32 },
+    Resolve {
+        label: Label,
+        /// Where it is asked before whether the reference is of a subtype, and so callable as it is.
+        other: Option<(Label, Subtype)>,
+        back: Label,
+        call: Resolve,
+        result: Reg,
+        saves: (u32, u32),
+        pins: RegSet,
+        offset: u32,
+    },
 }
 
 /// What is said of an access outside.
@@ -36,6 +47,18 @@ pub(crate) struct Outside {
 pub(crate) struct Resolve {
     pub(crate) call: HostCall,
     pub(crate) operand: Reg,
+}
+
+/// A function reference whose type is not the expected one, but may be a subtype.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subtype {
+    pub(crate) reference: Reg,
+    /// Where it has its type id.
+    pub(crate) type_id: i32,
+    /// The expected id.
+    pub(crate) wanted: Reg,
+    pub(crate) display: Display,
+    pub(crate) scratch: Reg,
 }
 
 impl<M: Masm> Codegen<M> {
@@ -67,7 +90,11 @@ impl<M: Masm> Codegen<M> {
                     self.traps_at(TrapCode::MemoryOutOfBounds, offset);
                     self.a.trap_outside(said);
                 }
-                Cold::Resolve { label, back, call, result, saves, pins, offset } => {
+                Cold::Resolve { label, other, back, call, result, saves, pins, offset } => {
+                    if let Some((other, subtype)) = other {
+                        self.a.bind(other);
+                        M::go_on_with_subtype(self, subtype, back, label);
+                    }
                     self.a.bind(label);
                     M::resolve(self, call, result, saves, pins, offset);
                     self.a.jmp(back);

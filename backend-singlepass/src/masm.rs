@@ -28,7 +28,7 @@ use wasmer_runtime_core::types::{Signature, Ty, Width};
 
 use crate::alloc::Entry;
 use crate::codegen::Codegen;
-use crate::cold::{Outside, Resolve};
+use crate::cold::{Outside, Resolve, Subtype};
 use crate::labels::Label;
 use crate::memory::PlaceOf;
 use crate::pending::PendingOf;
@@ -131,6 +131,8 @@ pub(crate) trait ColdOps: Assembler {
     /// Makes a function reference callable by a libcall, into `result`. `saves` are the operands of [`Codegen::cold_saves`] that must survive, `pins`
     /// the registers that held their locals.
     fn resolve(c: &mut Codegen<Self>, call: Resolve, result: Reg, saves: (u32, u32), pins: RegSet, offset: u32);
+    /// Jumps to `back` if a function reference is of a subtype in our convention; otherwise to `slow`, or on.
+    fn go_on_with_subtype(c: &mut Codegen<Self>, subtype: Subtype, back: Label, slow: Label);
 }
 
 /// `trampoline`: between array call and wasm call.

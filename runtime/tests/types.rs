@@ -99,6 +99,69 @@ fn functions_are_taken_for_what_they_are() {
     }
 }
 
+/// Where a call through a table finds a function of a subtype, what it was called with is what arrives: beside other operands, in registers and in
+/// memory, in place of the caller, and above and below the depth to which displays reach.
+#[test]
+fn functions_of_subtypes_are_called_with_what_they_are_given() {
+    const DEPTH: usize = 20;
+    let params = "(param i64 i64 i64 i64 i64 i64 i64 i64 f64 f64) (result i64)";
+    let types = (0..DEPTH).map(|depth| match depth.checked_sub(1) {
+        None => format!("(type $t0 (sub (func {params})))"),
+        Some(above) => format!("(type $t{depth} (sub $t{above} (func {params})))"),
+    });
+    let types: String = types.collect();
+    let sum = (1..8).fold("(local.get 0)".to_owned(), |sum, at| {
+        format!("(i64.add (i64.mul {sum} (i64.const 10)) (local.get {at}))")
+    });
+    let floats = "(i64.trunc_f64_s (f64.sub (local.get 8) (local.get 9)))";
+    let functions = (0..DEPTH).map(|depth| {
+        format!("(func $f{depth} (type $t{depth}) (i64.add (i64.mul {sum} (i64.const 100)) (i64.add {floats} (i64.const {depth}))))")
+    });
+    let functions: String = functions.collect();
+    let names: String = (0..DEPTH).map(|depth| format!("$f{depth} ")).collect();
+    let table = format!(
+        "(module {types} {functions} (table (export \"table\") {DEPTH} funcref) (elem (i32.const 0) func {names}))"
+    );
+    let operands: String =
+        (1..9).map(|value| format!("(i64.const {value}) ")).collect::<String>() + "(f64.const 70) (f64.const 30)";
+    let callers = [0, 1, 14, 15, 16, 19].map(|depth| {
+        format!(
+            "(func (export \"call {depth}\") (param i32) (result i64) (local i64) (local.set 1 (i64.const 3))
+                (i64.sub (i64.mul (i64.extend_i32_u (local.get 0)) (local.get 1))
+                    (call_indirect (type $t{depth}) {operands} (local.get 0))))
+            (func (export \"tail {depth}\") (param i32) (result i64)
+                (return_call_indirect (type $t{depth}) {operands} (local.get 0)))"
+        )
+    });
+    let caller = format!("(module {types} (import \"m\" \"table\" (table 1 funcref)) {})", callers.concat());
+    let engines = engines();
+    for (_, from) in &engines {
+        let table = module(from, &table);
+        for (backend, to) in &engines {
+            let mut store = Store::new(from, ());
+            let table = Linker::new().instantiate(&mut store, &table).unwrap();
+            let mut linker = Linker::new();
+            linker.instance(&mut store, "m", table).unwrap();
+            let caller = linker.instantiate(&mut store, &module(to, &caller)).unwrap();
+            for depth in [0, 1, 14, 15, 16, 19] {
+                let call: TypedFunc<i32, i64> = func(&mut store, caller, &format!("call {depth}"));
+                let tail: TypedFunc<i32, i64> = func(&mut store, caller, &format!("tail {depth}"));
+                for index in 0..DEPTH as i32 {
+                    let (called, replaced) = (call.call(&mut store, index), tail.call(&mut store, index));
+                    if index < depth {
+                        trap(&called, TrapCode::IndirectCallTypeMismatch);
+                        trap(&replaced, TrapCode::IndirectCallTypeMismatch);
+                        continue;
+                    }
+                    let result = 12_345_678 * 100 + 40 + i64::from(index);
+                    assert_eq!(replaced.unwrap(), result, "{backend}: {index} as {depth}");
+                    assert_eq!(called.unwrap(), i64::from(index) * 3 - result, "{backend}: {index} as {depth}");
+                }
+            }
+        }
+    }
+}
+
 /// Globals and tables are of subtypes or equal types, as it is safe.
 #[test]
 fn what_holds_references_links_as_it_is_safe() {

@@ -23,7 +23,9 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let index = self.pop();
         let table = self.module.resolved.tables[table as usize];
         let type_index = TypeIdx(type_index);
-        let checks = Checks::indirect(&self.module.resolved.offsets, table.index, type_index);
+        let is_final = self.module.types[type_index.index()].is_final;
+        let depth = (!is_final).then(|| self.depth_of(type_index));
+        let checks = Checks::indirect(&self.module.resolved.offsets, table.index, type_index, depth);
         (Callee::Indirect { table, index, checks }, type_index)
     }
 

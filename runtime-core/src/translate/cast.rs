@@ -274,7 +274,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     /// How many supertypes a type has.
-    fn depth_of(&self, mut ty: TypeIdx) -> u32 {
+    pub(super) fn depth_of(&self, mut ty: TypeIdx) -> u32 {
         let mut depth = 0;
         // The validator allows 63.
         while let Some(supertype) = self.module.types[ty.index()].supertype {

@@ -15,7 +15,7 @@
 //! * **R7** The output depends only on the job and the compiler's fingerprint.
 
 use crate::error::CompileError;
-use crate::layout::{TYPE_ID_BYTES, VMFUNCREF_VMCTX, VMOffsets};
+use crate::layout::{DISPLAY_DEPTHS, TYPE_ID_BYTES, VMFUNCREF_VMCTX, VMOffsets};
 use crate::libcall::HostCall;
 #[cfg(doc)]
 use crate::libcall::Libcall;
@@ -132,15 +132,29 @@ pub enum Expected {
         ids: i32,
         /// Offset of the id there.
         offset: i32,
+        /// Where else it is found, if others fit as well.
+        display: Option<Display>,
     },
     /// Of any type, in this backend's convention: its number in the bits from [`crate::layout::TYPE_ID_ABI_SHIFT`] on.
     Convention,
 }
 
+/// How an id is found that has the expected one among its supertypes, and is of the same convention: its canonical id is a position in the table of
+/// displays, whose records are [`DISPLAY_BYTES`](crate::layout::DISPLAY_BYTES) long. There is a record for every id that a function reference has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Display {
+    /// Offset in the vmctx of the address of the table.
+    pub table: i32,
+    /// Where in a record the canonical id stands that has to be the expected one's.
+    pub place: i32,
+}
+
 impl Checks {
-    /// Those of `call_indirect`.
-    pub fn indirect(offsets: &VMOffsets, table: TableIdx, ty: TypeIdx) -> Self {
-        let expected = Expected::Id { ids: offsets.type_ids(), offset: ty.0 as i32 * TYPE_ID_BYTES };
+    /// Those of `call_indirect`. Of a type that is not final, `depth` is how many supertypes it has.
+    pub fn indirect(offsets: &VMOffsets, table: TableIdx, ty: TypeIdx, depth: Option<u32>) -> Self {
+        let depth = depth.filter(|depth| *depth < DISPLAY_DEPTHS);
+        let display = depth.map(|depth| Display { table: offsets.displays(), place: depth as i32 * TYPE_ID_BYTES });
+        let expected = Expected::Id { ids: offsets.type_ids(), offset: ty.0 as i32 * TYPE_ID_BYTES, display };
         Self::of(offsets, TrapCode::UndefinedElement, expected, HostCall::CallIndirectSlow { table, ty })
     }
 

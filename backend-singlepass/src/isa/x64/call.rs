@@ -7,7 +7,7 @@ use wasmer_runtime_core::translate::codegen::{Callee, Checks, Expected, GlobalRe
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, Width};
 
 use crate::alloc::{Entry, Loc};
-use crate::cold::{Cold, Resolve};
+use crate::cold::{Cold, Resolve, Subtype};
 use crate::compiler::ABI;
 use crate::isa::x64::Place;
 use crate::isa::x64::asm::{Alu, Cc, Group5, Mem, Rm, Shift, X64};
@@ -229,6 +229,13 @@ impl Codegen {
         let index = self.al.own(&mut self.a, &mut index);
         let element = self.al.alloc(&mut self.a, Ty::I64);
         let other = self.al.alloc(&mut self.a, Ty::I32);
+        let subtype = match checks.expected {
+            Expected::Id { display: Some(display), .. } => {
+                let scratch = self.al.alloc(&mut self.a, Ty::I64);
+                Some(Subtype { reference: element, type_id: checks.type_id, wanted: other, display, scratch })
+            }
+            _ => None,
+        };
         let (base, offset) = match table.location {
             Location::Inline(offset) => (VMCTX, offset),
             Location::Indirect(offset) => {
@@ -251,19 +258,23 @@ impl Codegen {
         let back = self.a.create_label();
         self.a.jcc(Cc::E, slow);
         self.check_id(checks, element, other);
-        self.a.jcc(Cc::NE, slow);
+        let subtype = subtype.map(|subtype| (self.a.create_label(), subtype));
+        self.a.jcc(Cc::NE, subtype.map_or(slow, |(label, _)| label));
         self.a.bind(back);
         self.al.release(index);
         self.al.release(other);
-        self.push_resolve(slow, back, Resolve { call: checks.slow, operand: index }, element, below);
+        if let Some((_, Subtype { scratch, .. })) = subtype {
+            self.al.release(scratch);
+        }
+        self.push_resolve((slow, subtype), back, Resolve { call: checks.slow, operand: index }, element, below);
         element
     }
 
-    /// Compares a reference's type id with what it has to be.
+    /// Compares a reference's type id with what it has to be, which then is in `scratch` if it is an id.
     fn check_id(&mut self, checks: &Checks, reference: Reg, scratch: Reg) {
         let id = Mem::new(reference, checks.type_id);
         match checks.expected {
-            Expected::Id { ids, offset } => {
+            Expected::Id { ids, offset, display: _ } => {
                 self.a.load_int(Width::W64, scratch, &Mem::new(VMCTX, ids));
                 self.a.load_int(Width::W32, scratch, &Mem::new(scratch, offset));
                 self.a.alu(Alu::Cmp, Width::W32, scratch, &Rm::Mem(id));
@@ -276,10 +287,17 @@ impl Codegen {
         }
     }
 
-    fn push_resolve(&mut self, label: Label, back: Label, call: Resolve, result: Reg, below: usize) {
+    fn push_resolve(
+        &mut self,
+        (label, other): (Label, Option<(Label, Subtype)>),
+        back: Label,
+        call: Resolve,
+        result: Reg,
+        below: usize,
+    ) {
         let saves = self.cold_saves(below);
         let pins = self.al.state.regs;
-        self.cold.push(Cold::Resolve { label, back, call, result, saves, pins, offset: self.offset });
+        self.cold.push(Cold::Resolve { label, other, back, call, result, saves, pins, offset: self.offset });
     }
 
     /// The function reference that a `call_ref` calls.
@@ -294,7 +312,7 @@ impl Codegen {
         self.a.jcc(Cc::NE, slow);
         self.a.bind(back);
         self.al.release(id);
-        self.push_resolve(slow, back, Resolve { call: checks.slow, operand: reg }, reg, below);
+        self.push_resolve((slow, None), back, Resolve { call: checks.slow, operand: reg }, reg, below);
         reg
     }
 

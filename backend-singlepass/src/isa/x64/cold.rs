@@ -1,14 +1,17 @@
 //! Code that is rarely reached: it stands behind the function's other code.
 
+use wasmer_runtime_core::layout::{DISPLAY_BYTES, TYPE_ID_ABI_SHIFT};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{Ty, Width};
+use wasmer_runtime_core::types::{CanonicalId, Ty, Width};
 
+use crate::ABI;
 use crate::alloc::Loc;
-use crate::cold::{Cold, Resolve};
+use crate::cold::{Cold, Resolve, Subtype};
 use crate::isa::x64::Codegen;
-use crate::isa::x64::asm::{Cc, X64};
+use crate::isa::x64::asm::{Alu, Cc, Mem, Rm, Shift, X64};
 use crate::isa::x64::call::C_ARGS;
 use crate::isa::x64::regs::*;
+use crate::labels::Label;
 use crate::masm::*;
 use crate::regs::{Machine, Reg, RegSet};
 
@@ -50,6 +53,22 @@ impl ColdOps for X64 {
                 _ => {}
             }
         }
+    }
+
+    fn go_on_with_subtype(c: &mut Codegen, subtype: Subtype, back: Label, slow: Label) {
+        const OURS: i32 = ABI.type_id(CanonicalId(0)) as i32;
+        let Subtype { reference, type_id, wanted, display, scratch } = subtype;
+        c.a.load_int(Width::W32, scratch, &Mem::new(reference, type_id));
+        // What is left of an id of our convention is a canonical one.
+        c.a.alu_imm(Alu::Xor, Width::W32, &Rm::Reg(scratch), OURS);
+        c.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(scratch), 1 << TYPE_ID_ABI_SHIFT);
+        c.a.jcc(Cc::AE, slow);
+        c.a.shift_imm(Shift::Shl, Width::W64, scratch, DISPLAY_BYTES.trailing_zeros() as u8);
+        c.a.alu(Alu::Add, Width::W64, scratch, &Rm::Mem(Mem::new(VMCTX, display.table)));
+        c.a.load_int(Width::W32, scratch, &Mem::new(scratch, display.place));
+        c.a.alu_imm(Alu::Xor, Width::W32, &Rm::Reg(scratch), OURS);
+        c.a.alu(Alu::Cmp, Width::W32, scratch, &Rm::Reg(wanted));
+        c.a.jcc(Cc::E, back);
     }
 }
 
