@@ -239,11 +239,17 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// What [`WasiCtxBuilder::open_files_max`] is unless set: as many as programs commonly expect, but never so many that the host itself can open nothing any
+    /// more. Asks the system, which who makes many guests may do once.
+    pub fn open_files_by_default() -> usize {
+        usize::try_from(process::open_files_max() / 2).unwrap_or(usize::MAX).min(OPEN_FILES_MAX)
+    }
+
     /// Checks everything, opens the directories, and makes the context.
     pub fn build(self) -> Result<WasiCtx, BuildError> {
         let args = checked_args(self.args)?;
         let env = checked_env(self.env)?;
-        let mut table = FdTable::new(self.open_files_max.unwrap_or_else(open_files_by_default));
+        let mut table = FdTable::new(self.open_files_max.unwrap_or_else(Self::open_files_by_default));
         for stream in [
             self.stdin.into_descriptor(),
             self.stdout.into_descriptor(&io::stdout()),
@@ -273,11 +279,6 @@ impl WasiCtxBuilder {
         ctx.set_interrupt_check(self.interrupt);
         Ok(ctx)
     }
-}
-
-/// As many as programs commonly expect, but never so many that the host itself can open nothing any more.
-fn open_files_by_default() -> usize {
-    usize::try_from(process::open_files_max() / 2).unwrap_or(usize::MAX).min(OPEN_FILES_MAX)
 }
 
 fn insert(table: &mut FdTable, descriptor: Descriptor) -> Result<(), BuildError> {

@@ -33,14 +33,28 @@ pub(crate) struct OutputBudget {
 /// What a new name in a folder counts as besides its own bytes, and a link's target: about what a file system keeps of a file.
 const NAME_BYTES: u64 = 256;
 
-/// Asks the host whether a blocked call should give up.
+/// What makes a system call that may block.
+type Blocking = fn(&mut dyn FnMut());
+
+/// Asks the host whether a blocked call should give up, and tells it of calls that may block.
 #[derive(Default)]
-pub(crate) struct Interrupt(Option<Box<dyn Fn() -> bool + Send>>);
+pub(crate) struct Interrupt {
+    requested: Option<Box<dyn Fn() -> bool + Send>>,
+    blocking: Option<Blocking>,
+}
 
 impl Interrupt {
     /// Whether the host wants the guest to stop.
     pub(crate) fn is_requested(&self) -> bool {
-        self.0.as_ref().is_some_and(|requested| requested())
+        self.requested.as_ref().is_some_and(|requested| requested())
+    }
+
+    /// Makes a system call that may block.
+    pub(crate) fn block<R>(&self, call: impl FnOnce() -> R) -> R {
+        let Some(blocking) = self.blocking else { return call() };
+        let (mut call, mut result) = (Some(call), None);
+        blocking(&mut || result = call.take().map(|call| call()));
+        result.expect("what was set makes the call, once")
     }
 
     /// Fails if the host wants the guest to stop.
@@ -54,7 +68,12 @@ impl Interrupt {
     }
 
     /// Runs a system call that may block. When a signal interrupts it, it is repeated, unless the host wants to stop.
-    pub(crate) fn retry<T>(&self, mut call: impl FnMut() -> HostResult<T>) -> WasiResult<T> {
+    pub(crate) fn retry<T>(&self, call: impl FnMut() -> HostResult<T>) -> WasiResult<T> {
+        self.block(|| self.retry_here(call))
+    }
+
+    /// [`Interrupt::retry`] for a system call that takes no time to speak of.
+    pub(crate) fn retry_here<T>(&self, mut call: impl FnMut() -> HostResult<T>) -> WasiResult<T> {
         loop {
             self.check()?;
             match call() {
@@ -66,13 +85,15 @@ impl Interrupt {
 
     /// [`Interrupt::retry`] for calls that report `std::io::Error`.
     pub(crate) fn retry_io<T>(&self, mut call: impl FnMut() -> std::io::Result<T>) -> WasiResult<T> {
-        loop {
-            self.check()?;
-            match call() {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                result => return result.map_err(WasiError::from),
+        self.block(|| {
+            loop {
+                self.check()?;
+                match call() {
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    result => return result.map_err(WasiError::from),
+                }
             }
-        }
+        })
     }
 }
 
@@ -84,7 +105,24 @@ impl WasiCtx {
     /// `SA_RESTART`). A signal that arrives between the question and the system call is lost, so repeat it until the
     /// guest has ended.
     pub fn set_interrupt_check(&mut self, check: Option<Box<dyn Fn() -> bool + Send>>) {
-        self.interrupt = Interrupt(check);
+        self.interrupt.requested = check;
+    }
+
+    /// Has system calls that may block made by `blocking`, which makes the one that it is given, at once and on the same thread: for hosts whose thread has
+    /// other things to do that somebody else can take over meanwhile.
+    ///
+    /// ```
+    /// use wasmer_wasi::WasiCtxBuilder;
+    ///
+    /// let mut ctx = WasiCtxBuilder::new().build()?;
+    /// ctx.set_blocking(|call| {
+    ///     // Whoever else waits for this thread goes to another one.
+    ///     call();
+    /// });
+    /// # Ok::<_, wasmer_wasi::BuildError>(())
+    /// ```
+    pub fn set_blocking(&mut self, blocking: fn(&mut dyn FnMut())) {
+        self.interrupt.blocking = Some(blocking);
     }
 
     /// The arguments, the name of the program first.

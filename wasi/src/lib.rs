@@ -70,5 +70,5 @@ pub use link::{ExitStatus, add_imports_to_linker, add_to_linker};
 pub use memory::GuestMemory;
 pub use resolve::check_path;
 pub use rights::Rights;
-pub use stdio::{OutputBuffer, Stdin, Stdout};
+pub use stdio::{OutputBuffer, SharedOutput, Stdin, Stdout};
 pub use types::{FdFlags, FileStat, FileType, OpenFlags, Snapshot};

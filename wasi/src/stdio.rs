@@ -32,6 +32,8 @@ pub enum Stdout {
     Null,
     /// The stream of the same name of this process; takes everything if that is closed.
     Inherit,
+    /// A stream of this process that was looked at before.
+    Shared(SharedOutput),
     /// A descriptor of the host: a file, a pipe, a terminal.
     Fd(OwnedFd),
     /// Anything that can be written, for instance an [`OutputBuffer`].
@@ -48,10 +50,10 @@ impl Stdin {
         match self {
             Stdin::Null => Ok(reader(Box::new(io::empty()))),
             Stdin::Inherit => match inherited(&io::stdin())? {
-                Some(fd) => host_stream(fd, Rights::FD_READ),
+                Some(fd) => host_stream(Arc::new(fd), Rights::FD_READ),
                 None => Stdin::Null.into_descriptor(),
             },
-            Stdin::Fd(fd) => host_stream(fd, Rights::FD_READ),
+            Stdin::Fd(fd) => host_stream(Arc::new(fd), Rights::FD_READ),
             Stdin::Reader(source) => Ok(reader(source)),
         }
     }
@@ -67,13 +69,52 @@ impl Stdout {
     pub(crate) fn into_descriptor(self, stream: &dyn AsFd) -> io::Result<Descriptor> {
         match self {
             Stdout::Null => Ok(writer(Box::new(io::sink()))),
-            Stdout::Inherit => match inherited(stream)? {
-                Some(fd) => host_stream(fd, Rights::FD_WRITE),
-                None => Stdout::Null.into_descriptor(stream),
-            },
-            Stdout::Fd(fd) => host_stream(fd, Rights::FD_WRITE),
+            Stdout::Inherit => Stdout::Shared(SharedOutput::of(stream)?).into_descriptor(stream),
+            Stdout::Shared(SharedOutput(None)) => Stdout::Null.into_descriptor(stream),
+            Stdout::Shared(SharedOutput(Some((fd, file_type, rights)))) => Ok(host_file(fd, file_type, rights)),
+            Stdout::Fd(fd) => host_stream(Arc::new(fd), Rights::FD_WRITE),
             Stdout::Writer(sink) => Ok(writer(sink)),
         }
+    }
+}
+
+/// Standard output or standard error of this process, looked at once for any number of guests: each has its own flags of it, and none asks the system. Cheap to
+/// clone.
+///
+/// ```
+/// use wasmer_wasi::{SharedOutput, Stdout, WasiCtxBuilder};
+///
+/// let output = SharedOutput::stdout()?;
+/// for _ in 0..3 {
+///     let guest = WasiCtxBuilder::new().stdout(Stdout::Shared(output.clone())).build();
+///     assert!(guest.is_ok());
+/// }
+/// # Ok::<_, std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SharedOutput(Option<(Arc<OwnedFd>, FileType, Rights)>);
+
+impl SharedOutput {
+    /// Standard output; takes everything if that is closed.
+    ///
+    /// # Errors
+    /// If the system has no descriptor for it.
+    pub fn stdout() -> io::Result<SharedOutput> {
+        SharedOutput::of(&io::stdout())
+    }
+
+    /// Standard error; takes everything if that is closed.
+    ///
+    /// # Errors
+    /// If the system has no descriptor for it.
+    pub fn stderr() -> io::Result<SharedOutput> {
+        SharedOutput::of(&io::stderr())
+    }
+
+    fn of(stream: &dyn AsFd) -> io::Result<SharedOutput> {
+        let Some(fd) = inherited(stream)? else { return Ok(SharedOutput(None)) };
+        let (file_type, rights) = examined(&fd, Rights::FD_WRITE)?;
+        Ok(SharedOutput(Some((Arc::new(fd), file_type, rights))))
     }
 }
 
@@ -97,8 +138,18 @@ fn writer(sink: Box<dyn Write + Send>) -> Descriptor {
     stream(Object::Writer(sink), STREAM.union(Rights::FD_WRITE))
 }
 
-fn host_stream(fd: OwnedFd, direction: Rights) -> io::Result<Descriptor> {
-    let file_type = file_type_of(&fstat(&fd)?);
+fn host_stream(fd: Arc<OwnedFd>, direction: Rights) -> io::Result<Descriptor> {
+    let (file_type, rights) = examined(&fd, direction)?;
+    Ok(host_file(fd, file_type, rights))
+}
+
+fn host_file(fd: Arc<OwnedFd>, file_type: FileType, rights: Rights) -> Descriptor {
+    stream(Object::File(HostFile { fd, file_type, shared_flags: Some(FdFlags::default()) }), rights)
+}
+
+/// What stands behind a stream, and what a guest may do with it.
+fn examined(fd: &OwnedFd, direction: Rights) -> io::Result<(FileType, Rights)> {
+    let file_type = file_type_of(&fstat(fd)?);
     let mut rights = STREAM.union(direction);
     let positioned = match file_type {
         FileType::RegularFile | FileType::BlockDevice => true,
@@ -114,8 +165,7 @@ fn host_stream(fd: OwnedFd, direction: Rights) -> io::Result<Descriptor> {
             .union(Rights::FD_SYNC)
             .union(Rights::FD_DATASYNC);
     }
-    let file = HostFile { fd, file_type, shared_flags: Some(FdFlags::default()) };
-    Ok(stream(Object::File(file), rights))
+    Ok((file_type, rights))
 }
 
 fn stream(object: Object, rights: Rights) -> Descriptor {

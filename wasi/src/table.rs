@@ -2,6 +2,7 @@
 
 use crate::host::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use crate::directory::Directory;
 use crate::errno::Errno;
@@ -46,7 +47,8 @@ pub(crate) enum Object {
 
 /// A file of the host that is not a directory.
 pub(crate) struct HostFile {
-    pub(crate) fd: OwnedFd,
+    /// A standard stream may be that of several guests.
+    pub(crate) fd: Arc<OwnedFd>,
     pub(crate) file_type: FileType,
     /// `Some` for standard input, output and error of the host: other processes share the open file, so its flags must
     /// not change. The guest's flags are kept here and emulated.
@@ -67,12 +69,10 @@ impl Descriptor {
     /// The flags that the guest sees. Those of a directory are of no interest; the host sets some of its own.
     pub(crate) fn flags(&self) -> WasiResult<FdFlags> {
         match &self.object {
-            Object::File(HostFile { fd, shared_flags: Some(shared), .. }) | Object::Listener(fd, shared) => {
-                shared_flags(*shared, fd.as_fd())
-            }
-            Object::File(HostFile { fd, shared_flags: None, .. }) | Object::Stream(fd) => {
-                Ok(FdFlags::from_host(files::fcntl_getfl(fd)?))
-            }
+            Object::File(HostFile { fd, shared_flags: Some(shared), .. }) => shared_flags(*shared, fd.as_fd()),
+            Object::Listener(fd, shared) => shared_flags(*shared, fd.as_fd()),
+            Object::File(HostFile { fd, shared_flags: None, .. }) => Ok(FdFlags::from_host(files::fcntl_getfl(fd)?)),
+            Object::Stream(fd) => Ok(FdFlags::from_host(files::fcntl_getfl(fd)?)),
             Object::Dir(_) | Object::Reader(_) | Object::Writer(_) => Ok(FdFlags::default()),
         }
     }

@@ -261,6 +261,26 @@ fn a_wait_at_a_nonblocking_stream_is_interrupted() {
 
 /// The socket may be shared with other processes that serve it.
 #[test]
+fn the_host_is_told_of_calls_that_may_block() {
+    thread_local! {
+        static TOLD: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    }
+    let (read, write) = pipe();
+    let mut guest = Guest::new(WasiCtxBuilder::new().stdin(Stdin::Fd(read)));
+    guest.ctx.set_blocking(|call| {
+        TOLD.set(TOLD.get() + 1);
+        call();
+    });
+    std::fs::File::from(write).write_all(b"x").unwrap();
+    guest.ctx.fill_random(&mut [0; 100]).unwrap();
+    assert_eq!(poll(&mut guest, &[after(0), Sub::Read(0)]).len(), 2);
+    assert_eq!(TOLD.get(), 0, "nothing of this waits");
+    assert_eq!(poll(&mut guest, &[after(5)]).len(), 1);
+    assert_eq!(guest.read(0, 1).unwrap(), b"x");
+    assert_eq!(TOLD.get(), 2);
+}
+
+#[test]
 fn a_listening_socket_keeps_its_flags() {
     for nonblocking in [false, true] {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

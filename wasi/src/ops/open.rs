@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use crate::ctx::{Interrupt, WasiCtx};
 use crate::directory::Directory;
@@ -176,7 +177,7 @@ fn describe(file: File, parent: &Directory, read_only: bool, request: &OpenReque
     if !write {
         rights = rights.without(Rights::NEEDS_WRITE_ACCESS);
     }
-    let object = Object::File(HostFile { fd: file.into(), file_type, shared_flags: None });
+    let object = Object::File(HostFile { fd: Arc::new(file.into()), file_type, shared_flags: None });
     Ok(Descriptor { object, rights, inheriting: Rights::NONE, preopen: None, read_only })
 }
 

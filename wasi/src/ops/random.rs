@@ -13,7 +13,7 @@ impl WasiCtx {
         let mut done = 0;
         while done < buffer.len() {
             let end = buffer.len().min(done + CHUNK_BYTES);
-            done += self.interrupt.retry(|| getrandom(&mut buffer[done..end], GetRandomFlags::empty()))?;
+            done += self.interrupt.retry_here(|| getrandom(&mut buffer[done..end], GetRandomFlags::empty()))?;
         }
         Ok(())
     }

@@ -111,7 +111,14 @@ impl WasiCtx {
         loop {
             self.interrupt.check()?;
             let timeout = time_to_wait(targets.clone());
-            match poll(&mut polled, timeout.as_ref()) {
+            let is_ready = timeout.is_some_and(|timeout| (timeout.tv_sec, timeout.tv_nsec) == (0, 0));
+            let mut look = || poll(&mut polled, timeout.as_ref());
+            let told = match is_ready {
+                true if targets.clone().all(|target| !matches!(target, Target::Host { .. })) => Ok(0),
+                true => look(),
+                false => self.interrupt.block(look),
+            };
+            match told {
                 Ok(_) => {}
                 // The time left is computed anew.
                 Err(HostErrno::INTR) => continue,
