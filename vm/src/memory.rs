@@ -107,12 +107,12 @@ impl Memory {
         ty: &MemoryType,
         limit_bytes: Option<u64>,
         file: impl Fn() -> io::Result<&'file File>,
-        extents: impl Iterator<Item = MemoryExtent>,
+        extents: impl Iterator<Item = MemoryExtent> + Clone,
         pool: &MemoryPool,
     ) -> io::Result<Self> {
         // Only these are the same whatever the limit; shared memories may be in use for longer than this one.
         let shelf = (has_fixed_reservation(ty) && !ty.shared).then(|| pool.shelf());
-        if let Some(reservation) = shelf.as_ref().and_then(|shelf| shelf.take()) {
+        if let Some(reservation) = shelf.as_ref().and_then(|shelf| shelf.take(&file, extents.clone())) {
             let sizes = Sizes::new(ty, limit_bytes).ok_or_else(|| too_large(ty, limit_bytes))?;
             return Ok(Self::on(reservation, ty, &sizes, shelf));
         }
@@ -306,7 +306,38 @@ mod tests {
                 assert_eq!(contents, &bytes[file_offset..][..page]);
                 contents.fill(0);
             }
-            assert_eq!(pool.shelf().take().is_some(), is_kept, "a copy would not come back");
+            let kept = pool.shelf().take(|| Ok(&file), std::iter::empty());
+            assert_eq!(kept.is_some(), is_kept, "a copy would not come back");
+        }
+    }
+
+    /// Whatever was written, wherever: the next one finds its initial contents, and zeros in what it grows by.
+    #[test]
+    fn nothing_of_a_memory_is_seen_in_the_next() {
+        let page = page_bytes();
+        let (all, first) = (3 << 16, (2 << 16) / page);
+        let pages = all / page;
+        let file = memory_file_of(&(0..4 * page).map(|at| (at / 5) as u8 | 1).collect::<Vec<_>>()).unwrap();
+        let extent = |guest: usize, file: usize, len: usize| {
+            let [guest_offset, file_offset, len] = [guest, file, len].map(|pages| (pages * page) as u64);
+            MemoryExtent { guest_offset, file_offset, len }
+        };
+        // Two parts, with a hole between them and behind them.
+        let extents = [extent(0, 1, 1), extent(2, 2, 2)];
+        let pool = MemoryPool::default();
+        let mut was = None;
+        for step in [pages, 1, 2, pages - 1, 5, pages, 7, 3] {
+            let memory =
+                Memory::with_contents(&memory(2, None), None, || Ok(&file), extents.into_iter(), &pool).unwrap();
+            // SAFETY: inside of the memory, which nobody else has.
+            let part = |bytes| unsafe { std::slice::from_raw_parts_mut(memory.range(0, bytes as u64).unwrap(), bytes) };
+            let now = part(2 << 16).to_vec();
+            assert!(*was.get_or_insert_with(|| now.clone()) == now, "before {step}");
+            assert_eq!(memory.grow(1, &mut Budget::new(StoreLimits::new())), Ok(2));
+            let bytes = part(all);
+            assert!(bytes[2 << 16..].iter().all(|byte| *byte == 0));
+            bytes.chunks_mut(page).step_by(step.min(first)).for_each(|page| page.fill(0xee));
+            bytes.chunks_mut(page).filter(|_| step == pages).for_each(|page| page.fill(0xdd));
         }
     }
 

@@ -544,7 +544,7 @@ impl Image {
     }
 
     /// The initial contents of a defined memory, as parts of the file.
-    pub fn memory_image(&self, index: MemoryIdx) -> impl Iterator<Item = MemoryExtent> {
+    pub fn memory_image(&self, index: MemoryIdx) -> impl Iterator<Item = MemoryExtent> + Clone {
         let (section_len, page_bytes) = (self.header.section(Section::Memory).len, self.header.page_bytes());
         let meta = self.meta();
         let position = index.index() - meta.imported_memories.to_native() as usize;

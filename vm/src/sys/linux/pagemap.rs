@@ -119,9 +119,23 @@ pub(crate) fn forget() {
     }
 }
 
-/// Calls `each` with the runs of pages in `range`, a range of addresses of whole pages, that were written since they were mapped. Fails where
-/// the kernel cannot tell, or has more to tell than is worth asking for.
-pub(crate) fn written(range: Range<usize>, each: impl FnMut(Range<usize>) -> io::Result<()>) -> io::Result<()> {
+/// Runs of pages, by their addresses.
+pub(crate) struct Runs([PageRegion; RUNS]);
+
+impl Runs {
+    /// Each of them, whole pages.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Range<usize>> {
+        // The range that was asked about ends where a page does, so whole pages stay in it.
+        let whole = |run: &PageRegion| {
+            run.start as usize / page_bytes() * page_bytes()..(run.end as usize).next_multiple_of(page_bytes())
+        };
+        self.0.iter().take_while(|run| run.end > 0).map(whole)
+    }
+}
+
+/// The runs of pages in `range`, a range of addresses of whole pages, that were written since they were mapped. Fails where the kernel cannot tell, or has more
+/// to tell than is worth asking for.
+pub(crate) fn written(range: Range<usize>) -> io::Result<Runs> {
     let Slot(slot) = &PAGEMAPS[place()];
     let busy = io::Error::from(io::ErrorKind::ResourceBusy);
     let mut runs = [PageRegion::default(); RUNS];
@@ -135,12 +149,7 @@ pub(crate) fn written(range: Range<usize>, each: impl FnMut(Range<usize>) -> io:
     }
     let Ok(kept) = kept else { return Err(busy) };
     kept.as_ref().and_then(Option::as_ref).ok_or(busy)?.scan(&range, &mut runs)?;
-    drop(kept);
-    // The range ends where a page does, so whole pages stay in it.
-    let whole = |run: &PageRegion| {
-        run.start as usize / page_bytes() * page_bytes()..(run.end as usize).next_multiple_of(page_bytes())
-    };
-    runs.iter().take_while(|run| run.end > 0).map(whole).try_for_each(each)
+    Ok(Runs(runs))
 }
 
 #[cfg(test)]
@@ -174,13 +183,8 @@ mod tests {
     /// The numbers of the written pages; none where the kernel cannot tell.
     fn written_pages(space: &Reservation) -> Option<Vec<usize>> {
         let base = space.base() as usize;
-        let mut pages = Vec::new();
-        let all = base..base + PAGES * page_bytes();
-        let told = written(all, |run| {
-            pages.extend((run.start - base) / page_bytes()..(run.end - base) / page_bytes());
-            Ok(())
-        });
-        told.ok().map(|()| pages)
+        let runs = written(base..base + PAGES * page_bytes()).ok()?;
+        Some(runs.iter().flat_map(|run| (run.start - base) / page_bytes()..(run.end - base) / page_bytes()).collect())
     }
 
     #[test]
@@ -209,6 +213,30 @@ mod tests {
     }
 
     #[test]
+    fn few_written_pages_are_restored_in_their_place_and_many_are_dropped() {
+        let restore = |bytes: &mut [u8], at: usize| bytes.fill(initial(at / page_bytes()));
+        for (touched, is_kept) in [(vec![0, 1, 40, PAGES - 1], true), ((0..PAGES).collect::<Vec<_>>(), false)] {
+            let space = half_of_a_file();
+            for _ in 0..2 {
+                for &number in &touched {
+                    // SAFETY: the page is committed.
+                    unsafe { page(&space, number).write_bytes(9, page_bytes()) };
+                }
+                let told = written_pages(&space);
+                let kept = space.restore_pages(0..PAGES * page_bytes(), 8 * page_bytes(), restore).unwrap();
+                let expected = if is_kept && told.is_some() { touched.len() } else { 0 };
+                assert_eq!(kept, expected * page_bytes());
+                assert!(written_pages(&space).is_none_or(|pages| pages.len() == expected));
+                for number in 0..PAGES {
+                    // SAFETY: the page is committed, and nobody else has it.
+                    let bytes = unsafe { std::slice::from_raw_parts(page(&space, number), page_bytes()) };
+                    assert!(bytes.iter().all(|byte| *byte == initial(number)), "page {number}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_child_does_not_ask_about_its_parents_pages() {
         let space = half_of_a_file();
         written_pages(&space);
@@ -217,7 +245,7 @@ mod tests {
         assert!(child >= 0);
         if child == 0 {
             let base = space.base() as usize;
-            let refused = written(base..base + page_bytes(), |_| Ok(())).is_err();
+            let refused = written(base..base + page_bytes()).is_err();
             // SAFETY: ends the child at once.
             unsafe { libc::_exit(if refused { 3 } else { 4 }) };
         }

@@ -139,14 +139,48 @@ impl Reservation {
         if range.is_empty() {
             return Ok(());
         }
-        let address = self.check(&range)?;
-        let drop = |pages: Range<usize>| {
-            debug_assert!(are_pages([pages.start as u64, pages.len() as u64]), "no whole pages: {pages:x?}");
-            // SAFETY: the pages are inside this reservation, whose owner has no more use for their contents.
-            unsafe { madvise(pages.start as *mut _, pages.len(), Advice::LinuxDontNeed) }.map_err(io::Error::from)
-        };
-        let all = address as usize..address as usize + range.len();
-        pagemap::written(all.clone(), drop).or_else(|_| drop(all))
+        let all = self.addresses(&range)?;
+        match pagemap::written(all.clone()) {
+            Ok(runs) => runs.iter().try_for_each(|run| self.forget(run)),
+            Err(_) => self.forget(all),
+        }
+    }
+
+    /// The same for pages that are readable and writable, but if few were written, at most so many bytes, they stay, and `restore` is to write what they were at
+    /// first: bytes, and where they start. How many bytes stay.
+    pub fn restore_pages(
+        &self,
+        range: Range<usize>,
+        bytes_max: usize,
+        restore: impl Fn(&mut [u8], usize),
+    ) -> io::Result<usize> {
+        if range.is_empty() {
+            return Ok(0);
+        }
+        let all = self.addresses(&range)?;
+        let Ok(runs) = pagemap::written(all.clone()) else { return self.forget(all).map(|()| 0) };
+        let bytes = runs.iter().map(|run| run.len()).sum();
+        if bytes > bytes_max {
+            return runs.iter().try_for_each(|run| self.forget(run)).map(|()| 0);
+        }
+        for run in runs.iter() {
+            let at = run.start - self.base() as usize;
+            // SAFETY: the pages are inside this reservation, whose owner has no more use for their contents, and may be written.
+            restore(unsafe { std::slice::from_raw_parts_mut(self.base().add(at), run.len()) }, at);
+        }
+        Ok(bytes)
+    }
+
+    fn addresses(&self, range: &Range<usize>) -> io::Result<Range<usize>> {
+        let start = self.check(range)? as usize;
+        Ok(start..start + range.len())
+    }
+
+    /// Drops pages, by their addresses in this reservation.
+    fn forget(&self, pages: Range<usize>) -> io::Result<()> {
+        debug_assert!(are_pages([pages.start as u64, pages.len() as u64]), "no whole pages: {pages:x?}");
+        // SAFETY: the pages are inside this reservation, whose owner has no more use for their contents.
+        unsafe { madvise(pages.start as *mut _, pages.len(), Advice::LinuxDontNeed) }.map_err(io::Error::from)
     }
 
     /// Keeps the system from making large pages of small ones. One that has none does not know the request.
