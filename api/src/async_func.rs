@@ -13,7 +13,8 @@ use wasmer_vm::host::VMHostContext;
 
 use crate::error::{Error, Place, Result, TypeError};
 use crate::externs::{Extern, Memory};
-use crate::func::{Caller, Func, HostFunc, HostRecord, check_raw, record_unwind};
+use crate::func::{Caller, Func, HostFunc, check_raw};
+use crate::host_record::{HostRecord, record_unwind};
 use crate::instance::Instance;
 use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreInner, StoreMut, StoreRef};
 use crate::value::{HostResult, Val, WasmTyList};

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -11,14 +10,14 @@ use smallvec::SmallVec;
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef};
-use wasmer_vm::activation;
-use wasmer_vm::host::{HostEntry, VMHostContext};
+use wasmer_vm::host::HostEntry;
 use wasmer_vm::types_registry::{self, KnownFunc, TypeIds};
 
 use crate::describe::Described;
-use crate::error::{Error, HostFailure, Place, ResourceError, Result, TypeError};
+use crate::error::{Error, HostFailure, Place, Result, TypeError};
 use crate::exception::UncaughtException;
 use crate::externs::{Extern, Memory};
+use crate::host_record::host_entry;
 use crate::instance::Instance;
 use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreMut, StoreOpaque, StoreRef, StoreView};
 use crate::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
@@ -367,6 +366,11 @@ impl<T: 'static> HostFunc<T> {
         self.entry
     }
 
+    /// Where the closure is that the entry calls.
+    pub(crate) fn closure(&self) -> *const () {
+        (&raw const *self.closure).cast()
+    }
+
     /// Whether it leaves a future in the store.
     pub(crate) fn parks(&self) -> bool {
         self.parks
@@ -415,85 +419,6 @@ impl<T: 'static> HostFunc<T> {
             Ok(())
         })
     }
-}
-
-/// A host function in a store: what the `vmctx` of its function reference points to.
-#[repr(C)]
-pub(crate) struct HostRecord<T> {
-    /// First, so that a pointer to it is one to the record.
-    context: VMHostContext,
-    /// The closure in `func`.
-    pub(crate) closure: *const (),
-    pub(crate) store: *mut StoreInner<T>,
-    pub(crate) instance: Option<Instance>,
-    func: Arc<HostFunc<T>>,
-}
-
-impl<T: 'static> HostRecord<T> {
-    /// A record at a stable address, bound to an instance or to none.
-    pub(crate) fn new(store: &mut StoreInner<T>, func: &Arc<HostFunc<T>>, instance: Option<Instance>) -> Box<Self> {
-        let new = if func.parks { VMHostContext::new_parking } else { VMHostContext::new };
-        let context = new(store.vm_context(), func.entry, func.type_id());
-        let closure = (&raw const *func.closure).cast();
-        let mut record = Box::new(Self { context, closure, store, instance, func: Arc::clone(func) });
-        record.context.link();
-        record
-    }
-
-    pub(crate) fn func_ref(&self) -> NonNull<VMFuncRef> {
-        NonNull::from(&self.context.func_ref)
-    }
-
-    pub(crate) fn context(&mut self) -> NonNull<VMHostContext> {
-        NonNull::from(&mut self.context)
-    }
-
-    pub(crate) fn func(&self) -> &Arc<HostFunc<T>> {
-        &self.func
-    }
-}
-
-/// Where the exit stub calls a host function: on the host's stack.
-///
-/// # Safety
-/// `context` is the first field of a `HostRecord<T>` for a closure of type `F`, `values` has the entries that its type needs, and the
-/// store that it belongs to is the one that is running.
-unsafe extern "C" fn host_entry<T, F>(context: *mut VMHostContext, values: *mut RawValue) -> bool
-where
-    T: 'static,
-    F: Fn(Caller<'_, T>, *mut RawValue) -> Result<()>,
-{
-    // SAFETY: the caller's promise. The store is borrowed by the call that entered wasm, which is suspended until this one returns.
-    let (record, store) = unsafe {
-        let record = &*context.cast::<HostRecord<T>>();
-        (record, &mut *record.store)
-    };
-    // SAFETY: the record's function keeps the closure, whose type is `F`.
-    let closure = unsafe { &*record.closure.cast::<F>() };
-    let call = AssertUnwindSafe(|| closure(Caller { store, instance: record.instance }, values));
-    let entered = activation::current();
-    let outcome = catch_unwind(call);
-    let is_innermost = std::ptr::eq(activation::current(), entered);
-    let unwind = match outcome {
-        Ok(Ok(())) if is_innermost => return true,
-        // The guest's frames stand above those of another call, which its next one would overwrite.
-        Ok(Ok(())) => wasmer_vm::Unwind::Error(Box::new(Error::from(ResourceError::OutOfOrder))),
-        // SAFETY: the store outlives the call, and the borrow above has ended.
-        Ok(Err(error)) if is_innermost && unsafe { (*record.store).throw(&error) } => return false,
-        Ok(Err(error)) => wasmer_vm::Unwind::Error(Box::new(error)),
-        Err(payload) => wasmer_vm::Unwind::Panic(payload),
-    };
-    // SAFETY: the store outlives the call, and the borrow above has ended.
-    unsafe { record_unwind(record.store, unwind) };
-    false
-}
-
-/// # Safety
-/// Nobody borrows the store.
-#[cold]
-pub(crate) unsafe fn record_unwind<T: 'static>(store: *mut StoreInner<T>, unwind: wasmer_vm::Unwind) {
-    // SAFETY: the caller's promise.
-    unsafe { (*store).record_unwind(unwind) };
 }
 
 /// Closures that can become host functions.

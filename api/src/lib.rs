@@ -5,6 +5,7 @@
 mod async_call;
 mod async_func;
 mod backtrace;
+mod bound_func;
 mod code;
 mod collect;
 mod core_dump;
@@ -15,6 +16,7 @@ mod exception;
 mod externs;
 mod fuel;
 mod func;
+mod host_record;
 mod instance;
 mod linker;
 mod module;
@@ -30,6 +32,7 @@ mod summary;
 mod value;
 
 pub use async_func::AsyncCaller;
+pub use bound_func::BoundFunc;
 pub use code::CodePiece;
 pub use describe::Described;
 pub use engine::{Engine, EngineConfig, STACK_BYTES_DEFAULT, STACK_BYTES_MAX, STACK_BYTES_MIN};

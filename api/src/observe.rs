@@ -8,7 +8,8 @@ use wasmer_runtime_core::vmcontext::{RawValue, canonical_of};
 use wasmer_vm::host::VMHostContext;
 use wasmer_vm::types_registry;
 
-use crate::func::{HostFunc, HostRecord, record_unwind};
+use crate::func::HostFunc;
+use crate::host_record::{HostRecord, record_unwind};
 use crate::value::Val;
 
 /// A moment in a call of a host function by a guest.

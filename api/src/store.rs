@@ -1,5 +1,6 @@
 //! The store: owner of instances, host functions and everything that they share. One thread at a time uses it.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -12,7 +13,7 @@ use wasmer_runtime_core::trap::MemoryFault;
 use wasmer_runtime_core::types::CanonicalId;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef, VMStoreContext};
 use wasmer_vm as vm;
-use wasmer_vm::budget::{Budget, Usage};
+use wasmer_vm::budget::Budget;
 use wasmer_vm::exceptions::Tag as VmTag;
 use wasmer_vm::heap::Outside;
 use wasmer_vm::host_refs::Full;
@@ -28,8 +29,9 @@ use crate::collect::{collect_for_code, full};
 use crate::engine::Engine;
 use crate::error::{Error, ResourceError, Result, Trap, TypeError};
 use crate::externs::{HostGlobal, HostTable};
-use crate::func::{Func, HostFunc, HostRecord, host_error};
-use crate::instance::{Instance, InstanceRecord};
+use crate::func::host_error;
+use crate::host_record::HostRecord;
+use crate::instance::InstanceRecord;
 use crate::object::AnyRef;
 use crate::object_type::ObjectType;
 use crate::value::ExternRef;
@@ -87,10 +89,12 @@ pub struct Store<T> {
 pub(crate) struct StoreInner<T> {
     opaque: StoreOpaque,
     /// Records of host functions are of this store's data type; kept until the end of the store.
-    host_records: Vec<Box<HostRecord<T>>>,
+    pub(crate) host_records: Vec<Box<HostRecord<T>>>,
     /// Function references of host functions by the address of the function, which their records keep alive, so that a linker's
     /// function becomes one record per store.
-    host_funcs: HashMap<usize, NonNull<VMFuncRef>>,
+    pub(crate) host_funcs: HashMap<usize, NonNull<VMFuncRef>>,
+    /// What functions of the host are bound to.
+    pub(crate) bound: Vec<Arc<dyn Any + Send + Sync>>,
     data: T,
 }
 
@@ -143,7 +147,8 @@ impl<T: 'static> Store<T> {
             vm,
             _not_sync: PhantomData,
         };
-        let mut inner = Box::new(StoreInner { opaque, host_records: Vec::new(), host_funcs: HashMap::new(), data });
+        let (host_records, host_funcs, bound) = (Vec::new(), HashMap::new(), Vec::new());
+        let mut inner = Box::new(StoreInner { opaque, host_records, host_funcs, bound, data });
         let owner = &raw mut inner.opaque;
         // SAFETY: the store owns its virtual machine, never moves out of its box, and is borrowed by the call that entered wasm when code runs.
         unsafe { (*owner).vm.refs.set_collector(Collector { owner: owner.cast(), collect: collect_for_code }) };
@@ -257,64 +262,6 @@ impl<T: 'static> StoreInner<T> {
     /// The embedder's data.
     pub(crate) fn data_mut(&mut self) -> &mut T {
         &mut self.data
-    }
-
-    /// The function of this store that a host function becomes, at the cost of the store's budget if it is a new one.
-    pub(crate) fn host_func(&mut self, func: &Arc<HostFunc<T>>) -> Result<Func> {
-        let address = Arc::as_ptr(func) as usize;
-        let func_ref = match self.host_funcs.get(&address) {
-            Some(func_ref) => *func_ref,
-            None => {
-                let record_bytes = size_of::<HostRecord<T>>() as u64;
-                self.budget().take(Usage { record_bytes, host_funcs: 1, ..Usage::default() })?;
-                let func_ref = self.add_host_record(func, None);
-                self.host_funcs.insert(address, func_ref);
-                func_ref
-            }
-        };
-        Ok(Func::from_parts(self.opaque.id, func_ref))
-    }
-
-    /// The same host function, on behalf of an instance.
-    ///
-    /// # Safety
-    /// `func_ref` is a host function of this store.
-    pub(crate) unsafe fn bind_host_func(
-        &mut self,
-        func_ref: NonNull<VMFuncRef>,
-        instance: Instance,
-    ) -> NonNull<VMFuncRef> {
-        // SAFETY: the vmctx of a host function is the record that this store made for it.
-        let func = unsafe { Arc::clone((*func_ref.as_ref().vmctx.cast::<HostRecord<T>>()).func()) };
-        self.add_host_record(&func, Some(instance))
-    }
-
-    /// How many records of host functions there are.
-    pub(crate) fn host_records_len(&self) -> usize {
-        self.host_records.len()
-    }
-
-    /// Drops the records of host functions that were made last.
-    ///
-    /// # Safety
-    /// Nobody has references to them.
-    pub(crate) unsafe fn truncate_host_records(&mut self, len: usize) {
-        self.opaque.vm.refs.truncate_host_contexts(len);
-        self.host_records.truncate(len);
-    }
-
-    /// Makes a host function callable by compiled code, on behalf of an instance or of none.
-    pub(crate) fn add_host_record(
-        &mut self,
-        func: &Arc<HostFunc<T>>,
-        instance: Option<Instance>,
-    ) -> NonNull<VMFuncRef> {
-        let mut record = HostRecord::new(self, func, instance);
-        let func_ref = record.func_ref();
-        // SAFETY: the record was just made, and lives as long as the store.
-        unsafe { self.opaque.vm.refs.add_host_context(record.context()) };
-        self.host_records.push(record);
-        func_ref
     }
 }
 

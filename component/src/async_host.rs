@@ -11,6 +11,7 @@ use wasmer_component_translate::info::FuncType;
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::host::{AsyncHostFunc, Dynamic, HostCall, Lowering, Typed, typed_mismatch};
+use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
 
@@ -34,16 +35,22 @@ impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
         AsyncCall::mismatch(self, ty, cx)
     }
 
-    fn lower(self: Arc<Self>, store: &mut StoreMut<'_, T>, sig: &CoreFuncType, lowering: Lowering) -> Result<Func> {
-        let lowering = Arc::new(lowering);
+    fn lower(
+        self: Arc<Self>,
+        store: &mut StoreMut<'_, T>,
+        sig: &CoreFuncType,
+        shared: &Arc<Shared>,
+        lowering: Lowering,
+    ) -> Result<Func> {
+        let shared = Arc::clone(shared);
         // SAFETY: as of the functions that are no futures, see `crate::instantiate`.
         unsafe {
             Func::new_raw_async(store, sig, move |mut caller: AsyncCaller<'_, T>, values| {
-                let (func, lowering) = (Arc::clone(&self), Arc::clone(&lowering));
+                let (func, shared) = (Arc::clone(&self), Arc::clone(&shared));
                 Box::new(async move {
-                    let call = lowering.begin(&mut caller)?;
+                    let call = lowering.begin(&shared, &mut caller)?;
                     func.call(&mut caller, call, values).await?;
-                    lowering.end(&mut caller)
+                    lowering.end(&shared, &mut caller)
                 })
             })
         }

@@ -60,8 +60,14 @@ impl Component {
 
     /// Whether it exports a function of this name, as [`ComponentInstance::func`](crate::ComponentInstance::func) finds it.
     pub fn exports_func(&self, name: &str) -> bool {
+        self.func_name(name).is_some()
+    }
+
+    /// The very name of the exported function that a name finds: looking for that compares no versions.
+    pub fn func_name(&self, name: &str) -> Option<String> {
         let path: Vec<&str> = name.split('#').collect();
-        crate::instance::find(&self.0.info, &path).is_some_and(|export| matches!(export.kind, ExportKind::Func { .. }))
+        let export = crate::instance::find(&self.0.info, &path)?;
+        matches!(export.kind, ExportKind::Func { .. }).then(|| export.path.join("#"))
     }
 
     /// What it imports and exports, as WIT text.

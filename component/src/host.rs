@@ -29,7 +29,13 @@ pub(crate) trait AsyncHostFunc<T>: Send + Sync {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
 
     /// Makes the core function that a component calls.
-    fn lower(self: Arc<Self>, store: &mut StoreMut<'_, T>, sig: &CoreFuncType, lowering: Lowering) -> Result<Func>;
+    fn lower(
+        self: Arc<Self>,
+        store: &mut StoreMut<'_, T>,
+        sig: &CoreFuncType,
+        shared: &Arc<Shared>,
+        lowering: Lowering,
+    ) -> Result<Func>;
 }
 
 /// A call of a lowered import, whoever makes it.
@@ -44,8 +50,8 @@ pub(crate) struct HostCall<'a> {
 pub(crate) const FLAT_PARAMS_MAX: usize = 16;
 
 /// An import that a component lowers: what its trampoline knows besides the function.
+#[derive(Clone, Copy)]
 pub(crate) struct Lowering {
-    pub(crate) shared: Arc<Shared>,
     pub(crate) ty: FuncIdx,
     pub(crate) options: OptionsIdx,
 }
@@ -53,19 +59,19 @@ pub(crate) struct Lowering {
 impl Lowering {
     /// Where the component calls a function.
     pub(crate) fn enter<T: 'static>(
-        &self,
+        self,
+        shared: &Arc<Shared>,
         func: &dyn HostFunc<T>,
         mut caller: Caller<'_, T>,
         values: &mut [RawValue],
     ) -> Result<()> {
-        let call = self.begin(&mut caller)?;
+        let call = self.begin(shared, &mut caller)?;
         func.call(&mut caller, call, values)?;
-        self.end(&mut caller)
+        self.end(shared, &mut caller)
     }
 
     /// A call begins, if the component may call out.
-    pub(crate) fn begin(&self, caller: &mut impl AsStoreMut) -> Result<HostCall<'_>> {
-        let shared = &self.shared;
+    pub(crate) fn begin<'a>(self, shared: &'a Arc<Shared>, caller: &mut impl AsStoreMut) -> Result<HostCall<'a>> {
         let abi = Abi::new(shared, caller, self.options)?;
         shared.may_leave(caller, abi.instance)?;
         let call = HostCall { shared, abi, ty: self.ty };
@@ -76,9 +82,9 @@ impl Lowering {
     }
 
     /// It ends.
-    pub(crate) fn end(&self, caller: &mut impl AsStoreMut) -> Result<()> {
-        if self.shared.info.types.func(self.ty).has_borrow {
-            self.shared.state(caller)?.pop_scope()?;
+    pub(crate) fn end(self, shared: &Shared, caller: &mut impl AsStoreMut) -> Result<()> {
+        if shared.info.types.func(self.ty).has_borrow {
+            shared.state(caller)?.pop_scope()?;
         }
         Ok(())
     }

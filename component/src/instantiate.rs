@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use wasmer_api::{AsStore, AsStoreMut, Caller, Extern, Func, Global, Instance, Module, RawValue, Result, Val};
+use wasmer_api::{
+    AsStore, AsStoreMut, BoundFunc, Caller, Extern, Func, Global, Instance, Module, RawValue, Result, Val,
+};
 use wasmer_component_translate::info::*;
 use wasmer_runtime_core::types::{FuncType as CoreFuncType, GlobalType, ValType};
 
 use crate::component::Component;
 use crate::error::AbiTrap;
 use crate::handles::TypeId;
-use crate::host::Lowering;
+use crate::host::{AsyncHostFunc, Lowering};
 use crate::instance::ComponentInstance;
 use crate::linker::{self, ComponentLinker, Definition, HostResource};
 use crate::mismatch::ComponentLinkError;
@@ -20,15 +22,23 @@ use crate::typed::TypeContext;
 /// A component whose imports are resolved: instances of it are made without looking anything up.
 pub struct ComponentInstancePre<T> {
     component: Component,
-    imports: Arc<[Definition<T>]>,
+    trampolines: Arc<[Made<T>]>,
     resources: Arc<[ResourceInfo]>,
+}
+
+/// A function of the host that core modules call, as far as it is the same for all instances.
+enum Made<T> {
+    /// One for all stores.
+    Func(BoundFunc<T, Shared>),
+    /// Made for each instance.
+    Async { func: Arc<dyn AsyncHostFunc<T>>, ty: CoreFuncType, lowering: Lowering },
 }
 
 impl<T> Clone for ComponentInstancePre<T> {
     fn clone(&self) -> Self {
         Self {
             component: self.component.clone(),
-            imports: Arc::clone(&self.imports),
+            trampolines: Arc::clone(&self.trampolines),
             resources: Arc::clone(&self.resources),
         }
     }
@@ -40,7 +50,9 @@ impl<T: 'static> ComponentInstancePre<T> {
         let imports = resolve(linker, info)?;
         let resources = resources(info, &imports)?;
         check(info, &imports, &resources)?;
-        Ok(Self { component: component.clone(), imports: imports.into(), resources: resources.into() })
+        let trampolines = info.trampolines.iter().map(|trampoline| Made::new(info, &imports, trampoline));
+        let trampolines = trampolines.collect::<Result<_>>()?;
+        Ok(Self { component: component.clone(), trampolines, resources: resources.into() })
     }
 
     /// The component.
@@ -77,7 +89,7 @@ impl<T: 'static> ComponentInstancePre<T> {
         let flags = flags(store, info)?;
         let shared = Arc::new(Shared::new(store, info, Arc::clone(&self.resources), State::new(info, flags)));
         let trampolines = vec![None; info.trampolines.len()];
-        Ok(Builder { shared, imports: &self.imports, component: &self.component, trampolines })
+        Ok(Builder { shared, made: &self.trampolines, component: &self.component, trampolines })
     }
 }
 
@@ -128,9 +140,9 @@ fn flags(store: &mut impl AsStoreMut, info: &ComponentInfo) -> Result<Vec<Global
 
 struct Builder<'a, T> {
     shared: Arc<Shared>,
-    imports: &'a [Definition<T>],
+    made: &'a [Made<T>],
     component: &'a Component,
-    /// Those that were made.
+    /// Those that this instance has.
     trampolines: Vec<Option<Func>>,
 }
 
@@ -184,59 +196,70 @@ impl<'a, T: 'static> Builder<'a, T> {
                 if let Some(known) = self.trampolines[index.index()] {
                     return Ok(known.into());
                 }
-                let func = self.trampoline(store, index)?;
+                let func = self.made[index.index()].bind(store, &self.shared)?;
                 self.trampolines[index.index()] = Some(func);
                 Ok(func.into())
             }
         }
     }
+}
 
-    /// Makes a function of the host.
-    fn trampoline(&self, store: &mut impl AsStoreMut<Data = T>, index: TrampolineIdx) -> Result<Func> {
-        let Trampoline { sig, kind } = &self.shared.info.trampolines[index.index()];
-        let ty = core_type(&self.shared.info.types.sigs[sig.index()]);
-        let shared = Arc::clone(&self.shared);
-        match *kind {
+impl<T: 'static> Made<T> {
+    fn new(info: &ComponentInfo, imports: &[Definition<T>], trampoline: &Trampoline) -> Result<Self> {
+        let ty = core_type(&info.types.sigs[trampoline.sig.index()]);
+        match trampoline.kind {
             TrampolineKind::Lower { import, ty: func, options } => {
-                let lowering = Lowering { shared, ty: func, options };
-                match &self.imports[import.index()] {
+                let lowering = Lowering { ty: func, options };
+                match &imports[import.index()] {
                     Definition::Func(host) => {
                         let host = Arc::clone(host);
-                        raw(store, &ty, move |caller, values| lowering.enter(&*host, caller, values))
+                        bound(&ty, move |caller, shared, values| lowering.enter(shared, &*host, caller, values))
                     }
-                    Definition::AsyncFunc(host) => Arc::clone(host).lower(&mut store.as_store_mut(), &ty, lowering),
+                    Definition::AsyncFunc(host) => Ok(Self::Async { func: Arc::clone(host), ty, lowering }),
                     Definition::Resource(_) => Err(ComponentLinkError::ResourceForFunc.into()),
                 }
             }
             TrampolineKind::ResourceDrop(instance, handle) => {
-                let host = self.host_resource(handle);
-                raw(store, &ty, move |caller, values| {
-                    trampolines::resource_drop(&shared, caller, instance, handle, host.as_deref(), values)
+                let host = host_resource(info, imports, handle);
+                bound(&ty, move |caller, shared, values| {
+                    trampolines::resource_drop(shared, caller, instance, handle, host.as_deref(), values)
                 })
             }
-            kind => raw(store, &ty, move |caller, values| trampolines::run(&shared, caller, kind, values)),
+            kind => bound(&ty, move |caller, shared, values| trampolines::run(shared, caller, kind, values)),
         }
     }
 
-    /// The host's definition of a resource type, if it is one of the host.
-    fn host_resource(&self, handle: HandleIdx) -> Option<Arc<HostResource<T>>> {
-        let info = &self.shared.info;
-        let resource = info.types.handles[handle.index()].resource?;
-        let import = info.imported_resources.get(resource.index())?;
-        match &self.imports[import.index()] {
-            Definition::Resource(resource) => Some(Arc::clone(resource)),
-            Definition::Func(_) | Definition::AsyncFunc(_) => None,
+    /// The function of an instance.
+    fn bind(&self, store: &mut impl AsStoreMut<Data = T>, shared: &Arc<Shared>) -> Result<Func> {
+        match self {
+            Self::Func(func) => func.bind(store, shared),
+            Self::Async { func, ty, lowering } => {
+                Arc::clone(func).lower(&mut store.as_store_mut(), ty, shared, *lowering)
+            }
         }
     }
 }
 
-fn raw<T: 'static>(
-    store: &mut impl AsStoreMut<Data = T>,
+/// The host's definition of a resource type, if it is one of the host.
+fn host_resource<T>(
+    info: &ComponentInfo,
+    imports: &[Definition<T>],
+    handle: HandleIdx,
+) -> Option<Arc<HostResource<T>>> {
+    let resource = info.types.handles[handle.index()].resource?;
+    let import = info.imported_resources.get(resource.index())?;
+    match &imports[import.index()] {
+        Definition::Resource(resource) => Some(Arc::clone(resource)),
+        Definition::Func(_) | Definition::AsyncFunc(_) => None,
+    }
+}
+
+fn bound<T: 'static>(
     ty: &CoreFuncType,
-    func: impl Fn(Caller<'_, T>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
-) -> Result<Func> {
+    func: impl Fn(Caller<'_, T>, &Arc<Shared>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
+) -> Result<Made<T>> {
     // SAFETY: the signature is what the translation gives to the function, which writes integers or bits of floats as its results, and no references.
-    unsafe { Func::new_raw(store, ty, func) }
+    unsafe { BoundFunc::new(ty, func) }.map(Made::Func)
 }
 
 fn core_type(sig: &Sig) -> CoreFuncType {
