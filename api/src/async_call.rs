@@ -21,6 +21,9 @@ use crate::func::{CallBuffer, Func, TypedFunc, check_arguments};
 use crate::store::{AsStoreMut, StoreAccess, StoreOpaque, StoreView};
 use crate::value::{Val, WasmTyList};
 
+/// Whether calls can wait on this processor ([`TypedFunc::call_async`]).
+pub const CALLS_CAN_WAIT: bool = wasmer_vm::park::SUPPORTED;
+
 /// A call whose guest waits or has given way. Dropping it ends the call: what the guest waits for is dropped, then its stack is free.
 pub(crate) struct Waiting<'a> {
     /// Fields are dropped in this order: the future writes to the stack. Without a future the guest has given way.

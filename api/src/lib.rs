@@ -31,6 +31,7 @@ mod store;
 mod summary;
 mod value;
 
+pub use async_call::CALLS_CAN_WAIT;
 pub use async_func::AsyncCaller;
 pub use bound_func::BoundFunc;
 pub use code::CodePiece;

@@ -20,6 +20,9 @@ use crate::stack::{self, OwnStack, host_has_room, ready};
 use crate::store::{Failure, StoreVm, Unwind};
 use crate::sys::thread::ThreadId;
 
+/// Whether guests can be parked on this processor.
+pub const SUPPORTED: bool = arch::PARKS;
+
 /// A guest that waits for its host function, or has given way.
 #[derive(Debug)]
 pub struct Parked {
@@ -72,7 +75,7 @@ impl StoreVm {
         callee: NonNull<VMFuncRef>,
         values: *mut RawValue,
     ) -> Result<Option<Parked>, Box<Failure>> {
-        if !arch::PARKS {
+        if !SUPPORTED {
             return Err(unsupported());
         }
         let outer = current();

@@ -1,7 +1,7 @@
 //! `wasi:http` for components: a server that has each request answered by an instance of its own, and requests that guests send.
 //!
-//! Guests are synchronous: they wait in `wasi:io/poll`, on a thread of their own. The network is `hyper` on `tokio`, on other threads. Between them are [pipes](pipe), one for
-//! each body, which hold little; whoever is too fast waits.
+//! Guests are synchronous: they wait in `wasi:io/poll`, which is a system call. The network is `hyper` on `tokio`, whose threads run guests, too, and go on elsewhere while
+//! they wait. Between them are [pipes](pipe), one for each body, which hold little; whoever is too fast waits.
 //!
 //! Nothing of this is in the program `wasmer`: it is in `wasmer-serve`, to which `wasmer serve` hands over, and `wasmer run` with a component that sends requests.
 
@@ -9,6 +9,7 @@ mod app;
 mod body;
 mod client;
 mod ctx;
+mod deadlines;
 mod fields;
 mod incoming;
 mod link;

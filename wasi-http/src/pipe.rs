@@ -1,4 +1,4 @@
-//! The bytes of a body on their way between a guest, which runs on a thread of its own and waits there, and the network, which never waits.
+//! The bytes of a body on their way between a guest, which waits in system calls, and the network, which never waits.
 //!
 //! Between both there are never many more bytes than [`BYTES_MAX`]: who gives waits for who takes, on both sides.
 

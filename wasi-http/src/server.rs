@@ -1,8 +1,8 @@
 //! The network's side of requests that come: connections, limits, the end.
 //!
-//! Connections are served by a few threads of tokio, which never wait for a guest. A guest runs on a thread of its own as long as it answers its request, and may wait there as
-//! long as its time lasts: `wasi:io/poll` is a system call of that thread. So there are as many threads as requests that are answered at a time, which is bounded; what
-//! comes beyond waits for its turn as long as its time lasts.
+//! Connections and guests are tasks of tokio, on as many threads as there are processors. A guest that computes gives way from time to time, and one that makes a system
+//! call that may block (`wasi:io/poll` is one) hands over the other tasks of its thread before. So there are at most as many threads more as requests are answered at a time,
+//! which is bounded; what comes beyond waits for its turn as long as its time lasts.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,14 +24,16 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout, timeout_at};
-use wasmer_api::{Error, InterruptHandle};
+use wasmer_api::Error;
 use wasmer_wasi::ExitStatus;
 use wasmer_wasi_p2::Grants;
 use wasmer_wasi_p2::host::Bell;
 
 use crate::app::App;
 use crate::client::Client;
+use crate::deadlines::Deadlines;
 use crate::incoming::IncomingRequest;
 use crate::log::Access;
 use crate::net::{PipeBody, pump};
@@ -45,7 +47,7 @@ pub type Listener<T> = Box<dyn Fn(&T) + Send + Sync>;
 pub struct Options {
     /// How long a request may take, from its header to the last byte of its answer that the guest hands over.
     pub timeout: Duration,
-    /// How many requests are answered at a time: each has a thread and an instance.
+    /// How many requests are answered at a time: each has an instance, and a thread while it waits.
     pub requests_max: usize,
     /// How many connections there may be.
     pub connections_max: usize,
@@ -131,14 +133,10 @@ const FIRST_WORD_PATIENCE: Duration = Duration::from_millis(100);
 const HEADER_BYTES_MAX: usize = 1 << 16;
 /// How many requests a connection of HTTP/2 may have at a time.
 const STREAMS_MAX: u32 = 100;
-/// How often a guest is interrupted that does not end: a signal that comes just before its thread blocks in a system call does not wake it.
-const REPEAT: Duration = Duration::from_millis(20);
 /// How long is waited after a connection could not be accepted, for want of descriptors for instance.
 const RETRY: Duration = Duration::from_millis(50);
 /// How long guests that were interrupted may take to notice.
 const END_PATIENCE: Duration = Duration::from_secs(5);
-/// Threads of tokio.
-const THREADS_MAX: usize = 4;
 
 /// What all connections share.
 struct Server {
@@ -149,6 +147,7 @@ struct Server {
     /// One for each request that may be answered at a time.
     turns: Arc<Semaphore>,
     bells: Mutex<Vec<Bell>>,
+    deadlines: Arc<Deadlines>,
     stop: Stop,
     /// Whether guests that still run are to end.
     is_over: watch::Sender<bool>,
@@ -164,10 +163,10 @@ pub fn serve(listener: TcpListener, app: App, options: Options, stop: &Stop) -> 
 
 fn serve_with(listener: TcpListener, app: App, options: Options, patience: Patience, stop: &Stop) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    let threads = std::thread::available_parallelism().map_or(1, |count| count.get().min(THREADS_MAX));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
-        // Guests, and lookups of names.
+        // For each guest that waits in the system a thread takes over from it; and lookups of names.
         .max_blocking_threads(options.requests_max.saturating_add(threads))
         .thread_name("wasmer serve")
         .enable_all()
@@ -178,6 +177,7 @@ fn serve_with(listener: TcpListener, app: App, options: Options, patience: Patie
         client: Arc::new(client),
         turns: Arc::new(Semaphore::new(options.requests_max.min(Semaphore::MAX_PERMITS))),
         bells: Mutex::default(),
+        deadlines: Arc::default(),
         stop: stop.clone(),
         is_over: watch::Sender::new(false),
         options,
@@ -202,6 +202,8 @@ async fn run(listener: TcpListener, server: &Arc<Server>, stop: &Stop) -> io::Re
             drop(place);
         })
     };
+    let (deadlines, is_over) = (Arc::clone(&server.deadlines), server.is_over.subscribe());
+    tokio::spawn(async move { deadlines.enforce(is_over).await });
     let mut stopped = pin!(stop.called(1));
     while let Some((stream, peer, place)) = until(&mut stopped, accept(&listener, &connections)).await {
         begin(stream, peer, place);
@@ -239,7 +241,10 @@ fn obey_signals(stop: &Stop) -> io::Result<()> {
 }
 
 /// What a future comes to, unless another one is done first.
-async fn until<T>(end: &mut Pin<&mut impl Future<Output = ()>>, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn until<T>(
+    end: &mut Pin<&mut impl Future<Output = ()>>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| match end.as_mut().poll(cx) {
         Poll::Ready(()) => Poll::Ready(None),
@@ -390,28 +395,27 @@ impl Server {
         };
         let request = IncomingRequest::new(parts, pipe);
         let (answer, answered) = oneshot::channel();
-        let interrupt = Arc::new(OnceLock::new());
+        let (time, watch) = self.deadlines.watch(deadline);
         let guest = {
-            let (server, interrupt) = (Arc::clone(self), Arc::clone(&interrupt));
-            tokio::task::spawn_blocking(move || {
+            let (server, time) = (Arc::clone(self), Arc::clone(&time));
+            tokio::spawn(async move {
                 let client = Arc::clone(&server.client);
-                let result = server.app.answer(request, answer, bell.clone(), client, &interrupt);
+                let result = server.app.answer(request, answer, bell.clone(), client, &time.interrupt).await;
                 if let Err(error) = result {
-                    server.report(&error);
+                    block_in_place(|| server.report(&error));
                 }
                 server.keep_bell(bell);
-                drop(turn);
+                drop((watch, turn));
             })
         };
-        let watched = tokio::spawn(watch(guest, deadline, interrupt, self.is_over.subscribe()));
         match answered.await {
             Ok(Ok(response)) => Ok(response.map(|pipe| Some(PipeBody(pipe)))),
             Ok(Err(code)) => Err(status_of(&code)),
-            // The guest has ended without an answer.
-            Err(_) => match watched.await {
-                Ok(true) => Err(StatusCode::GATEWAY_TIMEOUT),
-                Ok(false) | Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
-            },
+            // The guest ends without an answer.
+            Err(_) => {
+                let _ = guest.await;
+                Err(if time.is_up() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::INTERNAL_SERVER_ERROR })
+            }
         }
     }
 
@@ -430,30 +434,6 @@ impl Server {
     /// Whoever still has it rings for nothing.
     fn keep_bell(&self, bell: Bell) {
         self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell);
-    }
-}
-
-/// Ends a guest whose time is up. Says whether it was.
-async fn watch(
-    mut guest: tokio::task::JoinHandle<()>,
-    deadline: tokio::time::Instant,
-    interrupt: Arc<OnceLock<InterruptHandle>>,
-    mut is_over: watch::Receiver<bool>,
-) -> bool {
-    let ended = async {
-        let _ = is_over.wait_for(|is_over| *is_over).await;
-    };
-    let mut ended = pin!(ended);
-    if let Ok(Some(_)) = timeout_at(deadline, until(&mut ended, &mut guest)).await {
-        return false;
-    }
-    loop {
-        if let Some(interrupt) = interrupt.get() {
-            interrupt.interrupt();
-        }
-        if timeout(REPEAT, &mut guest).await.is_ok() {
-            return true;
-        }
     }
 }
 

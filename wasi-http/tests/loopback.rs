@@ -261,6 +261,36 @@ fn requests_are_answered_at_the_same_time() {
     assert!(ask_all(&one, 3) >= Duration::from_millis(150), "one after the other");
 }
 
+/// Guests run on the threads of the network, which others need: who computes gives way, who waits makes room.
+#[test]
+fn guests_without_end_keep_no_thread_from_others() {
+    let count = 2 * std::thread::available_parallelism().unwrap().get();
+    for path in ["/l", "/w", "/e"] {
+        let mut served = Served::new(Options { timeout: Duration::from_secs(600), ..Options::default() });
+        let endless: Vec<TcpStream> = (0..count)
+            .map(|_| {
+                let mut stream = served.connect();
+                write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nConnection: close\r\n\r\nabc")
+                    .unwrap();
+                stream
+            })
+            .collect();
+        (0..20).for_each(|_| is_status(&served.ask("/h"), 200));
+        assert!(served.log.lock().unwrap().iter().all(|line| line.contains("\"GET /h ")), "{path}");
+        served.stop.stop();
+        served.end();
+        assert_eq!(served.failures.lock().unwrap().len(), count, "{path}");
+        for mut stream in endless {
+            let answer = read_all(&mut stream);
+            match path {
+                "/e" => assert!(answer.contains("abc") && !answer.ends_with("\r\n0\r\n\r\n"), "{answer}"),
+                // The second stop may end the connection before its answer.
+                _ => assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 504 "), "{answer}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn a_stop_waits_for_answers_and_a_second_one_does_not() {
     let mut served = Served::new(Options::default());
