@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use wasmer_runtime::component::{Component, ComponentInstance, ComponentLinker, Import, Val};
+use wasmer_runtime::component::{Component, ComponentFunc, ComponentInstance, ComponentLinker, Import, Val};
 use wasmer_runtime::wasi_p2::{WasiP2, add_imports_to_linker};
 use wasmer_runtime::{Error, Store};
 
@@ -155,8 +155,7 @@ fn execute<T: Send + 'static>(
     store: &mut Store<T>,
 ) -> anyhow::Result<u8> {
     let Some(name) = &args.invoke else { return command(args, instance, store) };
-    let funcs = || instance.funcs().collect::<Vec<_>>().join("`, `");
-    let func = instance.func(store, called(name)).with_context(|| format!("there are `{}`", funcs()))?;
+    let func = find(instance, store, called(name))?;
     let params = if is_call(name) {
         func.parse_call(name)?
     } else {
@@ -168,6 +167,31 @@ fn execute<T: Send + 'static>(
         output::data(format!("{result}\n"))?;
     }
     Ok(exit::SUCCESS)
+}
+
+/// The exported function of a name, in which versions may be left out where that leaves one to choose.
+fn find<T: Send + 'static>(
+    instance: &ComponentInstance,
+    store: &mut Store<T>,
+    name: &str,
+) -> anyhow::Result<ComponentFunc> {
+    let error = match instance.func(store, name) {
+        Ok(func) => return Ok(func),
+        Err(error) => error,
+    };
+    let all: Vec<String> = instance.funcs().collect();
+    let versions: Vec<&str> = all.iter().map(String::as_str).filter(|full| unversioned(full) == name).collect();
+    match &versions[..] {
+        [] => Err(error).with_context(|| format!("there are `{}`", all.join("`, `"))),
+        [one] => Ok(instance.func(store, one)?),
+        _ => bail!("there are several versions of `{name}`\nhint: say which: `{}`", versions.join("`, `")),
+    }
+}
+
+/// A name as [`ComponentInstance::func`] takes it, without the versions of its interfaces.
+fn unversioned(name: &str) -> String {
+    let parts: Vec<&str> = name.split('#').map(|part| part.split('@').next().unwrap_or(part)).collect();
+    parts.join("#")
 }
 
 /// Whether `--invoke` has a call with its arguments, so that the words after the component are those of the program.

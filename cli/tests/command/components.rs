@@ -122,9 +122,18 @@ fn functions_are_called_with_words() {
     bench.file("lib.wat", LIBRARY);
     bench.run(["run", "--invoke", "add", "lib.wat", "2", "40"]).printed("42\n").silent();
     bench.run(["run", "--invoke", "test:a/strings@1.0.0#same", "lib.wat", "wörd"]).printed("\"wörd\"\n").silent();
-    bench.run(["run", "--invoke", "test:a/strings@1.2.3#same", "lib.wat", "x"]).printed("\"x\"\n").silent();
+    for version in ["@1.2.3", ""] {
+        let name = format!("test:a/strings{version}#same");
+        bench.run(["run", "--invoke", &name, "lib.wat", "x"]).printed("\"x\"\n").silent();
+    }
+    let twice = LIBRARY.trim_end().strip_suffix(')').unwrap();
+    bench.file("two.wat", format!(r#"{twice} (export "test:a/strings@2.0.0" (instance $i)))"#));
     let cases: &[(&[&str], &[&str])] = &[
         (&["lib.wat"], &["exports no `wasi:cli/run`", "hint: `--invoke NAME`"]),
+        (
+            &["--invoke", "test:a/strings#same", "two.wat", "x"],
+            &["there are several versions", "`test:a/strings@1.0.0#same`, `test:a/strings@2.0.0#same`"],
+        ),
         (&["--invoke", "sub", "lib.wat"], &["there are `test:a/strings@1.0.0#same`, `add`"]),
         (&["--invoke", "add", "lib.wat", "1"], &["1 arguments are given", "func(a: u32, b: u32) -> u32"]),
         (&["--invoke", "add", "lib.wat", "1", "-1"], &["expected a value of type `u32`, at character 1: `-1`"]),
