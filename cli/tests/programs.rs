@@ -9,8 +9,10 @@ use std::process::{Command, Stdio};
 #[path = "command/programs.rs"]
 mod shared;
 
-use shared::{backends, cache, program, repository};
+use shared::{backends, backends_for_large_programs, cache, program, repository};
 
+#[path = "programs/components.rs"]
+mod components;
 #[path = "programs/libraries.rs"]
 mod libraries;
 
@@ -101,13 +103,6 @@ fn grant(host: &Path, guest: &str) -> String {
 fn usual_backend() -> Option<&'static str> {
     let built = backends();
     built.iter().find(|name| **name == "cranelift").or(built.first()).copied()
-}
-
-/// Where the largest programs run: on the backend that compiles fastest, and on every one that is built in if `WASMER_PROGRAMS_EVERY_BACKEND` is set.
-fn backends_for_large_programs() -> Vec<&'static str> {
-    let built = backends();
-    let fastest = built.first().copied().into_iter().collect();
-    if std::env::var_os("WASMER_PROGRAMS_EVERY_BACKEND").is_some() { built } else { fastest }
 }
 
 mod examples {

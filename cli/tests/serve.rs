@@ -2,6 +2,8 @@
 
 #[path = "../../wasi-http/tests/guest/mod.rs"]
 mod guest;
+#[path = "command/programs.rs"]
+mod programs;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +20,11 @@ fn command(folder: &Path, words: &[&str]) -> Command {
 
 /// A server on a port that is free, its address, and what it says.
 fn start(folder: &Path, options: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
-    let words = [&["serve", "--addr", "127.0.0.1:0", "--backend", "singlepass"], options, &["proxy.wasm"]].concat();
+    start_on("singlepass", folder, options)
+}
+
+fn start_on(backend: &str, folder: &Path, options: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
+    let words = [&["serve", "--addr", "127.0.0.1:0", "--backend", backend], options, &["proxy.wasm"]].concat();
     let mut child = command(folder, &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
@@ -62,6 +68,31 @@ fn requests_are_answered_until_a_signal_ends_it() {
         "guest backtrace:",
     ] {
         assert!(err.contains(part), "`{part}` is missing in:\n{err}");
+    }
+}
+
+/// Servers of Rust, Python and JavaScript, as their toolchains make them.
+#[test]
+fn proxies_of_real_toolchains_answer() {
+    for (language, program, backends) in [
+        ("rust", "proxy-rust", programs::backends()),
+        ("python", "proxy-python", programs::backends_for_large_programs()),
+        ("javascript", "proxy-js", programs::backends_for_large_programs()),
+    ] {
+        for backend in backends {
+            let Some(proxy) = programs::program(program) else { continue };
+            let folder = tempfile::tempdir().unwrap();
+            std::os::unix::fs::symlink(proxy, folder.path().join("proxy.wasm")).unwrap();
+            let (mut child, address, _said) = start_on(backend, folder.path(), &[]);
+            for _ in 0..2 {
+                let answer = ask(&address, "/a/b?c=d");
+                assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("content-type: text/plain"), "{answer}");
+                let line = format!("{language}: /a/b?c=d ");
+                assert!(answer.contains(&line), "{program} on {backend}: {answer}");
+            }
+            signal(&child);
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{program} on {backend}");
+        }
     }
 }
 

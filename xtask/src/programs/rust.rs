@@ -1,5 +1,6 @@
-//! Compiling Rust programs to WASI. The project's toolchain has no standard library for that target, so this is done with Debian's
+//! Compiling Rust programs to WASI. The project's toolchain need not have a standard library for preview 1, so this is done with Debian's
 //! compiler and its sources of the library, unpacked beside the programs: nothing is installed, and nothing is left.
+//! Components are made with the project's toolchain, to which the target for 0.2 is added.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::build::Workshop;
+use super::components::LIBRARY_WIT;
 use super::table::RustProgram;
 use crate::shell;
 
@@ -19,6 +21,7 @@ const LIBRARY_OWNER: &str = "libstd-rust-web-dev";
 const LIBRARY_PREFIX: &str = "libstd-rust-web-1";
 
 const TARGET: &str = "wasm32-wasip1";
+const COMPONENT_TARGET: &str = "wasm32-wasip2";
 
 /// The package that is made of a source of ours.
 const OWN_PACKAGE: &str = "own";
@@ -37,14 +40,41 @@ impl Workshop {
 
     /// Compiles a source of ours that needs nothing but the standard library.
     pub(super) fn compile_own_rust(&self, source: &Path, path: &Path) -> Result<()> {
+        let folder = self.own_package(source, &[])?;
+        self.build_own_package(&folder, self.cargo_for_wasi("build")?, TARGET, path)
+    }
+
+    /// Compiles a source of ours to a component, with the project's own toolchain: a program, or a library if it needs packages of the registry.
+    pub(super) fn compile_rust_component(&self, source: &Path, packages: &[(&str, &str)], path: &Path) -> Result<()> {
+        shell::rust_library(COMPONENT_TARGET)?;
+        let folder = self.own_package(source, packages)?;
+        let mut cargo = shell::cargo();
+        // For the parts of the library that are WASI's own.
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        self.set_build(&mut cargo, Vec::new())?;
+        cargo.args(["build", "--target", COMPONENT_TARGET]);
+        self.build_own_package(&folder, cargo, COMPONENT_TARGET, path)
+    }
+
+    /// Makes a package of a source of ours.
+    fn own_package(&self, source: &Path, packages: &[(&str, &str)]) -> Result<PathBuf> {
         let folder = self.rust_folder().join(OWN_PACKAGE);
-        fs::create_dir_all(&folder)?;
+        // `wit-bindgen` looks for WIT in this folder of the package.
+        let wit = folder.join("wit");
+        fs::create_dir_all(&wit)?;
+        fs::copy(self.own_source(LIBRARY_WIT), wit.join("library.wit"))?;
+        let kind = if packages.is_empty() { "[[bin]]" } else { "[lib]\ncrate-type = [\"cdylib\"]" };
         let mut manifest = format!("[package]\nname = \"{OWN_PACKAGE}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
-        manifest.push_str(&format!("[workspace]\n[[bin]]\nname = \"{OWN_PACKAGE}\"\npath = {source:?}\n"));
+        manifest
+            .push_str(&format!("[workspace]\n{kind}\nname = \"{OWN_PACKAGE}\"\npath = {source:?}\n[dependencies]\n"));
+        manifest.extend(packages.iter().map(|(name, version)| format!("{name} = \"={version}\"\n")));
         fs::write(folder.join("Cargo.toml"), manifest)?;
-        let mut cargo = self.cargo_for_wasi("build")?;
-        shell::run(cargo.current_dir(&folder).arg("--release"))?;
-        let made = self.rust_target().join(TARGET).join("release").join(format!("{OWN_PACKAGE}.wasm"));
+        Ok(folder)
+    }
+
+    fn build_own_package(&self, folder: &Path, mut cargo: Command, target: &str, path: &Path) -> Result<()> {
+        shell::run(cargo.current_dir(folder).arg("--release"))?;
+        let made = self.rust_target().join(target).join("release").join(format!("{OWN_PACKAGE}.wasm"));
         copy(&made, path)
     }
 
@@ -72,21 +102,26 @@ impl Workshop {
         for object in [&library.join("crt1-command.o"), &threads, &run_time] {
             flags.push(format!("-Clink-arg={}", object.display()));
         }
-        // No path of this machine gets into the program.
-        let home = shell::cargo_home()?;
-        for (from, to) in [(self.root(), "root"), (&*self.folder, "programs"), (&*system, "system"), (&*home, "cargo")]
-        {
-            flags.push(format!("--remap-path-prefix={}={to}", from.display()));
-        }
+        flags.push(format!("--remap-path-prefix={}=system", system.display()));
         let mut cargo = shell::cargo();
         cargo.env("RUSTC", system.join("usr/bin/rustc")).env("RUSTDOC", system.join("usr/bin/rustdoc"));
         cargo.env("LD_LIBRARY_PATH", system.join("usr/lib/x86_64-linux-gnu")).env("RUSTC_BOOTSTRAP", "1");
         cargo.env("CARGO_TARGET_WASM32_WASIP1_LINKER", system.join("usr/lib/llvm-22/bin/wasm-ld"));
+        self.set_build(&mut cargo, flags)?;
+        cargo.args([command, "--target", TARGET, "-Zbuild-std=std,panic_abort"]);
+        Ok(cargo)
+    }
+
+    /// Says how and where cargo builds, with flags for the compiler.
+    fn set_build(&self, cargo: &mut Command, mut flags: Vec<String>) -> Result<()> {
+        // No path of this machine gets into the program. The last that fits counts.
+        let home = shell::cargo_home()?;
+        let places = [(self.root(), "root"), (&*self.folder, "programs"), (&*home, "cargo")];
+        flags.splice(0..0, places.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())));
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
         cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true").env("CARGO_PROFILE_RELEASE_PANIC", "abort");
         cargo.env("CARGO_TARGET_DIR", self.rust_target());
-        cargo.args([command, "--target", TARGET, "-Zbuild-std=std,panic_abort"]);
-        Ok(cargo)
+        Ok(())
     }
 }
 

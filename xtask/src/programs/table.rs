@@ -15,7 +15,9 @@ impl Program {
     pub(crate) fn is_c(&self) -> bool {
         match self.origin {
             Origin::C(_) | Origin::Kernel(_) => true,
-            Origin::Wheel { .. } | Origin::Rust(_) | Origin::Own(_) | Origin::GoTests(_) => false,
+            Origin::Wheel { .. } | Origin::Rust(_) | Origin::Own(_) | Origin::GoTests(_) | Origin::Component { .. } => {
+                false
+            }
         }
     }
 
@@ -24,7 +26,7 @@ impl Program {
         match self.origin {
             Origin::Wheel { data, .. } => data.is_some(),
             Origin::GoTests(_) => true,
-            Origin::C(_) | Origin::Kernel(_) | Origin::Rust(_) | Origin::Own(_) => false,
+            Origin::C(_) | Origin::Kernel(_) | Origin::Rust(_) | Origin::Own(_) | Origin::Component { .. } => false,
         }
     }
 }
@@ -42,8 +44,22 @@ pub(crate) enum Origin {
     C(CProgram),
     /// A program of a Rust package, compiled with Debian's compiler.
     Rust(RustProgram),
+    /// A component: a source in `xtask/programs/`, and the world that it is made for.
+    Component { toolchain: Toolchain, source: &'static str, world: &'static str },
     /// `benches/programs/<name>.c`, compiled by the package `ziglang` with these flags.
     Kernel(&'static [&'static str]),
+}
+
+/// What makes a component.
+pub(crate) enum Toolchain {
+    /// Rust's target for WASI 0.2, with packages of the registry: name, version.
+    Rust(&'static [(&'static str, &'static str)]),
+    /// The Python package `componentize-py`: CPython.
+    Python,
+    /// The npm package `@bytecodealliance/componentize-js`: SpiderMonkey.
+    JavaScript,
+    /// The npm package `componentize-qjs`: QuickJS.
+    QuickJs,
 }
 
 /// Sources in a Rust package that carries a C library, and a file of ours beside them.
@@ -74,6 +90,8 @@ pub(crate) const CRATES: &[(&str, &str)] = &[
     ("libsqlite3-sys", "0.40.0"),
     ("lua-src", "551.1.0"),
     ("rquickjs-sys", "0.14.0"),
+    // The definition of WASI 0.2 in WIT.
+    ("wasip2", "2.0.1"),
     ("zstd-sys", "2.1.3+zstd.1.5.7"),
 ];
 
@@ -190,7 +208,105 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "wasi-rust", about: "what Rust's library relies on", origin: Origin::Own("wasi.rs"), sha256: None },
     Program { name: "wasi-zig", about: "what Zig's library relies on", origin: Origin::Own("wasi.zig"), sha256: None },
     Program { name: "go-os", about: "the tests of Go's package `os`", origin: Origin::GoTests("os"), sha256: None },
+    Program {
+        name: "sandbox-python",
+        about: "Hyperlight's guest that runs Python, a component",
+        origin: Origin::Wheel {
+            package: "hyperlight-sandbox-python-guest",
+            file: "python_guest/resources/python-sandbox.wasm",
+            data: None,
+        },
+        sha256: Some("8d7c073166dc5b1d00b943f0e0cddd7b8d63529781cd06deffb7e27b0a246acb"),
+    },
+    Program {
+        name: "sandbox-js",
+        about: "Hyperlight's guest that runs JavaScript, a component",
+        origin: Origin::Wheel {
+            package: "hyperlight-sandbox-javascript-guest",
+            file: "javascript_guest/resources/js-sandbox.wasm",
+            data: None,
+        },
+        sha256: Some("c0b20ef221d28f0f9ed0016b9fe9f73a5908ea6b84f4f4a087e5f3157120720a"),
+    },
+    component(
+        "component-rust",
+        "what Rust's library relies on in WASI 0.2, a component",
+        Toolchain::Rust(&[]),
+        "wasi.rs",
+        COMMAND,
+    ),
+    component(
+        "component-python",
+        "what CPython 3.14 relies on in WASI 0.2, by componentize-py",
+        Toolchain::Python,
+        "components/python/command.py",
+        COMMAND,
+    ),
+    component(
+        "component-js",
+        "what SpiderMonkey relies on in WASI 0.2, by ComponentizeJS",
+        Toolchain::JavaScript,
+        "components/command.js",
+        COMMAND,
+    ),
+    component(
+        "library-rust",
+        "a library with resources in Rust, by wit-bindgen",
+        Toolchain::Rust(&[("wit-bindgen", "0.62.0")]),
+        "components/library.rs",
+        LIBRARY,
+    ),
+    component(
+        "library-python",
+        "the same in Python, by componentize-py",
+        Toolchain::Python,
+        "components/python/library.py",
+        LIBRARY,
+    ),
+    component(
+        "library-qjs",
+        "the same in JavaScript, by componentize-qjs",
+        Toolchain::QuickJs,
+        "components/library.js",
+        LIBRARY,
+    ),
+    component(
+        "proxy-rust",
+        "a server of HTTP in Rust",
+        Toolchain::Rust(&[("wasip2", "2.0.1")]),
+        "components/proxy.rs",
+        PROXY,
+    ),
+    component(
+        "proxy-python",
+        "a server of HTTP in Python, by componentize-py",
+        Toolchain::Python,
+        "components/python/proxy.py",
+        PROXY,
+    ),
+    component(
+        "proxy-js",
+        "a server of HTTP in JavaScript, by ComponentizeJS",
+        Toolchain::JavaScript,
+        "components/proxy.js",
+        "wasi:http/proxy@0.2.10",
+    ),
 ];
+
+/// The worlds of components.
+const COMMAND: &str = "wasi:cli/command@0.2.12";
+const PROXY: &str = "wasi:http/proxy@0.2.12";
+const LIBRARY: &str = "library";
+
+const fn component(
+    name: &'static str,
+    about: &'static str,
+    toolchain: Toolchain,
+    source: &'static str,
+    world: &'static str,
+) -> Program {
+    Program { name, about, origin: Origin::Component { toolchain, source, world }, sha256: None }
+}
 
 /// What only benchmarks and runs by hand need, beside the kernels.
 pub(crate) const MEASURED: &[Program] = &[
