@@ -1,5 +1,7 @@
 //! `wasi:io/streams`: bytes to and from files, the standard streams and connections.
 
+use std::time::{Duration, Instant};
+
 use wasmer_component::{Borrow, Own};
 use wasmer_wasi::ops::{Direction, WaitFor};
 use wasmer_wasi::{Errno, Position};
@@ -45,6 +47,8 @@ pub struct OutputStream {
     is_closed: bool,
     /// What the guest may still write after it asked.
     permit: u64,
+    /// What a pipe had room for when that was last found out, less what was written since, and when that was.
+    room: Option<(u64, Instant)>,
     /// What a connection did not take yet.
     pending: Vec<u8>,
     pub(crate) pollables: u32,
@@ -64,6 +68,12 @@ const SOCKET_PERMIT: u64 = 1 << 16;
 
 /// What a pipe that is ready takes without blocking, and the most of a call that blocks and flushes.
 const PIPE_PERMIT: u64 = 4096;
+
+/// Less room than this is not offered without asking again, so that nothing is cut into small pieces.
+const ROOM_MIN: u64 = PIPE_PERMIT / 2;
+
+/// For so long a pipe is taken to have the room that it had: others may write to it, too.
+const ROOM_KNOWN_FOR: Duration = Duration::from_millis(1);
 
 /// What both kinds of stream return.
 type StreamResult<T> = Outcome<Result<T, StreamError>>;
@@ -113,8 +123,15 @@ impl OutputStream {
         OutputStream::of(Origin::Host(output))
     }
 
+    /// What can be written without asking the system. A pipe that is ready has room for a page, in which small pieces stand one behind the other, so they may come in
+    /// several calls.
+    fn known_room(&self) -> Option<u64> {
+        let (room, since) = self.room?;
+        (room >= ROOM_MIN && since.elapsed() < ROOM_KNOWN_FOR).then_some(room)
+    }
+
     fn of(origin: Origin<dyn HostOutput>) -> OutputStream {
-        OutputStream { origin, is_closed: false, permit: 0, pending: Vec::new(), pollables: 0 }
+        OutputStream { origin, is_closed: false, permit: 0, room: None, pending: Vec::new(), pollables: 0 }
     }
 }
 
@@ -264,6 +281,10 @@ impl WasiP2 {
             return Ok(Err(error));
         }
         let output = self.outputs.get_mut(stream)?;
+        if let Some(room) = output.known_room() {
+            output.permit = room;
+            return Ok(Ok(room));
+        }
         let is_kept = !output.pending.is_empty();
         let permit = match &mut output.origin {
             Origin::Descriptor { at, .. } if !matches!(at, Position::Current) => FILE_PERMIT,
@@ -279,7 +300,13 @@ impl WasiP2 {
         };
         let is_ready = self.is_ready(self.output_source(stream)?)?;
         let permit = if is_ready && !is_kept { permit } else { 0 };
-        self.outputs.get_mut(stream)?.permit = permit;
+        let output = self.outputs.get_mut(stream)?;
+        output.permit = permit;
+        let is_pipe = matches!(
+            output.origin,
+            Origin::Descriptor { owner: Owner::Host | Owner::File(_), at: Position::Current, .. }
+        );
+        output.room = (is_pipe && permit > 0).then(|| (permit, Instant::now()));
         Ok(Ok(permit))
     }
 
@@ -330,6 +357,9 @@ impl WasiP2 {
             match result {
                 Ok(count) => {
                     output.origin.moved_by(count);
+                    if let Some((room, _)) = &mut output.room {
+                        *room = room.saturating_sub(count as u64);
+                    }
                     bytes = &bytes[count..];
                 }
                 Err(Errno::Again) => {

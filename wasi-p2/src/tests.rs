@@ -57,6 +57,26 @@ fn a_stream_writes_what_was_permitted_and_no_more() {
 }
 
 #[test]
+fn a_pipe_takes_small_pieces_until_it_is_full() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut wasi = wasi(WasiCtxBuilder::new().stdout(Stdout::Fd(writer.into())));
+    let stdout = wasi.get_stdout().unwrap();
+    let mut count = 0;
+    // Nobody reads, so one piece too many would wait for ever.
+    loop {
+        let permit = wasi.check_write(lend(&stdout)).unwrap().unwrap() as usize;
+        if permit == 0 {
+            break;
+        }
+        wasi.write(lend(&stdout), &[7; 100][..permit.min(100)]).unwrap().unwrap();
+        count += permit.min(100);
+    }
+    assert!(count > 32 << 10, "{count}");
+    reader.read_exact(&mut vec![0; count]).unwrap();
+    assert_eq!(wasi.check_write(lend(&stdout)).unwrap().unwrap(), 4096);
+}
+
+#[test]
 fn a_stream_outlives_no_pollable_of_it() {
     let mut wasi = wasi(WasiCtxBuilder::new().stdin(Stdin::bytes(*b"ab")));
     let stdin = wasi.get_stdin().unwrap();
