@@ -18,6 +18,7 @@ use crate::translate::func::FuncInput;
 use crate::translate::heap_use;
 use crate::translate::names;
 use crate::translate::own_globals;
+use crate::translate::quick;
 use crate::types::*;
 
 type Result<T> = std::result::Result<T, CompileError>;
@@ -77,7 +78,13 @@ pub(crate) fn translate_sections<'a>(
 ) -> Result<ModuleInfo> {
     own_globals::with(features, |allowed| {
         let mut reader = ModuleReader::new(features);
-        each_payload(wasm, allowed, |valid, payload| {
+        each_payload(wasm, allowed, |validator, payload| {
+            if let Payload::DataSection(section) = &payload
+                && reader.takes_data(wasm, section)
+            {
+                return Ok(());
+            }
+            let valid = validator.payload(&payload).map_err(invalid)?;
             reader.payload(valid, payload)?;
             // There are as many bodies as functions, and data may follow.
             if !reader.functions.is_empty() && reader.functions.len() == reader.info.defined_functions() {
@@ -96,7 +103,8 @@ pub fn validate(wasm: &[u8], features: WasmFeatures) -> Result<()> {
         let mut allocations = wasmparser::FuncValidatorAllocations::default();
         // What is allowed for the sake of constant expressions only has to be looked through by ourselves.
         let mut reader = (allowed != features).then(|| ModuleReader::new(features));
-        each_payload(wasm, allowed, |valid, payload| {
+        each_payload(wasm, allowed, |validator, payload| {
+            let valid = validator.payload(&payload).map_err(invalid)?;
             if let ValidPayload::Func(mut function, body) = valid {
                 function.features = features;
                 let mut validator = function.into_validator(std::mem::take(&mut allocations));
@@ -109,11 +117,11 @@ pub fn validate(wasm: &[u8], features: WasmFeatures) -> Result<()> {
     })
 }
 
-/// Parses and validates `wasm`, handing every payload to `visit`.
+/// Parses `wasm`, handing every payload to `visit`, with what it is to be validated by.
 fn each_payload<'a>(
     wasm: &'a [u8],
     features: WasmFeatures,
-    mut visit: impl FnMut(ValidPayload<'a>, Payload<'a>) -> Result<()>,
+    mut visit: impl FnMut(&mut Validator, Payload<'a>) -> Result<()>,
 ) -> Result<()> {
     // Offsets are 32 bits wide from here on, and the highest one stands for "none".
     if wasm.len() >= u32::MAX as usize {
@@ -127,9 +135,7 @@ fn each_payload<'a>(
     let mut parser = Parser::new(0);
     parser.set_features(features);
     for payload in parser.parse_all(wasm) {
-        let payload = payload.map_err(invalid)?;
-        let valid = validator.payload(&payload).map_err(invalid)?;
-        visit(valid, payload)?;
+        visit(&mut validator, payload.map_err(invalid)?)?;
     }
     Ok(())
 }
@@ -361,6 +367,13 @@ impl<'a> ModuleReader<'a> {
             info.data.push(DataSegment { active, range: end - data.data.len()..end });
             Ok(())
         })
+    }
+
+    /// Takes the segments of a section in which a quick look finds nothing but what is valid. The parser sees to the order of sections and to the count.
+    fn takes_data(&mut self, wasm: &[u8], section: &wasmparser::DataSectionReader<'_>) -> bool {
+        let range = range(section.range());
+        let segments = quick::data::segments(&self.info, &wasm[range.clone()], range.start);
+        segments.map(|segments| self.info.data = segments).is_some()
     }
 
     fn custom(&mut self, section: &wasmparser::CustomSectionReader<'a>) {

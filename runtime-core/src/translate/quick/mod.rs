@@ -14,6 +14,7 @@ use crate::types::*;
 use reader::Reader;
 use tables::{ACCESSES, NUMERIC, TRUNCATIONS};
 
+pub(super) mod data;
 mod reader;
 mod tables;
 #[cfg(test)]

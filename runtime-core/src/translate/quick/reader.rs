@@ -1,6 +1,6 @@
 //! Numbers as the binary format has them (specification, section 5.2.2). None is what is not well-formed, or ends too early.
 
-/// The rest of a body.
+/// The rest of a body, or of a section.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -26,6 +26,11 @@ impl<'a> Reader<'a> {
         Some(byte)
     }
 
+    /// How many bytes were read.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
     pub(super) fn skip(&mut self, bytes: usize) -> Option<()> {
         self.at = self.at.checked_add(bytes).filter(|at| *at <= self.bytes.len())?;
         Some(())
@@ -40,8 +45,8 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn s32(&mut self) -> Option<()> {
-        self.signed(32).map(drop)
+    pub(super) fn s32(&mut self) -> Option<i32> {
+        self.signed(32).map(|value| value as i32)
     }
 
     #[inline(always)]
