@@ -9,13 +9,14 @@ use wasmer_runtime_core::SOURCE_DIGEST;
 use wasmer_runtime_core::compile::{CompileOptions, ImageCompiler, InProcess};
 use wasmer_runtime_core::compiler::{BackendId, CompileError, Compiler, IrRequest, KeyHasher};
 use wasmer_runtime_core::cpu::PAGE_LOG2;
-use wasmer_runtime_core::image::{FORMAT_VERSION, ImageBytes};
+use wasmer_runtime_core::image::{FORMAT_VERSION, ImageBytes, ImageError};
 use wasmer_runtime_core::lazy::{self, Validation};
 use wasmer_runtime_core::translate::features::explain;
 use wasmer_runtime_core::translate::module::default_features;
 use wasmer_vm::fork;
 use wasmer_vm::host_stack::with_room;
 use wasmer_vm::image::Image;
+use wasmer_vm::lazy::Runner;
 use wasmer_vm::profile::Profile;
 
 use crate::error::{Error, ResourceError, Result};
@@ -227,11 +228,10 @@ impl Engine {
     pub(crate) fn prepare(&self, wasm: &Arc<Vec<u8>>, validation: Validation) -> Result<Image> {
         let options = self.options([0; 32]);
         let compiler = self.compiler()?.compiler().ok_or_else(|| not_lazy(self.0.compiler.as_ref()))?;
-        let prepare =
-            || lazy::prepare(Arc::clone(wasm), Arc::clone(compiler), &options, validation, &wasmer_vm::lazy::entries);
+        let prepare = || lazy::prepare(Arc::clone(wasm), Arc::clone(compiler), &options, validation, &Runner);
         let prepared = with_room(COMPILE_STACK_BYTES, prepare);
-        let (image, module) = prepared.map_err(|error| self.explained(wasm, error))?;
-        Ok(Image::lazy(&image, module)?)
+        let (image, module, pages) = prepared.map_err(|error| self.explained(wasm, error))?;
+        Ok(Image::lazy(&image, module, pages.map_err(ImageError::Io)?)?)
     }
 
     fn options(&self, key: [u8; 32]) -> CompileOptions {

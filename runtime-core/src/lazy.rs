@@ -1,7 +1,7 @@
 //! Modules whose functions are compiled when they are first called.
 //!
 //! [`prepare`] makes an image as [`compile_image`](crate::compile::compile_image) does, but in the place of each function stands an *entry*, a few instructions that
-//! whoever runs the image makes ([`Entries`]). Code, tables and references know functions by their entries only, so a compiler notices nothing of
+//! whoever runs the image makes ([`Host::entries`]). Code, tables and references know functions by their entries only, so a compiler notices nothing of
 //! all this. [`LazyModule::compile`] makes the code of one function, which is what it would be in the module's artifact, up to where it is and what
 //! it refers to.
 
@@ -63,8 +63,18 @@ pub struct LazyModule {
     trampolines: HashMap<Trampoline, u32>,
     /// What nobody has at the moment.
     kept: Mutex<Vec<Kept>>,
-    /// Initial contents of its memories, which the image has not.
-    pages: InitialPages,
+}
+
+/// What whoever runs the image does while it is prepared.
+pub trait Host {
+    /// What becomes of initial pages.
+    type Pages;
+
+    /// The entries of so many functions.
+    fn entries(&self, functions: usize) -> Entries;
+
+    /// Takes the initial contents of the module's memories, to which the image's extents of memories refer and which it has not. Other threads look at bodies meanwhile.
+    fn pages(&self, pages: &InitialPages<'_>) -> Self::Pages;
 }
 
 /// What a thread compiles with, kept from function to function for its allocations.
@@ -94,15 +104,14 @@ impl fmt::Debug for LazyModule {
     }
 }
 
-/// The image of a module without its functions and without the pages of its memories, and what compiles the one and has the other. `entries` makes the entries of
-/// so many functions.
-pub fn prepare(
+/// The image of a module without its functions and without the pages of its memories, what compiles the one, and what the host made of the other.
+pub fn prepare<H: Host>(
     wasm: Arc<Vec<u8>>,
     compiler: Arc<dyn Compiler>,
     options: &CompileOptions,
     validation: Validation,
-    entries: &dyn Fn(usize) -> Entries,
-) -> Result<(ImageBytes, LazyModule), CompileError> {
+    host: &H,
+) -> Result<(ImageBytes, LazyModule, H::Pages), CompileError> {
     let backend = compiler.id();
     let Some(worker) = compiler.lazy_worker() else {
         return Err(CompileLimit::Lazy { by: backend.name }.into());
@@ -110,14 +119,15 @@ pub fn prepare(
     let mut stride = 0;
     let mut link = |info: &ModuleInfo| -> Result<_, CompileError> {
         let shared = SharedTrampolines::new(info);
-        let entries = entries(info.bodies.len());
+        let entries = host.entries(info.bodies.len());
         stride = entries.stride;
         let mut outputs = vec![entries.output(info.bodies.len())];
         outputs.extend(Run::new(info, &*compiler).all(shared.jobs(info), 1)?);
         let linked = image::link(info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
         let trampolines = linked.symbols().clone();
         let made = image::Made { backend: &backend, cpu_features: compiler.cpu_features(), key: options.key };
-        Ok((image::build_apart(info, &wasm, linked, &made)?, trampolines))
+        let (image, pages) = image::build_apart(info, &wasm, linked, &made)?;
+        Ok((image, host.pages(&pages), trampolines))
     };
     let (mut info, mut linked, bodies) = beside_bodies(&wasm, options, validation, &mut link)?;
     // That the module is invalid says more than what else it leads to.
@@ -128,11 +138,11 @@ pub fn prepare(
         info.resolve();
         linked = link(&info);
     }
-    let ((image, pages), trampolines) = linked?;
+    let (image, pages, trampolines) = linked?;
     let validator = functions.first().map(BodyValidator::of);
     let accounts = functions.into_iter().map(|function| function.account).collect();
     let kept = Mutex::new(vec![Kept { worker, output: Output::default() }]);
-    Ok((image, LazyModule { wasm, compiler, info, validator, accounts, stride, trampolines, kept, pages }))
+    Ok((image, LazyModule { wasm, compiler, info, validator, accounts, stride, trampolines, kept }, pages))
 }
 
 /// Reads a module and does something with what its sections say, while other threads look at its bodies, then helps them.
@@ -173,16 +183,6 @@ impl LazyModule {
     /// The module's bytes.
     pub fn wasm(&self) -> &[u8] {
         &self.wasm
-    }
-
-    /// Bytes of the pages that the image's extents of memories refer to.
-    pub fn pages_bytes(&self) -> usize {
-        self.pages.bytes
-    }
-
-    /// Parts of these pages and where they start, ascending; between them are zeros.
-    pub fn pages(&self) -> impl Iterator<Item = (usize, &[u8])> + Clone {
-        self.pages.parts(&self.wasm)
     }
 
     /// How many functions there are to be compiled.

@@ -16,12 +16,14 @@ use wasmer_runtime_core::compiler::{
     CodeLocation, CompileError, CompileLimit, Definition, Handler, NO_WASM_OFFSET, Output, SavedRegisters, Symbol,
     TrapSite,
 };
-use wasmer_runtime_core::lazy::{Entries, LazyModule};
+use wasmer_runtime_core::image::InitialPages;
+use wasmer_runtime_core::lazy::{Entries, Host, LazyModule};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::DefinedFuncIdx;
 
 use crate::arch;
 use crate::host_stack::with_room;
+use crate::image::LazyPages;
 use crate::mapping::Code;
 use crate::sys::pages::{page_bytes, round_up};
 use crate::tier::Switch;
@@ -49,9 +51,20 @@ fn slots_bytes(functions: usize) -> usize {
     ((functions + 1) * SLOT_BYTES).next_multiple_of(page_bytes())
 }
 
-/// The entries of so many functions, for [`wasmer_runtime_core::lazy::prepare`].
-pub fn entries(functions: usize) -> Entries {
-    arch::compile_entries(functions, slots_bytes(functions))
+/// Whoever runs what [`prepare`](wasmer_runtime_core::lazy::prepare) makes, which is here.
+#[derive(Clone, Copy, Debug)]
+pub struct Runner;
+
+impl Host for Runner {
+    type Pages = io::Result<LazyPages>;
+
+    fn entries(&self, functions: usize) -> Entries {
+        arch::compile_entries(functions, slots_bytes(functions))
+    }
+
+    fn pages(&self, pages: &InitialPages<'_>) -> Self::Pages {
+        LazyPages::new(pages)
+    }
 }
 
 /// Why there is no code for a function that was called.

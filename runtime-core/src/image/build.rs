@@ -34,12 +34,12 @@ pub(crate) fn build(
 }
 
 /// The same without the pages of memories, which most often are in the module's bytes already.
-pub(crate) fn build_apart(
+pub(crate) fn build_apart<'a>(
     info: &ModuleInfo,
-    wasm: &[u8],
+    wasm: &'a [u8],
     linked: Linked,
     made: &Made<'_>,
-) -> Result<(ImageBytes, InitialPages), CompileError> {
+) -> Result<(ImageBytes, InitialPages<'a>), CompileError> {
     let folded = fold(info, wasm);
     let image = write(info, wasm, linked, made, &folded, |_| ())?;
     Ok((image, folded.into_pages(wasm)))

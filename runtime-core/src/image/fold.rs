@@ -69,11 +69,11 @@ impl Folded<'_> {
 
 /// Pages of memories, of which most are parts of a module's bytes.
 #[derive(Debug)]
-pub(crate) struct InitialPages {
+pub struct InitialPages<'a> {
+    wasm: &'a [u8],
     /// Where parts start, and what they are.
     parts: Vec<(usize, Part)>,
-    /// Bytes of all pages.
-    pub(crate) bytes: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -83,11 +83,16 @@ enum Part {
     Own(Box<Page>),
 }
 
-impl InitialPages {
-    /// Parts and where they start, ascending; `wasm` is the module that they were made of.
-    pub(crate) fn parts<'a>(&'a self, wasm: &'a [u8]) -> impl Iterator<Item = (usize, &'a [u8])> + Clone {
+impl InitialPages<'_> {
+    /// Bytes of all pages.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Parts of them and where they start, ascending; between them are zeros.
+    pub fn parts(&self) -> impl Iterator<Item = (usize, &[u8])> + Clone {
         self.parts.iter().map(move |(place, part)| match part {
-            Part::Module(range) => (*place, &wasm[range.clone()]),
+            Part::Module(range) => (*place, &self.wasm[range.clone()]),
             Part::Own(page) => (*place, &page[..]),
         })
     }
@@ -95,7 +100,7 @@ impl InitialPages {
 
 impl Folded<'_> {
     /// The pages that the extents refer to; `wasm` is the module that was folded.
-    pub(super) fn into_pages(self, wasm: &[u8]) -> InitialPages {
+    pub(super) fn into_pages(self, wasm: &[u8]) -> InitialPages<'_> {
         let mut parts: Vec<(usize, Part)> = Vec::new();
         for (place, page) in self.pages {
             let page = match page {
@@ -113,7 +118,7 @@ impl Folded<'_> {
                 _ => parts.push((place, Part::Module(start..start + PAGE_ALIGN))),
             }
         }
-        InitialPages { parts, bytes: self.pages_bytes }
+        InitialPages { wasm, parts, bytes: self.pages_bytes }
     }
 }
 

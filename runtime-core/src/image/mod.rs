@@ -15,7 +15,7 @@ pub mod metadata;
 pub mod pairs;
 
 pub(crate) use build::{Made, build, build_apart};
-pub(crate) use fold::InitialPages;
+pub use fold::InitialPages;
 pub use header::FORMAT_VERSION;
 pub(crate) use link::{link, relocate};
 

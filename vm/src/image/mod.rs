@@ -36,6 +36,7 @@ use crate::mapping::{Code, View};
 use crate::memory::MemoryExtent;
 
 pub use bundle::{Artifact, Bundle};
+pub use pages::LazyPages;
 
 /// A mapped image.
 #[derive(Debug)]
@@ -182,13 +183,13 @@ impl Image {
         Self::new(header, head, None, code, tail, pages)
     }
 
-    /// Maps a copy of the image of a module that is compiled lazily: of what [`prepare`](wasmer_runtime_core::lazy::prepare) made, with [`entries`](crate::lazy::entries).
-    pub fn lazy(bytes: &ImageBytes, module: LazyModule) -> Result<Self, ImageError> {
+    /// Maps a copy of the image of a module that is compiled lazily: of what [`prepare`](wasmer_runtime_core::lazy::prepare) made, with a [`Runner`](crate::lazy::Runner).
+    pub fn lazy(bytes: &ImageBytes, module: LazyModule, pages: LazyPages) -> Result<Self, ImageError> {
         let bytes = bytes.as_bytes();
         let mut header = Header::read(bytes, bytes.len() as u64, None)?;
         let code_section = header.section(Section::Code);
         let head = Head::copy(&bytes[..code_section.offset as usize])?;
-        let pages = Pages::written(module.pages_bytes(), module.pages())?;
+        let LazyPages(pages) = pages;
         let (code, lazy) = Lazy::new(&bytes[code_section.range()], module)?;
         let tail = View::copy(&bytes[header.section(Section::Data).offset as usize..])?;
         // The section is empty in the bytes; extents of memories count in the pages.

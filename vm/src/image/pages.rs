@@ -4,11 +4,23 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use wasmer_runtime_core::image::InitialPages;
 use wasmer_runtime_core::image::header::{SectionEntry, checksum};
 use wasmer_runtime_core::once;
 
 use crate::mapping::View;
 use crate::sys::view::{memory_file, memory_file_of};
+
+/// Initial memory of a module that is compiled lazily, for [`Image::lazy`](super::Image::lazy).
+#[derive(Debug)]
+pub struct LazyPages(pub(super) Pages);
+
+impl LazyPages {
+    /// Puts them where memories will be mapped from.
+    pub(crate) fn new(pages: &InitialPages<'_>) -> io::Result<Self> {
+        Pages::written(pages.bytes(), pages.parts()).map(Self)
+    }
+}
 
 /// Where the pages stand.
 #[derive(Debug)]
@@ -28,10 +40,7 @@ impl Pages {
 
     /// So many bytes of pages, put together of parts that start where it is said, for memories that will be made at once: they are copied once. Where there can be no such
     /// file, the first memory says so.
-    pub(super) fn written<'a>(
-        bytes: usize,
-        parts: impl Iterator<Item = (usize, &'a [u8])> + Clone,
-    ) -> io::Result<Self> {
+    fn written<'a>(bytes: usize, parts: impl Iterator<Item = (usize, &'a [u8])> + Clone) -> io::Result<Self> {
         let section = SectionEntry { offset: 0, len: bytes as u64, checksum: 0 };
         if let Ok(file) = memory_file(bytes, parts.clone()) {
             return Ok(Self::File { file: Arc::new(file), section });
