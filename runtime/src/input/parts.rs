@@ -6,12 +6,15 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::sync::Arc;
+use std::os::unix::fs::FileExt;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{iter, thread};
 
 use wasmer_cache::{ContentHash, ContentHasher};
 use wasmer_system::huge_pages;
 
-use super::{BINARY_BYTES_MAX, CHUNK, first, leave_out_interpreter, len_of, rest};
+use super::{BINARY_BYTES_MAX, CHUNK, first, leave_out_interpreter, len_of, read_file, rest};
 
 /// How a module begins. Components, whose sections are others, are read whole.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -23,6 +26,8 @@ const DEBUG: &[u8] = b".debug_";
 const HEADER_BYTES: usize = 64;
 /// At least so many bytes are left out at once: to seek takes time, too.
 const LEFT_OUT_MIN: usize = 64 << 10;
+/// Contents of sections that have at least so many bytes are read by two threads, when it is known which there are.
+const SHARED_MIN: usize = 1 << 20;
 
 /// A module's bytes, with zeros in the place of what was left out.
 #[derive(Debug)]
@@ -33,13 +38,19 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Reads a module in the binary or text format from a file, as [`read_file`](super::read_file), without debug information.
+    /// Reads a module in the binary or text format from a file, as [`read_file`], without debug information.
     pub(crate) fn read(mut file: &File) -> io::Result<Self> {
         let len = len_of(file);
         let mut bytes = first(&mut file)?;
         let is_whole = (bytes.len() as u64) < CHUNK;
         match len.filter(|len| !is_whole && bytes.starts_with(MODULE) && *len <= BINARY_BYTES_MAX) {
-            Some(len) => Reading::begin(&bytes, len as usize)?.sections(file),
+            Some(len) => match Reading::begin(&bytes, len as usize)?.sections(file)? {
+                Some(parts) => Ok(parts),
+                None => {
+                    file.rewind()?;
+                    Ok(Self { bytes: Arc::new(read_file(file)?), left_out: Vec::new() })
+                }
+            },
             None => {
                 leave_out_interpreter(&mut bytes);
                 Ok(Self { bytes: Arc::new(rest(bytes, file, len)?), left_out: Vec::new() })
@@ -81,7 +92,9 @@ impl Parts {
 struct Reading {
     bytes: Vec<u8>,
     left_out: Vec<Range<usize>>,
-    /// What there is to read next; all before was read or left out.
+    /// What is left for the end, ascending.
+    later: Vec<Range<usize>>,
+    /// What there is to read next; all before was read, left out, or left for the end.
     at: usize,
 }
 
@@ -89,15 +102,21 @@ impl Reading {
     fn begin(first: &[u8], len: usize) -> io::Result<Self> {
         let mut bytes = huge_pages::zeros(len.max(first.len()))?;
         bytes[..first.len()].copy_from_slice(first);
-        Ok(Self { bytes, left_out: Vec::new(), at: first.len() })
+        Ok(Self { bytes, left_out: Vec::new(), later: Vec::new(), at: first.len() })
     }
 
-    fn sections(mut self, mut file: &File) -> io::Result<Parts> {
+    /// None if the file is shortened meanwhile, so that what was read may never have been one module.
+    fn sections(mut self, mut file: &File) -> io::Result<Option<Parts>> {
         let len = self.bytes.len();
         let mut section = MODULE.len();
         while section < len {
+            if section.saturating_sub(self.at) >= SHARED_MIN {
+                self.later.push(self.at..section);
+                self.at = section;
+                file.seek(SeekFrom::Start(section as u64))?;
+            }
             if !self.fill(file, section.saturating_add(HEADER_BYTES).min(len))? {
-                return Ok(self.end());
+                return self.end(file);
             }
             // Whatever is wrong with sections, who reads modules says: so that gets all from there on.
             let header = Header::read(&self.bytes[section..self.at]);
@@ -113,11 +132,16 @@ impl Reading {
             // A file that has grown meanwhile.
             file.take((BINARY_BYTES_MAX + 1).saturating_sub(len as u64)).read_to_end(&mut self.bytes)?;
         }
-        Ok(self.end())
+        self.end(file)
     }
 
-    fn end(self) -> Parts {
-        Parts { bytes: Arc::new(self.bytes), left_out: self.left_out }
+    /// Reads what was left for the end.
+    fn end(mut self, file: &File) -> io::Result<Option<Parts>> {
+        match read_both(file, &mut self.bytes, &self.later) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+            Ok(()) => Ok(Some(Parts { bytes: Arc::new(self.bytes), left_out: self.left_out })),
+        }
     }
 
     /// Reads up to `end`, if that is not done. False if the file ends before.
@@ -135,6 +159,36 @@ impl Reading {
         }
         Ok(true)
     }
+}
+
+/// Reads ranges of a file to where they are in it, on two threads: it takes one as long as all else that is done to a module before it runs, because the system gives
+/// the pages meanwhile.
+fn read_both(file: &File, bytes: &mut [u8], ranges: &[Range<usize>]) -> io::Result<()> {
+    let pieces = pieces(bytes, ranges);
+    let is_shared = pieces.len() > 1;
+    let pieces = Mutex::new(pieces.into_iter());
+    let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let read = || iter::from_fn(next).try_for_each(|(at, piece)| file.read_exact_at(piece, at as u64));
+    thread::scope(|scope| {
+        // A machine that has no more threads does with this one.
+        let reading = || thread::Builder::new().name("wasmer-read".to_owned()).spawn_scoped(scope, read).ok();
+        let other = is_shared.then(reading).flatten();
+        let result = read();
+        let others = other.map_or(Ok(()), |thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        result.and(others)
+    })
+}
+
+/// Ascending ranges of bytes in pieces, and where these start.
+fn pieces<'a>(mut bytes: &'a mut [u8], ranges: &[Range<usize>]) -> Vec<(usize, &'a mut [u8])> {
+    let (mut pieces, mut at) = (Vec::new(), 0);
+    for range in ranges {
+        let (here, rest) = bytes.split_at_mut(range.end - at);
+        let starts = range.clone().step_by(SHARED_MIN);
+        pieces.extend(starts.zip(here[range.start - at..].chunks_mut(SHARED_MIN)));
+        (bytes, at) = (rest, range.end);
+    }
+    pieces
 }
 
 /// The header of a section (specification, section 5.5.2).
@@ -275,7 +329,7 @@ mod tests {
         let read = |len: usize, bytes: &[u8]| {
             let file = file(bytes);
             (&file).seek(SeekFrom::Start(CHUNK)).unwrap();
-            Reading::begin(first, len).unwrap().sections(&file).unwrap()
+            Reading::begin(first, len).unwrap().sections(&file).unwrap().expect("nothing was left for the end")
         };
         // It has grown, or was shortened in what is needed, and in what is not.
         assert!(read(bytes.len() - 1, &bytes).bytes.len() == bytes.len());
@@ -289,6 +343,23 @@ mod tests {
         assert_eq!(parts.hash(&shortened).unwrap(), None);
         shortened.rewind().unwrap();
         assert_eq!(Parts::read(&shortened).unwrap().bytes.len(), large + 100);
+    }
+
+    #[test]
+    fn large_sections_are_read_by_two() {
+        let large = 5 * SHARED_MIN / 2;
+        let sections = [custom("code", large), custom(".debug_info", large), custom("data", large), custom("name", 7)];
+        let bytes = module(&sections);
+        assert!(left_out(&bytes) > large / 2);
+        assert_eq!(left_out(&module(&[custom("code", large)])), 0);
+        // Shortened in what was left for the end, after the sections were looked at: it is seen, and what there is then is read.
+        let file = file(&bytes);
+        let mut short = vec![0; bytes.len()];
+        file.set_len(bytes.len() as u64 - 100).unwrap();
+        let error = read_both(&file, &mut short, &[CHUNK as usize..large, large + 10..bytes.len()]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        let parts = Parts::read(&file).unwrap();
+        assert_eq!(parts.bytes.len(), bytes.len() - 100);
     }
 
     #[test]
