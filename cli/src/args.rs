@@ -343,6 +343,12 @@ pub(crate) struct BenchArgs {
     /// How often everything is measured.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) runs: u32,
+    /// Also start the program so often in a row as `wasmer run` does without options, from an empty cache, and say on whose code each start ran.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) starts: Option<u32>,
+    /// Wait so long between these starts, for instance 500ms or 2s.
+    #[arg(long, value_name = "TIME", requires = "starts", value_parser = parse_duration)]
+    pub(crate) pause: Option<Duration>,
     /// Let the program use a folder, as for `wasmer run` (may be repeated).
     #[arg(long, value_name = "HOST[::GUEST][:ro]", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Vec<OsString>,

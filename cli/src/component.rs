@@ -13,6 +13,7 @@ use crate::exit::ExitCode;
 use crate::grants::{limits, net};
 use crate::patience::is_stream;
 use crate::run::{Timer, beyond, failed};
+use crate::timings::Code;
 use crate::{exit, output, run, serve};
 
 /// What a command exports: any compatible version of it.
@@ -127,7 +128,8 @@ fn run_linked<T: Send + 'static>(
         output::phase("start", ready - started);
         output::phase("run", ended - ready);
     }
-    run::write_timings(args, ended - started, result.as_ref().err())?;
+    let code = || component.modules().iter().next().map(Code::of).unwrap_or_default();
+    run::write_timings(args, ended - started, code, result.as_ref().err())?;
     let timed_out = timer.is_some_and(Timer::stop);
     match result {
         Ok(status) => Ok(ExitCode::from(status)),

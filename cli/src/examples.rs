@@ -111,6 +111,7 @@ Examples:
   wasmer bench app.wasm --flag-of-the-guest
   wasmer bench --backend cranelift --backend llvm --runs 9 app.wasm
   wasmer bench --dir . --html report.html app.wasm input.txt
+  wasmer bench --starts 10 --pause 2s app.wasm          ten starts in a row, as `wasmer run` makes them
   wasmer bench --json app.wasm > figures.json";
 
 pub(crate) const CACHE: &str = "\

@@ -29,6 +29,7 @@ mod serve;
 mod source;
 mod suggest;
 mod tier;
+mod timings;
 mod trace;
 mod units;
 mod update;

@@ -24,6 +24,7 @@ use crate::grants::{Granted, limits};
 use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_with_lines};
 use crate::patience::{is_stream, within};
 use crate::tier::{Behind, Plan};
+use crate::timings::{Code, Timings};
 use crate::{c_stack, component, debugger, exit, imports, output, package, source, trace};
 
 /// Runs a program and returns its status.
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         output::phase("run", ended - ready);
         tell_counts(args, &module, &store)?;
     }
-    write_timings(args, ended - started, result.as_ref().err())?;
+    write_timings(args, ended - started, || Code::of(&module), result.as_ref().err())?;
     for what in behind.ended() {
         if args.verbose {
             output::note(&format!("  {what}"));
@@ -95,13 +96,18 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Writes for `wasmer bench` how long a program took that ended by itself.
-pub(crate) fn write_timings(args: &RunArgs, took: Duration, failure: Option<&anyhow::Error>) -> anyhow::Result<()> {
+/// Writes for `wasmer bench` how long a program took that ended by itself, and on whose code.
+pub(crate) fn write_timings(
+    args: &RunArgs,
+    took: Duration,
+    code: impl FnOnce() -> Code,
+    failure: Option<&anyhow::Error>,
+) -> anyhow::Result<()> {
     let Some(path) = args.timings.as_ref().filter(|_| failure.is_none_or(|error| status(error).is_some())) else {
         return Ok(());
     };
-    let took = took.as_secs_f64() * 1e3;
-    std::fs::write(path, took.to_string()).with_context(|| format!("could not write `{}`", path.display()))
+    let timings = Timings { run: took.as_secs_f64() * 1e3, code: code() };
+    std::fs::write(path, serde_json::to_vec(&timings)?).with_context(|| format!("could not write `{}`", path.display()))
 }
 
 /// Runs a component that sends requests. It is the program that `wasmer run` has found to be one.

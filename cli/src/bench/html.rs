@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::table::{METRICS, Metric, bytes, number};
-use super::{Report, Row, Spread, plot, verdict};
+use super::{Report, Row, Spread, plot, starts, verdict};
 use crate::page::{self, escaped};
 
 const STYLE: &str = include_str!("page.css");
@@ -29,6 +29,7 @@ pub(super) fn page(report: &Report) -> String {
     }
     out.push_str("</ul>\n");
     plot::write(&mut out, report);
+    starts::write(&mut out, &report.starts);
     out.push_str("<h2>What was measured</h2>\n");
     facts(&mut out, report);
     out.push_str("<h2>Charts</h2>\n<p class=\"soft\">Bars are medians and start at zero; less is better everywhere. Thin lines reach from the smallest to the largest of all runs. In brackets: how many times the best, where the runs tell; bold is what they do not tell from the best.</p>\n");

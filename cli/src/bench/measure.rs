@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use wasmer_runtime::{Artifact, Backend, Cpu, Engine, EngineConfig, WasmFeatures}
 use super::{Row, Spread};
 use crate::args::{BenchArgs, FeatureArgs};
 use crate::progress::Status;
+use crate::timings::{Code, Timings};
 use crate::worker;
 
 /// Milliseconds that `action` takes, and its result.
@@ -60,23 +61,31 @@ pub(super) struct Process<'a> {
 }
 
 /// What one process took.
-struct Ran {
-    total: f64,
+pub(super) struct Ran {
+    pub(super) total: f64,
     /// Spent in the program.
-    run: f64,
+    pub(super) run: f64,
+    pub(super) code: Code,
     memory_bytes: u64,
     status: ExitStatus,
 }
 
 impl Process<'_> {
-    fn run(&self, backend: Backend, options: &[&str]) -> anyhow::Result<Ran> {
+    /// The cache that it uses.
+    pub(super) fn cache_dir(&self) -> PathBuf {
+        self.cache.join("cache")
+    }
+
+    /// Runs it with a backend, or as it is run where none is named.
+    pub(super) fn run(&self, backend: Option<Backend>, options: &[&str]) -> anyhow::Result<Ran> {
         let timings = self.cache.join("timings");
         let mut command = Command::new(std::env::current_exe().context("could not find this program")?);
-        command.arg("run").args(["--backend", backend.name()]).args(options);
+        let named = backend.map(|backend| format!("--backend {backend}"));
+        command.arg("run").args(named.iter().flat_map(|words| words.split(' '))).args(options);
         let FeatureArgs { enable, disable } = &self.args.features;
         command.args(enable.iter().flat_map(|name| ["--enable", name]));
         command.args(disable.iter().flat_map(|name| ["--disable", name]));
-        command.arg("--cache-dir").arg(self.cache.join("cache")).arg("--timings").arg(&timings);
+        command.arg("--cache-dir").arg(self.cache_dir()).arg("--timings").arg(&timings);
         command.args(self.args.fuel.iter().flat_map(|fuel| ["--fuel".to_owned(), fuel.to_string()]));
         command.args(self.args.dir.iter().flat_map(|dir| [OsString::from("--dir"), dir.clone()]));
         command.args(self.args.env.iter().flat_map(|variable| ["--env", variable]));
@@ -84,14 +93,14 @@ impl Process<'_> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let (total, ended) = timed(|| wait(command.spawn()?));
         let (status, memory_bytes) = ended.context("could not run this program again")?;
-        let run = std::fs::read_to_string(&timings).ok().and_then(|text| text.trim().parse().ok());
-        match run {
-            Some(run) => Ok(Ran { total, run, memory_bytes, status }),
-            None => bail!(
-                "the module does not run with the backend `{backend}`; try `wasmer run --backend {backend} {}`",
-                self.args.module().display()
-            ),
-        }
+        let Some(Timings { run, code }) = Timings::read(&timings) else {
+            let (with, option) = match backend {
+                Some(backend) => (format!(" with the backend `{backend}`"), format!("--backend {backend} ")),
+                None => Default::default(),
+            };
+            bail!("the module does not run{with}; try `wasmer run {option}{}`", self.args.module().display());
+        };
+        Ok(Ran { total, run, code, memory_bytes, status })
     }
 }
 
@@ -120,7 +129,7 @@ pub(super) fn backends(
     // The first warm run fills the cache, and shows that the module runs at all.
     for backend in backends {
         status.say(&format!("first run with {backend}"));
-        process.run(*backend, &[])?;
+        process.run(Some(*backend), &[])?;
     }
     let is_long = |ran: &[Ran]| ran.iter().map(|ran| ran.total).sum::<f64>() >= LONG;
     let mut ran: Vec<(Vec<Ran>, Vec<Ran>)> = backends.iter().map(|_| Default::default()).collect();
@@ -128,10 +137,10 @@ pub(super) fn backends(
         for (backend, (cold, warm)) in backends.iter().zip(&mut ran) {
             status.say(&format!("starts with {backend}, {number} of {runs}"));
             if !is_long(cold) {
-                cold.push(process.run(*backend, &["--disable-cache"])?);
+                cold.push(process.run(Some(*backend), &["--disable-cache"])?);
             }
             if !is_long(warm) {
-                warm.push(process.run(*backend, &[])?);
+                warm.push(process.run(Some(*backend), &[])?);
             }
         }
     }

@@ -8,6 +8,7 @@ mod html;
 mod machine;
 mod measure;
 mod plot;
+mod starts;
 mod table;
 mod verdict;
 
@@ -23,6 +24,7 @@ use crate::progress::Status;
 use crate::{output, package, worker};
 use machine::Machine;
 use measure::Process;
+use starts::Start;
 use verdict::Verdict;
 
 /// What was measured, as `--json` prints it. Times are in milliseconds.
@@ -39,6 +41,9 @@ pub(crate) struct Report {
     validate: Spread,
     hash: Spread,
     backends: Vec<Row>,
+    /// Starts in a row, if they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    starts: Vec<Start>,
 }
 
 /// The figures of one backend.
@@ -105,8 +110,13 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let status = Status;
     let validate = measure::validate(&wasm, crate::features::features(&args.features)?, runs)?;
     let hash = measure::hash(&wasm, runs);
-    let rows =
-        measure::backends(&backends, &wasm, &Process { args, file: &file, cache: scratch.path() }, runs, &status)?;
+    let process = |cache| Process { args, file: &file, cache };
+    let (in_a_row, named) = (scratch.path().join("starts"), scratch.path().join("named"));
+    for folder in [&in_a_row, &named] {
+        std::fs::create_dir(folder).context("could not make a folder for the cache")?;
+    }
+    let starts = starts::measure(&process(&in_a_row), &status)?;
+    let rows = measure::backends(&backends, &wasm, &process(&named), runs, &status)?;
     let report = Report {
         module: args.module().display().to_string(),
         module_bytes: wasm.len(),
@@ -118,6 +128,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         validate,
         hash,
         backends: rows,
+        starts,
     };
     drop(status);
     if let Some(path) = &args.html {

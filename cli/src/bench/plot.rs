@@ -6,13 +6,13 @@ use super::html::{ALL, mark_label, step, unit};
 use super::table::number;
 use super::{Report, Row};
 
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = ALL - 12.0;
-const TOP: f64 = 8.0;
-const BOTTOM: f64 = 208.0;
+pub(super) const LEFT: f64 = 52.0;
+pub(super) const RIGHT: f64 = ALL - 12.0;
+pub(super) const TOP: f64 = 8.0;
+pub(super) const BOTTOM: f64 = 208.0;
 /// Where the names begin, and how far they are apart.
-const NAMES: f64 = BOTTOM + 58.0;
-const NAME: f64 = 20.0;
+pub(super) const NAMES: f64 = BOTTOM + 58.0;
+pub(super) const NAME: f64 = 20.0;
 
 /// So many starts are shown at least.
 const STARTS_MIN: u64 = 10;
@@ -43,33 +43,10 @@ pub(super) fn write(out: &mut String, report: &Report) {
          <svg viewBox=\"0 0 {ALL} {height:.0}\" role=\"img\" aria-label=\"{}\">\n",
         report.verdict.sentences().next().unwrap_or_default()
     );
-    let distance = step(largest / divisor);
-    for mark in 0..=(largest / divisor / distance) as u32 {
-        let value = f64::from(mark) * distance;
-        let y = y(value * divisor);
-        let _ = writeln!(
-            out,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            LEFT - 6.0,
-            y + 4.0,
-            mark_label(value, distance)
-        );
-    }
+    axes(out, largest, divisor, "number of starts");
     for start in marks(starts) {
-        let _ = writeln!(
-            out,
-            "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{start}</text>",
-            x(start),
-            BOTTOM + 16.0
-        );
+        below(out, x(start), &start.to_string());
     }
-    let _ = writeln!(
-        out,
-        "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">number of starts</text>",
-        (LEFT + RIGHT) / 2.0,
-        BOTTOM + 34.0
-    );
     for stage in report.verdict.stages().iter().skip(1) {
         let x = x(stage.from_start);
         let _ = writeln!(out, "<line class=\"change\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>");
@@ -92,6 +69,33 @@ pub(super) fn write(out: &mut String, report: &Report) {
         );
     }
     out.push_str("</svg>\n</figure>\n");
+}
+
+/// Lines at round times up to the largest, which is at the top, and what is counted from left to right.
+pub(super) fn axes(out: &mut String, largest: f64, divisor: f64, counted: &str) {
+    let distance = step(largest / divisor);
+    for mark in 0..=(largest / divisor / distance) as u32 {
+        let value = f64::from(mark) * distance;
+        let y = BOTTOM - (BOTTOM - TOP) * value * divisor / largest;
+        let _ = writeln!(
+            out,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            LEFT - 6.0,
+            y + 4.0,
+            mark_label(value, distance)
+        );
+    }
+    tick(out, (LEFT + RIGHT) / 2.0, BOTTOM + 34.0, counted);
+}
+
+/// A number below the axis.
+pub(super) fn below(out: &mut String, x: f64, number: &str) {
+    tick(out, x, BOTTOM + 16.0, number);
+}
+
+fn tick(out: &mut String, x: f64, y: f64, text: &str) {
+    let _ = writeln!(out, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{text}</text>");
 }
 
 /// The starts that are marked: the first, and round numbers.

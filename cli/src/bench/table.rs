@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, Row, Spread, verdict};
+use super::{Report, Row, Spread, starts, verdict};
 
 /// A line of the table: what it says, and how to get its figure from a row.
 pub(super) struct Metric {
@@ -118,7 +118,7 @@ pub(super) fn text(report: &Report) -> String {
     for sentence in verdict::sentences(report) {
         let _ = writeln!(out, "{sentence}");
     }
-    out
+    out + &starts::text(&report.starts)
 }
 
 fn cell(spread: Spread) -> String {

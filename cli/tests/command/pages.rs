@@ -227,7 +227,11 @@ fn operators_and_sources_stand_between_machine_code() {
 fn the_page_of_a_comparison_is_well_formed() {
     let bench = Bench::new();
     bench.file("<i>.wat", printer("hello"));
-    let ran = bench.run(["bench", "--runs", "1", "--backend", "singlepass", "--html", "page.html", "<i>.wat"]);
+    let words = ["bench", "--runs", "1", "--starts", "3", "--backend", "singlepass", "--html", "page.html", "<i>.wat"];
+    let ran = bench.run(words);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    is_self_contained(&std::fs::read_to_string(bench.path("page.html")).unwrap(), 0);
+    let page = std::fs::read_to_string(bench.path("page.html")).unwrap();
+    is_self_contained(&page, 0);
+    let chart = page.split("Time of each start").nth(1).unwrap().split("</svg>").next().unwrap();
+    assert_eq!(chart.matches("<rect").count(), 3 + chart.matches("rx=").count(), "a bar for each start: {chart}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmer_runtime::Backend;
 
-use crate::common::{Bench, printer};
+use crate::common::{Bench, Ran, printer};
 
 #[test]
 fn the_programs_status_is_the_commands() {
@@ -290,6 +290,32 @@ fn benches_compare_backends() {
     assert!(report["backends"][0]["warm"]["median"].as_f64().is_some_and(|median| median > 0.0));
     bench.file("library.wat", "(module)");
     bench.run(["bench", "library.wat"]).failed(1, &["does not run", "wasmer run"]);
+}
+
+#[test]
+fn starts_in_a_row_say_on_whose_code_they_ran() {
+    let bench = Bench::new();
+    bench.file("hello.wat", printer("hello"));
+    let starts = |background: &str, words: &[&str]| {
+        let words = [&["bench", "--runs", "1", "--backend", "singlepass", "--starts"], words, &["hello.wat"]].concat();
+        let mut command = bench.command(words);
+        let ran = Ran::of(command.env("WASMER_BACKGROUND", background).output().expect("the command starts"));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.out
+    };
+    // All is compiled by the first start, and found by the next ones.
+    let json = starts("off", &["3", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let all = report["starts"].as_array().unwrap();
+    let code = serde_json::json!({ "backend": "singlepass", "lazy": false, "then": null });
+    assert!(all.len() == 3 && all.iter().all(|start| start["code"] == code), "{json}");
+    assert!(all.iter().all(|start| start["total"].as_f64() > start["run"].as_f64()), "{json}");
+    // The first one compiles what it calls, and what better code is made behind it is stopped.
+    let text = starts("0s", &["1", "--pause", "1ms"]);
+    assert!(text.contains("singlepass, functions compiled when called"), "{text}");
+    bench.run(["bench", "--pause", "1ms", "hello.wat"]).failed(2, &["--starts"]);
+    bench.file("library.wat", "(module)");
+    bench.run(["bench", "--starts", "2", "library.wat"]).failed(1, &["the module does not run;", "wasmer run library"]);
 }
 
 #[test]
