@@ -13,6 +13,8 @@ use shared::{backends, backends_for_large_programs, cache, program, repository};
 
 #[path = "programs/components.rs"]
 mod components;
+#[path = "programs/hardware.rs"]
+mod hardware;
 #[path = "programs/libraries.rs"]
 mod libraries;
 
@@ -34,8 +36,12 @@ struct Outcome {
 
 impl Run {
     fn new(options: &[&str], program: &Path, arguments: &[&str]) -> Self {
+        Self::with_cache(&cache(), options, program, arguments)
+    }
+
+    fn with_cache(cache: &Path, options: &[&str], program: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(WASMER);
-        command.arg("run").args(options).arg("--cache-dir").arg(cache()).env("WASMER_BACKGROUND", "off");
+        command.arg("run").args(options).arg("--cache-dir").arg(cache).env("WASMER_BACKGROUND", "off");
         // `auto` would run what other tests have left in the cache.
         if !options.iter().any(|option| option.starts_with("--backend")) {
             command.args(usual_backend().iter().flat_map(|name| ["--backend", *name]));
