@@ -10,6 +10,7 @@ mod licences;
 mod llvm;
 mod npm;
 mod packages;
+mod plan;
 mod programs;
 mod progress;
 mod python;

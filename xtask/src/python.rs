@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::test::Plan;
+use crate::plan::Plan;
 use crate::{shell, wheels};
 
 /// The oldest Python that loads the wheel: the buffer protocol is part of the stable interface since then.

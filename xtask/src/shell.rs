@@ -57,18 +57,7 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 
 /// Installs packages of Debian. Fails where this is not Debian, or not as root.
 pub(crate) fn install_debian_packages(packages: &[&str]) -> Result<()> {
-    if !Path::new("/usr/bin/apt-get").exists() {
-        bail!("there is no apt-get on this system");
-    }
-    if read(Command::new("id").arg("-u"))?.trim() != "0" {
-        bail!("only root may install them");
-    }
-    let apt = || {
-        let mut command = Command::new("apt-get");
-        // Another apt run is waited for instead of failing beside it.
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-o", "DPkg::Lock::Timeout=600", "-qq", "-y"]);
-        command
-    };
+    check_debian()?;
     let install = || run(apt().args(["install", "--no-install-recommends"]).args(packages));
     // The lists are only brought up to date when they are needed: on most machines they are good enough.
     if install().is_err() {
@@ -86,6 +75,50 @@ pub(crate) fn rust_library(target: &str) -> Result<()> {
     }
     let added = run(Command::new("rustup").args(["target", "add", target]));
     added.map(drop).with_context(|| format!("there is no standard library for {target}"))
+}
+
+/// Who signs what Debian publishes, its backports too.
+const DEBIAN_KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Installs packages of Debian's backports, which has newer versions of some. They come from where the others come from; the system's own list of sources
+/// stays as it is.
+pub(crate) fn install_debian_backports(packages: &[&str]) -> Result<()> {
+    check_debian()?;
+    let system = std::fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
+    let name = system.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).context("it names no release")?;
+    let mirrors = ["indextargets", "--format", "$(REPO_URI)", &format!("Release: {name}")];
+    let mirrors = read(Command::new("apt-get").args(mirrors))?;
+    let mirror = mirrors.lines().next().with_context(|| format!("no source of packages has the release `{name}`"))?;
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let list = folder.path().join("sources.list");
+    let source = format!("deb [signed-by={DEBIAN_KEYS}] {mirror} {name}-backports main\n");
+    std::fs::write(&list, source).context("cannot write a list of sources")?;
+    let apt = || {
+        let mut command = apt();
+        command.arg("-o").arg(format!("Dir::Etc::SourceList={}", list.display()));
+        command
+    };
+    // Nothing but this list is read, and what is known of the others is not thrown away.
+    run(apt().args(["-o", "Dir::Etc::SourceParts=-", "-o", "APT::Get::List-Cleanup=0", "update"]))?;
+    let suite = format!("--target-release={name}-backports");
+    run(apt().args(["install", "--no-install-recommends", &suite]).args(packages)).map(drop)
+}
+
+fn check_debian() -> Result<()> {
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("there is no apt-get on this system");
+    }
+    if read(Command::new("id").arg("-u"))?.trim() != "0" {
+        bail!("only root may install packages");
+    }
+    Ok(())
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    // Another apt run is waited for instead of failing beside it.
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(["-o", "DPkg::Lock::Timeout=600", "-qq", "-y"]);
+    command
 }
 
 fn display(command: &Command) -> String {

@@ -9,8 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::{Options, Profile};
+use crate::plan::Plan;
 use crate::shell;
-use crate::test::Plan;
 
 const DEBIAN_PACKAGES: &[&str] = &["cmake", "gcc", "pkg-config", "python3", "python3-venv"];
 
