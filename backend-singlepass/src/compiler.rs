@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use wasmer_runtime_core::compiler::{
-    Abi, BackendId, Batch, CompileError, CompileLimit, Compiler, KeyHasher, NO_WASM_OFFSET, Output, Symbol, Trampoline,
+    BackendId, Batch, CompileError, CompileLimit, Compiler, KeyHasher, NO_WASM_OFFSET, Output, Symbol, Trampoline,
     Worker,
 };
 use wasmer_runtime_core::cpu::{Cpu, CpuFeatures};
@@ -11,6 +11,7 @@ use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::func::FuncTranslator;
 use wasmer_runtime_core::trap::TrapCode;
 
+use crate::ABI;
 use crate::codegen::Codegen;
 use crate::control::Frame;
 use crate::isa::Target;
@@ -18,9 +19,6 @@ use crate::masm::{Assembler, Masm, Processor};
 
 /// The name in identities and messages.
 pub(crate) const NAME: &str = "singlepass";
-
-/// The convention of this compiler's code.
-pub(crate) const ABI: Abi = Abi::new(1);
 
 type TargetCpu = <Target as Assembler>::Cpu;
 

@@ -21,3 +21,8 @@ mod pending;
 mod regs;
 
 pub use compiler::Singlepass;
+
+use wasmer_runtime_core::compiler::Abi;
+
+/// The convention of this compiler's code.
+const ABI: Abi = Abi::new(1);

@@ -6,9 +6,9 @@ use wasmer_runtime_core::libcall::{HostCall, Libcall};
 use wasmer_runtime_core::translate::codegen::{Callee, Checks, Expected, GlobalRef, Location, TableRef};
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty, Width};
 
+use crate::ABI;
 use crate::alloc::{Entry, Loc};
 use crate::cold::{Cold, Resolve, Subtype};
-use crate::compiler::ABI;
 use crate::isa::x64::Place;
 use crate::isa::x64::asm::{Alu, Cc, Group5, Mem, Rm, Shift, X64};
 use crate::isa::x64::frame::overflow_place;
