@@ -5,7 +5,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 use std::ops::Range;
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::atomic::{AtomicU32, Ordering, fence};
@@ -80,12 +80,12 @@ pub unsafe fn go_on(context: *const VMStoreContext) -> impl GoOn + Copy + use<> 
 /// What other threads may use of a store: kept alive by interrupt handles.
 #[repr(C)]
 pub(crate) struct Shared {
-    /// First: a pointer to it is one to the rest, see [`set_thread`].
-    context: UnsafeCell<VMStoreContext>,
     /// The thread that runs wasm of this store, if one does.
     pub(crate) thread: AtomicThreadId,
     /// Who is to look again when a guest that is parked was interrupted. The lock is only tried for, see `InterruptHandle::wake`.
     waker: Mutex<Option<Waker>>,
+    /// Last: most of its four pages are never touched.
+    context: UnsafeCell<VMStoreContext>,
 }
 
 // SAFETY: other threads only use `context.stop` and `thread`, which are atomic, and `waker`, which is locked.
@@ -98,8 +98,10 @@ unsafe impl Sync for Shared {}
 /// # Safety
 /// `context` is from [`StoreVm::context`] of a store that is alive.
 pub(crate) unsafe fn set_thread(context: *mut VMStoreContext, thread: ThreadId) {
-    // SAFETY: the caller's promise.
-    unsafe { (*context.cast::<Shared>()).thread.store(thread, Ordering::Release) };
+    // SAFETY: the caller's promise: the context is a field of `Shared`, and the pointer is from one to the whole.
+    unsafe {
+        (*context.byte_sub(offset_of!(Shared, context)).cast::<Shared>()).thread.store(thread, Ordering::Release)
+    };
 }
 
 /// A store's virtual machine. Boxed: compiled code points into it.
@@ -149,9 +151,9 @@ impl StoreVm {
             landing: MaybeUninit::uninit(),
         };
         let shared = Arc::new(Shared {
-            context: UnsafeCell::new(context),
             thread: AtomicThreadId::new(ThreadId::NONE),
             waker: Mutex::new(None),
+            context: UnsafeCell::new(context),
         });
         Box::new(Self {
             shared,
@@ -175,7 +177,8 @@ impl StoreVm {
     /// What compiled code points to.
     #[inline]
     pub fn context(&self) -> *mut VMStoreContext {
-        Arc::as_ptr(&self.shared).cast_mut().cast()
+        // SAFETY: the field is inside of what the pointer points to.
+        unsafe { (&raw const (*Arc::as_ptr(&self.shared)).context).cast_mut().cast() }
     }
 
     /// A handle for other threads.
