@@ -15,7 +15,7 @@ use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef};
 use wasmer_vm::park::Outer;
 use wasmer_vm::{Failure, Parked, StoreVm, Unwind};
 
-use crate::async_func::HostCall;
+use crate::async_func::{HostCall, Returned};
 use crate::error::Result;
 use crate::func::{CallBuffer, Func, TypedFunc, check_arguments};
 use crate::store::{AsStoreMut, StoreAccess, StoreOpaque, StoreView};
@@ -28,8 +28,8 @@ pub const CALLS_CAN_WAIT: bool = wasmer_vm::park::SUPPORTED;
 pub(crate) struct Waiting<'a> {
     /// Fields are dropped in this order: the future writes to the stack. Without a future the guest has given way.
     host_call: Option<HostCall>,
-    /// None when the call has ended.
-    parked: Option<Parked>,
+    parked: Parked,
+    has_ended: bool,
     /// Whether others have to come first.
     gives_way: bool,
     /// Whether an interrupt would wake who waits for this.
@@ -47,7 +47,7 @@ unsafe impl Send for Waiting<'_> {}
 ///
 /// # Safety
 /// `func_ref` belongs to the store; until the call has ended or is dropped, `values` are where the function's arguments are, and its results have room.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn begin(
     store: &mut StoreOpaque,
     func_ref: NonNull<VMFuncRef>,
@@ -64,9 +64,9 @@ pub(crate) unsafe fn begin(
 impl<'a> Waiting<'a> {
     #[cold]
     fn new(store: &'a mut StoreOpaque, parked: Parked) -> Self {
-        let (host_call, gives_way) = (store.host_call.take(), parked.is_preempted());
+        let (host_call, gives_way) = (HostCall::of_parked(store), parked.is_preempted());
         let store = NonNull::from(store);
-        Self { host_call, parked: Some(parked), gives_way, is_known: false, store, _store: PhantomData }
+        Self { host_call, parked, has_ended: false, gives_way, is_known: false, store, _store: PhantomData }
     }
 
     fn vm(&mut self) -> &mut StoreVm {
@@ -86,36 +86,36 @@ impl<'a> Waiting<'a> {
                 return Poll::Pending;
             }
             let Poll::Ready(outcome) = self.poll_host_call(outer, context) else {
-                self.is_known = true;
-                self.vm().wake_on_interrupt(Some(context.waker()));
+                self.is_known |= self.vm().wake_on_interrupt(Some(context.waker()));
                 return Poll::Pending;
             };
             match self.resume(outcome) {
-                Ok(Some(parked)) => {
+                Ok(true) => {
                     self.vm().restore(outer);
-                    self.host_call = self.store().host_call.take();
-                    self.gives_way = parked.is_preempted();
-                    self.parked = Some(parked);
+                    self.host_call = HostCall::of_parked(self.store());
+                    self.gives_way = self.parked.is_preempted();
                 }
-                Ok(None) => return Poll::Ready(Ok(())),
+                Ok(false) => return Poll::Ready(Ok(())),
                 Err(failure) => return Poll::Ready(Err(failure)),
             }
         }
     }
 
-    /// What has become of what the guest waits for, which is gone if it is not pending: why the guest must not go on, if so.
-    fn poll_host_call(&mut self, outer: &Outer, context: &mut Context<'_>) -> Poll<Result<(), Unwind>> {
-        let (Some(parked), Some(_)) = (&self.parked, &self.host_call) else { return Poll::Ready(Ok(())) };
+    /// What has become of what the guest waits for, which is gone if it is not pending: what its call returns, or why the guest must not go on.
+    fn poll_host_call(&mut self, outer: &Outer, context: &mut Context<'_>) -> Poll<Returned> {
+        if self.host_call.is_none() {
+            return Poll::Ready(Ok(0));
+        }
         // SAFETY: as for `vm`.
         let vm = unsafe { self.store.as_mut() }.vm();
         let refused = if vm.has_room() { vm.check_interrupt().err() } else { Some(TrapCode::StackOverflow) };
-        vm.suspend(parked);
+        vm.suspend(&self.parked);
         let host_call = &mut self.host_call;
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let polled = match (refused, &mut *host_call) {
-                (Some(code), _) => Poll::Ready(Err(Unwind::Trap(code))),
-                (None, Some(call)) => call.as_mut().poll(context).map_err(|error| Unwind::Error(Box::new(error))),
-                (None, None) => Poll::Ready(Ok(())),
+                (Some(code), _) => Poll::Ready(Err(Box::new(Unwind::Trap(code)))),
+                (None, Some(call)) => call.poll(context),
+                (None, None) => Poll::Ready(Ok(0)),
             };
             if polled.is_ready() {
                 // Here, because its end may use the store, too.
@@ -127,20 +127,23 @@ impl<'a> Waiting<'a> {
         polled.unwrap_or_else(|payload| {
             // The guest ends, so that its frames need not be looked at; what panics once more is not told.
             let _ = catch_unwind(AssertUnwindSafe(|| self.host_call = None));
-            Poll::Ready(Err(Unwind::Panic(payload)))
+            Poll::Ready(Err(Box::new(Unwind::Panic(payload))))
         })
     }
 
-    fn resume(&mut self, outcome: Result<(), Unwind>) -> Result<Option<Parked>, Box<Failure>> {
-        let Some(parked) = self.parked.take() else { return Ok(None) };
-        let thrown = self.store().thrown(outcome.as_ref().err());
+    /// Lets the guest go on. Whether it is parked again.
+    fn resume(&mut self, outcome: Returned) -> Result<bool, Box<Failure>> {
+        let thrown = self.store().thrown(outcome.as_ref().err().map(|unwind| &**unwind));
+        let value = *outcome.as_ref().unwrap_or(&0);
         let prepare = |vm: &mut StoreVm| match (outcome, thrown) {
-            (Ok(()), _) => {}
+            (Ok(_), _) => {}
             (Err(_), Some(handle)) if vm.set_caught(handle).is_ok() => vm.throw(),
-            (Err(unwind), _) => vm.record_unwind(unwind),
+            (Err(unwind), _) => vm.record_unwind(*unwind),
         };
+        // SAFETY: as for `vm`.
+        let vm = unsafe { self.store.as_mut() }.vm();
         // SAFETY: the guest was parked by this call, the innermost of the store: what it waited for has ended.
-        unsafe { self.vm().resume(parked, prepare) }
+        unsafe { vm.resume(&mut self.parked, value, prepare) }
     }
 
     fn forget_waker(&mut self) {
@@ -154,11 +157,12 @@ impl Future for Waiting<'_> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        assert!(self.parked.is_some(), "a call was polled after it had ended");
+        assert!(!self.has_ended, "a call was polled after it had ended");
         let outer = self.vm().set_aside();
         let result = self.go_on(&outer, context);
         self.vm().put_back(outer);
         result.map(|result| {
+            self.has_ended = true;
             self.forget_waker();
             result.map_err(|failure| self.store().failure(failure))
         })
@@ -203,7 +207,7 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
     pub async fn call_async<S: AsStoreMut>(&self, store: &mut S, params: P) -> Result<R> {
         let mut buffer = Buffer(MaybeUninit::<CallBuffer<P, R>>::uninit());
         {
-            let waiting = {
+            let mut waiting = {
                 let store = store.store_inner_mut();
                 let func_ref = self.func.func_ref(store)?;
                 if P::HAS_HOST_REFS || R::HAS_HOST_REFS {
@@ -216,7 +220,8 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
                     begin(store, func_ref, values)?
                 }
             };
-            if let Some(waiting) = waiting {
+            // Where it is: to move it takes as long as to park a guest.
+            if let Some(waiting) = &mut waiting {
                 waiting.await?;
             }
         }

@@ -1,6 +1,7 @@
 //! Host functions that are futures. A call of one makes the future and parks the guest; the call into WebAssembly ([`crate::async_call`]) then waits for it.
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::task::{Context, Poll};
 use wasmer_runtime_core::types::{FuncType, ValType};
 use wasmer_runtime_core::vmcontext::RawValue;
 use wasmer_vm::Unwind;
+use wasmer_vm::growing::NOT_GROWN;
 use wasmer_vm::host::VMHostContext;
 
 use crate::error::{Error, Place, Result, TypeError};
@@ -16,11 +18,135 @@ use crate::externs::{Extern, Memory};
 use crate::func::{Caller, Func, HostFunc, check_raw};
 use crate::host_record::{HostRecord, record_unwind};
 use crate::instance::Instance;
-use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreInner, StoreMut, StoreRef};
+use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreInner, StoreMut, StoreOpaque, StoreRef};
 use crate::value::{HostResult, Val, WasmTyList};
 
-/// What a guest waits for: it writes the results to the buffer of the guest's call.
-pub(crate) type HostCall = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+/// A future in a box, whatever it ends with.
+type BoxFuture<R> = Pin<Box<dyn Future<Output = R> + Send>>;
+
+/// What the guest's call returns, or why the guest must not go on. In two registers, as everybody waits for it.
+pub(crate) type Returned = Result<u64, Box<Unwind>>;
+
+/// What a guest waits for. What it ends with, and what has to be done with that, the functions know: so that a call is in one box only.
+pub(crate) struct HostCall {
+    /// A [`BoxFuture`] of another type.
+    future: ManuallyDrop<BoxFuture<()>>,
+    /// What `poll` needs besides: of a function of the host, where its results go.
+    store: *mut (),
+    values: *mut RawValue,
+    poll: unsafe fn(&mut Self, &mut Context<'_>) -> Poll<Returned>,
+    drop: unsafe fn(&mut Self),
+}
+
+// SAFETY: the future can be sent. It is polled by the call that borrows the store, wherever that is; the values are on the parked guest's stack.
+unsafe impl Send for HostCall {}
+
+/// What a function of the host returns that has not failed: see [`wasmer_vm::host::HostEntry`].
+const SUCCESS: u64 = 1;
+
+impl HostCall {
+    fn new<R>(
+        future: BoxFuture<R>,
+        store: *mut (),
+        values: *mut RawValue,
+        poll: unsafe fn(&mut Self, &mut Context<'_>) -> Poll<Returned>,
+    ) -> Self {
+        // SAFETY: both are the two words of a fat pointer, and it is used as what it was only.
+        let future = unsafe { std::mem::transmute::<BoxFuture<R>, BoxFuture<()>>(future) };
+        Self { future: ManuallyDrop::new(future), store, values, poll, drop: Self::drop_future::<R> }
+    }
+
+    /// Of a function of the host that ends with `R`, for a store of `T`.
+    fn function<T: 'static, R: HostResult>(future: BoxFuture<R>, values: Values<StoreInner<T>>) -> Self {
+        Self::new(future, values.store.cast(), values.raw, Self::poll_function::<T, R>)
+    }
+
+    /// Of one that writes its results itself.
+    fn writing(future: BoxFuture<Result<()>>) -> Self {
+        Self::new(future, std::ptr::null_mut(), std::ptr::null_mut(), Self::poll_writing)
+    }
+
+    /// Of a guest that was parked because it wants to grow something.
+    fn growth(store: &mut StoreOpaque) -> Option<Self> {
+        let growing = store.vm().take_growing()?;
+        let store: *mut StoreOpaque = store;
+        let store = Values { store, raw: std::ptr::null_mut() };
+        let future: BoxFuture<Returned> = Box::pin(async move {
+            // SAFETY: the store is borrowed by the call that waits for this future, and nobody else uses it meanwhile. What grows belongs to it.
+            unsafe {
+                let asked = &mut store.store().vm().budget.asked;
+                match asked.decide(&[growing.request()]).await {
+                    Ok(()) => store.store().vm().grow(growing).map_err(Box::new),
+                    Err(_) => Ok(NOT_GROWN),
+                }
+            }
+        });
+        Some(Self::new(future, std::ptr::null_mut(), std::ptr::null_mut(), Self::poll_growth))
+    }
+
+    /// What the guest waits for that has just been parked in this store: nothing if it gives way.
+    pub(crate) fn of_parked(store: &mut StoreOpaque) -> Option<Self> {
+        store.host_call.take().or_else(|| Self::growth(store))
+    }
+
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Returned> {
+        // SAFETY: the function was chosen for the type of the future.
+        unsafe { (self.poll)(self, context) }
+    }
+
+    /// # Safety
+    /// The future ends with `R`.
+    unsafe fn future<R>(&mut self) -> &mut BoxFuture<R> {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *(&raw mut self.future).cast() }
+    }
+
+    /// # Safety
+    /// The future ends with `R`, and is not used again.
+    unsafe fn drop_future<R>(&mut self) {
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::drop_in_place(self.future::<R>()) }
+    }
+
+    /// # Safety
+    /// The future ends with `R`, and the store is one of `T`, which nobody borrows.
+    unsafe fn poll_function<T: 'static, R: HostResult>(&mut self, context: &mut Context<'_>) -> Poll<Returned> {
+        // SAFETY: the caller's promise.
+        let polled = unsafe { self.future::<R>() }.as_mut().poll(context);
+        polled.map(|results| {
+            // SAFETY: there is room for the results; the future's use of the store has ended.
+            let write =
+                |results: R::Results| unsafe { results.store(self.values, &mut *self.store.cast::<StoreInner<T>>()) };
+            returned(results.into_results().and_then(write))
+        })
+    }
+
+    /// # Safety
+    /// The future ends with a `Result<()>`.
+    unsafe fn poll_writing(&mut self, context: &mut Context<'_>) -> Poll<Returned> {
+        // SAFETY: the caller's promise.
+        unsafe { self.future::<Result<()>>() }.as_mut().poll(context).map(returned)
+    }
+
+    /// # Safety
+    /// The future ends with what the guest's call returns.
+    unsafe fn poll_growth(&mut self, context: &mut Context<'_>) -> Poll<Returned> {
+        // SAFETY: the caller's promise.
+        unsafe { self.future::<Returned>() }.as_mut().poll(context)
+    }
+}
+
+impl Drop for HostCall {
+    fn drop(&mut self) {
+        // SAFETY: the function was chosen for the type of the future, and this is its end.
+        unsafe { (self.drop)(self) }
+    }
+}
+
+/// What a function of the host returns.
+fn returned(result: Result<()>) -> Returned {
+    result.map(|()| SUCCESS).map_err(|error| Box::new(Unwind::Error(Box::new(error))))
+}
 
 /// Who calls a host function that is a future: as [`Caller`], but it may go to other threads with the future, if the store's data may.
 ///
@@ -95,33 +221,23 @@ impl<T: 'static> AsStoreMut for AsyncCaller<'_, T> {
     }
 }
 
-/// Where a call's values are.
-struct Values<T> {
-    store: *mut StoreInner<T>,
+/// A store, and where a call's values are.
+struct Values<S> {
+    store: *mut S,
     raw: *mut RawValue,
+}
+
+impl<S> Values<S> {
+    /// # Safety
+    /// Nobody else uses the store meanwhile.
+    unsafe fn store<'a>(&self) -> &'a mut S {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.store }
+    }
 }
 
 // SAFETY: a future that has one is polled by the call that borrows the store, wherever that is; the values are on the parked guest's stack.
 unsafe impl<T> Send for Values<T> {}
-
-/// A typed host function's future, which ends by writing the results.
-struct Typed<T, R> {
-    future: Pin<Box<dyn Future<Output = R> + Send>>,
-    values: Values<T>,
-}
-
-impl<T: 'static, R: HostResult> Future for Typed<T, R> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let Poll::Ready(results) = self.future.as_mut().poll(context) else { return Poll::Pending };
-        let write = |results: R::Results| {
-            // SAFETY: there is room for the results; the future's use of the store has ended.
-            unsafe { results.store(self.values.raw, &mut *self.values.store) }
-        };
-        Poll::Ready(results.into_results().and_then(write))
-    }
-}
 
 impl<T: 'static> HostFunc<T> {
     /// Of a closure whose types Rust knows.
@@ -139,7 +255,7 @@ impl<T: 'static> HostFunc<T> {
                 }
                 func(AsyncCaller(Caller { store: &mut *store, instance }), params)
             };
-            Box::pin(Typed { future: Box::into_pin(future), values: Values { store, raw } })
+            HostCall::function(Box::into_pin(future), Values { store, raw })
         })
     }
 
@@ -158,7 +274,7 @@ impl<T: 'static> HostFunc<T> {
                 let values = std::slice::from_raw_parts_mut(raw, len);
                 func(AsyncCaller(Caller { store: &mut *store, instance }), values)
             };
-            Box::into_pin(future)
+            HostCall::writing(Box::into_pin(future))
         })
     }
 
@@ -189,12 +305,12 @@ impl<T: 'static> HostFunc<T> {
                 AsyncCaller(Caller { store: &mut *store, instance })
             };
             let (shared, values) = (Arc::clone(&shared), Values { store, raw });
-            Box::pin(async move {
+            HostCall::writing(Box::pin(async move {
                 let (types, func) = &*shared;
                 let (params, results) = vals.split_at_mut(types.params.len());
                 Box::into_pin(func(caller, params, results)).await?;
                 write_results(&types.results, results, &values)
-            })
+            }))
         })
     }
 
@@ -206,10 +322,10 @@ impl<T: 'static> HostFunc<T> {
     }
 }
 
-fn write_results<T: 'static>(types: &[ValType], results: &[Val], values: &Values<T>) -> Result<()> {
+fn write_results<T: 'static>(types: &[ValType], results: &[Val], values: &Values<StoreInner<T>>) -> Result<()> {
     for (at, (result, ty)) in results.iter().zip(types).enumerate() {
         // SAFETY: see `Values`; the function's use of the store has ended.
-        let (store, raw) = unsafe { (&mut *values.store, &mut *values.raw.add(at)) };
+        let (store, raw) = unsafe { (values.store(), &mut *values.raw.add(at)) };
         if !result.matches(*ty, store) {
             return Err(TypeError::value(Place::HostResult, result, *ty).into());
         }

@@ -380,7 +380,7 @@ impl Table {
         Ok(self.table)
     }
 
-    fn vm<'a>(&self, store: &'a StoreOpaque) -> Result<&'a VmTable> {
+    pub(crate) fn vm<'a>(&self, store: &'a StoreOpaque) -> Result<&'a VmTable> {
         store.check(self.store, "table")?;
         // SAFETY: the table lives as long as the store, which is borrowed.
         Ok(unsafe { self.table.as_ref() })

@@ -94,6 +94,7 @@ impl Func {
     /// # Safety
     /// `values` has as many entries as the longer list of the function's type, and holds values of its parameter types, references only of
     /// this store.
+    #[inline]
     pub unsafe fn call_raw(&self, store: &mut impl AsStoreMut, values: &mut [RawValue]) -> Result<()> {
         let store = store.store_inner_mut();
         let func_ref = self.func_ref(store)?;
@@ -150,6 +151,7 @@ impl Func {
     }
 
     /// The raw reference, if the function belongs to this store.
+    #[inline]
     pub(crate) fn func_ref(&self, store: &StoreOpaque) -> Result<NonNull<VMFuncRef>> {
         store.check(self.store, "function")?;
         Ok(self.func_ref)

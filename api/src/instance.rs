@@ -14,6 +14,7 @@ use wasmer_vm::module_code::ModuleCode;
 use wasmer_vm::types_registry;
 
 use crate::async_call;
+use crate::async_limits::{of_instance, once_allowed};
 use crate::describe;
 use crate::error::{Error, FuelError, LinkError, ResourceError, Result, Trap, TypeError};
 use crate::exception::Tag;
@@ -89,11 +90,10 @@ impl Instance {
         Self::with_imports(store.store_inner_mut(), module, given)
     }
 
-    /// The same, and waits where the start function calls host functions that are futures.
+    /// The same, and waits where the start function calls host functions that are futures, and for a limiter that takes time to decide.
     pub async fn new_async<S: AsStoreMut>(store: &mut S, module: &Module, imports: &[Extern]) -> Result<Self> {
         let given = Self::in_order(module, imports)?;
-        let begun = Self::begin(store.store_inner_mut(), module, given)?;
-        begun.start_async(store).await
+        Self::begin_async(store, module, given).await?.start_async(store).await
     }
 
     /// What is given for each import in turn.
@@ -150,6 +150,16 @@ impl Instance {
         let start = module.code().image.start().map(|start| store.instances[instance.position].vm.func_ref(start));
         let start = start.transpose().map_err(ImageError::from)?;
         Ok(Begun { instance, start: start.map(|start| Func::from_parts(store.id(), start)) })
+    }
+
+    /// The same, and waits for a limiter that takes time to decide.
+    pub(crate) async fn begin_async<'a, S: AsStoreMut>(
+        store: &mut S,
+        module: &Module,
+        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, S::Data>>,
+    ) -> Result<Begun> {
+        let begin = |store: &mut S| Self::begin(store.store_inner_mut(), module, find);
+        once_allowed(store, |_| Ok(of_instance(module)), begin).await
     }
 
     fn make<'a, T: 'static>(

@@ -2,8 +2,10 @@
 
 #![allow(clippy::vec_box, reason = "what compiled code points to must not move")]
 
+mod access;
 mod async_call;
 mod async_func;
+mod async_limits;
 mod backtrace;
 mod bound_func;
 mod code;
@@ -57,5 +59,5 @@ pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreId, StoreMut, 
 pub use summary::{FunctionSummary, ModuleSummary, Producer, SectionSummary};
 pub use value::{ExternRef, HostResult, Val, WasmTy, WasmTyList};
 pub use wasmer_runtime_core::vmcontext::RawValue;
-pub use wasmer_vm::limiter::{Growth, ResourceLimiter};
+pub use wasmer_vm::limiter::{Answer, AsyncResourceLimiter, Growth, ResourceLimiter};
 pub use wasmer_vm::limits::{Limit, LimitError, StoreLimits};

@@ -254,10 +254,9 @@ impl<T: 'static> Linker<T> {
         Instance::with_imports(store.store_inner_mut(), module, |import| self.given(import))
     }
 
-    /// The same, and waits where the start function calls host functions that are futures.
+    /// The same, and waits where the start function calls host functions that are futures, and for a limiter that takes time to decide.
     pub async fn instantiate_async<S: AsStoreMut<Data = T>>(&self, store: &mut S, module: &Module) -> Result<Instance> {
-        let begun = Instance::begin(store.store_inner_mut(), module, |import| self.given(import))?;
-        begun.start_async(store).await
+        Instance::begin_async(store, module, |import| self.given(import)).await?.start_async(store).await
     }
 
     fn given(&self, import: &ImportRef<'_>) -> Result<Given<'_, T>> {
@@ -349,8 +348,7 @@ impl<T: 'static> InstancePre<T> {
 
     /// The same, as [`Linker::instantiate_async`] does.
     pub async fn instantiate_async<S: AsStoreMut<Data = T>>(&self, store: &mut S) -> Result<Instance> {
-        let begun = Instance::begin(store.store_inner_mut(), &self.module, self.given())?;
-        begun.start_async(store).await
+        Instance::begin_async(store, &self.module, self.given()).await?.start_async(store).await
     }
 
     fn given<'a>(&'a self) -> impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>> {

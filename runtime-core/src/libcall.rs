@@ -18,14 +18,14 @@ use crate::types::*;
 ///
 /// The immediates are known when code is compiled ([`Immediate`]), the operands are values of the guest's: an `i32` given for an `I64` is
 /// zero-extended. The host meters what it does for a *metered* one, or may be long about it, so code pays for everything before. One that
-/// *saves* may collect: its stub leaves what C preserves where a collection finds it.
+/// *saves* may collect or park its caller: its stub leaves what C preserves where a collection and `resume` find it.
 #[macro_export]
 macro_rules! for_each_libcall {
     ($then:ident! $($given:tt)*) => {
         $then! {
             $($given)*
             /// `memory.grow` by pages: the old size in pages, or -1 (as 64 bits).
-            MemoryGrow memory_grow(memory: MemoryIdx; delta: I64) -> I64, metered;
+            MemoryGrow memory_grow(memory: MemoryIdx; delta: I64) -> I64, metered, saves;
             /// `memory.copy`.
             MemoryCopy memory_copy(to: MemoryIdx, from: MemoryIdx; destination: I64, source: I64, len: I64), metered;
             /// `memory.fill`.
@@ -41,7 +41,7 @@ macro_rules! for_each_libcall {
             /// `table.size` in elements.
             TableSize table_size(table: TableIdx;) -> I64, unmetered;
             /// `table.grow`: the old size, or -1 (as 64 bits).
-            TableGrow table_grow(table: TableIdx; value: Ref, delta: I64) -> I64, metered;
+            TableGrow table_grow(table: TableIdx; value: Ref, delta: I64) -> I64, metered, saves;
             /// `table.fill`.
             TableFill table_fill(table: TableIdx; start: I64, value: Ref, len: I64), metered;
             /// `table.copy`.

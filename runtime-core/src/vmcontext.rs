@@ -252,3 +252,5 @@ pub const STOP_TRAP: u32 = 1;
 pub const STOP_INTERRUPT: u32 = 2;
 /// An exception was thrown and its handler found: go on at [`VMStoreContext::landing`]. The other reasons come first.
 pub const STOP_LAND: u32 = 4;
+/// The guest is parked in a libcall. Traps and interrupts come first.
+pub const STOP_PARK: u32 = 8;

@@ -57,9 +57,10 @@ pub use wasmer_vm::profile::Profile;
 
 // Stores, instances and what they export.
 pub use wasmer_api::{
-    AsStore, AsStoreMut, AsyncCaller, BoundFunc, CALLS_CAN_WAIT, CallEvent, Caller, CodePiece, Extern, FUEL_MAX, Func,
-    Global, Growth, HostResult, Instance, InstancePre, InterruptHandle, IntoHostFunc, Limit, Linker, Memory, RawValue,
-    ResourceLimiter, SharedMemory, Store, StoreId, StoreLimits, StoreMut, StoreRef, Table, Tag, TypedFunc,
+    Answer, AsStore, AsStoreMut, AsyncCaller, AsyncResourceLimiter, BoundFunc, CALLS_CAN_WAIT, CallEvent, Caller,
+    CodePiece, Extern, FUEL_MAX, Func, Global, Growth, HostResult, Instance, InstancePre, InterruptHandle,
+    IntoHostFunc, Limit, Linker, Memory, RawValue, ResourceLimiter, SharedMemory, Store, StoreId, StoreLimits,
+    StoreMut, StoreRef, Table, Tag, TypedFunc,
 };
 
 // Types and values.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use common::executor::{block_on, poll, ready};
+use common::executor::{block_on, pending, poll, ready};
 use common::*;
 use wasmer_runtime::*;
 
@@ -26,20 +26,6 @@ const DEEP: &str = r#"(module (import "host" "wait" (func $wait (param i64) (res
 
 fn expected(depth: i64, tag: i64) -> i64 {
     tag * depth * (depth + 1) / 2 + tag + 1
-}
-
-/// Pending so many times, each of which wakes at once.
-async fn pending(times: usize) {
-    let mut left = times;
-    poll_fn(move |context| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// A linker whose `wait` is pending so many times, counts its calls in the store, and adds one.

@@ -23,6 +23,8 @@ mod memory_exchange;
 mod metering;
 #[path = "../examples/plugin.rs"]
 mod plugin;
+#[path = "../examples/shared_budget.rs"]
+mod shared_budget;
 #[path = "../examples/wasi.rs"]
 mod wasi;
 
@@ -74,6 +76,11 @@ fn the_example_metering_runs() {
 #[test]
 fn the_example_plugin_runs() {
     plugin::main().unwrap();
+}
+
+#[test]
+fn the_example_shared_budget_runs() {
+    shared_budget::main().unwrap();
 }
 
 #[test]

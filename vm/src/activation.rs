@@ -11,6 +11,7 @@ use wasmer_runtime_core::vmcontext::{STOP_INTERRUPT, VMStoreContext};
 
 use crate::arch;
 use crate::code_registry;
+use crate::here;
 use crate::slices;
 use crate::stack::{self, ready};
 use crate::store;
@@ -65,13 +66,13 @@ thread_local! {
 /// The innermost activation of this thread, or null.
 #[inline]
 pub fn current() -> *const Activation {
-    CURRENT.get()
+    here::get(&CURRENT)
 }
 
 /// Replaces the innermost activation of this thread.
 #[inline]
 pub fn set_current(activation: *const Activation) {
-    CURRENT.set(activation);
+    here::set(&CURRENT, activation);
 }
 
 /// Ends an activation.
@@ -80,8 +81,8 @@ pub fn set_current(activation: *const Activation) {
 /// others stay where they are on the wasm stack. If it began on another thread, what that one knows of it cannot be mended.
 #[inline]
 pub fn end(activation: &Activation) {
-    if std::ptr::eq(CURRENT.get(), activation) {
-        CURRENT.set(activation.outer.get());
+    if std::ptr::eq(here::get(&CURRENT), activation) {
+        here::set(&CURRENT, activation.outer.get());
     } else {
         take_out(activation);
     }
@@ -89,7 +90,7 @@ pub fn end(activation: &Activation) {
 
 #[cold]
 fn take_out(activation: &Activation) {
-    let mut inner = CURRENT.get();
+    let mut inner = here::get(&CURRENT);
     // SAFETY: activations are on stacks that are suspended, and leave the chain before they end.
     while let Some(other) = unsafe { inner.as_ref() } {
         if std::ptr::eq(other.outer.get(), activation) {
@@ -105,7 +106,7 @@ fn take_out(activation: &Activation) {
 pub fn renew_thread() {
     slices::forget();
     let thread = stack::renew_thread();
-    let mut activation = CURRENT.get();
+    let mut activation = here::get(&CURRENT);
     // SAFETY: see `take_out`; the stores of activations are alive.
     unsafe {
         while let Some(each) = activation.as_ref() {
@@ -123,7 +124,7 @@ pub(crate) fn prepare_thread() {
 /// Whether what stopped this thread concerns wasm. If so, the thread goes on as it has to.
 fn stopped(cause: Cause, context: &mut Context<'_>) -> bool {
     // SAFETY: the innermost activation is on this thread's host stack, which is suspended below the handler.
-    let activation = unsafe { CURRENT.get().as_ref() };
+    let activation = unsafe { here::get(&CURRENT).as_ref() };
     match (cause, activation) {
         (Cause::Tick, _) => {
             // A tick that comes in place of an interrupt is one.

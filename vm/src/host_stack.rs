@@ -4,18 +4,22 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+use crate::here;
 use crate::sys::thread::own_stack;
 
 /// The addresses of this thread's own stack, if the system knows them. Found out once for each thread.
+#[inline]
 pub(crate) fn own() -> Option<Range<usize>> {
     thread_local! {
         static OWN: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
     }
-    let (low, high) = OWN.get().unwrap_or_else(|| {
+    #[cold]
+    fn find_out() -> (usize, usize) {
         let own = own_stack().map_or((0, 0), |stack| (stack.start, stack.end));
-        OWN.set(Some(own));
+        here::set(&OWN, Some(own));
         own
-    });
+    }
+    let (low, high) = here::get(&OWN).unwrap_or_else(find_out);
     (low < high).then_some(low..high)
 }
 

@@ -14,7 +14,7 @@ use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
 use crate::arch::ExitFrame;
-use crate::budget::Refused;
+use crate::growing::{Growing, NOT_GROWN};
 use crate::image::Damage;
 use crate::instance::Instance;
 use crate::memory::Memory;
@@ -105,15 +105,17 @@ impl Caller {
         start.checked_add(len).is_some_and(|end| end <= self.table(table).len())
     }
 
-    /// The old size of what has grown. The embedder may be asked, and panic.
-    fn grown(&mut self, grow: impl FnOnce(&mut StoreVm) -> Result<u64, Refused>) -> Option<u64> {
-        match catch_unwind(AssertUnwindSafe(|| grow(self.store()))) {
-            Ok(grown) => grown.ok(),
-            Err(payload) => {
-                self.store().record_unwind(Unwind::Panic(payload));
-                None
-            }
+    /// The old size of what has grown, unless the guest is parked until that is decided. The embedder may be asked, and panic.
+    fn grow(&mut self, growing: Growing) -> u64 {
+        if self.store().park_to_grow(growing) {
+            return 0;
         }
+        // SAFETY: memories and tables of instances live as long as the store, and nobody borrows them.
+        let grown = catch_unwind(AssertUnwindSafe(|| unsafe { self.store().grow(growing) }));
+        grown.unwrap_or_else(|payload| Err(Unwind::Panic(payload))).unwrap_or_else(|unwind| {
+            self.store().record_unwind(unwind);
+            NOT_GROWN
+        })
     }
 
     /// The value of a result, or a recorded trap.
@@ -205,12 +207,8 @@ mod objects;
 
 impl Caller {
     fn memory_grow(&mut self, memory: MemoryIdx, delta: u64) -> u64 {
-        let memory: *const Memory = self.memory(memory);
-        // SAFETY: memories live as long as the instance, and are not part of the store's budget.
-        let memory = unsafe { &*memory };
-        let Some(pages) = self.grown(|store| memory.grow(delta, &mut store.budget)) else { return u64::MAX };
-        let result = self.spend(true, meter::of_bytes(delta << memory.ty().page_size_log2)).map(|()| pages);
-        self.finish(result)
+        let memory = Growing::Memory(self.memory(memory), delta);
+        self.grow(memory)
     }
 
     fn memory_copy(&mut self, to: MemoryIdx, from: MemoryIdx, destination: u64, source: u64, len: u64) {
@@ -264,13 +262,8 @@ impl Caller {
     }
 
     fn table_grow(&mut self, table: TableIdx, value: u64, delta: u64) -> u64 {
-        let go_on = self.go_on();
-        let table: *mut Table = self.table(table);
-        // SAFETY: tables live as long as the store, and are not part of its budget.
-        let grow = |store: &mut StoreVm| unsafe { &mut *table }.grow(delta, value, &mut store.budget, go_on);
-        let Some(len) = self.grown(grow) else { return u64::MAX };
-        let result = self.spend(true, delta).map(|()| len);
-        self.finish(result)
+        let table = Growing::Table(self.table(table), delta, value);
+        self.grow(table)
     }
 
     fn table_fill(&mut self, table: TableIdx, start: u64, value: u64, len: u64) {

@@ -104,7 +104,11 @@ impl StoreLimits {
     /// An error if there would be more than a limit allows.
     pub fn check(&self, what: Limit, asked: u64) -> Result<(), LimitError> {
         let limit = self.get(what);
-        if asked <= limit { Ok(()) } else { Err(LimitError { what, asked, limit, by_limiter: false }) }
+        if asked <= limit {
+            Ok(())
+        } else {
+            Err(LimitError { what, asked, limit, by_limiter: false, is_unasked: false })
+        }
     }
 
     /// The initial size of a memory in bytes, if one memory may have it.
@@ -134,11 +138,22 @@ pub struct LimitError {
     pub limit: u64,
     /// Whether it was not the limit that forbids it, but the store's [`ResourceLimiter`](crate::limiter::ResourceLimiter).
     pub by_limiter: bool,
+    /// Whether that could not even be asked, because it takes time to decide ([`AsyncResourceLimiter`](crate::limiter::AsyncResourceLimiter)) and this call cannot wait.
+    pub is_unasked: bool,
 }
 
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, asked, limit, by_limiter } = self;
+        let Self { what, asked, limit, by_limiter, is_unasked } = self;
+        if *is_unasked {
+            return write!(
+                f,
+                "{asked} {}: the store's limiter takes time to decide, and this call cannot wait for it\n\
+                 hint: use `call_async`, `instantiate_async`, and `new_async` and `grow_async` of memories and tables; between a call and what grows \
+                 there may be no host function that is no future",
+                what.unit()
+            );
+        }
         if *by_limiter {
             return write!(f, "{asked} {} are refused by the store's limiter", what.unit());
         }

@@ -190,11 +190,16 @@ impl Memory {
             return self.grow_allowed(delta, budget);
         }
         // Not under the lock: a limiter may do anything. Meanwhile another thread may let a shared memory grow.
-        let bytes = |pages: u64| pages.saturating_mul(1 << self.ty.page_size_log2);
-        let current = self.len_bytes() as u64;
-        let request = [Request::memory(current, current.saturating_add(bytes(delta)), self.ty.limits.max.map(bytes))];
+        let request = [self.growth(delta)];
         budget.asked.ask(&request)?;
         self.grow_allowed(delta, budget).inspect_err(|_| budget.asked.undo(&request))
+    }
+
+    /// What a limiter is asked before it grows by `delta` pages.
+    pub fn growth(&self, delta: u64) -> Request {
+        let bytes = |pages: u64| pages.saturating_mul(1 << self.ty.page_size_log2);
+        let current = self.len_bytes() as u64;
+        Request::memory(current, current.saturating_add(bytes(delta)), self.ty.limits.max.map(bytes))
     }
 
     fn grow_allowed(&self, delta: u64, budget: &mut Budget) -> Result<u64, Refused> {
@@ -283,7 +288,9 @@ mod tests {
             let mut budget = Budget::new(limits);
             (0..3).map(|_| memory.grow(1, &mut budget)).find_map(Result::err)
         });
-        let refusal = |what, asked, limit| Some(Refused::Limit(LimitError { what, asked, limit, by_limiter: false }));
+        let refusal = |what, asked, limit| {
+            Some(Refused::Limit(LimitError { what, asked, limit, by_limiter: false, is_unasked: false }))
+        };
         assert_eq!(refusals[0], refusal(Limit::MemoryBytes, 3 << 16, 2 << 16));
         assert_eq!(refusals[1], refusal(Limit::TotalBytes, 2 << 16, 1 << 16));
     }

@@ -61,6 +61,7 @@ pub struct Outer {
 
 impl StoreVm {
     /// Whether the guest that has just called the host can be parked: its call is one of [`StoreVm::begin`], and nothing else runs in between.
+    #[inline]
     pub fn can_park(&self) -> bool {
         !self.parkable.is_null() && std::ptr::eq(current(), self.parkable)
     }
@@ -69,7 +70,7 @@ impl StoreVm {
     ///
     /// # Safety
     /// As for [`StoreVm::call`]; until what is parked has ended or is dropped, `values` stay where they are.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn begin(
         &mut self,
         callee: NonNull<VMFuncRef>,
@@ -162,79 +163,87 @@ impl StoreVm {
             return Err(Failure::without_frames(Unwind::Trap(TrapCode::StackOverflow)));
         }
         let stack = OwnStack::new(self.stack_bytes);
-        let stack = stack.map_err(|error| Failure::without_frames(Unwind::Error(Box::new(error))))?;
+        let mut stack = stack.map_err(|error| Failure::without_frames(Unwind::Error(Box::new(error))))?;
         let outer = self.set_aside();
         let top = stack.bounds.high - ABOVE_PARKED_BYTES;
         let before = stack.enter();
         // SAFETY: the stack is new; the rest is the caller's promise.
-        let result = unsafe {
+        let left = unsafe {
             let array_call = callee.as_ref().array_call;
             let enter = |context| arch::enter(context, callee.as_ptr(), values, top as *mut u8, array_call);
-            self.run(stack, before, enter)
+            self.run(&mut stack, before, enter)
         };
-        if let Ok(Some(_)) = result {
-            // SAFETY: the stub has left the frames as they are, and where it was entered from.
-            unsafe { arch::prepare_return(self.context(), top) };
-        }
+        let parked = left.map(|left| {
+            matches!(left, PARKED | PREEMPTED).then(|| {
+                // SAFETY: the stub has left the frames as they are, and where it was entered from.
+                unsafe { arch::prepare_return(self.context(), top) };
+                Parked { exit: self.exit(), is_preempted: left == PREEMPTED, stack }
+            })
+        });
         self.put_back(outer);
-        result
+        parked
     }
 
-    /// Lets a guest go on, after `prepare` has said how: its host function's results are where they have to be, or why it must not go on is recorded.
+    /// Lets a guest go on, until it is parked again (true) or its call has ended, after `prepare` has said how: what it called returns `value`, a host function's results are where they have to be; or why it must not go on
+    /// is recorded.
     ///
     /// # Safety
     /// It was parked in this store, and belongs to the innermost call of the store that has not ended.
+    #[inline]
     pub unsafe fn resume(
         &mut self,
-        parked: Parked,
+        parked: &mut Parked,
+        value: u64,
         prepare: impl FnOnce(&mut Self),
-    ) -> Result<Option<Parked>, Box<Failure>> {
+    ) -> Result<bool, Box<Failure>> {
         self.start.owner = stack::prepare(self.start.owner);
-        let Parked { exit, is_preempted, stack } = parked;
+        let Parked { exit, is_preempted, ref mut stack } = *parked;
         let before = stack.enter();
         // SAFETY: the context is this thread's; the rest is the caller's promise.
-        unsafe {
+        let left = unsafe {
             (*self.context()).exit = exit.cast();
             prepare(self);
-            let go = if is_preempted { arch::resume_preempted } else { arch::resume };
-            self.run(stack, before, |context| go(context, exit))
-        }
+            self.run(stack, before, |context| match is_preempted {
+                true => arch::resume_preempted(context, exit),
+                false => arch::resume(context, exit, value),
+            })?
+        };
+        (parked.exit, parked.is_preempted) = (self.exit(), left == PREEMPTED);
+        Ok(left != RETURNED)
     }
 
-    /// Runs a guest on a stack of its own, which is this thread's now.
+    /// Runs a guest on a stack of its own, which is this thread's now. Says how it came back: the stack is no longer its own unless it is parked.
     ///
     /// # Safety
     /// `go` enters wasm of this store on that stack.
+    #[inline]
     unsafe fn run(
         &mut self,
-        stack: OwnStack,
-        before: stack::Ready,
+        stack: &mut OwnStack,
+        before: stack::Ground,
         go: impl FnOnce(*mut VMStoreContext) -> u8,
-    ) -> Result<Option<Parked>, Box<Failure>> {
+    ) -> Result<u8, Box<Failure>> {
         let activation = self.activation(current());
         self.open(&activation);
         let left = go(self.context());
         let is_innermost = std::ptr::eq(current(), &activation);
         self.close(&activation);
-        let result = match left {
-            RETURNED => Ok(false),
-            PARKED | PREEMPTED => Ok(true),
-            _ => Err(self.failure(activation.fault.get())),
-        };
+        let is_left = !matches!(left, RETURNED | PARKED | PREEMPTED);
+        let result = if is_left { Err(self.failure(activation.fault.get())) } else { Ok(left) };
         if !is_innermost {
             // A coroutine that began later is suspended on this stack: it stays the thread's.
             stack.leak();
-            return result.map(|_| None);
+            return result.map(|_| RETURNED);
         }
         stack::leave(before);
-        match result {
-            Ok(true) => return Ok(Some(Parked { exit: self.exit(), is_preempted: left == PREEMPTED, stack })),
-            Ok(false) | Err(_) => stack.give_to_thread(),
+        if is_left || left == RETURNED {
+            stack.give_to_thread();
         }
-        result.map(|_| None)
+        result
     }
 
     /// Begins something of this store aside from what is suspended: on this thread, and in the store. What collections look at includes it.
+    #[inline]
     pub fn set_aside(&mut self) -> Outer {
         let suspended = self.suspended.len();
         if let Some(words) = suspended_here() {
@@ -248,11 +257,13 @@ impl StoreVm {
     }
 
     /// Has collections look at a guest that is parked, until the outer call's state is restored.
+    #[inline]
     pub fn suspend(&mut self, parked: &Parked) {
         self.suspended.push(parked.words());
     }
 
     /// Makes everything as it was when the outer call was set aside.
+    #[inline]
     pub fn restore(&mut self, outer: &Outer) {
         // SAFETY: the context is this thread's.
         unsafe { ((*self.context()).host_sp, (*self.context()).exit) = (outer.host_sp, outer.exit) };
@@ -262,6 +273,7 @@ impl StoreVm {
     }
 
     /// The same, and ends what was begun aside.
+    #[inline]
     pub fn put_back(&mut self, outer: Outer) {
         self.restore(&outer);
         self.suspended.truncate(outer.suspended);

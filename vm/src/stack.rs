@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::activation::{current, prepare_thread};
+use crate::here;
 use crate::host_stack;
 use crate::stack_pool;
 use crate::sys::PROBE_BYTES;
@@ -93,10 +94,25 @@ pub(crate) struct Ready {
     pub thread: ThreadId,
 }
 
-/// A thread without a stack.
-const NOT_READY: Ready = Ready { token: 0, owner: 0, stack: NO_STACK, thread: ThreadId::NONE };
+/// What a thread runs wasm on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground {
+    token: u64,
+    stack: StackBounds,
+}
 
-const NO_STACK: StackBounds = StackBounds { guard: 0, low: 0, high: 0 };
+/// A thread without a stack.
+const NO_GROUND: Ground = Ground { token: 0, stack: StackBounds { guard: 0, low: 0, high: 0 } };
+
+/// A [`Ready`], one by one: to read two words as one that were just written one by one takes longer than a call into wasm.
+struct Known {
+    token: Cell<u64>,
+    owner: Cell<u64>,
+    guard: Cell<usize>,
+    low: Cell<usize>,
+    high: Cell<usize>,
+    thread: Cell<ThreadId>,
+}
 
 /// Where a store's outermost calls start, as long as they come on the same thread and stack.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +133,34 @@ impl Start {
 thread_local! {
     static STACK: RefCell<Option<ThreadStack>> = const { RefCell::new(None) };
     /// What is known of `STACK`, where a signal handler can read it. While a call that was parked goes on, of that one's stack instead.
-    static READY: Cell<Ready> = const { Cell::new(NOT_READY) };
+    static READY: Known = const {
+        Known {
+            token: Cell::new(0),
+            owner: Cell::new(0),
+            guard: Cell::new(0),
+            low: Cell::new(0),
+            high: Cell::new(0),
+            thread: Cell::new(ThreadId::NONE),
+        }
+    };
+}
+
+/// Has this thread run wasm on another stack, or on none.
+#[inline]
+fn stand_on(ground: Ground) {
+    here::with(&READY, |known| {
+        known.token.set(ground.token);
+        known.guard.set(ground.stack.guard);
+        known.low.set(ground.stack.low);
+        known.high.set(ground.stack.high);
+    });
+}
+
+fn name_thread(owner: u64, thread: ThreadId) {
+    here::with(&READY, |known| {
+        known.owner.set(owner);
+        known.thread.set(thread);
+    });
 }
 
 /// A number that nothing else has: of a thread, or of one with its stack.
@@ -132,36 +175,40 @@ fn fresh_number() -> u64 {
 pub(crate) fn make_ready(stack_bytes: usize, owner: u64) -> io::Result<Start> {
     prepare(owner);
     let bytes = round_up(stack_bytes).ok_or(io::ErrorKind::InvalidInput)?;
-    if READY.get().stack.usable().len() < bytes {
+    if ready().stack.usable().len() < bytes {
         replace_stack(bytes)?;
     }
-    let ready = READY.get();
+    let ready = ready();
     Ok(Start { token: ready.token, owner: ready.owner, top: ready.stack.low + bytes })
 }
 
 /// Prepares this thread for a store that was on the thread `owner` last, and says which one this is.
+#[inline]
 pub(crate) fn prepare(owner: u64) -> u64 {
-    if READY.get().owner != owner {
+    if ready().owner != owner {
         prepare_thread();
     }
-    if READY.get().owner == 0 {
-        READY.set(Ready { owner: fresh_number(), thread: ThreadId::current(), ..READY.get() });
+    if ready().owner == 0 {
+        name_thread(fresh_number(), ThreadId::current());
     }
-    READY.get().owner
+    ready().owner
 }
 
 /// What this thread was made ready with.
-#[inline]
+#[inline(always)]
 pub(crate) fn ready() -> Ready {
-    READY.get()
+    here::with(&READY, |known| {
+        let stack = StackBounds { guard: known.guard.get(), low: known.low.get(), high: known.high.get() };
+        Ready { token: known.token.get(), owner: known.owner.get(), stack, thread: known.thread.get() }
+    })
 }
 
 fn replace_stack(bytes: usize) -> io::Result<()> {
     let stack = stack_pool::take(bytes)?;
-    let ready = Ready { token: fresh_number(), stack: stack.bounds(), ..READY.get() };
+    let ground = Ground { token: fresh_number(), stack: stack.bounds() };
     let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some(ThreadStack(stack)));
     kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
-    READY.set(ready);
+    stand_on(ground);
     Ok(())
 }
 
@@ -185,22 +232,25 @@ impl OwnStack {
 
     /// The stack that this thread runs wasm on, of which nothing but one call's frames are in use. The thread has none then.
     pub(crate) fn take_from_thread() -> Self {
-        let ready = READY.get();
+        let ready = ready();
         let is_this = |stack: &mut ThreadStack| stack.0.bounds() == ready.stack;
         let taken = STACK.try_with(|slot| slot.borrow_mut().take_if(is_this)).ok().flatten();
-        READY.set(Ready { token: 0, stack: NO_STACK, ..ready });
+        stand_on(NO_GROUND);
         Self { stack: taken.map(ThreadStack::take), bounds: ready.stack, token: ready.token, owner: ready.owner }
     }
 
     /// Makes it the stack that this thread runs wasm on, and gives what that was before.
-    pub(crate) fn enter(&self) -> Ready {
+    #[inline]
+    pub(crate) fn enter(&self) -> Ground {
+        let Ready { token, stack, .. } = ready();
         // No store's calls start here: they are nested ones.
-        READY.replace(Ready { token: 0, stack: self.bounds, ..READY.get() })
+        stand_on(Ground { token: 0, stack: self.bounds });
+        Ground { token, stack }
     }
 
     /// Gives it to this thread, if that has none; to all of them otherwise. Nothing is on it.
-    pub(crate) fn give_to_thread(mut self) {
-        let ready = READY.get();
+    pub(crate) fn give_to_thread(&mut self) {
+        let ready = ready();
         if ready.token != 0 || ready.owner == 0 {
             return;
         }
@@ -215,13 +265,13 @@ impl OwnStack {
             slot.is_some()
         });
         match stack {
-            None if given.is_ok() => READY.set(Ready { token, stack: self.bounds, ..ready }),
+            None if given.is_ok() => stand_on(Ground { token, stack: self.bounds }),
             _ => self.stack = stack.map(ThreadStack::take),
         }
     }
 
     /// Never frees it: another call's frames are on it.
-    pub(crate) fn leak(mut self) {
+    pub(crate) fn leak(&mut self) {
         std::mem::forget(self.stack.take());
     }
 }
@@ -235,14 +285,15 @@ impl Drop for OwnStack {
 }
 
 /// Makes this thread's stack for wasm what it was before [`OwnStack::enter`].
-pub(crate) fn leave(before: Ready) {
-    READY.set(Ready { token: before.token, stack: before.stack, ..READY.get() });
+#[inline]
+pub(crate) fn leave(before: Ground) {
+    stand_on(before);
 }
 
 /// Finds out the system's number of this thread, which is the only one of a process that was forked.
 pub(crate) fn renew_thread() -> ThreadId {
     let thread = ThreadId::current();
-    READY.set(Ready { thread, ..READY.get() });
+    name_thread(ready().owner, thread);
     thread
 }
 
@@ -271,10 +322,12 @@ impl Drop for ThreadStack {
 /// Makes the next call of [`make_ready`] provide everything anew: when a thread ends, what it keeps for itself is dropped in some order,
 /// and something of that may still want to run wasm.
 pub(crate) fn forget() {
-    READY.set(NOT_READY);
+    stand_on(NO_GROUND);
+    name_thread(0, ThreadId::NONE);
 }
 
 /// Whether the host's stack has room for another host function. Guests that recurse through the host take from both stacks.
+#[inline]
 pub(crate) fn host_has_room() -> bool {
     let here = 0u8;
     let here = &raw const here as usize;
@@ -286,6 +339,7 @@ pub(crate) fn host_has_room() -> bool {
 
 /// Whether a stack that is not the thread's own, but a coroutine's, has room below an address. The system knows no bounds of such a stack, but
 /// which pages can be accessed. Where it must not be asked there seems to be room.
+#[cold]
 fn unknown_stack_has_room(here: usize) -> bool {
     can_read_below::<{ UNKNOWN_ROOM_BYTES / PROBE_BYTES }>(here)
 }

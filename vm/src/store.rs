@@ -23,6 +23,7 @@ use crate::backtrace::walk;
 use crate::budget::Budget;
 use crate::exceptions::Calls;
 use crate::foreign::Foreign;
+use crate::growing::Growing;
 use crate::heap::Heap;
 use crate::limits::StoreLimits;
 use crate::pieces::GoOn;
@@ -115,6 +116,8 @@ pub struct StoreVm {
     /// Where guests are suspended, besides those of the thread's activations on its stack.
     pub(crate) suspended: Vec<Range<usize>>,
     pending: Option<Unwind>,
+    /// What the guest that has just been parked wants to grow.
+    pub(crate) growing: Option<Growing>,
     /// What a libcall wanted of a memory that the trap it then recorded is about.
     memory_fault: Option<Box<MemoryFault>>,
     /// Function references of other conventions, by the reference and the convention that they were made callable by.
@@ -162,6 +165,7 @@ impl StoreVm {
             parkable: null(),
             suspended: Vec::new(),
             pending: None,
+            growing: None,
             memory_fault: None,
             adapters: HashMap::new(),
             adapter_storage: Vec::new(),
@@ -198,20 +202,24 @@ impl StoreVm {
         go_on()
     }
 
-    /// Has an interrupt wake somebody, until another one or nobody is named.
-    pub fn wake_on_interrupt(&self, waker: Option<&Waker>) {
+    /// Has an interrupt wake somebody, until another one or nobody is named. False if nobody can interrupt: only who has the store makes handles.
+    pub fn wake_on_interrupt(&self, waker: Option<&Waker>) -> bool {
+        if waker.is_some() && Arc::strong_count(&self.shared) == 1 {
+            return false;
+        }
         if let Ok(mut known) = self.shared.waker.try_lock() {
             match waker {
                 Some(waker) if known.as_ref().is_some_and(|known| known.will_wake(waker)) => {}
                 waker => *known = waker.cloned(),
             }
         }
-        let Some(waker) = waker else { return };
+        let Some(waker) = waker else { return true };
         // Who interrupts sets `stop` first: either they find the waker, or this finds what they have set.
         fence(Ordering::SeqCst);
         if self.check_interrupt().is_err() {
             waker.wake_by_ref();
         }
+        true
     }
 
     pub(crate) fn stop(&self) -> &AtomicU32 {
@@ -237,7 +245,8 @@ impl StoreVm {
     }
 
     fn take_pending(&mut self) -> Option<Unwind> {
-        self.stop().fetch_and(!(STOP_TRAP | STOP_LAND), Ordering::AcqRel);
+        self.stop().fetch_and(!(STOP_TRAP | STOP_LAND | STOP_PARK), Ordering::AcqRel);
+        self.growing = None;
         self.pending.take()
     }
 

@@ -203,9 +203,14 @@ impl Table {
 
     /// Grows by `delta` elements `init` at the cost of `budget` and returns the old length. If it is refused, also by `go_on`, nothing has changed.
     pub fn grow(&mut self, delta: u64, init: u64, budget: &mut Budget, go_on: impl GoOn) -> Result<u64, Refused> {
-        let request = [Request::table(self.len(), self.len().saturating_add(delta), self.ty.limits.max)];
+        let request = [self.growth(delta)];
         budget.asked.ask(&request)?;
         self.grow_allowed(delta, init, budget, go_on).inspect_err(|_| budget.asked.undo(&request))
+    }
+
+    /// What a limiter is asked before it grows by `delta` elements.
+    pub fn growth(&self, delta: u64) -> Request {
+        Request::table(self.len(), self.len().saturating_add(delta), self.ty.limits.max)
     }
 
     fn grow_allowed(&mut self, delta: u64, init: u64, budget: &mut Budget, go_on: impl GoOn) -> Result<u64, Refused> {

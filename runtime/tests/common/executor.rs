@@ -1,6 +1,6 @@
 //! The smallest executors: one poll, and a thread that sleeps.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -36,4 +36,18 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Pending => thread::park_timeout(Duration::from_secs(20)),
         }
     }
+}
+
+/// Pending so many times, each of which wakes at once.
+pub(crate) async fn pending(times: usize) {
+    let mut left = times;
+    poll_fn(move |context| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

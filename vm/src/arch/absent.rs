@@ -29,7 +29,7 @@ fn absent() -> ! {
 
 /// # Safety
 /// Never called.
-pub unsafe extern "C" fn resume(_store: *mut VMStoreContext, _exit: *const ExitFrame) -> u8 {
+pub unsafe extern "C" fn resume(_store: *mut VMStoreContext, _exit: *const ExitFrame, _value: u64) -> u8 {
     absent()
 }
 

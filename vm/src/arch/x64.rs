@@ -114,7 +114,8 @@ pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
     )
 }
 
-/// Where the exit stubs go instead of back when the host has a reason: leaves wasm, or goes on at the landing of an exception.
+/// Where the exit stubs go instead of back when the host has a reason: leaves wasm, goes on at the landing of an exception, or parks the guest in a libcall, whose
+/// stub has saved registers.
 ///
 /// The registers that C preserves are as where wasm was left, but for `rbx`, which the exit frame has.
 ///
@@ -124,8 +125,10 @@ pub unsafe extern "C" fn unwind(store: *mut VMStoreContext) {
 #[unsafe(link_section = "wasmer_stubs")]
 pub(super) unsafe extern "C" fn leave(store: *mut VMStoreContext) {
     naked_asm!(
-        "test dword ptr [rdi + {stop}], {not_land}",
+        "test dword ptr [rdi + {stop}], {ends}",
         "jne {unwind}",
+        "test dword ptr [rdi + {stop}], {park}",
+        "jne 2f",
         "lock and dword ptr [rdi + {stop}], {not_land}",
         "mov rbx, [rbx]",
         "mov rax, [rdi + {saved}]",
@@ -142,8 +145,18 @@ pub(super) unsafe extern "C" fn leave(store: *mut VMStoreContext) {
         "mov rsp, [rdi + {sp}]",
         "mov rbp, [rdi + {fp}]",
         "jmp [rdi + {pc}]",
+        "2:",
+        "lock and dword ptr [rdi + {stop}], {not_park}",
+        "mov rsp, [rdi + {host_sp}]",
+        "mov eax, {parked}",
+        restore_host!(),
         stop = const STOP,
+        host_sp = const HOST_SP,
+        ends = const !(STOP_LAND | STOP_PARK) as i32,
+        park = const STOP_PARK,
         not_land = const !STOP_LAND as i32,
+        not_park = const !STOP_PARK as i32,
+        parked = const super::PARKED,
         unwind = sym unwind,
         saved = const LANDING + offset_of!(Landing, saved),
         registers = const LANDING + offset_of!(Landing, registers),

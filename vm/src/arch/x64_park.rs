@@ -62,13 +62,13 @@ pub unsafe extern "C" fn exit_parking(callee: *const VMFuncRef, values: *mut Raw
     )
 }
 
-/// Lets a guest go on that is parked at the exit frame `exit`: its host function has returned. Comes back as [`enter`](super::enter) does.
+/// Lets a guest go on that is parked at the exit frame `exit`: what it called has returned `value`. Comes back as [`enter`](super::enter) does.
 ///
 /// # Safety
 /// The guest was parked there by this store, whose stack is this thread's for wasm; its outermost frame was given to [`prepare_return`].
 #[unsafe(naked)]
 #[unsafe(link_section = "wasmer_stubs")]
-pub unsafe extern "C" fn resume(store: *mut VMStoreContext, exit: *const super::ExitFrame) -> u8 {
+pub unsafe extern "C" fn resume(store: *mut VMStoreContext, exit: *const super::ExitFrame, value: u64) -> u8 {
     naked_asm!(
         save_host!(),
         "mov rbx, rsi",
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn resume(store: *mut VMStoreContext, exit: *const super::
         "mov rbp, [rbx + 8]",
         "cmp dword ptr [rdi + {stop}], 0",
         "jne {leave}",
-        "mov eax, 1",
+        "mov rax, rdx",
         "pop rbx",
         "add rsp, 8",
         "ret",

@@ -47,10 +47,12 @@ impl AtomicThreadId {
         Self(AtomicI32::new(thread.0))
     }
 
+    #[inline]
     pub(crate) fn load(&self, order: Ordering) -> ThreadId {
         ThreadId(self.0.load(order))
     }
 
+    #[inline]
     pub(crate) fn store(&self, thread: ThreadId, order: Ordering) {
         self.0.store(thread.0, order);
     }
