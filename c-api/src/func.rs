@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use smallvec::SmallVec;
 
-use wasmer_runtime::{Caller, Error, Func, FuncType, Linker, RawValue, TypeError, Val, ValType};
+use wasmer_runtime::{Caller, Error, Func, FuncType, Linker, RawValue, TypeError, Val};
 
 use crate::fault::{attempt, note, null, panic_message};
 use crate::host_info::{Finalizer, HostInfo};
@@ -70,32 +70,62 @@ impl Callback {
     }
 
     /// As [`Callback::serve`], where there are only numbers, on the buffer of the call.
-    fn serve_numbers(&self, ty: &FuncType, mut caller: Caller<'_, Data>, values: &mut [RawValue]) -> Result<(), Error> {
-        // SAFETY: the guest wrote numbers of these types.
-        let number = |(raw, ty): (&RawValue, &ValType)| unsafe { CVal::of_raw(raw, *ty) };
-        let arguments: SmallVec<[CVal; INLINE]> = values.iter().zip(&ty.params).map(number).collect();
-        let mut results: SmallVec<[CVal; INLINE]> = ty.results.iter().map(|ty| CVal::zero(*ty)).collect();
-        StoreCell::lend(&mut caller, || self.call(&arguments, &mut results))?;
-        for ((raw, value), ty) in values.iter_mut().zip(&results).zip(&ty.results) {
-            value.to_raw(*ty, raw)?;
+    fn serve_numbers(
+        &self,
+        ty: &FuncType,
+        kinds: &Kinds,
+        mut caller: Caller<'_, Data>,
+        values: &mut [RawValue],
+    ) -> Result<(), Error> {
+        // In their place: a vector that is collected is copied, too.
+        let mut arguments = SmallVec::<[CVal; INLINE]>::new();
+        for (position, kind) in kinds.params.iter().enumerate() {
+            arguments.push(CVal::of_raw(&values[position], *kind));
         }
-        Ok(())
+        let mut results = SmallVec::<[CVal; INLINE]>::new();
+        for kind in &kinds.results {
+            results.push(CVal::of_raw(&RawValue::ZERO, *kind));
+        }
+        StoreCell::lend(&mut caller, || self.call(&arguments, &mut results))?;
+        CVal::to_raw(&results, &ty.results, &kinds.results, values)
+    }
+}
+
+/// What the values of a function are that has only numbers.
+#[derive(Clone)]
+struct Kinds {
+    params: Box<[u8]>,
+    results: Box<[u8]>,
+}
+
+/// A function's type, with what calls look at.
+#[derive(Clone)]
+pub(crate) struct Signature {
+    ty: FuncType,
+    /// Of one that has only numbers, as nearly all do: its calls need no values that could be something else.
+    kinds: Option<Kinds>,
+}
+
+impl Signature {
+    fn new(ty: FuncType) -> Self {
+        let kinds = CVal::number_kinds(&ty.params).zip(CVal::number_kinds(&ty.results));
+        Self { kinds: kinds.map(|(params, results)| Kinds { params, results }), ty }
     }
 }
 
 fn new_func(store: &CStore, ty: &CExternType, callback: Callback) -> Result<Box<Reference>, Error> {
     let ty = ty.func().ok_or_else(|| TypeError::other("the type is none of a function"))?;
-    let is_of_numbers = ty.params.iter().chain(&*ty.results).all(|ty| CVal::is_number(*ty));
+    let Signature { ty: types, kinds } = Signature::new(ty.clone());
     let func = store.cell.with(|mut store| {
-        let types = ty.clone();
-        if !is_of_numbers {
+        let Some(kinds) = kinds else {
             return Func::new(&mut store, ty, move |caller, params, results| {
                 callback.serve(&types, caller, params, results)
             });
-        }
+        };
         let mut linker = Linker::new();
-        let serve =
-            move |caller: Caller<'_, Data>, values: &mut [RawValue]| callback.serve_numbers(&types, caller, values);
+        let serve = move |caller: Caller<'_, Data>, values: &mut [RawValue]| {
+            callback.serve_numbers(&types, &kinds, caller, values)
+        };
         // SAFETY: it writes numbers of the types of the results.
         unsafe { linker.func_raw("", "", ty, serve)? };
         let func = linker.get(&mut store, "", "")?.and_then(|entity| entity.func());
@@ -138,21 +168,22 @@ extern "C" fn wasm_func_new_with_env(
 
 impl Reference {
     /// The function and its type, if it is one.
-    fn as_func(&self) -> Result<(Func, &FuncType), Error> {
+    #[inline]
+    fn as_func(&self) -> Result<(Func, &Signature), Error> {
         let Object::Entity(Entity::Func(func)) = self.object else {
             return Err(TypeError::other("the reference refers to no function").into());
         };
-        if let Some(ty) = self.func_type.get() {
-            return Ok((func, ty));
+        if let Some(signature) = self.signature.get() {
+            return Ok((func, signature));
         }
         let ty = self.store()?.with(|store| func.ty(&store))?;
-        Ok((func, self.func_type.get_or_init(|| ty)))
+        Ok((func, self.signature.get_or_init(|| Signature::new(ty))))
     }
 }
 
 /// A type of the function that a reference refers to, if to any.
 fn type_of(func: Option<&Reference>) -> Option<&FuncType> {
-    attempt(|| Ok(func.ok_or_else(|| null("the function"))?.as_func()?.1))
+    attempt(|| Ok(&func.ok_or_else(|| null("the function"))?.as_func()?.1.ty))
 }
 
 #[unsafe(no_mangle)]
@@ -172,16 +203,14 @@ extern "C" fn wasm_func_result_arity(func: Option<&Reference>) -> usize {
 
 /// Calls a function. The results are written when it has returned; `results` may be the same vector as `arguments`.
 fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Result<(), Error> {
-    let (function, ty) = func.as_func()?;
+    let (function, Signature { ty, kinds }) = func.as_func()?;
     // SAFETY: pointers to vectors are null or valid; only the values are borrowed, and nothing is written before this borrow ends.
     let arguments = unsafe { arguments.as_ref() }.map_or(&[][..], Vector::as_slice);
     if arguments.len() != ty.params.len() {
-        return Err(TypeError::other(format!(
-            "the function has {} parameters, not {}",
-            ty.params.len(),
-            arguments.len()
-        ))
-        .into());
+        return Err(wrong_count(ty.params.len(), arguments.len()));
+    }
+    if let Some(kinds) = kinds {
+        return call_on_numbers(function, ty, kinds, func.store()?, arguments, results);
     }
     let params = arguments.iter().zip(&ty.params).map(|(value, ty)| value.to_val(*ty));
     let params = params.collect::<Result<SmallVec<[Val; INLINE]>, _>>()?;
@@ -193,6 +222,38 @@ fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Res
     // Only now: who expects a trap needs no room.
     for (place, value) in places(results, ty.results.len())?.iter_mut().zip(values) {
         place.write(ManuallyDrop::new(value));
+    }
+    Ok(())
+}
+
+#[cold]
+fn wrong_count(expected: usize, given: usize) -> Error {
+    TypeError::other(format!("the function has {expected} parameters, not {given}")).into()
+}
+
+/// The same where there are only numbers, on the buffer of the call.
+fn call_on_numbers(
+    function: Func,
+    ty: &FuncType,
+    kinds: &Kinds,
+    store: &StoreCell,
+    arguments: &[CVal],
+    results: *mut Values,
+) -> Result<(), Error> {
+    let len = kinds.params.len().max(kinds.results.len());
+    let (mut few, mut many) = ([RawValue::ZERO; INLINE], Vec::new());
+    let values = if len <= INLINE {
+        &mut few[..len]
+    } else {
+        many.resize(len, RawValue::ZERO);
+        &mut many[..]
+    };
+    CVal::to_raw(arguments, &ty.params, &kinds.params, values)?;
+    // SAFETY: the buffer has room for either list, and holds numbers of the types of the parameters.
+    store.with(|mut store| unsafe { function.call_raw(&mut store, values) })?;
+    let places = places(results, kinds.results.len())?;
+    for (position, kind) in kinds.results.iter().enumerate() {
+        places[position].write(ManuallyDrop::new(CVal::of_raw(&values[position], *kind)));
     }
     Ok(())
 }

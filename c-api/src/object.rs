@@ -5,9 +5,10 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
 
-use wasmer_runtime::{Error, Extern, ExternRef, Func, FuncType, Global, Instance, Memory, Table, Tag, TypeError};
+use wasmer_runtime::{Error, Extern, ExternRef, Func, Global, Instance, Memory, Table, Tag, TypeError};
 
 use crate::fault::guard;
+use crate::func::Signature;
 use crate::host_info::{Finalizer, HostInfo, SharedInfo};
 use crate::module::ModuleObject;
 use crate::store::StoreCell;
@@ -102,19 +103,19 @@ pub(crate) struct Reference {
     store: Option<Arc<StoreCell>>,
     pub(crate) object: Object,
     /// The type of a function, once somebody asked.
-    pub(crate) func_type: OnceCell<FuncType>,
+    pub(crate) signature: OnceCell<Signature>,
 }
 
 impl Reference {
     /// To something that needs no store.
     pub(crate) fn of_object(object: Object) -> Box<Self> {
-        Box::new(Self { store: None, object, func_type: OnceCell::new() })
+        Box::new(Self { store: None, object, signature: OnceCell::new() })
     }
 
     /// To something that may need its store.
     pub(crate) fn in_store(store: &Arc<StoreCell>, object: Object) -> Box<Self> {
         let store = matches!(object, Object::Entity(_)).then(|| Arc::clone(store));
-        Box::new(Self { store, object, func_type: OnceCell::new() })
+        Box::new(Self { store, object, signature: OnceCell::new() })
     }
 
     pub(crate) fn of_entity(store: &Arc<StoreCell>, entity: Entity) -> Box<Self> {

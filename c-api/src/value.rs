@@ -105,41 +105,30 @@ impl CVal {
         })
     }
 
-    /// The number in an array call's buffer.
-    ///
-    /// # Safety
-    /// `raw` holds a number of type `ty`.
-    pub(crate) unsafe fn of_raw(raw: &RawValue, ty: ValType) -> Self {
-        // SAFETY: the caller's promise.
-        let of = unsafe {
-            match ty {
-                ValType::I32 => Of { i32: raw.i32 },
-                ValType::F32 => Of { f32: raw.f32 },
-                _ => Of { i64: raw.i64 },
-            }
-        };
-        Self { kind: kind_of(ty), of }
+    /// The number of a kind in an array call's buffer.
+    #[inline]
+    pub(crate) fn of_raw(raw: &RawValue, kind: u8) -> Self {
+        // SAFETY: every bit pattern of a number is one, and what is above it means nothing on either side.
+        Self { kind, of: Of { i64: unsafe { raw.i64 } } }
     }
 
-    /// Writes a number to an array call's buffer.
-    pub(crate) fn to_raw(&self, ty: ValType, raw: &mut RawValue) -> Result<(), Error> {
-        if self.kind != kind_of(ty) {
-            return Err(mismatch(ty, self.kind));
-        }
-        // SAFETY: the kind says which it is.
-        unsafe {
-            match ty {
-                ValType::I32 => raw.i32 = self.of.i32,
-                ValType::F32 => raw.f32 = self.of.f32,
-                _ => raw.i64 = self.of.i64,
+    /// Writes numbers of these types and kinds to an array call's buffer.
+    #[inline]
+    pub(crate) fn to_raw(values: &[Self], types: &[ValType], kinds: &[u8], raw: &mut [RawValue]) -> Result<(), Error> {
+        // By position: to make an iterator of several is a call in builds without link-time optimisation, here and below.
+        for (position, value) in values.iter().enumerate() {
+            if value.kind != kinds[position] {
+                return Err(mismatch(types[position], value.kind));
             }
+            // SAFETY: as bytes, because C may have written the lower half only.
+            unsafe { (&raw mut raw[position]).cast::<Of>().copy_from_nonoverlapping(&raw const value.of, 1) };
         }
         Ok(())
     }
 
-    /// Whether values of a type are numbers that C has.
-    pub(crate) fn is_number(ty: ValType) -> bool {
-        kind_of(ty) < kind::V128
+    /// The kinds of types, if all are numbers that C has.
+    pub(crate) fn number_kinds(types: &[ValType]) -> Option<Box<[u8]>> {
+        types.iter().map(|ty| Some(kind_of(*ty)).filter(|kind| *kind < kind::V128)).collect()
     }
 }
 

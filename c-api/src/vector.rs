@@ -48,6 +48,7 @@ impl<T> Vector<T> {
     }
 
     /// The elements.
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
         match self.checked_size() {
             0 => &[],
@@ -57,6 +58,7 @@ impl<T> Vector<T> {
     }
 
     /// The elements.
+    #[inline]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
         match self.checked_size() {
             0 => &mut [],
@@ -66,6 +68,7 @@ impl<T> Vector<T> {
     }
 
     /// A vector of elements that lie elsewhere; it must not be dropped.
+    #[inline]
     pub(crate) fn borrowed(elements: &[T]) -> std::mem::ManuallyDrop<Self> {
         std::mem::ManuallyDrop::new(Self { size: elements.len(), data: elements.as_ptr().cast_mut() })
     }

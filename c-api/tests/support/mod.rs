@@ -178,7 +178,7 @@ pub(crate) fn compile(compiler: &OsString, source: &Path, folder: &Path) -> Path
     command.args([
         "-std=c11",
         "-D_DEFAULT_SOURCE",
-        "-O1",
+        "-O2",
         "-g",
         "-Wall",
         "-Wextra",
