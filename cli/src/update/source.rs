@@ -3,19 +3,19 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use ureq::Agent;
+use anyhow::{Context, anyhow, bail};
 use ureq::tls::TlsConfig;
+use ureq::{Agent, BodyReader, Timeout};
 
 use super::trust::{explain_silence, trusted};
 use crate::package::reference::Url;
 
-/// How long a server may take to accept a connection or to begin its answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a server may take to accept a connection, to begin its answer, and to go on with it.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long a file may take.
 const FILE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Ending of an address that names one archive of a release.
@@ -39,7 +39,7 @@ impl Source {
     /// The release at a place, and the archive if the place names one.
     pub(super) fn new(from: &OsStr) -> anyhow::Result<(Self, Option<String>)> {
         match from.to_str().filter(|text| text.contains("://")) {
-            Some(address) => Self::web(address, ANSWER_TIMEOUT),
+            Some(address) => Self::web(address, SILENCE_MAX),
             None => Self::folder(Path::new(from)),
         }
     }
@@ -75,6 +75,7 @@ impl Source {
             .user_agent(concat!("wasmer/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(silence_max))
             .timeout_recv_response(Some(silence_max))
+            .timeout_per_read(Some(silence_max))
             .timeout_recv_body(Some(FILE_TIMEOUT))
             .build()
             .new_agent();
@@ -102,9 +103,25 @@ impl Source {
                 if !answer.status().is_success() {
                     bail!("{}: the server answers `{}`", failed(), answer.status());
                 }
-                Ok(Box::new(answer.into_body().into_reader()))
+                Ok(Box::new(Arriving { body: answer.into_body().into_reader(), silence_max: *silence_max }))
             }
         }
+    }
+}
+
+/// A file as a server sends it.
+struct Arriving {
+    body: BodyReader<'static>,
+    silence_max: Duration,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let explain = |error| match ureq::Error::from(error) {
+            ureq::Error::Timeout(Timeout::RecvBody) => anyhow!("it takes longer than {FILE_TIMEOUT:?}"),
+            error => explain_silence(error, self.silence_max),
+        };
+        self.body.read(buffer).map_err(|error| io::Error::other(explain(error)))
     }
 }
 
@@ -120,6 +137,7 @@ impl fmt::Display for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::update::trust::silent_server;
 
     #[test]
     fn only_this_machine_is_asked_without_encryption() {
@@ -139,12 +157,18 @@ mod tests {
 
     #[test]
     fn a_server_that_says_nothing_is_left() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}/r", listener.local_addr().unwrap());
-        let (source, _) = Source::web(&address, Duration::from_millis(100)).unwrap();
-        let error = source.open("SHA256SUMS").err().map(|error| format!("{error:#}"));
-        let expected = format!("could not fetch `{address}/SHA256SUMS`: the server has sent nothing for 100ms");
-        assert_eq!(error, Some(expected));
+        let silence = "the server has sent nothing for 100ms";
+        let source = |answer| {
+            let address = format!("http://{}/r", silent_server(answer));
+            (Source::web(&address, Duration::from_millis(100)).unwrap().0, address)
+        };
+        let (begun, address) = source(b"");
+        let error = begun.open("SHA256SUMS").err().map(|error| format!("{error:#}"));
+        assert_eq!(error, Some(format!("could not fetch `{address}/SHA256SUMS`: {silence}")));
+        let (half, _) = source(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf ");
+        let mut read = Vec::new();
+        let error = half.open("SHA256SUMS").unwrap().read_to_end(&mut read).unwrap_err();
+        assert_eq!((read.as_slice(), error.to_string().as_str()), (&b"half "[..], silence));
     }
 
     #[test]

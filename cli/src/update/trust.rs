@@ -47,3 +47,18 @@ fn explain(error: ureq::Error) -> anyhow::Error {
     }
     error.into()
 }
+
+/// The address of a server on this machine that sends this to each client and nothing more.
+#[cfg(test)]
+pub(crate) fn silent_server(answer: &'static [u8]) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut streams = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept() {
+            std::io::Write::write_all(&mut stream, answer).unwrap();
+            streams.push(stream);
+        }
+    });
+    address
+}

@@ -212,9 +212,8 @@ fn mib(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use super::*;
+    use crate::update::trust::silent_server;
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap_or_else(|error| panic!("{error:#}"))
@@ -242,18 +241,8 @@ mod tests {
         );
     }
 
-    /// A server that sends this to each client and nothing more.
     fn silent(answer: &'static [u8]) -> Url {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = url(&format!("http://{}/a", listener.local_addr().unwrap()));
-        std::thread::spawn(move || {
-            let mut streams = Vec::new();
-            while let Ok((mut stream, _)) = listener.accept() {
-                stream.write_all(answer).unwrap();
-                streams.push(stream);
-            }
-        });
-        url
+        url(&format!("http://{}/a", silent_server(answer)))
     }
 
     #[test]
