@@ -11,7 +11,7 @@ use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmer_runtime::Cpu;
 
 use crate::tier::finisher::FinishArgs;
-use crate::units::{parse_duration, parse_size};
+use crate::units::{parse_duration, parse_fuel, parse_size};
 use crate::{complete, examples, package, suggest};
 
 pub(crate) use shared::*;
@@ -97,7 +97,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
     /// End the program after it has used up so much fuel: about one unit for each operator, the same on every backend.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_fuel, allow_negative_numbers = true)]
     pub(crate) fuel: Option<u64>,
     /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -219,7 +219,7 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) grants: GrantArgs,
     /// End a request's instance after it has used up so much fuel: about one unit for each operator, the same on every backend.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_fuel, allow_negative_numbers = true)]
     pub(crate) fuel: Option<u64>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -356,7 +356,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
     /// Measure code that uses fuel, and give the program so much, as for `wasmer run`.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_fuel, allow_negative_numbers = true)]
     pub(crate) fuel: Option<u64>,
     /// Print JSON instead of a table.
     #[arg(long)]

@@ -179,8 +179,13 @@ fn similar_file(path: &Path) -> Option<String> {
     let entries = folder.read_dir().ok()?.take(FILES_LOOKED_AT).filter_map(Result::ok);
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()));
     let mut names: Vec<_> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    // The same answer whatever the order on disk.
+    // The same answer whatever the order on disk. Common endings make no names alike.
     names.sort();
+    let wanted = path.file_stem()?.to_str()?;
+    names.retain(|name| {
+        let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        strsim::osa_distance(wanted, stem) <= 1 || suggest::similar(wanted, [stem]).is_some()
+    });
     suggest::similar(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
 }
 

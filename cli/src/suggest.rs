@@ -47,6 +47,7 @@ const OTHER_OPTIONS: &[(&[&str], &str)] = &[
     (&["-S", "--wasi"], "what a program may use has options of its own, such as `--dir`, `--env` and `--net`"),
     (&["-O", "-C", "--opt-level", "--codegen"], "`--backend llvm` makes the fastest code"),
     (&["--env-vars", "--forward-host-env"], "`--env NAME` and `--env-all` give variables"),
+    (&["--target", "--triple"], "artifacts are for processors like this one, among which `--cpu` chooses"),
     (
         &["--enable-verifier", "--debug-info", "-g"],
         "`wasmer compile --emit` and `wasmer run --debugger` show what code is made",
@@ -56,7 +57,10 @@ const OTHER_OPTIONS: &[(&[&str], &str)] = &[
 /// Commands of other runtimes, and those that do the same here.
 const OTHER_COMMANDS: &[(&[&str], &str)] = &[
     (&["exec", "start"], "run"),
-    (&["build", "precompile", "aot", "create-exe", "objdump", "explore"], "compile"),
+    (&["build", "precompile", "aot", "create-exe"], "compile"),
+    (&["objdump", "disas", "disassemble"], "compile --emit asm"),
+    (&["explore"], "compile --emit html"),
+    (&["settings", "config", "features"], "backends"),
     (&["info", "show", "describe"], "inspect"),
     (&["check", "lint"], "validate"),
     (&["install", "add", "fetch", "download"], "pull"),

@@ -27,6 +27,11 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a time; write for instance 500ms, 10s or 2m"))
 }
 
+/// An amount of fuel.
+pub(crate) fn parse_fuel(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("`{text}` is not an amount of fuel; write a whole number, for instance 1000000"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +42,8 @@ mod tests {
         assert_eq!(parse_size("1g"), Ok(1 << 30));
         assert_eq!(parse_size("7"), Ok(7));
         assert!(parse_size("").is_err() && parse_size("x").is_err() && parse_size("99999999999GiB").is_err());
+        assert_eq!(parse_fuel("7"), Ok(7));
+        assert!(parse_fuel("-1").is_err() && parse_fuel("1.5").is_err() && parse_fuel("").is_err());
         assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse_duration("1.5"), Ok(Duration::from_millis(1500)));
         assert!(parse_duration("-1s").is_err() && parse_duration("s").is_err() && parse_duration("1e99h").is_err());

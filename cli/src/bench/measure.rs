@@ -1,6 +1,7 @@
 //! The measurements.
 
 use std::ffi::OsString;
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -27,6 +28,9 @@ fn timed<R>(action: impl FnOnce() -> R) -> (f64, R) {
 
 /// What has taken so long in all, in milliseconds, is not measured again.
 const LONG: f64 = 30_000.0;
+
+/// As much as is told of why a program does not run.
+const SAID_BYTES_MAX: u64 = 16 << 10;
 
 /// The spread of several runs of something that can fail.
 fn repeated(runs: usize, mut action: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Spread> {
@@ -94,14 +98,22 @@ impl Process<'_> {
         let (total, ended) = timed(|| wait(command.spawn()?));
         let (status, memory_bytes) = ended.context("could not run this program again")?;
         let Some(Timings { run, code }) = Timings::read(&timings) else {
-            let (with, option) = match backend {
-                Some(backend) => (format!(" with the backend `{backend}`"), format!("--backend {backend} ")),
-                None => Default::default(),
-            };
-            bail!("the module does not run{with}; try `wasmer run {option}{}`", self.args.module().display());
+            let with = backend.map_or_else(String::new, |backend| format!(" with the backend `{backend}`"));
+            bail!("the module does not run{with}: {}", said(&mut command));
         };
         Ok(Ran { total, run, code, memory_bytes, status })
     }
+}
+
+/// Why a command fails that has failed before, as it tells that.
+fn said(command: &mut Command) -> String {
+    let Ok(mut child) = command.stderr(Stdio::piped()).spawn() else { return String::new() };
+    let mut text = Vec::new();
+    // The rest is not looked at, and whoever writes more is ended by that.
+    let read = child.stderr.take().map(|stderr| stderr.take(SAID_BYTES_MAX).read_to_end(&mut text));
+    let _ = (read, child.wait());
+    let text = String::from_utf8_lossy(&text);
+    text.trim_end().trim_start_matches("error: ").to_owned()
 }
 
 /// Waits for a process; its status, and the largest memory that it had in use, in bytes.
