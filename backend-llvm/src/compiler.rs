@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::sync::OnceLock;
 
+use inkwell::OptimizationLevel;
 use inkwell::context::Context;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
 use wasmer_runtime_core::compiler::*;
@@ -94,6 +95,9 @@ fn describe(cpu: Cpu, used: CpuFeatures) -> (String, String) {
 /// Where a block has many accesses of memory, they are ordered a hundred at a time: LLVM's own number, of a thousand, costs ten times the time of the rest of the
 /// code generator, and its work for each grows with the square of it.
 ///
+/// The fast selection of instructions, which functions without optimisation get, leaves out calls that only read memory if nobody needs their results. Such a
+/// call may never return, or exhaust the stack.
+///
 /// Equal ends of blocks are not merged. It would save 4 % of the code, but the handlers of an interpreter would share jumps, and the way by which
 /// the code went is what a processor predicts the next indirect jump from: Lua is a tenth faster so, and a small interpreter two fifths.
 fn set_switches() {
@@ -108,6 +112,7 @@ fn set_switches() {
             c"-enable-tail-merge=0",
             c"-dag-maps-huge-region=100",
             c"-experimental-debug-variable-locations=false",
+            c"-fast-isel=0",
         ]
         .map(CStr::as_ptr);
         // SAFETY: the arguments are strings that live as long as the call; the cell keeps other threads of ours out.
@@ -145,11 +150,11 @@ impl LlvmCompiler {
         Ok(Self { cpu, used, name, features })
     }
 
-    pub(crate) fn machine(&self) -> Result<TargetMachine, CompileError> {
+    pub(crate) fn machine(&self, level: OptimizationLevel) -> Result<TargetMachine, CompileError> {
         let triple = TargetTriple::create(TRIPLE);
         let target = Target::from_triple(&triple).map_err(|message| internal(message.to_string_lossy()))?;
         target
-            .create_target_machine(&triple, &self.name, &self.features, CODEGEN_LEVEL, RelocMode::PIC, CodeModel::Small)
+            .create_target_machine(&triple, &self.name, &self.features, level, RelocMode::PIC, CodeModel::Small)
             .ok_or_else(|| internal("LLVM has no such target machine"))
     }
 }
@@ -191,7 +196,7 @@ impl LlvmWorker<'_> {
     fn machine(&mut self) -> Result<&TargetMachine, CompileError> {
         let machine = match self.machine.take() {
             Some(machine) => machine,
-            None => self.compiler.machine()?,
+            None => self.compiler.machine(CODEGEN_LEVEL)?,
         };
         Ok(self.machine.insert(machine))
     }
@@ -241,7 +246,11 @@ unsafe impl Worker for LlvmWorker<'_> {
             return Ok(());
         }
         let partition = filled.partition();
-        let object = filled.codegen.compile(machine, partition)?;
+        let object = if partition.codegen_level() == CODEGEN_LEVEL {
+            filled.codegen.compile(machine, partition)?
+        } else {
+            filled.codegen.compile(&self.compiler.machine(partition.codegen_level())?, partition)?
+        };
         object::append(object.as_slice(), Contents::Functions, output)
     }
 

@@ -15,6 +15,8 @@
 //!   once; only small functions are inlined. Two thirds of the time.
 //! * Nothing for trampolines, which have no branches: what the preparation does is enough.
 //! * `default<O1>` where a function has more than [`LARGE_BODY_BYTES`] of wasm (about 100,000 operators): its time and memory stay linear.
+//! * Beyond [`HUGE_BODY_BYTES`], code is generated without optimisation, too. Where a thousand values live at once, spilling them numbers the
+//!   instructions around again for each: 200,000 accesses of globals took five times as long as 100,000.
 
 use inkwell::OptimizationLevel;
 use inkwell::attributes::AttributeLoc;
@@ -35,6 +37,9 @@ use crate::intrinsics::internal;
 const LEAN_MODULE_BYTES: usize = 512 << 10;
 /// The largest body, in bytes of wasm, that gets the full pipeline.
 const LARGE_BODY_BYTES: u64 = 256 << 10;
+
+/// The largest body, in bytes of wasm, whose registers are allocated with care.
+const HUGE_BODY_BYTES: u64 = 1 << 20;
 
 /// The code generator's effort.
 pub(crate) const CODEGEN_LEVEL: OptimizationLevel = OptimizationLevel::Aggressive;
@@ -76,6 +81,14 @@ impl Partition {
             Self::Functions { largest, .. } if largest > LARGE_BODY_BYTES => Some(LARGE),
             Self::Functions { module, .. } if module > LEAN_MODULE_BYTES => Some(LEAN),
             Self::Functions { .. } => Some(FULL),
+        }
+    }
+
+    /// How much effort is made to generate code.
+    pub(crate) fn codegen_level(self) -> OptimizationLevel {
+        match self {
+            Self::Functions { largest, .. } if largest > HUGE_BODY_BYTES => OptimizationLevel::None,
+            Self::Functions { .. } | Self::Trampoline => CODEGEN_LEVEL,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::LlvmCompiler;
 use crate::codegen::Codegen;
 use crate::compiler::Glance;
 use crate::object::{self, Contents};
-use crate::passes::Partition;
+use crate::passes::{CODEGEN_LEVEL, Partition};
 
 /// Executable memory with linked code in it.
 pub(crate) struct Linked {
@@ -96,7 +96,7 @@ pub(crate) fn compile(info: &ModuleInfo, locals: &[Ty], body: &Body<'_>) -> Outp
 pub(crate) fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body<'_>], tail_calls: bool) -> Output {
     let compiler = LlvmCompiler::new().expect("this CPU is new enough");
     let mut output = Output::default();
-    let machine = compiler.machine().expect("LLVM knows this machine");
+    let machine = compiler.machine(CODEGEN_LEVEL).expect("LLVM knows this machine");
     let ctx = Context::create();
     let mut codegen = Codegen::new(&ctx, info, &machine);
     codegen.module.set_inline_assembly(crate::runtime::RUNTIME);

@@ -1,5 +1,5 @@
 //! How deep guests may recurse by default: on every backend at least as deep as the best one did with 1 MiB, although frames differ in size
-//! by a factor of six; and small stacks of the host.
+//! by a factor of six; small stacks of the host; and calls that do nothing but go deeper.
 
 mod common;
 
@@ -104,6 +104,31 @@ fn small_stacks_of_the_host_are_enough() {
         for (_, engine) in engines() {
             let thread = thread::Builder::new().stack_size(kib << 10).spawn(move || use_up(&engine));
             thread.unwrap().join().unwrap();
+        }
+    }
+}
+
+/// A call that changes nothing, with a result that nobody needs, is made all the same: also by a function with so many parameters that LLVM does not
+/// optimise it.
+#[test]
+fn calls_without_effect_exhaust_the_stack() {
+    let (params, values) = ("i64 ".repeat(200), "(i64.const 1) ".repeat(200));
+    let text = format!(
+        "(module
+            (func $nothing (call $nothing))
+            (func $down (param i64) (result i64) (call $down (i64.add (local.get 0) (i64.const 1))))
+            (func $wide (param {params}) (call $nothing))
+            (func $wide_down (param {params}) (drop (call $down (local.get 7))))
+            (func (export \"nothing\") (call $nothing))
+            (func (export \"down\") (drop (call $down (i64.const 0))))
+            (func (export \"wide\") (call $wide {values}))
+            (func (export \"wide down\") (call $wide_down {values})))"
+    );
+    for (_, engine) in engines() {
+        let (mut store, instance) = instantiate(&engine, &text);
+        for name in ["nothing", "down", "wide", "wide down"] {
+            let result = func::<_, (), ()>(&mut store, instance, name).call(&mut store, ());
+            trap(&result, TrapCode::StackOverflow);
         }
     }
 }
