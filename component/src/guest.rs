@@ -1,6 +1,6 @@
 //! A store as lifting and lowering see it, whatever its data are: so they are compiled once for a type, and not again for each kind of store.
 
-use wasmer_api::{AsStoreMut, Caller, Func, Global, Memory, RawValue, Result, StoreId, Val};
+use wasmer_api::{AsStoreMut, Caller, Func, Global, Memory, RawValue, Result, StoreId};
 
 use crate::bytes::Bytes;
 
@@ -16,7 +16,8 @@ pub(crate) trait Guest {
     /// The length of a memory, also of one that other threads write to.
     fn memory_bytes(&self, memory: Memory) -> Result<u64>;
 
-    fn set(&mut self, global: Global, value: Val) -> Result<()>;
+    /// Writes one of [`State::flags`](crate::state::State::flags).
+    fn set(&mut self, flag: Global, value: i32) -> Result<()>;
 
     /// Calls a function.
     ///
@@ -43,8 +44,10 @@ impl<S: AsStoreMut> Guest for S {
         memory.len_bytes(self).map(|len| len as u64)
     }
 
-    fn set(&mut self, global: Global, value: Val) -> Result<()> {
-        global.set(self, value)
+    #[inline]
+    fn set(&mut self, flag: Global, value: i32) -> Result<()> {
+        *flag.i32_mut(self)? = value;
+        Ok(())
     }
 
     unsafe fn call(&mut self, func: Func, values: &mut [RawValue]) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Caller, Func, RawValue, Result, StoreMut, Val as CoreVal};
+use wasmer_api::{AsStoreMut, Caller, Func, RawValue, Result, StoreMut};
 use wasmer_component_translate::info::{FuncIdx, FuncType, OptionsIdx, Type};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
@@ -130,7 +130,7 @@ impl<'a> HostCall<'a> {
     ) -> Result<()> {
         let Some(ty) = self.func().result else { return Ok(()) };
         let flag = self.shared.state_of(guest)?.flags[self.abi.instance.index()];
-        guest.set(flag, CoreVal::I32(0))?;
+        guest.set(flag, 0)?;
         let mut cx = Cx::new(guest, self.shared, self.abi);
         if cx.types().flat(ty) == Some(1) {
             let mut out = FlatOut::default();
@@ -143,7 +143,7 @@ impl<'a> HostCall<'a> {
             memory(&mut cx, ty, at)?;
         }
         // After a failure nobody calls the instance again.
-        guest.set(flag, CoreVal::I32(1))
+        guest.set(flag, 1)
     }
 
     /// Parameters of a type that Rust knows.

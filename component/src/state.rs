@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Func, Global, Instance, Memory, Result, Val};
+use wasmer_api::{AsStoreMut, Func, Global, Instance, Memory, Result};
 use wasmer_component_translate::ComponentInfo;
 use wasmer_component_translate::info::{HandleIdx, InstanceIdx, ResourceIdx, Step};
 
@@ -113,10 +113,7 @@ impl Shared {
     /// Whether a component instance may call out.
     pub(crate) fn may_leave(&self, store: &mut impl AsStoreMut, instance: InstanceIdx) -> Result<()> {
         let flag = self.state(store)?.flags[instance.index()];
-        match flag.get(store)? {
-            Val::I32(0) => Err(AbiTrap::CannotLeave.into()),
-            _ => Ok(()),
-        }
+        if *flag.i32_mut(store)? == 0 { Err(AbiTrap::CannotLeave.into()) } else { Ok(()) }
     }
 
     /// Runs something during which a component instance may not call out.
@@ -127,10 +124,10 @@ impl Shared {
         run: impl FnOnce(&mut S) -> Result<R>,
     ) -> Result<R> {
         let flag = self.state(store)?.flags[instance.index()];
-        flag.set(store, Val::I32(0))?;
+        *flag.i32_mut(store)? = 0;
         // After a failure nobody calls the instance again.
         let result = run(store)?;
-        flag.set(store, Val::I32(1))?;
+        *flag.i32_mut(store)? = 1;
         Ok(result)
     }
 }
