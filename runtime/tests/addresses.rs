@@ -113,6 +113,13 @@ fn traps_know_the_address() {
             let trap = trap(&result, TrapCode::MemoryOutOfBounds);
             assert_eq!(fault_of(trap.memory_fault), *expected, "{backend}: {name} {address:#x}");
         }
+    }
+}
+
+#[test]
+fn traps_of_64_bit_memories_know_it_too() {
+    for (backend, engine) in engines() {
+        let (mut store, instance) = instantiate(&engine, WAT);
         let wide = func::<_, i64, ()>(&mut store, instance, "wide fill").call(&mut store, -1);
         let expected = Some((u64::MAX.into(), Some(32), 2, 0x10000));
         assert_eq!(fault_of(trap(&wide, TrapCode::MemoryOutOfBounds).memory_fault), expected, "{backend}");
