@@ -110,12 +110,8 @@ fn version(text: &str) -> Option<u32> {
 }
 
 /// What compiles on every machine: compilers, and what they share with those who run code.
-const COMPILE_SIDE: &[&str] = &[
-    "--package=wasmer-runtime-core",
-    "--package=wasmer-backend-cranelift",
-    "--package=wasmer-backend-singlepass",
-    "--package=wasmer-backend-llvm",
-];
+const COMPILE_SIDE: &[&str] =
+    &["--package=wasmer-runtime-core", "--package=wasmer-backend-cranelift", "--package=wasmer-backend-singlepass"];
 
 /// The compile side has no operating system and no processor of its own.
 fn targets(plan: &mut Plan) -> Result<String> {
