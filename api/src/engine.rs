@@ -234,6 +234,11 @@ impl Engine {
         Ok(Image::lazy(&image, module, pages.map_err(ImageError::Io)?)?)
     }
 
+    /// What compiles single functions, if that is done in this process.
+    pub(crate) fn function_compiler(&self) -> Option<Arc<dyn Compiler>> {
+        self.0.compiler.as_ref()?.compiler().cloned()
+    }
+
     fn options(&self, key: [u8; 32]) -> CompileOptions {
         let EngineConfig { features, threads, fuel, every_place, .. } = *self.0;
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get));

@@ -70,7 +70,8 @@ impl Module {
 
     /// Compiles all of a module whose functions are compiled when they are called once more, by an engine with a compiler that makes better
     /// code, and has that code take over: in every instance, from its next call of a function on. Meanwhile the module can be used, also by
-    /// other threads. A function that runs goes on in the code that it has until it returns.
+    /// other threads. A function that runs goes on in the code that it has until it returns or comes to the beginning of a loop; what it goes on in there
+    /// a thread compiles at the first time, if the engine compiles in this process and code does not pay for what it does.
     ///
     /// # Errors
     /// If the module was compiled before it was first called, has better code already, or cannot be compiled; and if the engines' features or settings differ.
@@ -105,7 +106,8 @@ impl Module {
             return Err(ResourceError::OtherSettings.into());
         }
         // SAFETY: the caller's promise, and what was just compared.
-        let is_better = unsafe { self.0.code.improve(Arc::clone(&better.0.code), switch) };
+        let is_better =
+            unsafe { self.0.code.improve(Arc::clone(&better.0.code), better.engine().function_compiler(), switch) };
         if is_better { Ok(()) } else { Err(cannot_improve()) }
     }
 
@@ -191,6 +193,11 @@ impl Module {
     /// Of a module whose functions are compiled when they are called: how many have been so far.
     pub fn functions_compiled(&self) -> Option<usize> {
         self.0.code.image.functions_ready()
+    }
+
+    /// The same: how many times a function has gone on in better code where one of its loops began ([`Module::improve`]).
+    pub fn loops_continued(&self) -> Option<usize> {
+        self.0.code.image.loops_continued()
     }
 
     /// What is mapped.

@@ -4,6 +4,7 @@ use wasmer_runtime_core::compiler::{
     CodeLocation, CompileLimit, Definition, Handler, NO_WASM_OFFSET, Output, Reloc, Symbol, TrapSite,
 };
 use wasmer_runtime_core::layout::{VMCounts, VMOffsets};
+use wasmer_runtime_core::loops::Loops;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
 use wasmer_runtime_core::translate::ops::*;
@@ -15,6 +16,7 @@ use crate::alloc::{Alloc, Entry, Loc};
 use crate::cold::Cold;
 use crate::control::Tables;
 use crate::exceptions::Regions;
+use crate::loops::{self, Asking};
 use crate::masm::{Assembler, Masm};
 use crate::moves::Move;
 use crate::pending::{Folded, Pending, PendingOf};
@@ -34,6 +36,8 @@ pub(crate) struct Codegen<M: Assembler> {
     every_place: bool,
     /// Where the module's code finds what depends on its convention.
     pub(crate) offsets: VMOffsets,
+    /// What loops need to ask for better code, if they do.
+    pub(crate) asking: Option<Asking>,
     /// Whether the current operator can be reached.
     pub(crate) live: bool,
     /// Offset of the current operator in the module.
@@ -72,6 +76,7 @@ impl<M: Masm> Codegen<M> {
             metered: false,
             every_place: false,
             offsets: VMOffsets::new(VMCounts::default()),
+            asking: None,
             live: false,
             offset: 0,
             last_location: NO_WASM_OFFSET,
@@ -103,8 +108,21 @@ impl<M: Masm> Codegen<M> {
     /// The translator will call `FuncCodegen::begin` for this function, which starts at `wasm_offset` of the module.
     pub(crate) fn start_function(&mut self, index: DefinedFuncIdx, wasm_offset: u32) {
         self.index = index;
+        self.asking = self.asking();
         self.offset = wasm_offset;
         self.live = false;
+    }
+
+    /// In first tiers loops of an output's only function ask, unless code pays for what it does: what a loop goes on in would pay for its way there.
+    fn asking(&self) -> Option<Asking> {
+        let asks = self.offsets.counts().first_tier && !self.metered && self.output.definitions.is_empty();
+        let word = loops::word_of(self.index.index()).filter(|_| asks)?;
+        Some(Asking { field: self.offsets.loops(), word })
+    }
+
+    /// What is said of the function's loops that ask.
+    pub(crate) fn loops_asking(&mut self) -> &mut Loops {
+        &mut self.output.loops
     }
 
     /// Lets `compile` write to the end of `output`. After an error the output holds nothing of what failed.
@@ -120,7 +138,7 @@ impl<M: Masm> Codegen<M> {
         self.a.swap_text(&mut self.output.text);
         std::mem::swap(&mut self.output, output);
         if result.is_err() {
-            let Output { text, definitions, relocs, traps, locations, handlers, saved_registers: _ } = output;
+            let Output { text, definitions, relocs, traps, locations, handlers, saved_registers: _, loops } = output;
             text.truncate(before);
             let before = before as u32;
             definitions.retain(|definition| definition.offset < before);
@@ -128,6 +146,7 @@ impl<M: Masm> Codegen<M> {
             traps.retain(|trap| trap.offset < before);
             locations.retain(|location| location.offset < before);
             handlers.retain(|handler| handler.return_address <= before);
+            loops.clear();
         }
         result
     }

@@ -6,6 +6,7 @@ use wasmer_runtime_core::trap::TrapCode;
 
 use crate::codegen::Codegen;
 use crate::labels::Label;
+use crate::loops::Ask;
 use crate::masm::Masm;
 use crate::regs::{Reg, RegSet};
 
@@ -29,6 +30,8 @@ pub(crate) enum Cold {
         pins: RegSet,
         offset: u32,
     },
+    /// Asks whether a loop goes on in better code.
+    Ask(Ask),
 }
 
 /// What is said of an access outside.
@@ -78,6 +81,7 @@ impl<M: Masm> Codegen<M> {
     /// Writes all cold code.
     pub(crate) fn finish_cold(&mut self) {
         let mut cold = std::mem::take(&mut self.cold);
+        let mut returns = None;
         for piece in cold.drain(..) {
             match piece {
                 Cold::Trap { label, code, offset } => {
@@ -99,6 +103,7 @@ impl<M: Masm> Codegen<M> {
                     M::resolve(self, call, result, saves, pins, offset);
                     self.a.jmp(back);
                 }
+                Cold::Ask(ask) => self.finish_ask(ask, &mut returns),
             }
         }
         self.cold = cold;

@@ -124,6 +124,7 @@ impl<M: Masm> Codegen<M> {
         let mut frame = self.frame(true, sig);
         frame.target = Some(self.al.state);
         self.a.bind(frame.label);
+        self.ask();
         frame
     }
 

@@ -14,6 +14,7 @@ mod dispatch;
 mod exceptions;
 mod isa;
 mod labels;
+mod loops;
 mod masm;
 mod memory;
 mod moves;

@@ -30,6 +30,7 @@ use crate::alloc::Entry;
 use crate::codegen::Codegen;
 use crate::cold::{Outside, Resolve, Subtype};
 use crate::labels::Label;
+use crate::loops::{Ask, Asking};
 use crate::memory::PlaceOf;
 use crate::pending::PendingOf;
 use crate::regs::{Machine, Reg, RegSet};
@@ -79,6 +80,8 @@ pub(crate) trait Assembler: Machine {
     fn end_function(&mut self, start: usize);
     /// The number of a constant in the pool.
     fn pool(&mut self, bits: u128) -> u32;
+    /// The constant with this number.
+    fn pooled(&self, number: u32) -> u128;
 
     /// A label that is nowhere yet.
     fn create_label(&mut self) -> Label;
@@ -175,6 +178,17 @@ pub(crate) trait ExceptionOps: Assembler {
     fn push_tags(c: &mut Codegen<Self>, tag: &TagRef);
     /// Pushes a value of the exception.
     fn caught_value(c: &mut Codegen<Self>, position: usize, ty: Ty);
+}
+
+/// `loops`: loops that ask for better code.
+pub(crate) trait LoopOps: Assembler {
+    /// Jumps if the function's word is not zero. Operands are flushed.
+    fn look(c: &mut Codegen<Self>, asking: Asking, label: Label);
+    /// Asks, with the vmctx and all pins in their registers, and goes back with all of these as they were, or on with the function's results in the
+    /// store context's room.
+    fn ask(c: &mut Codegen<Self>, ask: Ask);
+    /// Returns what is in that room.
+    fn return_from_elsewhere(c: &mut Codegen<Self>);
 }
 
 /// `compare`: comparisons that no jump waits for.
@@ -308,6 +322,6 @@ macro_rules! all {
 }
 
 all! {
-    FrameOps CallOps ColdOps TrampolineOps ControlOps ExceptionOps CompareOps IntOps FloatOps ConvertOps MemoryOps AtomicOps
+    FrameOps CallOps ColdOps TrampolineOps ControlOps ExceptionOps LoopOps CompareOps IntOps FloatOps ConvertOps MemoryOps AtomicOps
     VectorOps VectorIntOps VectorFloatOps LaneOps
 }

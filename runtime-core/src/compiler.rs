@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use crate::cpu::CpuFeatures;
+use crate::loops::Loops;
 use crate::module::ModuleInfo;
 use crate::translate::func::FuncInput;
 use crate::trap::TrapCode;
@@ -326,6 +327,8 @@ pub struct Output {
     pub handlers: Vec<Handler>,
     /// For every function from which it differs from the one before, in the order of the text; none are saved before the first.
     pub saved_registers: Vec<SavedRegisters>,
+    /// The loops of the output's only function that ask for better code: of a first tier.
+    pub loops: Loops,
 }
 
 impl Output {
@@ -334,7 +337,7 @@ impl Output {
 
     /// Makes it empty; its allocations stay.
     pub fn clear(&mut self) {
-        let Self { text, definitions, relocs, traps, locations, handlers, saved_registers } = self;
+        let Self { text, definitions, relocs, traps, locations, handlers, saved_registers, loops } = self;
         text.clear();
         definitions.clear();
         relocs.clear();
@@ -342,5 +345,6 @@ impl Output {
         locations.clear();
         handlers.clear();
         saved_registers.clear();
+        loops.clear();
     }
 }

@@ -154,7 +154,7 @@ pub struct VMCounts {
 
 /// Where a module's vmctx keeps what. In this order behind the fixed part: memories, defined globals, defined tables, pointers
 /// to imported globals, pointers to imported tables, imported functions, pointers to tags, what code with objects needs: the heap (base and pointer to its `VMMemory`), the table of displays, zero;
-/// and what a first tier has for itself: the pointer to its type ids, a free word, imported functions.
+/// and what a first tier has for itself: the pointer to its type ids, the one to what its loops look at, imported functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VMOffsets {
     counts: VMCounts,
@@ -238,6 +238,13 @@ impl VMOffsets {
     /// The pointer to the array of type ids, for this code.
     pub fn type_ids(&self) -> i32 {
         if self.counts.first_tier { self.first_tier } else { VMCTX_TYPE_IDS }
+    }
+
+    /// The pointer to what loops of a first tier look at: the address of what they call to ask for better code, a word, and then a word for each defined
+    /// function, which is not zero if its loops are to ask.
+    pub fn loops(&self) -> i32 {
+        debug_assert!(self.counts.first_tier);
+        self.first_tier + 8
     }
 
     /// The type id of a function reference that this code compares, in the reference.

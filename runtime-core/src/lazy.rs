@@ -15,9 +15,11 @@ use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, Operator, Validator
 use crate::compile::{CompileOptions, Run, SharedTrampolines, panic_message};
 use crate::compiler::*;
 use crate::image::{self, ImageBytes, InitialPages};
+use crate::layout::VMCounts;
 use crate::module::ModuleInfo;
 use crate::translate::bodies::Bodies;
 use crate::translate::budget::Account;
+use crate::translate::continuation;
 use crate::translate::func::FuncInput;
 use crate::translate::module::translate_sections;
 use crate::types::*;
@@ -57,6 +59,7 @@ pub struct LazyModule {
     validator: Option<BodyValidator>,
     /// By function.
     accounts: Vec<Arc<Account>>,
+    features: WasmFeatures,
     /// Bytes of an entry, which stand one behind the other from the start of the code on.
     stride: u32,
     /// Offsets in the code.
@@ -142,7 +145,9 @@ pub fn prepare<H: Host>(
     let validator = functions.first().map(BodyValidator::of);
     let accounts = functions.into_iter().map(|function| function.account).collect();
     let kept = Mutex::new(vec![Kept { worker, output: Output::default() }]);
-    Ok((image, LazyModule { wasm, compiler, info, validator, accounts, stride, trampolines, kept }, pages))
+    let features = options.features;
+    let module = LazyModule { wasm, compiler, info, validator, accounts, features, stride, trampolines, kept };
+    Ok((image, module, pages))
 }
 
 /// Reads a module and does something with what its sections say, while other threads look at its bodies, then helps them.
@@ -253,15 +258,92 @@ impl LazyModule {
         kept.or_else(|| Some(Kept { worker: self.compiler.lazy_worker()?, output: Output::default() }))
     }
 
+    /// Compiles, with the compiler of better code, what a function goes on with from the loop on whose operator is at an offset of the module. None if there is no
+    /// such thing.
+    pub fn continuation(
+        &self,
+        function: DefinedFuncIdx,
+        offset: u32,
+        compiler: &dyn Compiler,
+    ) -> Result<Option<Continuation>, CompileError> {
+        let compile = || {
+            let Some(input) = self.input(function) else { return Ok(None) };
+            let Some(module) = continuation::Module::new(&self.wasm, &self.info, input, offset) else {
+                return Ok(None);
+            };
+            self.compile_last(&module, compiler).map(Some)
+        };
+        let by = compiler.id().name;
+        catch_unwind(AssertUnwindSafe(compile)).map_err(|payload| internal(by, panic_message(&*payload)))?
+    }
+
+    fn compile_last(
+        &self,
+        module: &continuation::Module,
+        compiler: &dyn Compiler,
+    ) -> Result<Continuation, CompileError> {
+        let by = compiler.id().name;
+        let mut functions = Vec::new();
+        let mut info = translate_sections(&module.wasm, self.features, &mut |_, all| functions = all)?;
+        info.uses_heap = self.info.uses_heap;
+        info.metered = self.info.metered;
+        info.resolve();
+        let counts = VMCounts { first_tier: false, ..self.info.counts() };
+        let last = functions.pop().filter(|_| info.counts() == counts);
+        let last = last.ok_or_else(|| internal(by, "a continuation changes its module".to_owned()))?;
+        let (symbol, trampoline) = (Symbol::Function(last.index), Trampoline::ArrayToWasm(module.ty));
+        let (mut worker, mut output) = (compiler.worker(), Output::default());
+        worker.functions(&mut Batch { module: &info, functions: &mut std::iter::once(last) }, &mut output)?;
+        worker.trampoline(&info, &trampoline, &mut output)?;
+        for location in output.locations.iter_mut().filter(|location| location.wasm_offset != NO_WASM_OFFSET) {
+            location.wasm_offset = module.original(location.wasm_offset);
+        }
+        Ok(Continuation { output, symbol, trampoline: Symbol::Trampoline(trampoline), by })
+    }
+
     /// Resolves what a function's code refers to, for the place in the module's code where it will stand.
     pub fn relocate(&self, output: &mut Output, base: u32) -> Result<(), CompileError> {
         let target = |symbol| match symbol {
-            Symbol::Function(index) => (index.index() < self.functions_len()).then(|| self.entry(index)),
-            Symbol::Trampoline(trampoline) => self.trampolines.get(&trampoline).copied(),
+            Symbol::Function(index) => (index.index() < self.functions_len()).then(|| self.entry(index).into()),
+            Symbol::Trampoline(trampoline) => self.trampolines.get(&trampoline).copied().map(i64::from),
             // Found by the linker.
             Symbol::Local(_) => None,
         };
         image::relocate(output, base, &target).map_err(|message| internal(self.compiler.id().name, message))
+    }
+}
+
+/// What a function goes on with from one of its loops on: a function that takes the function's locals and then the operands on its stack.
+pub struct Continuation {
+    /// The function, and the trampoline by which it is entered.
+    pub output: Output,
+    symbol: Symbol,
+    trampoline: Symbol,
+    by: &'static str,
+}
+
+impl Continuation {
+    /// Offsets in the output of the function and of the trampoline, which array calls enter.
+    pub fn starts(&self) -> Option<(u32, u32)> {
+        let start = |symbol| {
+            let definition = self.output.definitions.iter().find(|definition| definition.symbol == symbol)?;
+            Some(definition.offset)
+        };
+        Some((start(self.symbol)?, start(self.trampoline)?))
+    }
+
+    /// Resolves what the code refers to, for the place where it will stand; `function` says where functions of the better code are, from the
+    /// start of the same code on.
+    pub fn relocate(
+        &mut self,
+        base: u32,
+        function: &dyn Fn(DefinedFuncIdx) -> Option<i64>,
+    ) -> Result<(), CompileError> {
+        let target = |symbol| match symbol {
+            Symbol::Function(index) => function(index),
+            Symbol::Trampoline(_) | Symbol::Local(_) => None,
+        };
+        image::relocate(&mut self.output, base, &target).map_err(|message| internal(self.by, message))
     }
 }
 

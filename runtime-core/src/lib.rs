@@ -13,6 +13,7 @@ pub mod image;
 pub mod layout;
 pub mod lazy;
 pub mod libcall;
+pub mod loops;
 pub mod module;
 pub mod object;
 pub mod once;

@@ -1,6 +1,8 @@
 //! Modules whose functions are compiled when they are called. What guests do is tested with all other engines; here is what only lazy ones have.
 
 mod common;
+#[path = "lazy/loops.rs"]
+mod loops;
 #[path = "lazy/switching.rs"]
 mod switching;
 

@@ -11,6 +11,7 @@ use std::cell::Cell;
 use std::ops::{Deref, Range};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use wasmer_runtime_core::layout::{VMCTX_MEMORY_DEFINITION, VMOffsets};
 use wasmer_runtime_core::translate::codegen::Location;
@@ -24,6 +25,7 @@ use crate::exceptions::Tag;
 use crate::foreign::Foreign;
 use crate::func_refs::FuncRefs;
 use crate::image::Damage;
+use crate::lazy::Lazy;
 use crate::limiter::Request;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
@@ -217,6 +219,9 @@ impl Instance {
             context.type_ids = self.code.type_ids.as_ptr();
             context.instance = instance.cast();
             self.field::<*const u32>(self.offsets.type_ids()).write(self.code.type_ids.as_ptr());
+            if let Some(loops) = self.code.image.lazy_part().map(Lazy::loop_words) {
+                self.field::<*const AtomicU64>(self.offsets.loops()).write(loops);
+            }
         }
     }
 

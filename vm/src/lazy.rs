@@ -7,8 +7,11 @@
 //! In front of the code are the slots, and for each page of code behind the trampolines what it is a part of ([`Piece`]): both are only ever filled in, with one store,
 //! so nobody who reads them waits, not even a signal handler.
 
+mod loops;
+
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -27,6 +30,9 @@ use crate::image::LazyPages;
 use crate::mapping::Code;
 use crate::sys::pages::{page_bytes, round_up};
 use crate::tier::Switch;
+use loops::{AskingLoops, Words};
+
+pub(crate) use loops::Entrance;
 
 /// What a compiler may use of the host's stack in bytes.
 const COMPILE_STACK_BYTES: usize = 1 << 20;
@@ -147,6 +153,10 @@ struct Piece {
     locations: Box<[CodeLocation]>,
     handlers: Box<[Handler]>,
     saved_registers: Box<[SavedRegisters]>,
+    /// Its loops that ask for better code.
+    loops: Option<Box<AskingLoops>>,
+    /// Whether it is better code that one of the loops goes on in.
+    is_better: bool,
 }
 
 /// The part of an image that comes into being while it runs.
@@ -159,6 +169,12 @@ pub(crate) struct Lazy {
     /// How calls lead to better code, if there is some.
     switch: OnceLock<Switch>,
     data: Data,
+    /// What loops look at.
+    words: Words,
+    /// Zero, or the number of the process, from 1 on, of which a thread compiles what a loop goes on in.
+    continuing: AtomicU32,
+    /// How many times a loop has been gone on in.
+    continued: AtomicUsize,
     /// Where the next function goes in the code; changed with the lock.
     end: AtomicUsize,
     /// Where the pages end that are writable already; changed with the lock.
@@ -244,7 +260,25 @@ impl Lazy {
                 let room_end = start + data.pages * page_bytes();
                 let (end, writable_end) = (AtomicUsize::new(start), AtomicUsize::new(start));
                 let (ready, switch) = (AtomicUsize::new(0), OnceLock::new());
-                (code, Self { module, states, starts, switch, data, end, writable_end, ready, room_end })
+                let (words, continuing) = (Words::new(module.functions_len()), AtomicU32::new(0));
+                let continued = AtomicUsize::new(0);
+                (
+                    code,
+                    Self {
+                        module,
+                        states,
+                        starts,
+                        switch,
+                        data,
+                        words,
+                        continuing,
+                        continued,
+                        end,
+                        writable_end,
+                        ready,
+                        room_end,
+                    },
+                )
             })
     }
 
@@ -313,6 +347,7 @@ impl Lazy {
             // SAFETY: every function has a slot.
             unsafe { self.data.slot(function.index()) }.store(code.addresses().start + cold, Ordering::Release);
         }
+        self.words.ask();
     }
 
     /// Whether this thread has to compile the function with this state; if not, it is compiled.
@@ -334,46 +369,68 @@ impl Lazy {
     /// Puts the code of a function in its place, makes it executable, and says so.
     fn publish(&self, code: &Code, function: DefinedFuncIdx, output: &mut Output) -> Result<(), CompileFailure> {
         let _changing = changes();
-        let base = self.end.load(Ordering::Relaxed);
-        let end = round_up(output.text.len().max(1)).and_then(|bytes| base.checked_add(bytes));
-        let end = end.filter(|end| *end <= self.room_end).ok_or_else(|| {
-            let bytes_max = (self.room_end - self.data.room_start) as u64;
-            CompileFailure::Compile(CompileLimit::CodeBytes { bytes_max }.into())
-        })?;
-        self.module.relocate(output, base as u32).map_err(CompileFailure::Compile)?;
-        let writable_end = self.writable_end.load(Ordering::Relaxed);
-        if end > writable_end {
-            let ahead = end.saturating_add(AHEAD_BYTES).min(self.room_end);
-            code.commit(writable_end..ahead).map_err(CompileFailure::Room)?;
-            self.writable_end.store(ahead, Ordering::Relaxed);
-        }
-        // SAFETY: the room from `base` on is free, and whoever writes to it has the lock.
-        unsafe { code.write(base, &output.text) }.map_err(CompileFailure::Room)?;
-        self.end.store(end, Ordering::Relaxed);
+        let place = self.reserve(code, output.text.len())?;
+        self.module.relocate(output, place.start as u32).map_err(CompileFailure::Compile)?;
+        self.put(code, &place, function, false, output)?;
         let is_start = |definition: &&Definition| definition.symbol == Symbol::Function(function);
-        let start = base + output.definitions.iter().find(is_start).map_or(0, |definition| definition.offset as usize);
-        let Output { traps, locations, handlers, saved_registers, .. } = output;
-        let piece = Piece {
-            function,
-            base: base as u32,
-            traps: traps[..].into(),
-            locations: locations[..].into(),
-            handlers: handlers[..].into(),
-            saved_registers: saved_registers[..].into(),
-        };
-        let piece = Box::into_raw(Box::new(piece));
-        let pages = self.data.page_of(base)..self.data.page_of(end);
-        if let (Some(first), Some(last)) = (pages.start, pages.end) {
-            (first..last)
-                .filter_map(|page| self.data.piece(page))
-                .for_each(|page| page.store(piece, Ordering::Release));
-        }
+        let definition = output.definitions.iter().find(is_start);
+        let start = place.start + definition.map_or(0, |definition| definition.offset as usize);
         self.starts[function.index()].store(start as u32, Ordering::Release);
         if self.stays(function) {
             // SAFETY: every function has a slot.
             unsafe { self.data.slot(function.index()) }.store(code.as_ptr() as usize + start, Ordering::Release);
         }
         self.ready.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The place of the next code in the room, writable. Called with the lock.
+    fn reserve(&self, code: &Code, bytes: usize) -> Result<Range<usize>, CompileFailure> {
+        let base = self.end.load(Ordering::Relaxed);
+        let end = round_up(bytes.max(1)).and_then(|bytes| base.checked_add(bytes));
+        let end = end.filter(|end| *end <= self.room_end).ok_or_else(|| {
+            let bytes_max = (self.room_end - self.data.room_start) as u64;
+            CompileFailure::Compile(CompileLimit::CodeBytes { bytes_max }.into())
+        })?;
+        let writable_end = self.writable_end.load(Ordering::Relaxed);
+        if end > writable_end {
+            let ahead = end.saturating_add(AHEAD_BYTES).min(self.room_end);
+            code.commit(writable_end..ahead).map_err(CompileFailure::Room)?;
+            self.writable_end.store(ahead, Ordering::Relaxed);
+        }
+        Ok(base..end)
+    }
+
+    /// Puts code in the place that was just reserved, executable, and notes what is known of it. Called with the same lock.
+    fn put(
+        &self,
+        code: &Code,
+        place: &Range<usize>,
+        function: DefinedFuncIdx,
+        is_better: bool,
+        output: &mut Output,
+    ) -> Result<(), CompileFailure> {
+        // SAFETY: the room from there on is free, and whoever writes to it has the lock.
+        unsafe { code.write(place.start, &output.text) }.map_err(CompileFailure::Room)?;
+        self.end.store(place.end, Ordering::Relaxed);
+        let Output { traps, locations, handlers, saved_registers, loops, .. } = output;
+        let piece = Piece {
+            function,
+            base: place.start as u32,
+            traps: traps[..].into(),
+            locations: locations[..].into(),
+            handlers: handlers[..].into(),
+            saved_registers: saved_registers[..].into(),
+            loops: AskingLoops::new(loops),
+            is_better,
+        };
+        let piece = Box::into_raw(Box::new(piece));
+        let pages = self.data.page_of(place.start)..self.data.page_of(place.end);
+        if let (Some(first), Some(last)) = (pages.start, pages.end) {
+            (first..last)
+                .filter_map(|page| self.data.piece(page))
+                .for_each(|page| page.store(piece, Ordering::Release));
+        }
         Ok(())
     }
 }
@@ -415,8 +472,17 @@ impl Lazy {
         self.data.find(offset).map_or(0, saved)
     }
 
+    /// None for what calls the code that a loop goes on in, whose frame is the function's in its place.
     pub(crate) fn function_at(&self, offset: u32) -> Option<DefinedFuncIdx> {
-        self.data.find(offset).map(|piece| piece.function)
+        let piece = self.data.find(offset)?;
+        let location = floor(&piece.locations, offset - piece.base, |location| location.offset);
+        let is_beside = location.is_some_and(|location| location.wasm_offset == NO_WASM_OFFSET);
+        Some(piece.function).filter(|_| !is_beside)
+    }
+
+    /// Whether what is at an offset is better code.
+    pub(crate) fn is_better_at(&self, offset: u32) -> bool {
+        self.data.find(offset).is_some_and(|piece| piece.is_better)
     }
 }
 

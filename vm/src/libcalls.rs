@@ -13,7 +13,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
-use crate::arch::ExitFrame;
+use crate::arch::{AskFrame, ExitFrame};
 use crate::growing::{Growing, NOT_GROWN};
 use crate::image::Damage;
 use crate::instance::Instance;
@@ -47,7 +47,7 @@ impl Caller {
         let Some(better) = self.instance().better() else { return (first, first.image.can_be_improved()) };
         // SAFETY: the stub has left the frame where it left wasm.
         let pc = unsafe { (*(*self.0.as_ref().header.store).exit.cast::<ExitFrame>()).pc };
-        if first.image.code_range().contains(&pc) { (first, true) } else { (better, false) }
+        if first.image.has_first_tier_at(pc) { (first, true) } else { (better, false) }
     }
 
     fn store(&mut self) -> &mut StoreVm {
@@ -163,6 +163,28 @@ pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) ->
         std::ptr::null()
     });
     Entrance { code: code.cast(), vmctx: vmctx.cast() }
+}
+
+/// What a function goes on in whose loop asks, for [`arch::ask_at_loop`](crate::arch::ask_at_loop): a reference to be called in its place, with its values in the
+/// store's context; null if it stays where it is.
+///
+/// # Safety
+/// As for libcalls; the frame is what the stub has left.
+pub(crate) unsafe extern "C" fn go_on_at_loop(
+    vmctx: *mut VMContext,
+    number: u32,
+    frame: *const AskFrame,
+) -> *const VMFuncRef {
+    // SAFETY: the caller's promise.
+    let mut caller = unsafe { Caller::new(vmctx) };
+    // SAFETY: as above; the stub has left wasm for the host.
+    match unsafe { caller.instance().continuation(number, &*frame) } {
+        Ok(found) => found.map_or(std::ptr::null(), |reference| reference.as_ptr()),
+        Err(damage) => {
+            caller.store().record_unwind(Unwind::Trap(damage.into()));
+            std::ptr::null()
+        }
+    }
 }
 
 /// What code has in a register for an operand or a result.

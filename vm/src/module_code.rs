@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use wasmer_runtime_core::compiler::Abi;
+use wasmer_runtime_core::compiler::{Abi, Compiler};
 use wasmer_runtime_core::layout::VMCounts;
 use wasmer_runtime_core::module::{Entity, ImportType};
 use wasmer_runtime_core::object::{ObjectKind, ObjectLayout};
@@ -55,17 +55,17 @@ impl ModuleCode {
     }
 
     /// Has better code of the same module take over from this, which is compiled lazily: every instance goes over to it at its next call of a
-    /// function. False if there is some already, or this is not compiled lazily.
+    /// function. `compiler` made it, and makes what loops that run go on in; without it they stay where they are until they return. False if there is some already, or this is not compiled lazily.
     ///
     /// # Safety
     /// Both are made of the same bytes, with the same features and settings.
-    pub unsafe fn improve(&self, better: Arc<Self>, switch: Switch) -> bool {
+    pub unsafe fn improve(&self, better: Arc<Self>, compiler: Option<Arc<dyn Compiler>>, switch: Switch) -> bool {
         let counts = |code: &Self| VMCounts { first_tier: false, ..code.image.counts() };
         let is_same = counts(self) == counts(&better) && self.image.functions_len() == better.image.functions_len();
         if !is_same || !self.image.can_be_improved() || better.image.can_be_improved() {
             return false;
         }
-        let is_first = self.better.set(Better::new(better, switch)).is_ok();
+        let is_first = self.better.set(Better::new(better, compiler, switch)).is_ok();
         if is_first {
             self.image.lead_to_better_code(switch);
         }

@@ -4,10 +4,13 @@
 //! The code of another compiler, of all of the module, can take over from it: [`ModuleCode::improve`] has every entry lead to
 //! [`arch::compile_entry`](crate::arch::compile_entry) again, and an instance whose code comes there for the first time *adopts* the better
 //! code: on its own thread, between two functions. From then on its references, and what is behind its exports, lead to better code, and so does
-//! every call of the first tier that goes through an entry. What runs in the first tier stays there until it returns.
+//! every call of the first tier that goes through an entry. What runs in the first tier stays there until it returns, or comes to the beginning of a loop
+//! from which on it can go on in better code ([`crate::lazy`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use wasmer_runtime_core::compiler::Compiler;
 
 use crate::module_code::ModuleCode;
 
@@ -37,17 +40,24 @@ impl Switch {
 /// The better code of a module.
 pub(crate) struct Better {
     pub(crate) code: Arc<ModuleCode>,
+    /// What compiles what loops go on in, if there is such a thing in this process: the compiler of the better code.
+    pub(crate) compiler: Option<Arc<dyn Compiler>>,
     /// Of [`Switch::Sometimes`]: the number that comes next.
     random: Option<AtomicU64>,
 }
 
 impl Better {
-    pub(crate) fn new(code: Arc<ModuleCode>, switch: Switch) -> Self {
+    pub(crate) fn new(code: Arc<ModuleCode>, compiler: Option<Arc<dyn Compiler>>, switch: Switch) -> Self {
         let random = match switch {
             Switch::Worthwhile => None,
             Switch::Sometimes(seed) => Some(AtomicU64::new(seed)),
         };
-        Self { code, random }
+        Self { code, compiler, random }
+    }
+
+    /// Whether the same things happen each time.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.random.is_some()
     }
 
     /// Whether a call that could go either way goes on here.

@@ -114,8 +114,8 @@ impl Linked {
             image.resize(start + *base as usize, 0);
             image.extend_from_slice(&output.text);
             let target = |symbol| match symbol {
-                Symbol::Function(index) => self.functions.get(index.index()).copied(),
-                Symbol::Trampoline(trampoline) => self.symbols.get(&trampoline).copied(),
+                Symbol::Function(index) => self.functions.get(index.index()).copied().map(i64::from),
+                Symbol::Trampoline(trampoline) => self.symbols.get(&trampoline).copied().map(i64::from),
                 Symbol::Local(_) => None,
             };
             resolve_all(&mut image[start + *base as usize..], &output, *base, &target)?;
@@ -129,8 +129,8 @@ impl Linked {
     }
 }
 
-/// Where what an output refers to is in the code, but for what is private to the output.
-type TargetOf<'a> = &'a dyn Fn(Symbol) -> Option<u32>;
+/// Where what an output refers to is, from the start of the code on, but for what is private to the output.
+type TargetOf<'a> = &'a dyn Fn(Symbol) -> Option<i64>;
 
 /// Resolves the references of an output that will stand at `base` in the code.
 pub(crate) fn relocate(output: &mut Output, base: u32, target: TargetOf<'_>) -> Result<(), String> {
@@ -145,7 +145,7 @@ fn resolve_all(text: &mut [u8], output: &Output, base: u32, target: TargetOf<'_>
     let locals = local_symbols(output, base);
     for reloc in &output.relocs {
         let target = match reloc.target {
-            Symbol::Local(number) => locals.get(&number).copied(),
+            Symbol::Local(number) => locals.get(&number).copied().map(i64::from),
             symbol => target(symbol),
         };
         let target = target.ok_or_else(|| format!("a reference to {:?}, which is not there", reloc.target))?;
@@ -163,8 +163,8 @@ fn local_symbols(output: &Output, base: u32) -> HashMap<u32, u32> {
 }
 
 /// Resolves a reference of a text that stands at `base`.
-fn resolve(text: &mut [u8], base: u32, reloc: &Reloc, target: u32) -> Result<(), String> {
-    let distance = i64::from(target) + i64::from(reloc.addend) - i64::from(base) - i64::from(reloc.offset);
+fn resolve(text: &mut [u8], base: u32, reloc: &Reloc, target: i64) -> Result<(), String> {
+    let distance = target + i64::from(reloc.addend) - i64::from(base) - i64::from(reloc.offset);
     let field = text.get_mut(reloc.offset as usize..).and_then(|text| text.first_chunk_mut::<4>());
     let field = field.ok_or("a reference outside of the code")?;
     let too_far = |_| "a reference out of reach".to_owned();

@@ -3,6 +3,7 @@
 pub(crate) mod bodies;
 pub mod budget;
 pub mod codegen;
+pub(crate) mod continuation;
 pub mod features;
 pub mod func;
 mod heap_use;

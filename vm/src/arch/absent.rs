@@ -64,3 +64,29 @@ pub fn compile_entries(_functions: usize, _slots_bytes: usize) -> Entries {
 pub unsafe extern "C" fn compile_entry() {
     absent()
 }
+
+/// # Safety
+/// Never called.
+pub unsafe extern "C" fn ask_at_loop() {
+    absent()
+}
+
+/// See `x64_loops.rs`.
+pub struct AskFrame(());
+
+impl AskFrame {
+    /// As above.
+    pub fn register(&self, _number: u8) -> u128 {
+        absent()
+    }
+
+    /// As above.
+    pub fn fp(&self) -> usize {
+        absent()
+    }
+
+    /// As above.
+    pub fn pc(&self) -> usize {
+        absent()
+    }
+}

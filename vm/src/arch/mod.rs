@@ -11,11 +11,12 @@
 //! | `exit_parking`, `resume`, `prepare_return` | The same as `exit_host` where the guest may be parked meanwhile; how it goes on; where its outermost frame then returns to. |
 //! | `prepare_preemption`, `preempt`, `resume_preempted` | Keeps all registers of a guest that a tick has found, on its stack, and parks it; how it goes on. |
 //! | `compile_entries`, `compile_entry` | What stands in the place of functions that are compiled when they are called, and where it leads. |
+//! | `ask_at_loop`, `AskFrame` | What loops of a first tier call to go on in better code, and what that leaves on the wasm stack. |
 //! | `refused_access` | What code says of an access that it has found outside of a memory. |
 //! | `prefetch` | Has the processor fetch memory. |
 //! | `flush_code`, `INSTRUCTIONS_ARE_FETCHED_AHEAD` | What it takes for new code to be executed: here, and on other threads. |
 //!
-//! Where a processor cannot park guests yet ([`PARKS`]), it has the names from `exit_parking` to `compile_entry` from `absent`.
+//! Where a processor cannot park guests yet ([`PARKS`]), it has the names from `exit_parking` to `AskFrame` from `absent`.
 //!
 //! All stubs keep the chain of frame pointers whole. They are in sections of their own, so that it is known of an address whether it is in one.
 
@@ -40,6 +41,8 @@ mod absent;
 #[cfg(target_arch = "x86_64")]
 mod x64;
 #[cfg(target_arch = "x86_64")]
+mod x64_loops;
+#[cfg(target_arch = "x86_64")]
 mod x64_park;
 
 #[cfg(target_arch = "aarch64")]
@@ -48,6 +51,8 @@ pub use aarch64::*;
 pub use absent::*;
 #[cfg(target_arch = "x86_64")]
 pub use x64::*;
+#[cfg(target_arch = "x86_64")]
+pub use x64_loops::*;
 #[cfg(target_arch = "x86_64")]
 pub use x64_park::*;
 

@@ -42,7 +42,7 @@ pub(super) use {restore_host, save_host};
 /// What an exit stub leaves on the wasm stack.
 #[repr(C)]
 pub struct ExitFrame {
-    rbx: usize,
+    pub(super) rbx: usize,
     /// Frame pointer of the code that called the stub.
     pub fp: usize,
     /// Return address into that code.

@@ -15,6 +15,7 @@ use wasmer_runtime_core::types::*;
 
 use super::{Damage, Image};
 use crate::lazy::{CompileFailure, Lazy};
+use crate::mapping::Code;
 use crate::tier::Switch;
 
 /// Code.
@@ -39,6 +40,11 @@ impl Image {
         self.lazy.as_deref().map(Lazy::ready)
     }
 
+    /// How many times functions of a lazy image have gone on in better code where one of their loops began.
+    pub fn loops_continued(&self) -> Option<usize> {
+        self.lazy.as_deref().map(Lazy::continued)
+    }
+
     /// The code of a function of a lazy image, which is compiled unless it was before.
     pub(crate) fn compile(&self, function: DefinedFuncIdx) -> Result<*const u8, CompileFailure> {
         match &self.lazy {
@@ -57,6 +63,23 @@ impl Image {
         if let Some(lazy) = &self.lazy {
             lazy.lead_to_better_code(&self.code, switch);
         }
+    }
+
+    /// What a lazy image has beyond others.
+    pub(crate) fn lazy_part(&self) -> Option<&Lazy> {
+        self.lazy.as_deref()
+    }
+
+    /// Where the code is mapped.
+    pub(crate) fn mapped(&self) -> &Code {
+        &self.code
+    }
+
+    /// Whether this is an address of the image's code, and not of better code that one of its loops goes on in.
+    pub(crate) fn has_first_tier_at(&self, pc: usize) -> bool {
+        let addresses = self.code_range();
+        let offset = || (pc - addresses.start) as u32;
+        addresses.contains(&pc) && !self.lazy_at(offset()).is_some_and(|lazy| lazy.is_better_at(offset()))
     }
 
     /// Whether calls of a function stay in this code although there is better code.

@@ -1,6 +1,7 @@
 //! What an instance has of better code, see [`crate::tier`].
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::ptr::{NonNull, null};
 use std::sync::Arc;
 
@@ -8,9 +9,12 @@ use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
 use super::Instance;
+use crate::arch::AskFrame;
 use crate::foreign::Foreign;
 use crate::image::{Damage, Image};
+use crate::lazy::Entrance;
 use crate::module_code::ModuleCode;
+use crate::tier::Better;
 
 /// A function of the better code, as code of the first tier calls it.
 struct Crossing {
@@ -34,6 +38,8 @@ struct Adopted {
     _imports: Box<[Foreign]>,
     table: Box<[Cell<*const Foreign>]>,
     made: RefCell<Vec<Crossing>>,
+    /// References to what loops go on in, by the address of the code.
+    continuations: RefCell<HashMap<*const u8, Box<VMFuncRef>>>,
 }
 
 impl Instance {
@@ -57,19 +63,8 @@ impl Instance {
         let Some(better) = code.better().filter(|better| !code.image.stays(function) && better.is_up()) else {
             return Ok(None);
         };
-        let adopted = match self.tier.adopted.get() {
-            Some(adopted) => adopted,
-            // Guests that were made to give way may be anywhere in their code, also between two looks at a reference.
-            // SAFETY: the caller's promise; the store outlives the instance.
-            None if !unsafe { self.store().as_ref() }.suspended.is_empty() => return Ok(None),
-            None => {
-                // SAFETY: the caller's promise.
-                let adopted = unsafe { self.adopt(&better.code)? };
-                let adopted = self.tier.adopted.get_or_init(|| adopted);
-                self.tier.crossings.set(adopted.table.as_ptr());
-                adopted
-            }
-        };
+        // SAFETY: the caller's promise.
+        let Some(adopted) = (unsafe { self.adopted(better)? }) else { return Ok(None) };
         let place = adopted.table.get(function.index()).ok_or(Damage)?;
         if place.get().is_null() {
             let crossing = self.make_crossing(&adopted.code, function)?;
@@ -77,6 +72,62 @@ impl Instance {
             adopted.made.borrow_mut().push(crossing);
         }
         Ok(NonNull::new(place.get().cast_mut()))
+    }
+
+    /// What it has of better code, which it adopts if it has not; none while it cannot.
+    ///
+    /// # Safety
+    /// As for `crossing`.
+    unsafe fn adopted(&self, better: &Better) -> Result<Option<&Adopted>, Damage> {
+        if let Some(adopted) = self.tier.adopted.get() {
+            return Ok(Some(adopted));
+        }
+        // Guests that were made to give way may be anywhere in their code, also between two looks at a reference.
+        // SAFETY: the caller's promise; the store outlives the instance.
+        if !unsafe { self.store().as_ref() }.suspended.is_empty() {
+            return Ok(None);
+        }
+        // SAFETY: the caller's promise.
+        let adopted = unsafe { self.adopt(&better.code)? };
+        let adopted = self.tier.adopted.get_or_init(|| adopted);
+        self.tier.crossings.set(adopted.table.as_ptr());
+        Ok(Some(adopted))
+    }
+
+    /// What the rest of a function is called as from one of its loops on, which asks; then the function's values there are in the store's context. None if it
+    /// stays in the first tier.
+    ///
+    /// # Safety
+    /// As for `crossing`; the frame is what the function has left in the store's call.
+    pub(crate) unsafe fn continuation(
+        &self,
+        number: u32,
+        frame: &AskFrame,
+    ) -> Result<Option<NonNull<VMFuncRef>>, Damage> {
+        let (image, better) = (&self.code.image, self.code.better());
+        let Some((better, lazy)) = better.filter(|better| better.is_up()).zip(image.lazy_part()) else {
+            return Ok(None);
+        };
+        let at = (frame.pc() - image.code_range().start) as u32;
+        let Some(Entrance { array_call, wasm_call }) = lazy.continuation(image, better, at, number) else {
+            return Ok(None);
+        };
+        // SAFETY: the caller's promise.
+        let Some(adopted) = (unsafe { self.adopted(better)? }) else {
+            lazy.stop_asking(at);
+            return Ok(None);
+        };
+        // SAFETY: as above; there are at most as many values as there is room for, which nothing is in between two operators.
+        unsafe {
+            let place = (&raw mut (*self.context()).values).cast::<RawValue>();
+            let values = lazy.values_at(at, number, frame).ok_or(Damage)?;
+            values.enumerate().for_each(|(position, value)| place.add(position).write(value));
+        }
+        let vmctx = self.vmctx.as_ptr().cast();
+        let mut continuations = adopted.continuations.borrow_mut();
+        // Nobody compares its type: it is called from one place.
+        let reference = || Box::new(VMFuncRef::new(array_call, wasm_call.cast(), vmctx, 0));
+        Ok(Some(NonNull::from(&**continuations.entry(wasm_call).or_insert_with(reference))))
     }
 
     /// Has what is known of this instance's functions lead to better code, and gives that code what it looks for in the vmctx, where the first
@@ -95,6 +146,7 @@ impl Instance {
             _imports: imports,
             table: vec![Cell::new(null()); functions].into_boxed_slice(),
             made: RefCell::new(Vec::new()),
+            continuations: RefCell::default(),
         })
     }
 

@@ -13,6 +13,7 @@ mod float;
 mod frame;
 mod int;
 mod lanes;
+mod loops;
 mod machine;
 mod memory;
 mod regs;

@@ -1,6 +1,7 @@
 //! Tests of the translation.
 
 mod checker;
+mod continuation;
 mod exceptions;
 mod functions;
 mod gc;

@@ -277,6 +277,10 @@ impl Assembler for X64 {
         self.pool.len() as u32 - 1
     }
 
+    fn pooled(&self, number: u32) -> u128 {
+        self.pool[number as usize]
+    }
+
     fn create_label(&mut self) -> Label {
         self.labels.create()
     }
