@@ -33,19 +33,24 @@ impl Backend {
 /// Set where no program may be missing, as in CI: tests that would be left out elsewhere are a failure.
 const REQUIRED_VARIABLE: &str = "WASMER_PROGRAMS_REQUIRED";
 
+/// Names the programs that may be missing all the same, with commas between them.
+const LEFT_OUT_VARIABLE: &str = "WASMER_PROGRAMS_LEFT_OUT";
+
 /// What is built and tested here.
 pub(crate) struct Plan {
     pub(crate) root: PathBuf,
     pub(crate) backends: Vec<Backend>,
     llvm: Option<PathBuf>,
     pub(crate) left_out: Vec<String>,
+    /// Programs that this machine cannot be given.
+    pub(crate) programs_left_out: Vec<&'static str>,
 }
 
 impl Plan {
     pub(crate) fn new(root: &Path, chosen: &[Backend]) -> Result<Self> {
         let left_out = suites::left_out().collect();
         let backends = if chosen.is_empty() { built_backends(root)? } else { chosen.to_vec() };
-        Ok(Self { root: root.to_owned(), backends, llvm: None, left_out })
+        Ok(Self { root: root.to_owned(), backends, llvm: None, left_out, programs_left_out: Vec::new() })
     }
 
     /// A cargo command on the chosen packages and features.
@@ -60,6 +65,9 @@ impl Plan {
         cargo.current_dir(&self.root).env("CARGO_TERM_COLOR", "never");
         if let Some(prefix) = &self.llvm {
             cargo.env(llvm::PREFIX_VARIABLE, prefix);
+        }
+        if !self.programs_left_out.is_empty() {
+            cargo.env(LEFT_OUT_VARIABLE, self.programs_left_out.join(","));
         }
         cargo
     }

@@ -1,6 +1,7 @@
 //! Running other programs: to the end, with what they print kept for the case that they fail.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -67,14 +68,26 @@ pub(crate) fn install_debian_packages(packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that Rust's standard library for a target is there.
+/// There is no standard library of Rust for a target. A registry that has everything else may not have it.
+#[derive(Debug)]
+pub(crate) struct NoRustLibrary(String);
+
+impl fmt::Display for NoRustLibrary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no standard library for {}", self.0)
+    }
+}
+
+impl std::error::Error for NoRustLibrary {}
+
+/// Makes sure that Rust's standard library for a target is there; if it cannot be had, the error is a [`NoRustLibrary`].
 pub(crate) fn rust_library(target: &str) -> Result<()> {
     let folder = read(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
     if Path::new(folder.trim()).exists() {
         return Ok(());
     }
     let added = run(Command::new("rustup").args(["target", "add", target]));
-    added.map(drop).with_context(|| format!("there is no standard library for {target}"))
+    added.map(drop).context(NoRustLibrary(target.to_owned()))
 }
 
 /// Who signs what Debian publishes, its backports too.
@@ -144,5 +157,15 @@ mod tests {
         assert_eq!(read(Command::new("sh").args(["-c", "echo a; echo b >&2"])).unwrap(), "a\n");
         assert!(read(&mut Command::new("no-such-program-anywhere")).is_err());
         assert!(!succeeds(&mut Command::new("false")));
+    }
+
+    #[test]
+    fn a_target_without_a_library_is_told_apart_from_other_failures() {
+        // Nobody publishes one for it.
+        let target = "m68k-unknown-linux-gnu";
+        let error = rust_library(target).context("cannot obtain a program").unwrap_err();
+        assert!(error.is::<NoRustLibrary>(), "{error:#}");
+        assert!(format!("{error:#}").contains(&format!("there is no standard library for {target}")), "{error:#}");
+        assert!(!run(&mut Command::new("false")).unwrap_err().is::<NoRustLibrary>());
     }
 }

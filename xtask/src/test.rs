@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::builder::PossibleValuesParser;
 
 use crate::plan::{Backend, Plan, SUITES, Step, passed_some};
+use crate::shell::NoRustLibrary;
 use crate::{book, deps, elsewhere, packages, programs, progress, python, shell, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
@@ -186,8 +187,14 @@ fn obtain_programs(plan: &mut Plan) -> Result<String> {
     if missing.is_empty() {
         return Ok(String::new());
     }
-    let reasons = missing.iter().map(|(name, error)| format!("tests that run `{name}`, because {error:#}"));
-    plan.leave_out(reasons.collect())?;
+    let reason = |(name, error): &(_, anyhow::Error)| format!("tests that run `{name}`, because {error:#}");
+    let (elsewhere, missing): (Vec<_>, Vec<_>) =
+        missing.into_iter().partition(|(_, error)| error.is::<NoRustLibrary>());
+    plan.left_out.extend(elsewhere.iter().map(reason));
+    plan.programs_left_out = elsewhere.into_iter().map(|(name, _)| name).collect();
+    if !missing.is_empty() {
+        plan.leave_out(missing.iter().map(reason).collect())?;
+    }
     Ok("not all of them".to_owned())
 }
 
