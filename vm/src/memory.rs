@@ -322,7 +322,8 @@ mod tests {
     #[test]
     fn nothing_of_a_memory_is_seen_in_the_next() {
         let page = page_bytes();
-        let (all, first) = (3 << 16, (2 << 16) / page);
+        // As many pages of WebAssembly at first as of the system's largest ones.
+        let (all, first) = (5 << 16, (4 << 16) / page);
         let pages = all / page;
         let file = memory_file_of(&(0..4 * page).map(|at| (at / 5) as u8 | 1).collect::<Vec<_>>()).unwrap();
         let extent = |guest: usize, file: usize, len: usize| {
@@ -335,14 +336,14 @@ mod tests {
         let mut was = None;
         for step in [pages, 1, 2, pages - 1, 5, pages, 7, 3] {
             let memory =
-                Memory::with_contents(&memory(2, None), None, || Ok(&file), extents.into_iter(), &pool).unwrap();
+                Memory::with_contents(&memory(4, None), None, || Ok(&file), extents.into_iter(), &pool).unwrap();
             // SAFETY: inside of the memory, which nobody else has.
             let part = |bytes| unsafe { std::slice::from_raw_parts_mut(memory.range(0, bytes as u64).unwrap(), bytes) };
-            let now = part(2 << 16).to_vec();
+            let now = part(4 << 16).to_vec();
             assert!(*was.get_or_insert_with(|| now.clone()) == now, "before {step}");
-            assert_eq!(memory.grow(1, &mut Budget::new(StoreLimits::new())), Ok(2));
+            assert_eq!(memory.grow(1, &mut Budget::new(StoreLimits::new())), Ok(4));
             let bytes = part(all);
-            assert!(bytes[2 << 16..].iter().all(|byte| *byte == 0));
+            assert!(bytes[4 << 16..].iter().all(|byte| *byte == 0));
             bytes.chunks_mut(page).step_by(step.min(first)).for_each(|page| page.fill(0xee));
             bytes.chunks_mut(page).filter(|_| step == pages).for_each(|page| page.fill(0xdd));
         }
