@@ -37,7 +37,41 @@ macro_rules! restore_host {
     };
 }
 
-pub(super) use {restore_host, save_host};
+/// Keeps the vector registers that locals and arguments of code by Singlepass are in on the stack.
+macro_rules! push_vectors {
+    () => {
+        concat!(
+            "sub rsp, 128\n",
+            "movups [rsp + 0], xmm7\n",
+            "movups [rsp + 16], xmm8\n",
+            "movups [rsp + 32], xmm9\n",
+            "movups [rsp + 48], xmm10\n",
+            "movups [rsp + 64], xmm11\n",
+            "movups [rsp + 80], xmm12\n",
+            "movups [rsp + 96], xmm13\n",
+            "movups [rsp + 112], xmm14",
+        )
+    };
+}
+
+/// What [`push_vectors`] kept.
+macro_rules! pop_vectors {
+    () => {
+        concat!(
+            "movups xmm7, [rsp + 0]\n",
+            "movups xmm8, [rsp + 16]\n",
+            "movups xmm9, [rsp + 32]\n",
+            "movups xmm10, [rsp + 48]\n",
+            "movups xmm11, [rsp + 64]\n",
+            "movups xmm12, [rsp + 80]\n",
+            "movups xmm13, [rsp + 96]\n",
+            "movups xmm14, [rsp + 112]\n",
+            "add rsp, 128",
+        )
+    };
+}
+
+pub(super) use {pop_vectors, push_vectors, restore_host, save_host};
 
 /// What an exit stub leaves on the wasm stack.
 #[repr(C)]
@@ -353,15 +387,7 @@ pub unsafe extern "C" fn compile_entry() {
         "push r9",
         "push r10",
         "push r11",
-        "sub rsp, 128",
-        "movups [rsp], xmm7",
-        "movups [rsp + 16], xmm8",
-        "movups [rsp + 32], xmm9",
-        "movups [rsp + 48], xmm10",
-        "movups [rsp + 64], xmm11",
-        "movups [rsp + 80], xmm12",
-        "movups [rsp + 96], xmm13",
-        "movups [rsp + 112], xmm14",
+        push_vectors!(),
         "mov [rcx + {exit}], rbx",
         "mov rsp, [rcx + {host_sp}]",
         "mov rdi, r14",
@@ -371,15 +397,7 @@ pub unsafe extern "C" fn compile_entry() {
         "mov rdi, [rbx - 8]",
         "cmp dword ptr [rdi + {stop}], 0",
         "jne {leave}",
-        "movups xmm7, [rsp]",
-        "movups xmm8, [rsp + 16]",
-        "movups xmm9, [rsp + 32]",
-        "movups xmm10, [rsp + 48]",
-        "movups xmm11, [rsp + 64]",
-        "movups xmm12, [rsp + 80]",
-        "movups xmm13, [rsp + 96]",
-        "movups xmm14, [rsp + 112]",
-        "add rsp, 128",
+        pop_vectors!(),
         "pop r11",
         "pop r10",
         "pop r9",

@@ -6,7 +6,7 @@ use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::vmcontext::*;
 
 use super::ExitFrame;
-use super::x64::{EXIT, HOST_SP, STOP, leave};
+use super::x64::{EXIT, HOST_SP, STOP, leave, pop_vectors, push_vectors};
 
 /// What [`ask_at_loop`] leaves on the wasm stack: where wasm was left, and below that the registers that locals are in.
 #[repr(C)]
@@ -65,15 +65,7 @@ pub unsafe extern "C" fn ask_at_loop() {
         "push r11",
         "push r12",
         "push r13",
-        "sub rsp, 128",
-        "movups [rsp], xmm7",
-        "movups [rsp + 16], xmm8",
-        "movups [rsp + 32], xmm9",
-        "movups [rsp + 48], xmm10",
-        "movups [rsp + 64], xmm11",
-        "movups [rsp + 80], xmm12",
-        "movups [rsp + 96], xmm13",
-        "movups [rsp + 112], xmm14",
+        push_vectors!(),
         "mov rdx, rsp",
         "mov [rcx + {exit}], rbx",
         "mov rsp, [rcx + {host_sp}]",
@@ -86,15 +78,7 @@ pub unsafe extern "C" fn ask_at_loop() {
         "jne {leave}",
         "test rax, rax",
         "jne 2f",
-        "movups xmm7, [rsp]",
-        "movups xmm8, [rsp + 16]",
-        "movups xmm9, [rsp + 32]",
-        "movups xmm10, [rsp + 48]",
-        "movups xmm11, [rsp + 64]",
-        "movups xmm12, [rsp + 80]",
-        "movups xmm13, [rsp + 96]",
-        "movups xmm14, [rsp + 112]",
-        "add rsp, 128",
+        pop_vectors!(),
         "pop r13",
         "pop r12",
         "pop r11",
