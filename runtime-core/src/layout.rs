@@ -20,14 +20,17 @@ pub const DISPLAY_BYTES: i32 = 64;
 /// How many depths a record has room for, from 0 on: whether types are subtypes of deeper ones the host is asked.
 pub const DISPLAY_DEPTHS: u32 = 16;
 
+/// Size of an address in [`Region::References`].
+pub const REFERENCE_BYTES: u32 = 8;
+
 /// Size of a global's value in a vmctx.
 pub const VMGLOBAL_BYTES: i32 = 16;
 /// Size of a memory's entry in a vmctx: base, pointer to the `VMMemory`.
 pub const VMCTX_MEMORY_BYTES: i32 = 16;
 /// Where in the entry the pointer to the `VMMemory` is.
 pub const VMCTX_MEMORY_DEFINITION: i32 = 8;
-/// Size of what a vmctx has for code with objects: heap, displays, zero.
-pub const VMCTX_HEAP_BYTES: i32 = VMCTX_MEMORY_BYTES + 16;
+/// Size of what a vmctx has for code with objects: heap, displays, zero, references; and a word, so that it is a multiple of 16.
+pub const VMCTX_HEAP_BYTES: i32 = VMCTX_MEMORY_BYTES + 32;
 /// Size of what a first tier has for itself in front of its imported functions.
 pub const VMCTX_FIRST_TIER_BYTES: i32 = 16;
 /// Size of an imported function's entry in a vmctx: wasm entry, vmctx.
@@ -69,6 +72,9 @@ pub enum Region {
     Displays,
     /// Function references: only their type ids are read.
     FuncRefs,
+    /// The addresses of an instance's references to its own functions, by the functions' positions in
+    /// [`ModuleInfo::escaping`](crate::module::ModuleInfo::escaping): null until the host has made the reference, and the same from then on.
+    References,
     /// The exception that is on its way: what stands at [`VMSTORE_CAUGHT_TAG`] and behind.
     Caught,
 }
@@ -153,7 +159,7 @@ pub struct VMCounts {
 }
 
 /// Where a module's vmctx keeps what. In this order behind the fixed part: memories, defined globals, defined tables, pointers
-/// to imported globals, pointers to imported tables, imported functions, pointers to tags, what code with objects needs: the heap (base and pointer to its `VMMemory`), the table of displays, zero;
+/// to imported globals, pointers to imported tables, imported functions, pointers to tags, what code with objects needs: the heap (base and pointer to its `VMMemory`), the table of displays, zero, the references to functions;
 /// and what a first tier has for itself: the pointer to its type ids, the one to what its loops look at, imported functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VMOffsets {
@@ -288,6 +294,7 @@ impl VMOffsets {
             Region::TypeIds => self.type_ids(),
             Region::Displays => self.displays(),
             Region::FuncRefs => self.absolute(),
+            Region::References => self.references(),
         };
         let definition_offset = base_offset + VMCTX_MEMORY_DEFINITION;
         MemoryRef { region, base_offset, definition_offset, width: Width::W64, page_size_log2: 0 }
@@ -296,5 +303,10 @@ impl VMOffsets {
     /// A word that is zero: the base address of everything, for reads of what a reference points to.
     pub fn absolute(&self) -> i32 {
         self.displays() + 8
+    }
+
+    /// The address of the list of references to the instance's functions: see [`Region::References`].
+    pub fn references(&self) -> i32 {
+        self.absolute() + 8
     }
 }

@@ -2,9 +2,16 @@
 
 use std::ops::Range;
 
-use crate::layout::{GlobalRef, MemoryRef, Region, TableRef, TagRef, VMCTX_MEMORY_DEFINITION, VMCounts, VMOffsets};
+use crate::layout::{
+    GlobalRef, MemoryRef, REFERENCE_BYTES, Region, TableRef, TagRef, VMCTX_MEMORY_DEFINITION, VMCounts, VMOffsets,
+};
+use crate::libcall::HostCall;
 use crate::object::{ArrayLayout, ObjectLayout, StructLayout};
 use crate::types::*;
+
+pub use likely::LikelyCallee;
+
+mod likely;
 
 /// A translated module, without the code. Index spaces have imports first, as in the specification.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +94,8 @@ pub struct Resolved {
     pub globals: Vec<GlobalRef>,
     /// Every table.
     pub tables: Vec<TableRef>,
+    /// Where calls by references of a type are likely to go, by type; empty in modules without objects.
+    pub likely: Vec<Vec<LikelyCallee>>,
 }
 
 impl Default for Resolved {
@@ -98,6 +107,7 @@ impl Default for Resolved {
             memories: Vec::new(),
             globals: Vec::new(),
             tables: Vec::new(),
+            likely: Vec::new(),
         }
     }
 }
@@ -264,6 +274,7 @@ impl ModuleInfo {
             memories: (0..self.memories.len()).map(|i| self.memory_ref(&offsets, MemoryIdx::from_index(i))).collect(),
             globals: (0..self.globals.len()).map(|i| self.global_ref(&offsets, GlobalIdx::from_index(i))).collect(),
             tables: (0..self.tables.len()).map(|i| self.table_ref(&offsets, TableIdx::from_index(i))).collect(),
+            likely: if self.uses_heap { likely::callees(self) } else { Vec::new() },
         };
     }
 
@@ -299,6 +310,31 @@ impl ModuleInfo {
     /// The function type at a type index that a function or tag has.
     pub fn func_type(&self, index: TypeIdx) -> &FuncType {
         self.types[index.index()].func().expect("the validator lets functions and tags have function types only")
+    }
+
+    /// Where [`Region::References`] has the reference to a function that code can find there: one of the module's own, in a module with objects.
+    pub fn reference_offset(&self, index: FuncIdx) -> Option<u32> {
+        let is_there = self.uses_heap && self.defined_func(index).is_some();
+        let position = is_there.then(|| self.escaping.binary_search(&index).ok()).flatten()?;
+        Some(position as u32 * REFERENCE_BYTES)
+    }
+
+    /// Whether code of a module with objects seldom makes a libcall: there is room for a new object, there is the reference to a function, and that is one
+    /// of this convention.
+    pub fn is_rare(&self, call: HostCall) -> bool {
+        match call {
+            HostCall::HeapAlloc { .. } => true,
+            HostCall::CallRefSlow { .. } => self.uses_heap,
+            HostCall::RefFunc { function } => self.reference_offset(function).is_some(),
+            _ => false,
+        }
+    }
+
+    /// The functions that a call by a reference of a type compares the reference with, if it moves few values, so that code stays in proportion.
+    pub fn likely_callees(&self, ty: TypeIdx) -> &[LikelyCallee] {
+        let Signature { params, results } = &self.resolved.signatures[ty.index()];
+        let are_few = params.len() + results.len() <= likely::VALUES_MAX;
+        self.resolved.likely.get(ty.index()).filter(|_| are_few).map_or(&[], Vec::as_slice)
     }
 
     /// The layout of the structs of a type.

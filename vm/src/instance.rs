@@ -22,7 +22,6 @@ use wasmer_runtime_core::vmcontext::*;
 use crate::arch;
 use crate::budget::Usage;
 use crate::exceptions::Tag;
-use crate::foreign::Foreign;
 use crate::func_refs::FuncRefs;
 use crate::image::Damage;
 use crate::lazy::Lazy;
@@ -33,6 +32,8 @@ use crate::pieces::{self, GoOn};
 use crate::store::{StoreVm, go_on};
 use crate::table::Table;
 use crate::types_registry;
+
+use imports::Imported;
 
 pub use error::InstanceError;
 
@@ -72,7 +73,7 @@ pub struct Instance {
     memories: Vec<Arc<Memory>>,
     tables: Vec<NonNull<Table>>,
     own_tables: Vec<Box<Table>>,
-    imported_functions: Box<[Foreign]>,
+    imported: Imported,
     tags: Vec<NonNull<Tag>>,
     own_tags: Box<[Tag]>,
     /// References to escaping functions, by position; filled in on first use. Zeroed pages until then.
@@ -138,7 +139,7 @@ impl Instance {
             memories,
             tables: imports.tables,
             own_tables,
-            imported_functions: Box::default(),
+            imported: Imported { originals: imports.functions.into(), foreign: Box::default() },
             tags: imports.tags,
             own_tags: Box::default(),
             func_refs: FuncRefs::new(image.escaping_len()),
@@ -152,7 +153,7 @@ impl Instance {
         unsafe {
             instance.write_header();
             instance.write_memories();
-            instance.imported_functions = instance.import(code, &instance.offsets, &imports.functions)?;
+            instance.imported.foreign = instance.import(code, &instance.offsets, &instance.imported.originals)?;
             instance.write_imported_globals(&imports.globals);
             instance.write_tables();
             instance.write_tags();
@@ -314,6 +315,7 @@ impl Instance {
             self.field::<*const VMMemory>(self.offsets.heap() + VMCTX_MEMORY_DEFINITION).write(heap.memory());
             self.field::<*const u32>(self.offsets.displays()).write(types_registry::displays());
             self.field::<usize>(self.offsets.absolute()).write(0);
+            self.field::<*const ()>(self.offsets.references()).write(self.func_refs.list());
         }
         Ok(())
     }
@@ -453,19 +455,16 @@ impl Instance {
 
     /// The original function behind an import, or the reference to an own one: what an export gives away.
     pub fn exported_func(&self, index: FuncIdx) -> Result<NonNull<VMFuncRef>, Damage> {
-        match self.imported_functions.get(index.index()) {
-            Some(imported) => Ok(imported.original),
+        match self.imported.original(index) {
+            Some(original) => Ok(original),
             None => self.func_ref(index),
         }
     }
 
     /// A reference to an escaping function, callable by this module's convention.
     pub fn func_ref(&self, index: FuncIdx) -> Result<NonNull<VMFuncRef>, Damage> {
-        if let Some(imported) = self.imported_functions.get(index.index()) {
-            // A function of the same convention keeps its identity.
-            // SAFETY: the original lives as long as the store.
-            let same = unsafe { imported.original.as_ref() }.vmctx == imported.func_ref.vmctx;
-            return Ok(if same { imported.original } else { NonNull::from(&imported.func_ref) });
+        if let Some(imported) = self.imported.reference(index) {
+            return Ok(imported);
         }
         let image = &self.code.image;
         // The translation lists every function that can be referred to.

@@ -12,7 +12,7 @@ use crate::image::metadata::ArchivedMetadata;
 use crate::trap::TrapCode;
 
 /// Version of the format. Part of every cache key: images of other versions are never looked at.
-pub const FORMAT_VERSION: u32 = 9;
+pub const FORMAT_VERSION: u32 = 10;
 
 const MAGIC: [u8; 8] = *b"\x7fwart\r\n\x1a";
 

@@ -2,8 +2,12 @@
 
 use crate::layout::VMCTX_IMPORT_VMCTX;
 use crate::libcall::HostCall;
+use crate::module::LikelyCallee;
 use crate::translate::codegen::{Callee, Checks, FuncCodegen, Meter, Result};
 use crate::translate::func::Visitor;
+use crate::translate::ops::IntCompare;
+use crate::translate::scope::Scope;
+use crate::trap::TrapCode;
 use crate::types::*;
 
 impl<C: FuncCodegen> Visitor<'_, C> {
@@ -72,8 +76,51 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     pub(super) fn call_ref(&mut self, ty: u32) -> Result<()> {
+        let module = self.module;
+        let likely = module.likely_callees(TypeIdx(ty));
+        if likely.is_empty() {
+            let callee = self.reference(ty);
+            return self.emit_call(callee);
+        }
+        self.check_not_null(0, TrapCode::NullFunctionReference)?;
+        let signature = &module.resolved.signatures[ty as usize];
+        let mut done = self.open_call(signature)?;
+        for callee in likely {
+            let other = self.guess(callee, signature)?;
+            self.emit_call((Callee::Direct(callee.function), TypeIdx(ty)))?;
+            self.leave(&mut done)?;
+            self.close_scope(other)?;
+        }
         let callee = self.reference(ty);
-        self.emit_call(callee)
+        self.emit_call(callee)?;
+        self.close_scope(done)
+    }
+
+    /// Opens a scope that takes the operands of a call by reference and leaves its results.
+    fn open_call(&mut self, signature: &Signature) -> Result<Scope<C::Frame>> {
+        let mut types = std::mem::take(&mut self.stacks.types);
+        types.clear();
+        types.extend(&signature.params);
+        types.push(Ty::Ref);
+        let scope = self.open_scope(&types, &signature.results);
+        self.stacks.types = types;
+        scope
+    }
+
+    /// Pushes copies of the arguments below the topmost operand, a reference that is not null, if that is the one to this function. Goes on behind the
+    /// returned scope otherwise.
+    ///
+    /// A processor often foresees where a branch goes, and less often where a call does that goes by an address; and what is called directly, compilers
+    /// put in the call's place (ADR 48).
+    fn guess(&mut self, callee: &LikelyCallee, signature: &Signature) -> Result<Scope<C::Frame>> {
+        let mut other = self.open_scope(&[], &[])?;
+        self.pick(0)?;
+        self.push_reference(callee.offset)?;
+        self.compare(IntCompare::Ne, Width::W64)?;
+        self.leave_if(&mut other)?;
+        let params = signature.params.len();
+        (0..params).try_for_each(|_| self.pick(params))?;
+        Ok(other)
     }
 
     pub(super) fn return_call(&mut self, function: u32) -> Result<()> {
@@ -87,6 +134,16 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     pub(super) fn return_call_ref(&mut self, ty: u32) -> Result<()> {
+        let module = self.module;
+        let likely = module.likely_callees(TypeIdx(ty));
+        if !likely.is_empty() {
+            self.check_not_null(0, TrapCode::NullFunctionReference)?;
+        }
+        for callee in likely {
+            let other = self.guess(callee, &module.resolved.signatures[ty as usize])?;
+            self.emit_return_call((Callee::Direct(callee.function), TypeIdx(ty)))?;
+            self.close_scope(other)?;
+        }
         let callee = self.reference(ty);
         self.emit_return_call(callee)
     }

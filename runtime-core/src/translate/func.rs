@@ -174,7 +174,7 @@ pub(super) struct Visitor<'t, C: FuncCodegen> {
     pub(super) stacks: Stacks<C::Value, C::Frame>,
     /// Offset of the operator being visited.
     pub(super) offset: u64,
-    /// The operands of the operator being visited, if it is one of garbage collection.
+    /// The operands of the operator being visited, if it is one of garbage collection or of typed references.
     pub(super) operands: OperandTypes,
     /// Whether the operator being visited can be reached.
     pub(super) reachable: bool,
@@ -243,14 +243,14 @@ macro_rules! visit {
     (@bulk_memory $($rest:tt)*) => { visit! { operator: $($rest)* } };
     (@reference_types $($rest:tt)*) => { visit! { operator: $($rest)* } };
     (@tail_call $($rest:tt)*) => { visit! { operator: $($rest)* } };
-    (@function_references $($rest:tt)*) => { visit! { operator: $($rest)* } };
+    (@function_references $($rest:tt)*) => { visit! { seen operator: $($rest)* } };
     (@wide_arithmetic $($rest:tt)*) => { visit! { operator: $($rest)* } };
     (@threads $($rest:tt)*) => { visit! { atomic_operator: $($rest)* } };
     (@simd $($rest:tt)*) => { visit! { simd_operator: $($rest)* } };
     (@relaxed_simd $($rest:tt)*) => { visit! { simd_operator: $($rest)* } };
     (@exceptions $($rest:tt)*) => { visit! { operator: $($rest)* } };
     (@legacy_exceptions $($rest:tt)*) => { visit! { operator: $($rest)* } };
-    (@gc $($rest:tt)*) => { visit! { gc_operator: $($rest)* } };
+    (@gc $($rest:tt)*) => { visit! { seen gc_operator: $($rest)* } };
     (@custom_descriptors $($rest:tt)*) => { visit! { refuse $($rest)* } };
     (@stack_switching $($rest:tt)*) => { visit! { refuse $($rest)* } };
     (@memory_control $($rest:tt)*) => { visit! { refuse $($rest)* } };
@@ -268,7 +268,7 @@ macro_rules! visit {
             }
         }
     };
-    (gc_operator: $op:ident [$($arg:ident: $argty:ty),*] $visit:ident) => {
+    (seen $table:ident: $op:ident [$($arg:ident: $argty:ty),*] $visit:ident) => {
         fn $visit(&mut self $(, $arg: $argty)*) -> Self::Output {
             if self.reachable {
                 self.look_at_operands();
@@ -276,8 +276,8 @@ macro_rules! visit {
             self.validator.visitor(self.offset).$visit($($arg),*).map_err(invalid)?;
             if self.reachable {
                 self.codegen.set_offset(self.offset as u32);
-                self.cost += cost!(gc_operator $op);
-                gc_operator!(self $op $($arg)*)
+                self.cost += cost!($table $op);
+                $table!(self $op $($arg)*)
             } else {
                 Ok(())
             }

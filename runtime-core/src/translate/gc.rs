@@ -107,7 +107,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     /// Traps if the operand that `above` others stand on is null, as far as its type does not say that it is not. No operand but that of this
     /// operator has been consumed.
-    fn check_not_null(&mut self, above: usize, code: TrapCode) -> Result<()> {
+    pub(super) fn check_not_null(&mut self, above: usize, code: TrapCode) -> Result<()> {
         if !self.may_be_null(above) {
             return Ok(());
         }

@@ -1,8 +1,9 @@
-//! Tables (specification, section 4.4.6) and function references: rare enough to be libcalls all.
+//! Tables (specification, section 4.4.6) and function references: rare enough to be libcalls, but for references in modules with objects.
 
 use crate::libcall::HostCall;
-use crate::translate::codegen::{FuncCodegen, Result};
+use crate::translate::codegen::{FuncCodegen, Region, Result};
 use crate::translate::func::Visitor;
+use crate::translate::ops::Load;
 use crate::types::*;
 
 impl<C: FuncCodegen> Visitor<'_, C> {
@@ -53,6 +54,26 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     }
 
     pub(super) fn ref_func(&mut self, function: u32) -> Result<()> {
-        self.libcall(HostCall::RefFunc { function: FuncIdx(function) }, &[], false)
+        let function = FuncIdx(function);
+        let Some(offset) = self.module.reference_offset(function) else { return self.make_reference(function) };
+        let mut made = self.open_scope(&[], &[Ty::Ref])?;
+        self.push_reference(offset)?;
+        self.pick(0)?;
+        self.unary(C::ref_is_null)?;
+        self.unary(|c, is_null| c.int_eqz(Width::W32, is_null))?;
+        self.leave_if(&mut made)?;
+        self.drop_operands(1)?;
+        self.make_reference(function)?;
+        self.close_scope(made)
+    }
+
+    fn make_reference(&mut self, function: FuncIdx) -> Result<()> {
+        self.libcall(HostCall::RefFunc { function }, &[], false)
+    }
+
+    /// Pushes the reference to a function of the module, or null if there is none yet.
+    pub(super) fn push_reference(&mut self, offset: u32) -> Result<()> {
+        self.push_i64(0)?;
+        self.load_from(Region::References, Load::I64, offset)
     }
 }

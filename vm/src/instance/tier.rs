@@ -9,6 +9,7 @@ use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
 use super::Instance;
+use super::imports::ForeignImports;
 use crate::arch::AskFrame;
 use crate::foreign::Foreign;
 use crate::image::{Damage, Image};
@@ -35,7 +36,7 @@ pub(crate) struct Tier {
 struct Adopted {
     code: Arc<ModuleCode>,
     /// What better code imports; its vmctx refers to them.
-    _imports: Box<[Foreign]>,
+    _imports: ForeignImports,
     table: Box<[Cell<*const Foreign>]>,
     made: RefCell<Vec<Crossing>>,
     /// References to what loops go on in, by the address of the code.
@@ -140,7 +141,7 @@ impl Instance {
         let imports = unsafe { self.import_again(better)? };
         // SAFETY: the better code runs in this instance only from now on.
         unsafe { self.refer_to(better)? };
-        let functions = self.code.image.functions_len() - self.imported_functions.len();
+        let functions = self.code.image.functions_len() - self.imported.originals.len();
         Ok(Adopted {
             code: Arc::clone(better),
             _imports: imports,
@@ -154,10 +155,9 @@ impl Instance {
     ///
     /// # Safety
     /// None of this code runs in the instance yet.
-    unsafe fn import_again(&self, better: &ModuleCode) -> Result<Box<[Foreign]>, Damage> {
-        let functions: Vec<_> = self.imported_functions.iter().map(|function| function.original).collect();
+    unsafe fn import_again(&self, better: &ModuleCode) -> Result<ForeignImports, Damage> {
         // SAFETY: they were imported, and nobody looks at what is written.
-        unsafe { self.import(better, &self.offsets.of_better_code(), &functions) }
+        unsafe { self.import(better, &self.offsets.of_better_code(), &self.imported.originals) }
     }
 
     /// Has type ids and all references that were made lead to better code of the module.

@@ -1,0 +1,8 @@
+;; A reference of a type that few functions have is compared with those to them, which are called directly.
+(module
+  (type $object (struct))
+  (type $t (func (param i32) (result i32)))
+  (elem declare func $one $two)
+  (func $one (type $t) local.get 0)
+  (func $two (type $t) i32.const 2)
+  (func (param i32 (ref $t)) (result i32) local.get 0 local.get 1 call_ref $t))
