@@ -14,6 +14,7 @@ use crate::codegen::{Codegen, clif_trap, wasm_signature};
 use crate::control::continue_in;
 use crate::description::ABI;
 use crate::libcall::libcall;
+use crate::locals::note_landing;
 use crate::region::Region;
 
 /// What a call instruction needs.
@@ -31,6 +32,7 @@ pub(crate) fn call(
 ) {
     let (entry, vmctx) = resolve(cg, callee, signature);
     let args = gather(cg, vmctx, args);
+    // Where code is metered, the first result is what the callee has left of the fuel.
     let variable = cg.fuel;
     let (fuel, returned) = emit(cg, entry, &args).split_at(usize::from(variable.is_some()));
     let fuel = fuel.first().copied();
@@ -52,6 +54,8 @@ pub(crate) fn return_call(cg: &mut Codegen<'_>, callee: Callee<Value>, signature
 }
 
 /// A call, in a region or outside of all: its results.
+///
+/// A call in a region ends its block, because Cranelift's calls that may go on elsewhere are terminators.
 fn emit<'c>(cg: &'c mut Codegen<'_>, entry: Entry, args: &[Value]) -> &'c [Value] {
     let Some(landing) = cg.scratch.landings.last_mut() else {
         let inst = match entry {
@@ -62,6 +66,7 @@ fn emit<'c>(cg: &'c mut Codegen<'_>, entry: Entry, args: &[Value]) -> &'c [Value
     };
     landing.used = true;
     let landing = landing.block;
+    note_landing(cg);
     let block = call_in_region(cg, entry, args, landing).1;
     continue_in(cg, block);
     cg.builder.block_params(block)
@@ -79,9 +84,11 @@ fn call_in_region(cg: &mut Codegen<'_>, entry: Entry, args: &[Value], landing: B
     for ty in &returns {
         cg.builder.append_block_param(block, *ty);
     }
+    // The results exist only on the way that returns, so they are parameters of that block.
     let results: Vec<_> = (0..returns.len() as u32).map(BlockArg::TryCallRet).collect();
     let dfg = &mut cg.builder.func.dfg;
     let normal = dfg.block_call(block, &results);
+    // The landing compares tags itself, so every exception goes there (ADR 23).
     let thrown = ExceptionTableItem::Default(dfg.block_call(landing, &[]));
     let table = dfg.exception_tables.push(ExceptionTableData::new(sig, normal, [thrown]));
     let inst = match entry {
@@ -117,6 +124,7 @@ fn resolve(cg: &mut Codegen<'_>, callee: Callee<Value>, signature: &Signature) -
         Callee::Ref { reference, checks } => (typed_reference(cg, reference, &checks), checks),
     };
     let sig = wasm_sig(cg, signature);
+    // Not `can_move`: before the checks, the reference may lead nowhere.
     let flags = cg.trusted(Region::Constant).with_readonly();
     let code = cg.ins().load(types::I64, flags, reference, checks.entry);
     let vmctx = cg.ins().load(types::I64, flags, reference, checks.vmctx);
@@ -131,6 +139,7 @@ fn function(cg: &mut Codegen<'_>, index: DefinedFuncIdx, signature: &Signature) 
     let signature = wasm_sig(cg, signature);
     let name = UserExternalName { namespace: 0, index: index.0 };
     let name = ExternalName::User(cg.builder.func.declare_imported_user_function(name));
+    // `colocated`: the linker of the image puts all functions of a module within reach of a relative call.
     let function = cg.builder.import_function(ExtFuncData { name, signature, colocated: true, patchable: false });
     cg.scratch.functions.insert(index, function);
     function
@@ -181,6 +190,7 @@ fn callable(
     let callee = cg.builder.append_block_param(found, types::I64);
     cg.builder.set_cold_block(slow);
     let id = cg.ins().load(types::I32, flags, reference, checks.type_id);
+    // For `call_ref` this load is the check for null, so nothing that reads the reference may come before it.
     let mut fits = is_expected(cg, id, checks.expected);
     if let Expected::Id { ids, offset, display: Some(display) } = checks.expected {
         let other = cg.builder.create_block();
@@ -210,6 +220,7 @@ fn is_expected(cg: &mut Codegen<'_>, id: Value, expected: Expected) -> Value {
             cg.ins().icmp(IntCC::Equal, id, wanted)
         }
         Expected::Convention => {
+            // The convention is in the upper bits, and ours is 0: one comparison without a shift or a mask.
             // Ids of our functions are the small ones.
             const { assert!(ABI.number() == 0) };
             cg.ins().icmp_imm_u(IntCC::UnsignedLessThan, id, 1 << TYPE_ID_ABI_SHIFT)
@@ -225,6 +236,9 @@ fn wanted_id(cg: &mut Codegen<'_>, ids: i32, offset: i32) -> Value {
 }
 
 /// Whether an id has another one among its supertypes, and the same convention.
+///
+/// One comparison for both: the supertype in the display, with the convention of the id, must be the wanted id. A display has 0 where there is no
+/// such supertype, and no type has the id 0.
 fn has_supertype(cg: &mut Codegen<'_>, id: Value, wanted: Value, display: Display) -> Value {
     const CANONICAL: i64 = (1 << TYPE_ID_ABI_SHIFT) - 1;
     let canonical = cg.ins().band_imm_u(id, CANONICAL);
@@ -244,6 +258,7 @@ fn has_supertype(cg: &mut Codegen<'_>, id: Value, wanted: Value, display: Displa
 fn table_element(cg: &mut Codegen<'_>, table: &TableRef, index: Value, nowhere: TrapCode) -> Value {
     let (at, offset) = cg.locate(table.location);
     let mut flags = cg.trusted(Region::Table(table.index));
+    // A table that cannot grow has its length in the code, and a base that never changes.
     let len = if table.fixed {
         flags = flags.with_readonly().with_can_move();
         cg.ins().iconst(types::I64, table.min as i64)
@@ -252,6 +267,7 @@ fn table_element(cg: &mut Codegen<'_>, table: &TableRef, index: Value, nowhere: 
     };
     let base = cg.ins().load(types::I64, flags, at, offset + VMTABLE_BASE);
     let beyond = cg.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
+    // Elements have 8 bytes.
     let scaled = cg.ins().ishl_imm_u(index, 3);
     let address = cg.ins().iadd(base, scaled);
     let null = cg.ins().iconst(types::I64, 0);

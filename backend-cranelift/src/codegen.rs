@@ -133,6 +133,10 @@ pub(crate) struct Codegen<'a> {
     pub(crate) dropping: u64,
     /// Work on values of locals that come together, see [`check_size`](crate::control::check_size).
     pub(crate) merging: u64,
+    /// Work on telling values of locals apart, see [`check_size`](crate::control::check_size).
+    pub(crate) crowding: u64,
+    /// How many locals have been written.
+    pub(crate) locals_written: u64,
 }
 
 impl<'a> Codegen<'a> {
@@ -161,6 +165,8 @@ impl<'a> Codegen<'a> {
             fuel: None,
             dropping: 0,
             merging: 0,
+            crowding: 0,
+            locals_written: 0,
         }
     }
 
@@ -184,6 +190,7 @@ impl<'a> Codegen<'a> {
         if self.value_type(value) == ty {
             return value;
         }
+        // Which lane is which after a cast depends on the order of bytes, so Cranelift wants it named. WebAssembly's is little-endian (section 4.4.3).
         let flags = MemFlagsData::new().with_endianness(Endianness::Little);
         self.ins().bitcast(ty, flags, value)
     }
@@ -243,6 +250,7 @@ impl<'a> Codegen<'a> {
             return *value;
         }
         let flags = self.trusted(Region::Constant).with_readonly().with_can_move();
+        // In the entry block it dominates every use, whichever comes first in the text.
         let mut cursor = FuncCursor::new(self.builder.func).at_first_insertion_point(self.entry);
         let value = cursor.ins().load(types::I64, flags, self.vmctx, offset);
         self.scratch.constants.insert(offset, value);
@@ -261,6 +269,7 @@ impl<'a> Codegen<'a> {
     pub(crate) fn condition(&self, value: Value) -> Value {
         let dfg = &self.builder.func.dfg;
         let Some(inst) = dfg.value_def(value).inst() else { return value };
+        // Comparisons give 8 bits, and the operators extend them to an `i32`. A branch needs only the flags.
         if dfg.insts[inst].opcode() != cranelift_codegen::ir::Opcode::Uextend {
             return value;
         }
@@ -270,6 +279,7 @@ impl<'a> Codegen<'a> {
 
     pub(crate) fn constant_value(&mut self, value: Const) -> Value {
         match value {
+            // Cranelift refuses constants with bits beyond their type, such as those of an extended sign.
             Const::I32(value) => self.ins().iconst(types::I32, i64::from(value as u32)),
             Const::I64(value) => self.ins().iconst(types::I64, value),
             Const::F32(bits) => self.ins().f32const(cranelift_codegen::ir::immediates::Ieee32::with_bits(bits)),

@@ -41,6 +41,12 @@ const DROPPING_PER_BYTE: u64 = 1 << 10;
 const MERGING_FREE: u64 = 1 << 21;
 const MERGING_PER_BYTE: u64 = 1 << 7;
 
+/// The most work that may go into finding registers for values of locals that live at the same time, in pairs of a write and a local that was written before:
+/// the register allocator tries each value against those that are in its way, in straight code as well. The functions of large programs (Clang, GCC, CPython)
+/// have up to half a million pairs, and large ones up to 4 for each byte.
+const CROWDING_FREE: u64 = 1 << 20;
+const CROWDING_PER_BYTE: u64 = 1 << 2;
+
 /// The backend half of a control frame.
 #[derive(Debug)]
 pub(crate) struct Frame {
@@ -131,6 +137,7 @@ pub(crate) fn body(cg: &mut Codegen<'_>, results: &[Ty]) -> Frame {
 pub(crate) fn loop_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, params: &mut [Value]) -> Frame {
     let header = block_with(cg, sig.params);
     jump(cg, header, params);
+    // The header is sealed at the end of the loop: until then branches back may come.
     cg.builder.switch_to_block(header);
     params.copy_from_slice(cg.builder.block_params(header));
     Frame::new(FrameKind::Loop { header })
@@ -205,6 +212,7 @@ pub(crate) fn end(
 
 pub(crate) fn br(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value]) {
     if let FrameKind::Body { .. } = frame.kind {
+        // A jump to the end's block would be one more, and that block often has nothing else.
         return return_(cg, args);
     }
     let target = label(frame);
@@ -262,6 +270,7 @@ pub(crate) fn br_table(
         cg.ins().br_table(index, table);
         let Some(after) = after else { break };
         continue_in(cg, after);
+        // Smaller indices have branched, so this does not wrap around.
         index = cg.ins().iadd_imm_s(index, -(chunk.len() as i64));
     }
     stubs.finish(cg, args);
@@ -345,7 +354,8 @@ pub(crate) fn check_size(cg: &mut Codegen<'_>) -> Result<()> {
         && blocks <= BLOCKS_MAX
         && blocks.saturating_mul(cg.locals_len) <= DEFINITIONS_MAX.min(DEFINITIONS_FREE + DEFINITIONS_PER_BYTE * bytes)
         && cg.dropping <= DROPPING_MAX.min(DROPPING_FREE + DROPPING_PER_BYTE * bytes as u64)
-        && cg.merging <= MERGING_FREE + MERGING_PER_BYTE * bytes as u64;
+        && cg.merging <= MERGING_FREE + MERGING_PER_BYTE * bytes as u64
+        && cg.crowding <= CROWDING_FREE + CROWDING_PER_BYTE * bytes as u64;
     if fits { Ok(()) } else { Err(outgrown(cg)) }
 }
 
