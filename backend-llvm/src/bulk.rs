@@ -83,6 +83,7 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// Fills the only block with `byte`, or copies from the second block to the first.
     fn move_block(&mut self, blocks: &[Block<'ctx>], byte: V<'ctx>, len: V<'ctx>) -> Result<()> {
+        // Paid before anything is written, as the host does.
         if self.info.metered {
             let rounded = self.bin(Op::Add, len, self.const_like(len, (1 << BYTES_FOR_ONE_LOG2) - 1))?;
             let cost = self.bin(Op::LShr, rounded, self.const_like(len, BYTES_FOR_ONE_LOG2.into()))?;
@@ -103,6 +104,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 (self.b.build_memset(to, 1, byte, len).built()?, true)
             }
         };
+        // One instruction has one class: a move between memories may be either, so it is left without.
         if is_one_class {
             let instruction = moved.as_instruction().ok_or_else(|| internal("a block that nothing moves"))?;
             self.tag(instruction, class)?;

@@ -139,6 +139,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             }
         }
         if self.info.metered {
+            // The callee has handed it on: first among the results, whether or not those are in a buffer.
             let fuel = results.remove(0);
             self.set_fuel(fuel)?;
         }
@@ -293,6 +294,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         if table.fixed {
             self.invariant(base)?;
         }
+        // After the check, and by assembly, or LLVM would know that it changes nothing.
         let index = self.guard(Outside { condition: "ae", lhs: index, rhs: len }, index)?;
         let offset = self.bin(Op::Shl, index, self.const_like(index, 3))?.into_int_value();
         let place = self.at(base.into_pointer_value(), offset)?;
@@ -316,6 +318,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         operand: (Ty, V<'ctx>),
     ) -> Result<V<'ctx>> {
         let merge = self.new_block();
+        // The reference itself is the result wherever a comparison holds, so `merge` has an edge from each of these blocks.
         let (id, mut fits) = self.is_callable(reference, checks)?;
         let mut fast = vec![self.block_here()?];
         if let Expected::Id { ids, offset, display: Some(display) } = checks.expected {
@@ -393,14 +396,16 @@ impl<'ctx> Codegen<'ctx, '_> {
             None => self.ctx.void_type().fn_type(&types, false),
         };
         let site = self.b.build_indirect_call(ty, entry, &args, "").built()?;
+        // A jump would leave no return address in this function, by which the host finds the operator for traps and backtraces.
         site.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindNoTail);
+        // A trap does not come back, which is no exception for LLVM.
         if libcall == Libcall::Throw {
             self.may_throw(site);
             site.add_attribute(AttributeLoc::Function, self.cold);
         } else {
             site.add_attribute(AttributeLoc::Function, self.nounwind);
         }
-        if libcall == Libcall::HeapAlloc {
+        if self.info.is_rare(call) {
             site.add_attribute(AttributeLoc::Function, self.cold);
         }
         if libcall.is_metered() {

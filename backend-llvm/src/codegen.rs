@@ -1,8 +1,8 @@
-//! One LLVM module being filled: the state of the code generator, functions' beginnings and ends, locals, globals,
-//! constants, and the table that forwards each operator family to its file.
+//! One LLVM module being filled: the state of the code generator, functions' beginnings and ends, locals, globals and constants.
 
 use std::collections::HashMap;
 
+use inkwell::GlobalVisibility;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::basic_block::BasicBlock;
 use inkwell::builder::Builder;
@@ -12,12 +12,9 @@ use inkwell::module::Module;
 use inkwell::targets::TargetMachine;
 use inkwell::types::{BasicTypeEnum, FunctionType};
 use inkwell::values::{BasicValueEnum, CallSiteValue, FunctionValue, MetadataValue, PointerValue};
-use inkwell::{GlobalVisibility, IntPredicate};
-use wasmer_runtime_core::libcall::HostCall;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::*;
 use wasmer_runtime_core::translate::ops::*;
-use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 
 use crate::abi::{Carried, FuncAbi};
@@ -26,6 +23,9 @@ use crate::control::Frame;
 use crate::debug_info::{DebugInfo, LINE_OF_OFFSET_ZERO, text_of};
 use crate::exceptions::Landing;
 use crate::intrinsics::{AliasClass, Built, Caches, Kinds, Types, enum_attribute, internal};
+
+/// The alignment of a vmctx, see [`VMOffsets::size`](wasmer_runtime_core::layout::VMOffsets::size).
+const VMCTX_ALIGN: u64 = 16;
 
 /// An SSA value.
 pub(crate) type V<'ctx> = BasicValueEnum<'ctx>;
@@ -50,7 +50,7 @@ pub(crate) struct Codegen<'ctx, 'm> {
     pub(crate) throwing: Vec<CallSiteValue<'ctx>>,
     /// The personality function, once there is a landing pad.
     pub(crate) personality: Option<FunctionValue<'ctx>>,
-    /// Size of the whole vmctx: all of it may be read at any time.
+    /// Size of the whole vmctx. All of it may be read at any time (`dereferenceable`), so LLVM may move loads from it in front of branches and loops.
     vmctx_bytes: u32,
     declared: HashMap<(DefinedFuncIdx, Role), FunctionValue<'ctx>>,
     debug: DebugInfo<'ctx>,
@@ -161,7 +161,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.declare(index, Role::Natural, abi.ty)
     }
 
-    /// A function of the module, in this LLVM module or not, for tail calls.
+    /// A function of the module, in this LLVM module or not, for tail calls. Its definition is used if it is at hand, so that
+    /// LLVM sees what is called; otherwise any symbol of this prototype does, since all mean the same address.
     pub(crate) fn uniform_function(&mut self, index: DefinedFuncIdx, ty: FunctionType<'ctx>) -> FunctionValue<'ctx> {
         let role = if self.declared.contains_key(&(index, Role::Uniform)) { Role::Uniform } else { Role::TailCallee };
         self.declare(index, role, ty)
@@ -172,6 +173,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             return function;
         }
         let function = self.module.add_function(&role.symbol(index), ty, None);
+        // The code is position independent, and there is no global offset table: a hidden symbol is called directly, by a relative relocation.
         function.as_global_value().set_visibility(GlobalVisibility::Hidden);
         self.attribute(function);
         function.add_attribute(AttributeLoc::Param(0), enum_attribute(self.ctx, "nonnull"));
@@ -180,6 +182,11 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             self.ctx
                 .create_enum_attribute(Attribute::get_named_enum_kind_id("dereferenceable"), self.vmctx_bytes as u64),
         );
+        if self.info.uses_heap {
+            // What is aligned may be read before it is needed: casts are often behind branches in loops.
+            let align = Attribute::get_named_enum_kind_id("align");
+            function.add_attribute(AttributeLoc::Param(0), self.ctx.create_enum_attribute(align, VMCTX_ALIGN));
+        }
         self.declared.insert((index, role), function);
         function
     }
@@ -255,6 +262,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         }
         let here = self.block_here()?;
         let entry = self.f().entry;
+        // LLVM gives an `alloca` a fixed place in the frame only in the entry block: one in a loop would take more of the stack in each turn.
         match entry.get_first_instruction() {
             Some(first) => self.b.position_before(&first),
             None => self.b.position_at_end(entry),
@@ -280,10 +288,11 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.conclude_unwinding();
     }
 
-    fn begin_body(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame<'ctx>> {
+    pub(crate) fn begin_body(&mut self, signature: &Signature, locals: &[Ty]) -> Result<Frame<'ctx>> {
         let mut slots = Vec::with_capacity(locals.len());
         for (position, &ty) in locals.iter().enumerate() {
             let ty = self.t.of(ty);
+            // Variables in memory, which SROA turns into SSA values with the phis that they need.
             let is_used = self.f().glance.uses(position);
             slots.push(if is_used { Some((self.b.build_alloca(ty, "").built()?, ty)) } else { None });
         }
@@ -312,7 +321,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.b.unset_current_debug_location();
     }
 
-    fn set_wasm_offset(&mut self, offset: u32) {
+    pub(crate) fn set_wasm_offset(&mut self, offset: u32) {
         self.offset = offset;
         if self.info.every_place {
             self.locate();
@@ -331,7 +340,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.b.set_current_debug_location(self.debug.builder.create_debug_location(self.ctx, line, 0, scope, None));
     }
 
-    fn const_value(&self, value: Const) -> Result<V<'ctx>> {
+    pub(crate) fn const_value(&self, value: Const) -> Result<V<'ctx>> {
         Ok(match value {
             Const::I32(value) => self.const_i32(value).into(),
             Const::I64(value) => self.const_i64(value as u64).into(),
@@ -346,11 +355,11 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         })
     }
 
-    fn local(&self, local: LocalIdx) -> Result<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)> {
+    pub(crate) fn local(&self, local: LocalIdx) -> Result<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)> {
         self.f().locals[local.index()].ok_or_else(|| internal("a local that was not found"))
     }
 
-    fn global_place(&mut self, global: &GlobalRef) -> Result<(PointerValue<'ctx>, AliasClass)> {
+    pub(crate) fn global_place(&mut self, global: &GlobalRef) -> Result<(PointerValue<'ctx>, AliasClass)> {
         let vmctx = self.f().vmctx;
         Ok(match global.location {
             Location::Inline(offset) => (self.at(vmctx, offset as i64)?, AliasClass::Global(global.index)),
@@ -358,7 +367,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         })
     }
 
-    fn get_global(&mut self, global: &GlobalRef) -> Result<V<'ctx>> {
+    pub(crate) fn get_global(&mut self, global: &GlobalRef) -> Result<V<'ctx>> {
         let (place, class) = self.global_place(global)?;
         let value = self.load_from(self.t.of(global.ty), place, class, global_align(global.ty))?;
         if !global.mutable {
@@ -372,14 +381,16 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         self.unset_location();
         let Some(current) = self.current.take() else { return };
         if current.carried.is_out_of_proportion(current.glance.body_bytes) {
+            // `optnone` is valid only together with `noinline`.
             for name in ["noinline", "optnone"] {
                 current.function.add_attribute(AttributeLoc::Function, enum_attribute(self.ctx, name));
             }
         }
     }
 
-    fn finish_body(&mut self) -> Result<()> {
+    pub(crate) fn finish_body(&mut self) -> Result<()> {
         let function = self.f().function;
+        // Blocks of labels that no branch reaches may be empty, and the verifier wants a terminator for each block.
         for block in function.get_basic_blocks() {
             if block.get_terminator().is_none() {
                 self.b.position_at_end(block);
@@ -392,7 +403,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
 }
 
 /// The alignment of a global's value: globals are 16 bytes, at multiples of 8.
-fn global_align(ty: Ty) -> u32 {
+pub(crate) fn global_align(ty: Ty) -> u32 {
     ty.bytes().min(8)
 }
 
@@ -422,171 +433,4 @@ fn function_attributes(ctx: &Context, machine: &TargetMachine) -> Vec<Attribute>
     let mut attributes: Vec<_> = strings.iter().map(|(name, value)| ctx.create_string_attribute(name, value)).collect();
     attributes.push(ctx.create_enum_attribute(Attribute::get_named_enum_kind_id("uwtable"), UNWIND_TABLE_OF_CALLS));
     attributes
-}
-
-/// Forwards methods of the trait to methods of other names, which stand in the file of their family.
-macro_rules! forward {
-    ($($name:ident => $to:ident ($($arg:ident: $ty:ty),*) $(-> $result:ty)?;)*) => {
-        $(fn $name(&mut self, $($arg: $ty),*) $(-> $result)? { self.$to($($arg),*) })*
-    };
-}
-
-impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
-    type Value = V<'ctx>;
-    type Frame = Frame<'ctx>;
-
-    fn constant(&mut self, value: Const) -> Result<V<'ctx>> {
-        self.const_value(value)
-    }
-
-    fn local_get(&mut self, local: LocalIdx) -> Result<V<'ctx>> {
-        let (slot, ty) = self.local(local)?;
-        self.b.build_load(ty, slot, "").built()
-    }
-
-    fn local_set(&mut self, local: LocalIdx, value: V<'ctx>) -> Result<()> {
-        let (slot, _) = self.local(local)?;
-        self.b.build_store(slot, value).built().map(drop)
-    }
-
-    fn local_tee(&mut self, local: LocalIdx, value: V<'ctx>) -> Result<V<'ctx>> {
-        self.local_set(local, value)?;
-        Ok(value)
-    }
-
-    fn global_set(&mut self, global: &GlobalRef, value: V<'ctx>) -> Result<()> {
-        let (place, class) = self.global_place(global)?;
-        self.store_to(place, value, class, global_align(global.ty)).map(drop)
-    }
-
-    fn ref_is_null(&mut self, reference: V<'ctx>) -> Result<V<'ctx>> {
-        let null = self.icmp(IntPredicate::EQ, reference, self.const_like(reference, 0))?;
-        self.flag(null)
-    }
-
-    fn ref_as_non_null(&mut self, reference: V<'ctx>, code: TrapCode) -> Result<V<'ctx>> {
-        let null = self.icmp(IntPredicate::EQ, reference, self.const_like(reference, 0))?;
-        self.trap_if(null.into_int_value(), code)?;
-        Ok(reference)
-    }
-
-    fn drop_value(&mut self, _value: V<'ctx>) -> Result<()> {
-        Ok(())
-    }
-
-    fn select(&mut self, _ty: Ty, if_true: V<'ctx>, if_false: V<'ctx>, condition: V<'ctx>) -> Result<V<'ctx>> {
-        let condition = self.is_true(condition)?;
-        self.select_value(condition.into(), if_true, if_false)
-    }
-
-    fn trap(&mut self, code: TrapCode) -> Result<()> {
-        self.trap_here(code)
-    }
-
-    fn trap_if(&mut self, code: TrapCode, condition: V<'ctx>) -> Result<()> {
-        let condition = self.is_true(condition)?;
-        self.trap_if(condition, code)
-    }
-
-    fn if_(&mut self, sig: BlockSig<'_>, _params: &[V<'ctx>], condition: V<'ctx>) -> Result<Frame<'ctx>> {
-        self.open_if(sig, condition)
-    }
-
-    fn block(&mut self, sig: BlockSig<'_>, _params: &[V<'ctx>]) -> Result<Frame<'ctx>> {
-        self.open_block(sig)
-    }
-
-    fn else_(
-        &mut self,
-        frame: &mut Frame<'ctx>,
-        fallthrough: Option<&[V<'ctx>]>,
-        _params: &mut [V<'ctx>],
-    ) -> Result<()> {
-        self.switch_arm(frame, fallthrough)
-    }
-
-    fn end(
-        &mut self,
-        frame: Frame<'ctx>,
-        fallthrough: Option<&[V<'ctx>]>,
-        _branched: bool,
-        results: &mut Vec<V<'ctx>>,
-    ) -> Result<()> {
-        self.close_frame(frame, fallthrough, results)
-    }
-
-    fn try_(&mut self, sig: BlockSig<'_>, _params: &[V<'ctx>]) -> Result<Frame<'ctx>> {
-        self.open_region(sig)
-    }
-
-    fn set_caught_value(&mut self, index: u32, _ty: Ty, value: V<'ctx>) -> Result<()> {
-        self.emit_set_caught_value(index, value)
-    }
-
-    fn pick(&mut self, _above: usize, value: V<'ctx>) -> Result<V<'ctx>> {
-        Ok(value)
-    }
-
-    forward! {
-        begin => begin_body(signature: &Signature, locals: &[Ty]) -> Result<Frame<'ctx>>;
-        set_offset => set_wasm_offset(offset: u32);
-        finish => finish_body() -> Result<()>;
-        global_get => get_global(global: &GlobalRef) -> Result<V<'ctx>>;
-
-        int_unary => emit_int_unary(op: IntUnary, width: Width, value: V<'ctx>) -> Result<V<'ctx>>;
-        int_binary => emit_int_binary(op: IntBinary, width: Width, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        int_compare => emit_int_compare(op: IntCompare, width: Width, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        int_eqz => emit_int_eqz(width: Width, value: V<'ctx>) -> Result<V<'ctx>>;
-        wide => emit_wide(op: WideOp, operands: &[V<'ctx>]) -> Result<(V<'ctx>, V<'ctx>)>;
-        float_unary => emit_float_unary(op: FloatUnary, width: Width, value: V<'ctx>) -> Result<V<'ctx>>;
-        float_binary => emit_float_binary(op: FloatBinary, width: Width, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        float_compare => emit_float_compare(op: FloatCompare, width: Width, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        convert => emit_convert(op: Convert, value: V<'ctx>) -> Result<V<'ctx>>;
-
-        load => emit_load(access: &Access, op: Load, index: V<'ctx>) -> Result<V<'ctx>>;
-        store => emit_store(access: &Access, op: Store, index: V<'ctx>, value: V<'ctx>) -> Result<()>;
-        memory_size => emit_memory_size(memory: &MemoryRef) -> Result<V<'ctx>>;
-        atomic_load => emit_atomic_load(access: &Access, width: AtomicWidth, index: V<'ctx>) -> Result<V<'ctx>>;
-        atomic_store => emit_atomic_store(access: &Access, width: AtomicWidth, index: V<'ctx>, value: V<'ctx>) -> Result<()>;
-        atomic_rmw => emit_atomic_rmw(access: &Access, op: AtomicRmw, width: AtomicWidth, index: V<'ctx>, value: V<'ctx>) -> Result<V<'ctx>>;
-        atomic_cmpxchg => emit_atomic_cmpxchg(access: &Access, width: AtomicWidth, index: V<'ctx>, expected: V<'ctx>, replacement: V<'ctx>) -> Result<V<'ctx>>;
-        atomic_fence => emit_atomic_fence() -> Result<()>;
-
-        call => emit_call(callee: Callee<V<'ctx>>, signature: &Signature, args: &[V<'ctx>], results: &mut Vec<V<'ctx>>) -> Result<()>;
-        return_call => emit_return_call(callee: Callee<V<'ctx>>, signature: &Signature, args: &[V<'ctx>]) -> Result<()>;
-        libcall => emit_libcall(call: HostCall, operand_types: &[Ty], operands: &[V<'ctx>], narrow: bool) -> Result<Option<V<'ctx>>>;
-
-        meter => emit_meter(cost: u32, point: Meter) -> Result<()>;
-        loop_ => open_loop(sig: BlockSig<'_>, params: &mut [V<'ctx>]) -> Result<Frame<'ctx>>;
-        br => emit_br(frame: &mut Frame<'ctx>, args: &[V<'ctx>]) -> Result<()>;
-        br_if => emit_br_if(frame: &mut Frame<'ctx>, args: &[V<'ctx>], condition: V<'ctx>) -> Result<()>;
-        br_on_null => emit_br_on_null(frame: &mut Frame<'ctx>, args: &[V<'ctx>], reference: V<'ctx>) -> Result<V<'ctx>>;
-        br_on_non_null => emit_br_on_non_null(frame: &mut Frame<'ctx>, args: &[V<'ctx>]) -> Result<()>;
-        br_table => emit_br_table(frames: &mut [Frame<'ctx>], targets: &[u32], default: u32, args: &[V<'ctx>], index: V<'ctx>) -> Result<()>;
-        return_ => emit_return(values: &[V<'ctx>]) -> Result<()>;
-
-        landing => land(frame: &mut Frame<'ctx>, fallthrough: Option<&[V<'ctx>]>) -> Result<bool>;
-        throw_on => emit_throw_on(frame: Option<&mut Frame<'ctx>>) -> Result<()>;
-        set_caught_tag => emit_set_caught_tag(tag: &TagRef) -> Result<()>;
-        caught_tag_is => emit_caught_tag_is(tag: &TagRef) -> Result<V<'ctx>>;
-        caught_value => emit_caught_value(index: u32, ty: Ty) -> Result<V<'ctx>>;
-
-        simd_unary => emit_simd_unary(op: SimdUnary, value: V<'ctx>) -> Result<V<'ctx>>;
-        simd_binary => emit_simd_binary(op: SimdBinary, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        simd_ternary => emit_simd_ternary(op: SimdTernary, a: V<'ctx>, b: V<'ctx>, c: V<'ctx>) -> Result<V<'ctx>>;
-        simd_shift => emit_simd_shift(op: SimdShift, shape: IntShape, value: V<'ctx>, count: V<'ctx>) -> Result<V<'ctx>>;
-        simd_int_compare => emit_simd_int_compare(op: IntCompare, shape: IntShape, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        simd_float_unary => emit_simd_float_unary(op: FloatUnary, width: Width, value: V<'ctx>) -> Result<V<'ctx>>;
-        simd_float_binary => emit_simd_float_binary(op: SimdFloatBinary, width: Width, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        simd_float_compare => emit_simd_float_compare(op: FloatCompare, width: Width, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        simd_test => emit_simd_test(op: SimdTest, value: V<'ctx>) -> Result<V<'ctx>>;
-        simd_convert => emit_simd_convert(op: SimdConvert, value: V<'ctx>) -> Result<V<'ctx>>;
-        simd_splat => emit_simd_splat(shape: Shape, value: V<'ctx>) -> Result<V<'ctx>>;
-        simd_extract_lane => emit_simd_extract_lane(shape: Shape, lane: u8, signed: bool, value: V<'ctx>) -> Result<V<'ctx>>;
-        simd_replace_lane => emit_simd_replace_lane(shape: Shape, lane: u8, vector: V<'ctx>, value: V<'ctx>) -> Result<V<'ctx>>;
-        simd_shuffle => emit_simd_shuffle(lanes: [u8; 16], lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>>;
-        simd_load => emit_simd_load(access: &Access, op: SimdLoad, index: V<'ctx>) -> Result<V<'ctx>>;
-        simd_load_lane => emit_simd_load_lane(access: &Access, bytes: u8, lane: u8, index: V<'ctx>, vector: V<'ctx>) -> Result<V<'ctx>>;
-        simd_store_lane => emit_simd_store_lane(access: &Access, bytes: u8, lane: u8, index: V<'ctx>, vector: V<'ctx>) -> Result<()>;
-    }
 }

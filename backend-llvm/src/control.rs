@@ -240,6 +240,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let place = self.fuel_place(vmctx)?;
         let store = self.b.build_store(place, left).built()?;
         store.set_alignment(8).map_err(internal)?;
+        // What the last check has stored is what the host finds after any trap, so LLVM may neither leave it out nor move it (ADR 16).
         store.set_volatile(true).map_err(internal)?;
         self.tag(store, AliasClass::Fuel)?;
         let is_out = self.icmp(IntPredicate::SLT, left, self.const_like(left, 0))?;

@@ -17,6 +17,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             Convert::ExtendS => self.cast(Op::SExt, value, to),
             Convert::ExtendU => self.cast(Op::ZExt, value, to),
             Convert::Trunc { from, to: width, signed } => {
+                // Out of range, LLVM's conversion is poison.
                 self.check_range(from, width, signed, value)?;
                 self.cast(if signed { Op::FPToSI } else { Op::FPToUI }, value, to)
             }

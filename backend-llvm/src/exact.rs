@@ -137,6 +137,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                     self.farthest_first(block)?;
                 }
                 harmless = self.prove(function, &regions)?;
+                // After the proofs, so that only what they leave is checked before loops, and before the barriers, of which the copies need none.
                 self.version_loops(function, &regions, &harmless)?;
             }
             for block in function.get_basic_block_iter() {
@@ -214,6 +215,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let dominated = flow.dominated();
         let mut facts = Facts::default();
         let mut harmless = HashSet::new();
+        // Down the tree of dominators: what an access has proven holds in all blocks that are only reached through it.
         let mut open = vec![(0, 0, 0)];
         while let Some((block, next, mark)) = open.last_mut() {
             if *next == 0 {

@@ -55,6 +55,7 @@ impl<'ctx> Flow<'ctx> {
         dominated
     }
 
+    /// A dominator has a smaller number than what it dominates, so the way up ends as soon as the numbers are below.
     fn dominates(&self, dominator: usize, mut block: usize) -> bool {
         while block > dominator {
             block = self.dominators[block];
@@ -114,6 +115,7 @@ impl<'ctx> Flow<'ctx> {
             preheader: block(preheader),
             header: block(header),
             latch: block(latch),
+            // What dominates the only way back is in every iteration that has a next one.
             always: blocks.iter().filter(|&&at| self.dominates(at, latch)).map(|&at| block(at)).collect(),
             blocks: blocks.into_iter().map(block).collect(),
         })

@@ -85,6 +85,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         }
     }
 
+    /// For LLVM a division by zero, or one that overflows, is undefined, and can be assumed never to happen: the trap is a branch of its own.
     fn trap_if_zero(&mut self, divisor: V<'ctx>) -> Result<()> {
         let zero = self.icmp(IntPredicate::EQ, divisor, self.const_like(divisor, 0))?;
         self.trap_if(zero.into_int_value(), TrapCode::IntegerDivideByZero)
@@ -106,6 +107,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     }
 
     fn shift(&mut self, op: Op, width: Width, value: V<'ctx>, count: V<'ctx>) -> Result<V<'ctx>> {
+        // LLVM's shifts by the width or more are poison; x86's take the count modulo the width, so nothing is left of the mask.
         let count = self.bin(Op::And, count, self.const_like(count, width.bits() as u64 - 1))?;
         self.bin(op, value, count)
     }
@@ -140,6 +142,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 self.bin(Op::Mul, lhs, rhs)?
             }
         };
+        // LLVM makes one multiplication, or an addition with carry, of all this.
         let high = self.bin(Op::LShr, wide, self.const_like(wide, 64))?;
         Ok((self.cast(Op::Trunc, wide, self.t.i64)?, self.cast(Op::Trunc, high, self.t.i64)?))
     }

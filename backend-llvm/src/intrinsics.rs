@@ -154,6 +154,8 @@ pub(crate) enum AliasClass {
     Displays,
     /// Type ids of functions.
     FuncRefs,
+    /// The addresses of references to functions.
+    References,
 }
 
 /// Metadata nodes, attributes and declarations that are made at most once per LLVM module.
@@ -354,7 +356,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.intrinsic(name, &[args[0].get_type()], &args_meta)
     }
 
-    /// Hides from LLVM that a value is a constant.
+    /// Hides from LLVM that a value is a constant: as the result of assembly, which is empty and leaves it in its register.
     pub(crate) fn opaque(&self, value: BasicValueEnum<'ctx>) -> Result<BasicValueEnum<'ctx>> {
         let ty = value.get_type().fn_type(&[value.get_type().into()], false);
         let asm = self.ctx.create_inline_asm(
@@ -441,6 +443,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         instruction.set_metadata(node, self.kinds.tbaa).map_err(internal)
     }
 
+    /// The access tag of a class: base type, access type, offset. Every class is a scalar type right below the one root, and LLVM takes accesses of two types for
+    /// disjoint if neither is above the other.
     pub(crate) fn alias_node(&mut self, class: AliasClass) -> MetadataValue<'ctx> {
         if let Some(&node) = self.caches.alias.get(&class) {
             return node;
@@ -457,7 +461,8 @@ impl<'ctx> Codegen<'ctx, '_> {
     // Traps.
     /// Ends the block with a trap: `ud2`, whose place, trap code and wasm offset go to a section of their own.
     ///
-    /// The numbers are operands of the assembly, so that LLVM never merges traps that differ; it may copy them.
+    /// The numbers are operands of the assembly, so that LLVM never merges traps that differ; it may copy them. The assembly says that it uses memory
+    /// (`~{memory}`): the host sees the memory after a trap, so stores before it are not dead.
     pub(crate) fn trap_here(&mut self, code: TrapCode) -> Result<()> {
         self.trap_by("ud2", "i,i,~{memory}", code, &[])
     }
@@ -474,6 +479,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let operands = [&numbers, operands].concat();
         let types: Vec<_> = operands.iter().map(|operand: &V<'ctx>| operand.get_type().into()).collect();
         let ty = self.ctx.void_type().fn_type(&types, false);
+        // `:c` prints a number without the `$` of an immediate. The place is relative to its entry, so the section needs no absolute address.
         let text = format!(
             "1: {instruction}\n\t.pushsection {TRAP_SECTION},\"\",@progbits\n\t.long 1b - .\n\t.long ${{0:c}}\n\t.long ${{1:c}}\n\t.popsection"
         );
@@ -510,6 +516,7 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// Marks a conditional branch as almost always going one way.
     pub(crate) fn expect(&self, branch: InstructionValue<'ctx>, taken: bool) -> Result<()> {
+        // The odds that LLVM itself takes for `llvm.expect`.
         let (yes, no) = if taken { (2000, 1) } else { (1, 2000) };
         let weights = self.ctx.metadata_node(&[
             self.ctx.metadata_string("branch_weights").into(),

@@ -24,6 +24,8 @@ mod cut;
 #[cfg(feature = "llvm")]
 mod debug_info;
 #[cfg(feature = "llvm")]
+mod dispatch;
+#[cfg(feature = "llvm")]
 mod exact;
 #[cfg(feature = "llvm")]
 mod exceptions;

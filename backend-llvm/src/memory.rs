@@ -62,6 +62,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             Region::TypeIds => AliasClass::Constant,
             Region::Displays => AliasClass::Displays,
             Region::FuncRefs => AliasClass::FuncRefs,
+            Region::References => AliasClass::References,
             Region::Caught => AliasClass::Caught,
         }
     }
@@ -75,6 +76,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     pub(crate) fn address(&mut self, access: &Access, index: V<'ctx>) -> Result<PointerValue<'ctx>> {
         self.locate();
         if let Some(bytes) = access.aligned_to {
+            // Only the low bits count, so the sum may wrap around.
             let place = self.bin(Op::Add, index, self.const_like(index, access.offset))?;
             let low = self.bin(Op::And, place, self.const_like(index, bytes as u64 - 1))?;
             let unaligned = self.is_true(low)?;
@@ -119,6 +121,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 guards.push(Outside { condition: "a", lhs: past, rhs: len });
                 self.icmp(IntPredicate::UGT, past, len)?
             }
+            // `index > len - end` where that does not wrap around, which the first comparison says: the sum of index and end could.
             Width::W32 | Width::W64 => {
                 let never = self.icmp(IntPredicate::ULT, len, end)?;
                 let last = self.bin(Op::Sub, len, end)?;
@@ -150,6 +153,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let place = self.at(definition, VMMEMORY_LEN as i64)?;
         let len = self.load_from(self.t.i64, place, AliasClass::MemoryLength, 8)?;
         if self.is_shared(memory.region) {
+            // Another thread may let it grow. For LLVM a plain load would be a race, whose result is undefined.
             instruction_of(len)?.set_atomic_ordering(AtomicOrdering::Monotonic).map_err(internal)?;
         }
         Ok(len)
@@ -168,6 +172,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     pub(crate) fn load_guest(&mut self, access: &Access, ty: BasicTypeEnum<'ctx>, index: V<'ctx>) -> Result<V<'ctx>> {
         let address = self.address(access, index)?;
         let value = self.load_from(ty, address, self.class_of(access.memory.region), 1)?;
+        // They stay what they are as long as the instance lives.
         if access.memory.region == Region::TypeIds {
             self.invariant(value)?;
         }
@@ -237,6 +242,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let address = self.address(access, index)?;
         let ty = self.t.int_bits(width.bytes as u32 * 8);
         let class = self.class_of(access.memory.region);
+        // LLVM's atomic accesses must be aligned; the check before has trapped otherwise.
         let value = self.load_from(ty, address, class, width.bytes as u32)?;
         let instruction = instruction_of(value)?;
         instruction.set_atomic_ordering(AtomicOrdering::SequentiallyConsistent).map_err(internal)?;

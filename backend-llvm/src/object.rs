@@ -69,6 +69,7 @@ struct Reader<'a, 'data> {
 
 impl<'a, 'data> Reader<'a, 'data> {
     /// Copies code, then read-only data, to the end of the text.
+    /// One piece with fixed distances: so references between the two are resolved here, and only those to other functions are left to the linker.
     fn place_sections(&mut self) -> Result<(), CompileError> {
         let sections: Vec<_> = self.file.sections().filter(is_loaded).collect();
         self.pad(Output::ALIGN);
@@ -159,6 +160,7 @@ impl<'a, 'data> Reader<'a, 'data> {
         }
         let addend = relocation.addend();
         if let Some(target) = self.target(relocation)? {
+            // `S + A - P` of the System V ABI.
             let value = target as i64 + addend - place as i64;
             let bytes = i32::try_from(value).map_err(internal)?.to_le_bytes();
             let place = place as usize;
@@ -276,6 +278,7 @@ impl<'a, 'data> Reader<'a, 'data> {
         }
         for &(place, wasm_offset) in traps {
             let around = rows.range(..=place + TRAP_BYTES).next_back().map_or(NO_WASM_OFFSET, |(_, &offset)| offset);
+            // After the trap's instruction, the offset that applied before it applies again.
             rows.entry(place + TRAP_BYTES).or_insert(around);
             rows.insert(place, wasm_offset);
         }

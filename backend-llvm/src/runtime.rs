@@ -2,8 +2,13 @@
 //! assembly, so that they need nothing and change with nothing.
 //!
 //! They keep a frame, so that a backtrace from a fault inside names their caller. Blocks of up to 32 bytes are read
-//! whole before anything is written, which serves all three; longer ones go forward, but for a `memmove` whose
+//! whole before anything is written, so overlap does no harm there; longer ones go forward, but for a `memmove` whose
 //! destination lies in its source.
+//!
+//! That is the case if `destination - source`, without a sign, is less than the length: a destination before the source gives a huge number and goes
+//! forward. The last 32 bytes (backward: the first) are loaded before the loop, because its stores may reach them, and stored after it, over
+//! what the loop has written there: so no length needs a tail. From 2 KiB on `rep movsb` and `rep stosb` are faster than a loop of 16-byte
+//! moves; below that their start takes too long. They rely on the direction flag, which System V keeps clear.
 
 /// Module-level assembly in AT&T syntax. System V convention: `rdi`, `rsi`, `rdx`; the result is the first argument.
 pub(crate) const RUNTIME: &str = "

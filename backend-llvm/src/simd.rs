@@ -189,6 +189,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.intrinsic_like("llvm.sadd.sat", &products)
     }
 
+    /// Both kinds read their operands as signed lanes, as the specification wants it also for unsigned results. The unsigned one from 32 bits is of SSE4.1.
     fn narrow_lanes(&mut self, to: IntShape, signed: bool, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>> {
         let (from, name) = match (to, signed) {
             (IntShape::I8x16, true) => (IntShape::I16x8, "llvm.x86.sse2.packsswb.128"),
@@ -248,6 +249,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         count: V<'ctx>,
     ) -> Result<V<'ctx>> {
         let lanes = self.lanes(shape, value)?;
+        // wasm takes the count modulo the lane's width; LLVM's shift by as much is poison.
         let count = self.bin(Op::And, count, self.const_like(count, shape.lane_bits() as u64 - 1))?;
         let lane = match shape {
             IntShape::I32x4 => count,
@@ -301,6 +303,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             SimdFloatBinary::Div => self.bin(Op::FDiv, lhs, rhs)?,
             SimdFloatBinary::Min | SimdFloatBinary::RelaxedMin => self.float_min_max("llvm.minimum", lhs, rhs)?,
             SimdFloatBinary::Max | SimdFloatBinary::RelaxedMax => self.float_min_max("llvm.maximum", lhs, rhs)?,
+            // The first operand unless the comparison holds, so also with NaN and with zeros of both signs: what `minps` and `maxps` do with operands exchanged.
             SimdFloatBinary::Pmin => {
                 let less = self.fcmp(FloatPredicate::OLT, rhs, lhs)?;
                 self.select_value(less, rhs, lhs)?

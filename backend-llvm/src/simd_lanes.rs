@@ -20,6 +20,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 ty.vec_type(128 / ty.get_bit_width())
             }
         };
+        // The form that LLVM writes a splat in itself, and makes a broadcast of.
         let first = self.b.build_insert_element(ty.get_poison(), lane, self.t.i32.const_zero(), "").built()?.into();
         let lanes = self.shuffle(first, ty.get_poison().into(), std::iter::repeat_n(0, ty.get_size() as usize))?;
         self.vector(lanes)
@@ -109,7 +110,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         }
     }
 
-    /// A vector of booleans as an integer, the first lane lowest.
+    /// A vector of booleans as an integer, the first lane lowest: `movmsk` in machine code.
     fn lane_bits(&self, lanes: V<'ctx>) -> Result<V<'ctx>> {
         let count = lanes.into_vector_value().get_type().get_size();
         let ty = self.ctx.custom_width_int_type(std::num::NonZeroU32::new(count).unwrap_or(std::num::NonZeroU32::MIN));

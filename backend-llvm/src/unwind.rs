@@ -68,6 +68,7 @@ impl Tables<'_> {
     /// Reads the table at `table` of the function at `start`.
     fn handlers(&self, table: u64, start: u32, output: &mut Output) -> Result<(), CompileError> {
         for site in call_sites(self.calls, table).map_err(internal)? {
+            // Calls that throw past this function.
             if site.landing == 0 {
                 continue;
             }
@@ -128,6 +129,7 @@ fn saved(frame: &Frame<'_>, section: &EhFrame<Slice<'_>>, bases: &BaseAddresses)
         return Err(unexpected("no frame pointer"));
     }
     let mut mask = 0;
+    // Saved registers are pushed one below the other, in this order, so the mask says where each one is.
     let mut below = FRAME_WORDS;
     for (position, word) in words.into_iter().enumerate() {
         let Some(word) = word else { continue };

@@ -73,6 +73,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             let versioned = Versioned { at: &at, blocks: at.blocks.iter().copied().collect(), vmctx };
             let Some(ranges) = versioned.ranges(regions, harmless)? else { continue };
             let Some(end) = at.preheader.get_terminator() else { continue };
+            // A preheader that ends in a branch with a condition has no place for another one.
             if end.get_num_operands() != 1 {
                 continue;
             }
@@ -100,6 +101,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             let memory = self.info.memory_ref(&self.info.offsets(), region_of(range.base, regions).memory);
             let len = self.memory_len_of(versioned.vmctx, &memory)?;
             let first = self.cast(Op::ZExt, affine.start, self.t.i64)?;
+            // Below 2^32 iterations of at most 2^24 bytes: 64 bits hold it.
             let way = self.bin(Op::Mul, last, self.const_i64(affine.stride as u64))?;
             let far = self.bin(Op::Add, first, way)?;
             let (highest, lowest) = if affine.stride < 0 { (first, far) } else { (far, first) };
@@ -131,6 +133,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 let (from, to) = if is_up { (value.start, bound.start) } else { (bound.start, value.start) };
                 let distance = self.bin(Op::Sub, to, from)?;
                 let distance = self.cast(Op::ZExt, distance, self.t.i64)?;
+                // A counter that steps over the bound goes on around 2^32: how far is not known then.
                 let rest = self.bin(Op::URem, distance, self.const_like(distance, step))?;
                 let right = self.icmp(P::EQ, rest, self.const_like(rest, 0))?;
                 return Ok(Some((right, self.bin(Op::UDiv, distance, self.const_like(distance, step))?)));
@@ -192,6 +195,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             _ => None,
         };
         let Some(stride) = stride.filter(|stride| stride.abs() <= STRIDE_MAX) else { return Ok(None) };
+        // Built anew, without flags such as `nsw`: it may be computed where the loop would not have, and must not be poison there.
         let start = self.bin(if is_sum(instruction) { Op::Add } else { op }, a.start, b.start)?.into_int_value();
         Ok(Some(Affine { start, stride }))
     }
