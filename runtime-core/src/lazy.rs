@@ -64,6 +64,8 @@ pub struct LazyModule {
     stride: u32,
     /// Offsets in the code.
     trampolines: HashMap<Trampoline, u32>,
+    /// How many threads may compile.
+    threads: usize,
     /// What nobody has at the moment.
     kept: Mutex<Vec<Kept>>,
 }
@@ -145,8 +147,8 @@ pub fn prepare<H: Host>(
     let validator = functions.first().map(BodyValidator::of);
     let accounts = functions.into_iter().map(|function| function.account).collect();
     let kept = Mutex::new(vec![Kept { worker, output: Output::default() }]);
-    let features = options.features;
-    let module = LazyModule { wasm, compiler, info, validator, accounts, features, stride, trampolines, kept };
+    let CompileOptions { features, threads, .. } = *options;
+    let module = LazyModule { wasm, compiler, info, validator, accounts, features, stride, trampolines, threads, kept };
     Ok((image, module, pages))
 }
 
@@ -190,6 +192,11 @@ impl LazyModule {
         &self.wasm
     }
 
+    /// How many threads may compile.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// How many functions there are to be compiled.
     pub fn functions_len(&self) -> usize {
         self.accounts.len()
@@ -198,6 +205,11 @@ impl LazyModule {
     /// Bytes of all bodies.
     pub fn body_bytes(&self) -> usize {
         self.info.code_bytes()
+    }
+
+    /// Bytes of the body of a function.
+    pub fn body_len(&self, function: DefinedFuncIdx) -> usize {
+        self.info.bodies.get(function.index()).map_or(0, |body| body.len())
     }
 
     /// Whether a function has less than so many bytes, and neither calls nor loops.

@@ -235,3 +235,50 @@ fn the_parents_sleepers_do_not_sleep_in_the_child() {
     handle.interrupt();
     trap(&sleeper.join().unwrap(), TrapCode::Interrupted);
 }
+
+/// A thread of the parent compiles functions ahead, which there is not in the child: that compiles for itself what the thread had begun, and puts it
+/// where the parent's code never is.
+#[test]
+fn children_compile_what_was_begun_ahead() {
+    const LEN: usize = 200;
+    let Some(engine) = lazy_engine_with(|config| config.threads(2)) else { return };
+    let wasm = wasm(&fan(LEN));
+    for round in 0..20 {
+        let module = Module::new(&engine, &wasm).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+        let call = |store: &mut Store<()>, index: usize, argument: i32| {
+            let result = func::<_, i32, i32>(store, instance, &format!("f{index}")).call(store, argument);
+            assert_eq!(result.unwrap(), index as i32 + argument);
+        };
+        (0..8 + round * 5).for_each(|index| call(&mut store, index, 0));
+        let child = || {
+            (0..LEN).rev().for_each(|index| call(&mut store, index, 1));
+            (0..LEN).for_each(|index| call(&mut store, index, 2));
+        };
+        assert_eq!(forked(child), 0);
+        (0..LEN).for_each(|index| call(&mut store, index, 2));
+        assert_eq!(module.functions_compiled(), Some(2 * LEN));
+    }
+}
+
+/// Where no file may be as long as the room for code, code has pages of its own.
+#[test]
+fn functions_are_compiled_where_files_are_limited() {
+    let Some(engine) = lazy_engine_with(|config| config.threads(2)) else { return };
+    let wasm = wasm(&fan(50));
+    let child = || {
+        let limit = libc::rlimit { rlim_cur: 1 << 16, rlim_max: 1 << 16 };
+        // SAFETY: the limit is only read.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
+        let module = Module::new(&engine, &wasm).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+        for index in 0..50 {
+            let call = func::<_, i32, i32>(&mut store, instance, &format!("f{index}"));
+            assert_eq!(call.call(&mut store, 1).unwrap(), index + 1);
+        }
+        assert_eq!(module.functions_compiled(), Some(100));
+    };
+    assert_eq!(forked(child), 0);
+}

@@ -83,6 +83,79 @@ fn threads_that_race_into_functions_compile_each_once() {
     }
 }
 
+/// What functions could call has its code before they do.
+#[test]
+fn what_functions_call_is_compiled_ahead() {
+    const LEN: usize = 1000;
+    let Some(engine) = lazy_engine_with(|config| config.threads(2)) else { return };
+    let module = module(&engine, &fan(LEN));
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+    let mut call = |index: usize, argument: i32| {
+        let result = func::<_, i32, i32>(&mut store, instance, &format!("f{index}")).call(&mut store, argument);
+        assert_eq!(result.unwrap(), index as i32 + argument);
+        module.functions_compiled().unwrap()
+    };
+    let is_ahead = |index: &usize| {
+        // The thread may be late.
+        thread::sleep(Duration::from_millis(1));
+        call(*index, 0) > *index + 1
+    };
+    let found = (0..LEN).find(is_ahead).expect("something is compiled ahead");
+    let compiled = (0..LEN).map(|index| call(index, 1 + found as i32)).last();
+    assert_eq!(compiled, Some(2 * LEN));
+}
+
+/// With one thread nothing is compiled that is not called.
+#[test]
+fn one_thread_compiles_nothing_ahead() {
+    const LEN: usize = 100;
+    let Some(engine) = lazy_engine_with(|config| config.threads(1)) else { return };
+    let (mut store, instance) = instantiate(&engine, &fan(LEN));
+    for index in 0..LEN {
+        assert_eq!(
+            func::<_, i32, i32>(&mut store, instance, &format!("f{index}")).call(&mut store, 0).unwrap(),
+            index as i32
+        );
+    }
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(instance.module(&store).unwrap().functions_compiled(), Some(LEN));
+}
+
+/// The program compiles what the thread does not come to, or is not done with, and they never wait for each other.
+#[test]
+fn a_program_and_its_thread_compile_each_function_once() {
+    const LEN: usize = 300;
+    let Some(engine) = lazy_engine_with(|config| config.threads(2)) else { return };
+    let wasm = wasm(&fan(LEN));
+    for round in 0..30 {
+        let module = Module::new(&engine, &wasm).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+        for index in 0..LEN {
+            let call = func::<_, i32, i32>(&mut store, instance, &format!("f{}", index * 7 % LEN));
+            assert_eq!(call.call(&mut store, round + 1).unwrap(), (index * 7 % LEN) as i32 + round + 1);
+        }
+        assert_eq!(module.functions_compiled(), Some(2 * LEN));
+    }
+}
+
+#[test]
+fn a_module_is_dropped_while_functions_are_compiled_ahead() {
+    let Some(engine) = lazy_engine_with(|config| config.threads(2)) else { return };
+    let wasm = wasm(&fan(40));
+    for round in 0..200 {
+        let module = Module::new(&engine, &wasm).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+        for index in 0..8 + round % 32 {
+            let call = func::<_, i32, i32>(&mut store, instance, &format!("f{index}"));
+            assert_eq!(call.call(&mut store, round % 3).unwrap(), index + round % 3);
+        }
+        drop((module, store));
+    }
+}
+
 /// Arguments in all registers and in memory reach a function that is compiled meanwhile, whichever way it is called.
 #[test]
 fn arguments_survive_that_a_function_is_compiled() {

@@ -1,23 +1,26 @@
 //! Code that is compiled when it is first called.
 //!
 //! The code of a lazy image starts with an *entry* for every function: a jump to where a *slot* says, which is the function's code once there is some, and
-//! before that the way to [`arch::compile_entry`]. Behind the entries stand the trampolines, as in every image, then the code of functions in the order in which
-//! they were first called, each in pages of its own: pages are written, then made executable, and never written again.
+//! before that the way to [`arch::compile_entry`]. Behind the entries stand the trampolines, as in every image, then the room for the code of functions (`room`), in the order in which
+//! they were compiled.
 //!
-//! In front of the code are the slots, and for each page of code behind the trampolines what it is a part of ([`Piece`]): both are only ever filled in, with one store,
-//! so nobody who reads them waits, not even a signal handler.
+//! In front of the code are the slots, and for each page of code behind the trampolines the last that it has a part of ([`Piece`]), which knows the one before it: these are only ever
+//! filled in, with one store, so nobody who reads them waits, not even a signal handler.
 
+mod ahead;
 mod loops;
+mod room;
 
 use std::fmt;
+use std::hint;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use wasmer_runtime_core::compiler::{
-    CodeLocation, CompileError, CompileLimit, Definition, Handler, NO_WASM_OFFSET, Output, SavedRegisters, Symbol,
-    TrapSite,
+    CodeLocation, CompileError, Definition, Handler, NO_WASM_OFFSET, Output, SavedRegisters, Symbol, TrapSite,
 };
 use wasmer_runtime_core::image::InitialPages;
 use wasmer_runtime_core::lazy::{Entries, Host, LazyModule};
@@ -26,11 +29,13 @@ use wasmer_runtime_core::types::DefinedFuncIdx;
 
 use crate::arch;
 use crate::host_stack::with_room;
-use crate::image::LazyPages;
+use crate::image::{Image, LazyPages};
 use crate::mapping::Code;
 use crate::sys::pages::{page_bytes, round_up};
 use crate::tier::Switch;
+use ahead::Ahead;
 use loops::{AskingLoops, Words};
+use room::{Place, Room};
 
 pub(crate) use loops::Entrance;
 
@@ -46,8 +51,12 @@ const CODE_PER_BYTE_MIN: usize = 16;
 /// Room for short bodies that make much code: what they may ask for beyond their length is bounded by the translation (`budget`).
 const ROOM_BYTES: usize = 16 << 20;
 
-/// So much of the room is made writable at once, beyond what a function needs: a multiple of every system's pages.
-const AHEAD_BYTES: usize = 64 << 10;
+/// How long a thread looks whether another one has compiled a function, before it sleeps or does so itself.
+const PATIENCE: Duration = Duration::from_micros(20);
+const PATIENCE_PER_BYTE: Duration = Duration::from_nanos(40);
+
+/// So often a thread looks whether the lock of changes is free before it sleeps.
+const LOOKS: usize = 1000;
 
 /// A slot of each function, and that of the way to the compiler.
 const SLOT_BYTES: usize = size_of::<usize>();
@@ -100,6 +109,8 @@ enum State {
     Absent,
     /// A thread of this process, or, after a fork, of another one, compiles it.
     Compiling(u32),
+    /// The same, but nobody has called it: whoever does may compile it himself.
+    Ahead(u32),
     /// Its code is in its slot.
     Ready,
 }
@@ -109,7 +120,8 @@ impl State {
         match self {
             Self::Absent => 0,
             Self::Ready => 1,
-            Self::Compiling(process) => process + 2,
+            Self::Compiling(process) => 2 * process + 2,
+            Self::Ahead(process) => 2 * process + 3,
         }
     }
 
@@ -117,7 +129,8 @@ impl State {
         match number {
             0 => Self::Absent,
             1 => Self::Ready,
-            process => Self::Compiling(process - 2),
+            number if number % 2 == 0 => Self::Compiling(number / 2 - 1),
+            number => Self::Ahead(number / 2 - 1),
         }
     }
 }
@@ -126,11 +139,26 @@ impl State {
 static CHANGES: Mutex<()> = Mutex::new(());
 /// Told that a function was compiled, or could not be.
 static COMPILED: Condvar = Condvar::new();
+/// How many threads wait for that; changed with the lock.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 /// How many forks lead to this process: what threads of others had begun nobody ends here.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
+/// Whoever has the lock has it for a moment, and would have to wake a thread that sleeps: so it is looked for a while whether it is free.
 fn changes() -> MutexGuard<'static, ()> {
+    for _ in 0..LOOKS {
+        match CHANGES.try_lock() {
+            Ok(changing) => return changing,
+            Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => hint::spin_loop(),
+        }
+    }
     CHANGES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Which of the processes that forks made this is.
+fn forks() -> u32 {
+    FORKS.load(Ordering::Relaxed)
 }
 
 /// The lock, for the thread that forks.
@@ -141,6 +169,7 @@ pub(crate) fn lock() -> Box<dyn std::any::Any> {
 /// This process is the child of a fork.
 pub(crate) fn renew() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    WAITING.store(0, Ordering::Relaxed);
 }
 
 /// What is known of the code of a function, with offsets from its start.
@@ -157,6 +186,26 @@ struct Piece {
     loops: Option<Box<AskingLoops>>,
     /// Whether it is better code that one of the loops goes on in.
     is_better: bool,
+    /// What stands before it in the room; null if nothing does.
+    before: AtomicPtr<Piece>,
+}
+
+impl Piece {
+    /// What is known of an output that has no place yet.
+    fn new(function: DefinedFuncIdx, is_better: bool, output: &mut Output) -> Self {
+        let Output { traps, locations, handlers, saved_registers, loops, .. } = output;
+        Self {
+            function,
+            base: 0,
+            traps: traps[..].into(),
+            locations: locations[..].into(),
+            handlers: handlers[..].into(),
+            saved_registers: saved_registers[..].into(),
+            loops: AskingLoops::new(loops),
+            is_better,
+            before: AtomicPtr::default(),
+        }
+    }
 }
 
 /// The part of an image that comes into being while it runs.
@@ -175,14 +224,10 @@ pub(crate) struct Lazy {
     continuing: AtomicU32,
     /// How many times a loop has been gone on in.
     continued: AtomicUsize,
-    /// Where the next function goes in the code; changed with the lock.
-    end: AtomicUsize,
-    /// Where the pages end that are writable already; changed with the lock.
-    writable_end: AtomicUsize,
+    room: Room,
+    ahead: Arc<Ahead>,
     /// How many functions have code.
     ready: AtomicUsize,
-    /// Where the room ends.
-    room_end: usize,
 }
 
 /// What stands in front of the code, which lives as long as the [`Lazy`] that has this.
@@ -192,6 +237,8 @@ struct Data {
     /// Offset in the code of the page that the first piece may be in.
     room_start: usize,
     pages: usize,
+    /// The last piece of all; null if there is none. Changed with the lock.
+    last: AtomicPtr<Piece>,
 }
 
 // SAFETY: what the pointers point to are atomics.
@@ -220,26 +267,35 @@ impl Data {
     }
 
     fn find(&self, offset: u32) -> Option<&Piece> {
-        let piece = self.piece(self.page_of(offset as usize)?)?.load(Ordering::Acquire);
-        // SAFETY: a piece is written before its address, and freed with all of this.
-        unsafe { piece.as_ref() }
+        let mut piece = self.piece(self.page_of(offset as usize)?)?.load(Ordering::Acquire);
+        loop {
+            // SAFETY: a piece is written before its address, and freed with all of this.
+            let found = unsafe { piece.as_ref() }?;
+            if found.base <= offset {
+                return Some(found);
+            }
+            piece = found.before.load(Ordering::Acquire);
+        }
+    }
+
+    /// Notes what a part of the room is, behind all that was noted before. For who has the lock of all changes.
+    fn note(&self, offsets: Range<usize>, piece: Piece) {
+        let before = self.last.load(Ordering::Relaxed);
+        let piece =
+            Box::into_raw(Box::new(Piece { base: offsets.start as u32, before: AtomicPtr::new(before), ..piece }));
+        self.last.store(piece, Ordering::Release);
+        let pages = self.page_of(offsets.start).zip(self.page_of(offsets.end - 1));
+        let pages = pages.into_iter().flat_map(|(first, last)| first..=last);
+        pages.filter_map(|page| self.piece(page)).for_each(|page| page.store(piece, Ordering::Release));
     }
 }
 
 impl Drop for Data {
     fn drop(&mut self) {
-        let mut before = std::ptr::null_mut();
-        for page in 0..self.pages {
-            let Some(piece) = self.piece(page).map(|piece| piece.load(Ordering::Acquire)) else { return };
-            if piece.is_null() {
-                // Rooms are filled from their start.
-                return;
-            }
-            if piece != before {
-                before = piece;
-                // SAFETY: the box of a piece that nobody can ask for any more; its pages are one behind the other.
-                drop(unsafe { Box::from_raw(piece) });
-            }
+        let mut piece = *self.last.get_mut();
+        while !piece.is_null() {
+            // SAFETY: the box of a piece that nobody can ask for any more; each is before one other.
+            piece = *unsafe { Box::from_raw(piece) }.before.get_mut();
         }
     }
 }
@@ -257,28 +313,11 @@ impl Lazy {
             .map(|(code, data)| {
                 let zeros = || (0..module.functions_len()).map(|_| AtomicU32::new(0)).collect();
                 let (states, starts, start) = (zeros(), zeros(), data.room_start);
-                let room_end = start + data.pages * page_bytes();
-                let (end, writable_end) = (AtomicUsize::new(start), AtomicUsize::new(start));
+                let room = Room::new(&code, start..start + data.pages * page_bytes());
                 let (ready, switch) = (AtomicUsize::new(0), OnceLock::new());
                 let (words, continuing) = (Words::new(module.functions_len()), AtomicU32::new(0));
-                let continued = AtomicUsize::new(0);
-                (
-                    code,
-                    Self {
-                        module,
-                        states,
-                        starts,
-                        switch,
-                        data,
-                        words,
-                        continuing,
-                        continued,
-                        end,
-                        writable_end,
-                        ready,
-                        room_end,
-                    },
-                )
+                let (continued, ahead) = (AtomicUsize::new(0), Ahead::new(&module));
+                (code, Self { module, states, starts, switch, data, words, continuing, continued, room, ahead, ready })
             })
     }
 
@@ -289,7 +328,8 @@ impl Lazy {
         // SAFETY: the slots are inside of the data, behind the pieces.
         let slots: *const AtomicUsize = unsafe { code.data().add(pieces_bytes) }.cast();
         let room_start = round_up(text.len()).ok_or(io::ErrorKind::OutOfMemory)?;
-        let data = Data { pieces: code.data().cast(), slots, room_start, pages };
+        let last = AtomicPtr::default();
+        let data = Data { pieces: code.data().cast(), slots, room_start, pages, last };
         let start = code.as_ptr() as usize;
         // SAFETY: these are the slots.
         unsafe {
@@ -313,20 +353,20 @@ impl Lazy {
     }
 
     /// The code of a function, compiled now unless somebody has compiled it. Of several threads one compiles, and the others wait.
-    pub(crate) fn compile(&self, code: &Code, function: DefinedFuncIdx) -> Result<*const u8, CompileFailure> {
+    pub(crate) fn compile(&self, image: &Arc<Image>, function: DefinedFuncIdx) -> Result<*const u8, CompileFailure> {
+        let code = image.mapped();
         let Some(state) = self.states.get(function.index()) else {
             return Err(CompileFailure::Room(io::ErrorKind::NotFound.into()));
         };
-        if self.begin(state) {
-            let publish = |output: &mut Output| self.publish(code, function, output);
-            let compiled = with_room(COMPILE_STACK_BYTES, || self.module.compile(function, publish));
-            let published = compiled.map_err(CompileFailure::Compile).flatten();
-            let after = if published.is_ok() { State::Ready } else { State::Absent };
-            let changing = changes();
-            state.store(after.number(), Ordering::Release);
-            drop(changing);
-            COMPILED.notify_all();
-            published?;
+        if self.begin(function, state) {
+            let put = |output: &mut Output| {
+                self.follow(image, function, output);
+                self.put(code, function, output)
+            };
+            let compiled = with_room(COMPILE_STACK_BYTES, || self.module.compile(function, put));
+            let start = compiled.map_err(CompileFailure::Compile).flatten();
+            self.end(code, function, start.as_ref().ok().copied());
+            start?;
         }
         let start = self.starts[function.index()].load(Ordering::Acquire);
         Ok((code.addresses().start + start as usize) as *const u8)
@@ -341,6 +381,7 @@ impl Lazy {
     pub(crate) fn lead_to_better_code(&self, code: &Code, switch: Switch) {
         let _changing = changes();
         let _ = self.switch.set(switch);
+        self.ahead.end();
         let functions = (0..self.module.functions_len()).map(DefinedFuncIdx::from_index);
         for function in functions.filter(|function| !self.stays(*function)) {
             let cold = self.module.entry(function) as usize + arch::COMPILE_ENTRY_COLD;
@@ -350,88 +391,102 @@ impl Lazy {
         self.words.ask();
     }
 
-    /// Whether this thread has to compile the function with this state; if not, it is compiled.
-    fn begin(&self, state: &AtomicU32) -> bool {
-        let mut changing = changes();
-        let here = State::Compiling(FORKS.load(Ordering::Relaxed));
-        loop {
-            match State::from_number(state.load(Ordering::Acquire)) {
-                State::Ready => return false,
-                now if now == here => changing = COMPILED.wait(changing).unwrap_or_else(PoisonError::into_inner),
-                State::Absent | State::Compiling(_) => {
-                    state.store(here.number(), Ordering::Relaxed);
-                    return true;
-                }
-            }
-        }
+    fn state(&self, function: DefinedFuncIdx) -> Option<State> {
+        Some(State::from_number(self.states.get(function.index())?.load(Ordering::Acquire)))
     }
 
-    /// Puts the code of a function in its place, makes it executable, and says so.
-    fn publish(&self, code: &Code, function: DefinedFuncIdx, output: &mut Output) -> Result<(), CompileFailure> {
-        let _changing = changes();
-        let place = self.reserve(code, output.text.len())?;
-        self.module.relocate(output, place.start as u32).map_err(CompileFailure::Compile)?;
-        self.put(code, &place, function, false, output)?;
+    /// Whether this thread has to compile the function with this state; if not, it is compiled.
+    fn begin(&self, function: DefinedFuncIdx, state: &AtomicU32) -> bool {
+        // What it was when it was first seen so, and when to do something about it.
+        let mut patience: Option<(u32, Instant)> = None;
+        let mut changing = changes();
+        loop {
+            let number = state.load(Ordering::Acquire);
+            match State::from_number(number) {
+                State::Ready => return false,
+                State::Compiling(process) | State::Ahead(process) if process == forks() => {}
+                State::Absent | State::Compiling(_) | State::Ahead(_) => break,
+            }
+            // To sleep and to be woken takes longer than most functions.
+            let (_, until) = match patience.filter(|(seen, _)| *seen == number) {
+                Some(patience) => patience,
+                None => *patience.insert((number, Instant::now() + self.patience(function))),
+            };
+            if Instant::now() < until {
+                drop(changing);
+                while state.load(Ordering::Acquire) == number && Instant::now() < until {
+                    hint::spin_loop();
+                }
+                changing = changes();
+            } else if let State::Ahead(_) = State::from_number(number) {
+                break;
+            } else {
+                WAITING.fetch_add(1, Ordering::Relaxed);
+                changing = COMPILED.wait(changing).unwrap_or_else(PoisonError::into_inner);
+                WAITING.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        state.store(State::Compiling(forks()).number(), Ordering::Relaxed);
+        true
+    }
+
+    /// Somewhat longer than a function takes to be compiled.
+    fn patience(&self, function: DefinedFuncIdx) -> Duration {
+        PATIENCE + PATIENCE_PER_BYTE * self.module.body_len(function) as u32
+    }
+
+    /// Puts the code of a function in its place, to be executed. Where it starts.
+    fn put(&self, code: &Code, function: DefinedFuncIdx, output: &mut Output) -> Result<usize, CompileFailure> {
+        let place = self.take_place(code, function, false, output)?;
+        let base = place.offsets().start;
+        self.module.relocate(output, base as u32).map_err(CompileFailure::Compile)?;
+        place.write(code, &output.text)?;
         let is_start = |definition: &&Definition| definition.symbol == Symbol::Function(function);
         let definition = output.definitions.iter().find(is_start);
-        let start = place.start + definition.map_or(0, |definition| definition.offset as usize);
+        Ok(base + definition.map_or(0, |definition| definition.offset as usize))
+    }
+
+    /// A place for code, with what is known of the code noted.
+    fn take_place(
+        &self,
+        code: &Code,
+        function: DefinedFuncIdx,
+        is_better: bool,
+        output: &mut Output,
+    ) -> Result<Place, CompileFailure> {
+        let piece = Piece::new(function, is_better, output);
+        let _changing = changes();
+        let place = self.room.reserve(code, output.text.len())?;
+        self.data.note(place.offsets(), piece);
+        Ok(place)
+    }
+
+    /// A function has its code, which starts at an offset, or it could not be compiled.
+    fn end(&self, code: &Code, function: DefinedFuncIdx, start: Option<usize>) {
+        let _changing = changes();
+        let Some(start) = start else { return self.set(function, State::Absent) };
         self.starts[function.index()].store(start as u32, Ordering::Release);
         if self.stays(function) {
             // SAFETY: every function has a slot.
             unsafe { self.data.slot(function.index()) }.store(code.as_ptr() as usize + start, Ordering::Release);
         }
         self.ready.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.set(function, State::Ready);
     }
 
-    /// The place of the next code in the room, writable. Called with the lock.
-    fn reserve(&self, code: &Code, bytes: usize) -> Result<Range<usize>, CompileFailure> {
-        let base = self.end.load(Ordering::Relaxed);
-        let end = round_up(bytes.max(1)).and_then(|bytes| base.checked_add(bytes));
-        let end = end.filter(|end| *end <= self.room_end).ok_or_else(|| {
-            let bytes_max = (self.room_end - self.data.room_start) as u64;
-            CompileFailure::Compile(CompileLimit::CodeBytes { bytes_max }.into())
-        })?;
-        let writable_end = self.writable_end.load(Ordering::Relaxed);
-        if end > writable_end {
-            let ahead = end.saturating_add(AHEAD_BYTES).min(self.room_end);
-            code.commit(writable_end..ahead).map_err(CompileFailure::Room)?;
-            self.writable_end.store(ahead, Ordering::Relaxed);
+    /// For who has the lock.
+    fn set(&self, function: DefinedFuncIdx, state: State) {
+        self.states[function.index()].store(state.number(), Ordering::Release);
+        if WAITING.load(Ordering::Relaxed) > 0 {
+            COMPILED.notify_all();
         }
-        Ok(base..end)
     }
+}
 
-    /// Puts code in the place that was just reserved, executable, and notes what is known of it. Called with the same lock.
-    fn put(
-        &self,
-        code: &Code,
-        place: &Range<usize>,
-        function: DefinedFuncIdx,
-        is_better: bool,
-        output: &mut Output,
-    ) -> Result<(), CompileFailure> {
-        // SAFETY: the room from there on is free, and whoever writes to it has the lock.
-        unsafe { code.write(place.start, &output.text) }.map_err(CompileFailure::Room)?;
-        self.end.store(place.end, Ordering::Relaxed);
-        let Output { traps, locations, handlers, saved_registers, loops, .. } = output;
-        let piece = Piece {
-            function,
-            base: place.start as u32,
-            traps: traps[..].into(),
-            locations: locations[..].into(),
-            handlers: handlers[..].into(),
-            saved_registers: saved_registers[..].into(),
-            loops: AskingLoops::new(loops),
-            is_better,
-        };
-        let piece = Box::into_raw(Box::new(piece));
-        let pages = self.data.page_of(place.start)..self.data.page_of(place.end);
-        if let (Some(first), Some(last)) = (pages.start, pages.end) {
-            (first..last)
-                .filter_map(|page| self.data.piece(page))
-                .for_each(|page| page.store(piece, Ordering::Release));
-        }
-        Ok(())
+impl Drop for Lazy {
+    fn drop(&mut self) {
+        let _changing = changes();
+        self.ahead.end();
     }
 }
 
@@ -493,6 +548,6 @@ fn floor<T>(entries: &[T], key: u32, of: impl Fn(&T) -> u32) -> Option<&T> {
 
 impl fmt::Debug for Lazy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lazy").field("module", &self.module).field("end", &self.end).finish_non_exhaustive()
+        f.debug_struct("Lazy").field("module", &self.module).finish_non_exhaustive()
     }
 }

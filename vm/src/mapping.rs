@@ -114,9 +114,29 @@ impl Code {
 
     /// Makes pages of the room behind code writable.
     pub(crate) fn commit(&self, offsets: Range<usize>) -> io::Result<()> {
-        let pages = self.start + offsets.start..self.start + offsets.end;
+        let pages = self.pages_at(&offsets);
         self.pages.commit(pages.clone())?;
         self.pages.populate(pages)
+    }
+
+    /// Has pages of the room behind code be those of a file, readable and executable.
+    pub(crate) fn map(&self, offsets: Range<usize>, file: &File) -> io::Result<()> {
+        self.pages.map_code(self.pages_at(&offsets), file)
+    }
+
+    /// Has the system give the memory of such pages now, all at once, if it can.
+    pub(crate) fn populate(&self, offsets: Range<usize>) -> io::Result<()> {
+        self.pages.populate_code(self.pages_at(&offsets))
+    }
+
+    /// Has every thread execute what was written to the file that these are pages of.
+    pub(crate) fn publish(&self, offset: usize, len: usize) -> io::Result<()> {
+        // SAFETY: whoever wrote it has reserved that part of the room.
+        publish(unsafe { self.pages.base().add(self.start + offset) }, len)
+    }
+
+    fn pages_at(&self, offsets: &Range<usize>) -> Range<usize> {
+        self.start + offsets.start..self.start + offsets.end
     }
 
     /// Writes code to the room behind other code, and makes it executable.

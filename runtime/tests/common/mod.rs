@@ -43,8 +43,27 @@ pub(crate) fn compilers_with(change: impl Fn(EngineConfig) -> EngineConfig) -> V
 
 /// An engine that compiles functions when they are called, if this build has such a compiler.
 pub(crate) fn lazy_engine(validation: Validation) -> Option<Engine> {
+    lazy_engine_with(|config| config.lazy(validation))
+}
+
+/// The same, with bodies validated before unless other settings say something else.
+pub(crate) fn lazy_engine_with(change: impl Fn(EngineConfig) -> EngineConfig) -> Option<Engine> {
     let backend = Backend::built().find(|backend| *backend == Backend::Singlepass)?;
-    Some(Engine::new(backend.config().unwrap().lazy(validation)).unwrap())
+    Some(Engine::new(change(backend.config().unwrap().lazy(Validation::Before))).unwrap())
+}
+
+/// So many functions `f0`, `f1`, … that return their number or, if their argument is not zero, call `g0`, `g1`, …, which add it. There is so much of them, with what
+/// nobody calls, that a thread compiles ahead.
+pub(crate) fn fan(len: usize) -> String {
+    let pair = |index: usize| {
+        format!(
+            "(func (export \"f{index}\") (param i32) (result i32)
+                (if (result i32) (local.get 0) (then (call $g{index} (local.get 0))) (else (i32.const {index}))))
+            (func $g{index} (param i32) (result i32) (i32.add (local.get 0) (i32.const {index})))\n"
+        )
+    };
+    let never_called = "(drop (i64.const 0x7000000000000000))".repeat(6000);
+    format!("(module {} (func {never_called}))", (0..len).map(pair).collect::<String>())
 }
 
 /// The engine of the default backend.

@@ -1,6 +1,7 @@
 //! The code of an image, and what the tables beside it say of addresses in it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rkyv::string::ArchivedString;
 
@@ -46,9 +47,9 @@ impl Image {
     }
 
     /// The code of a function of a lazy image, which is compiled unless it was before.
-    pub(crate) fn compile(&self, function: DefinedFuncIdx) -> Result<*const u8, CompileFailure> {
+    pub(crate) fn compile(self: &Arc<Self>, function: DefinedFuncIdx) -> Result<*const u8, CompileFailure> {
         match &self.lazy {
-            Some(lazy) => lazy.compile(&self.code, function),
+            Some(lazy) => lazy.compile(self, function),
             None => Err(CompileFailure::Room(std::io::ErrorKind::NotFound.into())),
         }
     }

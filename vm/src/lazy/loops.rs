@@ -13,7 +13,7 @@ use wasmer_runtime_core::loops::{LoopPlace, LoopValue, Loops};
 use wasmer_runtime_core::types::{DefinedFuncIdx, Ty};
 use wasmer_runtime_core::vmcontext::{ArrayCall, RawValue};
 
-use super::{COMPILE_STACK_BYTES, FORKS, Lazy, Piece, changes};
+use super::{COMPILE_STACK_BYTES, Lazy, Piece, forks};
 use crate::arch::{self, AskFrame};
 use crate::host_stack::with_room;
 use crate::image::Image;
@@ -196,7 +196,7 @@ impl Lazy {
         compiler: &Arc<dyn Compiler>,
         at: (DefinedFuncIdx, u32),
     ) {
-        let here = FORKS.load(Ordering::Relaxed) + 1;
+        let here = forks() + 1;
         let busy = self.continuing.load(Ordering::SeqCst);
         // What a thread of the process compiles that this one is a copy of never ends here.
         if busy == here || self.continuing.compare_exchange(busy, here, Ordering::SeqCst, Ordering::SeqCst).is_err() {
@@ -252,11 +252,11 @@ impl Lazy {
         let (wasm_call, array_call) = continuation.starts()?;
         let start = code.addresses().start;
         let function = |index| Some(better.image.function_entry(index).ok()? as i64 - start as i64);
-        let _changing = changes();
-        let place = self.reserve(code, continuation.output.text.len()).ok()?;
-        continuation.relocate(place.start as u32, &function).ok()?;
-        self.put(code, &place, piece.function, true, &mut continuation.output).ok()?;
-        let address = |offset: u32| (start + place.start + offset as usize) as *const u8;
+        let place = self.take_place(code, piece.function, true, &mut continuation.output).ok()?;
+        let base = place.offsets().start;
+        continuation.relocate(base as u32, &function).ok()?;
+        place.write(code, &continuation.output.text).ok()?;
+        let address = |offset: u32| (start + base + offset as usize) as *const u8;
         // SAFETY: the trampoline has the convention of array call.
         let array_call = unsafe { std::mem::transmute::<*const u8, ArrayCall>(address(array_call)) };
         Some(Entrance { array_call, wasm_call: address(wasm_call) })

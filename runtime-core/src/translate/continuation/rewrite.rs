@@ -228,6 +228,10 @@ impl Rewriter<'_> {
     /// What stands in a construct before the next one inwards, inside of a loop: skipped on entering. Its operands go to the locals `left`.
     fn before_again(&mut self, outer: &Construct, inner: &Construct, entering: u32, left: &[u32]) -> Option<()> {
         let (params, _) = self.signature(outer.ty)?;
+        if params.is_empty() && outer.body == inner.operator.0 {
+            // Nothing, as in the nest of blocks that a switch is: looks at each of them would be most of what a turn does.
+            return Some(());
+        }
         let params = self.locals_of(&params)?;
         self.set_all(params.iter().copied());
         // block

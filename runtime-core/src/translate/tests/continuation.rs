@@ -66,3 +66,29 @@ fn only_what_is_a_loop_that_can_be_reached_has_a_continuation() {
         .collect();
     assert_eq!((offsets.len(), offsets[0]), (2, first));
 }
+
+/// A switch is as many blocks as it has cases, one around the other: on the way through them there is nothing to be skipped.
+#[test]
+fn blocks_that_begin_at_once_are_only_opened() {
+    let branches_with = |blocks: usize| {
+        let (open, close) = ("(block ".repeat(blocks), ")".repeat(blocks));
+        let text = format!(
+            "(module (func (param i32)
+                (loop {open} (drop (i32.const 1)) (loop (br_if 0 (local.get 0))) {close} (br_if 0 (local.get 0)))))"
+        );
+        let wasm = wat::parse_str(text).expect("the text is a module");
+        assert_eq!(check(&wasm, default_features()), (2, 2));
+        let translation = translate_module(&wasm, default_features()).expect("the module is valid");
+        let input = &translation.functions[0];
+        let inner = loops_of(input)[1].0;
+        let module = Module::new(&wasm, &translation.info, input.again(), inner).expect("the loop has a continuation");
+        let made = translate_module(&module.wasm, default_features()).expect("what is made is valid");
+        let guard = |operator: &Operator<'_>| matches!(operator, Operator::BrIf { .. });
+        let body =
+            made.functions.last().map(|last| last.body.get_operators_reader()).expect("there is a last function");
+        let operators = body.expect("it is whole").into_iter().map(|operator| operator.expect("it is whole"));
+        operators.filter(guard).count()
+    };
+    // One guard in front of the inner loop, and the module's own two.
+    assert_eq!((branches_with(1), branches_with(100)), (3, 3));
+}

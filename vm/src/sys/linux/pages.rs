@@ -237,6 +237,17 @@ impl Reservation {
         Ok(())
     }
 
+    /// The same for pages that are only readable.
+    pub fn populate_code(&self, range: Range<usize>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let address = self.check(&range)?;
+        // SAFETY: the pages are inside this reservation; their contents stay.
+        let _ = unsafe { madvise(address.cast(), range.len(), Advice::LinuxPopulateRead) };
+        Ok(())
+    }
+
     /// Lets the system use huge pages, where it has some: none needs them.
     pub fn advise_huge_pages(&self, range: Range<usize>) -> io::Result<()> {
         if range.is_empty() {
@@ -258,6 +269,18 @@ impl Reservation {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: the pages are inside this reservation, which nobody else maps into.
         unsafe { mmap(address.cast(), range.len(), protection, MapFlags::PRIVATE | MapFlags::FIXED, file, offset)? };
+        Ok(())
+    }
+
+    /// Replaces pages by those of a file, readable and executable: what is written to the file afterwards stands there.
+    pub fn map_code(&self, range: Range<usize>, file: &File) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let address = self.check(&range)?;
+        let protection = ProtFlags::READ | ProtFlags::EXEC;
+        // SAFETY: the pages are inside this reservation, which nobody else maps into.
+        unsafe { mmap(address.cast(), range.len(), protection, MapFlags::SHARED | MapFlags::FIXED, file, 0)? };
         Ok(())
     }
 

@@ -63,6 +63,11 @@ pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::R
     file.read_exact_at(bytes, offset)
 }
 
+/// Writes bytes to a place of a file. The limit of file sizes is an error.
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    limit_as_error(|| file.write_all_at(bytes, offset))
+}
+
 /// A file in memory with these bytes.
 pub(crate) fn memory_file_of(bytes: &[u8]) -> io::Result<File> {
     memory_file(bytes.len(), std::iter::once((0, bytes)))

@@ -160,6 +160,16 @@ impl Reservation {
         self.part(&range).map(drop)
     }
 
+    /// All are there already.
+    pub fn populate_code(&self, range: Range<usize>) -> io::Result<()> {
+        self.part(&range).map(drop)
+    }
+
+    /// Nothing that is written to a file stands anywhere else.
+    pub fn map_code(&self, _range: Range<usize>, _file: &File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// There are none.
     pub fn advise_huge_pages(&self, _range: Range<usize>) -> io::Result<()> {
         Ok(())

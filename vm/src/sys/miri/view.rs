@@ -51,6 +51,11 @@ pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::R
     file.read_exact_at(bytes, offset)
 }
 
+/// Writes bytes to a place of a file.
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(bytes, offset)
+}
+
 /// A file with these bytes that has no name.
 pub(crate) fn memory_file_of(bytes: &[u8]) -> io::Result<File> {
     memory_file(bytes.len(), std::iter::once((0, bytes)))
