@@ -57,11 +57,13 @@ pub fn add_imports_to_linker<T: 'static>(
     module: &Module,
     context: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    for import in module.imports() {
-        let snapshot = Snapshot::from_module_name(&import.module);
-        let Some(snapshot) = snapshot.filter(|_| !linker.contains(&import.module, &import.name)) else { continue };
-        if let Some(function) = functions(snapshot).iter().find(|function| function.name == import.name) {
-            define(linker, snapshot, function, context)?;
+    for (module, name) in module.import_names() {
+        let Some(snapshot) = Snapshot::from_module_name(module).filter(|_| !linker.contains(module, name)) else {
+            continue;
+        };
+        let functions = functions(snapshot);
+        if let Ok(found) = functions.binary_search_by_key(&name, |function| function.name) {
+            define(linker, snapshot, &functions[found], context)?;
         }
     }
     Ok(())

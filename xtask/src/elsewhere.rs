@@ -155,6 +155,7 @@ const INTERPRETED: &[&str] = &[
     "wait::",
     "--skip=any_depth",
     "--skip=contents_are_mapped",
+    "--skip=keys_are_equal",
     "--skip=long_chains",
     "--skip=nothing_of_a_memory",
 ];

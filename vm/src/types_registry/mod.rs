@@ -4,6 +4,7 @@
 //! group are numbered within it and all others are canonical ids. Its ids follow each other, and are owned and forgotten together.
 
 mod id_space;
+mod key;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,9 @@ impl TypeIds {
     pub fn of_module(types: &[TypeDef], groups: impl Iterator<Item = Range<usize>>) -> Option<Self> {
         let mut ids: Vec<CanonicalId> = Vec::with_capacity(types.len());
         let mut groups = groups.peekable();
+        let mut key = Vec::new();
         let mut registry = write();
+        registry.reserve(types.len());
         while ids.len() < types.len() {
             let start = ids.len();
             let group = groups.next_if(|group| group.start == start && group.end > start);
@@ -48,8 +51,7 @@ impl TypeIds {
                 outside if outside < start => ids[outside].0,
                 inside => INSIDE + (inside - start) as u32,
             };
-            let key: Arc<[TypeDef]> = types[group.clone()].iter().map(|ty| ty.map(number)).collect();
-            match registry.acquire(key) {
+            match registry.acquire(&types[group.clone()], number, &mut key) {
                 Some(first) => ids.extend((first.0..).take(group.len()).map(CanonicalId)),
                 None => {
                     ids.into_iter().for_each(|id| registry.release(id));
@@ -62,8 +64,9 @@ impl TypeIds {
 
     /// The id of a type whose concrete references are canonical ids, and which is a group for itself. None if the process knows too many.
     pub fn of(ty: &TypeDef) -> Option<Self> {
-        let key = ty.map(|id| if (INSIDE..INSIDE + TYPES_MAX).contains(&id) { NOTHING } else { id });
-        Some(Self([write().acquire([key].into())?].into()))
+        let number = |id| if (INSIDE..INSIDE + TYPES_MAX).contains(&id) { NOTHING } else { id };
+        let first = write().acquire(std::slice::from_ref(ty), number, &mut Vec::new())?;
+        Some(Self([first].into()))
     }
 
     /// The canonical id in a reference type, if there is one. None if it means nothing.
@@ -117,6 +120,7 @@ impl KnownFunc {
 impl Deref for KnownFunc {
     type Target = FuncType;
 
+    #[inline]
     fn deref(&self) -> &FuncType {
         self.0.func().expect("made of function types only")
     }
@@ -187,8 +191,8 @@ fn write() -> RwLockWriteGuard<'static, Registry> {
 }
 
 struct Registry {
-    /// The first ids of groups, by their types.
-    groups: HashMap<Arc<[TypeDef]>, CanonicalId>,
+    /// The first ids of groups, by their [keys](key).
+    groups: HashMap<Arc<[u8]>, CanonicalId>,
     /// By id.
     entries: Vec<Option<Entry>>,
     ids: IdSpace,
@@ -207,7 +211,9 @@ struct Entry {
 
 #[derive(Default)]
 struct Group {
-    key: Arc<[TypeDef]>,
+    key: Arc<[u8]>,
+    /// How many types it has.
+    len: usize,
     owners: usize,
     /// The types that it refers to: it owns them.
     owned: Box<[CanonicalId]>,
@@ -245,16 +251,29 @@ impl Registry {
         self.entries[first.0 as usize].as_mut()?.group.as_mut()
     }
 
-    /// The first id of a group, of which each type has one owner more. None if there are too many types.
-    fn acquire(&mut self, key: Arc<[TypeDef]>) -> Option<CanonicalId> {
-        let len = key.len();
-        if let Some(&first) = self.groups.get(&key) {
-            self.group(first).expect("it is known").owners += len;
+    /// Makes room for so many groups and types more.
+    fn reserve(&mut self, types: usize) {
+        self.groups.reserve(types);
+        self.entries.reserve(types);
+    }
+
+    /// The first id of a group, of which each type has one owner more. None if there are too many types. `number` says what numbers in the types stand for;
+    /// `key` is room to write in.
+    fn acquire(
+        &mut self,
+        types: &[TypeDef],
+        number: impl Fn(u32) -> u32 + Copy,
+        key: &mut Vec<u8>,
+    ) -> Option<CanonicalId> {
+        key.clear();
+        types.iter().for_each(|ty| key::write(key, ty, number));
+        if let Some(&first) = self.groups.get(key.as_slice()) {
+            self.group(first).expect("it is known").owners += types.len();
             return Some(first);
         }
-        let first = self.ids.take(len as u32)?;
-        let ids = first..first + len as u32;
-        let in_table = self.displays.exist() || key.iter().any(Entry::has_display);
+        let first = self.ids.take(types.len() as u32)?;
+        let ids = first..first + types.len() as u32;
+        let in_table = self.displays.exist() || types.iter().any(Entry::has_display);
         if in_table && self.displays.reach(self.entries.len().max(ids.end as usize)).is_err() {
             self.ids.give_back(ids);
             return None;
@@ -263,22 +282,26 @@ impl Registry {
             self.entries.resize_with(ids.end as usize, || None);
         }
         let first = CanonicalId(first);
-        for (id, ty) in ids.map(CanonicalId).zip(&*key) {
+        let canonical = |index| match number(index) {
+            inside @ INSIDE.. if inside - INSIDE < TYPES_MAX => first.0 + (inside - INSIDE),
+            outside => outside,
+        };
+        let mut owned = vec![];
+        for (id, ty) in ids.clone().map(CanonicalId).zip(types) {
+            let ty = ty.map(canonical);
+            owned.extend(references(&ty).filter(|other| other.0 < TYPES_MAX && !ids.contains(&other.0)));
             self.add(id, first, ty);
         }
-        let owned = outside(&key).filter(|id| self.own(*id)).collect();
+        owned.retain(|id| self.own(*id));
+        let key = Arc::<[u8]>::from(key.as_slice());
         self.groups.insert(Arc::clone(&key), first);
-        let group = Group { key, owners: len, owned };
+        let group = Group { key, len: types.len(), owners: types.len(), owned: owned.into() };
         self.entries[first.0 as usize].as_mut().expect("it was just added").group = Some(group);
         Some(first)
     }
 
     /// Adds a type of the group that starts with `first`; its supertype is known.
-    fn add(&mut self, id: CanonicalId, first: CanonicalId, key: &TypeDef) {
-        let ty = key.map(|index| match index.checked_sub(INSIDE) {
-            Some(inside) if inside < TYPES_MAX => first.0 + inside,
-            _ => index,
-        });
+    fn add(&mut self, id: CanonicalId, first: CanonicalId, ty: TypeDef) {
         let supertype = ty.supertype.map(CanonicalId).filter(|id| self.entry(*id).is_some());
         let depth = supertype.and_then(|id| self.entry(id)).map_or(0, |entry| entry.depth + 1);
         if Entry::has_display(&ty) {
@@ -312,9 +335,9 @@ impl Registry {
     /// Forgets the group of a type, and returns what it owned.
     fn forget(&mut self, id: CanonicalId) -> Box<[CanonicalId]> {
         let first = self.entry(id).expect("it is known").first.0;
-        let Group { key, owned, .. } = self.group(id).map(std::mem::take).expect("it is known");
+        let Group { key, len, owned, .. } = self.group(id).map(std::mem::take).expect("it is known");
         self.groups.remove(&key);
-        let ids = first..first + key.len() as u32;
+        let ids = first..first + len as u32;
         for id in ids.clone().map(CanonicalId) {
             let entry = self.entries[id.0 as usize].take().expect("it is known");
             if Entry::has_display(&entry.ty) {
@@ -327,12 +350,11 @@ impl Registry {
     }
 }
 
-/// The canonical ids in a group's key: those outside of it.
-fn outside(key: &[TypeDef]) -> impl Iterator<Item = CanonicalId> + '_ {
+/// The numbers of types in a type.
+fn references(ty: &TypeDef) -> impl Iterator<Item = CanonicalId> + '_ {
     let id = |ty: ValType| match ty {
         ValType::Ref(RefType { heap: HeapType::Concrete(_, id), .. }) => Some(id),
         _ => None,
     };
-    let ids = key.iter().flat_map(move |ty| ty.values().filter_map(id).chain(ty.supertype));
-    ids.filter(|id| *id < TYPES_MAX).map(CanonicalId)
+    ty.values().filter_map(id).chain(ty.supertype).map(CanonicalId)
 }

@@ -33,7 +33,7 @@ fn is_known(id: CanonicalId) -> bool {
 
 fn is_forgotten(tag: usize) -> bool {
     let registry = REGISTRY.read().unwrap();
-    registry.groups.keys().all(|key| key[0] != unusual(tag))
+    registry.entries.iter().flatten().all(|entry| *entry.ty != unusual(tag))
 }
 
 fn of_module(types: &[TypeDef], groups: &[(usize, usize)]) -> TypeIds {
