@@ -51,6 +51,7 @@ impl Item {
         }
         let Options { name, krate } = Options::of(&input.attrs)?;
         if let Some(name) = name {
+            // Types of components are compared by their structure.
             return Err(Error::new(name.span(), "the name of a type is not looked at: those of its parts are"));
         }
         let krate = krate.unwrap_or_else(|| parse_quote!(::wasmer_runtime::component));
@@ -148,6 +149,7 @@ pub(crate) fn flags(input: TokenStream) -> Result<TokenStream> {
     let (krate, ident) = (&item.krate, &item.input.ident);
     let names: Vec<_> = fields.iter().map(|(name, ..)| name).collect();
     let wit = fields.iter().map(|(.., wit)| wit);
+    // The first flag is the lowest bit (canonical ABI, `pack_flags_into_int`).
     let bit = 0..fields.len() as u32;
     let bits = bit.clone();
     Ok(quote! {

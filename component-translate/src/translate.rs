@@ -100,7 +100,8 @@ fn validate_sections(component: &[u8], features: WasmFeatures) -> wasmparser::Re
 pub fn translate(component: &[u8], features: WasmFeatures) -> Result<Translation, TranslateError> {
     check(component, features)?;
     let environ_features = environ_features(component);
-    // Our validator has accepted the component, so whatever goes wrong behind it is no fault of the component.
+    // Our validator has accepted the component, so whatever goes wrong behind it is no fault of the component: something that is known not to be
+    // supported, or a bug.
     let run = AssertUnwindSafe(|| take_apart(component, environ_features));
     catch_unwind(run).unwrap_or_else(|payload| {
         let message = payload.downcast_ref::<String>().map(String::as_str);
@@ -171,12 +172,17 @@ const BEYOND: &[(&str, &str)] = &[
     ("`cm-implements` feature is not active", "a name with attributes"),
 ];
 
-/// Why a valid component is not taken apart.
-fn not_taken_apart(message: String) -> TranslateError {
+/// Why a valid component is not taken apart. The translating crate has a validator of its own, an older one, whose rules are stricter in places.
+fn not_taken_apart(error: &environ::error::Error) -> TranslateError {
+    let message = format!("{error:#}");
+    let is_rule = error.is::<environ::wasmparser::BinaryReaderError>();
     match BEYOND.iter().find(|(said, _)| message.contains(said)) {
         Some((_, what)) => {
             TranslateError::Unsupported(format!("the component has {what}, which this runtime does not support"))
         }
+        None if is_rule => TranslateError::Unsupported(format!(
+            "the component is valid by rules of the component model that this runtime does not support yet ({message})"
+        )),
         None => TranslateError::Bug(message),
     }
 }
@@ -191,8 +197,7 @@ fn take_apart(component: &[u8], features: environ::wasmparser::WasmFeatures) -> 
     let mut types = ComponentTypesBuilder::new(&validator);
     let scope = environ::ScopeVec::new();
     let translator = environ::component::Translator::new(&tunables, &mut validator, &mut types, &scope);
-    let (translation, modules) =
-        translator.translate(component).map_err(|error| not_taken_apart(format!("{error:#}")))?;
+    let (translation, modules) = translator.translate(component).map_err(|error| not_taken_apart(&error))?;
     let handles = types.num_resource_tables();
     let (types, _) = types.finish(&translation.component);
     let info = convert::convert(&translation, &modules, &types, handles)?;

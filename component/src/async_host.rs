@@ -10,7 +10,8 @@ use wasmer_api::{AsyncCaller, Func, RawValue, Result, StoreMut};
 use wasmer_component_translate::info::FuncType;
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
-use crate::host::{AsyncHostFunc, Dynamic, HostCall, Lowering, Typed, typed_mismatch};
+use crate::cx::Crossing;
+use crate::host::{AsyncHostFunc, Dynamic, HostCall, Typed, typed_mismatch};
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
@@ -40,7 +41,7 @@ impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
         store: &mut StoreMut<'_, T>,
         sig: &CoreFuncType,
         shared: &Arc<Shared>,
-        lowering: Lowering,
+        crossing: Crossing,
     ) -> Result<Func> {
         let shared = Arc::clone(shared);
         // SAFETY: as of the functions that are no futures, see `crate::instantiate`.
@@ -48,9 +49,9 @@ impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
             Func::new_raw_async(store, sig, move |mut caller: AsyncCaller<'_, T>, values| {
                 let (func, shared) = (Arc::clone(&self), Arc::clone(&shared));
                 Box::new(async move {
-                    let call = lowering.begin(&shared, &mut caller)?;
+                    let call = crossing.begin(&shared, &mut caller)?;
                     func.call(&mut caller, call, values).await?;
-                    lowering.end(&shared, &mut caller)
+                    crossing.end(&shared, &mut caller)
                 })
             })
         }
@@ -71,7 +72,7 @@ where
     async fn call(&self, caller: &mut AsyncCaller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let params = call.lift_typed(caller, values)?;
         let result = Box::into_pin((self.func)(caller, params)).await?;
-        call.lower_typed(caller, values, &result)
+        call.lower_typed::<P, R>(caller, values, &result)
     }
 }
 

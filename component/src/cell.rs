@@ -26,7 +26,7 @@ impl<T> StoreCell<T> {
     /// # Errors
     /// [`Error::Type`](wasmer_api::Error::Type) if it belongs to another store.
     #[inline]
-    pub(crate) fn get<'a>(&'a self, store: &'a mut (dyn Guest + 'a)) -> Result<&'a mut T> {
+    pub(crate) fn get<'a>(&'a self, store: &'a mut (impl Guest + ?Sized)) -> Result<&'a mut T> {
         if store.id() != self.owner {
             return Err(ComponentTypeError::Store.into());
         }

@@ -1,52 +1,69 @@
 //! Where values are lifted from and lowered to: one side of a call.
 
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use wasmer_api::{AsStoreMut, Func, Memory, RawValue, Result};
-use wasmer_component_translate::info::{Encoding, HandleIdx, InstanceIdx, Options, OptionsIdx, Types};
+use wasmer_api::{Memory, RawValue, Result};
+use wasmer_component_translate::ComponentInfo;
+use wasmer_component_translate::info::{FuncIdx, FuncType, HandleIdx, InstanceIdx, Options, OptionsIdx, Types};
 
 use crate::error::AbiTrap;
 use crate::guest::Guest;
 use crate::limits::LIFTED_BYTES_MAX;
 use crate::state::Shared;
 
+/// A function that is lifted or lowered, as far as its types and options decide: what a call need not find out.
+#[derive(Clone, Copy)]
+pub(crate) struct Crossing {
+    ty: FuncIdx,
+    options: OptionsIdx,
+    /// The part of the component whose border it is.
+    pub(crate) instance: InstanceIdx,
+    /// Whether handles are lent to it.
+    pub(crate) has_borrow: bool,
+    /// Whether the guest allocates for it: if not, none of its code runs while values are lowered.
+    pub(crate) allocates: bool,
+}
+
+impl Crossing {
+    pub(crate) fn new(info: &ComponentInfo, ty: FuncIdx, options: OptionsIdx) -> Self {
+        let has_borrow = info.types.func(ty).has_borrow;
+        let Options { instance, realloc, .. } = info.options[options.index()];
+        Self { ty, options, instance, has_borrow, allocates: realloc.is_some() }
+    }
+
+    /// The function's type.
+    pub(crate) fn func<'a>(&self, shared: &'a Shared) -> &'a FuncType {
+        shared.info.types.func(self.ty)
+    }
+
+    /// How it is lifted or lowered.
+    pub(crate) fn options<'a>(&self, shared: &'a Shared) -> &'a Options {
+        &shared.info.options[self.options.index()]
+    }
+}
+
 /// One side of a call: the guest's memory, how it allocates, its handles. What lifts or lowers gets it.
 pub struct Cx<'a> {
     pub(crate) store: &'a mut (dyn Guest + 'a),
     pub(crate) shared: &'a Arc<Shared>,
-    pub(crate) abi: Abi,
+    crossing: &'a Crossing,
+    /// Where the guest's memory is, once that was asked.
+    view: Option<View>,
     lifted_bytes: usize,
 }
 
-/// The options of a lifted or lowered function, resolved.
+/// A memory as it is until code runs.
 #[derive(Clone, Copy)]
-pub(crate) struct Abi {
-    pub(crate) instance: InstanceIdx,
-    pub(crate) encoding: Encoding,
-    pub(crate) memory: Option<Memory>,
-    pub(crate) realloc: Option<Func>,
-    pub(crate) post_return: Option<Func>,
-}
-
-impl Abi {
-    pub(crate) fn new(shared: &Shared, store: &mut impl AsStoreMut, index: OptionsIdx) -> Result<Self> {
-        let Options { instance, encoding, memory, realloc, post_return } = shared.info.options[index.index()];
-        let state = shared.state(store)?;
-        Ok(Self {
-            instance,
-            encoding,
-            memory: memory.and_then(|index| state.memories[index.index()]),
-            realloc: realloc.and_then(|index| state.reallocs[index.index()]),
-            post_return: post_return.and_then(|index| state.post_returns[index.index()]),
-        })
-    }
+struct View {
+    base: *mut u8,
+    len: usize,
 }
 
 impl<'a> Cx<'a> {
-    pub(crate) fn new(store: &'a mut (dyn Guest + 'a), shared: &'a Arc<Shared>, abi: Abi) -> Self {
-        Self { store, shared, abi, lifted_bytes: 0 }
+    #[inline]
+    pub(crate) fn new(store: &'a mut (dyn Guest + 'a), shared: &'a Arc<Shared>, crossing: &'a Crossing) -> Self {
+        Self { store, shared, crossing, view: None, lifted_bytes: 0 }
     }
 
     /// The types of the component.
@@ -54,51 +71,86 @@ impl<'a> Cx<'a> {
         &self.shared.info.types
     }
 
-    fn memory(&self) -> Result<Memory> {
+    /// The options of the function.
+    pub(crate) fn options(&self) -> &'a Options {
+        self.crossing.options(self.shared)
+    }
+
+    /// The guest's memory.
+    pub(crate) fn memory(&mut self) -> Result<Memory> {
         // Validation asks for a memory where one is needed.
-        self.abi.memory.ok_or_else(|| AbiTrap::OutOfBounds.into())
+        let index = self.options().memory.ok_or(AbiTrap::OutOfBounds)?;
+        let memory = self.shared.state_of(self.store)?.memories[index.index()];
+        memory.ok_or_else(|| AbiTrap::OutOfBounds.into())
+    }
+
+    #[inline]
+    fn view(&mut self) -> Result<View> {
+        match self.view {
+            Some(view) => Ok(view),
+            None => self.look(),
+        }
+    }
+
+    fn look(&mut self) -> Result<View> {
+        let memory = self.memory()?;
+        let (base, len) = self.store.memory(memory)?;
+        Ok(*self.view.insert(View { base, len }))
+    }
+
+    /// Where bytes of the guest's memory are.
+    #[inline]
+    fn place(&mut self, at: u32, len: usize) -> Result<*mut u8> {
+        let view = self.view()?;
+        let fits = (at as usize).checked_add(len).is_some_and(|end| end <= view.len);
+        if fits { Ok(view.base.wrapping_add(at as usize)) } else { Err(AbiTrap::OutOfBounds.into()) }
     }
 
     /// Bytes of the guest's memory.
-    pub(crate) fn bytes(&self, at: u32, len: usize) -> Result<&[u8]> {
-        let bytes = self.store.bytes(self.memory()?)?.get(at as usize..).and_then(|rest| rest.get(..len));
-        bytes.ok_or_else(|| AbiTrap::OutOfBounds.into())
+    #[inline]
+    pub(crate) fn bytes(&mut self, at: u32, len: usize) -> Result<&[u8]> {
+        let base = self.place(at, len)?;
+        // SAFETY: the bytes are inside the memory, which stays as it is while no code runs: this has the store exclusively, and looks again after it has called
+        // the guest. No other thread writes to it.
+        Ok(unsafe { std::slice::from_raw_parts(base, len) })
     }
 
     /// Bytes of the guest's memory, to be written.
+    #[inline]
     pub(crate) fn bytes_mut(&mut self, at: u32, len: usize) -> Result<&mut [u8]> {
-        let memory = self.memory()?;
-        let bytes = self.store.bytes_mut(memory)?.get_mut(at as usize..).and_then(|rest| rest.get_mut(..len));
-        bytes.ok_or_else(|| AbiTrap::OutOfBounds.into())
+        let base = self.place(at, len)?;
+        // SAFETY: see `bytes`.
+        Ok(unsafe { std::slice::from_raw_parts_mut(base, len) })
     }
 
-    pub(crate) fn load<const N: usize>(&self, at: u32) -> Result<[u8; N]> {
+    #[inline]
+    pub(crate) fn load<const N: usize>(&mut self, at: u32) -> Result<[u8; N]> {
         let mut array = [0; N];
         array.copy_from_slice(self.bytes(at, N)?);
         Ok(array)
     }
 
+    #[inline]
     pub(crate) fn store<const N: usize>(&mut self, at: u32, bytes: [u8; N]) -> Result<()> {
         self.bytes_mut(at, N)?.copy_from_slice(&bytes);
         Ok(())
     }
 
     /// Whether a value is where it may be.
-    pub(crate) fn check_place(&self, at: u32, size: u32, align: u32) -> Result<()> {
+    pub(crate) fn check_place(&mut self, at: u32, size: u32, align: u32) -> Result<()> {
         if !at.is_multiple_of(align) {
             return Err(AbiTrap::Unaligned.into());
         }
-        self.bytes(at, size as usize).map(drop)
+        self.place(at, size as usize).map(drop)
     }
 
     /// Whether a list is where it may be.
-    pub(crate) fn check_list(&self, at: u32, len: u32, size: u32, align: u32) -> Result<()> {
+    pub(crate) fn check_list(&mut self, at: u32, len: u32, size: u32, align: u32) -> Result<()> {
         if !at.is_multiple_of(align) {
             return Err(AbiTrap::Unaligned.into());
         }
-        let memory_bytes = self.store.memory_bytes(self.memory()?)?;
         let end = u64::from(len) * u64::from(size) + u64::from(at);
-        if end > memory_bytes { Err(AbiTrap::ListOutOfBounds.into()) } else { Ok(()) }
+        if end > self.view()?.len as u64 { Err(AbiTrap::ListOutOfBounds.into()) } else { Ok(()) }
     }
 
     /// Notes that the host is about to allocate for what it lifts.
@@ -109,12 +161,14 @@ impl<'a> Cx<'a> {
 
     /// Has the guest allocate, and checks what it says.
     pub(crate) fn realloc(&mut self, old: u32, old_bytes: u32, align: u32, bytes: u32) -> Result<u32> {
-        let Some(realloc) = self.abi.realloc else { return Err(AbiTrap::ReallocOutOfBounds.into()) };
+        let index = self.options().realloc.ok_or(AbiTrap::ReallocOutOfBounds)?;
+        let realloc = self.shared.state_of(self.store)?.reallocs[index.index()].ok_or(AbiTrap::ReallocOutOfBounds)?;
         let mut values = [RawValue::ZERO; 4];
         for (value, argument) in values.iter_mut().zip([old, old_bytes, align, bytes]) {
             value.i32 = argument.cast_signed();
         }
-        // SAFETY: validation gives `realloc` four parameters and one result, all of type `i32`.
+        self.view = None;
+        // SAFETY: an instance is only made of what has four parameters and one result, all of them numbers, and these are as many.
         let address = unsafe {
             self.store.call(realloc, &mut values)?;
             values[0].i32.cast_unsigned()
@@ -122,8 +176,7 @@ impl<'a> Cx<'a> {
         if !address.is_multiple_of(align) {
             return Err(AbiTrap::ReallocUnaligned.into());
         }
-        let memory_bytes = self.store.memory_bytes(self.memory()?)?;
-        if u64::from(address) + u64::from(bytes) > memory_bytes {
+        if u64::from(address) + u64::from(bytes) > self.view()?.len as u64 {
             return Err(AbiTrap::ReallocOutOfBounds.into());
         }
         Ok(address)
@@ -139,7 +192,7 @@ impl<'a> Cx<'a> {
     /// Takes a resource from the guest.
     pub(crate) fn lift_own(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
-        let instance = self.abi.instance;
+        let instance = self.crossing.instance;
         let state = self.shared.state_of(self.store)?;
         Ok(state.tables[instance.index()].remove_own(index, id)?)
     }
@@ -147,14 +200,14 @@ impl<'a> Cx<'a> {
     /// Uses a resource of the guest as long as the call lasts.
     pub(crate) fn lift_borrow(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
-        let instance = self.abi.instance;
+        let instance = self.crossing.instance;
         Ok(self.shared.state_of(self.store)?.lend(instance, index, id)?)
     }
 
     /// Gives a resource to the guest.
     pub(crate) fn lower_own(&mut self, handle: HandleIdx, rep: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
-        let instance = self.abi.instance;
+        let instance = self.crossing.instance;
         let state = self.shared.state_of(self.store)?;
         Ok(state.tables[instance.index()].insert_own(id, rep)?)
     }
@@ -162,7 +215,7 @@ impl<'a> Cx<'a> {
     /// Lends a resource to the guest as long as the call lasts. Who defines it gets what it knows it by.
     pub(crate) fn lower_borrow(&mut self, handle: HandleIdx, rep: u32) -> Result<u32> {
         let (_, info) = self.shared.resource(handle)?;
-        let (id, instance) = (info.id, self.abi.instance);
+        let (id, instance) = (info.id, self.crossing.instance);
         if info.owner == Some(instance) {
             return Ok(rep);
         }
@@ -181,6 +234,7 @@ impl<'a> Flat<'a> {
         Self { values, position: 0 }
     }
 
+    #[inline]
     fn take(&mut self) -> Result<&RawValue> {
         let value = self.values.get(self.position).ok_or(AbiTrap::OutOfBounds)?;
         self.position += 1;
@@ -188,12 +242,14 @@ impl<'a> Flat<'a> {
     }
 
     /// The next value's lower half.
+    #[inline]
     pub fn u32(&mut self) -> Result<u32> {
         // SAFETY: whoever wrote the value wrote at least its low four bytes, whatever its type.
         self.take().map(|value| unsafe { value.i32 }.cast_unsigned())
     }
 
     /// The next value.
+    #[inline]
     pub fn u64(&mut self) -> Result<u64> {
         // SAFETY: the value is of a 64-bit type, as the type says that is lifted.
         self.take().map(|value| unsafe { value.i64 }.cast_unsigned())
@@ -210,26 +266,53 @@ impl<'a> Flat<'a> {
     }
 }
 
-/// Core values that are lowered.
-#[derive(Default)]
-pub struct FlatOut(pub(crate) SmallVec<[RawValue; 16]>);
+/// Core values that are lowered, to places for as many as the type has.
+pub struct FlatOut<'a> {
+    values: &'a mut [RawValue],
+    len: usize,
+}
 
-impl FlatOut {
+impl<'a> FlatOut<'a> {
+    pub(crate) fn new(values: &'a mut [RawValue]) -> Self {
+        Self { values, len: 0 }
+    }
+
     /// An integer, a float's bits or a pointer. The upper half is zero where it is not needed, so that the value is right as a wider one, too.
+    #[inline]
     pub fn push(&mut self, bits: u64) {
-        let mut value = RawValue::ZERO;
-        value.i64 = bits.cast_signed();
-        self.0.push(value);
+        self.values[self.len].i64 = bits.cast_signed();
+        self.len += 1;
     }
 
     /// How many there are.
     #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
     /// Fills the room of a payload.
     pub fn pad_to(&mut self, len: usize) {
-        self.0.resize(len, RawValue::ZERO);
+        while self.len < len {
+            self.push(0);
+        }
     }
+}
+
+/// The most core values that parameters are passed as.
+pub(crate) const FLAT_PARAMS_MAX: usize = 16;
+
+/// Room for the core values of a call. Not a type of its own: what wraps uninitialised memory is zeroed as a whole by the compiler.
+pub(crate) type Values = MaybeUninit<[RawValue; FLAT_PARAMS_MAX]>;
+
+/// So many values, all zero; at least one, for the result.
+#[inline(always)]
+pub(crate) fn zeroed(values: &mut Values, count: usize) -> &mut [RawValue] {
+    let values: *mut RawValue = values.as_mut_ptr().cast();
+    let count = count.clamp(1, FLAT_PARAMS_MAX);
+    for position in 0..count {
+        // SAFETY: there is room for as many.
+        unsafe { values.add(position).write(RawValue { i64: 0 }) };
+    }
+    // SAFETY: these were just written.
+    unsafe { std::slice::from_raw_parts_mut(values, count) }
 }

@@ -1,6 +1,6 @@
 //! A store as lifting and lowering see it, whatever its data are: so they are compiled once for a type, and not again for each kind of store.
 
-use wasmer_api::{AsStoreMut, Caller, Func, Global, Memory, RawValue, Result, StoreId};
+use wasmer_api::{AsStoreMut, Caller, Func, Memory, RawValue, Result, StoreId};
 
 use crate::bytes::Bytes;
 
@@ -9,15 +9,8 @@ pub(crate) trait Guest {
     /// The identity of the store.
     fn id(&mut self) -> StoreId;
 
-    fn bytes(&self, memory: Memory) -> Result<&[u8]>;
-
-    fn bytes_mut(&mut self, memory: Memory) -> Result<&mut [u8]>;
-
-    /// The length of a memory, also of one that other threads write to.
-    fn memory_bytes(&self, memory: Memory) -> Result<u64>;
-
-    /// Writes one of [`State::flags`](crate::state::State::flags).
-    fn set(&mut self, flag: Global, value: i32) -> Result<()>;
+    /// Where a memory is, and its length in bytes, until code runs. Refused for memories that other threads may write to.
+    fn memory(&mut self, memory: Memory) -> Result<(*mut u8, usize)>;
 
     /// Calls a function.
     ///
@@ -32,22 +25,9 @@ impl<S: AsStoreMut> Guest for S {
         self.as_store_mut().id()
     }
 
-    fn bytes(&self, memory: Memory) -> Result<&[u8]> {
-        memory.data(self)
-    }
-
-    fn bytes_mut(&mut self, memory: Memory) -> Result<&mut [u8]> {
-        memory.data_mut(self)
-    }
-
-    fn memory_bytes(&self, memory: Memory) -> Result<u64> {
-        memory.len_bytes(self).map(|len| len as u64)
-    }
-
-    #[inline]
-    fn set(&mut self, flag: Global, value: i32) -> Result<()> {
-        *flag.i32_mut(self)? = value;
-        Ok(())
+    fn memory(&mut self, memory: Memory) -> Result<(*mut u8, usize)> {
+        let bytes = memory.data_mut(self)?;
+        Ok((bytes.as_mut_ptr(), bytes.len()))
     }
 
     unsafe fn call(&mut self, func: Func, values: &mut [RawValue]) -> Result<()> {

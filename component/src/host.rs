@@ -3,11 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Caller, Func, RawValue, Result, StoreMut};
-use wasmer_component_translate::info::{FuncIdx, FuncType, OptionsIdx, Type};
+use wasmer_api::{AsStoreMut, BoundFunc, Caller, Error, Func, RawValue, Result, StoreMut};
+use wasmer_component_translate::info::{FuncType, Type};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
-use crate::cx::{Abi, Cx, Flat, FlatOut};
+use crate::cx::{Crossing, Cx, FLAT_PARAMS_MAX, Flat, FlatOut};
 use crate::guest::Guest;
 use crate::mismatch::ComponentTypeError;
 use crate::state::Shared;
@@ -19,8 +19,44 @@ pub(crate) trait HostFunc<T>: Send + Sync {
     /// Its Rust type, if it is not of a component's type.
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
 
+    /// Makes the core function that a component calls, for all its instances.
+    fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: Crossing) -> Result<BoundFunc<T, Shared>>;
+}
+
+/// How one is called.
+pub(crate) trait Call<T>: Send + Sync + 'static {
+    /// As [`HostFunc::mismatch`].
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+
     /// Calls it on the core values of a lowered import.
     fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
+}
+
+impl<T: 'static, C: Call<T>> HostFunc<T> for C {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+        Call::mismatch(self, ty, cx)
+    }
+
+    fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: Crossing) -> Result<BoundFunc<T, Shared>> {
+        bound(sig, move |mut caller, shared, values| {
+            // As long as nothing has failed, what a call ends with is one word: an error is eight, which would be copied at each step.
+            let mut run = || -> Result<(), Box<Error>> {
+                let call = crossing.begin(shared, &mut caller)?;
+                self.call(&mut caller, call, values)?;
+                Ok(crossing.end(shared, &mut caller)?)
+            };
+            run().map_err(|error| *error)
+        })
+    }
+}
+
+/// A core function of the host, for all instances.
+pub(crate) fn bound<T: 'static>(
+    sig: &CoreFuncType,
+    func: impl Fn(Caller<'_, T>, &Arc<Shared>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
+) -> Result<BoundFunc<T, Shared>> {
+    // SAFETY: the signature is what the translation gives to the function, which writes integers or bits of floats as its results, and no references.
+    unsafe { BoundFunc::new(sig, func) }
 }
 
 /// A function of the host that is a future, whatever its Rust type; see [`crate::async_host`].
@@ -34,56 +70,33 @@ pub(crate) trait AsyncHostFunc<T>: Send + Sync {
         store: &mut StoreMut<'_, T>,
         sig: &CoreFuncType,
         shared: &Arc<Shared>,
-        lowering: Lowering,
+        crossing: Crossing,
     ) -> Result<Func>;
 }
 
 /// A call of a lowered import, whoever makes it.
 #[derive(Clone, Copy)]
 pub(crate) struct HostCall<'a> {
-    pub(crate) shared: &'a Arc<Shared>,
-    pub(crate) abi: Abi,
-    pub(crate) ty: FuncIdx,
+    shared: &'a Arc<Shared>,
+    crossing: &'a Crossing,
 }
 
-/// The most core values that parameters are passed as.
-pub(crate) const FLAT_PARAMS_MAX: usize = 16;
-
-/// An import that a component lowers: what its trampoline knows besides the function.
-#[derive(Clone, Copy)]
-pub(crate) struct Lowering {
-    pub(crate) ty: FuncIdx,
-    pub(crate) options: OptionsIdx,
-}
-
-impl Lowering {
-    /// Where the component calls a function.
-    pub(crate) fn enter<T: 'static>(
-        self,
-        shared: &Arc<Shared>,
-        func: &dyn HostFunc<T>,
-        mut caller: Caller<'_, T>,
-        values: &mut [RawValue],
-    ) -> Result<()> {
-        let call = self.begin(shared, &mut caller)?;
-        func.call(&mut caller, call, values)?;
-        self.end(shared, &mut caller)
-    }
-
+impl Crossing {
     /// A call begins, if the component may call out.
-    pub(crate) fn begin<'a>(self, shared: &'a Arc<Shared>, caller: &mut impl AsStoreMut) -> Result<HostCall<'a>> {
-        let abi = Abi::new(shared, caller, self.options)?;
-        shared.may_leave(caller, abi.instance)?;
-        let call = HostCall { shared, abi, ty: self.ty };
-        if call.func().has_borrow {
-            shared.state(caller)?.push_scope();
+    #[inline]
+    pub(crate) fn begin<'a>(&'a self, shared: &'a Arc<Shared>, caller: &mut impl AsStoreMut) -> Result<HostCall<'a>> {
+        let state = shared.state(caller)?;
+        state.check_leave(self.instance)?;
+        if self.has_borrow {
+            state.push_scope();
         }
-        Ok(call)
+        Ok(HostCall { shared, crossing: self })
     }
 
     /// It ends.
-    pub(crate) fn end(self, shared: &Shared, caller: &mut impl AsStoreMut) -> Result<()> {
-        if shared.info.types.func(self.ty).has_borrow {
+    #[inline]
+    pub(crate) fn end(&self, shared: &Shared, caller: &mut impl AsStoreMut) -> Result<()> {
+        if self.has_borrow {
             shared.state(caller)?.pop_scope()?;
         }
         Ok(())
@@ -92,82 +105,76 @@ impl Lowering {
 
 impl<'a> HostCall<'a> {
     fn func(&self) -> &'a FuncType {
-        self.shared.info.types.func(self.ty)
+        self.crossing.func(self.shared)
     }
 
-    /// How many core values the parameters are.
-    fn param_values(&self) -> usize {
-        self.func().flat_params.map_or(1, usize::from)
-    }
-
-    /// Parameters.
-    fn lift<R>(
-        &self,
-        guest: &mut dyn Guest,
-        values: &[RawValue],
-        flat: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
-        memory: impl FnOnce(&mut Cx<'_>, u32) -> Result<R>,
-    ) -> Result<R> {
-        let func = self.func();
-        let mut cx = Cx::new(guest, self.shared, self.abi);
-        let mut src = Flat::new(values);
-        if func.flat_params.is_some() {
-            return flat(&mut cx, &mut src);
-        }
-        let at = src.u32()?;
-        let (size, align) = cx.types().layout(Type::Def(func.params));
-        cx.check_place(at, size, align)?;
-        memory(&mut cx, at)
-    }
-
-    /// The result. The guest may not call out while it allocates for it.
-    fn lower(
-        &self,
-        guest: &mut dyn Guest,
-        values: &mut [RawValue],
-        flat: impl FnOnce(&mut Cx<'_>, Type, &mut FlatOut) -> Result<()>,
-        memory: impl FnOnce(&mut Cx<'_>, Type, u32) -> Result<()>,
-    ) -> Result<()> {
-        let Some(ty) = self.func().result else { return Ok(()) };
-        let flag = self.shared.state_of(guest)?.flags[self.abi.instance.index()];
-        guest.set(flag, 0)?;
-        let mut cx = Cx::new(guest, self.shared, self.abi);
-        if cx.types().flat(ty) == Some(1) {
-            let mut out = FlatOut::default();
-            flat(&mut cx, ty, &mut out)?;
-            values[0] = out.0[0];
-        } else {
-            let at = Flat::new(&values[self.param_values()..]).u32()?;
-            let (size, align) = cx.types().layout(ty);
-            cx.check_place(at, size, align)?;
-            memory(&mut cx, ty, at)?;
+    /// Runs what lowers the result. The guest may not call out while it allocates for it.
+    #[inline]
+    fn without_leaving<R>(&self, guest: &mut dyn Guest, lower: impl FnOnce(&mut Cx<'_>) -> Result<R>) -> Result<R> {
+        let Crossing { instance, allocates, .. } = *self.crossing;
+        if allocates {
+            *self.shared.state_of(guest)?.may_leave(instance) = 0;
         }
         // After a failure nobody calls the instance again.
-        guest.set(flag, 1)
+        let result = lower(&mut Cx::new(guest, self.shared, self.crossing))?;
+        if allocates {
+            *self.shared.state_of(guest)?.may_leave(instance) = 1;
+        }
+        Ok(result)
     }
 
     /// Parameters of a type that Rust knows.
+    #[inline]
     pub(crate) fn lift_typed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<P> {
-        let ty = Type::Def(self.func().params);
-        self.lift(guest, values, |cx, src| P::lift(cx, ty, src), |cx, at| P::load(cx, ty, at))
+        let mut cx = Cx::new(guest, self.shared, self.crossing);
+        let ty = type_of::<P>(|| Type::Def(self.func().params));
+        let mut src = Flat::new(values);
+        if P::FLAT <= FLAT_PARAMS_MAX {
+            return P::lift(&mut cx, ty, &mut src);
+        }
+        let at = src.u32()?;
+        cx.check_place(at, P::SIZE, P::ALIGN)?;
+        P::load(&mut cx, ty, at)
     }
 
     /// A result of a type that Rust knows.
-    pub(crate) fn lower_typed<R: Lower>(
+    #[inline]
+    pub(crate) fn lower_typed<P: Lift, R: Lower>(
         &self,
         guest: &mut dyn Guest,
         values: &mut [RawValue],
         result: &R,
     ) -> Result<()> {
-        self.lower(guest, values, |cx, ty, dst| result.lower(cx, ty, dst), |cx, ty, at| result.store(cx, ty, at))
+        let ty = type_of::<R>(|| self.func().result.unwrap_or(Type::Bool));
+        match R::FLAT {
+            0 => Ok(()),
+            // What is one value is in no memory.
+            1 => result.lower(&mut Cx::new(guest, self.shared, self.crossing), ty, &mut FlatOut::new(values)),
+            _ => {
+                let at = Flat::new(&values[param_values::<P>()..]).u32()?;
+                self.without_leaving(guest, |cx| {
+                    cx.check_place(at, R::SIZE, R::ALIGN)?;
+                    result.store(cx, ty, at)
+                })
+            }
+        }
     }
-}
 
-impl HostCall<'_> {
     /// Parameters as untyped values.
     pub(crate) fn lift_vals(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<Vec<Val>> {
-        let ty = Type::Def(self.func().params);
-        match self.lift(guest, values, |cx, src| cx.lift_val(ty, src), |cx, at| cx.load_val(ty, at))? {
+        let func = self.func();
+        let ty = Type::Def(func.params);
+        let mut cx = Cx::new(guest, self.shared, self.crossing);
+        let mut src = Flat::new(values);
+        let params = if func.flat_params.is_some() {
+            cx.lift_val(ty, &mut src)?
+        } else {
+            let at = src.u32()?;
+            let (size, align) = cx.types().layout(ty);
+            cx.check_place(at, size, align)?;
+            cx.load_val(ty, at)?
+        };
+        match params {
             Val::Tuple(params) => Ok(params),
             _ => Err(ComponentTypeError::Parameters.into()),
         }
@@ -175,19 +182,33 @@ impl HostCall<'_> {
 
     /// A result that is an untyped value, or that there is none.
     pub(crate) fn lower_val(&self, guest: &mut dyn Guest, values: &mut [RawValue], result: Option<Val>) -> Result<()> {
-        let wanted = self.func().result.is_some();
-        let result = match (wanted, result) {
-            (false, None) => return Ok(()),
-            (true, Some(result)) => result,
+        let func = self.func();
+        let (ty, result) = match (func.result, result) {
+            (None, None) => return Ok(()),
+            (Some(ty), Some(result)) => (ty, result),
             (_, result) => return Err(ComponentTypeError::HostResult { result: format!("{result:?}") }.into()),
         };
-        self.lower(
-            guest,
-            values,
-            |cx, ty, dst| cx.lower_val(ty, &result, dst),
-            |cx, ty, at| cx.store_val(ty, &result, at),
-        )
+        self.without_leaving(guest, |cx| {
+            if cx.types().flat(ty) == Some(1) {
+                return cx.lower_val(ty, &result, &mut FlatOut::new(values));
+            }
+            let at = Flat::new(&values[func.flat_params.map_or(1, usize::from)..]).u32()?;
+            let (size, align) = cx.types().layout(ty);
+            cx.check_place(at, size, align)?;
+            cx.store_val(ty, &result, at)
+        })
     }
+}
+
+/// How many core values parameters of a type are.
+pub(crate) const fn param_values<P: ComponentType>() -> usize {
+    if P::FLAT <= FLAT_PARAMS_MAX { P::FLAT } else { 1 }
+}
+
+/// The component's type, for what looks at it.
+#[inline]
+pub(crate) fn type_of<T: ComponentType>(ty: impl FnOnce() -> Type) -> Type {
+    if T::HANDLES { ty() } else { Type::Bool }
 }
 
 /// A closure whose types Rust knows.
@@ -207,35 +228,46 @@ pub(crate) fn typed_mismatch<P: ComponentType, R: ComponentType>(
     ty: &FuncType,
     cx: &TypeContext<'_>,
 ) -> Option<String> {
-    let fits = P::matches(Type::Def(ty.params), cx) && R::matches_optional(ty.result, cx);
+    let params = Type::Def(ty.params);
+    let fits = P::matches(params, cx)
+        && R::matches_optional(ty.result, cx)
+        && is_laid_out::<P>(params, cx)
+        && ty.result.is_none_or(|result| is_laid_out::<R>(result, cx));
     (!fits).then(|| format!("`{} -> {}`", rust_name::<P>(), rust_name::<R>()))
 }
 
-impl<T, F, P, R> HostFunc<T> for Typed<F, P, R>
+/// Whether the layout of a Rust type is that of the component's: calls rely on it.
+fn is_laid_out<T: ComponentType>(ty: Type, cx: &TypeContext<'_>) -> bool {
+    let flat = (T::FLAT <= FLAT_PARAMS_MAX).then_some(T::FLAT);
+    cx.types.flat(ty).map(usize::from) == flat && cx.types.layout(ty) == (T::SIZE, T::ALIGN)
+}
+
+impl<T, F, P, R> Call<T> for Typed<F, P, R>
 where
     T: 'static,
-    F: Fn(&mut Caller<'_, T>, P) -> Result<R> + Send + Sync,
-    P: Lift,
-    R: Lower,
+    F: Fn(&mut Caller<'_, T>, P) -> Result<R> + Send + Sync + 'static,
+    P: Lift + 'static,
+    R: Lower + 'static,
 {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
         typed_mismatch::<P, R>(ty, cx)
     }
 
+    #[inline]
     fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let params = call.lift_typed(caller, values)?;
         let result = (self.func)(caller, params)?;
-        call.lower_typed(caller, values, &result)
+        call.lower_typed::<P, R>(caller, values, &result)
     }
 }
 
 /// A closure on untyped values.
 pub(crate) struct Dynamic<F>(pub(crate) F);
 
-impl<T, F> HostFunc<T> for Dynamic<F>
+impl<T, F> Call<T> for Dynamic<F>
 where
     T: 'static,
-    F: Fn(&mut Caller<'_, T>, &[Val]) -> Result<Option<Val>> + Send + Sync,
+    F: Fn(&mut Caller<'_, T>, &[Val]) -> Result<Option<Val>> + Send + Sync + 'static,
 {
     fn mismatch(&self, _: &FuncType, _: &TypeContext<'_>) -> Option<String> {
         None
@@ -246,14 +278,4 @@ where
         let result = (self.0)(caller, &params)?;
         call.lower_val(caller, values, result)
     }
-}
-
-/// Whether a store's call may begin, which is then under way.
-pub(crate) fn enter(shared: &Shared, store: &mut impl AsStoreMut) -> Result<()> {
-    let state = shared.state(store)?;
-    if state.busy {
-        return Err(crate::error::AbiTrap::CannotEnter.into());
-    }
-    state.busy = true;
-    Ok(())
 }

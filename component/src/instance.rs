@@ -11,8 +11,9 @@ use wasmer_component_translate::info::{
 use wasmer_component_translate::names::track;
 use wasmer_component_translate::wit::Printer;
 
-use crate::cx::{Abi, Cx, Flat, FlatOut};
-use crate::host::{FLAT_PARAMS_MAX, enter, typed_mismatch};
+use crate::cx::{Crossing, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, Values, zeroed};
+use crate::error::AbiTrap;
+use crate::host::{param_values, type_of, typed_mismatch};
 use crate::instantiate::{core_export, numeric};
 use crate::mismatch::{ComponentLinkError, ComponentTypeError};
 use crate::state::Shared;
@@ -38,7 +39,8 @@ pub struct ComponentFunc {
     shared: Arc<Shared>,
     func: Func,
     ty: FuncIdx,
-    abi: Abi,
+    crossing: Crossing,
+    post_return: Option<Func>,
 }
 
 /// A function that a component exports, with types that Rust knows.
@@ -75,11 +77,16 @@ impl ComponentInstance {
         let types = &self.shared.info.types;
         let (params, results) = types.lifted(types.func(ty));
         let func = numeric(store, func, params, results)?;
-        let abi = Abi::new(&self.shared, store, options)?;
-        if let Some(post_return) = abi.post_return {
+        let crossing = Crossing::new(&self.shared.info, ty, options);
+        let post_return = crossing.options(&self.shared).post_return;
+        let post_return = match post_return {
+            Some(index) => self.shared.state(store)?.post_returns[index.index()],
+            None => None,
+        };
+        if let Some(post_return) = post_return {
             numeric(store, post_return.into(), results, 0)?;
         }
-        Ok(ComponentFunc { shared: Arc::clone(&self.shared), func, ty, abi })
+        Ok(ComponentFunc { shared: Arc::clone(&self.shared), func, ty, crossing, post_return })
     }
 
     /// The exported function of a name, with types that Rust knows.
@@ -102,7 +109,7 @@ impl ComponentInstance {
         Ok(func)
     }
 
-    /// Whether a call into it has failed or is under way, so that it cannot be entered ([`AbiTrap::CannotEnter`](crate::AbiTrap::CannotEnter)).
+    /// Whether a call into it has failed or is under way, so that it cannot be entered ([`AbiTrap::CannotEnter`]).
     pub fn is_closed(&self, store: &mut impl AsStoreMut) -> Result<bool> {
         Ok(self.shared.state(store)?.busy)
     }
@@ -176,9 +183,11 @@ impl ComponentFunc {
     /// # Errors
     /// [`Error::Type`](wasmer_api::Error::Type) if a value does not fit; then the instance cannot be entered again, for the guest may have allocated for others.
     pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
-        let mut values = self.begin_untyped(store, params)?;
-        // SAFETY: see `begin`.
-        unsafe { self.func.call_raw(store, &mut values.0) }?;
+        let mut values = Values::uninit();
+        let values = zeroed(&mut values, self.value_count());
+        self.begin_untyped(store, params, values)?;
+        // SAFETY: there are as many values as the function takes, which was looked at when it was asked for.
+        unsafe { self.func.call_raw(store, values) }?;
         self.end_untyped(store, values)
     }
 
@@ -187,133 +196,135 @@ impl ComponentFunc {
     /// # Errors
     /// As of [`ComponentFunc::call`].
     pub async fn call_async(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
-        let mut values = self.begin_untyped(store, params)?;
-        // SAFETY: see `begin`.
-        unsafe { self.func.call_raw_async(store, &mut values.0) }.await?;
+        let mut values = Values::uninit();
+        let values = zeroed(&mut values, self.value_count());
+        self.begin_untyped(store, params, values)?;
+        // SAFETY: as for `call`.
+        unsafe { self.func.call_raw_async(store, values) }.await?;
         self.end_untyped(store, values)
     }
 
-    fn begin_untyped(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<FlatOut> {
+    /// How many core values the parameters are.
+    fn value_count(&self) -> usize {
+        self.func_type().flat_params.map_or(1, usize::from)
+    }
+
+    fn begin_untyped(&self, store: &mut impl AsStoreMut, params: &[Val], values: &mut [RawValue]) -> Result<()> {
         if params.len() != self.param_count() {
             let (wit, given) = (self.wit(), params.len());
             return Err(ComponentTypeError::Arity { given, wit }.into());
         }
-        let ty = Type::Def(self.func_type().params);
+        let func = self.func_type();
+        let ty = Type::Def(func.params);
         let params = Val::Tuple(params.to_vec());
-        self.begin(store, |cx, dst| cx.lower_val(ty, &params, dst), |cx, at| cx.store_val(ty, &params, at))
+        self.begin(store, |cx| {
+            if func.flat_params.is_some() {
+                return cx.lower_val(ty, &params, &mut FlatOut::new(values));
+            }
+            let (size, align) = cx.types().layout(ty);
+            let at = cx.realloc(0, 0, align, size)?;
+            FlatOut::new(values).push(u64::from(at));
+            cx.store_val(ty, &params, at)
+        })
     }
 
-    fn end_untyped(&self, store: &mut impl AsStoreMut, values: FlatOut) -> Result<Option<Val>> {
-        let result = self.func_type().result;
-        self.end(
-            store,
-            values,
-            |cx, src| result.map(|ty| cx.lift_val(ty, src)).transpose(),
-            |cx, at| result.map(|ty| cx.load_val(ty, at)).transpose(),
-        )
+    fn end_untyped(&self, store: &mut impl AsStoreMut, values: &mut [RawValue]) -> Result<Option<Val>> {
+        let Some(ty) = self.func_type().result else { return self.end(store, values, |_, _| Ok(None)) };
+        self.end(store, values, |cx, src| {
+            if cx.types().flat(ty).is_some_and(|count| count <= 1) {
+                return cx.lift_val(ty, src).map(Some);
+            }
+            let at = src.u32()?;
+            let (size, align) = cx.types().layout(ty);
+            cx.check_place(at, size, align)?;
+            cx.load_val(ty, at).map(Some)
+        })
     }
 
     /// Calls the function, which [`ComponentInstance::func_of`] found to be of these types.
+    ///
+    /// Never as a part of its caller: there the result would be put together in several places and copied, which waits for what was written.
+    #[inline(never)]
     pub(crate) fn call_of<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<R> {
-        let mut values = self.begin_typed(store, params)?;
-        // SAFETY: see `begin`.
-        unsafe { self.func.call_raw(store, &mut values.0) }?;
+        let mut values = Values::uninit();
+        let values = zeroed(&mut values, param_values::<P>());
+        self.begin_typed(store, params, values)?;
+        // SAFETY: there are as many values as the function takes: its type was compared.
+        unsafe { self.func.call_raw(store, values) }?;
         self.end_typed(store, values)
     }
 
-    fn begin_typed<P: Lower>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<FlatOut> {
-        let ty = Type::Def(self.func_type().params);
-        self.begin(store, |cx, dst| params.lower(cx, ty, dst), |cx, at| params.store(cx, ty, at))
+    #[inline]
+    fn begin_typed<P: Lower>(&self, store: &mut impl AsStoreMut, params: &P, values: &mut [RawValue]) -> Result<()> {
+        let ty = type_of::<P>(|| Type::Def(self.func_type().params));
+        self.begin(store, |cx| {
+            if P::FLAT <= FLAT_PARAMS_MAX {
+                return params.lower(cx, ty, &mut FlatOut::new(values));
+            }
+            let at = cx.realloc(0, 0, P::ALIGN, P::SIZE)?;
+            FlatOut::new(values).push(u64::from(at));
+            params.store(cx, ty, at)
+        })
     }
 
-    fn end_typed<R: Lift>(&self, store: &mut impl AsStoreMut, values: FlatOut) -> Result<R> {
+    #[inline]
+    fn end_typed<R: Lift>(&self, store: &mut impl AsStoreMut, values: &mut [RawValue]) -> Result<R> {
         // A type that is not looked at where there is no result.
-        let result = self.func_type().result.unwrap_or(Type::Bool);
-        self.end(store, values, |cx, src| R::lift(cx, result, src), |cx, at| R::load(cx, result, at))
+        let ty = type_of::<R>(|| self.func_type().result.unwrap_or(Type::Bool));
+        self.end(store, values, |cx, src| {
+            if R::FLAT <= 1 {
+                return R::lift(cx, ty, src);
+            }
+            let at = src.u32()?;
+            cx.check_place(at, R::SIZE, R::ALIGN)?;
+            R::load(cx, ty, at)
+        })
     }
 
-    /// A call begins: the values for the core function, which are as many as it takes, with room for its result. From now on the instance cannot be entered, unless
-    /// [`ComponentFunc::end`] succeeds.
-    fn begin<S: AsStoreMut>(
-        &self,
-        store: &mut S,
-        lower: impl FnOnce(&mut Cx<'_>, &mut FlatOut) -> Result<()>,
-        write: impl FnOnce(&mut Cx<'_>, u32) -> Result<()>,
-    ) -> Result<FlatOut> {
-        let (shared, abi) = (&self.shared, self.abi);
-        enter(shared, store)?;
-        if self.func_type().has_borrow {
-            shared.state(store)?.push_scope();
+    /// A call begins: `lower` writes the values for the core function. From now on the instance cannot be entered, unless [`ComponentFunc::end`] succeeds.
+    #[inline]
+    fn begin<S: AsStoreMut>(&self, store: &mut S, lower: impl FnOnce(&mut Cx<'_>) -> Result<()>) -> Result<()> {
+        let (shared, Crossing { instance, has_borrow, allocates, .. }) = (&self.shared, self.crossing);
+        let state = shared.state(store)?;
+        if state.busy {
+            return Err(AbiTrap::CannotEnter.into());
         }
-        let mut values = shared.without_leaving(store, abi.instance, |store| self.lower_params(store, lower, write))?;
-        // The result has one place; what is called after it gets that as it is.
-        values.pad_to(values.len().max(1));
-        Ok(values)
+        state.busy = true;
+        if has_borrow {
+            state.push_scope();
+        }
+        let lower = |store: &mut S| lower(&mut Cx::new(store, shared, &self.crossing));
+        if allocates { shared.without_leaving(store, instance, lower) } else { lower(store) }
     }
 
     /// It ends: what the core function left is its result.
+    #[inline]
     fn end<S: AsStoreMut, R>(
         &self,
         store: &mut S,
-        mut values: FlatOut,
+        values: &mut [RawValue],
         lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
-        read: impl FnOnce(&mut Cx<'_>, u32) -> Result<R>,
     ) -> Result<R> {
-        let (shared, abi) = (&self.shared, self.abi);
-        let result = self.lift_result(store, &values.0[..1], lift, read)?;
-        if self.func_type().has_borrow {
+        let shared = &self.shared;
+        // The result has one place; what is called after it gets that as it is.
+        let values = &mut values[..1];
+        let result = lift(&mut Cx::new(store, shared, &self.crossing), &mut Flat::new(values))?;
+        if self.crossing.has_borrow {
             shared.state(store)?.pop_scope()?;
         }
-        if let Some(post_return) = abi.post_return {
+        if let Some(post_return) = self.post_return {
             // SAFETY: it takes the results of the core function, and has none.
-            let call = |store: &mut S| unsafe { post_return.call_raw(store, &mut values.0[..1]) };
-            shared.without_leaving(store, abi.instance, call)?;
+            let call = |store: &mut S| unsafe { post_return.call_raw(store, values) };
+            shared.without_leaving(store, self.crossing.instance, call)?;
         }
         shared.state(store)?.busy = false;
         Ok(result)
-    }
-
-    fn lower_params<S: AsStoreMut>(
-        &self,
-        store: &mut S,
-        lower: impl FnOnce(&mut Cx<'_>, &mut FlatOut) -> Result<()>,
-        write: impl FnOnce(&mut Cx<'_>, u32) -> Result<()>,
-    ) -> Result<FlatOut> {
-        let mut cx = Cx::new(store, &self.shared, self.abi);
-        let mut out = FlatOut::default();
-        if self.func_type().flat_params.is_some() {
-            lower(&mut cx, &mut out)?;
-            debug_assert!(out.len() <= FLAT_PARAMS_MAX);
-            return Ok(out);
-        }
-        let (size, align) = cx.types().layout(Type::Def(self.func_type().params));
-        let at = cx.realloc(0, 0, align, size)?;
-        write(&mut cx, at)?;
-        out.push(u64::from(at));
-        Ok(out)
-    }
-
-    fn lift_result<S: AsStoreMut, R>(
-        &self,
-        store: &mut S,
-        values: &[RawValue],
-        lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
-        read: impl FnOnce(&mut Cx<'_>, u32) -> Result<R>,
-    ) -> Result<R> {
-        let mut cx = Cx::new(store, &self.shared, self.abi);
-        let mut src = Flat::new(values);
-        let Some(ty) = self.func_type().result.filter(|ty| cx.types().flat(*ty).is_none_or(|count| count > 1)) else {
-            return lift(&mut cx, &mut src);
-        };
-        let at = src.u32()?;
-        let (size, align) = cx.types().layout(ty);
-        cx.check_place(at, size, align)?;
-        read(&mut cx, at)
     }
 }
 
 impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// Calls the function.
+    #[inline]
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
         self.func.call_of(store, &params)
     }
@@ -339,9 +350,11 @@ impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// }
     /// ```
     pub async fn call_async(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        let mut values = self.func.begin_typed(store, &params)?;
-        // SAFETY: see `ComponentFunc::begin`.
-        unsafe { self.func.func.call_raw_async(store, &mut values.0) }.await?;
+        let mut values = Values::uninit();
+        let values = zeroed(&mut values, param_values::<P>());
+        self.func.begin_typed(store, &params, values)?;
+        // SAFETY: as for `ComponentFunc::call_of`.
+        unsafe { self.func.func.call_raw_async(store, values) }.await?;
         self.func.end_typed(store, values)
     }
 

@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use wasmer_api::{
-    AsStore, AsStoreMut, BoundFunc, Caller, Extern, Func, Global, Instance, Module, RawValue, Result, Val,
-};
+use wasmer_api::{AsStore, AsStoreMut, BoundFunc, Extern, Func, Global, Instance, Module, Result, Val};
 use wasmer_component_translate::info::*;
 use wasmer_runtime_core::types::{FuncType as CoreFuncType, GlobalType, ValType};
 
 use crate::component::Component;
+use crate::cx::Crossing;
 use crate::error::AbiTrap;
 use crate::handles::TypeId;
-use crate::host::{AsyncHostFunc, Lowering};
+use crate::host::{AsyncHostFunc, bound};
 use crate::instance::ComponentInstance;
 use crate::linker::{self, ComponentLinker, Definition, HostResource};
 use crate::mismatch::ComponentLinkError;
-use crate::state::{self, ResourceInfo, Shared, State};
+use crate::state::{self, Flag, ResourceInfo, Shared, State};
 use crate::trampolines;
 use crate::typed::TypeContext;
 
@@ -31,7 +30,7 @@ enum Made<T> {
     /// One for all stores.
     Func(BoundFunc<T, Shared>),
     /// Made for each instance.
-    Async { func: Arc<dyn AsyncHostFunc<T>>, ty: CoreFuncType, lowering: Lowering },
+    Async { func: Arc<dyn AsyncHostFunc<T>>, ty: CoreFuncType, crossing: Crossing },
 }
 
 impl<T> Clone for ComponentInstancePre<T> {
@@ -133,9 +132,10 @@ fn check<T>(info: &ComponentInfo, imports: &[Definition<T>], resources: &[Resour
     Ok(())
 }
 
-fn flags(store: &mut impl AsStoreMut, info: &ComponentInfo) -> Result<Vec<Global>> {
+fn flags(store: &mut impl AsStoreMut, info: &ComponentInfo) -> Result<Vec<Flag>> {
     let ty = GlobalType { content: ValType::I32, mutable: true };
-    (0..info.instances).map(|_| Global::new(store, ty, Val::I32(1))).collect()
+    let flag = |_| Global::new(store, ty, Val::I32(1)).and_then(|global| Flag::new(store, global));
+    (0..info.instances).map(flag).collect()
 }
 
 struct Builder<'a, T> {
@@ -156,8 +156,11 @@ impl<'a, T: 'static> Builder<'a, T> {
         let info = Arc::clone(&self.shared.info);
         match step {
             Step::Instantiate { module, first, count } => {
-                let args = &info.args[*first as usize..][..*count as usize];
-                let args = args.iter().map(|arg| self.find(store, *arg)).collect::<Result<Vec<_>>>()?;
+                // Thousands in programs of several modules: a list that grew would be copied again and again.
+                let mut args = Vec::with_capacity(*count as usize);
+                for arg in &info.args[*first as usize..][..*count as usize] {
+                    args.push(self.find(store, *arg)?);
+                }
                 return Ok(Some((&self.component.modules()[module.index()], args)));
             }
             Step::Memory(index, def) => {
@@ -191,7 +194,7 @@ impl<'a, T: 'static> Builder<'a, T> {
     fn find(&mut self, store: &mut impl AsStoreMut<Data = T>, def: CoreDef) -> Result<Extern> {
         match def {
             CoreDef::Export(..) => core_export(&self.shared, store, def),
-            CoreDef::Flags(instance) => Ok(self.shared.state(store)?.flags[instance.index()].into()),
+            CoreDef::Flags(instance) => Ok(self.shared.state(store)?.flags[instance.index()].global.into()),
             CoreDef::Trampoline(index) => {
                 if let Some(known) = self.trampolines[index.index()] {
                     return Ok(known.into());
@@ -209,13 +212,10 @@ impl<T: 'static> Made<T> {
         let ty = core_type(&info.types.sigs[trampoline.sig.index()]);
         match trampoline.kind {
             TrampolineKind::Lower { import, ty: func, options } => {
-                let lowering = Lowering { ty: func, options };
+                let crossing = Crossing::new(info, func, options);
                 match &imports[import.index()] {
-                    Definition::Func(host) => {
-                        let host = Arc::clone(host);
-                        bound(&ty, move |caller, shared, values| lowering.enter(shared, &*host, caller, values))
-                    }
-                    Definition::AsyncFunc(host) => Ok(Self::Async { func: Arc::clone(host), ty, lowering }),
+                    Definition::Func(host) => Arc::clone(host).lower(&ty, crossing).map(Self::Func),
+                    Definition::AsyncFunc(host) => Ok(Self::Async { func: Arc::clone(host), ty, crossing }),
                     Definition::Resource(_) => Err(ComponentLinkError::ResourceForFunc.into()),
                 }
             }
@@ -224,8 +224,11 @@ impl<T: 'static> Made<T> {
                 bound(&ty, move |caller, shared, values| {
                     trampolines::resource_drop(shared, caller, instance, handle, host.as_deref(), values)
                 })
+                .map(Self::Func)
             }
-            kind => bound(&ty, move |caller, shared, values| trampolines::run(shared, caller, kind, values)),
+            kind => {
+                bound(&ty, move |caller, shared, values| trampolines::run(shared, caller, kind, values)).map(Self::Func)
+            }
         }
     }
 
@@ -233,8 +236,8 @@ impl<T: 'static> Made<T> {
     fn bind(&self, store: &mut impl AsStoreMut<Data = T>, shared: &Arc<Shared>) -> Result<Func> {
         match self {
             Self::Func(func) => func.bind(store, shared),
-            Self::Async { func, ty, lowering } => {
-                Arc::clone(func).lower(&mut store.as_store_mut(), ty, shared, *lowering)
+            Self::Async { func, ty, crossing } => {
+                Arc::clone(func).lower(&mut store.as_store_mut(), ty, shared, *crossing)
             }
         }
     }
@@ -252,14 +255,6 @@ fn host_resource<T>(
         Definition::Resource(resource) => Some(Arc::clone(resource)),
         Definition::Func(_) | Definition::AsyncFunc(_) => None,
     }
-}
-
-fn bound<T: 'static>(
-    ty: &CoreFuncType,
-    func: impl Fn(Caller<'_, T>, &Arc<Shared>, &mut [RawValue]) -> Result<()> + Send + Sync + 'static,
-) -> Result<Made<T>> {
-    // SAFETY: the signature is what the translation gives to the function, which writes integers or bits of floats as its results, and no references.
-    unsafe { BoundFunc::new(ty, func) }.map(Made::Func)
 }
 
 fn core_type(sig: &Sig) -> CoreFuncType {

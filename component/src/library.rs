@@ -5,15 +5,15 @@ use wasmer_component_translate::info::FuncType;
 
 use crate::component::Component;
 use crate::guest::{Narrowed, Part};
-use crate::host::{HostCall, HostFunc, typed_mismatch};
+use crate::host::{Call, HostCall, typed_mismatch};
 use crate::linker::ComponentLinker;
 use crate::resource::ResourceType;
 use crate::typed::{Lift, Lower, TypeContext};
 
 /// A function of the host on a `U`, which is a part of some store's data.
-pub struct Method<U>(Box<dyn Call<U>>);
+pub struct Method<U>(Box<dyn MethodCall<U>>);
 
-trait Call<U>: Send + Sync {
+trait MethodCall<U>: Send + Sync {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
 
     fn call(&self, part: &mut Part<'_, U>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
@@ -21,7 +21,7 @@ trait Call<U>: Send + Sync {
 
 struct TypedCall<F, P, R>(F, std::marker::PhantomData<fn(P) -> R>);
 
-impl<U, F, P: Lift, R: Lower> Call<U> for TypedCall<F, P, R>
+impl<U, F, P: Lift, R: Lower> MethodCall<U> for TypedCall<F, P, R>
 where
     F: Fn(&mut Part<'_, U>, P) -> Result<R> + Send + Sync,
 {
@@ -32,7 +32,7 @@ where
     fn call(&self, part: &mut Part<'_, U>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let params = call.lift_typed(part.0.guest(), values)?;
         let result = (self.0)(part, params)?;
-        call.lower_typed(part.0.guest(), values, &result)
+        call.lower_typed::<P, R>(part.0.guest(), values, &result)
     }
 }
 
@@ -51,9 +51,9 @@ struct Projected<U, F> {
     part: F,
 }
 
-impl<T: 'static, U: 'static, F> HostFunc<T> for Projected<U, F>
+impl<T: 'static, U: 'static, F> Call<T> for Projected<U, F>
 where
-    F: Fn(&mut T) -> &mut U + Send + Sync,
+    F: Fn(&mut T) -> &mut U + Send + Sync + 'static,
 {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
         self.method.0.mismatch(ty, cx)

@@ -18,7 +18,7 @@ pub mod names {
     }
 
     /// Flags from memory: up to 32 of them.
-    pub fn load_flags(cx: &Cx<'_>, at: u32, size: u32) -> Result<u32> {
+    pub fn load_flags(cx: &mut Cx<'_>, at: u32, size: u32) -> Result<u32> {
         let mut bytes = [0; 4];
         bytes[..size as usize].copy_from_slice(cx.bytes(at, size as usize)?);
         Ok(u32::from_le_bytes(bytes))
@@ -31,7 +31,7 @@ pub mod names {
     }
 
     /// The number of a case, from memory.
-    pub fn load_case(cx: &Cx<'_>, at: u32) -> Result<u32> {
+    pub fn load_case(cx: &mut Cx<'_>, at: u32) -> Result<u32> {
         Ok(u32::from(cx.bytes(at, 1)?[0]))
     }
 }
@@ -62,6 +62,7 @@ macro_rules! record {
             use $crate::macros::names as __names;
 
             impl __names::ComponentType for $name {
+                const HANDLES: bool = false $(|| <$ty as __names::ComponentType>::HANDLES)*;
                 const FLAT: usize = 0 $(+ <$ty as __names::ComponentType>::FLAT)*;
                 const SIZE: u32 = {
                     let next = 0;
@@ -91,7 +92,7 @@ macro_rules! record {
                 fn lift(cx: &mut __names::Cx<'_>, ty: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
                     let mut positions = 0_usize..;
                     Ok(Self { $($field: {
-                        let inner = __names::part(cx, ty, positions.next().unwrap_or_default());
+                        let inner = __names::part::<$ty>(cx, ty, positions.next().unwrap_or_default());
                         <$ty as __names::Lift>::lift(cx, inner, src)?
                     },)* })
                 }
@@ -101,7 +102,7 @@ macro_rules! record {
                     let next = at;
                     $(
                         let (at, next) = __names::place::<$ty>(next);
-                        let inner = __names::part(cx, ty, positions.next().unwrap_or_default());
+                        let inner = __names::part::<$ty>(cx, ty, positions.next().unwrap_or_default());
                         let $field = <$ty as __names::Lift>::load(cx, inner, at)?;
                     )*
                     let _ = next;
@@ -113,10 +114,10 @@ macro_rules! record {
             where
                 $($ty: __names::Lower,)*
             {
-                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut) -> __names::Result<()> {
+                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::Result<()> {
                     let mut positions = 0_usize..;
                     $(
-                        let inner = __names::part(cx, ty, positions.next().unwrap_or_default());
+                        let inner = __names::part::<$ty>(cx, ty, positions.next().unwrap_or_default());
                         <$ty as __names::Lower>::lower(&self.$field, cx, inner, dst)?;
                     )*
                     Ok(())
@@ -127,7 +128,7 @@ macro_rules! record {
                     let next = at;
                     $(
                         let (at, next) = __names::place::<$ty>(next);
-                        let inner = __names::part(cx, ty, positions.next().unwrap_or_default());
+                        let inner = __names::part::<$ty>(cx, ty, positions.next().unwrap_or_default());
                         <$ty as __names::Lower>::store(&self.$field, cx, inner, at)?;
                     )*
                     let _ = next;
@@ -164,6 +165,7 @@ macro_rules! variant {
             use $crate::macros::names as __names;
 
             impl __names::ComponentType for $name {
+                const HANDLES: bool = false $($(|| <$payload as __names::ComponentType>::HANDLES)?)*;
                 const FLAT: usize = 1 + {
                     let flat = 0;
                     $($(let flat = __names::larger(flat, <$payload as __names::ComponentType>::FLAT as u32);)?)*
@@ -201,7 +203,7 @@ macro_rules! variant {
                     $(
                         if numbers.next() == Some(case) {
                             let value = Self::$case $(({
-                                let inner = __names::part(cx, ty, case as usize);
+                                let inner = __names::part::<$payload>(cx, ty, case as usize);
                                 <$payload as __names::Lift>::lift(cx, inner, src)?
                             }))?;
                             src.go_to(end);
@@ -218,7 +220,7 @@ macro_rules! variant {
                     $(
                         if numbers.next() == Some(case) {
                             return Ok(Self::$case $(({
-                                let inner = __names::part(cx, ty, case as usize);
+                                let inner = __names::part::<$payload>(cx, ty, case as usize);
                                 <$payload as __names::Lift>::load(cx, inner, __names::payload_at::<Self>(at))?
                             }))?);
                         }
@@ -229,7 +231,7 @@ macro_rules! variant {
 
             impl __names::Lower for $name {
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut) -> __names::Result<()> {
+                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::Result<()> {
                     let end = dst.len() + <Self as __names::ComponentType>::FLAT;
                     let mut numbers = 0_u32..;
                     $(
@@ -237,7 +239,7 @@ macro_rules! variant {
                         if let Self::$case $(($crate::variant!(@bind value $payload)))? = self {
                             dst.push(u64::from(number));
                             $(
-                                let inner = __names::part(cx, ty, number as usize);
+                                let inner = __names::part::<$payload>(cx, ty, number as usize);
                                 <$payload as __names::Lower>::lower(value, cx, inner, dst)?;
                             )?
                         }
@@ -254,7 +256,7 @@ macro_rules! variant {
                         if let Self::$case $(($crate::variant!(@bind value $payload)))? = self {
                             __names::store_bits(cx, at, 1, number)?;
                             $(
-                                let inner = __names::part(cx, ty, number as usize);
+                                let inner = __names::part::<$payload>(cx, ty, number as usize);
                                 <$payload as __names::Lower>::store(value, cx, inner, __names::payload_at::<Self>(at))?;
                             )?
                         }
@@ -302,6 +304,7 @@ macro_rules! enumeration {
             }
 
             impl __names::ComponentType for $name {
+                const HANDLES: bool = false;
                 const FLAT: usize = 1;
                 const SIZE: u32 = 1;
                 const ALIGN: u32 = 1;
@@ -322,7 +325,7 @@ macro_rules! enumeration {
             }
 
             impl __names::Lower for $name {
-                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut) -> __names::Result<()> {
+                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::Result<()> {
                     dst.push(*self as u64);
                     Ok(())
                 }
@@ -405,6 +408,7 @@ macro_rules! flags {
             }
 
             impl __names::ComponentType for $name {
+                const HANDLES: bool = false;
                 const FLAT: usize = 1;
                 const SIZE: u32 = match NAMES.len() {
                     0..=8 => 1,
@@ -429,7 +433,7 @@ macro_rules! flags {
             }
 
             impl __names::Lower for $name {
-                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut) -> __names::Result<()> {
+                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::Result<()> {
                     dst.push(u64::from(to_bits(self)));
                     Ok(())
                 }

@@ -1,5 +1,6 @@
 //! What an instance of a component is while it lives.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use wasmer_api::{AsStoreMut, Func, Global, Instance, Memory, Result};
@@ -37,10 +38,12 @@ pub(crate) struct ResourceInfo {
 pub(crate) struct State {
     /// By component instance.
     pub(crate) tables: Vec<HandleTable>,
-    /// By component instance: one as long as it may call out.
-    pub(crate) flags: Vec<Global>,
+    /// By component instance.
+    pub(crate) flags: Vec<Flag>,
     /// Calls that handles were lent to, innermost last.
-    pub(crate) scopes: Vec<Scope>,
+    scopes: Vec<Scope>,
+    /// What was lent to them, to be given back: of the innermost one last.
+    lenders: Vec<Lender>,
     pub(crate) memories: Vec<Option<Memory>>,
     pub(crate) reallocs: Vec<Option<Func>>,
     pub(crate) post_returns: Vec<Option<Func>>,
@@ -55,13 +58,27 @@ pub(crate) struct State {
     pub(crate) busy: bool,
 }
 
+/// Whether a component instance may call out: a global of the host that is one as long as it may, for adapters read and write it, too.
+pub(crate) struct Flag {
+    pub(crate) global: Global,
+    word: NonNull<i32>,
+}
+
+// SAFETY: the place is only used by whoever has the store exclusively, see `State::may_leave`.
+unsafe impl Send for Flag {}
+
+impl Flag {
+    pub(crate) fn new(store: &mut impl AsStoreMut, global: Global) -> Result<Self> {
+        Ok(Self { global, word: global.i32_place(store)? })
+    }
+}
+
 /// A call that handles may be lent to.
-#[derive(Default)]
-pub(crate) struct Scope {
+struct Scope {
     /// Handles that it was lent and still has.
     borrows: u32,
-    /// What was lent to it, to be given back.
-    lenders: Vec<Lender>,
+    /// Where in [`State::lenders`] those of this call begin.
+    lenders: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -112,8 +129,7 @@ impl Shared {
 
     /// Whether a component instance may call out.
     pub(crate) fn may_leave(&self, store: &mut impl AsStoreMut, instance: InstanceIdx) -> Result<()> {
-        let flag = self.state(store)?.flags[instance.index()];
-        if *flag.i32_mut(store)? == 0 { Err(AbiTrap::CannotLeave.into()) } else { Ok(()) }
+        Ok(self.state(store)?.check_leave(instance)?)
     }
 
     /// Runs something during which a component instance may not call out.
@@ -123,11 +139,10 @@ impl Shared {
         instance: InstanceIdx,
         run: impl FnOnce(&mut S) -> Result<R>,
     ) -> Result<R> {
-        let flag = self.state(store)?.flags[instance.index()];
-        *flag.i32_mut(store)? = 0;
+        *self.state(store)?.may_leave(instance) = 0;
         // After a failure nobody calls the instance again.
         let result = run(store)?;
-        *flag.i32_mut(store)? = 1;
+        *self.state(store)?.may_leave(instance) = 1;
         Ok(result)
     }
 }
@@ -144,7 +159,7 @@ pub(crate) fn owners(info: &ComponentInfo) -> Vec<Option<InstanceIdx>> {
 }
 
 impl State {
-    pub(crate) fn new(info: &ComponentInfo, flags: Vec<Global>) -> Self {
+    pub(crate) fn new(info: &ComponentInfo, flags: Vec<Flag>) -> Self {
         Self {
             tables: (0..info.instances).map(|_| HandleTable::default()).collect(),
             flags,
@@ -156,9 +171,22 @@ impl State {
         }
     }
 
+    /// Whether a component instance may call out: zero or one.
+    #[inline]
+    pub(crate) fn may_leave(&mut self, instance: InstanceIdx) -> &mut i32 {
+        // SAFETY: the global lives as long as the store. Whoever has this state has the store exclusively, so that no code runs, and nobody else uses the place.
+        unsafe { self.flags[instance.index()].word.as_mut() }
+    }
+
+    /// Refuses to let a component instance call out that may not.
+    #[inline]
+    pub(crate) fn check_leave(&mut self, instance: InstanceIdx) -> Result<(), AbiTrap> {
+        if *self.may_leave(instance) == 0 { Err(AbiTrap::CannotLeave) } else { Ok(()) }
+    }
+
     /// A call begins that handles may be lent to.
     pub(crate) fn push_scope(&mut self) {
-        self.scopes.push(Scope::default());
+        self.scopes.push(Scope { borrows: 0, lenders: self.lenders.len() });
     }
 
     /// It ends.
@@ -167,7 +195,7 @@ impl State {
         if scope.borrows > 0 {
             return Err(AbiTrap::BorrowsRemain);
         }
-        for lender in scope.lenders {
+        for lender in self.lenders.drain(scope.lenders..) {
             match lender {
                 Lender::Guest(instance, index) => self.tables[instance.index()].give_back(index),
                 Lender::Host(place) => self.held[place as usize].lends -= 1,
@@ -180,8 +208,7 @@ impl State {
     pub(crate) fn lend(&mut self, instance: InstanceIdx, index: u32, ty: TypeId) -> Result<u32, AbiTrap> {
         let (rep, is_lent) = self.tables[instance.index()].lend(index, ty)?;
         if is_lent {
-            let scope = self.scopes.last_mut().ok_or(AbiTrap::Adapter("a handle is lent to no call"))?;
-            scope.lenders.push(Lender::Guest(instance, index));
+            self.lent(Lender::Guest(instance, index))?;
         }
         Ok(rep)
     }
@@ -258,8 +285,16 @@ impl State {
         let held = self.held(place, serial, ty)?;
         held.lends += 1;
         let rep = held.rep;
-        let scope = self.scopes.last_mut().ok_or(AbiTrap::Adapter("a handle is lent to no call"))?;
-        scope.lenders.push(Lender::Host(place));
+        self.lent(Lender::Host(place))?;
         Ok(rep)
+    }
+
+    /// Something was lent to the innermost call.
+    fn lent(&mut self, lender: Lender) -> Result<(), AbiTrap> {
+        if self.scopes.is_empty() {
+            return Err(AbiTrap::Adapter("a handle is lent to no call"));
+        }
+        self.lenders.push(lender);
+        Ok(())
     }
 }

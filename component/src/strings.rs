@@ -12,7 +12,7 @@ pub(crate) const UTF16_TAG: u32 = 1 << 31;
 impl Cx<'_> {
     /// A string of the guest.
     pub(crate) fn lift_string(&mut self, at: u32, len: u32) -> Result<String> {
-        let (is_utf16, units) = match self.abi.encoding {
+        let (is_utf16, units) = match self.options().encoding {
             Encoding::Utf8 => return self.lift_utf8(at, len),
             Encoding::Utf16 => (true, len),
             Encoding::CompactUtf16 => (len & UTF16_TAG != 0, len & !UTF16_TAG),
@@ -39,13 +39,13 @@ impl Cx<'_> {
         Ok(std::str::from_utf8(bytes).map_err(AbiTrap::from)?.to_owned())
     }
 
-    fn string_bytes(&self, at: u32, len: usize) -> Result<&[u8]> {
+    fn string_bytes(&mut self, at: u32, len: usize) -> Result<&[u8]> {
         self.bytes(at, len).map_err(|_| AbiTrap::StringOutOfBounds.into())
     }
 
     /// Copies a string to the guest: its address and its length there.
     pub(crate) fn lower_string(&mut self, string: &str) -> Result<(u32, u32)> {
-        match self.abi.encoding {
+        match self.options().encoding {
             Encoding::Utf8 => {
                 let at = self.allocate_list(string.len(), 1, 1)?;
                 self.bytes_mut(at, string.len())?.copy_from_slice(string.as_bytes());

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use wasmer_api::{AsStoreMut, Caller, Memory, RawValue, Result};
 use wasmer_component_translate::adapter_trap;
 use wasmer_component_translate::info::{HandleIdx, InstanceIdx, MemoryIdx, TrampolineKind, Transcode};
+use wasmer_runtime_core::trap::TrapCode;
 
 use crate::error::AbiTrap;
 use crate::guest_resource::run_dtor;
 use crate::linker::HostResource;
 use crate::state::Shared;
-use crate::transcode::{Request, transcode};
+use crate::transcode::{PIECE_BYTES, Pieces, Request, transcode};
 
 /// A parameter of type `i32`.
 fn arg(values: &[RawValue], position: usize) -> u32 {
@@ -153,15 +154,25 @@ fn with_both<T: 'static>(
     };
     let from = slice(request.from, request.source_bytes(), source.len_bytes(&*caller)?)?;
     let to = slice(request.to, request.target_bytes(), target.len_bytes(&*caller)?)?;
+    // Whatever is one piece asks nothing.
+    let interrupt = (from.len().max(to.len()) > PIECE_BYTES).then(|| caller.interrupt_handle());
+    let go_on = || match &interrupt {
+        Some(interrupt) if interrupt.is_interrupted() => Err(TrapCode::Interrupted.into()),
+        _ => Ok(()),
+    };
+    let pieces = Pieces { bytes: PIECE_BYTES, go_on: &go_on };
     if source == target {
         // The two may overlap.
-        let copy = source.data(&*caller)?[from].to_vec();
-        return Ok(transcode(request, &copy, &mut target.data_mut(caller)?[to])?);
+        let mut copy = Vec::with_capacity(from.len());
+        for piece in pieces.bytes(&source.data(&*caller)?[from]) {
+            copy.extend_from_slice(piece?);
+        }
+        return transcode(request, &pieces, &copy, &mut target.data_mut(caller)?[to]);
     }
     let (base, len) = source.raw_parts(&*caller)?;
     let target = target.data_mut(caller)?;
     // SAFETY: the two memories are different ones, so that their bytes do not overlap; this one's are mapped, nobody writes to them while the store is
     // borrowed, and it has not become smaller since.
     let source = unsafe { std::slice::from_raw_parts(base, len) };
-    Ok(transcode(request, &source[from], &mut target[to])?)
+    transcode(request, &pieces, &source[from], &mut target[to])
 }

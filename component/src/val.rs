@@ -230,7 +230,7 @@ impl Cx<'_> {
     }
 
     /// A number of some bytes.
-    fn load_bits(&self, at: u32, bytes: u32) -> Result<u64> {
+    fn load_bits(&mut self, at: u32, bytes: u32) -> Result<u64> {
         Ok(match bytes {
             0 => 0,
             1 => u64::from(u8::from_le_bytes(self.load(at)?)),
@@ -300,7 +300,7 @@ impl Cx<'_> {
     }
 
     /// A value to core values.
-    pub(crate) fn lower_val(&mut self, ty: Type, val: &Val, dst: &mut FlatOut) -> Result<()> {
+    pub(crate) fn lower_val(&mut self, ty: Type, val: &Val, dst: &mut FlatOut<'_>) -> Result<()> {
         if let Some(bits) = bits(ty, val) {
             dst.push(bits);
             return Ok(());

@@ -76,6 +76,7 @@ impl<'a> World<'a> {
         let parts: Vec<_> = parts.iter().map(|(name, ..)| fields.snake(name)).collect();
         let mut methods = Scope::default();
         let (mut declarations, mut news, mut outside, mut inside) = (quote!(), quote!(), quote!(), quote!());
+        // A function is a type of its own by its number: parameters that are borrowed need a lifetime, which only an associated type can have.
         for (function, number) in functions.into_iter().zip(0_usize..) {
             let (field, method) = (fields.snake(rust_name(function)), methods.prefixed("call", rust_name(function)));
             let path = wit.map_or_else(|| function.name.clone(), |wit| format!("{wit}#{}", function.name));

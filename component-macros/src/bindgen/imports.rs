@@ -64,6 +64,7 @@ impl<'a> World<'a> {
         let krate = &self.options.krate;
         let (ty, host) = (self.type_name(id)?, &self.resource_names(id)?.host);
         let functions = self.functions_of(functions.iter().copied(), Some(id))?;
+        // WIT may call a method `drop`, too; the trait's own is what happens to the resource.
         let mut scope = Scope::reserving(&["drop"]);
         let (methods, functions) = self.methods(place, wit, host, &functions, &mut scope)?;
         let docs = docs(&Docs::default(), &format!("What the host does with resources of type `{name}`."));
@@ -108,6 +109,7 @@ impl<'a> World<'a> {
                 #docs
                 fn #method(&mut self #(, #params: #types)*) -> #krate::macros::names::Result<#result>;
             });
+            // Names of the output, and not WIT's: one of those could be `part`.
             let values: Vec<_> = (0..params.len()).map(|number| format_ident!("value_{}", number)).collect();
             definitions.extend(quote! {
                 if definer.wants(#wit, #name) {

@@ -46,6 +46,7 @@ pub(crate) fn expand(input: TokenStream, root: &Path) -> Result<TokenStream> {
     let files = source.files.iter().map(|file| {
         let file = file.to_str().ok_or_else(|| Error::new(options.span(), "the path of a file is not UTF-8"))?;
         Ok(quote!(
+            // Makes the compiler look at the file again when it changes; the constant is never used.
             const _: &[u8] = ::core::include_bytes!(#file);
         ))
     });
@@ -110,6 +111,7 @@ impl<'a> World<'a> {
             let mut output = self.definitions(place, &types)?;
             if let Some(guest) = self.guest(item)? {
                 output.extend(guest);
+                // A field's name has no version: where there are two, the scope of the fields tells them apart.
                 let name = wit.split('@').next().unwrap_or(wit).replace([':', '/'], "-");
                 parts.push((name, quote!(#(#path)::*::Guest), format!("The exported interface `{wit}`.")));
             }

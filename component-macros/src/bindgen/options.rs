@@ -24,6 +24,7 @@ impl Options {
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
+        // `$crate` of the declarative macro, which only that one can name.
         let krate = input.parse()?;
         input.parse::<Token![;]>()?;
         let mut options = Self { krate, path: None, inline: None, world: None, with: Vec::new() };

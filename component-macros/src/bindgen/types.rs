@@ -46,6 +46,7 @@ impl World<'_> {
             (Type::ErrorContext, _) => {
                 return Err(syn::Error::new(self.options.span(), "`error-context` is not supported"));
             }
+            // What is borrowed is spelled out: with a `&str` in it, it is another type than the one with the name.
             (Type::Id(id), Form::Owned) => match self.resolve.types[*id].name {
                 Some(_) => self.named(place, *id)?,
                 None => self.shape(place, *id, form)?,
@@ -93,6 +94,7 @@ impl World<'_> {
                 quote!(::core::result::Result<#ok, #err>)
             }
             TypeDefKind::List(ty) => {
+                // Elements are owned: a slice of borrowed ones could not be taken of a vector that a program has.
                 let ty = self.ty(place, ty, Form::Owned)?;
                 match form {
                     Form::Owned => quote!(::std::vec::Vec<#ty>),
@@ -143,6 +145,7 @@ impl World<'_> {
             _ => return Copies::Copy,
         };
         let def = &self.resolve.types[id];
+        // A type with a name is where it was defined; one without is where it is used.
         let side = if def.name.is_some() { self.place_of(def.owner, side).side } else { side };
         let least = |types: &mut dyn Iterator<Item = &Type>| {
             types.map(|ty| self.copies(side, ty)).min().unwrap_or(Copies::Copy)
@@ -179,6 +182,7 @@ impl World<'_> {
         let def = &self.resolve.types[id];
         let ident = self.type_name(id)?;
         let docs = |what: &str| docs(&def.docs, &format!("{what} `{wit}`."));
+        // As much as all parts allow: a resource of the host is owned once, so what holds one cannot be cloned.
         let derives = match self.copies(place.side, &Type::Id(id)) {
             Copies::Never => quote!(#[derive(Debug, PartialEq)]),
             Copies::Clone => quote!(#[derive(Clone, Debug, PartialEq)]),

@@ -119,6 +119,7 @@ impl<'a> World<'a> {
         }
         this.place_modules(&world.imports, Side::Import)?;
         this.place_modules(&world.exports, Side::Export)?;
+        // Last, because a type keeps the names that the modules and the world have taken before it.
         this.name_types(scope);
         Ok(this)
     }
@@ -185,6 +186,7 @@ impl<'a> World<'a> {
             for (name, id) in &types {
                 self.type_names.insert(*id, scope.camel(name));
             }
+            // After all types, so that these get the underscore where WIT has a type of the same name.
             for (name, id) in types {
                 let [host, guest] = ["host", "guest"].map(|prefix| scope.camel(&format!("{prefix}-{name}")));
                 self.resource_names.insert(id, ResourceNames { host, guest });
@@ -229,6 +231,7 @@ impl<'a> World<'a> {
         if from == to {
             return quote!(#ident);
         }
+        // Relative, because the macro may stand in any module, and that module has no name that is known here.
         let depth = self.own_module(from).map_or(0, <[Ident]>::len);
         let supers = (0..depth).map(|_| quote!(super::));
         let modules = match self.modules.get(&to) {
@@ -319,6 +322,7 @@ fn steps(resolve: &Resolve, key: &WorldKey) -> Vec<(String, String)> {
     let package = &resolve.packages[package].name;
     let is_same =
         |other: &&wit_parser::PackageName| (&other.namespace, &other.name) == (&package.namespace, &package.name);
+    // A version is a part of the path only where there are several: otherwise a new one would change every program's paths.
     let versions = resolve.package_names.keys().filter(is_same).count();
     let package_name = match &package.version {
         Some(version) if versions > 1 => format!("{}-{version}", package.name),

@@ -10,6 +10,7 @@ use crate::error::AbiTrap;
 macro_rules! cased {
     ([$($generics:ident),*] $rust:ty, $($payload:ty)*) => {
         impl<$($generics: ComponentType),*> ComponentType for $rust {
+            const HANDLES: bool = false $(|| <$payload>::HANDLES)*;
             const FLAT: usize = 1 + {
                 let flat = 0;
                 $(let flat = larger(flat, <$payload>::FLAT as u32);)*
@@ -65,7 +66,7 @@ impl<T: Lift> Lift for Option<T> {
         let value = match src.u32()? {
             0 => None,
             1 => {
-                let inner = part(cx, ty, 0);
+                let inner = part::<T>(cx, ty, 0);
                 Some(T::lift(cx, inner, src)?)
             }
             _ => return Err(AbiTrap::InvalidDiscriminant.into()),
@@ -78,7 +79,7 @@ impl<T: Lift> Lift for Option<T> {
         match cx.load(at)? {
             [0] => Ok(None),
             [1] => {
-                let inner = part(cx, ty, 0);
+                let inner = part::<T>(cx, ty, 0);
                 T::load(cx, inner, payload_at::<Self>(at)).map(Some)
             }
             _ => Err(AbiTrap::InvalidDiscriminant.into()),
@@ -87,11 +88,11 @@ impl<T: Lift> Lift for Option<T> {
 }
 
 impl<T: Lower> Lower for Option<T> {
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
         let end = dst.len() + Self::FLAT;
         dst.push(u64::from(self.is_some()));
         if let Some(value) = self {
-            let inner = part(cx, ty, 0);
+            let inner = part::<T>(cx, ty, 0);
             value.lower(cx, inner, dst)?;
         }
         dst.pad_to(end);
@@ -101,7 +102,7 @@ impl<T: Lower> Lower for Option<T> {
     fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         cx.store(at, [u8::from(self.is_some())])?;
         let Some(value) = self else { return Ok(()) };
-        let inner = part(cx, ty, 0);
+        let inner = part::<T>(cx, ty, 0);
         value.store(cx, inner, payload_at::<Self>(at))
     }
 }
@@ -110,8 +111,8 @@ impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
     fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
         let end = src.position() + Self::FLAT;
         let value = match src.u32()? {
-            0 => Ok(T::lift(cx, part(cx, ty, 0), src)?),
-            1 => Err(E::lift(cx, part(cx, ty, 1), src)?),
+            0 => Ok(T::lift(cx, part::<T>(cx, ty, 0), src)?),
+            1 => Err(E::lift(cx, part::<E>(cx, ty, 1), src)?),
             _ => return Err(AbiTrap::InvalidDiscriminant.into()),
         };
         src.go_to(end);
@@ -120,20 +121,20 @@ impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
 
     fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
         match cx.load(at)? {
-            [0] => T::load(cx, part(cx, ty, 0), payload_at::<Self>(at)).map(Ok),
-            [1] => E::load(cx, part(cx, ty, 1), payload_at::<Self>(at)).map(Err),
+            [0] => T::load(cx, part::<T>(cx, ty, 0), payload_at::<Self>(at)).map(Ok),
+            [1] => E::load(cx, part::<E>(cx, ty, 1), payload_at::<Self>(at)).map(Err),
             _ => Err(AbiTrap::InvalidDiscriminant.into()),
         }
     }
 }
 
 impl<T: Lower, E: Lower> Lower for std::result::Result<T, E> {
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
         let end = dst.len() + Self::FLAT;
         dst.push(u64::from(self.is_err()));
         match self {
-            Ok(value) => value.lower(cx, part(cx, ty, 0), dst)?,
-            Err(error) => error.lower(cx, part(cx, ty, 1), dst)?,
+            Ok(value) => value.lower(cx, part::<T>(cx, ty, 0), dst)?,
+            Err(error) => error.lower(cx, part::<E>(cx, ty, 1), dst)?,
         }
         dst.pad_to(end);
         Ok(())
@@ -142,8 +143,8 @@ impl<T: Lower, E: Lower> Lower for std::result::Result<T, E> {
     fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         cx.store(at, [u8::from(self.is_err())])?;
         match self {
-            Ok(value) => value.store(cx, part(cx, ty, 0), payload_at::<Self>(at)),
-            Err(error) => error.store(cx, part(cx, ty, 1), payload_at::<Self>(at)),
+            Ok(value) => value.store(cx, part::<T>(cx, ty, 0), payload_at::<Self>(at)),
+            Err(error) => error.store(cx, part::<E>(cx, ty, 1), payload_at::<Self>(at)),
         }
     }
 }

@@ -14,6 +14,7 @@ macro_rules! handles {
     ($($name:ident, |$ty:ident, $types:ident| $matches:expr, |$cx:ident, $handle:ident, $index:ident| $lift:expr, |$value:ident| $lower:expr;)*) => {
         $(
             impl<R: 'static> ComponentType for $name<R> {
+                const HANDLES: bool = true;
                 const FLAT: usize = 1;
                 const SIZE: u32 = 4;
                 const ALIGN: u32 = 4;
@@ -47,7 +48,7 @@ macro_rules! handles {
             }
 
             impl<R: 'static> Lower for $name<R> {
-                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
                     dst.push(u64::from(self.lower_index(cx, ty)?));
                     Ok(())
                 }

@@ -6,13 +6,13 @@ use wasmer_component_translate::info::{DefKind, Type, Types};
 use super::{ComponentType, Lift, Lower, TypeContext, part};
 use crate::bytes::Bytes;
 use crate::cx::{Cx, Flat, FlatOut};
-use crate::error::AbiTrap;
 
 /// A type that is an address and a length.
 macro_rules! pairs {
-    ($([$($generics:tt)*] $rust:ty, |$ty:ident, $cx:ident| $matches:expr;)*) => {
+    ($([$($generics:tt)*] $rust:ty, $handles:expr, |$ty:ident, $cx:ident| $matches:expr;)*) => {
         $(
             impl<$($generics)*> ComponentType for $rust {
+                const HANDLES: bool = $handles;
                 const FLAT: usize = 2;
                 const SIZE: u32 = 8;
                 const ALIGN: u32 = 4;
@@ -26,11 +26,11 @@ macro_rules! pairs {
 }
 
 pairs! {
-    [] String, |ty, _cx| ty == Type::String;
-    [] &str, |ty, _cx| ty == Type::String;
-    [] Bytes, |ty, cx| list_element(ty, cx.types) == Some(Type::U8);
-    [T: ComponentType] Vec<T>, |ty, cx| list_element(ty, cx.types).is_some_and(|ty| T::matches(ty, cx));
-    [T: ComponentType] &[T], |ty, cx| list_element(ty, cx.types).is_some_and(|ty| T::matches(ty, cx));
+    [] String, false, |ty, _cx| ty == Type::String;
+    [] &str, false, |ty, _cx| ty == Type::String;
+    [] Bytes, false, |ty, cx| list_element(ty, cx.types) == Some(Type::U8);
+    [T: ComponentType] Vec<T>, T::HANDLES, |ty, cx| list_element(ty, cx.types).is_some_and(|ty| T::matches(ty, cx));
+    [T: ComponentType] &[T], T::HANDLES, |ty, cx| list_element(ty, cx.types).is_some_and(|ty| T::matches(ty, cx));
 }
 
 fn list_element(ty: Type, types: &Types) -> Option<Type> {
@@ -41,7 +41,7 @@ fn list_element(ty: Type, types: &Types) -> Option<Type> {
     }
 }
 
-fn load_pair(cx: &Cx<'_>, at: u32) -> Result<(u32, u32)> {
+fn load_pair(cx: &mut Cx<'_>, at: u32) -> Result<(u32, u32)> {
     Ok((u32::from_le_bytes(cx.load(at)?), u32::from_le_bytes(cx.load(at + 4)?)))
 }
 
@@ -50,7 +50,7 @@ fn store_pair(cx: &mut Cx<'_>, at: u32, (address, len): (u32, u32)) -> Result<()
     cx.store(at + 4, len.to_le_bytes())
 }
 
-fn push_pair(dst: &mut FlatOut, (address, len): (u32, u32)) -> Result<()> {
+fn push_pair(dst: &mut FlatOut<'_>, (address, len): (u32, u32)) -> Result<()> {
     dst.push(u64::from(address));
     dst.push(u64::from(len));
     Ok(())
@@ -71,7 +71,7 @@ impl Lift for String {
 macro_rules! lower_strings {
     ($($rust:ty)*) => {
         $(impl Lower for $rust {
-            fn lower(&self, cx: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
+            fn lower(&self, cx: &mut Cx<'_>, _: Type, dst: &mut FlatOut<'_>) -> Result<()> {
                 push_pair(dst, cx.lower_string(self)?)
             }
 
@@ -87,13 +87,13 @@ lower_strings!(String & str);
 
 fn lift_list<T: Lift>(cx: &mut Cx<'_>, ty: Type, (at, len): (u32, u32)) -> Result<Vec<T>> {
     cx.check_list(at, len, T::SIZE, T::ALIGN)?;
-    let element = part(cx, ty, 0);
+    let element = part::<T>(cx, ty, 0);
     T::load_list(cx, element, at, len)
 }
 
 fn lower_list<T: Lower>(list: &[T], cx: &mut Cx<'_>, ty: Type) -> Result<(u32, u32)> {
     let at = cx.allocate_list(list.len(), T::SIZE, T::ALIGN)?;
-    let element = part(cx, ty, 0);
+    let element = part::<T>(cx, ty, 0);
     T::store_list(list, cx, element, at)?;
     Ok((at, list.len() as u32))
 }
@@ -113,7 +113,7 @@ impl<T: Lift> Lift for Vec<T> {
 macro_rules! lower_lists {
     ($($rust:ty)*) => {
         $(impl<T: Lower> Lower for $rust {
-            fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+            fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
                 push_pair(dst, lower_list(self, cx, ty)?)
             }
 
@@ -139,9 +139,9 @@ impl Lift for Bytes {
     }
 }
 
-fn bytes(cx: &Cx<'_>, at: u32, len: u32) -> Result<Bytes> {
+fn bytes(cx: &mut Cx<'_>, at: u32, len: u32) -> Result<Bytes> {
     cx.check_list(at, len, 1, 1)?;
     // An empty list has a memory, too: validation asks for it.
-    let memory = cx.abi.memory.ok_or(AbiTrap::OutOfBounds)?;
+    let memory = cx.memory()?;
     Ok(Bytes::new(memory, at, len))
 }

@@ -47,6 +47,8 @@ impl<'a> TypeContext<'a> {
 ///
 /// The constants are the layout of the canonical ABI in a 32-bit memory; [`ComponentType::matches`] makes sure that they are the component's.
 pub trait ComponentType: Sized {
+    /// Whether there may be a handle in it: lifting and lowering look at the component's type for nothing else.
+    const HANDLES: bool = true;
     /// How many core values it takes.
     const FLAT: usize;
     /// Its size in bytes.
@@ -81,7 +83,7 @@ pub trait Lift: ComponentType {
 /// A value that goes to a guest.
 pub trait Lower: ComponentType {
     /// To core values.
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()>;
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()>;
 
     /// To memory, at an aligned address that has room for it.
     fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()>;
@@ -94,9 +96,10 @@ pub trait Lower: ComponentType {
 }
 
 macro_rules! scalars {
-    ($($rust:ty, $variant:ident, $read:ident, |$bits:ident| $lift:expr, |$value:ident| $lower:expr;)*) => {
+    ($($rust:ty, $variant:ident, $read:ident, |$bits:ident| $lift:expr, |$value:ident| $lower:expr, $lists:ident;)*) => {
         $(
             impl ComponentType for $rust {
+                const HANDLES: bool = false;
                 const FLAT: usize = 1;
                 const SIZE: u32 = size_of::<Self>() as u32;
                 const ALIGN: u32 = Self::SIZE;
@@ -113,22 +116,26 @@ macro_rules! scalars {
                     $lift
                 }
 
+                #[inline]
                 fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
                     let mut bytes = [0; 8];
                     bytes[..Self::SIZE as usize].copy_from_slice(cx.bytes(at, Self::SIZE as usize)?);
                     let $bits = u64::from_le_bytes(bytes) as $read;
                     $lift
                 }
+
+                scalars!(@load $lists);
             }
 
             impl Lower for $rust {
                 #[inline]
-                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
+                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut<'_>) -> Result<()> {
                     let $value = *self;
                     dst.push($lower);
                     Ok(())
                 }
 
+                #[inline]
                 fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
                     let $value = *self;
                     let bits: u64 = $lower;
@@ -136,69 +143,53 @@ macro_rules! scalars {
                     cx.bytes_mut(at, Self::SIZE as usize)?.copy_from_slice(bytes);
                     Ok(())
                 }
+
+                scalars!(@store $lists);
             }
         )*
     };
+    // Every pattern of bits is a number: a list is copied as it is.
+    (@load numbers) => {
+        fn load_list(cx: &mut Cx<'_>, _: Type, at: u32, len: u32) -> Result<Vec<Self>> {
+            cx.lifting(len as usize, size_of::<Self>())?;
+            let (chunks, _) = cx.bytes(at, len as usize * size_of::<Self>())?.as_chunks();
+            Ok(chunks.iter().map(|chunk| Self::from_le_bytes(*chunk)).collect())
+        }
+    };
+    (@store numbers) => {
+        fn store_list(list: &[Self], cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
+            let (chunks, _) = cx.bytes_mut(at, size_of_val(list))?.as_chunks_mut();
+            chunks.iter_mut().zip(list).for_each(|(chunk, number)| *chunk = number.to_le_bytes());
+            Ok(())
+        }
+    };
+    (@load others) => {};
+    (@store others) => {};
 }
 
 scalars! {
-    bool, Bool, u32, |bits| Ok(bits != 0), |value| u64::from(value);
-    i8, S8, u32, |bits| Ok(bits as i8), |value| u64::from(i32::from(value).cast_unsigned());
-    i16, S16, u32, |bits| Ok(bits as i16), |value| u64::from(i32::from(value).cast_unsigned());
-    u16, U16, u32, |bits| Ok(bits as u16), |value| u64::from(value);
-    i32, S32, u32, |bits| Ok(bits as i32), |value| u64::from(value.cast_unsigned());
-    u32, U32, u32, |bits| Ok(bits), |value| u64::from(value);
-    i64, S64, u64, |bits| Ok(bits as i64), |value| value.cast_unsigned();
-    u64, U64, u64, |bits| Ok(bits), |value| value;
-    f32, F32, u32, |bits| Ok(f32::from_bits(bits)), |value| u64::from(value.to_bits());
-    f64, F64, u64, |bits| Ok(f64::from_bits(bits)), |value| value.to_bits();
-    char, Char, u32, |bits| Ok(char::from_u32(bits).ok_or(AbiTrap::InvalidChar)?), |value| u64::from(u32::from(value));
-}
-
-// Bytes are copied as they are.
-impl ComponentType for u8 {
-    const FLAT: usize = 1;
-    const SIZE: u32 = 1;
-    const ALIGN: u32 = 1;
-
-    fn matches(ty: Type, _: &TypeContext<'_>) -> bool {
-        ty == Type::U8
-    }
-}
-
-impl Lift for u8 {
-    fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
-        Ok(src.u32()? as u8)
-    }
-
-    fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
-        Ok(cx.bytes(at, 1)?[0])
-    }
-
-    fn load_list(cx: &mut Cx<'_>, _: Type, at: u32, len: u32) -> Result<Vec<Self>> {
-        cx.lifting(len as usize, 1)?;
-        Ok(cx.bytes(at, len as usize)?.to_vec())
-    }
-}
-
-impl Lower for u8 {
-    fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut) -> Result<()> {
-        dst.push(u64::from(*self));
-        Ok(())
-    }
-
-    fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
-        cx.store(at, [*self])
-    }
-
-    fn store_list(list: &[Self], cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
-        cx.bytes_mut(at, list.len())?.copy_from_slice(list);
-        Ok(())
-    }
+    bool, Bool, u32, |bits| Ok(bits != 0), |value| u64::from(value), others;
+    i8, S8, u32, |bits| Ok(bits as i8), |value| u64::from(i32::from(value).cast_unsigned()), numbers;
+    u8, U8, u32, |bits| Ok(bits as u8), |value| u64::from(value), numbers;
+    i16, S16, u32, |bits| Ok(bits as i16), |value| u64::from(i32::from(value).cast_unsigned()), numbers;
+    u16, U16, u32, |bits| Ok(bits as u16), |value| u64::from(value), numbers;
+    i32, S32, u32, |bits| Ok(bits as i32), |value| u64::from(value.cast_unsigned()), numbers;
+    u32, U32, u32, |bits| Ok(bits), |value| u64::from(value), numbers;
+    i64, S64, u64, |bits| Ok(bits as i64), |value| value.cast_unsigned(), numbers;
+    u64, U64, u64, |bits| Ok(bits), |value| value, numbers;
+    f32, F32, u32, |bits| Ok(f32::from_bits(bits)), |value| u64::from(value.to_bits()), numbers;
+    f64, F64, u64, |bits| Ok(f64::from_bits(bits)), |value| value.to_bits(), numbers;
+    char, Char, u32, |bits| Ok(char::from_u32(bits).ok_or(AbiTrap::InvalidChar)?), |value| u64::from(u32::from(value)), others;
 }
 
 /// The types in a compound type, by position: elements, fields, payloads of cases. What `matches` accepted has them.
-pub fn part(cx: &Cx<'_>, ty: Type, position: usize) -> Type {
+/// Of those without handles nobody looks at the type, so that it is not looked up.
+#[inline]
+pub fn part<T: ComponentType>(cx: &Cx<'_>, ty: Type, position: usize) -> Type {
+    if T::HANDLES { part_at(cx, ty, position) } else { Type::Bool }
+}
+
+fn part_at(cx: &Cx<'_>, ty: Type, position: usize) -> Type {
     let Type::Def(index) = ty else { return ty };
     let part = match &cx.shared.info.types.def(index).kind {
         DefKind::List(element) | DefKind::Option(element) => Some(*element),
@@ -214,6 +205,7 @@ pub fn part(cx: &Cx<'_>, ty: Type, position: usize) -> Type {
 
 /// No parameters, no result, no payload.
 impl ComponentType for () {
+    const HANDLES: bool = false;
     const FLAT: usize = 0;
     const SIZE: u32 = 0;
     const ALIGN: u32 = 1;
@@ -238,7 +230,7 @@ impl Lift for () {
 }
 
 impl Lower for () {
-    fn lower(&self, _: &mut Cx<'_>, _: Type, _: &mut FlatOut) -> Result<()> {
+    fn lower(&self, _: &mut Cx<'_>, _: Type, _: &mut FlatOut<'_>) -> Result<()> {
         Ok(())
     }
 
@@ -260,6 +252,7 @@ pub const fn with_cases(payload_size: u32, payload_align: u32) -> (u32, u32) {
 
 /// What is lent goes to a guest as what it is.
 impl<T: ComponentType> ComponentType for &T {
+    const HANDLES: bool = T::HANDLES;
     const FLAT: usize = T::FLAT;
     const SIZE: u32 = T::SIZE;
     const ALIGN: u32 = T::ALIGN;
@@ -274,7 +267,7 @@ impl<T: ComponentType> ComponentType for &T {
 }
 
 impl<T: Lower> Lower for &T {
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
         T::lower(self, cx, ty, dst)
     }
 
@@ -287,6 +280,7 @@ macro_rules! tuples {
     ($(($($name:ident $position:tt)*))*) => {
         $(
             impl<$($name: ComponentType),*> ComponentType for ($($name,)*) {
+                const HANDLES: bool = false $(|| $name::HANDLES)*;
                 const FLAT: usize = 0 $(+ $name::FLAT)*;
                 const SIZE: u32 = {
                     let size = 0_u32;
@@ -308,22 +302,22 @@ macro_rules! tuples {
             impl<$($name: Lift),*> Lift for ($($name,)*) {
                 #[inline]
                 fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
-                    Ok(($($name::lift(cx, part(cx, ty, $position), src)?,)*))
+                    Ok(($($name::lift(cx, part::<$name>(cx, ty, $position), src)?,)*))
                 }
 
                 fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
                     let mut places = Places::new(at);
                     Ok(($({
                         let at = places.next(($name::SIZE, $name::ALIGN));
-                        $name::load(cx, part(cx, ty, $position), at)?
+                        $name::load(cx, part::<$name>(cx, ty, $position), at)?
                     },)*))
                 }
             }
 
             impl<$($name: Lower),*> Lower for ($($name,)*) {
                 #[inline]
-                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut) -> Result<()> {
-                    $(self.$position.lower(cx, part(cx, ty, $position), dst)?;)*
+                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
+                    $(self.$position.lower(cx, part::<$name>(cx, ty, $position), dst)?;)*
                     Ok(())
                 }
 
@@ -331,7 +325,7 @@ macro_rules! tuples {
                     let mut places = Places::new(at);
                     $({
                         let at = places.next(($name::SIZE, $name::ALIGN));
-                        self.$position.store(cx, part(cx, ty, $position), at)?;
+                        self.$position.store(cx, part::<$name>(cx, ty, $position), at)?;
                     })*
                     Ok(())
                 }
