@@ -16,8 +16,9 @@ use wasmer_vm::park::Outer;
 use wasmer_vm::{Failure, Parked, StoreVm, Unwind};
 
 use crate::async_func::{HostCall, Returned};
+use crate::checked::INLINE;
 use crate::error::Result;
-use crate::func::{CallBuffer, Func, TypedFunc, check_arguments};
+use crate::func::{CallBuffer, Func, TypedFunc};
 use crate::store::{AsStoreMut, StoreAccess, StoreOpaque, StoreView};
 use crate::value::{Val, WasmTyList};
 
@@ -250,23 +251,16 @@ impl Func {
 
     /// As [`TypedFunc::call_async`], with values checked against the function's type.
     pub async fn call_async<S: AsStoreMut>(&self, store: &mut S, params: &[Val], results: &mut [Val]) -> Result<()> {
-        let mut values = SmallVec::<[RawValue; 8]>::from_elem(RawValue::ZERO, params.len().max(results.len()));
+        let mut values = SmallVec::<[RawValue; INLINE]>::from_elem(RawValue::ZERO, params.len().max(results.len()));
         {
             let store = store.store_inner_mut();
             store.safe_point();
-            check_arguments(&*self.ty_in(store)?, params, results, store)?;
-            for (raw, param) in values.iter_mut().zip(params) {
-                *raw = param.to_raw(store)?;
-            }
+            self.write_arguments(store, params, results, &mut values)?;
         }
-        // SAFETY: the buffer has room for, and holds, what the type says.
-        unsafe { self.call_raw_async(store, &mut values) }.await?;
-        let store = store.store_inner_mut();
-        let ty = self.ty_in(store)?;
-        for ((result, raw), ty) in results.iter_mut().zip(&values).zip(&ty.results) {
-            // SAFETY: the callee wrote values of its result types.
-            *result = unsafe { Val::from_raw(raw, *ty, store) };
+        // SAFETY: the buffer has room for, and holds, what the type says; so the function has written its results.
+        unsafe {
+            self.call_raw_async(store, &mut values).await?;
+            self.read_results(store.store_inner_mut(), &values, results)
         }
-        Ok(())
     }
 }

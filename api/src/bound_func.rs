@@ -1,7 +1,6 @@
 //! Host functions that are made once, and bound in each store to something of its own.
 
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use wasmer_runtime_core::types::FuncType;
@@ -82,18 +81,16 @@ struct Bound<F> {
 /// Where the exit stub calls a function that is bound.
 ///
 /// # Safety
-/// `context` is the first field of a `HostRecord<T>` for a `Bound<F>`, bound to a `C` of an `Arc` that its store keeps; the rest as for functions that are not bound.
+/// `context` is the first field of a `HostRecord<T>` for a `Bound<F>`, bound to an `Arc<C>` that its store keeps; the rest as for functions that are not bound.
 unsafe extern "C" fn bound_entry<T, C, F>(context: *mut VMHostContext, values: *mut RawValue) -> bool
 where
     T: 'static,
     F: Fn(Caller<'_, T>, &Arc<C>, &mut [RawValue]) -> Result<()>,
 {
-    // SAFETY: the caller's promise. The buffer has as many entries as the longer list of the type, and nobody else uses it during the call; the store's `Arc` stays
-    // counted once, because this one is not dropped.
+    // SAFETY: the caller's promise. The buffer has as many entries as the longer list of the type, and nobody else uses it during the call.
     unsafe {
         enter_host::<T, Bound<F>>(context, |closure, caller, bound| {
-            let bound = ManuallyDrop::new(Arc::from_raw(bound.cast::<C>()));
-            (closure.func)(caller, &bound, std::slice::from_raw_parts_mut(values, closure.len))
+            (closure.func)(caller, &*bound.cast(), std::slice::from_raw_parts_mut(values, closure.len))
         })
     }
 }

@@ -102,6 +102,8 @@ impl EngineConfig {
     /// A module is made in time that depends mostly on its length, and a call waits at most for one function to be compiled. What is slower: calls between
     /// functions, by an indirect jump. A function that the compiler refuses, because it exceeds a limit of the implementation, is an error of the call that
     /// needs it. Artifacts are the same: [`Module::serialize`](crate::Module::serialize) compiles everything.
+    ///
+    /// While a program starts, a thread of its own compiles ahead what functions call that were called, unless [`threads`](Self::threads) is one.
     pub fn lazy(mut self, validation: Validation) -> Self {
         self.lazy = Some(validation);
         self

@@ -484,29 +484,30 @@ impl Global {
         Ok(())
     }
 
-    /// The value of a mutable global of type `i32`, for what is done at every call: [`Global::get`] and [`Global::set`] take several times as long.
+    /// Where the value of a mutable global of type `i32` is, for what is done at every call: [`Global::get`] and [`Global::set`] take many times as long.
+    ///
+    /// It stays there as long as the store. Who reads or writes it has the store exclusively, as [`Global::set`] would, so that no code runs meanwhile.
     ///
     /// ```
     /// # fn count(calls: wasmer_api::Global, store: &mut wasmer_api::Store<()>) -> wasmer_api::Result<()> {
-    /// *calls.i32_mut(store)? += 1;
+    /// let place = calls.i32_place(store)?;
+    /// // SAFETY: the store is borrowed exclusively.
+    /// unsafe { *place.as_ptr() += 1 };
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// [`Error::Type`] if it is of another type or another store.
-    #[inline]
-    pub fn i32_mut<'a>(&self, store: &'a mut impl AsStoreMut) -> Result<&'a mut i32> {
-        let store = store.store_inner_mut();
-        store.check(self.store, "global")?;
+    pub fn i32_place(&self, store: &mut impl AsStoreMut) -> Result<NonNull<i32>> {
+        store.store_inner_mut().check(self.store, "global")?;
         if !self.ty.mutable {
             return Err(TypeError::Immutable { place: Place::Global }.into());
         }
         if self.ty.content != ValType::I32 {
             return Err(TypeError::value(Place::Global, &Val::I32(0), self.ty.content).into());
         }
-        // SAFETY: the global lives as long as the store, which is borrowed exclusively, and whose code does not run; it holds a value of its type.
-        Ok(unsafe { &mut (*self.value.as_ptr()).i32 })
+        Ok(self.value.cast())
     }
 
     pub(crate) fn from_parts(store: StoreId, ty: GlobalType, value: NonNull<RawValue>) -> Self {

@@ -5,21 +5,22 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use wasmer_runtime_core::compiler::Abi;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef};
 use wasmer_vm::host::HostEntry;
 use wasmer_vm::types_registry::{self, KnownFunc, TypeIds};
 
+use crate::checked::INLINE;
 use crate::describe::Described;
-use crate::error::{Error, HostFailure, Place, Result, TypeError};
+use crate::error::{Error, HostFailure, Result, TypeError};
 use crate::exception::UncaughtException;
 use crate::externs::{Extern, Memory};
 use crate::host_record::host_entry;
 use crate::instance::Instance;
-use crate::store::{AsStore, AsStoreMut, StoreAccess, StoreId, StoreInner, StoreMut, StoreOpaque, StoreRef, StoreView};
+use crate::store::{
+    AsStore, AsStoreMut, InterruptHandle, StoreAccess, StoreId, StoreInner, StoreMut, StoreOpaque, StoreRef, StoreView,
+};
 use crate::value::{HostResult, Val, WasmTy, WasmTyList, for_each_arity};
 
 /// A function of a store: a small copyable handle.
@@ -109,23 +110,27 @@ impl Func {
 
     /// Calls the function with values checked against its type. `results` must have as many entries as the type.
     pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val], results: &mut [Val]) -> Result<()> {
-        let store = store.store_inner_mut();
+        self.call_checked(store.store_inner_mut(), params, results)
+    }
+
+    fn call_checked(&self, store: &mut StoreOpaque, params: &[Val], results: &mut [Val]) -> Result<()> {
         store.safe_point();
-        let ty = self.ty_in(store)?;
-        check_arguments(&ty, params, results, store)?;
-        // Most functions take few.
-        let mut values = SmallVec::<[_; 8]>::from_elem(RawValue::ZERO, params.len().max(results.len()));
-        for (raw, param) in values.iter_mut().zip(params) {
-            *raw = param.to_raw(store)?;
-        }
         let func_ref = self.func_ref(store)?;
-        // SAFETY: the function belongs to this store; the buffer has room for, and holds, what the type says.
-        unsafe { store.call(func_ref, values.as_mut_ptr()) }?;
-        for ((result, raw), ty) in results.iter_mut().zip(&values).zip(&ty.results) {
-            // SAFETY: the callee wrote values of its result types.
-            *result = unsafe { Val::from_raw(raw, *ty, store) };
+        let len = params.len().max(results.len());
+        let (mut few, mut many);
+        let values = if len <= INLINE {
+            few = [RawValue::ZERO; INLINE];
+            &mut few[..len]
+        } else {
+            many = vec![RawValue::ZERO; len];
+            &mut many[..]
+        };
+        self.write_arguments(store, params, results, values)?;
+        // SAFETY: the function belongs to this store; the buffer has room for, and holds, what the type says. So it has written its results.
+        unsafe {
+            store.call(func_ref, values.as_mut_ptr())?;
+            self.read_results(store, values, results)
         }
-        Ok(())
     }
 
     /// The same function with types that Rust knows: checked here once, not at every call.
@@ -157,6 +162,7 @@ impl Func {
         Ok(self.func_ref)
     }
 
+    #[inline]
     pub(crate) fn canonical_id(&self, store: &StoreOpaque) -> Result<CanonicalId> {
         // SAFETY: a function reference of a store lives as long as the store.
         let type_id = unsafe { self.func_ref(store)?.as_ref() }.type_id;
@@ -172,19 +178,6 @@ impl Func {
 pub(crate) fn check_raw(ty: &FuncType) -> Result<()> {
     if ty.params.iter().chain(&ty.results).any(|ty| ty.is_host_ref()) {
         return Err(TypeError::RawFunc { ty: Described::func(ty) }.into());
-    }
-    Ok(())
-}
-
-pub(crate) fn check_arguments(ty: &FuncType, params: &[Val], results: &[Val], store: &StoreOpaque) -> Result<()> {
-    if params.len() != ty.params.len() || results.len() != ty.results.len() {
-        let ty = Described::func(ty);
-        return Err(TypeError::Arity { ty, arguments: params.len(), results: results.len() }.into());
-    }
-    for (position, (param, expected)) in params.iter().zip(&ty.params).enumerate() {
-        if !param.matches(*expected, store) {
-            return Err(TypeError::value(Place::Argument(position), param, *expected).into());
-        }
     }
     Ok(())
 }
@@ -294,6 +287,11 @@ impl<T: 'static> Caller<'_, T> {
         self.store.collect();
     }
 
+    /// As [`Store::interrupt_handle`](crate::Store::interrupt_handle), for what takes long: an interrupt ends the guest only once this function returns.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        self.store.interrupt_handle()
+    }
+
     /// The instance that imported the function; none when the host calls it.
     pub fn instance(&self) -> Option<Instance> {
         self.instance
@@ -391,35 +389,6 @@ impl<T: 'static> HostFunc<T> {
         let len = ty.params.len().max(ty.results.len());
         // SAFETY: the buffer has this many entries, and nobody else uses it during the call.
         Self::raw(ty, move |caller, values| call(caller, unsafe { std::slice::from_raw_parts_mut(values, len) }))
-    }
-
-    /// On checked values.
-    pub(crate) fn dynamic(
-        ty: FuncType,
-        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
-    ) -> Self {
-        let types = ty;
-        Self::on_slice(&types.clone(), move |caller, values| {
-            let store: *mut StoreInner<T> = caller.store;
-            let mut vals: Vec<Val> = Vec::with_capacity(types.params.len() + types.results.len());
-            // SAFETY: parameters were written by the caller as its type says. The store outlives the call; the closure below
-            // has the only other use of it, and has ended when the results are written.
-            let param = |(raw, ty): (&RawValue, &ValType)| unsafe { Val::from_raw(raw, *ty, &*store) };
-            vals.extend(values.iter().zip(&types.params).map(param));
-            vals.extend(types.results.iter().map(|ty| Val::default_for(*ty).unwrap_or(Val::FuncRef(None))));
-            caller.store.safe_point();
-            let (params, results) = vals.split_at_mut(types.params.len());
-            func(caller, params, results)?;
-            // SAFETY: see above.
-            let store = unsafe { &mut *store };
-            for ((raw, result), ty) in values.iter_mut().zip(results).zip(&types.results) {
-                if !result.matches(*ty, store) {
-                    return Err(TypeError::value(Place::HostResult, result, *ty).into());
-                }
-                *raw = result.to_raw(store)?;
-            }
-            Ok(())
-        })
     }
 }
 

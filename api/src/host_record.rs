@@ -1,6 +1,5 @@
 //! Host functions in a store: a record for each, which code points to.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -143,14 +142,14 @@ impl<T: 'static> StoreInner<T> {
         Ok(self.budget().take(Usage { record_bytes, host_funcs: 1, ..Usage::default() })?)
     }
 
-    /// Keeps what functions of the host are bound to, until the end of the store.
+    /// Keeps what functions of the host are bound to, until the end of the store: where it is, as an `Arc<C>`.
     pub(crate) fn keep_bound<C: Send + Sync + 'static>(&mut self, bound: &Arc<C>) -> *const () {
-        let address = Arc::as_ptr(bound).cast();
         // Most are bound one after the other.
-        if !self.bound.last().is_some_and(|last| std::ptr::eq(Arc::as_ptr(last).cast(), address)) {
-            self.bound.push(Arc::clone(bound) as Arc<dyn Any + Send + Sync>);
+        let last = self.bound.last().and_then(|last| last.downcast_ref::<Arc<C>>());
+        if !last.is_some_and(|last| Arc::ptr_eq(last, bound)) {
+            self.bound.push(Box::new(Arc::clone(bound)));
         }
-        address
+        self.bound.last().map_or(std::ptr::null(), |bound| (&raw const **bound).cast())
     }
 
     /// The same host function, on behalf of an instance.

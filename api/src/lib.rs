@@ -8,6 +8,7 @@ mod async_func;
 mod async_limits;
 mod backtrace;
 mod bound_func;
+mod checked;
 mod code;
 mod collect;
 mod core_dump;

@@ -1,6 +1,7 @@
 //! Names to entities: resolves a module's imports.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use wasmer_runtime_core::types::{ExternType, FuncType};
@@ -313,11 +314,17 @@ impl<T: 'static> Linker<T> {
     }
 
     fn insert(&mut self, module: &str, name: &str, definition: Definition<T>) -> Result<&mut Self> {
-        let names = self.names.entry(module.into()).or_default();
-        if !self.allow_shadowing && names.contains_key(name) {
-            return Err(LinkError::DefinedTwice { module: module.to_owned(), name: name.to_owned() }.into());
+        if !self.names.contains_key(module) {
+            self.names.insert(module.into(), HashMap::new());
         }
-        names.insert(name.into(), definition);
+        let names = self.names.get_mut(module).expect("it was just inserted");
+        match names.entry(name.into()) {
+            Entry::Occupied(_) if !self.allow_shadowing => {
+                return Err(LinkError::DefinedTwice { module: module.to_owned(), name: name.to_owned() }.into());
+            }
+            Entry::Occupied(mut entry) => drop(entry.insert(definition)),
+            Entry::Vacant(entry) => drop(entry.insert(definition)),
+        }
         Ok(self)
     }
 }

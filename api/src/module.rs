@@ -190,7 +190,7 @@ impl Module {
         self.0.code.image.module_name()
     }
 
-    /// Of a module whose functions are compiled when they are called: how many have been so far.
+    /// Of a module whose functions are compiled when they are called: how many have been so far, those included that were compiled ahead.
     pub fn functions_compiled(&self) -> Option<usize> {
         self.0.code.image.functions_ready()
     }
@@ -232,6 +232,11 @@ impl Module {
             name: import.name.to_owned(),
             ty: self.0.code.import_type(import.ty),
         })
+    }
+
+    /// The names of what the module has to be given, module and field, in order.
+    pub fn import_names(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
+        self.0.code.image.imports().map(|import| (import.module, import.name))
     }
 
     /// The type of the export of a name.

@@ -27,6 +27,7 @@ use wasmer_vm::slices::SLICE_MIN;
 pub use crate::access::{AsStore, AsStoreMut, StoreMut, StoreRef};
 pub(crate) use crate::access::{StoreAccess, StoreView};
 use crate::async_func::HostCall;
+use crate::checked::KnownTypes;
 use crate::collect::{collect_for_code, full};
 use crate::engine::Engine;
 use crate::error::{Error, ResourceError, Result, Trap, TypeError};
@@ -45,6 +46,11 @@ fn not_compiled(failure: CompileFailure) -> Error {
         CompileFailure::Compile(error) => Error::Compile(error),
         CompileFailure::Room(_) => ResourceError::room("code", failure).into(),
     }
+}
+
+#[cold]
+fn of_another_store(what: &'static str) -> Error {
+    TypeError::Store { what }.into()
 }
 
 /// The identity of a store: handles carry it, so that one store's handle is never used in another.
@@ -95,8 +101,8 @@ pub(crate) struct StoreInner<T> {
     /// Function references of host functions by the address of the function, which their records keep alive, so that a linker's
     /// function becomes one record per store.
     pub(crate) host_funcs: HashMap<usize, NonNull<VMFuncRef>>,
-    /// What functions of the host are bound to.
-    pub(crate) bound: Vec<Arc<dyn Any + Send + Sync>>,
+    /// What functions of the host are bound to: an `Arc` each, at a place that stays.
+    pub(crate) bound: Vec<Box<dyn Any + Send + Sync>>,
     data: T,
 }
 
@@ -112,6 +118,8 @@ pub struct StoreOpaque {
     pub(crate) tags: Vec<Box<VmTag>>,
     /// Types of objects that the host has made or looked into: kept as long as there can be such objects.
     pub(crate) object_types: HashMap<CanonicalId, ObjectType>,
+    /// Of functions that were called with checked values.
+    pub(crate) known_types: KnownTypes,
     /// Handles that host functions on raw values were given and may still give back.
     pub(crate) pinned: Vec<u64>,
     /// What the guest that has just been parked waits for, until its call takes it.
@@ -144,6 +152,7 @@ impl<T: 'static> Store<T> {
             globals: Vec::new(),
             tags: Vec::new(),
             object_types: HashMap::new(),
+            known_types: KnownTypes::default(),
             pinned: Vec::new(),
             host_call: None,
             vm,
@@ -230,7 +239,7 @@ impl<T: 'static> Store<T> {
 
     /// Stops this store's guest from another thread. Compiled code polls nothing for it.
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle(self.inner.opaque.vm.interrupt_handle())
+        self.inner.opaque.interrupt_handle()
     }
 
     /// Forgets an interrupt, so that the store can run again.
@@ -270,12 +279,14 @@ impl<T: 'static> StoreInner<T> {
 impl<T> std::ops::Deref for StoreInner<T> {
     type Target = StoreOpaque;
 
+    #[inline]
     fn deref(&self) -> &StoreOpaque {
         &self.opaque
     }
 }
 
 impl<T> std::ops::DerefMut for StoreInner<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut StoreOpaque {
         &mut self.opaque
     }
@@ -290,6 +301,10 @@ impl StoreOpaque {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    pub(crate) fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(self.vm.interrupt_handle())
     }
 
     pub(crate) fn budget(&mut self) -> &mut Budget {
@@ -312,7 +327,7 @@ impl StoreOpaque {
     /// Refuses handles of other stores.
     #[inline]
     pub(crate) fn check(&self, owner: StoreId, what: &'static str) -> Result<()> {
-        if owner == self.id { Ok(()) } else { Err(TypeError::Store { what }.into()) }
+        if owner == self.id { Ok(()) } else { Err(of_another_store(what)) }
     }
 
     /// Calls a function by array call.

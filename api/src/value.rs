@@ -156,6 +156,43 @@ impl Val {
         }
     }
 
+    /// Writes a number to its place in an array call's buffer. False if the value is none of this type, or the type none of a number.
+    ///
+    /// Field by field, here and in [`Val::read_number`]: to copy as a whole what was just written in parts makes the processor wait until the parts have reached
+    /// its cache.
+    #[inline(always)]
+    pub(crate) fn write_number(&self, ty: ValType, raw: &mut RawValue) -> bool {
+        match (self, ty) {
+            (Self::I32(value), ValType::I32) => raw.i32 = *value,
+            (Self::I64(value), ValType::I64) => raw.i64 = *value,
+            (Self::F32(bits), ValType::F32) => raw.f32 = *bits,
+            (Self::F64(bits), ValType::F64) => raw.f64 = *bits,
+            (Self::V128(bits), ValType::V128) => raw.v128 = *bits,
+            _ => return false,
+        }
+        true
+    }
+
+    /// Becomes the number of a type that an array call's buffer holds. False if the type is none of a number.
+    ///
+    /// # Safety
+    /// As of [`Val::from_raw`].
+    #[inline(always)]
+    pub(crate) unsafe fn read_number(&mut self, raw: &RawValue, ty: ValType) -> bool {
+        // SAFETY: by the caller's promise the field read is the one written.
+        unsafe {
+            match ty {
+                ValType::I32 => *self = Self::I32(raw.i32),
+                ValType::I64 => *self = Self::I64(raw.i64),
+                ValType::F32 => *self = Self::F32(raw.f32),
+                ValType::F64 => *self = Self::F64(raw.f64),
+                ValType::V128 => *self = Self::V128(raw.v128),
+                ValType::Ref(_) => return false,
+            }
+        }
+        true
+    }
+
     /// The representation in an array call's buffer.
     pub(crate) fn to_raw(&self, store: &mut StoreOpaque) -> Result<RawValue> {
         let mut raw = RawValue::ZERO;

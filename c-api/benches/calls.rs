@@ -36,11 +36,18 @@ fn main() {
     let typed = instances[0].typed_func::<i32, i32>(&mut store, "add").unwrap();
     let untyped = typed.func();
 
-    let into_typed =
-        best(|| (0..CALLS).for_each(|value| _ = std::hint::black_box(typed.call(&mut store, value).unwrap())));
+    // Each call waits for the result of the one before, in C as well.
+    let into_typed = best(|| {
+        let last = (0..CALLS).fold(0, |value, _| typed.call(&mut store, value).unwrap());
+        assert_eq!(last, CALLS);
+    });
     let into_untyped = best(|| {
         let mut results = [Val::I32(0)];
-        (0..CALLS).for_each(|value| untyped.call(&mut store, &[Val::I32(value)], &mut results).unwrap());
+        for _ in 0..CALLS {
+            let value = results[0].i32().unwrap();
+            untyped.call(&mut store, &[Val::I32(value)], &mut results).unwrap();
+        }
+        assert_eq!(results[0].i32(), Some(CALLS));
     });
     println!("Rust to wasm {into_typed:.1} ns typed, {into_untyped:.1} ns untyped");
     let [out_typed, out_untyped] = instances.map(|instance| {

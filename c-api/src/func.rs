@@ -1,8 +1,10 @@
 //! Functions: calls, and callbacks as functions of the host.
 
 use std::ffi::c_void;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -36,6 +38,7 @@ enum Callback {
 }
 
 impl Callback {
+    #[inline]
     fn call(&self, arguments: &[CVal], results: &mut [CVal]) -> Result<(), Error> {
         let arguments = Vector::borrowed(arguments);
         let mut results = Vector::borrowed(results);
@@ -62,6 +65,7 @@ impl Callback {
         let arguments = params.iter().map(|value| CVal::of_val(value.clone(), &store));
         let arguments = arguments.collect::<Result<SmallVec<[CVal; INLINE]>, _>>()?;
         let mut returned: SmallVec<[CVal; INLINE]> = ty.results.iter().map(|ty| CVal::zero(*ty)).collect();
+        // While the callback runs, the program may use the store through any of its pointers.
         StoreCell::lend(&mut caller, || self.call(&arguments, &mut returned))?;
         for ((result, value), ty) in results.iter_mut().zip(&returned).zip(&ty.results) {
             *result = value.to_val(*ty)?;
@@ -77,17 +81,33 @@ impl Callback {
         mut caller: Caller<'_, Data>,
         values: &mut [RawValue],
     ) -> Result<(), Error> {
-        // In their place: a vector that is collected is copied, too.
-        let mut arguments = SmallVec::<[CVal; INLINE]>::new();
-        for (position, kind) in kinds.params.iter().enumerate() {
-            arguments.push(CVal::of_raw(&values[position], *kind));
+        let (params, results) = (kinds.params.len(), kinds.results.len());
+        let (mut few, mut many);
+        let places: *mut CVal = if params + results <= INLINE {
+            few = [const { MaybeUninit::<CVal>::uninit() }; INLINE];
+            few.as_mut_ptr().cast()
+        } else {
+            many = Vec::with_capacity(params + results);
+            many.as_mut_ptr()
+        };
+        // By position, here and below: to make an iterator of several is a call in builds without link-time optimisation.
+        // SAFETY: there is room for so many, and all are written before they are read.
+        let (arguments, returned) = unsafe {
+            for (position, kind) in kinds.params.iter().enumerate() {
+                CVal::write_number(places.add(position), &values[position], *kind);
+            }
+            for (position, kind) in kinds.results.iter().enumerate() {
+                CVal::write_number(places.add(params + position), &RawValue::ZERO, *kind);
+            }
+            (slice::from_raw_parts(places, params), slice::from_raw_parts_mut(places.add(params), results))
+        };
+        let called = StoreCell::lend(&mut caller, || self.call(arguments, returned))
+            .and_then(|()| CVal::to_raw(returned, &ty.results, &kinds.results, values));
+        if called.is_err() {
+            // SAFETY: the places are not used again. What the program has put there may be references, which it has given up.
+            unsafe { std::ptr::drop_in_place(returned) };
         }
-        let mut results = SmallVec::<[CVal; INLINE]>::new();
-        for kind in &kinds.results {
-            results.push(CVal::of_raw(&RawValue::ZERO, *kind));
-        }
-        StoreCell::lend(&mut caller, || self.call(&arguments, &mut results))?;
-        CVal::to_raw(&results, &ty.results, &kinds.results, values)
+        called
     }
 }
 
@@ -202,26 +222,32 @@ extern "C" fn wasm_func_result_arity(func: Option<&Reference>) -> usize {
 }
 
 /// Calls a function. The results are written when it has returned; `results` may be the same vector as `arguments`.
-fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Result<(), Error> {
+#[inline]
+fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Result<(), Box<Error>> {
     let (function, Signature { ty, kinds }) = func.as_func()?;
     // SAFETY: pointers to vectors are null or valid; only the values are borrowed, and nothing is written before this borrow ends.
     let arguments = unsafe { arguments.as_ref() }.map_or(&[][..], Vector::as_slice);
     if arguments.len() != ty.params.len() {
-        return Err(wrong_count(ty.params.len(), arguments.len()));
+        return Err(wrong_count(ty.params.len(), arguments.len()).into());
     }
-    if let Some(kinds) = kinds {
-        return call_on_numbers(function, ty, kinds, func.store()?, arguments, results);
-    }
-    let params = arguments.iter().zip(&ty.params).map(|(value, ty)| value.to_val(*ty));
-    let params = params.collect::<Result<SmallVec<[Val; INLINE]>, _>>()?;
-    let mut values: SmallVec<[Val; INLINE]> = ty.results.iter().map(|_| Val::I32(0)).collect();
-    func.store()?.with(|mut store| function.call(&mut store, &params, &mut values))?;
     let store = func.store()?;
-    let values = values.into_iter().map(|value| CVal::of_val(value, store));
-    let values = values.collect::<Result<SmallVec<[CVal; INLINE]>, _>>()?;
-    // Only now: who expects a trap needs no room.
-    for (place, value) in places(results, ty.results.len())?.iter_mut().zip(values) {
-        place.write(ManuallyDrop::new(value));
+    let Some(kinds) = kinds else { return Ok(call_on_values(function, ty, store, arguments, results)?) };
+    let len = kinds.params.len().max(kinds.results.len());
+    let (mut few, mut many);
+    let values = if len <= INLINE {
+        few = [RawValue::ZERO; INLINE];
+        &mut few[..len]
+    } else {
+        many = vec![RawValue::ZERO; len];
+        &mut many[..]
+    };
+    CVal::to_raw(arguments, &ty.params, &kinds.params, values)?;
+    // SAFETY: the buffer has room for either list, and holds numbers of the types of the parameters.
+    store.with(|mut store| unsafe { function.call_raw(&mut store, values) })?;
+    let places = places(results, kinds.results.len())?;
+    for (position, kind) in kinds.results.iter().enumerate() {
+        // SAFETY: it is one of the places.
+        unsafe { CVal::write_number(places[position].as_mut_ptr(), &values[position], *kind) };
     }
     Ok(())
 }
@@ -231,45 +257,43 @@ fn wrong_count(expected: usize, given: usize) -> Error {
     TypeError::other(format!("the function has {expected} parameters, not {given}")).into()
 }
 
-/// The same where there are only numbers, on the buffer of the call.
-fn call_on_numbers(
+/// The same where there are not only numbers.
+fn call_on_values(
     function: Func,
     ty: &FuncType,
-    kinds: &Kinds,
-    store: &StoreCell,
+    store: &Arc<StoreCell>,
     arguments: &[CVal],
     results: *mut Values,
 ) -> Result<(), Error> {
-    let len = kinds.params.len().max(kinds.results.len());
-    let (mut few, mut many) = ([RawValue::ZERO; INLINE], Vec::new());
-    let values = if len <= INLINE {
-        &mut few[..len]
-    } else {
-        many.resize(len, RawValue::ZERO);
-        &mut many[..]
-    };
-    CVal::to_raw(arguments, &ty.params, &kinds.params, values)?;
-    // SAFETY: the buffer has room for either list, and holds numbers of the types of the parameters.
-    store.with(|mut store| unsafe { function.call_raw(&mut store, values) })?;
-    let places = places(results, kinds.results.len())?;
-    for (position, kind) in kinds.results.iter().enumerate() {
-        places[position].write(ManuallyDrop::new(CVal::of_raw(&values[position], *kind)));
+    let params = arguments.iter().zip(&ty.params).map(|(value, ty)| value.to_val(*ty));
+    let params = params.collect::<Result<SmallVec<[Val; INLINE]>, _>>()?;
+    let mut values: SmallVec<[Val; INLINE]> = ty.results.iter().map(|_| Val::I32(0)).collect();
+    store.with(|mut store| function.call(&mut store, &params, &mut values))?;
+    let values = values.into_iter().map(|value| CVal::of_val(value, store));
+    let values = values.collect::<Result<SmallVec<[CVal; INLINE]>, _>>()?;
+    // Only now: who expects a trap needs no room.
+    for (place, value) in places(results, ty.results.len())?.iter_mut().zip(values) {
+        place.write(value);
     }
     Ok(())
 }
 
 /// The places of results, which hold nothing that would have to be dropped. C may have room for more than there are.
-fn places<'a>(results: *mut Values, count: usize) -> Result<&'a mut [MaybeUninit<ManuallyDrop<CVal>>], Error> {
+#[inline]
+fn places<'a>(results: *mut Values, count: usize) -> Result<&'a mut [MaybeUninit<CVal>], Error> {
     if count == 0 {
         return Ok(&mut []);
     }
     // SAFETY: pointers to vectors are null or valid.
-    let places = unsafe { results.cast::<Vector<MaybeUninit<ManuallyDrop<CVal>>>>().as_mut() };
+    let places = unsafe { results.cast::<Vector<MaybeUninit<CVal>>>().as_mut() };
     let places = places.map_or(&mut [][..], Vector::as_mut_slice);
     let len = places.len();
-    places
-        .get_mut(..count)
-        .ok_or_else(|| TypeError::other(format!("the function has {count} results, there is room for {len}")).into())
+    places.get_mut(..count).ok_or_else(|| too_small(count, len))
+}
+
+#[cold]
+fn too_small(count: usize, len: usize) -> Error {
+    TypeError::other(format!("the function has {count} results, there is room for {len}")).into()
 }
 
 #[unsafe(no_mangle)]
@@ -278,18 +302,24 @@ extern "C" fn wasm_func_call(
     arguments: *const Values,
     results: *mut Values,
 ) -> Option<Box<Reference>> {
-    trap_or_none(|| call(func.ok_or_else(|| null("the function"))?, arguments, results)).err()
+    trap_or_none(|| call(func.ok_or_else(|| Box::new(null("the function")))?, arguments, results)).err()
 }
 
 /// Runs something that fails with a trap, also when it panics.
-pub(crate) fn trap_or_none<R>(run: impl FnOnce() -> Result<R, Error>) -> Result<R, Box<Reference>> {
+#[inline]
+pub(crate) fn trap_or_none<R, E: Into<Box<Error>>>(run: impl FnOnce() -> Result<R, E>) -> Result<R, Box<Reference>> {
     let failure = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(result)) => return Ok(result),
-        Ok(Err(error)) => error,
-        Err(payload) => Error::host(panic_message(&*payload)),
+        Ok(Err(error)) => error.into(),
+        Err(payload) => Box::new(Error::host(panic_message(&*payload))),
     };
+    Err(trap_of(failure))
+}
+
+#[cold]
+fn trap_of(failure: Box<Error>) -> Box<Reference> {
     note(&failure);
-    Err(trap::of_error(&failure))
+    trap::of_error(&failure)
 }
 
 const _: () = assert!(size_of::<CVal>() == 16 && align_of::<CVal>() == 8);

@@ -42,6 +42,7 @@ extern "C" fn wasm_instance_new(
         Ok(instance) => (Some(instance), None),
         Err(why) => (None, Some(why)),
     };
+    // Also where it is null, so that C never reads what was there before.
     write(trap, why);
     instance
 }

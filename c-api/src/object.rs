@@ -114,6 +114,7 @@ impl Reference {
 
     /// To something that may need its store.
     pub(crate) fn in_store(store: &Arc<StoreCell>, object: Object) -> Box<Self> {
+        // The others would keep a store alive that nothing of them needs.
         let store = matches!(object, Object::Entity(_)).then(|| Arc::clone(store));
         Box::new(Self { store, object, signature: OnceCell::new() })
     }
@@ -123,6 +124,7 @@ impl Reference {
     }
 
     /// The store of an entity.
+    #[inline]
     pub(crate) fn store(&self) -> Result<&Arc<StoreCell>, Error> {
         self.store.as_ref().ok_or_else(|| TypeError::other("the reference refers to nothing of a store").into())
     }
@@ -195,6 +197,7 @@ macro_rules! casts {
     ($up:literal, $down:literal, $kinds:expr) => {
         const _: () = {
             #[unsafe(export_name = concat!("wasm_", $down, "_as_", $up))]
+            // All names are one type here, so a cast is no more than a look at the kind.
             extern "C" fn up(reference: *mut Reference) -> *mut Reference {
                 reference
             }
@@ -286,5 +289,6 @@ casts!("extern", "memory", &[Kind::Memory]);
 #[unsafe(no_mangle)]
 extern "C" fn wasm_foreign_new(store: Option<&crate::store::CStore>) -> Option<Box<Reference>> {
     store?;
+    // The object needs no store; a null one is refused as everywhere else.
     Some(Reference::of_object(Object::Foreign(ExternRef::new(Foreign(SharedInfo::none())))))
 }

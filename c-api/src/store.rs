@@ -86,27 +86,33 @@ impl StoreCell {
     /// In a finalizer that runs while the store is in use.
     #[inline]
     pub(crate) fn with_context<R>(&self, run: impl FnOnce(Context<'_>) -> R) -> Result<R, Error> {
-        let before = self.access.replace(Access::Taken);
-        let _restore = Restore { access: &self.access, before };
-        let context = match before {
-            // SAFETY: one thread at a time uses a store, as the header says, and nobody on it has borrowed it: the access would be taken.
-            Access::Free => Context::Owner(unsafe { &mut *self.store.get() }),
-            // SAFETY: the host function waits for the program, which is here, and does not use its borrow until `lend` ends.
-            Access::Lent(caller) => Context::HostFunction(unsafe { &mut *caller.as_ptr() }),
-            Access::Taken => return Err(ResourceError::other("a finalizer used the store that called it").into()),
-        };
+        let (context, _restore) = self.take()?;
         Ok(run(context))
     }
 
     /// As [`StoreCell::with_context`], for what owners and host functions can do.
     #[inline]
     pub(crate) fn with<R>(&self, run: impl FnOnce(StoreMut<'_, Data>) -> Result<R, Error>) -> Result<R, Error> {
-        self.with_context(|context| {
-            run(match context {
-                Context::Owner(store) => store.as_store_mut(),
-                Context::HostFunction(caller) => caller.as_store_mut(),
-            })
-        })?
+        let (context, _restore) = self.take()?;
+        run(match context {
+            Context::Owner(store) => store.as_store_mut(),
+            Context::HostFunction(caller) => caller.as_store_mut(),
+        })
+    }
+
+    /// The store, for as long as what gives it back is there.
+    #[inline(always)]
+    fn take(&self) -> Result<(Context<'_>, Restore<'_>), Error> {
+        let before = self.access.replace(Access::Taken);
+        let restore = Restore { access: &self.access, before };
+        let context = match before {
+            // SAFETY: one thread at a time uses a store, as the header says, and nobody on it has borrowed it: the access would be taken.
+            Access::Free => Context::Owner(unsafe { &mut *self.store.get() }),
+            // SAFETY: the host function waits for the program, which is here, and does not use its borrow until `lend` ends.
+            Access::Lent(caller) => Context::HostFunction(unsafe { &mut *caller.as_ptr() }),
+            Access::Taken => return Err(taken()),
+        };
+        Ok((context, restore))
     }
 
     /// Lets the program use the store from a host function.
@@ -133,6 +139,11 @@ impl StoreCell {
         // Its finalizer may look at what is attached to others.
         drop(before);
     }
+}
+
+#[cold]
+fn taken() -> Error {
+    ResourceError::other("a finalizer used the store that called it").into()
 }
 
 /// A new store. The standard knows no limits, so without any it counts nothing.

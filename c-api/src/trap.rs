@@ -83,6 +83,7 @@ impl TrapObject {
     /// What a host function returns for it. Exceptions go on as such, for the guest to catch.
     pub(crate) fn to_error(self: &Arc<Self>) -> Error {
         match &self.cause {
+            // As the exception itself, so that a guest further out can catch it.
             Cause::Exception(exception) => exception.clone().into(),
             Cause::Program | Cause::Guest(_) | Cause::Exit(_) | Cause::Host => Error::host(Thrown(Arc::clone(self))),
         }
@@ -163,6 +164,7 @@ extern "C" fn wasm_frame_module_offset(frame: Option<&CFrame>) -> usize {
 #[unsafe(no_mangle)]
 extern "C" fn wasm_trap_new(store: Option<&CStore>, message: Option<&Vector<u8>>) -> Option<Box<Reference>> {
     let bytes = message.map_or(&[][..], Vector::as_slice);
+    // The standard's messages end with a NUL, which may or may not be counted.
     let message = String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
     let trap = TrapObject::new(message, Cause::Program);
     store?;

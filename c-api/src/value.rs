@@ -105,23 +105,36 @@ impl CVal {
         })
     }
 
-    /// The number of a kind in an array call's buffer.
-    #[inline]
-    pub(crate) fn of_raw(raw: &RawValue, kind: u8) -> Self {
-        // SAFETY: every bit pattern of a number is one, and what is above it means nothing on either side.
-        Self { kind, of: Of { i64: unsafe { raw.i64 } } }
+    /// Writes the number of a kind that an array call's buffer holds. Into its place, and read as it was written: what is copied as a whole, or read as more than was
+    /// just written, makes the processor wait until that has reached its cache.
+    ///
+    /// # Safety
+    /// `place` is one for a value.
+    #[inline(always)]
+    pub(crate) unsafe fn write_number(place: *mut Self, raw: &RawValue, kind: u8) {
+        // SAFETY: the caller's promise; every bit pattern of a number is one.
+        unsafe {
+            (*place).kind = kind;
+            (*place).of.i64 = if is_wide(kind) { raw.i64 } else { i64::from(raw.i32) };
+        }
     }
 
     /// Writes numbers of these types and kinds to an array call's buffer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn to_raw(values: &[Self], types: &[ValType], kinds: &[u8], raw: &mut [RawValue]) -> Result<(), Error> {
         // By position: to make an iterator of several is a call in builds without link-time optimisation, here and below.
         for (position, value) in values.iter().enumerate() {
-            if value.kind != kinds[position] {
+            let kind = kinds[position];
+            if value.kind != kind {
                 return Err(mismatch(types[position], value.kind));
             }
-            // SAFETY: as bytes, because C may have written the lower half only.
-            unsafe { (&raw mut raw[position]).cast::<Of>().copy_from_nonoverlapping(&raw const value.of, 1) };
+            // SAFETY: C has written as much as the kind says; every bit pattern of a number is one.
+            unsafe {
+                match is_wide(kind) {
+                    true => raw[position].i64 = value.of.i64,
+                    false => raw[position].i32 = value.of.i32,
+                }
+            }
         }
         Ok(())
     }
@@ -130,6 +143,11 @@ impl CVal {
     pub(crate) fn number_kinds(types: &[ValType]) -> Option<Box<[u8]>> {
         types.iter().map(|ty| Some(kind_of(*ty)).filter(|kind| *kind < kind::V128)).collect()
     }
+}
+
+/// Whether a number of this kind has 64 bits.
+const fn is_wide(kind: u8) -> bool {
+    matches!(kind, kind::I64 | kind::F64)
 }
 
 #[cold]

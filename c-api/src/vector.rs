@@ -42,6 +42,7 @@ impl<T> Vector<T> {
     }
 
     /// No elements if there cannot be so many.
+    #[inline]
     fn checked_size(&self) -> usize {
         let is_possible = !self.data.is_null() && self.size <= isize::MAX as usize / size_of::<T>().max(1);
         if is_possible { self.size } else { 0 }

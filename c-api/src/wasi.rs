@@ -145,6 +145,7 @@ extern "C" fn wasmer_store_set_wasi(store: Option<&CStore>, config: Option<Box<W
         let cell = &store.ok_or_else(|| null("the store"))?.cell;
         let built = config.ok_or_else(|| null("the configuration"))?.0.build();
         let mut context = built.map_err(|error| Error::from(ResourceError::other(error)))?;
+        // So that an interrupt also ends calls that block.
         let handle = cell.interrupt_handle();
         context.set_interrupt_check(Some(Box::new(move || handle.is_interrupted())));
         cell.with_context(|store| match store {
