@@ -256,7 +256,7 @@ pub(crate) struct CompileArgs {
     /// Print only this function, by its name, export or index (may be repeated).
     #[arg(long, value_name = "NAME|INDEX", requires = "emit")]
     pub(crate) function: Vec<String>,
-    /// Print `clif` or `llvm-ir`, also in `html`, as it was before it was optimized.
+    /// Print `clif` or `llvm-ir`, also in `html`, as it was before it was optimised.
     #[arg(long, requires = "emit")]
     pub(crate) unoptimized: bool,
     /// Say on standard error how long it took.
@@ -291,6 +291,9 @@ pub(crate) struct PullArgs {
     /// Folder of the cache (default: WASMER_CACHE_DIR, or `wasmer` in the user's cache folder).
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Fetch what the key in this file has signed only (`oci://…`, signed as by `cosign sign --key`).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

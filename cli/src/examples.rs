@@ -73,6 +73,7 @@ Examples:
   wasmer pull oci://ghcr.io/someone/app:1.0
   wasmer pull oci://ghcr.io/someone/app@sha256:DIGEST
   wasmer pull https://example.com/app.wasm#sha256=SUM
+  wasmer pull --key cosign.pub oci://ghcr.io/someone/app:1.0
 
 What a tag means is looked up again each time; `wasmer run` does so only with `--pull always`.
 

@@ -106,7 +106,7 @@ const MAKERS: &[Maker] = &[
         hint: "the module is for JavaScript, by Emscripten; `-sSTANDALONE_WASM` (and, with exceptions, `-fwasm-exceptions`) makes one that \
             runs here",
     },
-    // What Emscripten makes of the names when it optimizes.
+    // What Emscripten makes of the names when it optimises.
     Maker {
         interface: |interface| interface == "a",
         name: |name| name.len() <= 2,

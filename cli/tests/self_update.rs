@@ -7,6 +7,8 @@ mod attacks;
 mod packages;
 #[path = "self_update/registry.rs"]
 mod registry;
+#[path = "self_update/signatures.rs"]
+mod signatures;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -55,6 +55,9 @@ pub(crate) struct CacheOptions {
     /// When a program that is no file (`oci://…`, `https://…`) is fetched.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Pull::Missing)]
     pub(crate) pull: Pull,
+    /// Run what the key in this file has signed only (`oci://…`, signed as by `cosign sign --key`).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "self-update")]
 pub(crate) mod fetch;
+pub(crate) mod key;
 pub(crate) mod reference;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use wasmer_runtime::cache::{CacheConfig, Packages, Pin};
 use crate::args::{CacheOptions, PullArgs};
 use crate::exit::ExitCode;
 use crate::{output, update};
+use key::Key;
 use reference::{Place, Reference, SHA256};
 
 /// When a network is asked for what a reference means.
@@ -38,6 +40,9 @@ pub(crate) const FETCH: &str = "fetch";
 /// Behind it if what is stored does not count.
 pub(crate) const AGAIN: &str = "--again";
 
+/// Behind these and before a key if it must be signed.
+pub(crate) const SIGNED_BY: &str = "--signed-by";
+
 /// The file that a word on the command line names: itself, or that of a reference in the user's own store.
 pub(crate) fn file(word: &Path) -> anyhow::Result<Cow<'_, Path>> {
     let Some(reference) = reference(word)? else { return Ok(Cow::Borrowed(word)) };
@@ -46,7 +51,7 @@ pub(crate) fn file(word: &Path) -> anyhow::Result<Cow<'_, Path>> {
 
 /// The same, as options say; none if the word names a file.
 pub(crate) fn file_of(word: &Path, options: &CacheOptions) -> anyhow::Result<Option<PathBuf>> {
-    let Some(reference) = reference(word)? else { return Ok(None) };
+    let Some(reference) = signed(word, options.key.as_deref())? else { return Ok(None) };
     Ok(Some(Store::open(options.cache_dir.as_deref())?.file(&reference, options.pull)?))
 }
 
@@ -65,7 +70,7 @@ pub(crate) fn named(error: anyhow::Error, word: &Path, file: &Path) -> anyhow::E
 
 /// `wasmer pull`: fetches, and prints the digest.
 pub(crate) fn pull(args: &PullArgs) -> anyhow::Result<ExitCode> {
-    let Some(reference) = reference(Path::new(&args.reference))? else {
+    let Some(reference) = signed(Path::new(&args.reference), args.key.as_deref())? else {
         bail!(
             "`{}` is neither an `oci://` reference nor an `https://` address, so there is nothing to fetch",
             args.reference
@@ -80,6 +85,16 @@ pub(crate) fn pull(args: &PullArgs) -> anyhow::Result<ExitCode> {
 
 fn reference(word: &Path) -> anyhow::Result<Option<Reference>> {
     word.to_str().and_then(Reference::parse).transpose()
+}
+
+/// The reference that a word is, to what the key in a file must have signed.
+fn signed(word: &Path, key: Option<&Path>) -> anyhow::Result<Option<Reference>> {
+    let reference = reference(word)?;
+    let Some(key) = key else { return Ok(reference) };
+    let Some(reference) = reference.filter(|reference| matches!(reference.place, Place::Registry { .. })) else {
+        bail!("`{}` is not of a registry, and only what is has signatures, which `--key` wants", word.display());
+    };
+    Ok(Some(Reference { signer: Some(Key::read(key)?), ..reference }))
 }
 
 struct Store {
@@ -102,8 +117,12 @@ impl Store {
             return Ok(path);
         }
         if pull == Pull::Never {
+            let (signed, with) = match &reference.signer {
+                Some(_) => (" as signed by this key", "--key FILE "),
+                None => ("", ""),
+            };
             bail!(
-                "`{reference}` is not stored here, and `--pull never` does not fetch it\nhint: `wasmer pull {reference}` does"
+                "`{reference}` is not stored here{signed}, and `--pull never` does not fetch it\nhint: `wasmer pull {with}{reference}` does"
             );
         }
         self.fetch(reference, pull == Pull::Always)?;
@@ -114,7 +133,11 @@ impl Store {
     /// Has a reference fetched; `again` if what is stored does not count.
     fn fetch(&self, reference: &Reference, again: bool) -> anyhow::Result<()> {
         let mut command = Command::new(update::program("fetch a program")?);
-        command.arg(FETCH).args(again.then_some(AGAIN)).arg(&self.dir).arg(reference.to_string());
+        command.arg(FETCH).args(again.then_some(AGAIN));
+        if let Some(signer) = &reference.signer {
+            command.arg(SIGNED_BY).arg(signer.to_string());
+        }
+        command.arg(&self.dir).arg(reference.to_string());
         let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut child = started.with_context(|| format!("could not start `{}`", update::PROGRAM))?;
         let mut said = String::new();

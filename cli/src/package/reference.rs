@@ -5,6 +5,8 @@ use std::fmt;
 use anyhow::{Context, bail, ensure};
 use wasmer_runtime::cache::PackageSum;
 
+use super::key::Key;
+
 /// How the address of something in a registry begins.
 const OCI: &str = "oci://";
 /// What stands before a sum in an address of the web; it is never sent to a server.
@@ -25,6 +27,8 @@ pub(crate) struct Reference {
     pub(crate) place: Place,
     /// What it must be: the digest of a registry's manifest, or the sum of the bytes that an address leads to.
     pub(crate) sum: Option<PackageSum>,
+    /// Who must have signed it.
+    pub(crate) signer: Option<Key>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +75,11 @@ impl Reference {
         );
         ensure!(tag.is_none_or(is_tag), "`{}` is not a tag\n{example}", tag.unwrap_or_default());
         let tag = tag.or(if sum.is_none() { Some(LATEST) } else { None }).map(str::to_owned);
-        Ok(Self { place: Place::Registry { registry: registry.to_owned(), name: name.to_owned(), tag }, sum })
+        Ok(Self {
+            place: Place::Registry { registry: registry.to_owned(), name: name.to_owned(), tag },
+            sum,
+            signer: None,
+        })
     }
 
     fn on_web(text: &str) -> anyhow::Result<Self> {
@@ -87,14 +95,18 @@ impl Reference {
                 )
             }
         };
-        Ok(Self { place: Place::Web(Url::parse(address)?), sum })
+        Ok(Self { place: Place::Web(Url::parse(address)?), sum, signer: None })
     }
 
     /// What the store notes its meaning under. A digest means the same in every registry, and a sum needs no note.
     pub(crate) fn key(&self) -> String {
-        match (&self.place, &self.sum) {
+        let key = match (&self.place, &self.sum) {
             (Place::Registry { .. }, Some(sum)) => format!("{OCI}{SHA256}{sum}"),
             (place, _) => place.to_string(),
+        };
+        match &self.signer {
+            None => key,
+            Some(signer) => format!("{key} signed by {signer}"),
         }
     }
 

@@ -195,7 +195,13 @@ fn what_is_no_module_is_named() {
             &["a page of the web (HTML)", "hint: it may be the answer of a server"],
         ),
         (b"version https://git-lfs.github.com/spec/v1\n", &["Git LFS", "hint: `git lfs pull`"]),
-        (b"\xff\xfe", &["it is neither a WebAssembly module nor its text format"]),
+        (b"\xfd7zXZ\0", &["compressed, by xz"]),
+        (b"BZh91AY", &["compressed, by bzip2"]),
+        (b"BC\xc0\xde", &["bitcode of LLVM"]),
+        (b"\xef\xbb\xbf(module)", &["begins with a byte order mark", "hint: save it as UTF-8"]),
+        (b"\xff\xfe(\0m\0", &["text in UTF-16"]),
+        (b"\xfe\xff\0(\0m", &["text in UTF-16"]),
+        (b"\xff\xff", &["it is neither a WebAssembly module nor its text format"]),
     ] {
         bench.file("other", magic);
         // Artifacts are looked at whatever they are called.

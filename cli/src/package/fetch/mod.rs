@@ -8,6 +8,7 @@ mod image;
 mod login;
 mod manifest;
 mod registry;
+mod signature;
 mod sink;
 
 use std::ffi::OsString;
@@ -19,8 +20,9 @@ use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 use wasmer_runtime::cache::{PackageSum, Packages, Pin};
 
+use super::key::Key;
 use super::reference::{Place, Reference, Url};
-use super::{AGAIN, stored};
+use super::{AGAIN, SIGNED_BY, stored};
 use crate::exit::{self, ExitCode};
 use crate::output;
 use client::Client;
@@ -47,10 +49,15 @@ pub(crate) fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
 fn run(words: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
     let mut words = words.peekable();
     let again = words.next_if(|word| word == AGAIN).is_some();
+    let signer = match words.next_if(|word| word == SIGNED_BY) {
+        Some(_) => Some(Key::parse(&words.next().unwrap_or_default().to_string_lossy())?),
+        None => None,
+    };
     let (Some(dir), Some(word), None) = (words.next(), words.next(), words.next()) else {
         bail!("this program is started by `wasmer`");
     };
     let reference = Reference::parse(&word.to_string_lossy()).context("this is no reference")??;
+    let reference = Reference { signer, ..reference };
     let dir = PathBuf::from(dir);
     let packages = Packages::open(&dir)?;
     packages
@@ -74,14 +81,25 @@ fn fetch(shelf: &Shelf<'_>, reference: &Reference, again: bool) -> anyhow::Resul
             match &reference.place {
                 Place::Web(url) => from_web(&client, shelf, reference, url)?,
                 Place::Registry { registry, name, tag } => {
-                    registry::fetch(&client, shelf, registry, name, tag.as_deref(), reference.sum.as_ref())?
+                    registry::fetch(&client, shelf, reference, registry, name, tag.as_deref())?
                 }
             }
         }
     };
-    shelf.packages.pin(&reference.key(), &pin)?;
+    note(shelf, reference, &pin)?;
+    // What is signed is there for everybody.
+    if reference.signer.is_some() {
+        note(shelf, &Reference { signer: None, ..reference.clone() }, &pin)
+    } else {
+        Ok(())
+    }
+}
+
+/// Notes what a reference means.
+fn note(shelf: &Shelf<'_>, reference: &Reference, pin: &Pin) -> anyhow::Result<()> {
+    shelf.packages.pin(&reference.key(), pin)?;
     if matches!(reference.place, Place::Registry { .. }) {
-        shelf.packages.pin(&pinned(reference, &pin.digest).key(), &pin)?;
+        shelf.packages.pin(&pinned(reference, &pin.digest).key(), pin)?;
     }
     Ok(())
 }
@@ -94,7 +112,7 @@ fn pinned(reference: &Reference, sum: &PackageSum) -> Reference {
         }
         web @ Place::Web(_) => web.clone(),
     };
-    Reference { place, sum: Some(*sum) }
+    Reference { place, sum: Some(*sum), signer: reference.signer.clone() }
 }
 
 /// Whether a stored file is what its name says: disks forget.

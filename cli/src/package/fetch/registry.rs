@@ -11,9 +11,9 @@ use wasmer_runtime::cache::{PackageSum, Pin};
 use super::client::{Answer, Client, is_same_server, shown};
 use super::manifest::{ACCEPT, Blob, MANIFEST_BYTES_MAX, Next, Packing, next};
 use super::sink::Sink;
-use super::{PROGRAM_BYTES_MAX, Shelf, image, is_sound, login};
+use super::{PROGRAM_BYTES_MAX, Shelf, image, is_sound, login, signature};
 use crate::output::printable;
-use crate::package::reference::{Place, Reference, SHA256, Url, is_loopback, short};
+use crate::package::reference::{Reference, SHA256, Url, is_loopback, short};
 
 /// A name that everybody uses, and the server that it means.
 pub(super) const DOCKER_HUB: &str = "docker.io";
@@ -27,18 +27,21 @@ const TOKEN_BYTES_MAX: usize = 64 << 10;
 pub(super) fn fetch(
     client: &Client,
     shelf: &Shelf<'_>,
+    reference: &Reference,
     registry: &str,
     name: &str,
     tag: Option<&str>,
-    digest: Option<&PackageSum>,
 ) -> anyhow::Result<Pin> {
     let mut registry = Registry::new(client, registry, name)?;
-    let (digest, text) = match (digest, tag) {
+    let (digest, text) = match (&reference.sum, tag) {
         (Some(digest), _) => (*digest, registry.manifest(digest, None)?),
         (None, Some(tag)) => registry.tagged(tag)?,
         (None, None) => bail!("it has neither a tag nor a digest"),
     };
-    if let Some(pin) = stored(shelf, &registry, name, digest)? {
+    if let Some(key) = &reference.signer {
+        signature::check(&mut registry, &digest, key)?;
+    }
+    if let Some(pin) = stored(shelf, reference, digest)? {
         return Ok(pin);
     }
     let (layer, packing) = match next(&text)? {
@@ -56,16 +59,15 @@ pub(super) fn fetch(
 }
 
 /// What a digest means, if that is stored and undamaged.
-fn stored(shelf: &Shelf<'_>, registry: &Registry<'_>, name: &str, digest: PackageSum) -> anyhow::Result<Option<Pin>> {
-    let place = Place::Registry { registry: registry.registry.to_owned(), name: name.to_owned(), tag: None };
-    let known = super::stored(shelf.packages, &Reference { place, sum: Some(digest) });
+fn stored(shelf: &Shelf<'_>, reference: &Reference, digest: PackageSum) -> anyhow::Result<Option<Pin>> {
+    let known = super::stored(shelf.packages, &Reference { signer: None, ..super::pinned(reference, &digest) });
     match known {
         Some((pin, path)) if is_sound(&path, &pin.content)? => Ok(Some(pin)),
         _ => Ok(None),
     }
 }
 
-struct Registry<'a> {
+pub(super) struct Registry<'a> {
     client: &'a Client,
     /// As the user calls it.
     registry: &'a str,
@@ -105,15 +107,29 @@ impl<'a> Registry<'a> {
     }
 
     /// The manifest of a digest, which has so many bytes if that is known.
-    fn manifest(&mut self, digest: &PackageSum, bytes: Option<u64>) -> anyhow::Result<Vec<u8>> {
-        let text = self.ask(&format!("manifests/{SHA256}{digest}"), ACCEPT)?.text(MANIFEST_BYTES_MAX)?;
+    pub(super) fn manifest(&mut self, digest: &PackageSum, bytes: Option<u64>) -> anyhow::Result<Vec<u8>> {
+        self.text("manifest", digest, bytes)
+    }
+
+    /// A blob that is the text of a signature.
+    pub(super) fn payload(&mut self, blob: &Blob) -> anyhow::Result<Vec<u8>> {
+        self.text("blob", &blob.sum, Some(blob.bytes))
+    }
+
+    fn text(&mut self, kind: &str, digest: &PackageSum, bytes: Option<u64>) -> anyhow::Result<Vec<u8>> {
+        let text = self.ask(&format!("{kind}s/{SHA256}{digest}"), ACCEPT)?.text(MANIFEST_BYTES_MAX)?;
         let found = PackageSum(Sha256::digest(&text).into());
         ensure!(
             found == *digest && bytes.is_none_or(|bytes| bytes == text.len() as u64),
-            "the registry sends another manifest than `{SHA256}{digest}`: one of {} bytes with the digest `{SHA256}{found}`",
+            "the registry sends another {kind} than `{SHA256}{digest}`: one of {} bytes with the digest `{SHA256}{found}`",
             text.len()
         );
         Ok(text)
+    }
+
+    /// The manifest at a path, if there is one.
+    pub(super) fn manifest_if_any(&mut self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        self.find(path, ACCEPT)?.map(|answer| answer.text(MANIFEST_BYTES_MAX)).transpose()
     }
 
     /// Stores a blob that is a program.
@@ -147,8 +163,14 @@ impl<'a> Registry<'a> {
         Ok(content)
     }
 
-    /// Asks the registry, and logs in if it wants that.
+    /// Asks the registry for what must be there.
     fn ask(&mut self, path: &str, accept: &str) -> anyhow::Result<Answer<'a>> {
+        let found = self.find(path, accept)?;
+        found.with_context(|| format!("`{}` has no `{path}` of `{}`", self.registry, self.name))
+    }
+
+    /// Asks the registry, and logs in if it wants that. None if there is no such thing.
+    fn find(&mut self, path: &str, accept: &str) -> anyhow::Result<Option<Answer<'a>>> {
         let url = Url { path: format!("{}{path}", self.base.path), ..self.base.clone() };
         let mut answer = self.client.get(&url, accept, self.authorization.as_deref())?;
         if answer.status() == 401 && self.authorization.is_none() && is_same_server(&answer.url, &url) {
@@ -156,11 +178,11 @@ impl<'a> Registry<'a> {
             answer = self.client.get(&url, accept, self.authorization.as_deref())?;
         }
         match answer.status() {
-            200 => Ok(answer),
+            200 => Ok(Some(answer)),
             401 | 403 => {
                 bail!("the registry does not let us have it ({})\n{}", answer.status_text(), self.login_hint())
             }
-            404 => bail!("`{}` has no `{path}` of `{}`", self.registry, self.name),
+            404 => Ok(None),
             _ => bail!("`{}` answers `{}`", shown(&answer.url), answer.status_text()),
         }
     }
