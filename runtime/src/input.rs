@@ -39,6 +39,24 @@ const OTHER_KINDS: &[(&[u8], &str)] = &[
     ),
     (b"\x1f\x8b", "compressed, by gzip\nhint: `gunzip` unpacks it"),
     (b"\x28\xb5\x2f\xfd", "compressed, by zstd\nhint: `unzstd` unpacks it"),
+    (b"\xfd7zXZ\0", "compressed, by xz\nhint: `unxz` unpacks it"),
+    (b"BZh", "compressed, by bzip2\nhint: `bunzip2` unpacks it"),
+    (
+        b"BC\xc0\xde",
+        "bitcode of LLVM, not a WebAssembly module\nhint: without `-flto` or `-emit-llvm` a compiler makes a module of it",
+    ),
+    (
+        b"\xef\xbb\xbf",
+        "text that begins with a byte order mark, which WebAssembly's text format does not allow\nhint: save it as UTF-8 without one",
+    ),
+    (
+        b"\xff\xfe",
+        "text in UTF-16, where WebAssembly's text format is in UTF-8\nhint: save it as UTF-8 without a byte order mark",
+    ),
+    (
+        b"\xfe\xff",
+        "text in UTF-16, where WebAssembly's text format is in UTF-8\nhint: save it as UTF-8 without a byte order mark",
+    ),
     (b"PK\x03\x04", "a zip archive\nhint: `unzip` unpacks it; a module is a file that ends in `.wasm`"),
     (b"<!doctype html", PAGE),
     (b"<!DOCTYPE html", PAGE),
@@ -87,7 +105,7 @@ fn len_of(file: &File) -> Option<u64> {
 pub fn read(mut input: impl Read, len: Option<u64>) -> io::Result<Vec<u8>> {
     let mut bytes = first(&mut input)?;
     leave_out_interpreter(&mut bytes);
-    rest(bytes, input, len)
+    rest_of_module(bytes, input, len)
 }
 
 fn first(input: &mut impl Read) -> io::Result<Vec<u8>> {
@@ -96,12 +114,17 @@ fn first(input: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads on behind the first bytes, if they can be those of a module or text.
-fn rest(mut bytes: Vec<u8>, mut input: impl Read, len: Option<u64>) -> io::Result<Vec<u8>> {
-    let is_binary = bytes.starts_with(MAGIC);
+/// Reads on behind the first bytes, if they can be those of a module.
+fn rest_of_module(bytes: Vec<u8>, input: impl Read, len: Option<u64>) -> io::Result<Vec<u8>> {
     if let Some((_, kind)) = OTHER_KINDS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return Err(refused(format!("it is {kind}")));
     }
+    rest(bytes, input, len)
+}
+
+/// Reads on behind the first bytes, if they can be those of a binary module or text.
+fn rest(mut bytes: Vec<u8>, mut input: impl Read, len: Option<u64>) -> io::Result<Vec<u8>> {
+    let is_binary = bytes.starts_with(MAGIC);
     if !is_binary && !may_be_text(&bytes) {
         return Err(refused("it is neither a WebAssembly module nor its text format".to_owned()));
     }
@@ -197,7 +220,7 @@ mod tests {
             }
         }
         let neither = "it is neither a WebAssembly module nor its text format";
-        for start in [&b""[..], b"\x7fE\x02", b"\xff\xfe", b"text\0", &b"(module ".repeat(10_000)] {
+        for start in [&b""[..], b"\x7fE\x02", b"\xff\xfd", b"text\0", &b"(module ".repeat(10_000)] {
             let mut endless = Counted(start.chain(io::repeat(0)), 0);
             assert_eq!(error(&mut endless, None), neither);
             assert!(endless.1 <= start.len() + 2 * CHUNK as usize, "{}", endless.1);

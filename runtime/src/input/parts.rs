@@ -14,7 +14,7 @@ use std::{iter, thread};
 use wasmer_cache::{ContentHash, ContentHasher};
 use wasmer_system::huge_pages;
 
-use super::{BINARY_BYTES_MAX, CHUNK, first, leave_out_interpreter, len_of, read_file, rest};
+use super::{BINARY_BYTES_MAX, CHUNK, first, leave_out_interpreter, len_of, read_file, rest_of_module};
 
 /// How a module begins. Components, whose sections are others, are read whole.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -28,6 +28,8 @@ const HEADER_BYTES: usize = 64;
 const LEFT_OUT_MIN: usize = 64 << 10;
 /// Contents of sections that have at least so many bytes are read by two threads, when it is known which there are.
 const SHARED_MIN: usize = 1 << 20;
+/// They are read in pieces of so many bytes: huge pages, where the system has some.
+const PIECE_BYTES: usize = 2 << 20;
 
 /// A module's bytes, with zeros in the place of what was left out.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl Parts {
             },
             None => {
                 leave_out_interpreter(&mut bytes);
-                Ok(Self { bytes: Arc::new(rest(bytes, file, len)?), left_out: Vec::new() })
+                Ok(Self { bytes: Arc::new(rest_of_module(bytes, file, len)?), left_out: Vec::new() })
             }
         }
     }
@@ -179,13 +181,19 @@ fn read_both(file: &File, bytes: &mut [u8], ranges: &[Range<usize>]) -> io::Resu
     })
 }
 
-/// Ascending ranges of bytes in pieces, and where these start.
+/// Ascending ranges of bytes in pieces, and where these start. No two are in one huge page: the system would give each thread one, and take one back.
 fn pieces<'a>(mut bytes: &'a mut [u8], ranges: &[Range<usize>]) -> Vec<(usize, &'a mut [u8])> {
     let (mut pieces, mut at) = (Vec::new(), 0);
     for range in ranges {
         let (here, rest) = bytes.split_at_mut(range.end - at);
-        let starts = range.clone().step_by(SHARED_MIN);
-        pieces.extend(starts.zip(here[range.start - at..].chunks_mut(SHARED_MIN)));
+        let (mut start, mut here) = (range.start, &mut here[range.start - at..]);
+        while !here.is_empty() {
+            let len = PIECE_BYTES - here.as_ptr() as usize % PIECE_BYTES;
+            let (piece, later) = here.split_at_mut(len.min(here.len()));
+            let end = start + piece.len();
+            pieces.push((start, piece));
+            (start, here) = (end, later);
+        }
         (bytes, at) = (rest, range.end);
     }
     pieces
