@@ -342,6 +342,22 @@ fn datagrams_go_to_and_fro() {
 }
 
 #[test]
+fn an_association_that_fails_ends_the_last_one() {
+    let mut wasi = with_net(&["*"]);
+    let socket = wasi.create_udp_socket(IpAddressFamily::Ipv4).unwrap().unwrap();
+    wasi.udp_start_bind(lend(&socket), network(), local(0)).unwrap().unwrap();
+    wasi.udp_finish_bind(lend(&socket)).unwrap().unwrap();
+    let (incoming, _) = wasi.udp_stream(lend(&socket), Some(local(9))).unwrap().unwrap();
+    assert_eq!(wasi.udp_remote_address(lend(&socket)).unwrap(), Ok(local(9)));
+    // The system wants to be told before anything is sent to everybody.
+    let everybody = IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 9, address: (255, 255, 255, 255) });
+    assert!(wasi.udp_stream(lend(&socket), Some(everybody)).unwrap().is_err());
+    assert_eq!(wasi.udp_remote_address(lend(&socket)).unwrap(), Err(NetError::InvalidState));
+    let received = wasi.udp_receive(lend(&incoming), 1).unwrap();
+    assert_eq!(received, Err(NetError::InvalidState), "it would be anybody's datagrams");
+}
+
+#[test]
 fn names_are_looked_up() {
     let mut wasi = with_net(&["localhost:1"]);
     for (name, is_asked) in [("127.0.0.1", false), ("::1", false), ("localhost", true)] {

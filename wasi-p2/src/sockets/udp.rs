@@ -113,14 +113,19 @@ impl WasiP2 {
         remote: Option<IpSocketAddress>,
     ) -> NetResult<(Own<IncomingDatagramStream>, Own<OutgoingDatagramStream>)> {
         let (udp, host) = self.udp(socket)?;
-        let remote = match self.associate(udp, host, remote) {
+        let remote = match self.udp_remote_of(udp, remote) {
             Ok(remote) => remote,
             Err(error) => return Ok(Err(error)),
         };
+        let associated = associate(host, udp.remote.is_some(), remote);
+        // Whether or not the system takes the new address, the last one is gone, and so are its streams.
         let udp = self.udp_sockets.get_mut(socket)?;
-        udp.remote = remote;
+        udp.remote = remote.filter(|_| associated.is_ok());
         udp.pair += 1;
         let pair = udp.pair;
+        if let Err(error) = associated {
+            return Ok(Err(error.into()));
+        }
         self.udp_sockets.retain(socket)?;
         let incoming = self.incoming.insert(IncomingDatagramStream { socket, pair })?;
         self.udp_sockets.retain(socket)?;
@@ -128,25 +133,14 @@ impl WasiP2 {
         Ok(Ok((incoming, outgoing)))
     }
 
-    /// Ties the host's socket to an address, or to none.
-    fn associate(
-        &self,
-        udp: &UdpSocket,
-        host: BorrowedFd<'_>,
-        remote: Option<IpSocketAddress>,
-    ) -> Result<Option<SocketAddr>, NetError> {
+    /// The address that a socket is to be associated with, if it may be.
+    fn udp_remote_of(&self, udp: &UdpSocket, remote: Option<IpSocketAddress>) -> Result<Option<SocketAddr>, NetError> {
         if udp.state != State::Bound {
             return Err(NetError::InvalidState);
         }
         let remote = remote.map(|remote| remote_address(remote, udp.family)).transpose()?;
         if remote.is_some_and(|remote| !self.net.allows(remote)) {
             return Err(NetError::AccessDenied);
-        }
-        if udp.remote.is_some() {
-            rustix::net::connect_unspec(host)?;
-        }
-        if let Some(remote) = remote {
-            rustix::net::connect(host, &remote)?;
         }
         Ok(remote)
     }
@@ -221,11 +215,13 @@ impl WasiP2 {
             Ok(to) => to,
             Err(error) => return Ok(Err(error)),
         };
+        // Paid before it is sent: a datagram cannot be called back.
         if let Err(errno) = self.ctx.spend_output(datagram.data.len() as u64) {
             return Ok(Err(errno.into()));
         }
         let (host, flags) = (self.host_socket(fd)?, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
         let sent = match remote {
+            // A connected socket takes no address on some systems, even if it is the same.
             Some(_) => rustix::net::send(host, &datagram.data, flags),
             None => rustix::net::sendto(host, &datagram.data, flags, &to),
         };
@@ -331,6 +327,18 @@ impl WasiP2 {
             Some(stream) => self.release_udp(stream.socket),
             None => Ok(()),
         }
+    }
+}
+
+/// Ties the host's socket to an address, or to none.
+fn associate(host: BorrowedFd<'_>, is_associated: bool, remote: Option<SocketAddr>) -> rustix::io::Result<()> {
+    if is_associated {
+        // First, or the system would keep the local address that it chose for the last one, from which the next may not be reached.
+        rustix::net::connect_unspec(host)?;
+    }
+    match remote {
+        Some(remote) => rustix::net::connect(host, &remote),
+        None => Ok(()),
     }
 }
 
