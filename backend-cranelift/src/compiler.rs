@@ -136,6 +136,7 @@ impl Builder {
             ("enable_nan_canonicalization", if self.canonical_nans { "true" } else { "false" }),
             ("enable_probestack", "true"),
             ("probestack_strategy", "inline"),
+            // Code refers to functions of its own module only, by distance: there is no table of addresses.
             ("is_pic", "false"),
             // Where blocks are: for the place of the function, see `place`.
             ("machine_code_cfg_info", "true"),
@@ -246,6 +247,8 @@ struct CraneliftWorker<'c> {
 
 impl CraneliftWorker<'_> {
     /// Writes the IR of a function into the context.
+    ///
+    /// Locals are SSA variables first. A function that thereby grows out of proportion is translated once more, with its locals in the frame.
     fn translate(&mut self, module: &ModuleInfo, input: FuncInput<'_>) -> Result<(), CompileError> {
         let again = input.again();
         match self.translate_with(module, input, false) {

@@ -23,6 +23,7 @@ impl FuncCodegen for Codegen<'_> {
         self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
         self.builder.seal_block(entry);
+        // Constants are loaded at the start of this block later on, which needs a place in the layout for that.
         self.builder.ensure_inserted_block();
         self.entry = entry;
         self.vmctx = self.builder.block_params(entry)[0];
@@ -203,6 +204,7 @@ impl FuncCodegen for Codegen<'_> {
         narrow: bool,
     ) -> Result<Option<Value>> {
         let result = libcall::libcall(self, call, operand_types, operands);
+        // The host has taken from the store's fuel, so the value in the register is old.
         if call.libcall().is_metered() {
             control::load_fuel(self);
         }

@@ -44,6 +44,7 @@ pub(crate) fn append(
     };
     let buffer = &code.buffer;
     debug_assert!(buffer.alignment as usize <= Output::ALIGN);
+    // Relative calls reach 2 GiB.
     if output.text.len() + Output::ALIGN + buffer.data().len() > i32::MAX as usize {
         return Err(CompileLimit::BRANCH_REACH.into());
     }
@@ -148,6 +149,7 @@ fn every_location(buffer: &MachBufferFinalized<Final>, start: u32) -> impl Itera
 fn locations(buffer: &MachBufferFinalized<Final>, start: u32, locations: &mut Vec<CodeLocation>) {
     let mut ranges = buffer.get_srclocs_sorted().iter().peekable();
     let mut traps = buffer.traps().iter().map(|trap| trap.offset).peekable();
+    // A return address belongs to the instruction behind the call; the byte before is the call's.
     let mut calls = buffer.call_sites().map(|call| call.ret_addr - 1).peekable();
     let mut last = None;
     loop {

@@ -18,6 +18,7 @@ use crate::region::Region;
 pub(crate) fn try_(cg: &mut Codegen<'_>, sig: BlockSig<'_>) -> Frame {
     let end = block_with(cg, sig.results);
     let block = cg.builder.create_block();
+    // Exceptions are rare: landings are placed after the function's other code.
     cg.builder.set_cold_block(block);
     cg.scratch.landings.push(Landing { block, used: false });
     Frame::new(FrameKind::Try { end, landing: cg.scratch.landings.len() - 1 })
@@ -28,6 +29,7 @@ pub(crate) fn landing(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Opti
     fall_through(cg, frame, end, fallthrough);
     let Some(Landing { block, used: true }) = cg.scratch.landings.pop() else { return false };
     continue_in(cg, block);
+    // What threw has stored the fuel, and an exception carries no registers.
     load_fuel(cg);
     true
 }
@@ -60,6 +62,7 @@ pub(crate) fn set_tag(cg: &mut Codegen<'_>, tag: &TagRef) {
     cg.ins().store(flags, tag, store, VMSTORE_CAUGHT_TAG);
     let values = cg.ins().iadd_imm_s(store, i64::from(VMSTORE_VALUES));
     cg.ins().store(flags, values, store, VMSTORE_CAUGHT_VALUES);
+    // Zero: nobody has asked for a reference to this exception yet (ADR 30).
     let null = cg.ins().iconst(types::I64, 0);
     cg.ins().store(flags, null, store, VMSTORE_CAUGHT_REF);
 }
@@ -78,6 +81,7 @@ pub(crate) fn tag_is(cg: &mut Codegen<'_>, tag: &TagRef) -> Value {
     cg.ins().uextend(types::I32, same)
 }
 
+/// The values are not always in the store's context: with a reference they are those of the exception's object.
 pub(crate) fn value(cg: &mut Codegen<'_>, index: u32, ty: Ty) -> Value {
     let (store, flags) = caught(cg);
     let values = cg.ins().load(types::I64, flags, store, VMSTORE_CAUGHT_VALUES);

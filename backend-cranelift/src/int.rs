@@ -42,6 +42,7 @@ pub(crate) fn unary(cg: &mut Codegen<'_>, op: IntUnary, width: Width, value: Val
     }
 }
 
+/// Cranelift has no extension within a register, but makes one instruction of these two.
 fn extend(cg: &mut Codegen<'_>, from: Type, to: Width, value: Value) -> Value {
     let narrow = cg.ins().ireduce(from, value);
     cg.ins().sextend(int_type(to), narrow)
@@ -89,6 +90,7 @@ pub(crate) fn wide(cg: &mut Codegen<'_>, op: WideOp, operands: &[Value]) -> (Val
                 _ => cg.ins().isub(lhs, rhs),
             }
         }
+        // Cranelift knows a product of extended values, and makes the one multiplication of it that has both halves.
         (WideOp::MulWideS, &[lhs, rhs]) => {
             let lhs = cg.ins().sextend(types::I128, lhs);
             let rhs = cg.ins().sextend(types::I128, rhs);

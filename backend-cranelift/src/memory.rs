@@ -72,6 +72,7 @@ pub(crate) fn place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> Plac
         }
         Bounds::AlwaysTraps => {
             trap_outside(cg, access, index);
+            // The caller goes on to emit the access, which needs a block, though nothing comes there.
             let unreachable = cg.builder.create_block();
             continue_in(cg, unreachable);
             let base = cg.ins().iconst(types::I64, 0);
@@ -86,6 +87,7 @@ fn check_bounds(cg: &mut Codegen<'_>, access: &Access, index: Value, end_offset:
     let len = length(cg, memory);
     let end_offset_value = cg.ins().iconst(types::I64, end_offset as i64);
     let end = cg.ins().iadd(index, end_offset_value);
+    // With an index of 32 bits the sum wraps around for the largest offsets only.
     if memory.width == Width::W64 || end_offset >= 1 << 63 {
         let has_wrapped = cg.ins().icmp(IntCC::UnsignedLessThan, end, index);
         trap_outside_if(cg, access, index, has_wrapped);
@@ -121,6 +123,7 @@ fn check_alignment(cg: &mut Codegen<'_>, index: Value, offset: u64, bytes: u8) {
         return;
     }
     let mask = i64::from(bytes) - 1;
+    // Memories start at a page, so the index is aligned as the address is.
     let address = match offset as i64 & mask {
         0 => index,
         offset => cg.ins().iadd_imm_u(index, offset),

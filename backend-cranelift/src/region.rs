@@ -36,6 +36,8 @@ pub(crate) enum Region {
     Displays,
     /// Type ids of functions.
     FuncRefs,
+    /// The addresses of references to functions.
+    References,
 }
 
 impl From<codegen::Region> for Region {
@@ -48,6 +50,7 @@ impl From<codegen::Region> for Region {
             codegen::Region::TypeIds => Self::Constant,
             codegen::Region::Displays => Self::Displays,
             codegen::Region::FuncRefs => Self::FuncRefs,
+            codegen::Region::References => Self::References,
             codegen::Region::Caught => Self::Caught,
         }
     }
@@ -70,6 +73,7 @@ impl Region {
             Self::Cursor => return 11 << 16,
             Self::Displays => return 12 << 16,
             Self::FuncRefs => return 13 << 16,
+            Self::References => return 14 << 16,
             Self::Memory(index) => (1, index.0, module.imported_memories),
             Self::MemoryLength(index) => (2, index.0, module.imported_memories),
             Self::Global(index) => (3, index.0, module.imported_globals),
@@ -100,6 +104,7 @@ impl Region {
             Self::Cursor => "heap cursor",
             Self::Displays => "displays",
             Self::FuncRefs => "function references",
+            Self::References => "addresses of function references",
         }
     }
 }

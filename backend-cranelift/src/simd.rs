@@ -252,6 +252,8 @@ pub(crate) fn float_binary(cg: &mut Codegen<'_>, op: SimdFloatBinary, width: Wid
         SimdFloatBinary::Div => ins.fdiv(lhs, rhs),
         SimdFloatBinary::Min => ins.fmin(lhs, rhs),
         SimdFloatBinary::Max => ins.fmax(lhs, rhs),
+        // `pmin` is `rhs < lhs ? rhs : lhs` (specification, section 4.3.3), which Cranelift knows to be x86's `minps` and `minpd`.
+        //
         // The relaxed ones may be wrong about NaN and signed zeros, as x86's instructions are.
         SimdFloatBinary::Pmin | SimdFloatBinary::RelaxedMin => {
             let less = ins.fcmp(FloatCC::LessThan, rhs, lhs);
@@ -312,6 +314,7 @@ pub(crate) fn convert(cg: &mut Codegen<'_>, op: SimdConvert, value: Value) -> Va
             ins.fcvt_to_uint_sat(types::I32X4, value)
         }
         SimdConvert::RelaxedTruncF64x2Zero { signed: true } if x86 => {
+            // Cranelift makes `cvttpd2dq` of the pair, which zeroes the upper half.
             let wide = ins.x86_cvtt2dq(types::I64X2, value);
             let zero = zero(cg, types::I64X2);
             cg.ins().snarrow(wide, zero)
@@ -404,6 +407,7 @@ pub(crate) fn load(cg: &mut Codegen<'_>, access: &Access, op: SimdLoad, index: V
             let value = ins.load(bytes_type(bytes), flags, address, offset);
             cg.ins().splat(bytes_lanes(bytes), value)
         }
+        // `scalar_to_vector` zeroes the other lanes.
         SimdLoad::Zero { bytes } => {
             let value = ins.load(bytes_type(bytes), flags, address, offset);
             cg.ins().scalar_to_vector(bytes_lanes(bytes), value)

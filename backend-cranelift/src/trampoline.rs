@@ -62,7 +62,7 @@ fn value_offset(position: usize) -> i32 {
     position as i32 * RAW_VALUE_BYTES
 }
 
-/// The fuel of the store of a context.
+/// The fuel of the store of a context. Array calls pass none: while the host runs, it is there.
 fn load_fuel(builder: &mut FunctionBuilder<'_>, vmctx: Value) -> Value {
     let flags = MemFlagsData::trusted();
     let store = builder.ins().load(types::I64, flags, vmctx, VMCTX_STORE);
@@ -89,6 +89,7 @@ fn array_to_wasm(builder: &mut FunctionBuilder<'_>, module: &ModuleInfo, signatu
         let result = builder.inst_results(call)[position + usize::from(module.metered)];
         builder.ins().store(flags, result, values, value_offset(position));
     }
+    // A call that fails does not come back here: the exit stub leaves to the entry stub, which then says so.
     let returned = builder.ins().iconst(types::I8, 1);
     builder.ins().return_(&[returned]);
 }
@@ -97,6 +98,7 @@ fn wasm_to_array(builder: &mut FunctionBuilder<'_>, module: &ModuleInfo, signatu
     let flags = MemFlagsData::trusted();
     let entry = builder.current_block().expect("the entry block is open");
     let vmctx = builder.block_params(entry)[0];
+    // Arguments and results share the buffer.
     let slots = signature.params.len().max(signature.results.len()) as u32;
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, slots * RAW_VALUE_BYTES as u32, RAW_VALUE_ALIGN_SHIFT);
     let slot = builder.create_sized_stack_slot(slot);
@@ -108,6 +110,7 @@ fn wasm_to_array(builder: &mut FunctionBuilder<'_>, module: &ModuleInfo, signatu
     let callee = builder.ins().load(types::I64, flags, vmctx, VMIMPORT_CALLEE);
     let code = builder.ins().load(types::I64, flags, callee, VMFUNCREF_ARRAY_CALL);
     let sig = builder.import_signature(array_signature());
+    // The result is not checked: every entry that can fail is called through an exit stub, which then leaves wasm by itself.
     builder.ins().call_indirect(sig, code, &[callee, values]);
     let mut results = Vec::with_capacity(signature.results.len() + 1);
     if module.metered {

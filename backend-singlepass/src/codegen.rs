@@ -145,6 +145,7 @@ impl<M: Masm> Codegen<M> {
             relocs.retain(|reloc| reloc.offset < before);
             traps.retain(|trap| trap.offset < before);
             locations.retain(|location| location.offset < before);
+            // A handler is known by its return address, which is the end of the text before if a call was its last instruction.
             handlers.retain(|handler| handler.return_address <= before);
             loops.clear();
         }

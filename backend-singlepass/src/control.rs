@@ -116,7 +116,9 @@ impl<M: Masm> Codegen<M> {
     }
 
     pub(crate) fn open_loop(&mut self, sig: BlockSig<'_>) -> Frame {
+        // Branches back bring the parameters in their places, so the way in does as well.
         self.flush(sig.params.len());
+        // The state at a bound label cannot be weakened later, so it is one that every branch back can bring: all pins that are still used are loaded.
         let wanted = self.fixed_registers().or(self.al.pins.minus(self.dead_pins(0)));
         self.al.fetch_all(&mut self.a, wanted);
         self.forget_places();
@@ -334,6 +336,7 @@ impl<M: Masm> Codegen<M> {
     /// Where a table's entry for a frame goes: to its label, or to a stub that prepares the branch.
     fn table_target(&mut self, frames: &mut [Frame], position: u32) -> Label {
         let frame = &mut frames[position as usize];
+        // A table may name a label a thousand times: the code of its branch is written once.
         if frame.table.0 == self.tables.count {
             return frame.table.1;
         }
@@ -363,6 +366,7 @@ impl<M: Masm> Codegen<M> {
     /// Pins whose locals are not used any more: outside of loops, those that the rest of the text does not mention, nor
     /// any of the topmost operands from `height` on.
     pub(crate) fn dead_pins(&self, operands: usize) -> RegSet {
+        // The survey knows the last use in the text; in a loop, code before it may run again.
         if self.loops > 0 {
             return RegSet::EMPTY;
         }

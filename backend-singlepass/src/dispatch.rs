@@ -121,6 +121,7 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
     }
 
     fn drop_value(&mut self, (): ()) -> Result<()> {
+        // A load that may trap happens even if its value is dropped.
         if matches!(self.pending, Pending::Load { offset: Some(_), .. }) || self.folded.is_some() {
             self.settle();
         }
@@ -156,6 +157,7 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
         };
         let lhs = self.al.pop();
         match op {
+            // These may trap, so they are computed at once.
             IntBinary::DivS | IntBinary::DivU | IntBinary::RemS | IntBinary::RemU => {
                 let reg = M::int_divide(self, op, width, lhs, rhs);
                 self.push_reg(width.int(), reg);
@@ -191,6 +193,7 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
     }
 
     fn float_binary(&mut self, op: FloatBinary, width: Width, (): (), (): ()) -> Result<()> {
+        // The right operand of these four may be in memory.
         let load = if width == Width::W32 { Load::F32 } else { Load::F64 };
         let rhs = match op {
             FloatBinary::Add | FloatBinary::Sub | FloatBinary::Mul | FloatBinary::Div => self.pop_load(load),

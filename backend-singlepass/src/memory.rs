@@ -68,6 +68,7 @@ impl<M: Masm> Codegen<M> {
     pub(crate) fn load_later(&mut self, access: &Access, op: Load, index: Entry) {
         match self.place(access, index) {
             Some(place) => {
+                // A load that cannot trap needs no place in the module, and may be left out.
                 let offset = if access.bounds == Bounds::Proven { None } else { Some(self.offset) };
                 self.push_pending(op.ty(), Pending::Load { op, place, offset });
             }

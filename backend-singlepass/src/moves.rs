@@ -120,6 +120,7 @@ pub(crate) fn resolve(machine: &mut impl Machine, moves: &[Move]) {
             }
         }
     }
+    // Only now: what is loaded here may go to a register that one of those moves has read.
     for m in moves {
         match m.src {
             Source::Reg(_) => {}

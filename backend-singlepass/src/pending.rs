@@ -201,6 +201,7 @@ impl<M: Masm> Codegen<M> {
     #[inline]
     pub(crate) fn pop_right(&mut self, width: Width) -> Entry {
         if let Pending::Load { .. } = self.pending
+                        // With a constant on the left the operands are exchanged, and the load would be the operand that is written.
             && !matches!(self.al.stack[self.al.len() - 2].loc, Loc::Const(_))
             && let Some(entry) = self.pop_load(plain_int_load(width))
         {

@@ -84,12 +84,15 @@ impl App {
             store.set_fuel(fuel)?;
         }
         let handle = store.interrupt_handle();
+        // From here on the deadline can end the guest. If it has passed already, the task that enforces it tries again, so it is not missed.
         let _ = interrupt.set(handle.clone());
         let ctx = store.data_mut().p2.ctx_mut();
         ctx.set_interrupt_check(Some(Box::new(move || handle.is_interrupted())));
+        // The thread's other tasks go elsewhere before a call that may block.
         ctx.set_blocking(|call| block_in_place(call));
         store.set_time_slice(Some(SLICE));
         let instance = match CALLS_CAN_WAIT {
+            // A start function may wait or compute as any other code of the guest.
             true => self.pre.instantiate_async(&mut store).await?,
             false => block_in_place(|| self.pre.instantiate(&mut store))?,
         };

@@ -96,6 +96,7 @@ impl Drop for FutureTrailers {
     }
 }
 
+/// After `finish` this does nothing: the pipe has its end already.
 impl Drop for OutgoingBody {
     fn drop(&mut self) {
         self.pipe.abort(ErrorCode::HttpResponseIncomplete);
@@ -133,6 +134,7 @@ impl WasiHttp {
     pub(crate) fn incoming_body_stream(&mut self, body: Borrow<IncomingBody>) -> Outcome<Result<Own<InputStream>, ()>> {
         let body = self.incoming_bodies.get_mut(body)?;
         if std::mem::replace(&mut body.is_streamed, true) {
+            // Once is all that the definition allows: there is one stream for a body.
             return Ok(Err(()));
         }
         let input = BodyInput(Arc::clone(&body.pipe), body.stream.clone());
@@ -171,6 +173,7 @@ impl WasiHttp {
         if future.is_taken {
             return Ok(Some(Err(())));
         }
+        // Nothing: not there yet. `Err`: taken before (`future-trailers.get`).
         let Some(end): Option<End> = future.pipe.take_end() else { return Ok(None) };
         future.is_taken = true;
         let trailers = match end {

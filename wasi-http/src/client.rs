@@ -109,6 +109,7 @@ impl Client {
     }
 
     fn allows(&self, target: &Target) -> bool {
+        // By what the guest wrote, before anything is looked up: a name is not allowed because its address is.
         match target.host.parse::<IpAddr>() {
             Ok(address) => self.net.allows(SocketAddr::new(address, target.port)),
             Err(_) => self.net.allows_host(&target.host, target.port),
@@ -126,6 +127,7 @@ async fn exchange(
     let connected = timeout(options.connect(), connect(target)).await;
     let stream = connected.map_err(|_| ErrorCode::ConnectionTimeout)??;
     let Some(tls) = tls else { return answer(request, stream, options, bell).await };
+    // The handshake has as long as the connection had: the definition has no time of its own for it.
     let secured = timeout(options.connect(), tls::secure(&tls, &target.host, stream)).await;
     let stream = secured.map_err(|_| ErrorCode::ConnectionTimeout)??;
     answer(request, stream, options, bell).await
@@ -157,6 +159,7 @@ async fn connect(target: &Target) -> Result<TcpStream, ErrorCode> {
     for address in found {
         match TcpStream::connect(address).await {
             Ok(stream) => {
+                // A request is written in pieces, and none should wait for the answer to the one before.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }

@@ -71,6 +71,7 @@ impl Deadlines {
         });
         watched.places[place] = Some(Arc::clone(&time));
         drop(watched);
+        // While there were others, the task sleeps until the time of one of them, which is up before this one's.
         if is_first {
             self.begun.notify_one();
         }

@@ -94,6 +94,7 @@ impl Fields {
         let map = self.changeable()?;
         let bytes: usize = map.get_all(name).iter().map(|value| bytes_of(name, value)).sum();
         map.remove(name);
+        // `set` with nothing, and `delete`, give the room back.
         self.bytes -= bytes;
         Ok(())
     }

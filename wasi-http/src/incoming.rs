@@ -40,6 +40,7 @@ pub(crate) struct OutgoingResponse {
 
 impl IncomingRequest {
     pub(crate) fn new(mut parts: Parts, body: Arc<Pipe>) -> IncomingRequest {
+        // HTTP/2 has the authority in the request line's place, HTTP/1.1 in the header `host`.
         let of_header = || Some(parts.headers.get(header::HOST)?.to_str().ok()?.to_owned());
         let authority = parts.uri.authority().map(|authority| authority.as_str().to_owned()).or_else(of_header);
         without_connection(&mut parts.headers);
@@ -157,6 +158,7 @@ impl WasiHttp {
         if response.body.is_some() {
             return Ok(Err(()));
         }
+        // A body of another length than its header says would break the framing of the connection: the pipe refuses it.
         let pipe = Pipe::with_length(self.bell.clone(), content_length(&response.headers));
         response.body = Some(Arc::clone(&pipe));
         self.outgoing_bodies.insert(OutgoingBody::new(pipe, self.is_head)).map(Ok)

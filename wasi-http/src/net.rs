@@ -50,10 +50,12 @@ type Timer = Option<(Duration, Pin<Box<Sleep>>)>;
 
 fn poll_pump(cx: &mut Context<'_>, body: &mut Incoming, pipe: &Pipe, timer: &mut Timer) -> Poll<crate::pipe::End> {
     loop {
+        // Room first: what has been received must be kept, so nothing is received that the guest has no room for.
         if !ready!(pipe.poll_room(cx)) {
             return Poll::Ready(Ok(None));
         }
         let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else {
+            // The timer runs only while the network is waited for, not while the guest has no room.
             let Some((_, sleep)) = timer else { return Poll::Pending };
             ready!(sleep.as_mut().poll(cx));
             return Poll::Ready(Err(ErrorCode::ConnectionReadTimeout));

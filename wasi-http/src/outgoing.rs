@@ -74,6 +74,7 @@ impl Slot {
     /// Puts the response there.
     pub(crate) fn fill(&self, result: Result<IncomingResponse, ErrorCode>) {
         *self.lock() = Some(result);
+        // The order matters: who is woken must find both.
         self.is_filled.store(true, Ordering::Release);
         self.bell.ring();
     }
@@ -246,6 +247,7 @@ impl WasiHttp {
     ) -> Outcome<Result<Own<FutureIncomingResponse>, ErrorCode>> {
         let request = take(&mut self.outgoing_requests, request)?;
         let options = options.map(|options| take(&mut self.options, options)).transpose()?.unwrap_or_default();
+        // The resources are gone, whether or not the request is sent.
         let Some(client) = self.client.clone() else { return Ok(Err(ErrorCode::HttpRequestDenied)) };
         let (request, target) = match request.into_parts(&self.bell) {
             Ok(parts) => parts,
@@ -329,6 +331,7 @@ impl OutgoingRequest {
     fn into_parts(self, bell: &Bell) -> Result<(Request<PipeBody>, Target), ErrorCode> {
         let is_tls = match self.scheme {
             Some(Scheme::Http) => false,
+            // Without a word, the safe one.
             Some(Scheme::Https) | None => true,
             Some(Scheme::Other(_)) => return Err(ErrorCode::HttpProtocolError),
         };

@@ -130,6 +130,7 @@ impl WasiP2 {
         len: u64,
         advice: Advice,
     ) -> FsResult<()> {
+        // Both lists are in the order of the definition.
         let advice = ops::Advice::ALL[advice as usize];
         fs(self.ctx.advise(self.fd(descriptor)?, offset, len, advice))
     }
@@ -173,6 +174,7 @@ impl WasiP2 {
         let fd = self.fd(descriptor)?;
         let read = self.ctx.read_vec(fd, len.min(READ_MAX) as usize, Position::At(offset));
         Ok(fs(read)?.map(|bytes| {
+            // Fewer bytes than asked for are no end: the host may have read less for reasons of its own.
             let is_end = bytes.is_empty() && len > 0;
             (bytes, is_end)
         }))
@@ -285,6 +287,7 @@ impl WasiP2 {
         new_path: String,
     ) -> FsResult<()> {
         if how.contains(PathFlags::SYMLINK_FOLLOW) {
+            // As in preview 1: a symbolic link is linked itself, never what it leads to.
             return Ok(Err(FsError::Invalid));
         }
         self.with_paths((descriptor, &old_path), (new_descriptor, &new_path), |ctx, old, new| ctx.make_link(old, new))
@@ -339,6 +342,7 @@ impl WasiP2 {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
+        // Nothing below could be changed anyway; who asks for it in so many words is told at once.
         if parent.read_only && flags.contains(DescriptorFlags::MUTATE_DIRECTORY) {
             return Ok(Err(FsError::ReadOnly));
         }
@@ -371,6 +375,7 @@ impl WasiP2 {
 
     pub(crate) fn release_descriptor(&mut self, descriptor: Borrow<Descriptor>) -> Outcome<()> {
         match self.descriptors.release(descriptor)? {
+            // A program can ask for the directories again, and gets new handles of the same descriptors.
             Some(Descriptor { fd, is_preopen: false }) => self.close(fd),
             Some(_) | None => Ok(()),
         }

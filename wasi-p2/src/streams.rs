@@ -223,9 +223,11 @@ impl WasiP2 {
         {
             return Ok(Err(StreamError::Closed));
         }
+        // Of a connection that was shut for receiving the system would still give what came before.
         let result = for_guest(self.ctx.read_vec(fd, bytes_max, at))?;
         let input = self.inputs.get_mut(stream)?;
         match result {
+            // Bytes were asked for, so this is the end.
             Ok(bytes) if bytes.is_empty() => {
                 input.is_closed = true;
                 Ok(Err(StreamError::Closed))
@@ -299,6 +301,7 @@ impl WasiP2 {
             },
         };
         let is_ready = self.is_ready(self.output_source(stream)?)?;
+        // What is kept is bounded by this: nothing more is permitted until the connection has taken it.
         let permit = if is_ready && !is_kept { permit } else { 0 };
         let output = self.outputs.get_mut(stream)?;
         output.permit = permit;
@@ -463,6 +466,7 @@ impl WasiP2 {
         from: Borrow<InputStream>,
         len: u64,
     ) -> StreamResult<u64> {
+        // In this order: what has been read cannot be given back.
         let permit = match self.check_write(to)? {
             Ok(permit) => permit,
             Err(error) => return Ok(Err(error)),

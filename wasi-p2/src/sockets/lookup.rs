@@ -116,6 +116,7 @@ impl WasiP2 {
             Err(TryRecvError::Empty) => return Ok(Err(NetError::WouldBlock)),
             Err(TryRecvError::Disconnected) => None,
         };
+        // A rule that names the host allows these from now on.
         if let Some(addresses) = &found {
             self.net.found(name, addresses);
         }
@@ -159,6 +160,7 @@ fn start(name: String, ticket: Ticket) -> io::Result<(OwnedFd, Receiver<Option<V
     std::thread::Builder::new().name("name lookup".to_owned()).spawn(move || {
         let addresses = (&*name, 0).to_socket_addrs().ok().map(|found| {
             let mut addresses: Vec<IpAddr> = Vec::new();
+            // The resolver gives an address for each kind of socket, and IPv4 in the form of IPv6 where that is asked for.
             for address in found.map(|address| address.ip().to_canonical()) {
                 if !addresses.contains(&address) {
                     addresses.push(address);
@@ -166,6 +168,7 @@ fn start(name: String, ticket: Ticket) -> io::Result<(OwnedFd, Receiver<Option<V
             }
             addresses
         });
+        // Before the answer is made known, so that a caller that asks again as soon as it comes is not refused.
         drop(ticket);
         // Whoever asked may be gone.
         let _ = send.send(addresses.filter(|addresses| !addresses.is_empty()));

@@ -62,6 +62,7 @@ fn make_socket(family: IpAddressFamily, ty: SocketType) -> rustix::io::Result<Ow
     };
     let socket = socket_with(host, ty, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
     if family == IpAddressFamily::Ipv6 {
+        // Else an address of IPv4 could be reached in the form of IPv6, past the rules for it.
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
     Ok(socket)
@@ -164,6 +165,7 @@ pub(crate) fn set_buffer_bytes(socket: BorrowedFd<'_>, which: Buffer, value: u64
     if value == 0 {
         return Err(NetError::InvalidArgument);
     }
+    // The system doubles what it is given, in 32 bits.
     let bytes = usize::try_from(value).unwrap_or(usize::MAX).min(i32::MAX as usize / 2);
     Ok(match which {
         Buffer::Receive => sockopt::set_socket_recv_buffer_size(socket, bytes),

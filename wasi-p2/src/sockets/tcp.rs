@@ -115,6 +115,7 @@ impl WasiP2 {
         if !self.net.allows_bind(address) {
             return Err(NetError::AccessDenied);
         }
+        // Otherwise a server could not start again while connections of the last one linger.
         sockopt::set_socket_reuseaddr(host, true)?;
         Ok(rustix::net::bind(host, &address)?)
     }
@@ -162,6 +163,7 @@ impl WasiP2 {
         if !or_trap(for_guest(is_done)?, "cannot poll")? {
             return Ok(Err(NetError::WouldBlock));
         }
+        // A socket that could not connect becomes writable as well: the pending error tells which it was.
         if let Err(error) | Ok(Err(error)) = sockopt::socket_error(host) {
             self.set_state(socket, State::Closed)?;
             return Ok(Err(error.into()));
@@ -207,6 +209,7 @@ impl WasiP2 {
         if self.ctx.check_room().is_err() {
             return Ok(Err(NetError::NewSocketLimit));
         }
+        // Linux hands on none of the listening socket's flags.
         let accepted = match rustix::net::accept_with(host, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
             Ok(accepted) => accepted,
             Err(error) => return Ok(Err(error.into())),
@@ -255,6 +258,7 @@ impl WasiP2 {
         match tcp.state {
             State::Connecting | State::Connected | State::Closed => return Ok(Err(NetError::InvalidState)),
             State::ListenStarted | State::Listening => {
+                // Listening again changes the length of the queue and nothing else.
                 if let Err(error) = rustix::net::listen(host, backlog) {
                     return Ok(Err(error.into()));
                 }
@@ -387,6 +391,7 @@ const KEEP_ALIVE_SECONDS_MAX: u64 = 32_767;
 fn keep_alive_time(ns: u64) -> Result<Duration, NetError> {
     match ns {
         0 => Err(NetError::InvalidArgument),
+        // The definition lets hosts round, but not to zero.
         _ => Ok(Duration::from_secs(ns.div_ceil(1_000_000_000).min(KEEP_ALIVE_SECONDS_MAX))),
     }
 }

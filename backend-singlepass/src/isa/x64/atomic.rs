@@ -43,6 +43,7 @@ impl AtomicOps for X64 {
             AtomicRmw::Add | AtomicRmw::Sub => {
                 let reg = c.al.own(&mut c.a, &mut value);
                 if op == AtomicRmw::Sub {
+                    // Only the low bytes are added, so the negative of all 64 bits will do for every width.
                     c.a.group_3(Group3::Neg, Width::W64, &Rm::Reg(reg));
                 }
                 c.mark();
@@ -138,6 +139,7 @@ impl Codegen {
 
     /// Exchanges until nothing came between; the old value is in the accumulator.
     fn atomic_loop(&mut self, alu: Alu, width: AtomicWidth, place: &mut Place, mut value: Entry) -> Reg {
+        // `cmpxchg` compares with the accumulator, and loads what it found instead there.
         self.take_accumulator(place, &mut [&mut value]);
         let operand = self.al.in_reg(&mut self.a, &mut value);
         let new = self.al.alloc(&mut self.a, width.value.int());

@@ -50,6 +50,8 @@ impl CallOps for X64 {
                 c.refer_to_function(index, place);
             }
             Entrance::Import { entry, vmctx } => {
+                // The entry is read first, because the callee's vmctx takes the place of ours. Operand registers are free: the arguments are in
+                // those of pins.
                 c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, entry));
                 c.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, vmctx));
                 c.mark();
@@ -71,6 +73,7 @@ impl CallOps for X64 {
     fn return_call(c: &mut Codegen, callee: Callee<()>, signature: &Signature) {
         let entrance = c.entrance(callee, signature.params.len());
         c.pass(&signature.params, Dealer::args(c.metered));
+        // Everything that was in the frame is in registers or in the store's room by now.
         c.a.leave();
         match entrance {
             Entrance::Direct(index) => {
@@ -247,6 +250,7 @@ impl Codegen {
             Ok(len) if table.fixed => self.a.alu_imm(Alu::Cmp, Width::W64, &Rm::Reg(index), len),
             _ => self.a.alu(Alu::Cmp, Width::W64, index, &Rm::Mem(Mem::new(base, offset + VMTABLE_LEN))),
         }
+        // The flags of this comparison are read by the conditional move below: everything in between leaves them alone.
         self.a.int_constant_keeping_flags(other, 0);
         self.a.load_int(Width::W64, element, &Mem::new(base, offset + VMTABLE_BASE));
         self.a.lea(Width::W64, element, &Mem::indexed(element, index, 3, 0));
@@ -330,6 +334,8 @@ impl Codegen {
             }
             if !has_store {
                 self.need_vmctx();
+                // The base of memory 0 makes room for the address of the store: no argument goes to its register, and the callee would
+                // not keep it.
                 self.a.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, VMCTX_STORE));
                 self.al.state.regs = self.al.state.regs.without(MEMORY);
                 has_store = true;
@@ -357,6 +363,7 @@ impl Codegen {
 
     /// Pushes the results of a call.
     fn take_results(&mut self, types: &[Ty]) {
+        // First all registers are marked, so that none is taken while the rest is copied.
         let mut dealer = Dealer::results();
         for &ty in types {
             if let Some(reg) = dealer.next(ty) {
@@ -372,6 +379,7 @@ impl Codegen {
             }
             if !has_store {
                 self.need_vmctx();
+                // Nothing is in this register after a call, and results come in others.
                 self.a.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, VMCTX_STORE));
                 has_store = true;
             }

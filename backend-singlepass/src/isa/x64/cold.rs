@@ -36,6 +36,8 @@ impl ColdOps for X64 {
         if result != RAX {
             c.a.mov_int(Width::W64, result, RAX);
         }
+        // The state behind `back` is that of the hot code, so what it has in registers is put there again. Locals are in their places: they were saved
+        // before the call.
         c.a.load(Ty::I64, VMCTX, VMCTX_PLACE);
         for at in saves.0..saves.1 {
             let entry = c.cold_saves[at as usize];
@@ -66,6 +68,7 @@ impl ColdOps for X64 {
         c.a.shift_imm(Shift::Shl, Width::W64, scratch, DISPLAY_BYTES.trailing_zeros() as u8);
         c.a.alu(Alu::Add, Width::W64, scratch, &Rm::Mem(Mem::new(VMCTX, display.table)));
         c.a.load_int(Width::W32, scratch, &Mem::new(scratch, display.place));
+        // Back to an id of our convention. Where there is no such supertype, the display has 0, and no type has that id.
         c.a.alu_imm(Alu::Xor, Width::W32, &Rm::Reg(scratch), OURS);
         c.a.alu(Alu::Cmp, Width::W32, scratch, &Rm::Reg(wanted));
         c.a.jcc(Cc::E, back);

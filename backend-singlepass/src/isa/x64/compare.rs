@@ -34,6 +34,7 @@ impl CompareOps for X64 {
         let dst = c.result(Ty::I32, hint);
         match condition {
             Condition::Cc(cc) => {
+                // Extended afterwards: zeroing the register before would change the flags.
                 c.a.setcc(cc, dst);
                 c.a.movzx8(dst, dst);
             }

@@ -97,6 +97,7 @@ impl ControlOps for X64 {
         c.trap_if(Cc::E, code);
     }
 
+    /// `ucomis` sets the zero flag for equal and for unordered operands, and the parity flag for unordered ones only.
     fn jump_if(c: &mut Codegen, condition: Condition, label: Label) {
         match condition {
             Condition::Cc(cc) => c.a.jcc(cc, label),
@@ -116,6 +117,7 @@ impl ControlOps for X64 {
     fn jump_through_table(c: &mut Codegen, index: Reg, entries: u32, beyond: Label) -> usize {
         c.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(index), entries as i32);
         c.a.jcc(Cc::AE, beyond);
+        // Entries are distances from the table, so that code needs no relocation when it is loaded.
         let base = c.al.alloc(&mut c.a, Ty::I64);
         let start = c.a.lea_ahead(base);
         c.a.op(MOVSXD, index.0, &Rm::Mem(Mem::indexed(base, index, 2, 0)));
@@ -157,6 +159,7 @@ impl ControlOps for X64 {
             let width = if ty == Ty::I32 { Width::W32 } else { Width::W64 };
             c.a.cmov(cc.negate(), width, result, &other);
         } else if let Rm::Reg(other) = other {
+            // There is no conditional move of vector registers.
             let chosen = c.a.jcc_short(cc);
             c.a.mov_float(result, other);
             c.a.land(chosen);

@@ -159,6 +159,7 @@ impl Codegen {
                 (Width::W64, Width::W32) => (-2_147_483_649.0f64).to_bits(),
                 _ => power_of_two(from, to.bits() - 1, true),
             };
+            // Only an `f64` can lie between the lowest `i32` and the integer below it, and is truncated to the lowest.
             let is_exclusive = (from, to) == (Width::W64, Width::W32);
             let lowest = self.a.pool(lowest.into());
             self.a.ucomis(from, src, &Rm::Pool(lowest));
@@ -172,6 +173,8 @@ impl Codegen {
 
     fn float_to_u32(&mut self, from: Width, saturate: bool, dst: Reg, src: Reg) {
         self.cvtts2si(from, Width::W64, dst, src);
+        // Converted to 64 bits, a result that fits has zeros in the upper half. Negative and too large numbers have not, nor has NaN: the instruction
+        // returns `1 << 63` for what is out of its range.
         let high = self.al.alloc(&mut self.a, Ty::I64);
         self.a.mov_int(Width::W64, high, dst);
         self.a.shift_imm(Shift::Shr, Width::W64, high, 32);
@@ -198,6 +201,7 @@ impl Codegen {
     fn float_to_u64(&mut self, from: Width, saturate: bool, dst: Reg, src: Reg) {
         let limit = self.a.pool(power_of_two(from, 63, false).into());
         self.a.ucomis(from, src, &Rm::Pool(limit));
+        // NaN compares as below, and goes with the negative numbers.
         let large = self.a.jcc_near(Cc::AE);
         self.cvtts2si(from, Width::W64, dst, src);
         self.a.test(Width::W64, dst, dst);

@@ -17,6 +17,7 @@ pub(crate) struct Extensions {
 }
 
 impl Processor for Extensions {
+    /// Vector operators need `pshufb` of the one and `ptest`, `pinsr`, `pextr`, `pmovsx` and `round` of the other.
     const FLOOR: CpuFeatures = CpuFeatures::of(&[CpuFeature::Ssse3, CpuFeature::Sse41]);
 
     fn of(features: CpuFeatures) -> Self {

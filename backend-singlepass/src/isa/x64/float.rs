@@ -112,9 +112,11 @@ impl Codegen {
         self.a.ucomis(width, dst, &right);
         let different = self.a.jcc_short(Cc::NE);
         let unordered = self.a.jcc_short(Cc::P);
+        // Equal numbers differ at most in the sign of zero: the minimum has it if one has, the maximum if both have.
         self.a.v3(zeros, dst, dst, &right);
         let end = self.a.jmp_short();
         self.a.land(unordered);
+        // The sum with a NaN is a quiet NaN, which the specification demands (section 4.3.3).
         self.a.v3(Fp::Add.scalar(width), dst, dst, &right);
         let end_of_nan = self.a.jmp_short();
         self.a.land(different);

@@ -67,6 +67,7 @@ impl Chosen {
 impl X64 {
     /// Copies a value that does not fit registers; clobbers the temporary.
     pub(crate) fn copy_value(&mut self, ty: Ty, to: &Mem, from: &Mem) {
+        // Through a vector register, because one of these is always free.
         let ty = match ty {
             Ty::I32 => Ty::F32,
             Ty::I64 | Ty::Ref => Ty::F64,
@@ -108,6 +109,7 @@ impl FrameOps for X64 {
         c.a.int_constant(RAX, u64::from(bytes / PAGE_BYTES));
         let again = c.a.position();
         c.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), PAGE_BYTES as i32);
+        // Page by page from above, so that an overflow faults in the guard region.
         c.a.test_mem(Width::W32, &Mem::new(RSP, 0), RAX);
         c.a.alu_imm(Alu::Sub, Width::W32, &Rm::Reg(RAX), 1);
         c.a.jcc_back(Cc::NE, again);
@@ -197,6 +199,7 @@ impl Codegen {
             }
         }
         if high - low.min(high) > ZERO_UNROLLED_BYTES {
+            // No argument is in `rdi`, `rcx` or `rax`.
             self.a.lea(Width::W64, RDI, &Mem::frame(low));
             self.a.int_constant(RCX, ((high - low) / 8) as u64);
             self.a.int_constant(RAX, 0);

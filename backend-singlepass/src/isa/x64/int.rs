@@ -39,6 +39,7 @@ impl IntOps for X64 {
         match op {
             IntBinary::Add => c.add(width, lhs, rhs, hint),
             IntBinary::Sub => match immediate(&rhs) {
+                // A sum can be an address, into any register (see `add`).
                 Some(imm) if imm != i32::MIN => {
                     let bits = if width == Width::W32 { u64::from(-imm as u32) } else { -i64::from(imm) as u64 };
                     c.add(width, lhs, Entry { loc: Loc::Const(bits), ..rhs }, hint)
@@ -66,6 +67,7 @@ impl IntOps for X64 {
             return false;
         }
         let Pending::Int { op: IntBinary::Shl, width: of, lhs: rhs, rhs: count } = c.pending else { return false };
+        // Addresses scale by 2, 4 or 8.
         let (Some(scale @ 1..=3), true) = (constant(&count), of == width) else { return false };
         if let Loc::Const(_) = c.al.stack[c.al.len() - 2].loc {
             return false;
@@ -98,6 +100,8 @@ impl IntOps for X64 {
             return reg;
         }
         let divisor = constant(&rhs);
+        // The instruction has one fault for a zero divisor and for a quotient that does not fit, and the trap table one reason for an instruction. So code
+        // looks for one of the two first, where both can happen.
         let signed = matches!(op, IntBinary::DivS | IntBinary::RemS);
         let src = c.beside_rax_rdx(lhs, &mut rhs);
         let is_minus_one = divisor.map(|bits| bits == if width == Width::W32 { u64::from(u32::MAX) } else { u64::MAX });
@@ -369,6 +373,7 @@ impl Codegen {
                 }
                 Some(dst)
             }
+            // Larger masks are no immediates.
             IntBinary::RemU if divisor <= 1 << 31 => {
                 let dst = self.al.own(&mut self.a, lhs);
                 self.a.alu_imm(Alu::And, width, &Rm::Reg(dst), (divisor - 1) as i32);
@@ -382,6 +387,7 @@ impl Codegen {
     fn bit_scan(&mut self, op: Op, width: Width, mut value: Entry, for_zero: u64) -> Reg {
         let src = self.in_rm(&mut value);
         let dst = self.al.alloc(&mut self.a, Ty::I64);
+        // The instruction leaves the destination undefined for zero, and sets the zero flag.
         let other = self.al.alloc(&mut self.a, Ty::I64);
         self.a.int_constant(other, for_zero);
         self.a.op(op.width(width), dst.0, &src);

@@ -44,6 +44,7 @@ impl LaneOps for X64 {
             Shape::Float(Width::W64) => c.a.v2_imm8(PSHUFD, dst, &Rm::Reg(src), 0xee),
             Shape::Int(shape) => {
                 let bytes = lane_bytes(shape);
+                // Lane 0 needs no immediate.
                 if lane == 0 && bytes >= 4 {
                     c.a.v2(if bytes == 8 { MOVD_TO_INT.w() } else { MOVD_TO_INT }, src, &Rm::Reg(dst));
                 } else {

@@ -52,6 +52,7 @@ impl Machine for X64 {
             Ty::I64 | Ty::Ref => Ty::F64,
             other => other,
         };
+        // Through the temporary, whatever the type: no operand register has to be free.
         self.load(ty, XMM_TEMP, from);
         self.store(ty, to, XMM_TEMP);
     }
@@ -85,6 +86,7 @@ impl Machine for X64 {
     }
 
     fn reload(&mut self, reg: Reg, valid: &mut RegSet) {
+        // The base of memory 0 is read through the vmctx, so that comes first.
         if !valid.has(VMCTX) {
             self.load_int(Width::W64, VMCTX, &Mem::frame(VMCTX_PLACE));
             *valid = valid.with(VMCTX);

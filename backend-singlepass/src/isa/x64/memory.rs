@@ -148,6 +148,7 @@ impl MemoryOps for X64 {
         c.release_place(place);
     }
 
+    /// The length is read every time: other threads, and every call, may have grown the memory.
     fn memory_size(c: &mut Codegen, memory: &MemoryRef) {
         c.need_vmctx();
         let reg = c.al.alloc(&mut c.a, Ty::I64);

@@ -126,10 +126,12 @@ impl VectorOps for X64 {
         let dst = c.v_temp();
         match op {
             SimdUnary::Not => {
+                // All ones, whatever was in it.
                 c.a.v3(PCMPEQD, dst, dst, &Rm::Reg(dst));
                 c.a.v3(PXOR, dst, dst, &Rm::Reg(src));
             }
             SimdUnary::Abs(IntShape::I64x2) => {
+                // There is no arithmetic shift of 64-bit lanes before AVX-512: the upper halves, twice each, have the signs.
                 c.a.v2_imm8(PSHUFD, XMM_TEMP, &Rm::Reg(src), 0xf5);
                 c.a.shift_lanes(LaneShift::PSRAD, XMM_TEMP, XMM_TEMP, 31);
                 c.a.v3(PXOR, dst, src, &Rm::Reg(XMM_TEMP));
@@ -267,7 +269,7 @@ impl Codegen {
         self.a.v3(PXOR, reg, reg, &Rm::Reg(XMM_TEMP));
     }
 
-    /// A copy of `src` in a register of its own.
+    /// A register for a vector, whose contents are undefined.
     pub(super) fn v_temp(&mut self) -> Reg {
         self.al.alloc(&mut self.a, Ty::V128)
     }
@@ -328,6 +330,7 @@ impl Codegen {
 
     fn v_extmul(&mut self, to: IntShape, high: bool, signed: bool, dst: Reg, left: Reg, right: Reg) {
         if to == IntShape::I64x2 {
+            // The instructions multiply the even lanes, so each of the two is put there.
             let lanes = if high { 0xfa } else { 0x50 };
             self.a.v2_imm8(PSHUFD, XMM_TEMP, &Rm::Reg(left), lanes);
             self.a.v2_imm8(PSHUFD, dst, &Rm::Reg(right), lanes);

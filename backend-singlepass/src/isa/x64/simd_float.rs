@@ -86,6 +86,7 @@ impl VectorFloatOps for X64 {
                 // The low half of a fraction of numbers from 2^52.
                 let exponent = c.v_pool(dwords(0x4330_0000));
                 let offset = c.v_pool(qwords(0x4330_0000_0000_0000));
+                // `0x43300000_nnnnnnnn` is 2^52 + n, exactly.
                 c.a.v3(PUNPCKLDQ, dst, src, &exponent);
                 c.a.v3(Fp::Sub.packed(Width::W64), dst, dst, &offset);
             }
@@ -141,6 +142,7 @@ impl Codegen {
             Width::W32 => self.a.shift_lanes(LaneShift::PSRLD, dst, dst, 10),
             Width::W64 => self.a.shift_lanes(LaneShift::PSRLQ, dst, dst, 13),
         }
+        // Where there is a NaN, `dst` has ones below the top of the fraction: clearing these bits leaves a canonical NaN.
         self.a.v3(PANDN, dst, dst, &Rm::Reg(t));
         self.al.drop_entry(lhs);
         self.al.drop_entry(rhs);

@@ -22,6 +22,7 @@ impl VectorIntOps for X64 {
             return c.v_push(dst);
         }
         let count_reg = c.al.own(&mut c.a, &mut count);
+        // WebAssembly takes the count modulo the lane's width; the instructions shift everything out if it is larger.
         c.a.alu_imm(Alu::And, Width::W32, &Rm::Reg(count_reg), mask as i32);
         if shape == IntShape::I8x16 && op != SimdShift::Shl {
             c.a.alu_imm(Alu::Add, Width::W32, &Rm::Reg(count_reg), 8);
@@ -32,6 +33,7 @@ impl VectorIntOps for X64 {
         match (shape, op) {
             (IntShape::I8x16, _) => c.v_shift_bytes(op, dst),
             (IntShape::I64x2, SimdShift::ShrS) => {
+                // No arithmetic shift of 64 bits: a logical one, then the sign bit, which has moved, is spread by `(x ^ s) - s`.
                 let sign = c.v_temp();
                 let pool = c.v_pool(qwords(1 << 63));
                 c.a.load_float(Ty::V128, sign, &pool);
@@ -70,6 +72,7 @@ impl VectorIntOps for X64 {
             }
             IntCompare::GtS | IntCompare::LtS => c.v_greater(shape, dst, left, right),
             IntCompare::GeS | IntCompare::LeS if shape == IntShape::I64x2 => {
+                // There is no minimum of 64-bit lanes: not less.
                 c.v_greater(shape, dst, right, left);
                 c.v_not(dst);
             }
@@ -116,6 +119,7 @@ impl VectorIntOps for X64 {
                 let mut from = src;
                 if shape == IntShape::I16x8 {
                     c.a.zero_float(XMM_TEMP);
+                    // There is no mask of 16-bit lanes. Packed with saturation, bytes have the same signs, in the upper half.
                     c.a.v3(PACKSSWB, XMM_TEMP, XMM_TEMP, &Rm::Reg(src));
                     from = XMM_TEMP;
                 }

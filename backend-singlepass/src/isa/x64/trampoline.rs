@@ -60,6 +60,7 @@ impl TrampolineOps for X64 {
         let a = &mut c.a;
         a.start_frame();
         a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), FRAME_BYTES);
+        // Code of this compiler preserves no register, and C's callers rely on these.
         for (reg, at) in PRESERVED {
             a.store_int_frame(Width::W64, at, reg);
         }
@@ -96,6 +97,7 @@ impl TrampolineOps for X64 {
         let slots = signature.params.len().max(signature.results.len()) as i32;
         let a = &mut c.a;
         a.start_frame();
+        // At most 16,000 bytes, less than the guard region has, so no page of it has to be touched on the way.
         a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), slots * RAW_VALUE_BYTES);
         a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMIMPORT_CALLEE));
         a.mov_int(Width::W64, RSI, RSP);
@@ -105,6 +107,7 @@ impl TrampolineOps for X64 {
         store_values(c, &signature.params, Dealer::args(metered), RSI, RAX);
         let a = &mut c.a;
         a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_ARRAY_CALL)));
+        // An array call preserves what C preserves, `r14` among it, and does not come back if it fails.
         a.mov_int(Width::W64, RSI, RSP);
         if metered || overflows(&signature.results, Dealer::results()) {
             a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMCTX_STORE));

@@ -144,6 +144,7 @@ impl X64 {
         } else if bits as i32 as i64 == bits as i64 {
             self.op_imm32(MOV_RM_IMM.w(), 0, &Rm::Mem(*dst), bits as i32);
         } else {
+            // Immediates have 32 bits. Two stores need no register, which might have to be made free.
             self.op_imm32(MOV_RM_IMM, 0, &Rm::Mem(*dst), bits as i32);
             self.op_imm32(MOV_RM_IMM, 0, &Rm::Mem(dst.plus(4)), (bits >> 32) as i32);
         }
@@ -297,6 +298,7 @@ impl X64 {
     /// A vector instruction with two operands: `op dst, src`. Its VEX form has no second source.
     pub(crate) fn v2(&mut self, op: Op, dst: Reg, src: &Rm) {
         if self.cpu.avx {
+            // The field of the second source is all ones then, which is what register 0 is written as.
             self.vex(op, dst, xmm(0), src);
         } else {
             self.op(op, dst.code(), src);
@@ -380,6 +382,7 @@ impl X64 {
         self.v2(MOVAPS, dst, &Rm::Reg(src));
     }
 
+    /// Processors know an exclusive or of a register with itself to depend on nothing.
     pub(crate) fn zero_float(&mut self, dst: Reg) {
         if self.cpu.avx {
             self.vex(XORPS, dst, dst, &Rm::Reg(dst));

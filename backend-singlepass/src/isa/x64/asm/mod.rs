@@ -75,6 +75,7 @@ impl X64 {
 
     /// Whether the zero flag tells if the register is zero.
     pub(crate) fn has_zero_flag(&self, reg: Reg, width: Width) -> bool {
+        // Whatever is written after that instruction moves the end of the text.
         self.zero_flag == Some((self.text.len(), reg, width))
     }
 
@@ -156,6 +157,7 @@ impl X64 {
     // Control.
 
     pub(crate) fn jcc(&mut self, cc: Cc, label: Label) {
+        // The distance to a label ahead is not known yet, so only jumps back can be short.
         if let Some(target) = self.labels.position(label) {
             let distance = i64::from(target) - (self.text.len() as i64 + 2);
             if distance >= -128 {
@@ -256,6 +258,7 @@ impl Assembler for X64 {
         if self.pool_refs.is_empty() {
             return;
         }
+        // Without AVX, an operand of 16 bytes in memory has to be aligned.
         let len = (self.text.len() - start).next_multiple_of(16);
         self.text.resize(start + len, 0);
         let base = self.text.len() as u32;
@@ -269,6 +272,7 @@ impl Assembler for X64 {
     }
 
     fn pool(&mut self, bits: u128) -> u32 {
+        // Only the last ones are compared, so that a function of nothing but constants takes linear time.
         let recent = self.pool.len().saturating_sub(16);
         if let Some(at) = self.pool[recent..].iter().position(|known| *known == bits) {
             return (recent + at) as u32;
