@@ -74,7 +74,7 @@ impl HostCall {
         let future: BoxFuture<Returned> = Box::pin(async move {
             // SAFETY: the store is borrowed by the call that waits for this future, and nobody else uses it meanwhile. What grows belongs to it.
             unsafe {
-                let asked = &mut store.store().vm().budget.asked;
+                let asked = &mut store.store().vm().budget.limiter;
                 match asked.decide(&[growing.request()]).await {
                     Ok(()) => store.store().vm().grow(growing).map_err(Box::new),
                     Err(_) => Ok(NOT_GROWN),

@@ -15,14 +15,14 @@ pub(crate) async fn once_allowed<S: AsStoreMut, R>(
     requests: impl FnOnce(&StoreOpaque) -> Result<Vec<Request>>,
     make: impl FnOnce(&mut S) -> Result<R>,
 ) -> Result<R> {
-    if !store.store_inner_mut().budget().asked.takes_time() {
+    if !store.store_inner_mut().budget().limiter.takes_time() {
         return make(store);
     }
     let requests = requests(store.store_inner_mut())?;
-    let asked = &mut store.store_inner_mut().budget().asked;
+    let asked = &mut store.store_inner_mut().budget().limiter;
     asked.decide(&requests).await?;
     let made = make(store);
-    store.store_inner_mut().budget().asked.forget(&requests);
+    store.store_inner_mut().budget().limiter.forget(&requests);
     made
 }
 
@@ -39,7 +39,7 @@ impl<T: 'static> Store<T> {
     /// [`Linker::instantiate_async`](crate::Linker::instantiate_async), [`TypedFunc::call_async`](crate::TypedFunc::call_async), [`Memory::new_async`],
     /// [`Memory::grow_async`] and those of tables. Others end with [`Error::Limit`](crate::Error::Limit), or [`Error::Host`](crate::Error::Host) where a guest grows.
     pub fn set_async_limiter(&mut self, limiter: impl AsyncResourceLimiter + 'static) {
-        self.store_inner_mut().budget().asked.set_async(Box::new(limiter));
+        self.store_inner_mut().budget().limiter.set_async(Box::new(limiter));
     }
 }
 

@@ -124,10 +124,10 @@ impl Memory {
         budget.take(usage)?;
         let max = ty.limits.max.map(|pages| pages.saturating_mul(1 << ty.page_size_log2));
         let request = [Request::memory(0, memory_bytes, max)];
-        budget.asked.ask(&request).inspect_err(|_| budget.give_back(usage))?;
+        budget.limiter.ask(&request).inspect_err(|_| budget.give_back(usage))?;
         let memory = VmMemory::new(&ty, Some(limit)).inspect_err(|_| {
             budget.give_back(usage);
-            budget.asked.undo(&request);
+            budget.limiter.undo(&request);
         });
         let memory = memory.map_err(|error| ResourceError::room("memory", error))?;
         Ok(Self::add(store, Arc::new(memory)))
@@ -310,10 +310,10 @@ impl Table {
         let usage = Usage { table_elements, record_bytes, tables: 1, ..Usage::default() };
         budget.take(usage)?;
         let request = [Request::table(0, table_elements, ty.limits.max)];
-        budget.asked.ask(&request).inspect_err(|_| budget.give_back(usage))?;
+        budget.limiter.ask(&request).inspect_err(|_| budget.give_back(usage))?;
         let table = VmTable::new(&ty).inspect_err(|_| {
             budget.give_back(usage);
-            budget.asked.undo(&request);
+            budget.limiter.undo(&request);
         });
         let table = table.map_err(|error| ResourceError::room("table", error))?;
         let mut table = Box::new(HostTable { table, _types: types });

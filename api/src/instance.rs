@@ -33,7 +33,7 @@ pub struct Instance {
 }
 
 /// What an import is resolved to.
-pub(crate) enum Given<'a, T> {
+pub(crate) enum ResolvedImport<'a, T> {
     /// An entity of the store.
     Extern(Extern),
     /// A host function that no store has yet.
@@ -43,12 +43,12 @@ pub(crate) enum Given<'a, T> {
 }
 
 /// An instance whose start function is still to be called.
-pub(crate) struct Begun {
+pub(crate) struct UnstartedInstance {
     instance: Instance,
     start: Option<Func>,
 }
 
-impl Begun {
+impl UnstartedInstance {
     /// The buffer of a start function, which has neither parameters nor results. It may be a host function, which makes a slice of the buffer: no null pointer.
     fn values() -> *mut RawValue {
         NonNull::dangling().as_ptr()
@@ -100,26 +100,28 @@ impl Instance {
     fn in_order<'a, T>(
         module: &Module,
         imports: &'a [Extern],
-    ) -> Result<impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>> {
+    ) -> Result<impl FnMut(&ImportRef<'_>) -> Result<ResolvedImport<'a, T>>> {
         let expected = module.import_count();
         if imports.len() != expected {
             return Err(LinkError::ImportCount { expected, given: imports.len() }.into());
         }
         let mut given = imports.iter();
-        Ok(move |_: &ImportRef<'_>| Ok(Given::Extern(*given.next().expect("there are as many as the module imports"))))
+        Ok(move |_: &ImportRef<'_>| {
+            Ok(ResolvedImport::Extern(*given.next().expect("there are as many as the module imports")))
+        })
     }
 
     /// As [`Instance::new`], with what `find` gives for each import.
     pub(crate) fn with_imports<'a, T: 'static>(
         store: &mut StoreInner<T>,
         module: &Module,
-        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+        find: impl FnMut(&ImportRef<'_>) -> Result<ResolvedImport<'a, T>>,
     ) -> Result<Self> {
-        let Begun { instance, start } = Self::begin(store, module, find)?;
+        let UnstartedInstance { instance, start } = Self::begin(store, module, find)?;
         if let Some(start) = start {
             let start = start.func_ref(store)?;
-            // SAFETY: the function belongs to this store; see `Begun::values`.
-            unsafe { store.call(start, Begun::values())? };
+            // SAFETY: the function belongs to this store; see `UnstartedInstance::values`.
+            unsafe { store.call(start, UnstartedInstance::values())? };
         }
         Ok(instance)
     }
@@ -128,8 +130,8 @@ impl Instance {
     pub(crate) fn begin<'a, T: 'static>(
         store: &mut StoreInner<T>,
         module: &Module,
-        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
-    ) -> Result<Begun> {
+        find: impl FnMut(&ImportRef<'_>) -> Result<ResolvedImport<'a, T>>,
+    ) -> Result<UnstartedInstance> {
         let uses_fuel = module.code().image.uses_fuel();
         if uses_fuel != store.engine().uses_fuel() {
             return Err(FuelError::Store { uses_fuel }.into());
@@ -149,15 +151,15 @@ impl Instance {
         }
         let start = module.code().image.start().map(|start| store.instances[instance.position].vm.func_ref(start));
         let start = start.transpose().map_err(ImageError::from)?;
-        Ok(Begun { instance, start: start.map(|start| Func::from_parts(store.id(), start)) })
+        Ok(UnstartedInstance { instance, start: start.map(|start| Func::from_parts(store.id(), start)) })
     }
 
     /// The same, and waits for a limiter that takes time to decide.
     pub(crate) async fn begin_async<'a, S: AsStoreMut>(
         store: &mut S,
         module: &Module,
-        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, S::Data>>,
-    ) -> Result<Begun> {
+        find: impl FnMut(&ImportRef<'_>) -> Result<ResolvedImport<'a, S::Data>>,
+    ) -> Result<UnstartedInstance> {
         let begin = |store: &mut S| Self::begin(store.store_inner_mut(), module, find);
         once_allowed(store, |_| Ok(of_instance(module)), begin).await
     }
@@ -166,7 +168,7 @@ impl Instance {
         self,
         store: &mut StoreInner<T>,
         code: &ModuleCode,
-        find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+        find: impl FnMut(&ImportRef<'_>) -> Result<ResolvedImport<'a, T>>,
     ) -> Result<Box<VmInstance>> {
         let imports = self.resolve(store, code, find)?;
         let vm_store = NonNull::from(store.vm());
@@ -183,18 +185,18 @@ impl Instance {
         self,
         store: &mut StoreInner<T>,
         code: &ModuleCode,
-        mut find: impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>>,
+        mut find: impl FnMut(&ImportRef<'_>) -> Result<ResolvedImport<'a, T>>,
     ) -> Result<Imports> {
         let mut resolved = Imports::default();
         for import in code.image.imports() {
             let given = match find(&import)? {
-                Given::Extern(given) => given,
-                Given::Host(func) => {
+                ResolvedImport::Extern(given) => given,
+                ResolvedImport::Host(func) => {
                     check_host_func(code, &import, func)?;
                     resolved.functions.push(store.add_host_record(func, Some(self)));
                     continue;
                 }
-                Given::Checked(func) => {
+                ResolvedImport::Checked(func) => {
                     resolved.functions.push(store.add_host_record(func, Some(self)));
                     continue;
                 }

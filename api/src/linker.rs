@@ -13,7 +13,7 @@ use crate::collect::call_pinned;
 use crate::error::{Error, LinkError, Result};
 use crate::externs::Extern;
 use crate::func::{Caller, HostFunc, IntoHostFunc};
-use crate::instance::{Given, Instance, check_host_func};
+use crate::instance::{Instance, ResolvedImport, check_host_func};
 use crate::module::Module;
 use crate::observe::{CallEvent, observed};
 use crate::store::{AsStoreMut, StoreAccess, StoreInner};
@@ -260,10 +260,10 @@ impl<T: 'static> Linker<T> {
         Instance::begin_async(store, module, |import| self.given(import)).await?.start_async(store).await
     }
 
-    fn given(&self, import: &ImportRef<'_>) -> Result<Given<'_, T>> {
+    fn given(&self, import: &ImportRef<'_>) -> Result<ResolvedImport<'_, T>> {
         Ok(match self.definition(import)? {
-            Definition::Extern(entity) => Given::Extern(*entity),
-            Definition::Host(func) => Given::Host(func),
+            Definition::Extern(entity) => ResolvedImport::Extern(*entity),
+            Definition::Host(func) => ResolvedImport::Host(func),
         })
     }
 
@@ -358,12 +358,12 @@ impl<T: 'static> InstancePre<T> {
         Instance::begin_async(store, &self.module, self.given()).await?.start_async(store).await
     }
 
-    fn given<'a>(&'a self) -> impl FnMut(&ImportRef<'_>) -> Result<Given<'a, T>> {
+    fn given<'a>(&'a self) -> impl FnMut(&ImportRef<'_>) -> Result<ResolvedImport<'a, T>> {
         let mut imports = self.imports.iter();
         move |_| {
             Ok(match imports.next().expect("there is one for each import") {
-                Definition::Extern(entity) => Given::Extern(*entity),
-                Definition::Host(func) => Given::Checked(func),
+                Definition::Extern(entity) => ResolvedImport::Extern(*entity),
+                Definition::Host(func) => ResolvedImport::Checked(func),
             })
         }
     }

@@ -5,7 +5,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::{RawValue, canonical_of};
 use wasmer_vm::budget::Usage;
-use wasmer_vm::heap::Permit;
+use wasmer_vm::heap::AllocLimit;
 use wasmer_vm::objects::array_size;
 use wasmer_vm::references::Root;
 use wasmer_vm::types_registry;
@@ -430,11 +430,11 @@ impl StoreOpaque {
         if self.vm.is_heap_due() {
             self.collect();
         }
-        if let Some(object) = self.vm.try_object(header, bytes, Permit::UntilLimit).map_err(trap)? {
+        if let Some(object) = self.vm.try_object(header, bytes, AllocLimit::UntilLimit).map_err(trap)? {
             return Ok(object);
         }
         self.collect();
-        let object = self.vm.try_object(header, bytes, Permit::UntilLimit).map_err(trap)?;
+        let object = self.vm.try_object(header, bytes, AllocLimit::UntilLimit).map_err(trap)?;
         object.ok_or_else(|| trap(TrapCode::GcHeapExhausted))
     }
 

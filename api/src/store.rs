@@ -234,7 +234,7 @@ impl<T: 'static> Store<T> {
     /// Asks `limiter` before a guest or the host makes an instance, memory or table in this store, or lets one grow; both the
     /// limiter and the store's [`StoreLimits`] have to allow it. The store keeps the limiter until it is dropped.
     pub fn set_limiter(&mut self, limiter: impl ResourceLimiter + 'static) {
-        self.inner.opaque.vm.budget.asked.set(Box::new(limiter));
+        self.inner.opaque.vm.budget.limiter.set(Box::new(limiter));
     }
 
     /// Stops this store's guest from another thread. Compiled code polls nothing for it.

@@ -81,13 +81,13 @@ const BYTES_PER_CARRIED: usize = 3;
 /// LLVM compares each access of a buffer with all others of its block, and some steps do so for each pair: a function of a thousand parameters and
 /// results took a minute. A function that carries much for its length is compiled in linear time, without being optimised.
 #[derive(Default)]
-pub(crate) struct Carried {
+pub(crate) struct BufferedValues {
     values: usize,
     /// The most values at once.
     widest: usize,
 }
 
-impl Carried {
+impl BufferedValues {
     pub(crate) fn is_out_of_proportion(&self, body_bytes: usize) -> bool {
         self.widest > WIDE_VALUES || self.values > CARRIED_FREE + body_bytes / BYTES_PER_CARRIED
     }

@@ -17,8 +17,8 @@ use wasmer_runtime_core::translate::codegen::*;
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::types::*;
 
-use crate::abi::{Carried, FuncAbi};
-use crate::compiler::Glance;
+use crate::abi::{BufferedValues, FuncAbi};
+use crate::compiler::BodyFacts;
 use crate::control::Frame;
 use crate::debug_info::{DebugInfo, LINE_OF_OFFSET_ZERO, text_of};
 use crate::exceptions::Landing;
@@ -72,8 +72,8 @@ pub(crate) struct Current<'ctx> {
     entry: BasicBlock<'ctx>,
     /// Those that are used.
     locals: Vec<Option<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)>>,
-    glance: Glance,
-    pub(crate) carried: Carried,
+    glance: BodyFacts,
+    pub(crate) carried: BufferedValues,
     /// What is left of the store's fuel, if the module is metered.
     pub(crate) fuel: Option<PointerValue<'ctx>>,
     /// Of the open regions, the innermost last.
@@ -192,7 +192,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
     }
 
     /// Starts a function; [`FuncCodegen::begin`] follows.
-    pub(crate) fn start(&mut self, index: DefinedFuncIdx, offset: u32, glance: Glance) {
+    pub(crate) fn start(&mut self, index: DefinedFuncIdx, offset: u32, glance: BodyFacts) {
         let role = if glance.makes_tail_calls { Role::Uniform } else { Role::Natural };
         let ty = self.info.functions[self.info.func_index(index).index()];
         let abi = self.abi(&self.info.func_type(ty).signature());
@@ -235,8 +235,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             entry,
             locals: Vec::new(),
             fuel: None,
-            glance: Glance::default(),
-            carried: Carried::default(),
+            glance: BodyFacts::default(),
+            carried: BufferedValues::default(),
             landings: Vec::new(),
             scope,
             buffers,

@@ -203,14 +203,14 @@ impl LlvmWorker<'_> {
 }
 
 /// What a batch became in an LLVM module.
-struct Filled<'ctx, 'm> {
+struct TranslatedBatch<'ctx, 'm> {
     codegen: Codegen<'ctx, 'm>,
     functions: Vec<DefinedFuncIdx>,
     /// Bytes of the largest of them.
     largest: u64,
 }
 
-impl Filled<'_, '_> {
+impl TranslatedBatch<'_, '_> {
     fn partition(&self) -> Partition {
         Partition::Functions { module: self.codegen.info.code_bytes(), largest: self.largest }
     }
@@ -221,16 +221,16 @@ fn fill<'ctx, 'm>(
     ctx: &'ctx Context,
     machine: &TargetMachine,
     batch: &mut Batch<'m>,
-) -> Result<Filled<'ctx, 'm>, CompileError> {
+) -> Result<TranslatedBatch<'ctx, 'm>, CompileError> {
     let codegen = Codegen::new(ctx, batch.module, machine);
     codegen.module.set_inline_assembly(RUNTIME);
     let mut translator = FuncTranslator::new();
-    let mut filled = Filled { codegen, functions: Vec::new(), largest: 0 };
+    let mut filled = TranslatedBatch { codegen, functions: Vec::new(), largest: 0 };
     for input in &mut *batch.functions {
         let range = input.body.range();
         filled.largest = filled.largest.max(range.end - range.start);
         filled.functions.push(input.index);
-        filled.codegen.start(input.index, range.start as u32, Glance::at(batch.module, &input));
+        filled.codegen.start(input.index, range.start as u32, BodyFacts::at(batch.module, &input));
         translator.translate(batch.module, input, &mut filled.codegen)?;
     }
     Ok(filled)
@@ -259,7 +259,7 @@ unsafe impl Worker for LlvmWorker<'_> {
         let ctx = Context::create();
         let filled = fill(&ctx, machine, batch)?;
         let partition = filled.partition();
-        let Filled { mut codegen, functions, .. } = filled;
+        let TranslatedBatch { mut codegen, functions, .. } = filled;
         match request.stage {
             IrStage::Translated => codegen.close(),
             IrStage::Optimized => codegen.optimize(machine, partition)?,
@@ -292,7 +292,7 @@ unsafe impl Worker for LlvmWorker<'_> {
 
 /// What is known of a body before it is translated.
 #[derive(Default)]
-pub(crate) struct Glance {
+pub(crate) struct BodyFacts {
     survey: Survey,
     /// Whether it may have a tail call.
     pub(crate) makes_tail_calls: bool,
@@ -300,7 +300,7 @@ pub(crate) struct Glance {
     pub(crate) body_bytes: usize,
 }
 
-impl Glance {
+impl BodyFacts {
     /// Knows of no local that it is not used.
     #[cfg(test)]
     pub(crate) fn without_locals(makes_tail_calls: bool) -> Self {

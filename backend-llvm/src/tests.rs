@@ -11,7 +11,7 @@ use wasmer_runtime_core::vmcontext::{RawValue, VMContextHeader, VMFuncRef};
 
 use crate::LlvmCompiler;
 use crate::codegen::Codegen;
-use crate::compiler::Glance;
+use crate::compiler::BodyFacts;
 use crate::object::{self, Contents};
 use crate::passes::{CODEGEN_LEVEL, Partition};
 
@@ -101,7 +101,7 @@ pub(crate) fn compile_all(info: &ModuleInfo, locals: &[Ty], bodies: &[&Body<'_>]
     let mut codegen = Codegen::new(&ctx, info, &machine);
     codegen.module.set_inline_assembly(crate::runtime::RUNTIME);
     for (index, body) in bodies.iter().enumerate() {
-        codegen.start(DefinedFuncIdx(index as u32), 100, Glance::without_locals(tail_calls));
+        codegen.start(DefinedFuncIdx(index as u32), 100, BodyFacts::without_locals(tail_calls));
         let signature = info.func_type(info.functions[index]).signature();
         let mut all: Vec<_> = signature.params.to_vec();
         all.extend_from_slice(locals);

@@ -482,7 +482,7 @@ impl Alloc {
     }
 
     /// Nothing reads these pins any more, so neither register nor place need hold anything.
-    pub(crate) fn bury(&mut self, dead: RegSet) {
+    pub(crate) fn mark_dead(&mut self, dead: RegSet) {
         self.state.places = self.state.places.or(dead);
     }
 

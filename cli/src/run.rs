@@ -23,7 +23,7 @@ use crate::entry::{Call, Entry, INITIALIZE, quoted};
 use crate::grants::{Granted, limits};
 use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_with_lines};
 use crate::patience::{is_stream, within};
-use crate::tier::{Behind, Plan};
+use crate::tier::{Background, Plan};
 use crate::timings::{Code, Timings};
 use crate::{c_stack, component, debugger, exit, imports, output, package, source, trace};
 
@@ -145,18 +145,18 @@ fn tell_counts(args: &RunArgs, module: &Module, store: &Store<WasiCtx>) -> anyho
 }
 
 /// What the command line names, and what goes on behind it. Nothing does behind components.
-fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Behind)> {
+fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Background)> {
     let path = args.file();
     if path.extension().is_some_and(|ending| ending == ARTIFACT_ENDING) {
         let engine = plan.tiers.compiling()?;
         let program = within(args.timeout, path, || load_artifact(engine, path, args.allow_precompiled))?;
-        return Ok((program, Behind::default()));
+        return Ok((program, Background::default()));
     }
     let Loaded { program, cache, content } = load(plan, path, &args.cache, args.verbose, args.timeout)
         .map_err(|error| package::named(error, args.module(), path))?;
-    let Program::Module(module) = &program else { return Ok((program, Behind::default())) };
+    let Program::Module(module) = &program else { return Ok((program, Background::default())) };
     let known = cache.zip(content).filter(|_| !is_stream(path));
-    let behind = known.map(|(cache, content)| Behind::of(plan.policy, cache, module, content, path));
+    let behind = known.map(|(cache, content)| Background::of(plan.policy, cache, module, content, path));
     Ok((program, behind.unwrap_or_default()))
 }
 

@@ -10,7 +10,7 @@ use wasmer_api::{AsyncCaller, Func, RawValue, Result, StoreMut};
 use wasmer_component_translate::info::FuncType;
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
-use crate::cx::Crossing;
+use crate::cx::CallPlan;
 use crate::host::{AsyncHostFunc, Dynamic, HostCall, Typed, typed_mismatch};
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
@@ -41,7 +41,7 @@ impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
         store: &mut StoreMut<'_, T>,
         sig: &CoreFuncType,
         shared: &Arc<Shared>,
-        crossing: Crossing,
+        crossing: CallPlan,
     ) -> Result<Func> {
         let shared = Arc::clone(shared);
         // SAFETY: as of the functions that are no futures, see `crate::instantiate`.

@@ -14,7 +14,7 @@ use crate::state::Shared;
 
 /// A function that is lifted or lowered, as far as its types and options decide: what a call need not find out.
 #[derive(Clone, Copy)]
-pub(crate) struct Crossing {
+pub(crate) struct CallPlan {
     ty: FuncIdx,
     options: OptionsIdx,
     /// The part of the component whose border it is.
@@ -25,7 +25,7 @@ pub(crate) struct Crossing {
     pub(crate) allocates: bool,
 }
 
-impl Crossing {
+impl CallPlan {
     pub(crate) fn new(info: &ComponentInfo, ty: FuncIdx, options: OptionsIdx) -> Self {
         let has_borrow = info.types.func(ty).has_borrow;
         let Options { instance, realloc, .. } = info.options[options.index()];
@@ -47,7 +47,7 @@ impl Crossing {
 pub struct Cx<'a> {
     pub(crate) store: &'a mut (dyn Guest + 'a),
     pub(crate) shared: &'a Arc<Shared>,
-    crossing: &'a Crossing,
+    crossing: &'a CallPlan,
     /// Where the guest's memory is, once that was asked.
     view: Option<View>,
     lifted_bytes: usize,
@@ -62,7 +62,7 @@ struct View {
 
 impl<'a> Cx<'a> {
     #[inline]
-    pub(crate) fn new(store: &'a mut (dyn Guest + 'a), shared: &'a Arc<Shared>, crossing: &'a Crossing) -> Self {
+    pub(crate) fn new(store: &'a mut (dyn Guest + 'a), shared: &'a Arc<Shared>, crossing: &'a CallPlan) -> Self {
         Self { store, shared, crossing, view: None, lifted_bytes: 0 }
     }
 

@@ -7,7 +7,7 @@ use wasmer_api::{AsStoreMut, BoundFunc, Caller, Error, Func, RawValue, Result, S
 use wasmer_component_translate::info::{FuncType, Type};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
-use crate::cx::{Crossing, Cx, FLAT_PARAMS_MAX, Flat, FlatOut};
+use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut};
 use crate::guest::Guest;
 use crate::mismatch::ComponentTypeError;
 use crate::state::Shared;
@@ -20,7 +20,7 @@ pub(crate) trait HostFunc<T>: Send + Sync {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
 
     /// Makes the core function that a component calls, for all its instances.
-    fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: Crossing) -> Result<BoundFunc<T, Shared>>;
+    fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: CallPlan) -> Result<BoundFunc<T, Shared>>;
 }
 
 /// How one is called.
@@ -37,7 +37,7 @@ impl<T: 'static, C: Call<T>> HostFunc<T> for C {
         Call::mismatch(self, ty, cx)
     }
 
-    fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: Crossing) -> Result<BoundFunc<T, Shared>> {
+    fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: CallPlan) -> Result<BoundFunc<T, Shared>> {
         bound(sig, move |mut caller, shared, values| {
             // As long as nothing has failed, what a call ends with is one word: an error is eight, which would be copied at each step.
             let mut run = || -> Result<(), Box<Error>> {
@@ -70,7 +70,7 @@ pub(crate) trait AsyncHostFunc<T>: Send + Sync {
         store: &mut StoreMut<'_, T>,
         sig: &CoreFuncType,
         shared: &Arc<Shared>,
-        crossing: Crossing,
+        crossing: CallPlan,
     ) -> Result<Func>;
 }
 
@@ -78,10 +78,10 @@ pub(crate) trait AsyncHostFunc<T>: Send + Sync {
 #[derive(Clone, Copy)]
 pub(crate) struct HostCall<'a> {
     shared: &'a Arc<Shared>,
-    crossing: &'a Crossing,
+    crossing: &'a CallPlan,
 }
 
-impl Crossing {
+impl CallPlan {
     /// A call begins, if the component may call out.
     #[inline]
     pub(crate) fn begin<'a>(&'a self, shared: &'a Arc<Shared>, caller: &mut impl AsStoreMut) -> Result<HostCall<'a>> {
@@ -111,7 +111,7 @@ impl<'a> HostCall<'a> {
     /// Runs what lowers the result. The guest may not call out while it allocates for it.
     #[inline]
     fn without_leaving<R>(&self, guest: &mut dyn Guest, lower: impl FnOnce(&mut Cx<'_>) -> Result<R>) -> Result<R> {
-        let Crossing { instance, allocates, .. } = *self.crossing;
+        let CallPlan { instance, allocates, .. } = *self.crossing;
         if allocates {
             *self.shared.state_of(guest)?.may_leave(instance) = 0;
         }

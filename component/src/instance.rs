@@ -11,7 +11,7 @@ use wasmer_component_translate::info::{
 use wasmer_component_translate::names::track;
 use wasmer_component_translate::wit::Printer;
 
-use crate::cx::{Crossing, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, Values, zeroed};
+use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, Values, zeroed};
 use crate::error::AbiTrap;
 use crate::host::{param_values, type_of, typed_mismatch};
 use crate::instantiate::{core_export, numeric};
@@ -39,7 +39,7 @@ pub struct ComponentFunc {
     shared: Arc<Shared>,
     func: Func,
     ty: FuncIdx,
-    crossing: Crossing,
+    crossing: CallPlan,
     post_return: Option<Func>,
 }
 
@@ -77,7 +77,7 @@ impl ComponentInstance {
         let types = &self.shared.info.types;
         let (params, results) = types.lifted(types.func(ty));
         let func = numeric(store, func, params, results)?;
-        let crossing = Crossing::new(&self.shared.info, ty, options);
+        let crossing = CallPlan::new(&self.shared.info, ty, options);
         let post_return = crossing.options(&self.shared).post_return;
         let post_return = match post_return {
             Some(index) => self.shared.state(store)?.post_returns[index.index()],
@@ -284,7 +284,7 @@ impl ComponentFunc {
     /// A call begins: `lower` writes the values for the core function. From now on the instance cannot be entered, unless [`ComponentFunc::end`] succeeds.
     #[inline]
     fn begin<S: AsStoreMut>(&self, store: &mut S, lower: impl FnOnce(&mut Cx<'_>) -> Result<()>) -> Result<()> {
-        let (shared, Crossing { instance, has_borrow, allocates, .. }) = (&self.shared, self.crossing);
+        let (shared, CallPlan { instance, has_borrow, allocates, .. }) = (&self.shared, self.crossing);
         let state = shared.state(store)?;
         if state.busy {
             return Err(AbiTrap::CannotEnter.into());

@@ -7,7 +7,7 @@ use wasmer_component_translate::info::*;
 use wasmer_runtime_core::types::{FuncType as CoreFuncType, GlobalType, ValType};
 
 use crate::component::Component;
-use crate::cx::Crossing;
+use crate::cx::CallPlan;
 use crate::error::AbiTrap;
 use crate::handles::TypeId;
 use crate::host::{AsyncHostFunc, bound};
@@ -30,7 +30,7 @@ enum Made<T> {
     /// One for all stores.
     Func(BoundFunc<T, Shared>),
     /// Made for each instance.
-    Async { func: Arc<dyn AsyncHostFunc<T>>, ty: CoreFuncType, crossing: Crossing },
+    Async { func: Arc<dyn AsyncHostFunc<T>>, ty: CoreFuncType, crossing: CallPlan },
 }
 
 impl<T> Clone for ComponentInstancePre<T> {
@@ -212,7 +212,7 @@ impl<T: 'static> Made<T> {
         let ty = core_type(&info.types.sigs[trampoline.sig.index()]);
         match trampoline.kind {
             TrampolineKind::Lower { import, ty: func, options } => {
-                let crossing = Crossing::new(info, func, options);
+                let crossing = CallPlan::new(info, func, options);
                 match &imports[import.index()] {
                     Definition::Func(host) => Arc::clone(host).lower(&ty, crossing).map(Self::Func),
                     Definition::AsyncFunc(host) => Ok(Self::Async { func: Arc::clone(host), ty, crossing }),

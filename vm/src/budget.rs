@@ -8,7 +8,7 @@ use crate::exceptions::Tag;
 use crate::foreign::Foreign;
 use crate::host::VMHostContext;
 use crate::instance::Instance;
-use crate::limiter::Asked;
+use crate::limiter::StoreLimiter;
 use crate::limits::{Limit, LimitError, StoreLimits};
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
@@ -130,14 +130,14 @@ const TOTALS: [Limit; 8] = [
 pub struct Budget {
     limits: StoreLimits,
     used: Usage,
-    /// Who is asked besides.
-    pub asked: Asked,
+    /// The embedder's limiter, asked besides.
+    pub limiter: StoreLimiter,
 }
 
 impl Budget {
     /// Nothing is used yet.
     pub fn new(limits: StoreLimits) -> Self {
-        Self { limits, used: Usage::default(), asked: Asked::default() }
+        Self { limits, used: Usage::default(), limiter: StoreLimiter::default() }
     }
 
     /// The limits.

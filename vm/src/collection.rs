@@ -3,7 +3,7 @@
 use wasmer_runtime_core::trap::TrapCode;
 
 use crate::heap::{self, Heap, ProcessTypes};
-use crate::pieces::GoOn;
+use crate::pieces::InterruptCheck;
 use crate::references::{Held, References};
 use crate::store::{StoreVm, go_on};
 
@@ -37,7 +37,7 @@ impl Collection {
     }
 
     /// Marks everything that is held by what was found.
-    fn mark(&mut self, go_on: impl GoOn) -> Result<(), TrapCode> {
+    fn mark(&mut self, go_on: impl InterruptCheck) -> Result<(), TrapCode> {
         let Self { refs, heap, looks } = self;
         refs.mark_roots(|word| {
             if let Some((_, found)) = heap {

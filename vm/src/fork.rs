@@ -68,7 +68,7 @@ extern "C" fn in_child() {
     // This is the only thread: it waits for nobody.
     activation::renew_thread();
     lazy::renew();
-    wait::forget_sleepers();
+    wait::forget_waiters();
     sys::forget();
     profile::forget();
 }

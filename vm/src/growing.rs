@@ -45,7 +45,7 @@ impl Growing {
 impl StoreVm {
     /// Has the guest that has just called the host parked, if there is a limiter that takes time to decide about this, and the guest's call can wait.
     pub(crate) fn park_to_grow(&mut self, growing: Growing) -> bool {
-        let parks = self.budget.asked.takes_time() && self.can_park();
+        let parks = self.budget.limiter.takes_time() && self.can_park();
         if parks {
             self.growing = Some(growing);
             self.stop().fetch_or(STOP_PARK, Ordering::AcqRel);

@@ -28,7 +28,7 @@ use crate::lazy::Lazy;
 use crate::limiter::Request;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
-use crate::pieces::{self, GoOn};
+use crate::pieces::{self, InterruptCheck};
 use crate::store::{StoreVm, go_on};
 use crate::table::Table;
 use crate::types_registry;
@@ -102,9 +102,9 @@ impl Instance {
         let budget = unsafe { &mut (*store.as_ptr()).budget };
         let usage = Usage::of_instance(code, imports.memories.len(), budget.limits())?;
         let requests =
-            if budget.asked.is_set() { Request::of_instance(code, imports.memories.len()) } else { Vec::new() };
+            if budget.limiter.is_set() { Request::of_instance(code, imports.memories.len()) } else { Vec::new() };
         budget.take(usage)?;
-        if let Err(refused) = budget.asked.ask(&requests) {
+        if let Err(refused) = budget.limiter.ask(&requests) {
             budget.give_back(usage);
             return Err(refused.into());
         }
@@ -114,7 +114,7 @@ impl Instance {
             // SAFETY: as above; nothing of an instance refers to the budget.
             let budget = unsafe { &mut (*store.as_ptr()).budget };
             budget.give_back(usage);
-            budget.asked.undo(&requests);
+            budget.limiter.undo(&requests);
         })
     }
 
@@ -377,7 +377,7 @@ impl Instance {
     }
 
     /// What long operations ask between their pieces.
-    fn go_on(&self) -> impl GoOn + Copy + use<> {
+    fn go_on(&self) -> impl InterruptCheck + Copy + use<> {
         // SAFETY: the store outlives the instance.
         unsafe { go_on(self.store.as_ref().context()) }
     }

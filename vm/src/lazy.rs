@@ -4,7 +4,7 @@
 //! before that the way to [`arch::compile_entry`]. Behind the entries stand the trampolines, as in every image, then the room for the code of functions (`room`), in the order in which
 //! they were compiled.
 //!
-//! In front of the code are the slots, and for each page of code behind the trampolines the last that it has a part of ([`Piece`]), which knows the one before it: these are only ever
+//! In front of the code are the slots, and for each page of code behind the trampolines the last that it has a part of ([`FunctionCode`]), which knows the one before it: these are only ever
 //! filled in, with one store, so nobody who reads them waits, not even a signal handler.
 
 mod ahead;
@@ -174,7 +174,7 @@ pub(crate) fn renew() {
 
 /// What is known of the code of a function, with offsets from its start.
 #[derive(Debug)]
-struct Piece {
+struct FunctionCode {
     function: DefinedFuncIdx,
     /// Where it starts in the code.
     base: u32,
@@ -187,10 +187,10 @@ struct Piece {
     /// Whether it is better code that one of the loops goes on in.
     is_better: bool,
     /// What stands before it in the room; null if nothing does.
-    before: AtomicPtr<Piece>,
+    before: AtomicPtr<FunctionCode>,
 }
 
-impl Piece {
+impl FunctionCode {
     /// What is known of an output that has no place yet.
     fn new(function: DefinedFuncIdx, is_better: bool, output: &mut Output) -> Self {
         let Output { traps, locations, handlers, saved_registers, loops, .. } = output;
@@ -232,13 +232,13 @@ pub(crate) struct Lazy {
 
 /// What stands in front of the code, which lives as long as the [`Lazy`] that has this.
 struct Data {
-    pieces: *const AtomicPtr<Piece>,
+    pieces: *const AtomicPtr<FunctionCode>,
     slots: *const AtomicUsize,
     /// Offset in the code of the page that the first piece may be in.
     room_start: usize,
     pages: usize,
     /// The last piece of all; null if there is none. Changed with the lock.
-    last: AtomicPtr<Piece>,
+    last: AtomicPtr<FunctionCode>,
 }
 
 // SAFETY: what the pointers point to are atomics.
@@ -248,7 +248,7 @@ unsafe impl Sync for Data {}
 
 impl Data {
     /// What a page of the room is a part of.
-    fn piece(&self, page: usize) -> Option<&AtomicPtr<Piece>> {
+    fn piece(&self, page: usize) -> Option<&AtomicPtr<FunctionCode>> {
         // SAFETY: there are so many.
         (page < self.pages).then(|| unsafe { &*self.pieces.add(page) })
     }
@@ -266,7 +266,7 @@ impl Data {
         Some(offset.checked_sub(self.room_start)? / page_bytes())
     }
 
-    fn find(&self, offset: u32) -> Option<&Piece> {
+    fn find(&self, offset: u32) -> Option<&FunctionCode> {
         let mut piece = self.piece(self.page_of(offset as usize)?)?.load(Ordering::Acquire);
         loop {
             // SAFETY: a piece is written before its address, and freed with all of this.
@@ -279,10 +279,13 @@ impl Data {
     }
 
     /// Notes what a part of the room is, behind all that was noted before. For who has the lock of all changes.
-    fn note(&self, offsets: Range<usize>, piece: Piece) {
+    fn note(&self, offsets: Range<usize>, piece: FunctionCode) {
         let before = self.last.load(Ordering::Relaxed);
-        let piece =
-            Box::into_raw(Box::new(Piece { base: offsets.start as u32, before: AtomicPtr::new(before), ..piece }));
+        let piece = Box::into_raw(Box::new(FunctionCode {
+            base: offsets.start as u32,
+            before: AtomicPtr::new(before),
+            ..piece
+        }));
         self.last.store(piece, Ordering::Release);
         let pages = self.page_of(offsets.start).zip(self.page_of(offsets.end - 1));
         let pages = pages.into_iter().flat_map(|(first, last)| first..=last);
@@ -323,7 +326,7 @@ impl Lazy {
 
     fn with_room(text: &[u8], module: &LazyModule, room_bytes: usize) -> io::Result<(Code, Data)> {
         let (functions, pages) = (module.functions_len(), room_bytes / page_bytes());
-        let pieces_bytes = (pages * size_of::<AtomicPtr<Piece>>()).next_multiple_of(page_bytes());
+        let pieces_bytes = (pages * size_of::<AtomicPtr<FunctionCode>>()).next_multiple_of(page_bytes());
         let code = Code::with_room(text, pieces_bytes + slots_bytes(functions), room_bytes)?;
         // SAFETY: the slots are inside of the data, behind the pieces.
         let slots: *const AtomicUsize = unsafe { code.data().add(pieces_bytes) }.cast();
@@ -454,7 +457,7 @@ impl Lazy {
         is_better: bool,
         output: &mut Output,
     ) -> Result<Place, CompileFailure> {
-        let piece = Piece::new(function, is_better, output);
+        let piece = FunctionCode::new(function, is_better, output);
         let _changing = changes();
         let place = self.room.reserve(code, output.text.len())?;
         self.data.note(place.offsets(), piece);
@@ -521,7 +524,7 @@ impl Lazy {
     }
 
     pub(crate) fn saved_registers_at(&self, offset: u32) -> u8 {
-        let saved = |piece: &Piece| {
+        let saved = |piece: &FunctionCode| {
             floor(&piece.saved_registers, offset - piece.base, |saved| saved.offset).map_or(0, |saved| saved.mask)
         };
         self.data.find(offset).map_or(0, saved)

@@ -19,7 +19,7 @@ use crate::image::Damage;
 use crate::instance::Instance;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
-use crate::pieces::{self, GoOn};
+use crate::pieces::{self, InterruptCheck};
 use crate::store::{StoreVm, Unwind, go_on};
 use crate::table::Table;
 use crate::types_registry;
@@ -73,7 +73,7 @@ impl Caller {
     }
 
     /// What long operations ask between their pieces.
-    fn go_on(&self) -> impl GoOn + Copy + use<> {
+    fn go_on(&self) -> impl InterruptCheck + Copy + use<> {
         // SAFETY: the header's store is the caller's, which lives as long as the call.
         unsafe { go_on(self.0.as_ref().header.store) }
     }
@@ -131,7 +131,7 @@ const OUT_OF_BOUNDS: TrapCode = TrapCode::MemoryOutOfBounds;
 
 /// Where a call of a function goes on, and the vmctx to pass.
 #[repr(C)]
-pub(crate) struct Entrance {
+pub(crate) struct CallTarget {
     code: *const c_void,
     vmctx: *mut c_void,
 }
@@ -141,7 +141,7 @@ pub(crate) struct Entrance {
 ///
 /// # Safety
 /// As for libcalls; the vmctx is that of the function.
-pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) -> Entrance {
+pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) -> CallTarget {
     // SAFETY: the caller's promise.
     let mut caller = unsafe { Caller::new(vmctx) };
     let function = DefinedFuncIdx(function);
@@ -150,19 +150,19 @@ pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) ->
         Ok(Some(crossing)) => {
             // SAFETY: it lives as long as the instance.
             let code = unsafe { crossing.as_ref() }.func_ref.wasm_call;
-            return Entrance { code, vmctx: crossing.as_ptr().cast() };
+            return CallTarget { code, vmctx: crossing.as_ptr().cast() };
         }
         Ok(None) => caller.instance().code().image.compile(function),
         Err(damage) => {
             caller.store().record_unwind(Unwind::Trap(damage.into()));
-            return Entrance { code: std::ptr::null(), vmctx: std::ptr::null_mut() };
+            return CallTarget { code: std::ptr::null(), vmctx: std::ptr::null_mut() };
         }
     };
     let code = found.unwrap_or_else(|error| {
         caller.store().record_unwind(Unwind::Error(Box::new(error)));
         std::ptr::null()
     });
-    Entrance { code: code.cast(), vmctx: vmctx.cast() }
+    CallTarget { code: code.cast(), vmctx: vmctx.cast() }
 }
 
 /// What a function goes on in whose loop asks, for [`arch::ask_at_loop`](crate::arch::ask_at_loop): a reference to be called in its place, with its values in the

@@ -231,19 +231,19 @@ enum Limiter {
 
 /// A store's limiter, if it has one.
 #[derive(Default)]
-pub struct Asked {
+pub struct StoreLimiter {
     limiter: Limiter,
     /// Whether what is asked next was allowed before, by one that takes time to decide.
     is_allowed: bool,
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for StoreLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Asked").field(&self.is_set()).finish()
+        f.debug_tuple("StoreLimiter").field(&self.is_set()).finish()
     }
 }
 
-impl Asked {
+impl StoreLimiter {
     /// Asks this one from now on.
     pub fn set(&mut self, limiter: Box<dyn ResourceLimiter>) {
         self.limiter = Limiter::Sync(limiter);

@@ -17,7 +17,7 @@ use crate::budget::{Budget, Refused, Usage};
 use crate::limiter::Request;
 use crate::limits::Limit;
 use crate::memory_space::MemorySpace;
-use crate::pool::{MemoryPool, Shelf};
+use crate::pool::{MemoryPool, PoolShard};
 use crate::sys::pages::{are_pages, round_up};
 use crate::sys::view::read_exact_at;
 
@@ -41,7 +41,7 @@ pub struct Memory {
     bytes_max: usize,
     reservation: MemorySpace,
     /// Where the reservation goes when the memory is dropped.
-    shelf: Option<Arc<Shelf>>,
+    shard: Option<Arc<PoolShard>>,
 }
 
 // SAFETY: the length is atomic, and that of a shared memory changes under a lock; the bytes are the guest's, who orders its own accesses.
@@ -111,21 +111,21 @@ impl Memory {
         pool: &MemoryPool,
     ) -> io::Result<Self> {
         // Only these are the same whatever the limit; shared memories may be in use for longer than this one.
-        let shelf = (has_fixed_reservation(ty) && !ty.shared).then(|| pool.shelf());
-        if let Some(reservation) = shelf.as_ref().and_then(|shelf| shelf.take(&file, extents.clone())) {
+        let shard = (has_fixed_reservation(ty) && !ty.shared).then(|| pool.shard());
+        if let Some(reservation) = shard.as_ref().and_then(|shard| shard.take(&file, extents.clone())) {
             let sizes = Sizes::new(ty, limit_bytes).ok_or_else(|| too_large(ty, limit_bytes))?;
-            return Ok(Self::on(reservation, ty, &sizes, shelf));
+            return Ok(Self::on(reservation, ty, &sizes, shard));
         }
         let mut memory = Self::new(ty, limit_bytes)?;
         let is_mapped = memory.fill(file, extents)?;
         // What was copied does not come back when pages are dropped.
-        memory.shelf = shelf.filter(|_| is_mapped);
+        memory.shard = shard.filter(|_| is_mapped);
         Ok(memory)
     }
 
-    fn on(reservation: MemorySpace, ty: &MemoryType, sizes: &Sizes, shelf: Option<Arc<Shelf>>) -> Self {
+    fn on(reservation: MemorySpace, ty: &MemoryType, sizes: &Sizes, shard: Option<Arc<PoolShard>>) -> Self {
         let vm = VMMemory { len: AtomicUsize::new(sizes.initial), base: reservation.base() };
-        Self { vm, ty: *ty, bytes_max: sizes.max, reservation, shelf }
+        Self { vm, ty: *ty, bytes_max: sizes.max, reservation, shard }
     }
 
     /// Maps initial contents, or copies them where the pages of the image are not pages of this system. Whether all were mapped.
@@ -186,13 +186,13 @@ impl Memory {
     /// Pages become accessible before the length tells of them: another thread that guesses right may use a page of a shared memory a moment
     /// early, and finds there what it would find later.
     pub fn grow(&self, delta: u64, budget: &mut Budget) -> Result<u64, Refused> {
-        if !budget.asked.is_set() {
+        if !budget.limiter.is_set() {
             return self.grow_allowed(delta, budget);
         }
         // Not under the lock: a limiter may do anything. Meanwhile another thread may let a shared memory grow.
         let request = [self.growth(delta)];
-        budget.asked.ask(&request)?;
-        self.grow_allowed(delta, budget).inspect_err(|_| budget.asked.undo(&request))
+        budget.limiter.ask(&request)?;
+        self.grow_allowed(delta, budget).inspect_err(|_| budget.limiter.undo(&request))
     }
 
     /// What a limiter is asked before it grows by `delta` pages.
@@ -249,10 +249,10 @@ fn too_large(ty: &MemoryType, limit_bytes: Option<u64>) -> io::Error {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        let Some(shelf) = self.shelf.take() else { return };
+        let Some(shard) = self.shard.take() else { return };
         let initial = (self.ty.limits.min as usize) << self.ty.page_size_log2;
         let committed = self.len_bytes();
-        shelf.give_back(std::mem::replace(&mut self.reservation, MemorySpace::empty()), initial, committed);
+        shard.give_back(std::mem::replace(&mut self.reservation, MemorySpace::empty()), initial, committed);
     }
 }
 
@@ -313,7 +313,7 @@ mod tests {
                 assert_eq!(contents, &bytes[file_offset..][..page]);
                 contents.fill(0);
             }
-            let kept = pool.shelf().take(|| Ok(&file), std::iter::empty());
+            let kept = pool.shard().take(|| Ok(&file), std::iter::empty());
             assert_eq!(kept.is_some(), is_kept, "a copy would not come back");
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use wasmer_runtime_core::object::*;
 use wasmer_runtime_core::trap::TrapCode;
 
-use crate::heap::{Heap, Permit, Window};
+use crate::heap::{AllocLimit, Heap, Window};
 use crate::store::{StoreVm, go_on};
 
 impl StoreVm {
@@ -67,7 +67,7 @@ impl StoreVm {
     ///
     /// # Errors
     /// If the guest was interrupted meanwhile.
-    pub fn try_object(&mut self, header: u32, bytes: u32, permit: Permit) -> Result<Option<u32>, TrapCode> {
+    pub fn try_object(&mut self, header: u32, bytes: u32, permit: AllocLimit) -> Result<Option<u32>, TrapCode> {
         let mut window = self.window();
         // SAFETY: the context lives as long as the store.
         let go_on = unsafe { go_on(self.context()) };

@@ -220,7 +220,7 @@ impl StoreVm {
     unsafe fn run(
         &mut self,
         stack: &mut OwnStack,
-        before: stack::Ground,
+        before: stack::CurrentStack,
         go: impl FnOnce(*mut VMStoreContext) -> u8,
     ) -> Result<u8, Box<Failure>> {
         let activation = self.activation(current());

@@ -16,9 +16,9 @@ pub const PIECE_BYTES: usize = 16 << 20;
 pub const PIECE_ELEMENTS: usize = 1 << 17;
 
 /// What is asked between the pieces of a long operation.
-pub trait GoOn: Fn() -> Result<(), TrapCode> {}
+pub trait InterruptCheck: Fn() -> Result<(), TrapCode> {}
 
-impl<F: Fn() -> Result<(), TrapCode>> GoOn for F {}
+impl<F: Fn() -> Result<(), TrapCode>> InterruptCheck for F {}
 
 /// Which piece comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn in_pieces(
     len: usize,
     piece_len: usize,
     order: Order,
-    go_on: impl GoOn,
+    go_on: impl InterruptCheck,
     mut handle: impl FnMut(Range<usize>),
 ) -> Result<(), TrapCode> {
     try_in_pieces(len, piece_len, order, go_on, |piece| {
@@ -58,7 +58,7 @@ pub fn try_in_pieces(
     len: usize,
     piece_len: usize,
     order: Order,
-    go_on: impl GoOn,
+    go_on: impl InterruptCheck,
     mut handle: impl FnMut(Range<usize>) -> Result<(), TrapCode>,
 ) -> Result<(), TrapCode> {
     let mut done = piece_len.min(len);
@@ -85,7 +85,7 @@ fn place(turn: Range<usize>, len: usize, order: Order) -> Range<usize> {
 /// # Safety
 /// The block is mapped and nobody has a reference into it.
 #[inline]
-pub unsafe fn fill(target: *mut u8, byte: u8, len: usize, go_on: impl GoOn) -> Result<(), TrapCode> {
+pub unsafe fn fill(target: *mut u8, byte: u8, len: usize, go_on: impl InterruptCheck) -> Result<(), TrapCode> {
     in_pieces(len, PIECE_BYTES, Order::Forward, go_on, |piece| {
         // SAFETY: the piece is part of the block.
         unsafe { target.add(piece.start).write_bytes(byte, piece.len()) }
@@ -97,7 +97,7 @@ pub unsafe fn fill(target: *mut u8, byte: u8, len: usize, go_on: impl GoOn) -> R
 /// # Safety
 /// Both blocks are mapped and nobody has a reference into them that is used to write, or into the target.
 #[inline]
-pub unsafe fn copy(target: *mut u8, source: *const u8, len: usize, go_on: impl GoOn) -> Result<(), TrapCode> {
+pub unsafe fn copy(target: *mut u8, source: *const u8, len: usize, go_on: impl InterruptCheck) -> Result<(), TrapCode> {
     let order = Order::of_move(target as usize, source as usize, len);
     in_pieces(len, PIECE_BYTES, order, go_on, |piece| {
         // SAFETY: the pieces are parts of the blocks.

@@ -16,9 +16,9 @@ use crate::memory::MemoryExtent;
 use crate::memory_space::MemorySpace;
 use crate::places::{PLACES, place};
 
-/// How many memories a shelf keeps: address space, mappings and page tables, and few pages.
+/// How many memories a shard keeps: address space, mappings and page tables, and few pages.
 const SHELF_KEEPS: usize = 16;
-/// How many memories all shelves of a place keep, whatever the number of modules: a process may have 65,530 mappings, and a memory has a few.
+/// How many memories all shards of a place keep, whatever the number of modules: a process may have 65,530 mappings, and a memory has a few.
 const PLACE_KEEPS: usize = 256;
 /// How many bytes of pages a memory keeps that is kept. To write so many takes less time than to do without them once.
 const MEMORY_KEEPS_BYTES: usize = 256 << 10;
@@ -100,13 +100,13 @@ impl Contents {
 
 /// Clean memories of one index of one module: initial contents, initial size.
 #[derive(Debug, Default)]
-pub struct MemoryPool([OnceLock<Arc<Shelf>>; PLACES]);
+pub struct MemoryPool([OnceLock<Arc<PoolShard>>; PLACES]);
 
 impl MemoryPool {
     /// Where the memories of this thread are kept.
-    pub fn shelf(&self) -> Arc<Shelf> {
+    pub fn shard(&self) -> Arc<PoolShard> {
         let place = place();
-        let new = || Arc::new(Shelf::new(&KEPT[place]));
+        let new = || Arc::new(PoolShard::new(&KEPT[place]));
         Arc::clone(once::get_or_init(&self.0[place], new))
     }
 }
@@ -116,9 +116,9 @@ impl MemoryPool {
 /// The lock is only tried for: in a process that was forked while another thread had it, nobody gives it back.
 #[derive(Debug)]
 #[repr(align(128))]
-pub struct Shelf {
+pub struct PoolShard {
     memories: Mutex<Vec<KeptMemory>>,
-    /// What all shelves of the place keep.
+    /// What all shards of the place keep.
     kept: &'static Kept,
     /// Once a memory has come from here, so that more will; none if the system has no room for them.
     contents: OnceLock<Option<Contents>>,
@@ -131,7 +131,7 @@ struct KeptMemory {
     bytes: usize,
 }
 
-impl Shelf {
+impl PoolShard {
     fn new(kept: &'static Kept) -> Self {
         // Never moved, so that it is whole whenever the process is forked.
         Self { memories: Mutex::new(Vec::with_capacity(SHELF_KEEPS)), kept, contents: OnceLock::new() }
@@ -179,7 +179,7 @@ impl Shelf {
     }
 }
 
-impl Drop for Shelf {
+impl Drop for PoolShard {
     fn drop(&mut self) {
         let memories = self.memories.get_mut().unwrap_or_else(PoisonError::into_inner);
         memories.iter().for_each(|memory| self.kept.remove(memory.bytes));
@@ -194,16 +194,16 @@ mod tests {
     fn a_place_keeps_so_many_memories_for_all_modules() {
         static KEPT: Kept = Kept::nothing();
         let memory = || MemorySpace::new(1 << 16).unwrap();
-        let shelves: Vec<_> = (0..2 * PLACE_KEEPS / SHELF_KEEPS)
-            .map(|_| Shelf::new(&KEPT))
-            .inspect(|shelf| (0..SHELF_KEEPS + 1).for_each(|_| shelf.give_back(memory(), 0, 0)))
+        let shards: Vec<_> = (0..2 * PLACE_KEEPS / SHELF_KEEPS)
+            .map(|_| PoolShard::new(&KEPT))
+            .inspect(|shard| (0..SHELF_KEEPS + 1).for_each(|_| shard.give_back(memory(), 0, 0)))
             .collect();
         let kept = || KEPT.memories.load(Ordering::Relaxed);
         assert_eq!(kept(), PLACE_KEEPS);
-        let take = || shelves[0].take(|| Err(io::ErrorKind::NotFound.into()), std::iter::empty());
+        let take = || shards[0].take(|| Err(io::ErrorKind::NotFound.into()), std::iter::empty());
         let taken: Vec<_> = (0..SHELF_KEEPS + 1).map_while(|_| take()).collect();
         assert_eq!((taken.len(), kept()), (SHELF_KEEPS, PLACE_KEEPS - SHELF_KEEPS));
-        drop(shelves);
+        drop(shards);
         assert_eq!(kept(), 0);
     }
 }

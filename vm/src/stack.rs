@@ -96,13 +96,13 @@ pub(crate) struct Ready {
 
 /// What a thread runs wasm on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ground {
+pub(crate) struct CurrentStack {
     token: u64,
     stack: StackBounds,
 }
 
 /// A thread without a stack.
-const NO_GROUND: Ground = Ground { token: 0, stack: StackBounds { guard: 0, low: 0, high: 0 } };
+const NO_STACK: CurrentStack = CurrentStack { token: 0, stack: StackBounds { guard: 0, low: 0, high: 0 } };
 
 /// A [`Ready`], one by one: to read two words as one that were just written one by one takes longer than a call into wasm.
 struct Known {
@@ -147,7 +147,7 @@ thread_local! {
 
 /// Has this thread run wasm on another stack, or on none.
 #[inline]
-fn stand_on(ground: Ground) {
+fn stand_on(ground: CurrentStack) {
     here::with(&READY, |known| {
         known.token.set(ground.token);
         known.guard.set(ground.stack.guard);
@@ -205,7 +205,7 @@ pub(crate) fn ready() -> Ready {
 
 fn replace_stack(bytes: usize) -> io::Result<()> {
     let stack = stack_pool::take(bytes)?;
-    let ground = Ground { token: fresh_number(), stack: stack.bounds() };
+    let ground = CurrentStack { token: fresh_number(), stack: stack.bounds() };
     let kept = STACK.try_with(|slot| *slot.borrow_mut() = Some(ThreadStack(stack)));
     kept.map_err(|_| io::Error::other("the thread is ending and has given up its stack for wasm"))?;
     stand_on(ground);
@@ -235,17 +235,17 @@ impl OwnStack {
         let ready = ready();
         let is_this = |stack: &mut ThreadStack| stack.0.bounds() == ready.stack;
         let taken = STACK.try_with(|slot| slot.borrow_mut().take_if(is_this)).ok().flatten();
-        stand_on(NO_GROUND);
+        stand_on(NO_STACK);
         Self { stack: taken.map(ThreadStack::take), bounds: ready.stack, token: ready.token, owner: ready.owner }
     }
 
     /// Makes it the stack that this thread runs wasm on, and gives what that was before.
     #[inline]
-    pub(crate) fn enter(&self) -> Ground {
+    pub(crate) fn enter(&self) -> CurrentStack {
         let Ready { token, stack, .. } = ready();
         // No store's calls start here: they are nested ones.
-        stand_on(Ground { token: 0, stack: self.bounds });
-        Ground { token, stack }
+        stand_on(CurrentStack { token: 0, stack: self.bounds });
+        CurrentStack { token, stack }
     }
 
     /// Gives it to this thread, if that has none; to all of them otherwise. Nothing is on it.
@@ -265,7 +265,7 @@ impl OwnStack {
             slot.is_some()
         });
         match stack {
-            None if given.is_ok() => stand_on(Ground { token, stack: self.bounds }),
+            None if given.is_ok() => stand_on(CurrentStack { token, stack: self.bounds }),
             _ => self.stack = stack.map(ThreadStack::take),
         }
     }
@@ -286,7 +286,7 @@ impl Drop for OwnStack {
 
 /// Makes this thread's stack for wasm what it was before [`OwnStack::enter`].
 #[inline]
-pub(crate) fn leave(before: Ground) {
+pub(crate) fn leave(before: CurrentStack) {
     stand_on(before);
 }
 
@@ -322,7 +322,7 @@ impl Drop for ThreadStack {
 /// Makes the next call of [`make_ready`] provide everything anew: when a thread ends, what it keeps for itself is dropped in some order,
 /// and something of that may still want to run wasm.
 pub(crate) fn forget() {
-    stand_on(NO_GROUND);
+    stand_on(NO_STACK);
     name_thread(0, ThreadId::NONE);
 }
 

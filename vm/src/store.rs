@@ -26,7 +26,7 @@ use crate::foreign::Foreign;
 use crate::growing::Growing;
 use crate::heap::Heap;
 use crate::limits::StoreLimits;
-use crate::pieces::GoOn;
+use crate::pieces::InterruptCheck;
 use crate::references::References;
 use crate::stack::{NESTED_ROOM_BYTES, Start, host_has_room, make_ready, ready};
 use crate::sys::thread::{AtomicThreadId, ThreadId, barrier};
@@ -70,7 +70,7 @@ impl Failure {
 ///
 /// # Safety
 /// The answer is used while the store is alive.
-pub unsafe fn go_on(context: *const VMStoreContext) -> impl GoOn + Copy + use<> {
+pub unsafe fn go_on(context: *const VMStoreContext) -> impl InterruptCheck + Copy + use<> {
     move || {
         // SAFETY: the caller's promise; `stop` is atomic.
         let is_interrupted = unsafe { &(*context).stop }.load(Ordering::Acquire) & STOP_INTERRUPT != 0;

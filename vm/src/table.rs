@@ -17,7 +17,7 @@ use crate::image::Damage;
 use crate::instance::Instance;
 use crate::limiter::Request;
 use crate::limits::Limit;
-use crate::pieces::{GoOn, Order, PIECE_ELEMENTS, in_pieces, try_in_pieces};
+use crate::pieces::{InterruptCheck, Order, PIECE_ELEMENTS, in_pieces, try_in_pieces};
 
 /// What elements are that are zero because nobody has asked for them yet.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +192,7 @@ impl Table {
     }
 
     /// Writes an element. Null makes it fill in the others, as [`Table::fill`] does.
-    pub fn set(&mut self, index: u64, value: u64, go_on: impl GoOn) -> Result<(), TrapCode> {
+    pub fn set(&mut self, index: u64, value: u64, go_on: impl InterruptCheck) -> Result<(), TrapCode> {
         if value == 0 {
             self.fill_in(go_on)?;
         }
@@ -202,10 +202,16 @@ impl Table {
     }
 
     /// Grows by `delta` elements `init` at the cost of `budget` and returns the old length. If it is refused, also by `go_on`, nothing has changed.
-    pub fn grow(&mut self, delta: u64, init: u64, budget: &mut Budget, go_on: impl GoOn) -> Result<u64, Refused> {
+    pub fn grow(
+        &mut self,
+        delta: u64,
+        init: u64,
+        budget: &mut Budget,
+        go_on: impl InterruptCheck,
+    ) -> Result<u64, Refused> {
         let request = [self.growth(delta)];
-        budget.asked.ask(&request)?;
-        self.grow_allowed(delta, init, budget, go_on).inspect_err(|_| budget.asked.undo(&request))
+        budget.limiter.ask(&request)?;
+        self.grow_allowed(delta, init, budget, go_on).inspect_err(|_| budget.limiter.undo(&request))
     }
 
     /// What a limiter is asked before it grows by `delta` elements.
@@ -213,7 +219,13 @@ impl Table {
         Request::table(self.len(), self.len().saturating_add(delta), self.ty.limits.max)
     }
 
-    fn grow_allowed(&mut self, delta: u64, init: u64, budget: &mut Budget, go_on: impl GoOn) -> Result<u64, Refused> {
+    fn grow_allowed(
+        &mut self,
+        delta: u64,
+        init: u64,
+        budget: &mut Budget,
+        go_on: impl InterruptCheck,
+    ) -> Result<u64, Refused> {
         let old = self.len();
         let new = old.saturating_add(delta);
         budget.limits().check(Limit::TableElements, new)?;
@@ -239,7 +251,7 @@ impl Table {
     }
 
     /// Writes `len` elements.
-    pub fn fill(&mut self, start: u64, value: u64, len: u64, go_on: impl GoOn) -> Result<(), TrapCode> {
+    pub fn fill(&mut self, start: u64, value: u64, len: u64, go_on: impl InterruptCheck) -> Result<(), TrapCode> {
         let range = self.range(start, len)?;
         if value == 0 {
             self.fill_in(&go_on)?;
@@ -254,7 +266,7 @@ impl Table {
         start: u64,
         len: u64,
         value: impl Fn(usize) -> Result<u64, TrapCode>,
-        go_on: impl GoOn,
+        go_on: impl InterruptCheck,
     ) -> Result<(), TrapCode> {
         let range = self.range(start, len)?;
         self.fill_in(&go_on)?;
@@ -268,7 +280,13 @@ impl Table {
     }
 
     /// Copies elements inside the table, as if through a buffer.
-    pub fn copy_within(&mut self, destination: u64, source: u64, len: u64, go_on: impl GoOn) -> Result<(), TrapCode> {
+    pub fn copy_within(
+        &mut self,
+        destination: u64,
+        source: u64,
+        len: u64,
+        go_on: impl InterruptCheck,
+    ) -> Result<(), TrapCode> {
         let from = self.range(source, len)?.start;
         let to = self.range(destination, len)?.start;
         self.fill_in(&go_on)?;
@@ -285,7 +303,7 @@ impl Table {
         other: &mut Self,
         source: u64,
         len: u64,
-        go_on: impl GoOn,
+        go_on: impl InterruptCheck,
     ) -> Result<(), TrapCode> {
         let from = other.range(source, len)?;
         let to = self.range(destination, len)?;
@@ -316,7 +334,7 @@ impl Table {
     }
 
     /// Fills everything in, so that zero means null from now on. If it is interrupted the rest stays to be filled in.
-    fn fill_in(&mut self, go_on: impl GoOn) -> Result<(), TrapCode> {
+    fn fill_in(&mut self, go_on: impl InterruptCheck) -> Result<(), TrapCode> {
         if self.lazy.are_none() {
             return Ok(());
         }

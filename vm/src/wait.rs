@@ -13,30 +13,30 @@ const WOKEN: u32 = 0;
 const NOT_EQUAL: u32 = 1;
 const TIMED_OUT: u32 = 2;
 
-/// How long a sleeper sleeps before it looks whether its store was interrupted.
+/// How long a waiter sleeps before it looks whether its store was interrupted.
 const INTERRUPT_CHECK: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
-struct Sleeper {
+struct Waiter {
     woken: AtomicBool,
     condition: Condvar,
 }
 
-/// Sleepers by address. Equal addresses of one memory in several stores are equal here, because its base is the same.
-static SLEEPERS: LazyLock<Mutex<HashMap<usize, VecDeque<Arc<Sleeper>>>>> = LazyLock::new(Mutex::default);
+/// Waiters by address. Equal addresses of one memory in several stores are equal here, because its base is the same.
+static WAITERS: LazyLock<Mutex<HashMap<usize, VecDeque<Arc<Waiter>>>>> = LazyLock::new(Mutex::default);
 
 /// The lock, for the thread that forks.
 pub(crate) fn lock() -> Box<dyn std::any::Any> {
-    Box::new(sleepers())
+    Box::new(waiters())
 }
 
-/// The sleepers of another process, of which this one is a copy, do not sleep here.
-pub(crate) fn forget_sleepers() {
-    sleepers().clear();
+/// The waiters of another process, of which this one is a copy, do not sleep here.
+pub(crate) fn forget_waiters() {
+    waiters().clear();
 }
 
-fn sleepers() -> MutexGuard<'static, HashMap<usize, VecDeque<Arc<Sleeper>>>> {
-    SLEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
+fn waiters() -> MutexGuard<'static, HashMap<usize, VecDeque<Arc<Waiter>>>> {
+    WAITERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sleeps until notified, or for `timeout` nanoseconds if that is not negative, if `is_expected` holds. An interrupt ends it as a timeout would; the guest
@@ -48,43 +48,43 @@ pub(crate) fn wait(
     is_interrupted: impl Fn() -> bool,
 ) -> u32 {
     let deadline = u64::try_from(timeout).ok().and_then(|ns| Instant::now().checked_add(Duration::from_nanos(ns)));
-    let mut sleepers = sleepers();
+    let mut waiters = waiters();
     // Compared under the lock that notifiers take, so that no notification between comparison and sleep is lost.
     if !is_expected() {
         return NOT_EQUAL;
     }
-    let sleeper = Arc::new(Sleeper::default());
-    sleepers.entry(address).or_default().push_back(Arc::clone(&sleeper));
+    let waiter = Arc::new(Waiter::default());
+    waiters.entry(address).or_default().push_back(Arc::clone(&waiter));
     loop {
-        if sleeper.woken.load(Ordering::Relaxed) {
+        if waiter.woken.load(Ordering::Relaxed) {
             return WOKEN;
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) || is_interrupted() {
-            if let Some(queue) = sleepers.get_mut(&address) {
-                queue.retain(|other| !Arc::ptr_eq(other, &sleeper));
+            if let Some(queue) = waiters.get_mut(&address) {
+                queue.retain(|other| !Arc::ptr_eq(other, &waiter));
                 if queue.is_empty() {
-                    sleepers.remove(&address);
+                    waiters.remove(&address);
                 }
             }
             return TIMED_OUT;
         }
         let nap = left.map_or(INTERRUPT_CHECK, |left| left.min(INTERRUPT_CHECK));
-        sleepers = sleeper.condition.wait_timeout(sleepers, nap).unwrap_or_else(PoisonError::into_inner).0;
+        waiters = waiter.condition.wait_timeout(waiters, nap).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
-/// Wakes up to `count` sleepers, those that have slept longest first, and returns how many.
+/// Wakes up to `count` waiters, those that have slept longest first, and returns how many.
 pub(crate) fn notify(address: usize, count: u32) -> u32 {
-    let mut sleepers = sleepers();
-    let Some(queue) = sleepers.get_mut(&address) else { return 0 };
+    let mut waiters = waiters();
+    let Some(queue) = waiters.get_mut(&address) else { return 0 };
     let woken = queue.len().min(count as usize);
-    for sleeper in queue.drain(..woken) {
-        sleeper.woken.store(true, Ordering::Relaxed);
-        sleeper.condition.notify_one();
+    for waiter in queue.drain(..woken) {
+        waiter.woken.store(true, Ordering::Relaxed);
+        waiter.condition.notify_one();
     }
     if queue.is_empty() {
-        sleepers.remove(&address);
+        waiters.remove(&address);
     }
     woken as u32
 }
@@ -102,11 +102,11 @@ mod tests {
         assert_eq!(wait(address, || true, -1, || true), TIMED_OUT);
         assert_eq!(notify(address, 1), 0);
         std::thread::scope(|scope| {
-            let sleeper = scope.spawn(|| wait(address, || true, -1, || false));
+            let waiter = scope.spawn(|| wait(address, || true, -1, || false));
             while notify(address, 1) == 0 {
                 std::thread::yield_now();
             }
-            assert_eq!(sleeper.join().unwrap(), WOKEN);
+            assert_eq!(waiter.join().unwrap(), WOKEN);
         });
     }
 }

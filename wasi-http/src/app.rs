@@ -11,7 +11,7 @@ use tokio::task::block_in_place;
 use wasmer_api::{CALLS_CAN_WAIT, InterruptHandle, LinkError, Result, Store, StoreLimits};
 use wasmer_component::{Component, ComponentInstancePre, ComponentLinker, Own};
 use wasmer_wasi_p2::WasiP2;
-use wasmer_wasi_p2::host::Bell;
+use wasmer_wasi_p2::host::GuestWaker;
 
 use crate::client::Client;
 use crate::ctx::WasiHttp;
@@ -73,11 +73,11 @@ impl App {
         &self,
         request: IncomingRequest,
         answer: oneshot::Sender<Answer>,
-        bell: Bell,
+        waker: GuestWaker,
         client: Arc<Client>,
         interrupt: &OnceLock<InterruptHandle>,
     ) -> Result<()> {
-        let mut http = WasiHttp::new((self.grant)()?, bell, Some(client));
+        let mut http = WasiHttp::new((self.grant)()?, waker, Some(client));
         http.is_head = request.is_head();
         let mut store = Store::with_limits(self.pre.component().engine(), http, self.limits);
         if let Some(fuel) = self.fuel {

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Runtime};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use wasmer_wasi_p2::host::Bell;
+use wasmer_wasi_p2::host::GuestWaker;
 use wasmer_wasi_p2::{Grants, WasiP2};
 
 use crate::ctx::WasiHttp;
@@ -56,7 +56,7 @@ impl Sender {
     /// # Errors
     /// If the system refuses a descriptor.
     pub fn ctx(&self, p2: WasiP2) -> io::Result<WasiHttp> {
-        Ok(WasiHttp::new(p2, Bell::new()?, Some(Arc::clone(&self.client))))
+        Ok(WasiHttp::new(p2, GuestWaker::new()?, Some(Arc::clone(&self.client))))
     }
 }
 
@@ -100,9 +100,9 @@ impl Client {
         if !self.allows(&target) {
             return Err(ErrorCode::HttpRequestDenied);
         }
-        let (bell, tls) = (slot.bell().clone(), target.is_tls.then(|| self.tls.clone()));
+        let (waker, tls) = (slot.waker().clone(), target.is_tls.then(|| self.tls.clone()));
         self.runtime.spawn(async move {
-            let result = exchange(request, &target, options, tls, bell).await;
+            let result = exchange(request, &target, options, tls, waker).await;
             slot.fill(result);
         });
         Ok(())
@@ -122,22 +122,22 @@ async fn exchange(
     target: &Target,
     options: RequestOptions,
     tls: Option<TlsConnector>,
-    bell: Bell,
+    waker: GuestWaker,
 ) -> Result<IncomingResponse, ErrorCode> {
     let connected = timeout(options.connect(), connect(target)).await;
     let stream = connected.map_err(|_| ErrorCode::ConnectionTimeout)??;
-    let Some(tls) = tls else { return answer(request, stream, options, bell).await };
+    let Some(tls) = tls else { return answer(request, stream, options, waker).await };
     // The handshake has as long as the connection had: the definition has no time of its own for it.
     let secured = timeout(options.connect(), tls::secure(&tls, &target.host, stream)).await;
     let stream = secured.map_err(|_| ErrorCode::ConnectionTimeout)??;
-    answer(request, stream, options, bell).await
+    answer(request, stream, options, waker).await
 }
 
 async fn answer(
     request: Request<PipeBody>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     options: RequestOptions,
-    bell: Bell,
+    waker: GuestWaker,
 ) -> Result<IncomingResponse, ErrorCode> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| code_of(&error))?;
     // It ends with the response's body, or when nobody wants that any more.
@@ -146,7 +146,7 @@ async fn answer(
     let response = response.map_err(|_| ErrorCode::ConnectionReadTimeout)?;
     let (mut parts, body) = response.map_err(|error| code_of(&error))?.into_parts();
     without_connection(&mut parts.headers);
-    let pipe = Pipe::new(bell);
+    let pipe = Pipe::new(waker);
     tokio::spawn(pump(body, Arc::clone(&pipe), Some(options.between_bytes())));
     Ok(IncomingResponse { status: parts.status.as_u16(), headers: Arc::new(parts.headers), body: Some(pipe) })
 }

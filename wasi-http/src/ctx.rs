@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use wasmer_component::Borrow;
-use wasmer_wasi_p2::host::Bell;
+use wasmer_wasi_p2::host::GuestWaker;
 use wasmer_wasi_p2::{IoError, Outcome, Slab, WasiP2};
 
 use crate::body::{FutureTrailers, IncomingBody, OutgoingBody};
@@ -17,7 +17,7 @@ use crate::types::{ErrorCode, HttpFailure};
 /// What one component can reach by `wasi:http`, beside what a [`WasiP2`] has.
 pub struct WasiHttp {
     pub(crate) p2: WasiP2,
-    pub(crate) bell: Bell,
+    pub(crate) waker: GuestWaker,
     pub(crate) client: Option<Arc<Client>>,
     /// Whether the request that is answered asks for headers alone.
     pub(crate) is_head: bool,
@@ -36,11 +36,11 @@ pub struct WasiHttp {
 
 impl WasiHttp {
     /// A component that reaches what `p2` reaches, and sends requests by `client`, if there is one.
-    pub fn new(mut p2: WasiP2, bell: Bell, client: Option<Arc<Client>>) -> WasiHttp {
-        p2.set_bell(bell.clone());
+    pub fn new(mut p2: WasiP2, waker: GuestWaker, client: Option<Arc<Client>>) -> WasiHttp {
+        p2.set_waker(waker.clone());
         WasiHttp {
             p2,
-            bell,
+            waker,
             client,
             is_head: false,
             fields: Slab::default(),

@@ -159,7 +159,7 @@ impl WasiHttp {
             return Ok(Err(()));
         }
         // A body of another length than its header says would break the framing of the connection: the pipe refuses it.
-        let pipe = Pipe::with_length(self.bell.clone(), content_length(&response.headers));
+        let pipe = Pipe::with_length(self.waker.clone(), content_length(&response.headers));
         response.body = Some(Arc::clone(&pipe));
         self.outgoing_bodies.insert(OutgoingBody::new(pipe, self.is_head)).map(Ok)
     }
@@ -171,7 +171,7 @@ impl WasiHttp {
 
 impl OutgoingResponse {
     fn send(self, http: &WasiHttp) -> Response<Arc<Pipe>> {
-        let body = self.body.unwrap_or_else(|| Pipe::empty(http.bell.clone()));
+        let body = self.body.unwrap_or_else(|| Pipe::empty(http.waker.clone()));
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = Arc::unwrap_or_clone(self.headers);

@@ -39,9 +39,9 @@ impl Drop for PipeBody {
     }
 }
 
-/// Brings a guest the body that hyper receives, until its end or until the guest wants no more. `patience` is how long nothing may come.
-pub(crate) async fn pump(mut body: Incoming, pipe: Arc<Pipe>, patience: Option<Duration>) {
-    let mut timer = patience.map(|patience| (patience, Box::pin(tokio::time::sleep(patience))));
+/// Brings a guest the body that hyper receives, until its end or until the guest wants no more. `silence_max` is how long nothing may come.
+pub(crate) async fn pump(mut body: Incoming, pipe: Arc<Pipe>, silence_max: Option<Duration>) {
+    let mut timer = silence_max.map(|silence_max| (silence_max, Box::pin(tokio::time::sleep(silence_max))));
     let end = poll_fn(|cx| poll_pump(cx, &mut body, &pipe, &mut timer)).await;
     pipe.end(end);
 }
@@ -60,8 +60,8 @@ fn poll_pump(cx: &mut Context<'_>, body: &mut Incoming, pipe: &Pipe, timer: &mut
             ready!(sleep.as_mut().poll(cx));
             return Poll::Ready(Err(ErrorCode::ConnectionReadTimeout));
         };
-        if let Some((patience, sleep)) = timer {
-            sleep.as_mut().reset(Instant::now() + *patience);
+        if let Some((silence_max, sleep)) = timer {
+            sleep.as_mut().reset(Instant::now() + *silence_max);
         }
         match frame.map(|frame| frame.map(Frame::into_data)) {
             None => return Poll::Ready(Ok(None)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme as UriScheme};
 use hyper::{HeaderMap, Method as HyperMethod, Request, Uri};
 use wasmer_component::{Borrow, Own};
-use wasmer_wasi_p2::host::{Bell, HostEvent};
+use wasmer_wasi_p2::host::{GuestWaker, HostEvent};
 use wasmer_wasi_p2::{Outcome, Pollable};
 
 use crate::body::{IncomingBody, OutgoingBody};
@@ -55,16 +55,16 @@ pub(crate) struct Slot {
     result: Mutex<Option<Result<IncomingResponse, ErrorCode>>>,
     /// Stays so when the response is taken.
     is_filled: AtomicBool,
-    bell: Bell,
+    waker: GuestWaker,
 }
 
 impl Slot {
-    pub(crate) fn bell(&self) -> &Bell {
-        &self.bell
+    pub(crate) fn waker(&self) -> &GuestWaker {
+        &self.waker
     }
 
-    fn new(bell: Bell) -> Slot {
-        Slot { result: Mutex::new(None), is_filled: AtomicBool::new(false), bell }
+    fn new(waker: GuestWaker) -> Slot {
+        Slot { result: Mutex::new(None), is_filled: AtomicBool::new(false), waker }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Result<IncomingResponse, ErrorCode>>> {
@@ -76,13 +76,13 @@ impl Slot {
         *self.lock() = Some(result);
         // The order matters: who is woken must find both.
         self.is_filled.store(true, Ordering::Release);
-        self.bell.ring();
+        self.waker.wake();
     }
 }
 
-struct Answered(Arc<Slot>);
+struct ResponseReady(Arc<Slot>);
 
-impl HostEvent for Answered {
+impl HostEvent for ResponseReady {
     fn is_ready(&self) -> bool {
         self.0.is_filled.load(Ordering::Acquire)
     }
@@ -117,7 +117,7 @@ impl WasiHttp {
         if request.body.is_some() {
             return Ok(Err(()));
         }
-        let pipe = Pipe::with_length(self.bell.clone(), content_length(&request.headers));
+        let pipe = Pipe::with_length(self.waker.clone(), content_length(&request.headers));
         request.body = Some(Arc::clone(&pipe));
         self.outgoing_bodies.insert(OutgoingBody::new(pipe, false)).map(Ok)
     }
@@ -249,11 +249,11 @@ impl WasiHttp {
         let options = options.map(|options| take(&mut self.options, options)).transpose()?.unwrap_or_default();
         // The resources are gone, whether or not the request is sent.
         let Some(client) = self.client.clone() else { return Ok(Err(ErrorCode::HttpRequestDenied)) };
-        let (request, target) = match request.into_parts(&self.bell) {
+        let (request, target) = match request.into_parts(&self.waker) {
             Ok(parts) => parts,
             Err(code) => return Ok(Err(code)),
         };
-        let slot = Arc::new(Slot::new(self.bell.clone()));
+        let slot = Arc::new(Slot::new(self.waker.clone()));
         if let Err(code) = client.send(request, target, options, Arc::clone(&slot)) {
             return Ok(Err(code));
         }
@@ -262,7 +262,7 @@ impl WasiHttp {
 
     pub(crate) fn subscribe_response(&mut self, future: Borrow<FutureIncomingResponse>) -> Outcome<Own<Pollable>> {
         let slot = Arc::clone(&self.future_responses.get(future)?.slot);
-        self.p2.add_event(Answered(slot))
+        self.p2.add_event(ResponseReady(slot))
     }
 
     #[allow(clippy::type_complexity, reason = "the type is the definition's")]
@@ -328,7 +328,7 @@ pub(crate) struct Target {
 
 impl OutgoingRequest {
     /// The request as it is sent.
-    fn into_parts(self, bell: &Bell) -> Result<(Request<PipeBody>, Target), ErrorCode> {
+    fn into_parts(self, waker: &GuestWaker) -> Result<(Request<PipeBody>, Target), ErrorCode> {
         let is_tls = match self.scheme {
             Some(Scheme::Http) => false,
             // Without a word, the safe one.
@@ -348,7 +348,7 @@ impl OutgoingRequest {
             None => 80,
         };
         let target = Target { host: host.trim_matches(['[', ']']).to_owned(), port, is_tls };
-        let body = PipeBody(self.body.unwrap_or_else(|| Pipe::empty(bell.clone())));
+        let body = PipeBody(self.body.unwrap_or_else(|| Pipe::empty(waker.clone())));
         let mut request = Request::new(body);
         *request.method_mut() = HyperMethod::try_from(&self.method).map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
         let path = self.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::body::Frame;
-use wasmer_wasi_p2::host::{Bell, StreamEnd};
+use wasmer_wasi_p2::host::{GuestWaker, StreamEnd};
 
 use crate::types::{ErrorCode, HttpFailure};
 
@@ -23,7 +23,7 @@ pub(crate) type End = Result<Option<HeaderMap>, ErrorCode>;
 pub(crate) struct Pipe {
     state: Mutex<State>,
     /// Wakes the guest.
-    bell: Bell,
+    waker: GuestWaker,
 }
 
 #[derive(Default)]
@@ -52,20 +52,20 @@ struct State {
 }
 
 impl Pipe {
-    pub(crate) fn new(bell: Bell) -> Arc<Pipe> {
-        Arc::new(Pipe { state: Mutex::default(), bell })
+    pub(crate) fn new(waker: GuestWaker) -> Arc<Pipe> {
+        Arc::new(Pipe { state: Mutex::default(), waker })
     }
 
     /// A body of no bytes.
-    pub(crate) fn empty(bell: Bell) -> Arc<Pipe> {
-        let pipe = Pipe::new(bell);
+    pub(crate) fn empty(waker: GuestWaker) -> Arc<Pipe> {
+        let pipe = Pipe::new(waker);
         pipe.lock().end = Some(Ok(None));
         pipe
     }
 
     /// A guest's body, of a length that is known.
-    pub(crate) fn with_length(bell: Bell, length: Option<u64>) -> Arc<Pipe> {
-        let pipe = Pipe::new(bell);
+    pub(crate) fn with_length(waker: GuestWaker, length: Option<u64>) -> Arc<Pipe> {
+        let pipe = Pipe::new(waker);
         pipe.lock().length = length;
         pipe
     }
@@ -82,7 +82,7 @@ impl Pipe {
         let must_ring = std::mem::take(&mut state.guest_waits);
         drop(state);
         if must_ring {
-            self.bell.ring();
+            self.waker.wake();
         }
         result
     }

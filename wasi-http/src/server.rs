@@ -29,7 +29,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 use wasmer_api::Error;
 use wasmer_wasi::ExitStatus;
 use wasmer_wasi_p2::Grants;
-use wasmer_wasi_p2::host::Bell;
+use wasmer_wasi_p2::host::GuestWaker;
 
 use crate::app::App;
 use crate::client::Client;
@@ -119,16 +119,16 @@ impl Default for Stop {
 
 /// How long clients are waited for.
 #[derive(Clone, Copy)]
-struct Patience {
+struct Timeouts {
     /// For the header of a request, between requests, and for a sign of life on a connection of HTTP/2.
     header: Duration,
     /// Until something is taken of what is sent.
     send: Duration,
 }
 
-const PATIENCE: Patience = Patience { header: Duration::from_secs(30), send: Duration::from_secs(30) };
+const TIMEOUTS: Timeouts = Timeouts { header: Duration::from_secs(30), send: Duration::from_secs(30) };
 /// How long a client that has connected and said nothing is waited for in the end: what it said may only just have come.
-const FIRST_WORD_PATIENCE: Duration = Duration::from_millis(100);
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_millis(100);
 /// The most that a header may take.
 const HEADER_BYTES_MAX: usize = 1 << 16;
 /// How many requests a connection of HTTP/2 may have at a time.
@@ -142,11 +142,11 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 struct Server {
     app: App,
     options: Options,
-    patience: Patience,
+    timeouts: Timeouts,
     client: Arc<Client>,
     /// One for each request that may be answered at a time.
     turns: Arc<Semaphore>,
-    bells: Mutex<Vec<Bell>>,
+    wakers: Mutex<Vec<GuestWaker>>,
     deadlines: Arc<Deadlines>,
     stop: Stop,
     /// Whether guests that still run are to end.
@@ -158,10 +158,10 @@ struct Server {
 /// # Errors
 /// If the system refuses threads, or the certificates cannot be read.
 pub fn serve(listener: TcpListener, app: App, options: Options, stop: &Stop) -> io::Result<()> {
-    serve_with(listener, app, options, PATIENCE, stop)
+    serve_with(listener, app, options, TIMEOUTS, stop)
 }
 
-fn serve_with(listener: TcpListener, app: App, options: Options, patience: Patience, stop: &Stop) -> io::Result<()> {
+fn serve_with(listener: TcpListener, app: App, options: Options, timeouts: Timeouts, stop: &Stop) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -176,12 +176,12 @@ fn serve_with(listener: TcpListener, app: App, options: Options, patience: Patie
         app,
         client: Arc::new(client),
         turns: Arc::new(Semaphore::new(options.requests_max.min(Semaphore::MAX_PERMITS))),
-        bells: Mutex::default(),
+        wakers: Mutex::default(),
         deadlines: Arc::default(),
         stop: stop.clone(),
         is_over: watch::Sender::new(false),
         options,
-        patience,
+        timeouts,
     });
     let result = runtime.block_on(run(listener, &server, stop));
     // Whoever does not notice an interrupt ends with the process.
@@ -286,7 +286,7 @@ fn accept_waiting<T>(
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
 /// Whether a client begins as HTTP/2 does; none if it says too little for too long.
-async fn is_http2(stream: &TcpStream, patience: Duration) -> Option<bool> {
+async fn is_http2(stream: &TcpStream, timeouts: Duration) -> Option<bool> {
     let mut start = [0; PREFACE.len()];
     let look = async {
         loop {
@@ -299,17 +299,17 @@ async fn is_http2(stream: &TcpStream, patience: Duration) -> Option<bool> {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(patience, look).await.ok()?
+    timeout(timeouts, look).await.ok()?
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, server: Arc<Server>) {
     let _ = stream.set_nodelay(true);
-    let Patience { header, send } = server.patience;
+    let Timeouts { header, send } = server.timeouts;
     let send = u32::try_from(send.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, send);
     let stopped = async {
         server.stop.called(1).await;
-        sleep(FIRST_WORD_PATIENCE).await;
+        sleep(FIRST_REQUEST_TIMEOUT).await;
     };
     let begun = until(&mut pin!(stopped), is_http2(&stream, header)).await;
     let Some(is_http2) = begun.flatten() else { return };
@@ -352,7 +352,7 @@ async fn drive(connection: impl GracefulConnection, stopped: impl Future<Output 
 
 impl Server {
     /// The answer to a request, whatever happens.
-    async fn respond(self: Arc<Self>, peer: SocketAddr, request: Request<Incoming>) -> Response<Answered> {
+    async fn respond(self: Arc<Self>, peer: SocketAddr, request: Request<Incoming>) -> Response<LoggedBody> {
         let (begun, now) = (SystemTime::now(), Instant::now());
         let (method, target, version) = (request.method().clone(), request.uri().clone(), request.version());
         let deadline = (now + self.options.timeout).into();
@@ -375,7 +375,7 @@ impl Server {
         let status = parts.status.as_u16();
         let access =
             Access { peer, begun, method, target, version, status, bytes: 0, took: Duration::ZERO, is_cut: false };
-        Response::from_parts(parts, Answered { body, access, now, server: self, end: End::NotYet })
+        Response::from_parts(parts, LoggedBody { body, access, now, server: self, end: End::NotYet })
     }
 
     async fn have_answered(
@@ -384,12 +384,12 @@ impl Server {
         turn: OwnedSemaphorePermit,
         deadline: tokio::time::Instant,
     ) -> Result<Response<Option<PipeBody>>, StatusCode> {
-        let bell = self.take_bell().map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        let waker = self.take_waker().map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
         let (parts, body) = request.into_parts();
         let pipe = if body.is_end_stream() {
-            Pipe::empty(bell.clone())
+            Pipe::empty(waker.clone())
         } else {
-            let pipe = Pipe::new(bell.clone());
+            let pipe = Pipe::new(waker.clone());
             tokio::spawn(pump(body, Arc::clone(&pipe), None));
             pipe
         };
@@ -400,11 +400,11 @@ impl Server {
             let (server, time) = (Arc::clone(self), Arc::clone(&time));
             tokio::spawn(async move {
                 let client = Arc::clone(&server.client);
-                let result = server.app.answer(request, answer, bell.clone(), client, &time.interrupt).await;
+                let result = server.app.answer(request, answer, waker.clone(), client, &time.interrupt).await;
                 if let Err(error) = result {
                     block_in_place(|| server.report(&error));
                 }
-                server.keep_bell(bell);
+                server.keep_waker(waker);
                 drop((watch, turn));
             })
         };
@@ -426,14 +426,14 @@ impl Server {
         }
     }
 
-    fn take_bell(&self) -> io::Result<Bell> {
-        let kept = self.bells.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.map_or_else(Bell::new, Ok)
+    fn take_waker(&self) -> io::Result<GuestWaker> {
+        let kept = self.wakers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.map_or_else(GuestWaker::new, Ok)
     }
 
-    /// Whoever still has it rings for nothing.
-    fn keep_bell(&self, bell: Bell) {
-        self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell);
+    /// Whoever still has it wakes it for nothing.
+    fn keep_waker(&self, waker: GuestWaker) {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
     }
 }
 
@@ -457,7 +457,7 @@ fn status_of(code: &ErrorCode) -> StatusCode {
 }
 
 /// The body of an answer, and what is noted of it.
-struct Answered {
+struct LoggedBody {
     body: Option<PipeBody>,
     access: Access,
     now: Instant,
@@ -473,7 +473,7 @@ enum End {
     Cut,
 }
 
-impl Body for Answered {
+impl Body for LoggedBody {
     type Data = Bytes;
     type Error = HttpFailure;
 
@@ -497,7 +497,7 @@ impl Body for Answered {
     }
 }
 
-impl Drop for Answered {
+impl Drop for LoggedBody {
     fn drop(&mut self) {
         let Some(log) = &self.server.options.log else { return };
         self.access.took = self.now.elapsed();

@@ -6,7 +6,7 @@ use wasmer_wasi::WasiCtx;
 
 use crate::cli::{TerminalInput, TerminalOutput};
 use crate::filesystem::{Descriptor, DirectoryEntryStream};
-use crate::host::Bell;
+use crate::host::GuestWaker;
 use crate::io::{IoError, Pollable};
 use crate::slab::Slab;
 use crate::sockets::{
@@ -31,8 +31,8 @@ pub struct WasiP2 {
     pub(crate) incoming: Slab<IncomingDatagramStream>,
     pub(crate) outgoing: Slab<OutgoingDatagramStream>,
     pub(crate) lookups: Slab<ResolveAddressStream>,
-    /// What streams and events of the host ring, and its descriptor once there is one.
-    pub(crate) bell: Option<(Bell, Option<u32>)>,
+    /// What streams and events of the host wake, and its descriptor once there is one.
+    pub(crate) waker: Option<(GuestWaker, Option<u32>)>,
 }
 
 impl WasiP2 {
@@ -59,7 +59,7 @@ impl WasiP2 {
             incoming: Slab::default(),
             outgoing: Slab::default(),
             lookups: Slab::default(),
-            bell: None,
+            waker: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Streams and events that other interfaces bring: an HTTP body, an answer that will come.
 //!
-//! What they wait for is somebody else's business, on another thread. Such a thread rings the component's [`Bell`] after each change; a guest that waits looks again
-//! at what it waits for whenever the bell rings.
+//! What they wait for is somebody else's business, on another thread. Such a thread wakes the guest by the component's [`GuestWaker`] after each change; a guest that waits looks again
+//! at what it waits for whenever it is woken.
 
 use std::error::Error;
 use std::fmt;
@@ -55,25 +55,25 @@ pub trait HostEvent: Send {
 
 /// What other threads wake a component's guest with. Cheap to clone.
 #[derive(Clone)]
-pub struct Bell(Arc<OwnedFd>);
+pub struct GuestWaker(Arc<OwnedFd>);
 
-impl Bell {
-    /// A bell that nobody listens to yet. It may be used for one component after the other.
+impl GuestWaker {
+    /// A waker of no component yet. It may be used for one component after the other.
     ///
     /// # Errors
     /// If the system has no descriptor for it.
-    pub fn new() -> io::Result<Bell> {
-        Ok(Bell(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
+    pub fn new() -> io::Result<GuestWaker> {
+        Ok(GuestWaker(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
     }
 
     /// Has a guest that waits look again.
-    pub fn ring(&self) {
-        // It fails only if it has rung very often already.
+    pub fn wake(&self) {
+        // It fails only if it was called very often already.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Ends the ringing, before a look at what it may have rung for.
-    pub(crate) fn silence(&self) {
+    /// Forgets that it was woken, before a look at what for.
+    pub(crate) fn reset(&self) {
         let _ = rustix::io::read(&*self.0, &mut [0_u8; 8]);
     }
 
@@ -82,44 +82,44 @@ impl Bell {
     }
 }
 
-impl fmt::Debug for Bell {
+impl fmt::Debug for GuestWaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Bell")
+        f.write_str("GuestWaker")
     }
 }
 
 impl WasiP2 {
-    /// Says what streams and events of the host ring. It takes one of the guest's descriptors when the guest waits for one of them.
-    pub fn set_bell(&mut self, bell: Bell) {
-        self.bell = Some((bell, None));
+    /// Says what streams and events of the host wake. It takes one of the guest's descriptors when the guest waits for one of them.
+    pub fn set_waker(&mut self, waker: GuestWaker) {
+        self.waker = Some((waker, None));
     }
 
-    /// The bell, silent, and its descriptor.
+    /// The waker, reset, and its descriptor.
     pub(crate) fn silent_bell(&mut self) -> Outcome<u32> {
-        let Some((bell, fd)) = &self.bell else { return Err(trap("nothing would end this waiting")) };
-        bell.silence();
+        let Some((waker, fd)) = &self.waker else { return Err(trap("nothing would end this waiting")) };
+        waker.reset();
         if let Some(fd) = fd {
             return Ok(*fd);
         }
-        let descriptor = bell.descriptor().map_err(wasmer_api::Error::host)?;
+        let descriptor = waker.descriptor().map_err(wasmer_api::Error::host)?;
         let fd = self.add_socket(descriptor)?;
-        if let Some((_, kept)) = &mut self.bell {
+        if let Some((_, kept)) = &mut self.waker {
             *kept = Some(fd);
         }
         Ok(fd)
     }
 
-    /// A stream that the guest reads. [`WasiP2::set_bell`] was called before.
+    /// A stream that the guest reads. [`WasiP2::set_waker`] was called before.
     pub fn add_input(&mut self, input: impl HostInput + 'static) -> Outcome<Own<InputStream>> {
         self.inputs.insert(InputStream::host(Box::new(input)))
     }
 
-    /// A stream that the guest writes. [`WasiP2::set_bell`] was called before.
+    /// A stream that the guest writes. [`WasiP2::set_waker`] was called before.
     pub fn add_output(&mut self, output: impl HostOutput + 'static) -> Outcome<Own<OutputStream>> {
         self.outputs.insert(OutputStream::host(Box::new(output)))
     }
 
-    /// Something for the guest to wait for. [`WasiP2::set_bell`] was called before.
+    /// Something for the guest to wait for. [`WasiP2::set_waker`] was called before.
     pub fn add_event(&mut self, event: impl HostEvent + 'static) -> Outcome<Own<Pollable>> {
         self.pollables.insert(Pollable::Host(Box::new(event)))
     }

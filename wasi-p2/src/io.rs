@@ -49,7 +49,7 @@ pub enum Pollable {
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
     Wasi(WaitFor),
-    /// Something of another interface, which rings the bell when it is ready.
+    /// Something of another interface, which calls the waker when it is ready.
     Host {
         is_ready: bool,
     },
@@ -126,7 +126,7 @@ impl WasiP2 {
     fn wait_for_any(&mut self, look: impl Fn(&WasiP2) -> Outcome<Vec<Source>>) -> Outcome<Vec<u32>> {
         let mut sources = look(self)?;
         loop {
-            let bell = if sources.iter().any(|source| matches!(source, Source::Host { is_ready: false })) {
+            let waker = if sources.iter().any(|source| matches!(source, Source::Host { is_ready: false })) {
                 let fd = self.silent_bell()?;
                 sources = look(self)?;
                 WaitFor::Descriptor(fd, Direction::Read)
@@ -136,7 +136,7 @@ impl WasiP2 {
             let waits = sources.iter().map(|source| match source {
                 Source::Wasi(wait_for) => *wait_for,
                 Source::Host { is_ready: true } => WaitFor::Ready,
-                Source::Host { is_ready: false } => bell,
+                Source::Host { is_ready: false } => waker,
             });
             let mut ready = or_trap(for_guest(self.ctx.wait(&waits.collect::<Vec<_>>()))?, "cannot poll")?;
             ready.retain(|position| !matches!(sources[*position as usize], Source::Host { is_ready: false }));

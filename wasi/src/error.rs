@@ -21,7 +21,7 @@ pub type WasiResult<T = ()> = Result<T, WasiError>;
 
 /// Why a guest must stop: the part of [`WasiError`] that is no business of the guest's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Halt {
+pub enum Termination {
     /// `proc_exit`, or a fatal `proc_raise`.
     Exit(i32),
     /// The host's interrupt callback said so.
@@ -60,17 +60,17 @@ impl std::error::Error for WasiError {}
 
 impl WasiError {
     /// The failure that is the guest's to handle, or why the guest must stop.
-    pub fn into_errno(self) -> Result<Errno, Halt> {
+    pub fn into_errno(self) -> Result<Errno, Termination> {
         match self {
             WasiError::Errno(errno) => Ok(errno),
-            WasiError::Exit(code) => Err(Halt::Exit(code)),
-            WasiError::Interrupted => Err(Halt::Interrupted),
+            WasiError::Exit(code) => Err(Termination::Exit(code)),
+            WasiError::Interrupted => Err(Termination::Interrupted),
         }
     }
 }
 
 /// Turns a result into what the wasm function returns: an error code, or a reason to stop.
-pub(crate) fn to_raw(result: WasiResult) -> Result<u32, Halt> {
+pub(crate) fn to_raw(result: WasiResult) -> Result<u32, Termination> {
     match result {
         Ok(()) => Ok(u32::from(Errno::Success.code())),
         Err(error) => error.into_errno().map(|errno| u32::from(errno.code())),

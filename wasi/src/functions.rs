@@ -1,7 +1,7 @@
 //! The one table of all functions: names and wasm signatures, from which glue code derives its registrations.
 
 use crate::ctx::WasiCtx;
-use crate::error::{Halt, to_raw};
+use crate::error::{Termination, to_raw};
 use crate::memory::GuestMemory;
 use crate::types::Snapshot;
 
@@ -26,7 +26,7 @@ pub struct WasiFunction {
     /// Calls it. The arguments are the raw parameters, each in the low bits of its 64; missing ones count as 0.
     ///
     /// Returns the error code for the guest, or why the guest must stop.
-    pub call: fn(&mut WasiCtx, &GuestMemory<'_>, &[u64]) -> Result<u32, Halt>,
+    pub call: fn(&mut WasiCtx, &GuestMemory<'_>, &[u64]) -> Result<u32, Termination>,
 }
 
 impl std::fmt::Debug for WasiFunction {
@@ -162,7 +162,7 @@ macro_rules! define_tables {
             has_result: define_tables!(@result $result),
             call: {
                 #[allow(unused_mut, unused_variables, reason = "a function without parameters")]
-                fn call(ctx: &mut WasiCtx, mem: &GuestMemory<'_>, args: &[u64]) -> Result<u32, Halt> {
+                fn call(ctx: &mut WasiCtx, mem: &GuestMemory<'_>, args: &[u64]) -> Result<u32, Termination> {
                     let mut args = args.iter().copied();
                     $(let $param = FromRaw::from_raw(args.next().unwrap_or(0));)*
                     let result = ctx.$method(mem $(, $param)*);
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(mem.read_u32(0), Ok(1));
         assert_eq!(mem.read_u32(4), Ok(5));
         assert_eq!(call(&mut ctx, "fd_close", &[99]), Ok(8));
-        assert_eq!(call(&mut ctx, "proc_exit", &[7]), Err(Halt::Exit(7)));
+        assert_eq!(call(&mut ctx, "proc_exit", &[7]), Err(Termination::Exit(7)));
         // The upper half of a 32-bit argument is not part of it.
         assert_eq!(call(&mut ctx, "fd_close", &[1 << 40]), Ok(0));
     }

@@ -63,7 +63,7 @@ pub use builder::{BuildError, DirGrant, WasiCtxBuilder};
 pub use clocks::{ClockId, HostClocks, SystemClocks};
 pub use ctx::WasiCtx;
 pub use errno::Errno;
-pub use error::{Halt, WasiError, WasiResult};
+pub use error::{Termination, WasiError, WasiResult};
 pub use functions::{WasiFunction, WasmType, functions};
 pub use host::io::Position;
 pub use link::{ExitStatus, add_imports_to_linker, add_to_linker};

@@ -8,7 +8,7 @@ use wasmer_runtime_core::types::{FuncType, ValType};
 use wasmer_runtime_core::vmcontext::RawValue;
 
 use crate::ctx::WasiCtx;
-use crate::error::Halt;
+use crate::error::Termination;
 use crate::functions::{WasiFunction, WasmType, functions};
 use crate::memory::GuestMemory;
 use crate::types::Snapshot;
@@ -25,11 +25,11 @@ impl fmt::Display for ExitStatus {
 
 impl std::error::Error for ExitStatus {}
 
-impl From<Halt> for Error {
-    fn from(halt: Halt) -> Error {
+impl From<Termination> for Error {
+    fn from(halt: Termination) -> Error {
         match halt {
-            Halt::Exit(status) => Error::host(ExitStatus(status)),
-            Halt::Interrupted => TrapCode::Interrupted.into(),
+            Termination::Exit(status) => Error::host(ExitStatus(status)),
+            Termination::Interrupted => TrapCode::Interrupted.into(),
         }
     }
 }

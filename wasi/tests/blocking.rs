@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use common::{BUFFER, DIR, Guest, OUT};
 use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
-use wasmer_wasi::{ClockId, Errno, Halt, HostClocks, OutputBuffer, Rights, Snapshot, Stdin, Stdout, WasiCtxBuilder};
+use wasmer_wasi::{
+    ClockId, Errno, HostClocks, OutputBuffer, Rights, Snapshot, Stdin, Stdout, Termination, WasiCtxBuilder,
+};
 
 /// Where subscriptions and events are.
 const IN: u32 = 1024;
@@ -256,7 +258,7 @@ fn a_wait_at_a_nonblocking_stream_is_interrupted() {
         let [iovs, count] = guest.iovecs(&[(BUFFER, 10)]);
         guest.call_raw("fd_read", &[0, iovs, count, OUT.into()])
     });
-    assert_eq!(result, Err(Halt::Interrupted));
+    assert_eq!(result, Err(Termination::Interrupted));
 }
 
 /// The socket may be shared with other processes that serve it.
@@ -339,12 +341,12 @@ fn install_handler() {
 }
 
 /// Runs `block` on a guest in another thread, signals that thread, and after a while asks it to stop.
-fn interrupted(block: fn(&mut Guest) -> Result<u32, Halt>) -> Result<u32, Halt> {
+fn interrupted(block: fn(&mut Guest) -> Result<u32, Termination>) -> Result<u32, Termination> {
     interrupted_at(false, block)
 }
 
 /// The same at a standard input that somebody made non-blocking, or not.
-fn interrupted_at(nonblocking: bool, block: fn(&mut Guest) -> Result<u32, Halt>) -> Result<u32, Halt> {
+fn interrupted_at(nonblocking: bool, block: fn(&mut Guest) -> Result<u32, Termination>) -> Result<u32, Termination> {
     install_handler();
     let (read, _write) = pipe();
     if nonblocking {
@@ -378,7 +380,7 @@ fn a_blocked_read_is_interrupted() {
         let [iovs, count] = guest.iovecs(&[(BUFFER, 10)]);
         guest.call_raw("fd_read", &[0, iovs, count, OUT.into()])
     });
-    assert_eq!(result, Err(Halt::Interrupted));
+    assert_eq!(result, Err(Termination::Interrupted));
 }
 
 #[test]
@@ -387,7 +389,7 @@ fn a_blocked_poll_is_interrupted() {
         write_subscriptions(guest, &[Sub::Read(0), after(100_000)]);
         guest.call_raw("poll_oneoff", &[IN.into(), EVENTS.into(), 2, OUT.into()])
     });
-    assert_eq!(result, Err(Halt::Interrupted));
+    assert_eq!(result, Err(Termination::Interrupted));
 }
 
 #[test]
@@ -416,7 +418,7 @@ fn long_calls_ask_between_their_parts() {
         std::fs::write(dir.path().join(format!("a name that takes some room {number}")), "").unwrap();
     }
     let long = 512 << 10;
-    type Call = fn(&mut Guest, u64) -> Result<u32, Halt>;
+    type Call = fn(&mut Guest, u64) -> Result<u32, Termination>;
     let calls: [(&str, Call); 4] = [
         ("random_get", |guest, len| guest.call_raw("random_get", &[BUFFER.into(), len])),
         ("fd_readdir", |guest, len| guest.call_raw("fd_readdir", &[3, BUFFER.into(), len, 0, OUT.into()])),
@@ -442,9 +444,12 @@ fn long_calls_ask_between_their_parts() {
         let (result, often) = run(usize::MAX, long as u64);
         assert_eq!(result, Ok(0), "{name}");
         assert!(often >= 4, "{name} asked {often} times");
-        assert_eq!(run(0, long as u64).0, Err(Halt::Interrupted), "{name}");
+        assert_eq!(run(0, long as u64).0, Err(Termination::Interrupted), "{name}");
         let (result, _) = run(often / 2, long as u64);
         // What was transferred to a stream counts.
-        assert!(result == Err(Halt::Interrupted) || name.starts_with("fd_") && result == Ok(0), "{name}: {result:?}");
+        assert!(
+            result == Err(Termination::Interrupted) || name.starts_with("fd_") && result == Ok(0),
+            "{name}: {result:?}"
+        );
     }
 }

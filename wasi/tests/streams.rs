@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use common::{BUFFER, DIR, Guest, OFLAGS_CREAT, OUT};
-use wasmer_wasi::{Errno, Halt, OutputBuffer, Rights, Stdin, Stdout, WasiCtx, WasiCtxBuilder};
+use wasmer_wasi::{Errno, OutputBuffer, Rights, Stdin, Stdout, Termination, WasiCtx, WasiCtxBuilder};
 
 /// A guest with a directory (3) and a listening socket (4), and a way to connect.
 fn server() -> (Guest, impl Fn() -> TcpStream) {
@@ -176,10 +176,10 @@ fn strings_reach_the_guest() {
 #[test]
 fn ending_and_signals() {
     let mut guest = Guest::new(WasiCtxBuilder::new());
-    assert_eq!(guest.call_raw("proc_exit", &[0]), Err(Halt::Exit(0)));
+    assert_eq!(guest.call_raw("proc_exit", &[0]), Err(Termination::Exit(0)));
     let minus_one = u64::from(u32::MAX);
-    assert_eq!(guest.call_raw("proc_exit", &[minus_one]), Err(Halt::Exit(-1)));
-    assert_eq!(guest.call_raw("proc_raise", &[6]), Err(Halt::Exit(134)));
+    assert_eq!(guest.call_raw("proc_exit", &[minus_one]), Err(Termination::Exit(-1)));
+    assert_eq!(guest.call_raw("proc_raise", &[6]), Err(Termination::Exit(134)));
     assert_eq!(guest.call("proc_raise", &[0]), Ok(()));
     assert_eq!(guest.call("proc_raise", &[16]), Ok(()));
     assert_eq!(guest.call("proc_raise", &[18]), Err(Errno::Notsup));

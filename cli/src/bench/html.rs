@@ -150,14 +150,14 @@ fn chart(out: &mut String, report: &Report, metric: &Metric) {
         );
     }
     for (position, (row, spread)) in report.backends.iter().zip(&spreads).enumerate() {
-        let shown = Shown { row, spread: *spread, top: LINE * position as f64 + 5.0, scale };
+        let shown = Bar { row, spread: *spread, top: LINE * position as f64 + 5.0, scale };
         shown.write(out, &format!("{} {unit}", number(spread.median / divisor)), best);
     }
     out.push_str("</svg>\n</figure>\n");
 }
 
 /// One bar.
-struct Shown<'a> {
+struct Bar<'a> {
     row: &'a Row,
     spread: Spread,
     top: f64,
@@ -165,7 +165,7 @@ struct Shown<'a> {
     scale: f64,
 }
 
-impl Shown<'_> {
+impl Bar<'_> {
     fn write(&self, out: &mut String, value: &str, best: &Spread) {
         let Self { row, spread, top, scale } = self;
         let [median, min, max] = [spread.median, spread.min, spread.max].map(|value| LEFT + value * scale);

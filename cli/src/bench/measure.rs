@@ -65,7 +65,7 @@ pub(super) struct Process<'a> {
 }
 
 /// What one process took.
-pub(super) struct Ran {
+pub(super) struct ProcessRun {
     pub(super) total: f64,
     /// Spent in the program.
     pub(super) run: f64,
@@ -81,7 +81,7 @@ impl Process<'_> {
     }
 
     /// Runs it with a backend, or as it is run where none is named.
-    pub(super) fn run(&self, backend: Option<Backend>, options: &[&str]) -> anyhow::Result<Ran> {
+    pub(super) fn run(&self, backend: Option<Backend>, options: &[&str]) -> anyhow::Result<ProcessRun> {
         let timings = self.cache.join("timings");
         let mut command = Command::new(std::env::current_exe().context("could not find this program")?);
         let named = backend.map(|backend| format!("--backend {backend}"));
@@ -101,7 +101,7 @@ impl Process<'_> {
             let with = backend.map_or_else(String::new, |backend| format!(" with the backend `{backend}`"));
             bail!("the module does not run{with}: {}", said(&mut command));
         };
-        Ok(Ran { total, run, code, memory_bytes, status })
+        Ok(ProcessRun { total, run, code, memory_bytes, status })
     }
 }
 
@@ -143,8 +143,8 @@ pub(super) fn backends(
         status.say(&format!("first run with {backend}"));
         process.run(Some(*backend), &[])?;
     }
-    let is_long = |ran: &[Ran]| ran.iter().map(|ran| ran.total).sum::<f64>() >= LONG;
-    let mut ran: Vec<(Vec<Ran>, Vec<Ran>)> = backends.iter().map(|_| Default::default()).collect();
+    let is_long = |ran: &[ProcessRun]| ran.iter().map(|ran| ran.total).sum::<f64>() >= LONG;
+    let mut ran: Vec<(Vec<ProcessRun>, Vec<ProcessRun>)> = backends.iter().map(|_| Default::default()).collect();
     for number in 1..=runs {
         for (backend, (cold, warm)) in backends.iter().zip(&mut ran) {
             status.say(&format!("starts with {backend}, {number} of {runs}"));
@@ -157,7 +157,7 @@ pub(super) fn backends(
         }
     }
     let features = crate::features::features(&process.args.features)?;
-    let row = |(backend, (cold, warm)): (&Backend, (Vec<Ran>, Vec<Ran>))| {
+    let row = |(backend, (cold, warm)): (&Backend, (Vec<ProcessRun>, Vec<ProcessRun>))| {
         status.say(&format!("compiling with {backend}"));
         let config = worker::config(*backend, Cpu::Native, None)?.features(features);
         row(*backend, config.fuel(process.args.fuel.is_some()), wasm, &cold, &warm, runs)
@@ -169,14 +169,14 @@ fn row(
     backend: Backend,
     config: EngineConfig,
     wasm: &[u8],
-    cold: &[Ran],
-    warm: &[Ran],
+    cold: &[ProcessRun],
+    warm: &[ProcessRun],
     runs: usize,
 ) -> anyhow::Result<Row> {
     let one = Engine::new(config.clone().threads(1))?;
     let all = Engine::new(config)?;
-    let spread = |ran: &[Ran], of: fn(&Ran) -> f64| Spread::of(ran.iter().map(of).collect());
-    let memory = |ran: &[Ran]| ran.iter().map(|ran| ran.memory_bytes).max().unwrap_or(0);
+    let spread = |ran: &[ProcessRun], of: fn(&ProcessRun) -> f64| Spread::of(ran.iter().map(of).collect());
+    let memory = |ran: &[ProcessRun]| ran.iter().map(|ran| ran.memory_bytes).max().unwrap_or(0);
     let compile_one = repeated(runs, || Ok(artifact::compile(&one, wasm, [0; 32], None).map(drop)?))?;
     let mut image = None;
     let compile_all = repeated(runs, || {

@@ -6,13 +6,13 @@ use std::thread;
 use super::watch::{Job, LOOK_MIN, STACK_BYTES, Start};
 
 /// A program whose module has no artifact of the compiler that it runs with.
-pub(crate) struct Keep {
+pub(crate) struct DeferredFinisher {
     job: Job,
     /// Whether a finisher was started for it; held while one is.
     is_started: Mutex<bool>,
 }
 
-impl Keep {
+impl DeferredFinisher {
     pub(super) fn new(job: Job) -> Arc<Self> {
         Arc::new(Self { job, is_started: Mutex::new(false) })
     }

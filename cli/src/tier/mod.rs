@@ -23,7 +23,7 @@ use crate::exit::Usage;
 use crate::load::{AUTO, named_backend};
 use crate::{output, worker};
 
-use keep::Keep;
+use keep::DeferredFinisher;
 use policy::{Optimize, Policy};
 use watch::{Job, Watch, processor_time};
 
@@ -73,14 +73,14 @@ impl<'a> Plan<'a> {
 
 /// What goes on behind a program, for its next starts.
 #[derive(Default)]
-pub(crate) struct Behind {
-    keep: Option<Arc<Keep>>,
+pub(crate) struct Background {
+    keep: Option<Arc<DeferredFinisher>>,
     watch: Option<Arc<Watch>>,
     /// [`processor_time`] when the program started.
     started: Duration,
 }
 
-impl Behind {
+impl Background {
     /// Of a program that was loaded through the cache from a file, as far as the policy allows.
     pub(crate) fn of(policy: Policy, cache: Cache, module: &Module, content: ContentHash, path: &Path) -> Self {
         if policy.optimize != Optimize::Idle {
@@ -88,7 +88,7 @@ impl Behind {
         }
         let Some(job) = Job::new(cache, module, content, path) else { return Self::default() };
         let watch = Watch::new(policy, module, &job);
-        let keep = module.functions_compiled().map(|_| Keep::new(job));
+        let keep = module.functions_compiled().map(|_| DeferredFinisher::new(job));
         Self { keep, watch, started: Duration::ZERO }
     }
 

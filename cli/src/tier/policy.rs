@@ -48,12 +48,12 @@ pub(crate) struct Policy {
     /// After what time of running it pays, instead of by the rule.
     pub(crate) after: Option<Duration>,
     /// What decided.
-    pub(crate) because: Because,
+    pub(crate) because: Reason,
 }
 
 /// What decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Because {
+pub(crate) enum Reason {
     Default,
     Option,
     Variable,
@@ -62,7 +62,7 @@ pub(crate) enum Because {
 
 impl Policy {
     /// No better code.
-    pub(crate) const NEVER: Self = Self { optimize: Optimize::Never, after: None, because: Because::Option };
+    pub(crate) const NEVER: Self = Self { optimize: Optimize::Never, after: None, because: Reason::Option };
 
     /// The policy by the command line and the environment.
     pub(crate) fn of(option: Option<Optimize>) -> Self {
@@ -70,7 +70,7 @@ impl Policy {
         let (background, ci) = (variable(BACKGROUND_VARIABLE), variable(CI_VARIABLE));
         Self::decide(option, background.as_deref(), ci.as_deref()).unwrap_or_else(|error| {
             output::warning(&format!("`{BACKGROUND_VARIABLE}`: {error}; nothing is compiled in the background"));
-            Self { because: Because::Variable, ..Self::NEVER }
+            Self { because: Reason::Variable, ..Self::NEVER }
         })
     }
 
@@ -79,31 +79,31 @@ impl Policy {
         let policy = |optimize, because| Self { optimize, after: None, because };
         let background = match background.map(str::to_ascii_lowercase).as_deref() {
             None | Some("") => None,
-            Some("on" | "1" | "yes" | "true") => Some(policy(Optimize::Idle, Because::Variable)),
-            Some(word) if is_off(word) => Some(policy(Optimize::Never, Because::Variable)),
+            Some("on" | "1" | "yes" | "true") => Some(policy(Optimize::Idle, Reason::Variable)),
+            Some(word) if is_off(word) => Some(policy(Optimize::Never, Reason::Variable)),
             Some(time) => match parse_duration(time) {
-                Ok(after) => Some(Self { after: Some(after), ..policy(Optimize::Idle, Because::Variable) }),
+                Ok(after) => Some(Self { after: Some(after), ..policy(Optimize::Idle, Reason::Variable) }),
                 Err(_) => return Err(format!("`{time}` is neither `off`, `on` nor a time, for instance 10s")),
             },
         };
         let is_ci = ci.is_some_and(|value| !["", "0", "false"].contains(&value));
         Ok(match (option, background) {
             (Some(optimize), background) => {
-                Self { after: background.and_then(|policy| policy.after), ..policy(optimize, Because::Option) }
+                Self { after: background.and_then(|policy| policy.after), ..policy(optimize, Reason::Option) }
             }
             (None, Some(background)) => background,
-            (None, None) if is_ci => policy(Optimize::Never, Because::Ci),
-            (None, None) => policy(Optimize::Idle, Because::Default),
+            (None, None) if is_ci => policy(Optimize::Never, Reason::Ci),
+            (None, None) => policy(Optimize::Idle, Reason::Default),
         })
     }
 
     /// The policy in words.
     pub(crate) fn describe(&self) -> String {
         let because = match self.because {
-            Because::Default => "",
-            Because::Option => ", by `--optimize`",
-            Because::Variable => ", by `WASMER_BACKGROUND`",
-            Because::Ci => ", because `CI` is set",
+            Reason::Default => "",
+            Reason::Option => ", by `--optimize`",
+            Reason::Variable => ", by `WASMER_BACKGROUND`",
+            Reason::Ci => ", because `CI` is set",
         };
         match (self.optimize, self.after) {
             (Optimize::Never, _) => format!("off{because}"),
@@ -117,8 +117,8 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Because::{Ci, Default, Option as ByOption, Variable};
     use Optimize::{Idle, Never, Now};
+    use Reason::{Ci, Default, Option as ByOption, Variable};
 
     #[test]
     fn the_option_goes_before_the_variable_and_that_before_ci() {

@@ -103,19 +103,19 @@ impl Source {
                 if !answer.status().is_success() {
                     bail!("{}: the server answers `{}`", failed(), answer.status());
                 }
-                Ok(Box::new(Arriving { body: answer.into_body().into_reader(), silence_max: *silence_max }))
+                Ok(Box::new(Download { body: answer.into_body().into_reader(), silence_max: *silence_max }))
             }
         }
     }
 }
 
 /// A file as a server sends it.
-struct Arriving {
+struct Download {
     body: BodyReader<'static>,
     silence_max: Duration,
 }
 
-impl Read for Arriving {
+impl Read for Download {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let explain = |error| match ureq::Error::from(error) {
             ureq::Error::Timeout(Timeout::RecvBody) => anyhow!("it takes longer than {FILE_TIMEOUT:?}"),

@@ -47,7 +47,7 @@ struct Test {
 }
 
 /// Where a reference goes that is not as code behind a test wants it.
-enum Elsewhere<'s, F> {
+enum MismatchTarget<'s, F> {
     /// It traps.
     Trap,
     /// To the end of a scope.
@@ -126,7 +126,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         }
         let mut done = self.open_scope(&[Ty::Ref], &[Ty::I32])?;
         let mut other = self.open_scope(&[], &[])?;
-        self.check(test, true, Elsewhere::Scope(&mut other))?;
+        self.check(test, true, MismatchTarget::Scope(&mut other))?;
         self.push_i32(1)?;
         self.leave(&mut done)?;
         self.close_scope(other)?;
@@ -140,7 +140,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     /// `[ref] -> [ref]`
     pub(super) fn ref_cast(&mut self, heap: wasmparser::HeapType, nullable: bool) -> Result<()> {
         let test = Test::new(self.operands[0], self.mark(heap)?, nullable);
-        self.check(test, true, Elsewhere::Trap)
+        self.check(test, true, MismatchTarget::Trap)
     }
 
     /// `br_on_cast`, or `br_on_cast_fail` if what is not of the type branches.
@@ -155,12 +155,12 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         // No branch is emitted where the static types say that there is none.
         let frame = self.frame_of(depth);
         let arity = self.label_arity(frame)?;
-        self.check(test, !branches, Elsewhere::Label { frame, arity })
+        self.check(test, !branches, MismatchTarget::Label { frame, arity })
     }
 
     /// Sends the topmost operand elsewhere unless it passes the test, or if it does (`wanted` is false): it stays where it is for the code
     /// that follows.
-    fn check(&mut self, test: Test, wanted: bool, mut elsewhere: Elsewhere<'_, C::Frame>) -> Result<()> {
+    fn check(&mut self, test: Test, wanted: bool, mut elsewhere: MismatchTarget<'_, C::Frame>) -> Result<()> {
         let Test { null, i31, mark } = test;
         let is_early = [null, i31].contains(&Some(wanted));
         let mut here = if is_early { Some(self.open_scope(&[], &[])?) } else { None };
@@ -192,13 +192,13 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         &mut self,
         stays: bool,
         here: Option<&mut Scope<C::Frame>>,
-        elsewhere: &mut Elsewhere<'_, C::Frame>,
+        elsewhere: &mut MismatchTarget<'_, C::Frame>,
     ) -> Result<()> {
         match (here, elsewhere) {
             (Some(here), _) if stays => self.leave_if(here),
-            (_, Elsewhere::Trap) => self.trap_if(TrapCode::CastFailure),
-            (_, Elsewhere::Scope(scope)) => self.leave_if(scope),
-            (_, Elsewhere::Label { frame, arity }) => {
+            (_, MismatchTarget::Trap) => self.trap_if(TrapCode::CastFailure),
+            (_, MismatchTarget::Scope(scope)) => self.leave_if(scope),
+            (_, MismatchTarget::Label { frame, arity }) => {
                 self.mark_target(*frame);
                 self.pay(self.branch_meter(*frame))?;
                 let condition = self.pop();

@@ -84,7 +84,7 @@ impl Blocks {
         usage: impl Fn(Block) -> Use,
         space: &mut Space,
         budget: &mut Budget,
-    ) -> Option<Taken> {
+    ) -> Option<BlockRun> {
         let first = self.free_run(count);
         let missing = (first.0 + count).saturating_sub(self.uses.len() as u32);
         if missing > 0 {
@@ -97,7 +97,7 @@ impl Blocks {
         }
         let is_zero = first.0 >= self.fresh;
         self.fresh = self.fresh.max(first.0 + count);
-        Some(Taken { first, is_zero })
+        Some(BlockRun { first, is_zero })
     }
 
     /// Where so many free blocks are, or would be if there were more at the end.
@@ -157,7 +157,7 @@ const SHRINK_MIN: u32 = 64;
 
 /// Blocks that were taken.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Taken {
+pub(super) struct BlockRun {
     /// The first of them.
     pub(super) first: Block,
     /// Whether there is nothing but zero.

@@ -10,7 +10,7 @@ use super::resolve::Guesses;
 use super::space::{BLOCK_BYTES, BLOCK_GROUPS, Block, GRANULE_BYTES};
 use super::{BYTES_MIN, BYTES_PER_LOOK, BYTES_PER_ROOT, Heap, Window};
 use crate::budget::Budget;
-use crate::pieces::GoOn;
+use crate::pieces::InterruptCheck;
 
 /// What a collection of a heap has found so far.
 pub struct Collection {
@@ -45,7 +45,7 @@ impl Heap {
         found: &mut Collection,
         shapes: &impl Shapes,
         handle: &mut impl FnMut(u64),
-        go_on: impl GoOn,
+        go_on: impl InterruptCheck,
     ) -> Result<(), TrapCode> {
         let Collection { marker, guesses, roots, .. } = found;
         std::mem::take(guesses).resolve(&mut self.space, &self.blocks, shapes, |object| roots.push(object));

@@ -9,7 +9,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use super::object::{Outside, Shape, Shapes};
 use super::space::{BLOCK_GROUPS, FIRST, GRANULE_BYTES, Group, Space, bit_of};
 use crate::arch;
-use crate::pieces::GoOn;
+use crate::pieces::InterruptCheck;
 
 /// How many objects are on their way to the processor.
 const RING: usize = 16;
@@ -169,7 +169,7 @@ impl Marker {
         space: &mut Space,
         shapes: &impl Shapes,
         handle: &mut impl FnMut(u64),
-        go_on: impl GoOn,
+        go_on: impl InterruptCheck,
     ) -> Result<(), TrapCode> {
         let view = View::new(space);
         loop {
@@ -187,7 +187,7 @@ impl Marker {
         mut view: View,
         shapes: &impl Shapes,
         handle: &mut impl FnMut(u64),
-        go_on: impl GoOn,
+        go_on: impl InterruptCheck,
     ) -> Result<(), TrapCode> {
         let mut waiting = std::mem::take(&mut self.waiting);
         let result = loop {
@@ -301,7 +301,7 @@ impl Marker {
         mut view: View,
         shapes: &impl Shapes,
         handle: &mut impl FnMut(u64),
-        go_on: impl GoOn,
+        go_on: impl InterruptCheck,
     ) -> Result<(), TrapCode> {
         for group in 0..((view.end - FIRST) / GRANULE_BYTES / 64) as usize {
             if group.is_multiple_of(BLOCK_GROUPS) {

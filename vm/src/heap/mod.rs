@@ -23,7 +23,7 @@ use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::vmcontext::VMMemory;
 
 use crate::budget::Budget;
-use crate::pieces::{self, GoOn};
+use crate::pieces::{self, InterruptCheck};
 use blocks::{Blocks, Use};
 pub use collect::Collection;
 use holes::Holes;
@@ -47,7 +47,7 @@ const BYTES_PER_LOOK: u64 = 16;
 
 /// How far an allocation may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permit {
+pub enum AllocLimit {
     /// Until the next collection is due.
     UntilDue,
     /// To the store's limits.
@@ -154,15 +154,15 @@ impl Heap {
         &mut self,
         window: &mut Window,
         bytes: u32,
-        permit: Permit,
+        permit: AllocLimit,
         budget: &mut Budget,
-        go_on: impl GoOn,
+        go_on: impl InterruptCheck,
     ) -> Result<Option<u32>, TrapCode> {
         debug_assert!(bytes > 0 && bytes.is_multiple_of(GRANULE_BYTES), "{bytes} bytes are no size of an object");
         if let Some(object) = window.bump(bytes) {
             return Ok(Some(object));
         }
-        if permit == Permit::UntilDue && self.is_due() {
+        if permit == AllocLimit::UntilDue && self.is_due() {
             return Ok(None);
         }
         if bytes > LARGE_BYTES {
@@ -217,7 +217,12 @@ impl Heap {
     }
 
     /// In blocks of its own.
-    fn alloc_large(&mut self, bytes: u32, budget: &mut Budget, go_on: impl GoOn) -> Result<Option<u32>, TrapCode> {
+    fn alloc_large(
+        &mut self,
+        bytes: u32,
+        budget: &mut Budget,
+        go_on: impl InterruptCheck,
+    ) -> Result<Option<u32>, TrapCode> {
         let count = bytes.div_ceil(BLOCK_BYTES);
         let usage = |first: Block| Use::Large(first.0);
         let Some(taken) = self.blocks.take(count, usage, &mut self.space, budget) else { return Ok(None) };

@@ -82,7 +82,7 @@ impl World {
     }
 
     /// An object of a type, with `len` elements if it is an array. None if there is no room without a collection, as far as that is permitted.
-    fn try_alloc(&mut self, header: u32, len: u32, permit: Permit) -> Option<u32> {
+    fn try_alloc(&mut self, header: u32, len: u32, permit: AllocLimit) -> Option<u32> {
         let size = match Types.shape(header) {
             Shape::Struct { size, .. } => size,
             Shape::Array { element_log2, .. } => array_bytes(element_log2, len) as u32,
@@ -103,9 +103,9 @@ impl World {
     }
 
     fn alloc(&mut self, header: u32, len: u32, roots: &[u32]) -> u32 {
-        self.try_alloc(header, len, Permit::UntilDue).unwrap_or_else(|| {
+        self.try_alloc(header, len, AllocLimit::UntilDue).unwrap_or_else(|| {
             self.collect(roots, &[]);
-            self.try_alloc(header, len, Permit::UntilLimit).expect("the limit is far")
+            self.try_alloc(header, len, AllocLimit::UntilLimit).expect("the limit is far")
         })
     }
 
@@ -237,12 +237,12 @@ fn words_of_frames_mean_objects_old_and_new() {
                 world.heap.abandon();
             };
             for _ in 0..3 {
-                world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
+                world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap();
             }
-            let object = world.try_alloc(header, len, Permit::UntilLimit).unwrap();
+            let object = world.try_alloc(header, len, AllocLimit::UntilLimit).unwrap();
             let size = world.sizes[&object];
             for _ in 0..3 {
-                world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
+                world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap();
             }
             if is_old {
                 world.collect(&[object], &[]);
@@ -275,7 +275,7 @@ fn words_of_frames_mean_objects_old_and_new() {
 #[test]
 fn holes_are_used_again() {
     let mut world = World::new(64 << 20);
-    let objects: Vec<u32> = (0..40_000).map(|_| world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap()).collect();
+    let objects: Vec<u32> = (0..40_000).map(|_| world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap()).collect();
     let kept: Vec<u32> = objects.iter().copied().step_by(2).collect();
     let bytes = world.heap.bytes();
     world.collect(&kept, &[]);
@@ -293,19 +293,19 @@ fn holes_are_used_again() {
 #[test]
 fn memory_runs_out_where_the_limit_is() {
     let mut world = World::new(3 << 16);
-    assert_eq!(world.try_alloc(BYTES, 3 << 16, Permit::UntilLimit), None);
-    let large = world.try_alloc(BYTES, 100_000, Permit::UntilLimit).unwrap();
-    assert_eq!(world.try_alloc(BYTES, 70_000, Permit::UntilLimit), None);
-    let count = std::iter::from_fn(|| world.try_alloc(LEAF, 0, Permit::UntilLimit)).count();
+    assert_eq!(world.try_alloc(BYTES, 3 << 16, AllocLimit::UntilLimit), None);
+    let large = world.try_alloc(BYTES, 100_000, AllocLimit::UntilLimit).unwrap();
+    assert_eq!(world.try_alloc(BYTES, 70_000, AllocLimit::UntilLimit), None);
+    let count = std::iter::from_fn(|| world.try_alloc(LEAF, 0, AllocLimit::UntilLimit)).count();
     assert_eq!((count, world.heap.bytes()), (4096, 3 << 16));
     world.collect(&[large], &[]);
-    assert!(world.try_alloc(BYTES, 20_000, Permit::UntilLimit).is_some());
-    assert_eq!(world.try_alloc(BYTES, 60_000, Permit::UntilLimit), None);
+    assert!(world.try_alloc(BYTES, 20_000, AllocLimit::UntilLimit).is_some());
+    assert_eq!(world.try_alloc(BYTES, 60_000, AllocLimit::UntilLimit), None);
     world.collect(&[], &[]);
-    assert!(world.try_alloc(BYTES, 190_000, Permit::UntilLimit).is_some());
+    assert!(world.try_alloc(BYTES, 190_000, AllocLimit::UntilLimit).is_some());
     // Nor is there more than addresses have room for.
     let mut all = World::new(u64::MAX);
-    assert_eq!(all.try_alloc(BYTES, u32::MAX - 100, Permit::UntilLimit), None);
+    assert_eq!(all.try_alloc(BYTES, u32::MAX - 100, AllocLimit::UntilLimit), None);
     assert_eq!(all.heap.bytes(), 0);
 }
 
@@ -314,14 +314,14 @@ fn what_was_much_is_given_back() {
     let mut world = World::new(1 << 30);
     let kept = world.alloc(LEAF, 0, &[]);
     for _ in 0..40 {
-        world.try_alloc(BYTES, 1 << 20, Permit::UntilLimit).unwrap();
+        world.try_alloc(BYTES, 1 << 20, AllocLimit::UntilLimit).unwrap();
     }
     assert!(world.heap.bytes() > 40 << 20);
     world.collect(&[kept], &[]);
     assert!(world.heap.bytes() < 8 << 20);
     // Blocks that come back know nothing of what was in them.
     for _ in 0..40 {
-        world.try_alloc(BYTES, 1 << 20, Permit::UntilLimit).unwrap();
+        world.try_alloc(BYTES, 1 << 20, AllocLimit::UntilLimit).unwrap();
     }
     world.collect(&[kept], &[]);
 }
@@ -332,15 +332,15 @@ fn long_lists_and_wide_arrays_are_marked_within_bounds() {
     // Each pair's first field has to wait until the rest of the list is marked.
     let mut list = 0;
     for _ in 0..30_000 {
-        let leaf = world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
-        let pair = world.try_alloc(PAIR, 0, Permit::UntilLimit).unwrap();
+        let leaf = world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap();
+        let pair = world.try_alloc(PAIR, 0, AllocLimit::UntilLimit).unwrap();
         world.write(pair + 4, leaf);
         world.write(pair + 8, list);
         list = pair;
     }
-    let array = world.try_alloc(REFS, 30_000, Permit::UntilLimit).unwrap();
+    let array = world.try_alloc(REFS, 30_000, AllocLimit::UntilLimit).unwrap();
     for index in 0..30_000 {
-        let leaf = world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
+        let leaf = world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap();
         world.write(array + ARRAY_ELEMENTS + 4 * index, leaf);
     }
     for stack_max in [64, 1000, usize::MAX] {
@@ -360,7 +360,7 @@ fn marking_that_is_interrupted_loses_nothing() {
     let mut left = 0;
     for round in 0..20 {
         for number in 0..3000 {
-            let object = world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
+            let object = world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap();
             if number % 4 == 0 {
                 roots.push(object);
             }
@@ -393,12 +393,12 @@ fn marking_that_is_interrupted_loses_nothing() {
 #[test]
 fn code_may_stop_anywhere_while_it_allocates() {
     let mut world = World::new(64 << 20);
-    let first = world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
+    let first = world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap();
     // The header is there, the cursor where it was.
     world.write(world.window.cursor, BYTES);
     world.write(world.window.cursor + ARRAY_LENGTH, 4000);
     world.heap.close(&mut world.window);
-    let second = world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
+    let second = world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap();
     let mut found = world.heap.begin(&mut world.window);
     let base = world.heap.base() as u64;
     [first + 16, first + 64, second].iter().for_each(|offset| found.guess(base + u64::from(*offset)));
@@ -409,9 +409,9 @@ fn code_may_stop_anywhere_while_it_allocates() {
 #[test]
 fn handles_in_objects_are_told() {
     let mut world = World::new(64 << 20);
-    let inner = world.try_alloc(LEAF, 0, Permit::UntilLimit).unwrap();
+    let inner = world.try_alloc(LEAF, 0, AllocLimit::UntilLimit).unwrap();
     let cells = [0x5ef0_0000_0000_0003u64, u64::from(inner), 0, 7].map(|word| {
-        let cell = world.try_alloc(CELL, 0, Permit::UntilLimit).unwrap();
+        let cell = world.try_alloc(CELL, 0, AllocLimit::UntilLimit).unwrap();
         // SAFETY: eight bytes of the heap.
         unsafe { world.heap.address(cell + HOST_CELL_HANDLE, 8).cast::<u64>().write(word) };
         cell

@@ -7,7 +7,7 @@ use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::RawValue;
 
 use super::Instance;
-use crate::heap::{Outside, Permit};
+use crate::heap::{AllocLimit, Outside};
 use crate::image::Damage;
 use crate::objects::array_size;
 use crate::pieces::{Order, PIECE_ELEMENTS, in_pieces, try_in_pieces};
@@ -97,7 +97,7 @@ impl Instance {
     fn new_object(&self, header: u32, bytes: u32) -> Result<u32, TrapCode> {
         // SAFETY: the store outlives the instance, and nobody holds a reference to it while constants are evaluated.
         let store = unsafe { &mut *self.store.as_ptr() };
-        store.try_object(header, bytes, Permit::UntilLimit)?.ok_or(TrapCode::GcHeapExhausted)
+        store.try_object(header, bytes, AllocLimit::UntilLimit)?.ok_or(TrapCode::GcHeapExhausted)
     }
 
     /// The address of bytes of an object that was just made.

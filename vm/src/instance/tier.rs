@@ -18,7 +18,7 @@ use crate::module_code::ModuleCode;
 use crate::tier::Better;
 
 /// A function of the better code, as code of the first tier calls it.
-struct Crossing {
+struct TierAdapter {
     /// What the first tier calls: refers to `callee`.
     foreign: Box<Foreign>,
     _callee: Box<VMFuncRef>,
@@ -30,15 +30,15 @@ pub(crate) struct Tier {
     /// By function: what code of the first tier goes on with, or null. [`arch::compile_entry`](crate::arch::compile_entry) looks here; null before
     /// there is better code.
     pub(crate) crossings: Cell<*const Cell<*const Foreign>>,
-    adopted: OnceCell<Adopted>,
+    adopted: OnceCell<AdoptedCode>,
 }
 
-struct Adopted {
+struct AdoptedCode {
     code: Arc<ModuleCode>,
     /// What better code imports; its vmctx refers to them.
     _imports: ForeignImports,
     table: Box<[Cell<*const Foreign>]>,
-    made: RefCell<Vec<Crossing>>,
+    made: RefCell<Vec<TierAdapter>>,
     /// References to what loops go on in, by the address of the code.
     continuations: RefCell<HashMap<*const u8, Box<VMFuncRef>>>,
 }
@@ -79,7 +79,7 @@ impl Instance {
     ///
     /// # Safety
     /// As for `crossing`.
-    unsafe fn adopted(&self, better: &Better) -> Result<Option<&Adopted>, Damage> {
+    unsafe fn adopted(&self, better: &Better) -> Result<Option<&AdoptedCode>, Damage> {
         if let Some(adopted) = self.tier.adopted.get() {
             return Ok(Some(adopted));
         }
@@ -136,13 +136,13 @@ impl Instance {
     ///
     /// # Safety
     /// As for `crossing`.
-    unsafe fn adopt(&self, better: &Arc<ModuleCode>) -> Result<Adopted, Damage> {
+    unsafe fn adopt(&self, better: &Arc<ModuleCode>) -> Result<AdoptedCode, Damage> {
         // SAFETY: the functions were imported; code of the first tier has its imports elsewhere.
         let imports = unsafe { self.import_again(better)? };
         // SAFETY: the better code runs in this instance only from now on.
         unsafe { self.refer_to(better)? };
         let functions = self.code.image.functions_len() - self.imported.originals.len();
-        Ok(Adopted {
+        Ok(AdoptedCode {
             code: Arc::clone(better),
             _imports: imports,
             table: vec![Cell::new(null()); functions].into_boxed_slice(),
@@ -195,7 +195,7 @@ impl Instance {
         Ok(VMFuncRef::new(array_call, wasm_call.cast(), self.vmctx.as_ptr().cast(), code.type_ids[ty.index()]))
     }
 
-    fn make_crossing(&self, better: &ModuleCode, function: DefinedFuncIdx) -> Result<Crossing, Damage> {
+    fn make_crossing(&self, better: &ModuleCode, function: DefinedFuncIdx) -> Result<TierAdapter, Damage> {
         let code = &self.code;
         let ty = code.image.function_type_index(code.image.func_index(function))?;
         let callee = Box::new(self.reference(better, function, ty)?);
@@ -204,6 +204,6 @@ impl Instance {
         let foreign = unsafe { Foreign::new(NonNull::from(&*callee), code.abi(), wasm_call, self.context()) };
         let mut foreign = Box::new(foreign);
         foreign.link();
-        Ok(Crossing { foreign, _callee: callee })
+        Ok(TierAdapter { foreign, _callee: callee })
     }
 }

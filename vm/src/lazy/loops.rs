@@ -13,7 +13,7 @@ use wasmer_runtime_core::loops::{LoopPlace, LoopValue, Loops};
 use wasmer_runtime_core::types::{DefinedFuncIdx, Ty};
 use wasmer_runtime_core::vmcontext::{ArrayCall, RawValue};
 
-use super::{COMPILE_STACK_BYTES, Lazy, Piece, forks};
+use super::{COMPILE_STACK_BYTES, FunctionCode, Lazy, forks};
 use crate::arch::{self, AskFrame};
 use crate::host_stack::with_room;
 use crate::image::Image;
@@ -235,7 +235,7 @@ impl Lazy {
         code: &Code,
         better: &ModuleCode,
         compiler: &dyn Compiler,
-        piece: &Piece,
+        piece: &FunctionCode,
         head: &Head,
     ) -> Option<Entrance> {
         if compiler.id().abi != better.abi() {
@@ -263,7 +263,7 @@ impl Lazy {
     }
 }
 
-impl Piece {
+impl FunctionCode {
     fn head(&self, number: u32) -> Option<&Head> {
         self.loops.as_deref()?.heads.get(number as usize)
     }

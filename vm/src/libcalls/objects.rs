@@ -9,7 +9,7 @@ use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::*;
 
 use super::Caller;
-use crate::heap::{Outside, Permit};
+use crate::heap::{AllocLimit, Outside};
 use crate::objects::array_size;
 use crate::pieces::{self, Order};
 use crate::types_registry;
@@ -125,12 +125,12 @@ impl Caller {
 
     /// A new object, after a collection if it is time for one.
     fn new_object(&mut self, header: u32, bytes: u32) -> Result<u32, TrapCode> {
-        if let Some(object) = self.store().try_object(header, bytes, Permit::UntilDue)? {
+        if let Some(object) = self.store().try_object(header, bytes, AllocLimit::UntilDue)? {
             return Ok(object);
         }
         self.collect();
         self.store().check_interrupt()?;
-        self.store().try_object(header, bytes, Permit::UntilLimit)?.ok_or(TrapCode::GcHeapExhausted)
+        self.store().try_object(header, bytes, AllocLimit::UntilLimit)?.ok_or(TrapCode::GcHeapExhausted)
     }
 
     fn new_array(&mut self, ty: TypeIdx, len: u32) -> Result<u32, TrapCode> {
@@ -218,7 +218,7 @@ unsafe fn fill_elements(
     element_log2: u8,
     bits: u64,
     len: usize,
-    go_on: impl pieces::GoOn,
+    go_on: impl pieces::InterruptCheck,
 ) -> Result<(), TrapCode> {
     pieces::in_pieces(len, pieces::PIECE_BYTES >> element_log2, Order::Forward, go_on, |piece| {
         // SAFETY: the piece is part of the room; elements of up to 8 bytes are aligned.

@@ -20,8 +20,8 @@ const SHORT: Duration = Duration::from_millis(400);
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(600);
 
-/// Runs something with a server of this patience: one request at a time, for which there is time.
-fn with_server(patience: Patience, run: impl FnOnce(SocketAddr)) {
+/// Runs something with a server of these timeouts: one request at a time, for which there is time.
+fn with_server(timeouts: Timeouts, run: impl FnOnce(SocketAddr)) {
     let engine = Engine::new(Backend::Singlepass.config().unwrap()).unwrap();
     let component = Component::new(&engine, &guest::proxy()).unwrap();
     let app = App::new(&component, || Ok(WasiP2::new(WasiCtxBuilder::new().build().unwrap()))).unwrap();
@@ -30,7 +30,7 @@ fn with_server(patience: Patience, run: impl FnOnce(SocketAddr)) {
     let stop = Stop::new();
     let options = Options { timeout: LONG, requests_max: 1, grace: Duration::ZERO, ..Options::default() };
     thread::scope(|scope| {
-        let served = scope.spawn(|| serve_with(listener, app, options, patience, &stop));
+        let served = scope.spawn(|| serve_with(listener, app, options, timeouts, &stop));
         let ends = Ends(&stop);
         run(address);
         drop(ends);
@@ -76,7 +76,7 @@ fn is_served(address: SocketAddr) {
 
 #[test]
 fn headers_that_do_not_come_end_the_connection() {
-    with_server(Patience { header: SHORT, send: LONG }, |address| {
+    with_server(Timeouts { header: SHORT, send: LONG }, |address| {
         // Nothing, the beginning of either protocol, half a header, and a request with nothing behind it.
         let silent = [&b""[..], b"PRI * HT", b"GET /h HTTP/1.1\r\nHo", b"GET /h HTTP/1.1\r\nHost: x\r\n\r\n"];
         let streams = silent.map(|bytes| connect(address, bytes));
@@ -93,7 +93,7 @@ fn headers_that_do_not_come_end_the_connection() {
 
 #[test]
 fn connections_of_http_2_without_a_sign_of_life_end() {
-    with_server(Patience { header: SHORT, send: LONG }, |address| {
+    with_server(Timeouts { header: SHORT, send: LONG }, |address| {
         // The preface, and settings without any; pings of the server are not answered.
         let stream = connect(address, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
         let frames = read_all(stream);
@@ -105,7 +105,7 @@ fn connections_of_http_2_without_a_sign_of_life_end() {
 
 #[test]
 fn answers_that_nobody_takes_end_the_connection() {
-    with_server(Patience { header: LONG, send: SHORT }, |address| {
+    with_server(Timeouts { header: LONG, send: SHORT }, |address| {
         let stream = connect(address, b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
         // The only turn is free again.
         is_served(address);

@@ -41,16 +41,16 @@ const LOOKUPS_MAX: usize = 32;
 static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
 
 /// One of the [`LOOKUPS_MAX`], as long as it is there.
-struct Ticket;
+struct LookupPermit;
 
-impl Ticket {
-    fn take() -> Option<Ticket> {
+impl LookupPermit {
+    fn take() -> Option<LookupPermit> {
         let more = |count| (count < LOOKUPS_MAX).then_some(count + 1);
-        LOOKUPS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Ticket)
+        LOOKUPS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| LookupPermit)
     }
 }
 
-impl Drop for Ticket {
+impl Drop for LookupPermit {
     fn drop(&mut self) {
         LOOKUPS.fetch_sub(1, Ordering::Relaxed);
     }
@@ -83,7 +83,7 @@ impl WasiP2 {
         if !self.net.allows_name(&name) {
             return Ok(Err(NetError::AccessDenied));
         }
-        let room = self.ctx.check_room().ok().and_then(|()| Ticket::take());
+        let room = self.ctx.check_room().ok().and_then(|()| LookupPermit::take());
         let Some(ticket) = room else { return Ok(Err(NetError::TemporaryResolverFailure)) };
         let (event, answer) = match start(name.clone(), ticket) {
             Ok(started) => started,
@@ -153,7 +153,7 @@ impl WasiP2 {
 }
 
 /// Asks in a thread of its own.
-fn start(name: String, ticket: Ticket) -> io::Result<(OwnedFd, Receiver<Option<Vec<IpAddr>>>)> {
+fn start(name: String, ticket: LookupPermit) -> io::Result<(OwnedFd, Receiver<Option<Vec<IpAddr>>>)> {
     let event = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     let (send, receive) = channel();
     let kept = event.try_clone()?;

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses another part")]
 
-use wasmer_wasi::{Errno, GuestMemory, Halt, Rights, Snapshot, WasiCtx, WasiCtxBuilder, functions};
+use wasmer_wasi::{Errno, GuestMemory, Rights, Snapshot, Termination, WasiCtx, WasiCtxBuilder, functions};
 
 /// Where results of calls go.
 pub(crate) const OUT: u32 = 0;
@@ -42,7 +42,7 @@ impl Guest {
         GuestMemory::from_slice(&mut self.memory)
     }
 
-    pub(crate) fn call_raw(&mut self, name: &str, args: &[u64]) -> Result<u32, Halt> {
+    pub(crate) fn call_raw(&mut self, name: &str, args: &[u64]) -> Result<u32, Termination> {
         let function = functions(self.snapshot).iter().find(|function| function.name == name).unwrap();
         assert_eq!(function.params.len(), args.len(), "{name}");
         (function.call)(&mut self.ctx, &GuestMemory::from_slice(&mut self.memory), args)

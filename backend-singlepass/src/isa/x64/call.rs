@@ -24,7 +24,7 @@ use crate::regs::{Machine, Reg, RegSet};
 pub(crate) const C_ARGS: [Reg; 6] = [RDI, RSI, RDX, RCX, R8, R9];
 
 /// How a callee is reached once the arguments are in place.
-enum Entrance {
+enum CallTarget {
     Direct(DefinedFuncIdx),
     /// Entry and vmctx stand in the vmctx, at these offsets.
     Import {
@@ -42,14 +42,14 @@ enum Entrance {
 impl CallOps for X64 {
     fn call(c: &mut Codegen, callee: Callee<()>, signature: &Signature) {
         let entrance = c.entrance(callee, signature.params.len());
-        c.pass(&signature.params, Dealer::args(c.metered));
+        c.pass(&signature.params, RegisterAssigner::args(c.metered));
         match entrance {
-            Entrance::Direct(index) => {
+            CallTarget::Direct(index) => {
                 c.mark();
                 let place = c.a.call_symbol();
                 c.refer_to_function(index, place);
             }
-            Entrance::Import { entry, vmctx } => {
+            CallTarget::Import { entry, vmctx } => {
                 // The entry is read first, because the callee's vmctx takes the place of ours. Operand registers are free: the arguments are in
                 // those of pins.
                 c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, entry));
@@ -57,7 +57,7 @@ impl CallOps for X64 {
                 c.mark();
                 c.a.group_5(Group5::Call, &Rm::Reg(RAX));
             }
-            Entrance::Reference { reg, entry, vmctx } => {
+            CallTarget::Reference { reg, entry, vmctx } => {
                 c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, vmctx));
                 c.mark();
                 c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(reg, entry)));
@@ -72,20 +72,20 @@ impl CallOps for X64 {
 
     fn return_call(c: &mut Codegen, callee: Callee<()>, signature: &Signature) {
         let entrance = c.entrance(callee, signature.params.len());
-        c.pass(&signature.params, Dealer::args(c.metered));
+        c.pass(&signature.params, RegisterAssigner::args(c.metered));
         // Everything that was in the frame is in registers or in the store's room by now.
         c.a.leave();
         match entrance {
-            Entrance::Direct(index) => {
+            CallTarget::Direct(index) => {
                 let place = c.a.jmp_symbol();
                 c.refer_to_function(index, place);
             }
-            Entrance::Import { entry, vmctx } => {
+            CallTarget::Import { entry, vmctx } => {
                 c.a.load_int(Width::W64, RAX, &Mem::new(VMCTX, entry));
                 c.a.load_int(Width::W64, VMCTX, &Mem::new(VMCTX, vmctx));
                 c.a.group_5(Group5::Jmp, &Rm::Reg(RAX));
             }
-            Entrance::Reference { reg, entry, vmctx } => {
+            CallTarget::Reference { reg, entry, vmctx } => {
                 c.a.load_int(Width::W64, VMCTX, &Mem::new(reg, vmctx));
                 c.a.group_5(Group5::Jmp, &Rm::Mem(Mem::new(reg, entry)));
                 c.al.release(reg);
@@ -96,7 +96,7 @@ impl CallOps for X64 {
 
     fn return_(c: &mut Codegen) {
         let results = std::mem::take(&mut c.results);
-        c.pass(&results, Dealer::results());
+        c.pass(&results, RegisterAssigner::results());
         c.results = results;
         c.a.leave();
         c.a.ret();
@@ -184,12 +184,12 @@ impl Codegen {
     /// Stores the locals that are used after a call that takes the topmost `operands`.
     fn save_locals(&mut self, operands: usize) {
         let dead = self.dead_pins(operands);
-        self.al.bury(dead);
+        self.al.mark_dead(dead);
         self.al.save_pins(&mut self.a);
     }
 
     /// Finds the callee, and puts everything into memory that must survive the call, but the arguments.
-    fn entrance(&mut self, callee: Callee<()>, params: usize) -> Entrance {
+    fn entrance(&mut self, callee: Callee<()>, params: usize) -> CallTarget {
         let operand = match callee {
             Callee::Indirect { .. } | Callee::Ref { .. } => Some(self.al.pop()),
             _ => None,
@@ -201,16 +201,16 @@ impl Codegen {
         self.save_locals(read_before);
         self.need_vmctx();
         match (callee, operand) {
-            (Callee::Import { entry, vmctx, .. }, _) => Entrance::Import { entry, vmctx },
+            (Callee::Import { entry, vmctx, .. }, _) => CallTarget::Import { entry, vmctx },
             (Callee::Indirect { table, checks, .. }, Some(index)) => {
                 let reg = self.table_element(&table, &checks, index, below);
-                Entrance::Reference { reg, entry: checks.entry, vmctx: checks.vmctx }
+                CallTarget::Reference { reg, entry: checks.entry, vmctx: checks.vmctx }
             }
             (Callee::Ref { checks, .. }, Some(reference)) => {
                 let reg = self.typed_reference(&checks, reference, below);
-                Entrance::Reference { reg, entry: checks.entry, vmctx: checks.vmctx }
+                CallTarget::Reference { reg, entry: checks.entry, vmctx: checks.vmctx }
             }
-            (Callee::Direct(index), _) => Entrance::Direct(index),
+            (Callee::Direct(index), _) => CallTarget::Direct(index),
             (Callee::Indirect { .. } | Callee::Ref { .. }, None) => unreachable!("popped above"),
         }
     }
@@ -321,13 +321,13 @@ impl Codegen {
     }
 
     /// Moves the topmost operands to where a convention wants them; they stay on the operand stack.
-    fn pass(&mut self, types: &[Ty], mut dealer: Dealer) {
+    fn pass(&mut self, types: &[Ty], mut assigner: RegisterAssigner) {
         let first = self.al.len() - types.len();
         let mut has_store = false;
         self.moves.clear();
         for (position, &ty) in types.iter().enumerate() {
             let entry = self.al.stack[first + position];
-            if let Some(dst) = dealer.next(ty) {
+            if let Some(dst) = assigner.next(ty) {
                 let src = self.al.source(entry);
                 self.moves.push(Move { ty, dst, src });
                 continue;
@@ -364,16 +364,16 @@ impl Codegen {
     /// Pushes the results of a call.
     fn take_results(&mut self, types: &[Ty]) {
         // First all registers are marked, so that none is taken while the rest is copied.
-        let mut dealer = Dealer::results();
+        let mut assigner = RegisterAssigner::results();
         for &ty in types {
-            if let Some(reg) = dealer.next(ty) {
+            if let Some(reg) = assigner.next(ty) {
                 self.al.occupy(reg);
             }
         }
-        let mut dealer = Dealer::results();
+        let mut assigner = RegisterAssigner::results();
         let mut has_store = false;
         for (position, &ty) in types.iter().enumerate() {
-            if let Some(reg) = dealer.next(ty) {
+            if let Some(reg) = assigner.next(ty) {
                 self.push_reg(ty, reg);
                 continue;
             }

@@ -32,13 +32,13 @@ pub(crate) const fn overflow_place(base: Reg, position: usize) -> Mem {
 }
 
 /// The locals of a class that get registers.
-struct Chosen {
+struct PinnedLocals {
     /// Weight and position, heaviest first.
     locals: [(u64, u32); 8],
     len: usize,
 }
 
-impl Chosen {
+impl PinnedLocals {
     /// The `room` locals that are used most. Without knowledge, the first.
     fn choose(survey: &Survey, locals: &[Ty], ints: bool, room: usize) -> Self {
         let mut chosen = Self { locals: [(0, 0); 8], len: 0 };
@@ -122,10 +122,10 @@ impl Codegen {
     /// The locals of each class that are used most get registers of their own, parameters those that they come in.
     fn pin_locals(&mut self, signature: &Signature, locals: &[Ty]) {
         let fuel = if self.metered { RegSet::of(&[FUEL]) } else { RegSet::EMPTY };
-        let ints = Chosen::choose(&self.survey, locals, true, INT_ARGS.len() - usize::from(self.metered));
-        let floats = Chosen::choose(&self.survey, locals, false, FLOAT_ARGS.len());
+        let ints = PinnedLocals::choose(&self.survey, locals, true, INT_ARGS.len() - usize::from(self.metered));
+        let floats = PinnedLocals::choose(&self.survey, locals, false, FLOAT_ARGS.len());
         let mut free = RegSet::of(INT_ARGS).or(RegSet::of(FLOAT_ARGS)).minus(fuel);
-        let mut args = Dealer::args(self.metered);
+        let mut args = RegisterAssigner::args(self.metered);
         let mut homes = [None; INT_ARGS.len() + FLOAT_ARGS.len()];
         let mut homes_len = 0;
         for (position, &ty) in signature.params.iter().enumerate() {
@@ -157,7 +157,7 @@ impl Codegen {
 
     /// Puts the arguments where their locals are.
     fn receive(&mut self, params: &[Ty]) {
-        let mut args = Dealer::args(self.metered);
+        let mut args = RegisterAssigner::args(self.metered);
         self.moves.clear();
         let mut has_store = false;
         for (position, &ty) in params.iter().enumerate() {

@@ -32,11 +32,11 @@ impl LoopOps for X64 {
 
     fn return_from_elsewhere(c: &mut Codegen) {
         c.a.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, VMCTX_STORE));
-        let mut dealer = Dealer::results();
+        let mut assigner = RegisterAssigner::results();
         for position in 0..c.results.len() {
             let ty = c.results[position];
             // Those that no register is left for are where the caller looks for them.
-            if let Some(reg) = dealer.next(ty) {
+            if let Some(reg) = assigner.next(ty) {
                 c.a.load_value(ty, reg, &overflow_place(MEMORY, position));
             }
         }

@@ -53,13 +53,13 @@ pub(crate) const FLOAT_ARGS: &[Reg] = &[xmm(7), xmm(8), xmm(9), xmm(10), xmm(11)
 pub(crate) const INT_RESULTS: &[Reg] = &[RAX, RCX, RDX];
 pub(crate) const FLOAT_RESULTS: &[Reg] = &[xmm(0), xmm(1), xmm(2), xmm(3)];
 
-/// Deals out the registers of a list of arguments or results, in order.
-pub(crate) struct Dealer {
+/// Assigns registers to a list of arguments or results, in order.
+pub(crate) struct RegisterAssigner {
     ints: &'static [Reg],
     floats: &'static [Reg],
 }
 
-impl Dealer {
+impl RegisterAssigner {
     /// Where code is metered, the last register is the fuel.
     pub(crate) const fn args(metered: bool) -> Self {
         let (ints, _) = INT_ARGS.split_at(INT_ARGS.len() - metered as usize);

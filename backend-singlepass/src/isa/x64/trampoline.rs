@@ -19,16 +19,16 @@ fn value_place(base: Reg, position: usize) -> Mem {
 }
 
 /// Whether some of these values fit no register, but go through the store's room.
-fn overflows(types: &[Ty], mut dealer: Dealer) -> bool {
-    types.iter().any(|ty| dealer.next(*ty).is_none())
+fn overflows(types: &[Ty], mut assigner: RegisterAssigner) -> bool {
+    types.iter().any(|ty| assigner.next(*ty).is_none())
 }
 
 /// Values of a buffer to where a convention wants them. The buffer's address is in a register that the convention does not use, and so is
 /// the store's.
-fn load_values(codegen: &mut Codegen, types: &[Ty], mut dealer: Dealer, buffer: Reg, store: Reg) {
+fn load_values(codegen: &mut Codegen, types: &[Ty], mut assigner: RegisterAssigner, buffer: Reg, store: Reg) {
     for (position, &ty) in types.iter().enumerate() {
         let place = value_place(buffer, position);
-        match dealer.next(ty) {
+        match assigner.next(ty) {
             Some(reg) => codegen.a.load_value(ty, reg, &place),
             None => codegen.a.copy_value(ty, &overflow_place(store, position), &place),
         }
@@ -36,10 +36,10 @@ fn load_values(codegen: &mut Codegen, types: &[Ty], mut dealer: Dealer, buffer: 
 }
 
 /// The reverse of [`load_values`].
-fn store_values(codegen: &mut Codegen, types: &[Ty], mut dealer: Dealer, buffer: Reg, store: Reg) {
+fn store_values(codegen: &mut Codegen, types: &[Ty], mut assigner: RegisterAssigner, buffer: Reg, store: Reg) {
     for (position, &ty) in types.iter().enumerate() {
         let place = value_place(buffer, position);
-        match dealer.next(ty) {
+        match assigner.next(ty) {
             Some(reg) => codegen.a.store_value(ty, &place, reg),
             None => codegen.a.copy_value(ty, &place, &overflow_place(store, position)),
         }
@@ -67,22 +67,22 @@ impl TrampolineOps for X64 {
         a.load_int(Width::W64, VMCTX, &Mem::new(RDI, VMFUNCREF_VMCTX));
         a.store_int_frame(Width::W64, VALUES_PLACE, RSI);
         a.store_int_frame(Width::W64, CALLEE_VMCTX_PLACE, VMCTX);
-        if metered || overflows(&signature.params, Dealer::args(metered)) {
+        if metered || overflows(&signature.params, RegisterAssigner::args(metered)) {
             a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
         }
         if metered {
             a.load_int(Width::W64, FUEL, &Mem::new(RAX, VMSTORE_FUEL));
         }
-        load_values(c, &signature.params, Dealer::args(metered), RSI, RAX);
+        load_values(c, &signature.params, RegisterAssigner::args(metered), RSI, RAX);
         let entry = Mem::new(RDI, c.offsets.func_ref_call());
         let a = &mut c.a;
         a.group_5(Group5::Call, &Rm::Mem(entry));
         a.load_int_frame(Width::W64, RSI, VALUES_PLACE);
-        if overflows(&signature.results, Dealer::results()) {
+        if overflows(&signature.results, RegisterAssigner::results()) {
             a.load_int_frame(Width::W64, RDI, CALLEE_VMCTX_PLACE);
             a.load_int(Width::W64, RDI, &Mem::new(RDI, VMCTX_STORE));
         }
-        store_values(c, &signature.results, Dealer::results(), RSI, RDI);
+        store_values(c, &signature.results, RegisterAssigner::results(), RSI, RDI);
         let a = &mut c.a;
         a.int_constant(RAX, 1);
         for (reg, at) in PRESERVED {
@@ -101,22 +101,22 @@ impl TrampolineOps for X64 {
         a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(RSP), slots * RAW_VALUE_BYTES);
         a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMIMPORT_CALLEE));
         a.mov_int(Width::W64, RSI, RSP);
-        if overflows(&signature.params, Dealer::args(metered)) {
+        if overflows(&signature.params, RegisterAssigner::args(metered)) {
             a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
         }
-        store_values(c, &signature.params, Dealer::args(metered), RSI, RAX);
+        store_values(c, &signature.params, RegisterAssigner::args(metered), RSI, RAX);
         let a = &mut c.a;
         a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_ARRAY_CALL)));
         // An array call preserves what C preserves, `r14` among it, and does not come back if it fails.
         a.mov_int(Width::W64, RSI, RSP);
-        if metered || overflows(&signature.results, Dealer::results()) {
+        if metered || overflows(&signature.results, RegisterAssigner::results()) {
             a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMCTX_STORE));
         }
         if metered {
             // The host may have changed it.
             a.load_int(Width::W64, FUEL, &Mem::new(RDI, VMSTORE_FUEL));
         }
-        load_values(c, &signature.results, Dealer::results(), RSI, RDI);
+        load_values(c, &signature.results, RegisterAssigner::results(), RSI, RDI);
         c.a.leave();
         c.a.ret();
     }

@@ -61,45 +61,45 @@ fn run(words: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
     let dir = PathBuf::from(dir);
     let packages = Packages::open(&dir)?;
     packages
-        .alone(&reference.key(), || fetch(&Shelf { dir: &dir, packages: &packages }, &reference, again))?
+        .alone(&reference.key(), || fetch(&Destination { dir: &dir, packages: &packages }, &reference, again))?
         .with_context(|| format!("could not fetch `{reference}`"))
 }
 
 /// Where things go.
-struct Shelf<'a> {
+struct Destination<'a> {
     dir: &'a Path,
     packages: &'a Packages,
 }
 
-fn fetch(shelf: &Shelf<'_>, reference: &Reference, again: bool) -> anyhow::Result<()> {
+fn fetch(destination: &Destination<'_>, reference: &Reference, again: bool) -> anyhow::Result<()> {
     // Another process may have been quicker. A digest or sum always means the same.
-    let known = stored(shelf.packages, reference).filter(|_| !again || reference.sum.is_some());
+    let known = stored(destination.packages, reference).filter(|_| !again || reference.sum.is_some());
     let pin = match known {
         Some((pin, path)) if is_sound(&path, &pin.content)? => pin,
         _ => {
             let client = Client::new()?;
             match &reference.place {
-                Place::Web(url) => from_web(&client, shelf, reference, url)?,
+                Place::Web(url) => from_web(&client, destination, reference, url)?,
                 Place::Registry { registry, name, tag } => {
-                    registry::fetch(&client, shelf, reference, registry, name, tag.as_deref())?
+                    registry::fetch(&client, destination, reference, registry, name, tag.as_deref())?
                 }
             }
         }
     };
-    note(shelf, reference, &pin)?;
+    note(destination, reference, &pin)?;
     // What is signed is there for everybody.
     if reference.signer.is_some() {
-        note(shelf, &Reference { signer: None, ..reference.clone() }, &pin)
+        note(destination, &Reference { signer: None, ..reference.clone() }, &pin)
     } else {
         Ok(())
     }
 }
 
 /// Notes what a reference means.
-fn note(shelf: &Shelf<'_>, reference: &Reference, pin: &Pin) -> anyhow::Result<()> {
-    shelf.packages.pin(&reference.key(), pin)?;
+fn note(destination: &Destination<'_>, reference: &Reference, pin: &Pin) -> anyhow::Result<()> {
+    destination.packages.pin(&reference.key(), pin)?;
     if matches!(reference.place, Place::Registry { .. }) {
-        shelf.packages.pin(&pinned(reference, &pin.digest).key(), pin)?;
+        destination.packages.pin(&pinned(reference, &pin.digest).key(), pin)?;
     }
     Ok(())
 }
@@ -123,8 +123,8 @@ fn is_sound(path: &Path, content: &PackageSum) -> anyhow::Result<bool> {
 }
 
 /// Fetches from an address. Its owner can change what is there, so only what has the sum that the user wrote, now or once, is stored.
-fn from_web(client: &Client, shelf: &Shelf<'_>, reference: &Reference, url: &Url) -> anyhow::Result<Pin> {
-    let before = shelf.packages.pinned(&reference.key()).map(|pin| pin.content);
+fn from_web(client: &Client, destination: &Destination<'_>, reference: &Reference, url: &Url) -> anyhow::Result<Pin> {
+    let before = destination.packages.pinned(&reference.key()).map(|pin| pin.content);
     let answer = client.get(url, "application/wasm, */*;q=0.5", None)?;
     if answer.status() != 200 {
         bail!("the server answers `{}`", answer.status_text());
@@ -132,7 +132,7 @@ fn from_web(client: &Client, shelf: &Shelf<'_>, reference: &Reference, url: &Url
     if let Some(bytes) = answer.len().filter(|bytes| *bytes > PROGRAM_BYTES_MAX) {
         bail!("it has {bytes} bytes, and a program at most {PROGRAM_BYTES_MAX}");
     }
-    let mut package = shelf.packages.begin()?;
+    let mut package = destination.packages.begin()?;
     let mut sink = Sink::new(package.file(), PROGRAM_BYTES_MAX);
     answer.copy_to(&mut sink)?;
     let content = sink.finish()?;
@@ -152,7 +152,7 @@ fn from_web(client: &Client, shelf: &Shelf<'_>, reference: &Reference, url: &Url
         ),
         _ => {}
     }
-    shelf.packages.add(package, &content)?;
+    destination.packages.add(package, &content)?;
     Ok(Pin { digest: content, content })
 }
 

@@ -11,7 +11,7 @@ use wasmer_runtime::cache::{PackageSum, Pin};
 use super::client::{Answer, Client, is_same_server, shown};
 use super::manifest::{ACCEPT, Blob, MANIFEST_BYTES_MAX, Next, Packing, next};
 use super::sink::Sink;
-use super::{PROGRAM_BYTES_MAX, Shelf, image, is_sound, login, signature};
+use super::{Destination, PROGRAM_BYTES_MAX, image, is_sound, login, signature};
 use crate::output::printable;
 use crate::package::reference::{Reference, SHA256, Url, is_loopback, short};
 
@@ -26,7 +26,7 @@ const TOKEN_BYTES_MAX: usize = 64 << 10;
 /// Fetches what a tag or digest means.
 pub(super) fn fetch(
     client: &Client,
-    shelf: &Shelf<'_>,
+    destination: &Destination<'_>,
     reference: &Reference,
     registry: &str,
     name: &str,
@@ -41,7 +41,7 @@ pub(super) fn fetch(
     if let Some(key) = &reference.signer {
         signature::check(&mut registry, &digest, key)?;
     }
-    if let Some(pin) = stored(shelf, reference, digest)? {
+    if let Some(pin) = stored(destination, reference, digest)? {
         return Ok(pin);
     }
     let (layer, packing) = match next(&text)? {
@@ -52,15 +52,15 @@ pub(super) fn fetch(
         },
     };
     let content = match packing {
-        Packing::None => registry.program(shelf, &layer)?,
-        Packing::Tar | Packing::TarGz => registry.packed(shelf, &layer, packing)?,
+        Packing::None => registry.program(destination, &layer)?,
+        Packing::Tar | Packing::TarGz => registry.packed(destination, &layer, packing)?,
     };
     Ok(Pin { digest, content })
 }
 
 /// What a digest means, if that is stored and undamaged.
-fn stored(shelf: &Shelf<'_>, reference: &Reference, digest: PackageSum) -> anyhow::Result<Option<Pin>> {
-    let known = super::stored(shelf.packages, &Reference { signer: None, ..super::pinned(reference, &digest) });
+fn stored(destination: &Destination<'_>, reference: &Reference, digest: PackageSum) -> anyhow::Result<Option<Pin>> {
+    let known = super::stored(destination.packages, &Reference { signer: None, ..super::pinned(reference, &digest) });
     match known {
         Some((pin, path)) if is_sound(&path, &pin.content)? => Ok(Some(pin)),
         _ => Ok(None),
@@ -133,33 +133,33 @@ impl<'a> Registry<'a> {
     }
 
     /// Stores a blob that is a program.
-    fn program(&mut self, shelf: &Shelf<'_>, blob: &Blob) -> anyhow::Result<PackageSum> {
-        if let Some(path) = shelf.packages.find(&blob.sum)
+    fn program(&mut self, destination: &Destination<'_>, blob: &Blob) -> anyhow::Result<PackageSum> {
+        if let Some(path) = destination.packages.find(&blob.sum)
             && is_sound(&path, &blob.sum)?
         {
             return Ok(blob.sum);
         }
-        let mut package = shelf.packages.begin()?;
+        let mut package = destination.packages.begin()?;
         let mut sink = Sink::new(package.file(), blob.bytes);
         self.ask(&format!("blobs/{SHA256}{}", blob.sum), "*/*")?.copy_to(&mut sink)?;
         sink.expect(&blob.sum, blob.bytes)?;
         let content = sink.finish()?;
-        shelf.packages.add(package, &content)?;
+        destination.packages.add(package, &content)?;
         Ok(content)
     }
 
     /// Stores the program that is in a blob.
-    fn packed(&mut self, shelf: &Shelf<'_>, blob: &Blob, packing: Packing) -> anyhow::Result<PackageSum> {
-        let mut layer = tempfile::tempfile_in(shelf.dir).context("could not make a file for its layer")?;
+    fn packed(&mut self, destination: &Destination<'_>, blob: &Blob, packing: Packing) -> anyhow::Result<PackageSum> {
+        let mut layer = tempfile::tempfile_in(destination.dir).context("could not make a file for its layer")?;
         let mut sink = Sink::new(&mut layer, blob.bytes);
         self.ask(&format!("blobs/{SHA256}{}", blob.sum), "*/*")?.copy_to(&mut sink)?;
         sink.flush()?;
         sink.expect(&blob.sum, blob.bytes)?;
-        let mut package = shelf.packages.begin()?;
+        let mut package = destination.packages.begin()?;
         let mut sink = Sink::new(package.file(), PROGRAM_BYTES_MAX);
         image::unpack(&layer, packing, &mut sink)?;
         let content = sink.finish()?;
-        shelf.packages.add(package, &content)?;
+        destination.packages.add(package, &content)?;
         Ok(content)
     }
 

@@ -38,7 +38,7 @@ impl Usage {
 
     /// Notes a use at `offset`.
     #[inline(always)]
-    fn note(&mut self, nest: &Nest, offset: usize, is_write: bool) {
+    fn note(&mut self, nest: &Nesting, offset: usize, is_write: bool) {
         let is_first = self.weight == 0;
         let is_certain = nest.branched & nest.open == 0;
         self.flags |= u32::from(is_write) & nest.in_loop;
@@ -204,7 +204,7 @@ impl Survey {
 
     /// `None` if something was not understood.
     fn operators(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let mut nest = Nest::default();
+        let mut nest = Nesting::default();
         loop {
             let near = self.usages.first_chunk_mut::<{ NEAR + 1 }>()?;
             let Some(word) = cursor.word() else { return self.slow_operators(cursor, &mut nest, usize::MAX) };
@@ -228,7 +228,7 @@ impl Survey {
     }
 
     /// At most `count` operators, one by one.
-    fn slow_operators(&mut self, cursor: &mut Cursor<'_>, nest: &mut Nest, mut count: usize) -> Option<()> {
+    fn slow_operators(&mut self, cursor: &mut Cursor<'_>, nest: &mut Nesting, mut count: usize) -> Option<()> {
         while cursor.at < cursor.code.len() && count > 0 {
             count -= 1;
             let start = cursor.at;
@@ -277,32 +277,32 @@ impl Survey {
     }
 
     /// One operator by wasmparser's decoder.
-    fn special(&mut self, cursor: &mut Cursor<'_>, nest: &mut Nest) -> Option<()> {
+    fn special(&mut self, cursor: &mut Cursor<'_>, nest: &mut Nesting) -> Option<()> {
         let mut reader = BinaryReader::new(cursor.code.get(cursor.at..)?, 0);
         reader.visit_operator(&mut Special { survey: self, nest, at: cursor.at }).ok()??;
         cursor.at += reader.current_position();
         Some(())
     }
 
-    fn open(&mut self, nest: &mut Nest, is_loop: bool) {
+    fn open(&mut self, nest: &mut Nesting, is_loop: bool) {
         self.blocks.push(is_loop);
         nest.change(u32::from(is_loop), 0, &self.blocks);
     }
 
     /// The last block is the body.
-    fn close(&mut self, nest: &mut Nest) {
+    fn close(&mut self, nest: &mut Nesting) {
         let is_loop = self.blocks.pop() == Some(true);
         nest.change(0, u32::from(is_loop), &self.blocks);
     }
 
-    fn note(&mut self, nest: &Nest, local: u32, at: usize, is_write: bool) -> Option<()> {
+    fn note(&mut self, nest: &Nesting, local: u32, at: usize, is_write: bool) -> Option<()> {
         self.usages.get_mut(local as usize + 1)?.note(nest, at, is_write);
         Some(())
     }
 }
 
 /// Where among blocks an operator is.
-struct Nest {
+struct Nesting {
     /// What a use counts here.
     weight: u64,
     /// How many loops are open.
@@ -316,13 +316,13 @@ struct Nest {
     branched: u32,
 }
 
-impl Default for Nest {
+impl Default for Nesting {
     fn default() -> Self {
         Self { weight: 1, loops: 0, in_loop: 0, open: 0, branched: 0 }
     }
 }
 
-impl Nest {
+impl Nesting {
     fn change(&mut self, opened: u32, closed: u32, blocks: &[bool]) {
         self.loops = self.loops + opened - closed;
         self.in_loop = u32::from(self.loops > 0);

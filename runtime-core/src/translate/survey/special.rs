@@ -2,12 +2,12 @@
 
 use wasmparser::{FrameKind, FrameStack, VisitOperator, VisitSimdOperator};
 
-use super::{Nest, Survey};
+use super::{Nesting, Survey};
 
 /// Looks at one operator that the table knows nothing of.
 pub(super) struct Special<'s> {
     pub(super) survey: &'s mut Survey,
-    pub(super) nest: &'s mut Nest,
+    pub(super) nest: &'s mut Nesting,
     /// Where the operator is.
     pub(super) at: usize,
 }

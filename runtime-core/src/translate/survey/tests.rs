@@ -181,7 +181,7 @@ fn every_operator_of_wasmparser_is_known() {
 fn plainly(code: &[u8], locals: usize) -> Survey {
     let mut survey = surveyed(&[], locals);
     let mut cursor = Cursor { code, at: 0 };
-    let mut nest = Nest::default();
+    let mut nest = Nesting::default();
     while cursor.at < code.len() {
         survey.special(&mut cursor, &mut nest).expect("an operator");
     }
