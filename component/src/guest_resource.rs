@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, RawValue, Result};
+use wasmer_api::{AsStoreMut, Func, RawValue, Result};
 
 use crate::error::AbiTrap;
 use crate::handles::TypeId;
@@ -40,16 +40,40 @@ impl GuestResource {
     /// # Errors
     /// [`AbiTrap`] if it is gone already or is lent; what the destructor fails with.
     pub fn drop(self, store: &mut impl AsStoreMut) -> Result<()> {
-        let shared = &self.shared;
-        let state = shared.state(store)?;
-        let ty = state.held_type(self.place).ok_or(AbiTrap::UnknownHandle(self.place))?;
-        let rep = state.release(self.place, self.serial, ty)?;
+        let (ty, rep) = self.begin_drop(store)?;
+        run_dtor(&self.shared, store, ty, rep)?;
+        self.end_drop(store)
+    }
+
+    /// The same, and waits where the destructor calls functions of the host that are futures. Dropping it ends a call, as of
+    /// [`TypedComponentFunc::call_async`](crate::TypedComponentFunc::call_async).
+    ///
+    /// # Errors
+    /// As of [`GuestResource::drop`].
+    pub async fn drop_async(self, store: &mut impl AsStoreMut) -> Result<()> {
+        let (ty, rep) = self.begin_drop(store)?;
+        if let Some((dtor, mut values)) = dtor(&self.shared, store, ty, rep)? {
+            // SAFETY: as for `run_dtor`.
+            unsafe { dtor.call_raw_async(store, &mut values) }.await?;
+        }
+        self.end_drop(store)
+    }
+
+    /// Takes the resource. From now on the instance cannot be entered, unless [`GuestResource::end_drop`] succeeds.
+    fn begin_drop(&self, store: &mut impl AsStoreMut) -> Result<(TypeId, u32)> {
+        let state = self.shared.state(store)?;
+        // First: who is refused still has the resource.
         if state.busy {
             return Err(AbiTrap::CannotEnter.into());
         }
+        let ty = state.held_type(self.place).ok_or(AbiTrap::UnknownHandle(self.place))?;
+        let rep = state.release(self.place, self.serial, ty)?;
         state.busy = true;
-        run_dtor(shared, store, ty, rep)?;
-        shared.state(store)?.busy = false;
+        Ok((ty, rep))
+    }
+
+    fn end_drop(&self, store: &mut impl AsStoreMut) -> Result<()> {
+        self.shared.state(store)?.busy = false;
         Ok(())
     }
 }
@@ -95,6 +119,14 @@ impl<R> GuestOwn<R> {
     pub fn drop(self, store: &mut impl AsStoreMut) -> Result<()> {
         self.resource.drop(store)
     }
+
+    /// The same, and waits; see [`GuestResource::drop_async`].
+    ///
+    /// # Errors
+    /// As of [`GuestResource::drop`].
+    pub async fn drop_async(self, store: &mut impl AsStoreMut) -> Result<()> {
+        self.resource.drop_async(store).await
+    }
 }
 
 impl<R> Clone for GuestOwn<R> {
@@ -117,11 +149,15 @@ impl<R> fmt::Debug for GuestOwn<R> {
 
 /// Runs a guest's destructor, if it has one.
 pub(crate) fn run_dtor(shared: &Shared, store: &mut impl AsStoreMut, ty: TypeId, rep: u32) -> Result<()> {
-    let Some(dtor) = shared.state(store)?.dtors[ty.number as usize] else { return Ok(()) };
-    let mut values = [RawValue::ZERO];
-    values[0].i32 = rep.cast_signed();
+    let Some((dtor, mut values)) = dtor(shared, store, ty, rep)? else { return Ok(()) };
     // SAFETY: a destructor takes the representation, an `i32`, and has no result.
     unsafe { dtor.call_raw(store, &mut values) }
+}
+
+/// A guest's destructor, if it has one, and what it is called with.
+fn dtor(shared: &Shared, store: &mut impl AsStoreMut, ty: TypeId, rep: u32) -> Result<Option<(Func, [RawValue; 1])>> {
+    let dtor = shared.state(store)?.dtors[ty.number as usize];
+    Ok(dtor.map(|dtor| (dtor, [RawValue { i32: rep.cast_signed() }])))
 }
 
 impl PartialEq for GuestResource {

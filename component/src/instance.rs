@@ -254,6 +254,16 @@ impl ComponentFunc {
         self.end_typed(store, values)
     }
 
+    /// The same, and waits.
+    pub(crate) async fn call_of_async<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<R> {
+        let mut values = Values::uninit();
+        let values = zeroed(&mut values, param_values::<P>());
+        self.begin_typed(store, params, values)?;
+        // SAFETY: as for `call_of`.
+        unsafe { self.func.call_raw_async(store, values) }.await?;
+        self.end_typed(store, values)
+    }
+
     #[inline]
     fn begin_typed<P: Lower>(&self, store: &mut impl AsStoreMut, params: &P, values: &mut [RawValue]) -> Result<()> {
         let ty = type_of::<P>(|| Type::Def(self.func_type().params));
@@ -350,12 +360,7 @@ impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// }
     /// ```
     pub async fn call_async(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        let mut values = Values::uninit();
-        let values = zeroed(&mut values, param_values::<P>());
-        self.func.begin_typed(store, &params, values)?;
-        // SAFETY: as for `ComponentFunc::call_of`.
-        unsafe { self.func.func.call_raw_async(store, values) }.await?;
-        self.func.end_typed(store, values)
+        self.func.call_of_async(store, &params).await
     }
 
     /// The untyped function.

@@ -510,6 +510,9 @@ macro_rules! flags {
 /// | `path: "..."` | a file with the WIT, or a folder with it and with a folder `deps`, from the folder of the `Cargo.toml`; with `inline`, what that may refer to |
 /// | `world: "..."` | which world, if the package has several |
 /// | `with: { "ns:package/interface": path }` | where the types of an imported interface are; a linker is told of it elsewhere, for instance by `wasi_p2::add_to_linker` |
+/// | `async: true` | all functions of the world are async in Rust: the host's may wait, and calls wait for them |
+/// | `imports: { default: async, "ns:package/interface": sync, "ns:package/interface#function": async, "function": async }` | which functions of the host are: of all, of an interface, one of them, one of the world itself. What says more wins. Versions may be left out, and `trappable` may be added, for all functions are |
+/// | `exports: { … }` | which exported functions are, in the same way |
 ///
 /// # What comes of it
 /// * A module for each interface, `ns::package::interface`, below `exports` for what is exported. In it are the interface's types.
@@ -521,10 +524,13 @@ macro_rules! flags {
 ///   Exported interfaces are fields of it, and their resource types are fields of those: `plugin.ns_package_interface.thing.call_new(store)`. The resources
 ///   themselves are [`GuestOwn`](crate::GuestOwn).
 ///
+/// * For an import that is async, a function of the trait that returns `impl Future<Output = Result<R>> + Send`, which `async fn` implements; the data of stores
+///   are `Send` then. For an export that is, an `async fn call_name`. For the world, there is an `instantiate_async`. `drop` of a resource cannot wait.
+///
 /// Parameters of exported functions are borrowed: `&str`, `&[T]`, `&Record`. Names are the WIT's in the case that Rust has for them; where one is a keyword or is
 /// taken, it gets `_`. Documentation is the WIT's.
 ///
-/// Async functions, streams, futures, accessors, and functions of more than 15 parameters are compile errors, as is what is wrong with the WIT.
+/// WIT's `async func`, streams, futures, accessors, and functions of more than 15 parameters are compile errors, as is what is wrong with the WIT.
 #[macro_export]
 macro_rules! bindgen {
     ($($options:tt)*) => {

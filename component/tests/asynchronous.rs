@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{ALLOCATOR, component, engines};
-use wasmer_component::{AbiTrap, Borrow, ComponentLinker, Own, ResourceType, Val, abi_trap};
+use wasmer_component::{AbiTrap, Borrow, ComponentLinker, GuestOwn, Own, ResourceType, Val, abi_trap};
 use wasmer_runtime::{AsyncCaller, Error, Result, Store, TrapCode};
 
 /// What the host knows.
@@ -367,4 +367,51 @@ fn calls_of_data_that_cannot_be_sent_wait_nowhere_but_here() -> Result<()> {
     let one = instance.typed_func::<(), u32>(&mut store, "one")?;
     assert_eq!(block_on(one.call_async(&mut store, ()))?, 1);
     Ok(())
+}
+
+/// What the host drops has a destructor, which may wait.
+#[test]
+fn destructors_that_the_host_calls_wait() {
+    let text = r#"(component
+        (import "wait" (func $wait (param "value" u32) (result u32)))
+        (core func $wait' (canon lower (func $wait)))
+        (core module $D
+            (import "host" "wait" (func $wait (param i32) (result i32)))
+            (func (export "dtor") (param i32) (drop (call $wait (local.get 0)))))
+        (core instance $d (instantiate $D (with "host" (instance (export "wait" (func $wait'))))))
+        (type $thing' (resource (rep i32) (dtor (core func $d "dtor"))))
+        (core func $new (canon resource.new $thing'))
+        (core module $M
+            (import "host" "new" (func $new (param i32) (result i32)))
+            (func (export "make") (param i32) (result i32) (call $new (local.get 0))))
+        (core instance $m (instantiate $M (with "host" (instance (export "new" (func $new))))))
+        (export $thing "thing" (type $thing'))
+        (func (export "make") (param "rep" u32) (result (own $thing)) (canon lift (core func $m "make"))))"#;
+    for engine in engines() {
+        let component = component(&engine, text);
+        let mut store = Store::new(&engine, Host::default());
+        let instance = linker().instantiate(&mut store, &component).unwrap();
+        let make = instance.typed_func::<(u32,), GuestOwn<Door>>(&mut store, "make").unwrap();
+        let things: Vec<_> = [1, 2, 13].iter().map(|rep| make.call(&mut store, (*rep,)).unwrap()).collect();
+        block_on(things[0].clone().drop_async(&mut store)).unwrap();
+        assert_eq!(store.data().waits, 1);
+        let again = block_on(things[0].clone().drop_async(&mut store)).unwrap_err();
+        assert!(matches!(abi_trap(&again), Some(AbiTrap::UnknownHandle(_))), "{again:#}");
+        assert!(!instance.is_closed(&mut store).unwrap());
+        // Dropped in the middle, it closes the instance, as a call does.
+        let mut endless = Box::pin(things[2].clone().drop_async(&mut store));
+        assert!(poll(&mut endless).is_pending());
+        drop(endless);
+        assert!(instance.is_closed(&mut store).unwrap());
+        assert_eq!(
+            abi_trap(&block_on(things[1].clone().drop_async(&mut store)).unwrap_err()),
+            Some(&AbiTrap::CannotEnter)
+        );
+        // One that cannot wait says so.
+        let instance = linker().instantiate(&mut store, &component).unwrap();
+        let make = instance.typed_func::<(u32,), GuestOwn<Door>>(&mut store, "make").unwrap();
+        let thing = make.call(&mut store, (1,)).unwrap();
+        let error = format!("{:#}", thing.drop(&mut store).unwrap_err());
+        assert!(error.contains("cannot wait for it"), "{error}");
+    }
 }

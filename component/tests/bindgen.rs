@@ -1,5 +1,5 @@
 //! What `bindgen!` makes of worlds, with components that are made from the same WIT: values there and back on every backend, resources of both sides, names
-//! that Rust does not have.
+//! that Rust does not have, functions that wait.
 
 #[path = "bindgen/guest.rs"]
 mod guest;
@@ -9,6 +9,8 @@ mod hostile;
 mod resources;
 #[path = "bindgen/values.rs"]
 mod values;
+#[path = "bindgen/waits.rs"]
+mod waits;
 
 use wasmer_component::Component;
 use wasmer_runtime::{Backend, Engine};

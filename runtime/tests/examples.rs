@@ -7,6 +7,9 @@ mod caching;
 #[path = "../examples/choose_backend.rs"]
 mod choose_backend;
 #[cfg(feature = "component")]
+#[path = "../examples/component_async.rs"]
+mod component_async;
+#[cfg(feature = "component")]
 #[path = "../examples/component_plugin.rs"]
 mod component_plugin;
 #[path = "../examples/hello.rs"]
@@ -92,4 +95,10 @@ fn the_example_wasi_runs() {
 #[test]
 fn the_example_component_plugin_runs() {
     component_plugin::main().unwrap();
+}
+
+#[cfg(feature = "component")]
+#[test]
+fn the_example_component_async_runs() {
+    component_async::main().unwrap();
 }

@@ -8,7 +8,7 @@ use wit_parser::{Docs, Function, TypeDefKind};
 use super::imports::rust_name;
 use super::names::Scope;
 use super::types::Form;
-use super::world::{Item, Place, World, docs};
+use super::world::{Item, Place, Side, World, docs};
 
 /// A struct of functions.
 pub(super) struct Functions<'a, 'i> {
@@ -27,7 +27,7 @@ pub(super) struct Functions<'a, 'i> {
 impl<'a> World<'a> {
     /// The struct for an exported interface, with those of its resources; nothing for one that has types alone.
     pub(super) fn guest(&self, Item { wit, id }: &Item) -> Result<Option<TokenStream>> {
-        let place = Place { interface: Some(*id), side: super::world::Side::Export };
+        let place = Place { interface: Some(*id), side: Side::Export };
         let interface = self.interface_of(*id);
         let (mut output, mut parts) = (TokenStream::new(), Vec::new());
         for (name, id) in &interface.types {
@@ -93,10 +93,14 @@ impl<'a> World<'a> {
                     type Result = #result;
                 }
             });
+            let (keyword, call) = match self.is_async(Side::Export, wit.unwrap_or_default(), &function.name) {
+                true => (Some(quote!(async)), quote!(call_async(store, (#(#params,)*)).await)),
+                false => (None, quote!(call(store, (#(#params,)*)))),
+            };
             inside.extend(quote! {
                 #docs
-                pub fn #method(&self, store: &mut impl #names::AsStoreMut #(, #params: #elided)*) -> #names::Result<#result> {
-                    self.#field.call(store, (#(#params,)*))
+                pub #keyword fn #method(&self, store: &mut impl #names::AsStoreMut #(, #params: #elided)*) -> #names::Result<#result> {
+                    self.#field.#call
                 }
             });
         }

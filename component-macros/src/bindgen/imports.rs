@@ -7,13 +7,24 @@ use wit_parser::{Docs, Function, FunctionKind, TypeDefKind, TypeId};
 
 use super::names::Scope;
 use super::types::Form;
-use super::world::{Place, World, docs};
+use super::world::{Place, Side, World, docs};
 
 /// A trait, and the statements that define its functions for a linker.
 #[derive(Default)]
 pub(super) struct Host {
     pub(super) traits: TokenStream,
-    pub(super) definitions: TokenStream,
+    /// Those of a library: functions on what `part` finds, whatever else a store has.
+    definitions: TokenStream,
+    /// Those of functions that are async, for the linker of a kind of stores.
+    waiting: TokenStream,
+}
+
+/// How a linker is told of something.
+#[derive(Default)]
+pub(super) struct Linking {
+    pub(super) statements: TokenStream,
+    /// Whether a function is async, so that a store's data have to be `Send`.
+    pub(super) waits: bool,
 }
 
 /// An interface as the host has it, or what a world imports without one.
@@ -39,14 +50,17 @@ impl<'a> World<'a> {
             let resource = self.host_resource(place, wit, name, id, &functions)?;
             host.traits.extend(resource.traits);
             host.definitions.extend(resource.definitions);
+            host.waiting.extend(resource.waiting);
             supertraits.push(&self.resource_names(id)?.host);
         }
         let functions = self.functions_of(functions, None)?;
         if functions.is_empty() && supertraits.is_empty() {
             return Ok(None);
         }
-        let (methods, definitions) = self.methods(place, wit, ident, &functions, &mut Scope::default())?;
+        let Host { traits: methods, definitions, waiting } =
+            self.methods(place, wit, ident, &functions, &mut Scope::default())?;
         host.definitions.extend(definitions);
+        host.waiting.extend(waiting);
         let supertraits = if supertraits.is_empty() { quote!() } else { quote!(: #(#supertraits)+*) };
         let allow = quote!(#[allow(clippy::too_many_arguments, reason = "as many as WIT says")]);
         host.traits.extend(quote!(#docs #allow pub trait #ident #supertraits { #methods }));
@@ -66,7 +80,8 @@ impl<'a> World<'a> {
         let functions = self.functions_of(functions.iter().copied(), Some(id))?;
         // WIT may call a method `drop`, too; the trait's own is what happens to the resource.
         let mut scope = Scope::reserving(&["drop"]);
-        let (methods, functions) = self.methods(place, wit, host, &functions, &mut scope)?;
+        let Host { traits: methods, definitions: functions, waiting } =
+            self.methods(place, wit, host, &functions, &mut scope)?;
         let docs = docs(&Docs::default(), &format!("What the host does with resources of type `{name}`."));
         let traits = quote! {
             #docs
@@ -85,7 +100,7 @@ impl<'a> World<'a> {
             }
             #functions
         };
-        Ok(Host { traits, definitions })
+        Ok(Host { traits, definitions, waiting })
     }
 
     /// Methods of a trait, and their definitions.
@@ -96,22 +111,37 @@ impl<'a> World<'a> {
         host: &Ident,
         functions: &[&Function],
         scope: &mut Scope,
-    ) -> Result<(TokenStream, TokenStream)> {
+    ) -> Result<Host> {
         let krate = &self.options.krate;
-        let (mut methods, mut definitions) = (TokenStream::new(), TokenStream::new());
+        let mut output = Host::default();
         for function in functions {
             let name = &function.name;
             let method = scope.snake(rust_name(function));
             let docs = docs(&function.docs, &format!("`{name}`."));
             let (params, types) = self.params(place, function, &["self"], Form::Owned)?;
             let result = self.result(place, function)?;
-            methods.extend(quote! {
+            let is_async = self.is_async(Side::Import, wit, name);
+            let result = quote!(#krate::macros::names::Result<#result>);
+            let result = if is_async {
+                quote!(impl ::core::future::Future<Output = #result> + ::core::marker::Send)
+            } else {
+                result
+            };
+            output.traits.extend(quote! {
                 #docs
-                fn #method(&mut self #(, #params: #types)*) -> #krate::macros::names::Result<#result>;
+                fn #method(&mut self #(, #params: #types)*) -> #result;
             });
             // Names of the output, and not WIT's: one of those could be `part`.
             let values: Vec<_> = (0..params.len()).map(|number| format_ident!("value_{}", number)).collect();
-            definitions.extend(quote! {
+            if is_async {
+                output.waiting.extend(quote! {
+                    linker.instance(#wit).func_wrap_async(#name, move |caller, (#(#values,)*): (#(#types,)*)| {
+                        ::std::boxed::Box::new(#host::#method(part(caller.data_mut()) #(, #values)*))
+                    })?;
+                });
+                continue;
+            }
+            output.definitions.extend(quote! {
                 if definer.wants(#wit, #name) {
                     let method = #krate::Method::new(|part: &mut #krate::Part<'_, __U>, (#(#values,)*): (#(#types,)*)| {
                         #host::#method(part.data_mut() #(, #values)*)
@@ -120,7 +150,7 @@ impl<'a> World<'a> {
                 }
             });
         }
-        Ok((methods, definitions))
+        Ok(output)
     }
 
     /// Names and types of parameters.
@@ -143,34 +173,40 @@ impl<'a> World<'a> {
     }
 
     /// A function that defines something for a linker, on what `part` finds in a store's data.
-    pub(super) fn add_to_linker(&self, bounds: &[TokenStream], body: TokenStream) -> TokenStream {
+    pub(super) fn add_to_linker(&self, bounds: &[TokenStream], linking: &Linking) -> TokenStream {
         let krate = &self.options.krate;
+        let Linking { statements, waits } = linking;
+        let send = if *waits { quote!(::core::marker::Send+) } else { quote!() };
         quote! {
             /// Defines it for components whose imports a linker resolves: `part` finds what implements it in a store's data.
             ///
             /// # Errors
             /// If the linker has something of the same name.
-            pub fn add_to_linker<__T: 'static, __U: #(#bounds +)* 'static>(
+            pub fn add_to_linker<__T: #send 'static, __U: #(#bounds +)* 'static>(
                 linker: &mut #krate::ComponentLinker<__T>,
-                part: impl Fn(&mut __T) -> &mut __U + Copy + Send + Sync + 'static,
+                part: impl ::core::ops::Fn(&mut __T) -> &mut __U + ::core::marker::Copy + ::core::marker::Send + ::core::marker::Sync + 'static,
             ) -> #krate::macros::names::Result<()> {
-                #body
+                #statements
+                Ok(())
             }
         }
     }
 
-    /// Tells a linker of definitions.
-    pub(super) fn define(&self, definitions: &TokenStream) -> TokenStream {
+    /// Tells a linker of what is defined.
+    pub(super) fn linking(&self, Host { definitions, waiting, .. }: &Host) -> Linking {
         let krate = &self.options.krate;
-        quote! {
-            linker.add_library(
-                |definer: &mut dyn #krate::Define<__U>| {
-                    #definitions
-                    Ok(())
-                },
-                part,
-            )
-        }
+        let library = (!definitions.is_empty()).then(|| {
+            quote! {
+                linker.add_library(
+                    |definer: &mut dyn #krate::Define<__U>| {
+                        #definitions
+                        Ok(())
+                    },
+                    part,
+                )?;
+            }
+        });
+        Linking { statements: quote!(#library #waiting), waits: !waiting.is_empty() }
     }
 }
 

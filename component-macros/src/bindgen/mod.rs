@@ -8,6 +8,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waits;
 mod world;
 
 use std::path::Path;
@@ -18,7 +19,7 @@ use syn::{Error, Result};
 use wit_parser::Docs;
 
 use exports::Functions;
-use imports::HostOf;
+use imports::{HostOf, Linking};
 use options::Options;
 use source::Source;
 use world::{Item, Place, Side, World, docs};
@@ -31,16 +32,18 @@ pub(crate) fn expand(input: TokenStream, root: &Path) -> Result<TokenStream> {
     let mut tree = Tree::default();
     let own = world.own_imports(&mut tree)?;
     let mut bounds = own.bounds;
-    let mut linking = own.linking;
+    let Linking { mut statements, mut waits } = own.linking;
     for item in &world.imports {
-        if let Some(path) = world.import(item, &mut tree)? {
+        if let Some(linked) = world.import(item, &mut tree)? {
+            let path = &linked.path;
             bounds.push(quote!(#path::Host));
-            linking.extend(quote!(#path::add_to_linker(linker, part)?;));
+            statements.extend(quote!(#path::add_to_linker(linker, part)?;));
+            waits |= linked.waits;
         }
     }
     let add_to_linker = match bounds.is_empty() {
         true => TokenStream::new(),
-        false => world.add_to_linker(&bounds, quote!(#linking Ok(()))),
+        false => world.add_to_linker(&bounds, &Linking { statements, waits }),
     };
     let exports = world.exports(add_to_linker, &mut tree)?;
     let files = source.files.iter().map(|file| {
@@ -57,9 +60,16 @@ pub(crate) fn expand(input: TokenStream, root: &Path) -> Result<TokenStream> {
 }
 
 /// What a world imports without an interface.
+#[derive(Default)]
 struct OwnImports {
     bounds: Vec<TokenStream>,
-    linking: TokenStream,
+    linking: Linking,
+}
+
+/// An interface that a linker has to be told of.
+struct Linked {
+    path: TokenStream,
+    waits: bool,
 }
 
 impl<'a> World<'a> {
@@ -73,14 +83,14 @@ impl<'a> World<'a> {
         let (types, functions) = (self.types.clone(), self.import_functions.clone());
         let docs = docs(&Docs::default(), "What the host has for the world, besides interfaces.");
         let host = self.host(HostOf { place: Place::WORLD, wit: "", ident, docs, types, functions })?;
-        let Some(host) = host else { return Ok(OwnImports { bounds: Vec::new(), linking: TokenStream::new() }) };
+        let Some(host) = host else { return Ok(OwnImports::default()) };
+        let linking = self.linking(&host);
         tree.items.extend(host.traits);
-        let define = self.define(&host.definitions);
-        Ok(OwnImports { bounds: vec![quote!(#ident)], linking: quote!(#define?;) })
+        Ok(OwnImports { bounds: vec![quote!(#ident)], linking })
     }
 
-    /// The module of an imported interface; its path, if a linker has to be told of it.
-    fn import(&self, Item { wit, id }: &Item, tree: &mut Tree) -> Result<Option<TokenStream>> {
+    /// The module of an imported interface; where it is, if a linker has to be told of it.
+    fn import(&self, Item { wit, id }: &Item, tree: &mut Tree) -> Result<Option<Linked>> {
         let place = Place { interface: Some(*id), side: Side::Import };
         let Some(path) = self.own_module(place) else { return Ok(None) };
         let interface = self.interface_of(*id);
@@ -90,13 +100,14 @@ impl<'a> World<'a> {
         let trait_docs = docs(&Docs::default(), &format!("What the host does for `{wit}`."));
         let functions = interface.functions.values().collect();
         let host = self.host(HostOf { place, wit, ident: &ident, docs: trait_docs, types, functions })?;
-        let is_linked = host.is_some();
-        if let Some(host) = host {
+        let linked = host.map(|host| {
+            let linking = self.linking(&host);
             output.extend(host.traits);
-            output.extend(self.add_to_linker(&[quote!(#ident)], self.define(&host.definitions)));
-        }
+            output.extend(self.add_to_linker(&[quote!(#ident)], &linking));
+            Linked { path: quote!(#(#path)::*), waits: linking.waits }
+        });
         tree.insert(path, docs(&interface.docs, &format!("`{wit}`.")), output);
-        Ok(is_linked.then(|| quote!(#(#path)::*)))
+        Ok(linked)
     }
 
     /// The modules of exported interfaces, and the struct for the world.
@@ -139,6 +150,19 @@ impl<'a> World<'a> {
                     linker: &#krate::ComponentLinker<__T>,
                 ) -> #names::Result<Self> {
                     let instance = linker.instantiate(store, component)?;
+                    Self::new(store, &instance)
+                }
+
+                /// The same, and waits where start functions call functions of the host that are async.
+                ///
+                /// # Errors
+                /// As of `instantiate`.
+                pub async fn instantiate_async<__T: 'static>(
+                    store: &mut impl #names::AsStoreMut<Data = __T>,
+                    component: &#krate::Component,
+                    linker: &#krate::ComponentLinker<__T>,
+                ) -> #names::Result<Self> {
+                    let instance = linker.instantiate_async(store, component).await?;
                     Self::new(store, &instance)
                 }
             },

@@ -1,11 +1,15 @@
 //! What `bindgen!` is told.
 
 use proc_macro2::Span;
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Ident, LitStr, Path, Result, Token, braced};
+use syn::{Error, Ident, LitBool, LitStr, Path, Result, Token, braced};
 
-/// `crate; { path: "...", inline: "...", world: "...", with: { "...": path } }`. What stands first is written by the macro that users invoke.
+use super::waits::{Waits, for_both, twice};
+
+/// `crate; { path: "...", inline: "...", world: "...", with: { "...": path }, async: true, imports: { "...": async }, exports: { "...": async } }`. What
+/// stands first is written by the macro that users invoke.
 pub(crate) struct Options {
     /// The crate `wasmer-component`, under whatever name.
     pub(super) krate: Ident,
@@ -13,6 +17,9 @@ pub(crate) struct Options {
     pub(super) inline: Option<LitStr>,
     pub(super) world: Option<LitStr>,
     pub(super) with: Vec<(LitStr, Path)>,
+    pub(super) is_async: Option<LitBool>,
+    pub(super) imports: Waits,
+    pub(super) exports: Waits,
 }
 
 impl Options {
@@ -27,7 +34,16 @@ impl Parse for Options {
         // `$crate` of the declarative macro, which only that one can name.
         let krate = input.parse()?;
         input.parse::<Token![;]>()?;
-        let mut options = Self { krate, path: None, inline: None, world: None, with: Vec::new() };
+        let mut options = Self {
+            krate,
+            path: None,
+            inline: None,
+            world: None,
+            with: Vec::new(),
+            is_async: None,
+            imports: Waits::default(),
+            exports: Waits::default(),
+        };
         let content;
         braced!(content in input);
         while !content.is_empty() {
@@ -47,7 +63,7 @@ impl Parse for Options {
 
 impl Options {
     fn option(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let name: Ident = input.parse()?;
+        let name = input.call(Ident::parse_any)?;
         input.parse::<Token![:]>()?;
         let text = match name.to_string().as_str() {
             "path" => &mut self.path,
@@ -60,14 +76,20 @@ impl Options {
                 self.with.extend(entries.into_iter().map(|With(interface, path)| (interface, path)));
                 return Ok(());
             }
+            "async" => {
+                let is_twice = self.is_async.replace(for_both(input)?).is_some();
+                return if is_twice { Err(twice(name.span(), "async")) } else { Ok(()) };
+            }
+            "imports" => return self.imports.parse(input),
+            "exports" => return self.exports.parse(input),
             other => {
-                let message = format!("unknown option `{other}`: there are `path`, `inline`, `world` and `with`");
-                return Err(Error::new(name.span(), message));
+                let known = "there are `path`, `inline`, `world`, `with`, `async`, `imports` and `exports`";
+                return Err(Error::new(name.span(), format!("unknown option `{other}`: {known}")));
             }
         };
         match text.replace(input.parse()?) {
             None => Ok(()),
-            Some(_) => Err(Error::new(name.span(), format!("`{name}` is there twice"))),
+            Some(_) => Err(twice(name.span(), &name.to_string())),
         }
     }
 }

@@ -67,7 +67,11 @@ fn options_that_do_not_fit_are_named() {
     let cases = [
         (quote!(component; {}), "there is no WIT"),
         (quote!(component; { inlin: "" }), "unknown option `inlin`"),
+        (quote!(component; { inlin: "" }), "`with`, `async`, `imports` and `exports`"),
         (quote!(component; { inline: "", inline: "" }), "`inline` is there twice"),
+        (quote!(component; { async: true, async: false }), "`async` is there twice"),
+        (quote!(component; { async: { only_imports: [] } }), "`async` is `true` or `false`; `imports: { ... }`"),
+        (quote!(component; { imports: true }), "expected curly braces"),
         (quote!(component; { path: "no/such/folder" }), "no/such/folder"),
         (
             quote!(component; { inline: "package a:b; world w {}", with: { "a:b/c": crate::c } }),
@@ -96,5 +100,90 @@ fn the_output_is_the_same_each_time() {
     let first = output(wit, quote!()).unwrap();
     for _ in 0..10 {
         assert_eq!(output(wit, quote!()).unwrap(), first);
+    }
+}
+
+/// A world of which functions wait.
+const WAITS: &str = "package a:b@1.2.3;
+    interface i { resource r { constructor(); m: func(); s: static func(); } f: func(); f-g: func(); }
+    interface j { f: func(); }
+    world w { import i; import j; import f: func(); import k: interface { f: func(); } export i; export f: func(); }";
+
+#[test]
+fn what_is_async_is_what_the_options_say() {
+    // How many functions of imports, and how many calls of exports.
+    let all = [(8, 6), (0, 6), (8, 0)];
+    let cases = [
+        (quote!(), (0, 0)),
+        (quote!(async: true), all[0]),
+        (quote!(async: false), (0, 0)),
+        (quote!(imports: { default: async }), all[2]),
+        (quote!(exports: { default: async | trappable }), all[1]),
+        (quote!(async: true, imports: { default: sync }), all[1]),
+        (quote!(async: true, exports: { default: trappable }), all[2]),
+        (quote!(imports: { "a:b/i": async }), (5, 0)),
+        (quote!(imports: { "a:b/i@1.2.3": async, "a:b/i#f": sync }), (4, 0)),
+        (quote!(imports: { "a:b/i@1.2.3#f-g": async, }), (1, 0)),
+        (quote!(imports: { "a:b/i.f-g": async, "a:b/i@1.2.3.[method]r.m": async, "a:b/i#[static]r.s": async }), (3, 0)),
+        (quote!(imports: { "a:b/i#[constructor]r": async }), (1, 0)),
+        (quote!(imports: { "f": async, "k#f": async }), (2, 0)),
+        (quote!(imports: { "k": async }), (1, 0)),
+        (quote!(async: true, exports: { "a:b/i": sync, "a:b/i#f": async }), (8, 2)),
+        (quote!(exports: { "f": async }), (0, 1)),
+        (quote!(exports: { "f": async | async }), (0, 1)),
+    ];
+    for (options, counts) in cases {
+        let output = output(WAITS, options.clone()).unwrap();
+        let count = |what: &str| output.matches(what).count();
+        let hosts = count("impl :: core :: future :: Future <");
+        assert_eq!((hosts, count("pub async fn call_")), counts, "{options}");
+        assert_eq!(count(". func_wrap_async ("), hosts, "{options}");
+        assert_eq!(count("< __T : :: core :: marker :: Send + 'static") > 0, hosts > 0, "{options}");
+    }
+}
+
+#[test]
+fn rules_about_nothing_are_named() {
+    let cases = [
+        (quote!(imports: { "g": async }), "the world imports no `g`: there is `f`, `a:b/i@1.2.3`, `a:b/j@1.2.3`, `k`"),
+        (quote!(exports: { "a:b/j": async }), "the world exports no `a:b/j`: there is `f`, `a:b/i@1.2.3`"),
+        (quote!(imports: { "a:b/j#g": async }), "`a:b/j@1.2.3` has no such function: there is `f`"),
+        (quote!(imports: { "a:b/j@1.2.3/f": async }), "`a:b/j@1.2.3` has no such function: there is `f`"),
+        (quote!(imports: { "a:b/j@1.2.2": async }), "the world imports no `a:b/j@1.2.2`"),
+        (
+            quote!(imports: { "a:b/i#r.m": async }),
+            "`a:b/i@1.2.3` has no such function: there is `[constructor]r`, `[method]r.m`",
+        ),
+        (quote!(imports: { "a:b/i#[drop]r": async }), "what ends a resource cannot wait"),
+        (quote!(imports: { "": async }), "the world imports no ``"),
+        (quote!(imports: { "f": async, "f": sync }), "`f` is there twice"),
+        (quote!(imports: { default: async, default: sync }), "`default` is there twice"),
+        (quote!(imports: { f: async }), "`f` is neither `default` nor the name of an interface or function in quotes"),
+        (quote!(imports: { "f": async | sync }), "either `async` or `sync`"),
+        (
+            quote!(imports: { "f": tracing | async }),
+            "`tracing` is not supported: a function is `async`, `sync` or `trappable`",
+        ),
+        (quote!(imports: { "f": }), "expected ident"),
+        (
+            quote!(with: { "a:b/i": crate::i }, imports: { "a:b/i#f": async }),
+            "`a:b/i@1.2.3` is defined elsewhere, as `with` says",
+        ),
+    ];
+    for (options, message) in cases {
+        let error = output(WAITS, options).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
+    // What is said of all is not about what is defined elsewhere.
+    assert!(output(WAITS, quote!(with: { "a:b/i": crate::i }, imports: { default: async })).is_ok());
+}
+
+/// `async func` of WIT is another thing: its callee may return before it ends.
+#[test]
+fn async_functions_of_wit_are_refused_whatever_the_options_say() {
+    let wit = "package a:b;\ninterface i { f: async func(); }\nworld w { import i; }";
+    for options in [quote!(async: true), quote!(imports: { "a:b/i#f": async })] {
+        let error = output(wit, options).unwrap_err();
+        assert!(error.contains("function `f` is async") && error.contains("inline.wit:2:15"), "{error}");
     }
 }

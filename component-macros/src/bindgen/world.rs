@@ -12,6 +12,7 @@ use wit_parser::{
 
 use super::names::Scope;
 use super::options::Options;
+use super::waits::unversioned;
 
 /// The most parameters of a function and elements of a tuple: tuples of Rust stand for them.
 pub(super) const TUPLE_MAX: usize = 15;
@@ -119,6 +120,7 @@ impl<'a> World<'a> {
         }
         this.place_modules(&world.imports, Side::Import)?;
         this.place_modules(&world.exports, Side::Export)?;
+        this.check_waits()?;
         // Last, because a type keeps the names that the modules and the world have taken before it.
         this.name_types(scope);
         Ok(this)
@@ -148,7 +150,7 @@ impl<'a> World<'a> {
         for (key, item) in items {
             let WorldItem::Interface { id, .. } = item else { continue };
             let name = self.resolve.name_world_key(key);
-            let unversioned = name.split_once('@').map_or(name.as_str(), |(name, _)| name);
+            let unversioned = unversioned(&name);
             let with = self.options.with.iter().enumerate();
             let mut with = with.filter(|(_, (with, _))| [name.as_str(), unversioned].contains(&with.value().as_str()));
             let module = match with.next().filter(|_| side == Side::Import) {

@@ -7,7 +7,11 @@ use crate::{guest, on_each_backend};
 
 const WIT: &str = include_str!("hostile.wit");
 
-wasmer_component::bindgen!({ path: "tests/bindgen/hostile.wit" });
+wasmer_component::bindgen!({
+    path: "tests/bindgen/hostile.wit",
+    imports: { "self:super/host#await": async },
+    exports: { "self:super/host@1.2.3.await": async },
+});
 
 mod imports {
     pub(super) use super::self_::super_::host::*;
@@ -48,6 +52,11 @@ impl imports::Host for State {
     fn match_(&mut self) -> wasmer_runtime::Result<imports::Cx> {
         Ok(imports::Cx { vec: imports::Vec::U(1), at: vec![2, 3], ty: None })
     }
+
+    async fn await_(&mut self, async_: imports::Fn) -> wasmer_runtime::Result<imports::Send> {
+        tokio::task::yield_now().await;
+        Ok(async_.copy)
+    }
 }
 
 impl mod_::Host for State {
@@ -86,6 +95,10 @@ fn names_that_rust_has_otherwise_work() {
         assert_eq!(bars, [exports_::Bar { y: exports_::Option::MASK }]);
         assert_eq!(host.call_drop(&mut store, 3, 1).unwrap(), Some(2));
         assert_eq!(host.call_match(&mut store).unwrap().at, [2, 3]);
+        let pair = exports_::Fn { copy: exports_::Send::Sync, async_: exports_::Send::Copy };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let copy = runtime.block_on(host.call_await(&mut store, pair)).unwrap();
+        assert_eq!(copy, exports_::Send::Sync);
         let strings = ["first".to_owned()];
         assert_eq!(world.call_some(&mut store, &strings).unwrap(), Some("first".to_owned()));
         world.call_call_some(&mut store).unwrap();

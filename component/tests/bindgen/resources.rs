@@ -65,7 +65,7 @@ impl things::Host for Host {
 }
 
 /// A counter's representation is the address of its number.
-const IMPORTS: &str = r#"
+pub(crate) const IMPORTS: &str = r#"
     (import "[export]test:resources/counters@0.1.0" "[resource-new]counter" (func $new (param i32) (result i32)))
     (import "[export]test:resources/counters@0.1.0" "[resource-rep]counter" (func $rep (param i32) (result i32)))
     (import "[export]test:resources/counters@0.1.0" "[resource-drop]counter" (func $drop (param i32)))
@@ -75,7 +75,7 @@ const IMPORTS: &str = r#"
     (import "test:resources/things@0.1.0" "[resource-drop]thing" (func $drop-thing (param i32)))
 "#;
 
-const BODY: &str = r#"
+pub(crate) const BODY: &str = r#"
     (data (i32.const 512) "!zero")
     (global $dropped (mut i32) (i32.const 0))
     (func $make (param $start i32) (result i32)
