@@ -11,7 +11,7 @@ use wasmer_component_translate::info::FuncType;
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::cx::CallPlan;
-use crate::host::{AsyncHostFunc, Dynamic, HostCall, Typed, typed_mismatch};
+use crate::host::{AsyncHostFunc, Dynamic, HostCall, Mismatch, Typed, typed_mismatch};
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
@@ -21,7 +21,7 @@ pub type HostFuture<'a, R> = Box<dyn Future<Output = Result<R>> + Send + 'a>;
 
 /// How one is called.
 trait AsyncCall<T>: Send + Sync + 'static {
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch>;
 
     fn call(
         &self,
@@ -32,7 +32,7 @@ trait AsyncCall<T>: Send + Sync + 'static {
 }
 
 impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch> {
         AsyncCall::mismatch(self, ty, cx)
     }
 
@@ -65,7 +65,7 @@ where
     P: Lift + 'static,
     R: Lower + 'static,
 {
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch> {
         typed_mismatch::<P, R>(ty, cx)
     }
 
@@ -81,7 +81,7 @@ where
     T: Send + 'static,
     F: for<'a, 'c> Fn(&'a mut AsyncCaller<'c, T>, &'a [Val]) -> HostFuture<'a, Option<Val>> + Send + Sync + 'static,
 {
-    fn mismatch(&self, _: &FuncType, _: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, _: &FuncType, _: &TypeContext<'_>) -> Option<Mismatch> {
         None
     }
 

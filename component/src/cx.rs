@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wasmer_api::{Memory, RawValue, Result};
 use wasmer_component_translate::ComponentInfo;
 use wasmer_component_translate::info::{FuncIdx, FuncType, HandleIdx, InstanceIdx, Options, OptionsIdx, Types};
+use wasmer_component_translate::wit::Printer;
 
 use crate::error::AbiTrap;
 use crate::guest::Guest;
@@ -37,6 +38,11 @@ impl CallPlan {
         shared.info.types.func(self.ty)
     }
 
+    /// The function's type in WIT.
+    pub(crate) fn wit(&self, shared: &Shared) -> String {
+        Printer::new(&shared.info).func(self.ty)
+    }
+
     /// How it is lifted or lowered.
     pub(crate) fn options<'a>(&self, shared: &'a Shared) -> &'a Options {
         &shared.info.options[self.options.index()]
@@ -51,6 +57,8 @@ pub struct Cx<'a> {
     /// Where the guest's memory is, once that was asked.
     view: Option<View>,
     lifted_bytes: usize,
+    /// Whether the guest has something that cannot be taken back: handles, or a failure of its own.
+    pub(crate) is_done: bool,
 }
 
 /// A memory as it is until code runs.
@@ -63,7 +71,7 @@ struct View {
 impl<'a> Cx<'a> {
     #[inline]
     pub(crate) fn new(store: &'a mut (dyn Guest + 'a), shared: &'a Arc<Shared>, crossing: &'a CallPlan) -> Self {
-        Self { store, shared, crossing, view: None, lifted_bytes: 0 }
+        Self { store, shared, crossing, view: None, lifted_bytes: 0, is_done: false }
     }
 
     /// The types of the component.
@@ -168,6 +176,8 @@ impl<'a> Cx<'a> {
             value.i32 = argument.cast_signed();
         }
         self.view = None;
+        // Until it is known that the guest did what it was asked for.
+        let was_done = std::mem::replace(&mut self.is_done, true);
         // SAFETY: an instance is only made of what has four parameters and one result, all of them numbers, and these are as many.
         let address = unsafe {
             self.store.call(realloc, &mut values)?;
@@ -179,6 +189,7 @@ impl<'a> Cx<'a> {
         if u64::from(address) + u64::from(bytes) > self.view()?.len as u64 {
             return Err(AbiTrap::ReallocOutOfBounds.into());
         }
+        self.is_done = was_done;
         Ok(address)
     }
 
@@ -208,6 +219,7 @@ impl<'a> Cx<'a> {
     pub(crate) fn lower_own(&mut self, handle: HandleIdx, rep: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.crossing.instance;
+        self.is_done = true;
         let state = self.shared.state_of(self.store)?;
         Ok(state.tables[instance.index()].insert_own(id, rep)?)
     }
@@ -219,6 +231,7 @@ impl<'a> Cx<'a> {
         if info.owner == Some(instance) {
             return Ok(rep);
         }
+        self.is_done = true;
         Ok(self.shared.state_of(self.store)?.borrow(instance, rep, id)?)
     }
 }

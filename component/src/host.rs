@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use wasmer_api::{AsStoreMut, BoundFunc, Caller, Error, Func, RawValue, Result, StoreMut};
-use wasmer_component_translate::info::{FuncType, Type};
+use wasmer_component_translate::info::{DefKind, FuncType, Type};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut};
+use crate::fits::{located, misfit, shown};
 use crate::guest::Guest;
-use crate::mismatch::ComponentTypeError;
+use crate::mismatch::{ComponentTypeError, Hint};
 use crate::state::Shared;
 use crate::typed::{ComponentType, Lift, Lower, TypeContext, rust_name};
 use crate::val::Val;
@@ -17,7 +18,7 @@ use crate::val::Val;
 /// A function of the host, whatever its Rust type.
 pub(crate) trait HostFunc<T>: Send + Sync {
     /// Its Rust type, if it is not of a component's type.
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch>;
 
     /// Makes the core function that a component calls, for all its instances.
     fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: CallPlan) -> Result<BoundFunc<T, Shared>>;
@@ -26,14 +27,14 @@ pub(crate) trait HostFunc<T>: Send + Sync {
 /// How one is called.
 pub(crate) trait Call<T>: Send + Sync + 'static {
     /// As [`HostFunc::mismatch`].
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch>;
 
     /// Calls it on the core values of a lowered import.
     fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
 }
 
 impl<T: 'static, C: Call<T>> HostFunc<T> for C {
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch> {
         Call::mismatch(self, ty, cx)
     }
 
@@ -62,7 +63,7 @@ pub(crate) fn bound<T: 'static>(
 /// A function of the host that is a future, whatever its Rust type; see [`crate::async_host`].
 pub(crate) trait AsyncHostFunc<T>: Send + Sync {
     /// As [`HostFunc::mismatch`].
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch>;
 
     /// Makes the core function that a component calls.
     fn lower(
@@ -186,9 +187,12 @@ impl<'a> HostCall<'a> {
         let (ty, result) = match (func.result, result) {
             (None, None) => return Ok(()),
             (Some(ty), Some(result)) => (ty, result),
-            (_, result) => return Err(ComponentTypeError::HostResult { result: format!("{result:?}") }.into()),
+            (_, result) => {
+                let result = result.as_ref().map_or_else(|| "nothing".to_owned(), shown);
+                return Err(ComponentTypeError::HostResult { result, wit: self.crossing.wit(self.shared) }.into());
+            }
         };
-        self.without_leaving(guest, |cx| {
+        let lowered = self.without_leaving(guest, |cx| {
             if cx.types().flat(ty) == Some(1) {
                 return cx.lower_val(ty, &result, &mut FlatOut::new(values));
             }
@@ -196,7 +200,8 @@ impl<'a> HostCall<'a> {
             let (size, align) = cx.types().layout(ty);
             cx.check_place(at, size, align)?;
             cx.store_val(ty, &result, at)
-        })
+        });
+        lowered.map_err(|error| located(error, || misfit(&self.shared.info, "result", ty, &result)))
     }
 }
 
@@ -223,17 +228,50 @@ impl<F, P, R> Typed<F, P, R> {
     }
 }
 
+/// A Rust type that is not a function's.
+pub(crate) struct Mismatch {
+    pub(crate) rust: String,
+    pub(crate) hint: Hint,
+}
+
 /// The Rust type, if a function does not fit.
 pub(crate) fn typed_mismatch<P: ComponentType, R: ComponentType>(
     ty: &FuncType,
     cx: &TypeContext<'_>,
-) -> Option<String> {
+) -> Option<Mismatch> {
     let params = Type::Def(ty.params);
     let fits = P::matches(params, cx)
         && R::matches_optional(ty.result, cx)
         && is_laid_out::<P>(params, cx)
         && ty.result.is_none_or(|result| is_laid_out::<R>(result, cx));
-    (!fits).then(|| format!("`{} -> {}`", rust_name::<P>(), rust_name::<R>()))
+    (!fits).then(|| {
+        let (params, result) = (rust_name::<P>(), rust_name::<R>());
+        let hint = hint(&params, &result, ty, cx);
+        Mismatch { rust: format!("`{params} -> {result}`"), hint }
+    })
+}
+
+/// What is often meant. A Rust type has no shape here but its name.
+#[cold]
+fn hint(params: &str, result: &str, ty: &FuncType, cx: &TypeContext<'_>) -> Hint {
+    let is_tuple_of_one = ty
+        .result
+        .and_then(|result| cx.def(result))
+        .is_some_and(|def| matches!(&def.kind, DefKind::Tuple(types) if types.len() == 1));
+    let names_host = [params, result]
+        .iter()
+        .any(|name| name.split(|char: char| !char.is_alphanumeric()).any(|word| ["Own", "Borrow"].contains(&word)));
+    if !params.starts_with('(') {
+        Hint::ParamsAreTuple
+    } else if result.ends_with(",)") && !is_tuple_of_one {
+        Hint::ResultIsNoTuple
+    } else if names_host
+        && (cx.has_guest_handle(Type::Def(ty.params)) || ty.result.is_some_and(|ty| cx.has_guest_handle(ty)))
+    {
+        Hint::GuestResource
+    } else {
+        Hint::None
+    }
 }
 
 /// Whether the layout of a Rust type is that of the component's: calls rely on it.
@@ -249,7 +287,7 @@ where
     P: Lift + 'static,
     R: Lower + 'static,
 {
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch> {
         typed_mismatch::<P, R>(ty, cx)
     }
 
@@ -269,7 +307,7 @@ where
     T: 'static,
     F: Fn(&mut Caller<'_, T>, &[Val]) -> Result<Option<Val>> + Send + Sync + 'static,
 {
-    fn mismatch(&self, _: &FuncType, _: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, _: &FuncType, _: &TypeContext<'_>) -> Option<Mismatch> {
         None
     }
 

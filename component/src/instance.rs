@@ -13,12 +13,13 @@ use wasmer_component_translate::wit::Printer;
 
 use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, Values, zeroed};
 use crate::error::AbiTrap;
-use crate::host::{param_values, type_of, typed_mismatch};
+use crate::fits::{located, misfit_in_call};
+use crate::host::{Mismatch, param_values, type_of, typed_mismatch};
 use crate::instantiate::{core_export, numeric};
 use crate::mismatch::{ComponentLinkError, ComponentTypeError};
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
-use crate::val::Val;
+use crate::val::{Places, Val};
 use crate::wave::Reader;
 
 /// An instance of a component, in a store. Cheap to clone.
@@ -102,9 +103,9 @@ impl ComponentInstance {
     pub(crate) fn func_of<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, name: &str) -> Result<ComponentFunc> {
         let func = self.func(store, name)?;
         let cx = TypeContext { types: &self.shared.info.types, resources: &self.shared.resources };
-        if let Some(rust) = typed_mismatch::<P, R>(func.func_type(), &cx) {
+        if let Some(Mismatch { rust, hint }) = typed_mismatch::<P, R>(func.func_type(), &cx) {
             let (name, wit) = (name.to_owned(), func.wit());
-            return Err(ComponentTypeError::Export { name, rust, wit }.into());
+            return Err(ComponentTypeError::Export { name, rust, wit, hint }.into());
         }
         Ok(func)
     }
@@ -181,7 +182,8 @@ impl ComponentFunc {
     /// Calls the function with untyped values.
     ///
     /// # Errors
-    /// [`Error::Type`](wasmer_api::Error::Type) if a value does not fit; then the instance cannot be entered again, for the guest may have allocated for others.
+    /// [`Error::Type`](wasmer_api::Error::Type) if a value does not fit. What the guest allocated for others before stays allocated; if it was given handles, too, the
+    /// instance cannot be entered again.
     pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
         let mut values = Values::uninit();
         let values = zeroed(&mut values, self.value_count());
@@ -215,17 +217,23 @@ impl ComponentFunc {
             return Err(ComponentTypeError::Arity { given, wit }.into());
         }
         let func = self.func_type();
-        let ty = Type::Def(func.params);
-        let params = Val::Tuple(params.to_vec());
-        self.begin(store, |cx| {
+        let types = self.shared.info.types.params(func);
+        let begun = self.begin(store, |cx| {
+            let mut params = types.iter().zip(params);
+            let mut dst = FlatOut::new(values);
             if func.flat_params.is_some() {
-                return cx.lower_val(ty, &params, &mut FlatOut::new(values));
+                return params.try_for_each(|(ty, val)| cx.lower_val(*ty, val, &mut dst));
             }
-            let (size, align) = cx.types().layout(ty);
+            let (size, align) = cx.types().layout(Type::Def(func.params));
             let at = cx.realloc(0, 0, align, size)?;
-            FlatOut::new(values).push(u64::from(at));
-            cx.store_val(ty, &params, at)
-        })
+            dst.push(u64::from(at));
+            let mut places = Places::new(at);
+            params.try_for_each(|(ty, val)| {
+                let at = places.next(cx.types().layout(*ty));
+                cx.store_val(*ty, val, at)
+            })
+        });
+        begun.map_err(|error| located(error, || misfit_in_call(&self.shared.info, func, params)))
     }
 
     fn end_untyped(&self, store: &mut impl AsStoreMut, values: &mut [RawValue]) -> Result<Option<Val>> {
@@ -292,6 +300,7 @@ impl ComponentFunc {
     }
 
     /// A call begins: `lower` writes the values for the core function. From now on the instance cannot be entered, unless [`ComponentFunc::end`] succeeds.
+    /// If it is the host's mistake that they cannot be lowered, nothing has begun.
     #[inline]
     fn begin<S: AsStoreMut>(&self, store: &mut S, lower: impl FnOnce(&mut Cx<'_>) -> Result<()>) -> Result<()> {
         let (shared, CallPlan { instance, has_borrow, allocates, .. }) = (&self.shared, self.crossing);
@@ -303,8 +312,34 @@ impl ComponentFunc {
         if has_borrow {
             state.push_scope();
         }
-        let lower = |store: &mut S| lower(&mut Cx::new(store, shared, &self.crossing));
-        if allocates { shared.without_leaving(store, instance, lower) } else { lower(store) }
+        if allocates {
+            *state.may_leave(instance) = 0;
+        }
+        let mut cx = Cx::new(store, shared, &self.crossing);
+        if let Err(error) = lower(&mut cx) {
+            let is_done = cx.is_done;
+            return self.take_back(store, is_done).and(Err(error));
+        }
+        if allocates {
+            *shared.state(store)?.may_leave(instance) = 1;
+        }
+        Ok(())
+    }
+
+    /// A call that has not begun, unless the guest has something of it already.
+    #[cold]
+    fn take_back(&self, store: &mut impl AsStoreMut, is_done: bool) -> Result<()> {
+        if is_done {
+            return Ok(());
+        }
+        let CallPlan { instance, has_borrow, .. } = self.crossing;
+        let state = self.shared.state(store)?;
+        if has_borrow {
+            state.pop_scope()?;
+        }
+        *state.may_leave(instance) = 1;
+        state.busy = false;
+        Ok(())
     }
 
     /// It ends: what the core function left is its result.

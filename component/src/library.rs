@@ -5,7 +5,7 @@ use wasmer_component_translate::info::FuncType;
 
 use crate::component::Component;
 use crate::guest::{Narrowed, Part};
-use crate::host::{Call, HostCall, typed_mismatch};
+use crate::host::{Call, HostCall, Mismatch, typed_mismatch};
 use crate::linker::ComponentLinker;
 use crate::resource::ResourceType;
 use crate::typed::{Lift, Lower, TypeContext};
@@ -14,7 +14,7 @@ use crate::typed::{Lift, Lower, TypeContext};
 pub struct Method<U>(Box<dyn MethodCall<U>>);
 
 trait MethodCall<U>: Send + Sync {
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String>;
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch>;
 
     fn call(&self, part: &mut Part<'_, U>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
 }
@@ -25,7 +25,7 @@ impl<U, F, P: Lift, R: Lower> MethodCall<U> for TypedCall<F, P, R>
 where
     F: Fn(&mut Part<'_, U>, P) -> Result<R> + Send + Sync,
 {
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch> {
         typed_mismatch::<P, R>(ty, cx)
     }
 
@@ -55,7 +55,7 @@ impl<T: 'static, U: 'static, F> Call<T> for Projected<U, F>
 where
     F: Fn(&mut T) -> &mut U + Send + Sync + 'static,
 {
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch> {
         self.method.0.mismatch(ty, cx)
     }
 

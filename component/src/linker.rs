@@ -10,7 +10,7 @@ use wasmer_component_translate::wit::Printer;
 
 use crate::async_host::HostFuture;
 use crate::component::Component;
-use crate::host::{AsyncHostFunc, Dynamic, HostFunc, Typed};
+use crate::host::{AsyncHostFunc, Dynamic, HostFunc, Mismatch, Typed};
 use crate::instance::ComponentInstance;
 use crate::instantiate::ComponentInstancePre;
 use crate::mismatch::ComponentLinkError;
@@ -45,7 +45,7 @@ impl<T> Clone for Definition<T> {
 
 impl<T> Definition<T> {
     /// Its Rust type, if it is a function that is not of a component's type.
-    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<String> {
+    fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch> {
         match self {
             Self::Func(func) => func.mismatch(ty, cx),
             Self::AsyncFunc(func) => func.mismatch(ty, cx),
@@ -339,9 +339,9 @@ pub(crate) fn check<T>(
     definition: &Definition<T>,
     cx: &TypeContext<'_>,
 ) -> Result<()> {
-    let Some(host) = definition.mismatch(info.types.func(ty), cx) else { return Ok(()) };
+    let Some(Mismatch { rust: host, hint }) = definition.mismatch(info.types.func(ty), cx) else { return Ok(()) };
     // The import's own type has the names of its interface.
     let ty = if let ImportKind::Func(own) = import.kind { own } else { ty };
     let (import, wit) = (import.describe(), wit_of(info, import, ty));
-    Err(ComponentLinkError::Incompatible { import, host, wit }.into())
+    Err(ComponentLinkError::Incompatible { import, host, wit, hint }.into())
 }

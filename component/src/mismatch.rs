@@ -31,7 +31,7 @@ pub enum ComponentLinkError {
         wit: String,
     },
     /// A host function is of another type than an import.
-    #[error("incompatible import type: {import} has Rust type {host}, and the component wants\nwit: {wit}")]
+    #[error("incompatible import type: {import} has Rust type {host}, and the component wants\nwit: {wit}{}", hint.line())]
     Incompatible {
         /// The import, with its interface.
         import: String,
@@ -39,6 +39,8 @@ pub enum ComponentLinkError {
         host: String,
         /// The import's line of WIT.
         wit: String,
+        /// What may be meant.
+        hint: Hint,
     },
     /// A function stands for a resource, or a resource for a function.
     #[error("incompatible import type: {import} is defined as something else")]
@@ -102,12 +104,16 @@ pub enum ComponentTypeError {
     #[error("the component instance belongs to another store")]
     Store,
     /// A value is of another type than its place.
-    #[error("{value} is not a value of type `{expected}`")]
+    #[error("{}{value} is not a value of type `{expected}`{}", placed(place), because(why))]
     Value {
-        /// The value.
+        /// Where it is: the parameter's name and the way from there, `order.items[3].note`; empty if it is the parameter itself that nobody names.
+        place: String,
+        /// The value, as much as a message has room for.
         value: String,
         /// The place's type in WIT.
         expected: String,
+        /// What is missing or too much; empty if it is of another kind.
+        why: String,
     },
     /// A text is no value of the type that it has to be of.
     #[error("{problem}, at character {position}: {found}")]
@@ -120,7 +126,7 @@ pub enum ComponentTypeError {
         found: String,
     },
     /// An export is of another type than Rust asks for.
-    #[error("export `{name}` is called with Rust type {rust}, and is\nwit: {wit}")]
+    #[error("export `{name}` is called with Rust type {rust}, and is\nwit: {wit}{}", hint.line())]
     Export {
         /// Its name.
         name: String,
@@ -128,6 +134,8 @@ pub enum ComponentTypeError {
         rust: String,
         /// Its line of WIT.
         wit: String,
+        /// What may be meant.
+        hint: Hint,
     },
     /// A function was called with more or fewer values than it has parameters.
     #[error("{given} arguments are given to a function that is `{wit}`")]
@@ -138,10 +146,12 @@ pub enum ComponentTypeError {
         wit: String,
     },
     /// A host function returned what is not of its type.
-    #[error("a host function returned {result}, which is not of its type")]
+    #[error("a host function returned {result}, and is `{wit}`")]
     HostResult {
         /// What it returned.
         result: String,
+        /// Its type in WIT.
+        wit: String,
     },
     /// Parameters are lifted together.
     #[error("parameters are a tuple")]
@@ -149,6 +159,43 @@ pub enum ComponentTypeError {
     /// A guest's own resource cannot be lent to the host.
     #[error("a guest's own resource cannot be lent to the host")]
     GuestResource,
+}
+
+/// What may be meant by a Rust type that is not a function's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hint {
+    /// Nothing that is known.
+    None,
+    /// A parameter stands alone.
+    ParamsAreTuple,
+    /// A result is in a tuple.
+    ResultIsNoTuple,
+    /// A resource that the component defines is taken for one of the host.
+    GuestResource,
+}
+
+impl Hint {
+    /// A line of a message, after the others.
+    fn line(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::ParamsAreTuple => "\nhint: parameters are a tuple, `(u32,)` where there is one",
+            Self::ResultIsNoTuple => "\nhint: a result stands alone: `u32`, not `(u32,)`",
+            Self::GuestResource => {
+                "\nhint: a resource that the component defines is a `GuestOwn<R>`, and lent a reference to one"
+            }
+        }
+    }
+}
+
+/// The place of a value, before what is said of it.
+fn placed(place: &str) -> String {
+    if place.is_empty() { String::new() } else { format!("`{place}`: ") }
+}
+
+fn because(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(": {why}") }
 }
 
 impl From<ComponentLinkError> for Error {

@@ -8,6 +8,7 @@ use wasmer_component_translate::wit::Printer;
 
 use crate::cx::{Cx, Flat, FlatOut};
 use crate::error::AbiTrap;
+use crate::fits::shown;
 use crate::guest_resource::{GuestResource, Resource};
 use crate::mismatch::ComponentTypeError;
 
@@ -80,7 +81,7 @@ fn scalar(ty: Type, bits: u64) -> Result<Option<Val>> {
 }
 
 /// The bits of a scalar, if it is one of the type. What is narrower than 32 bits is extended by its sign.
-fn bits(ty: Type, val: &Val) -> Option<u64> {
+pub(crate) fn bits(ty: Type, val: &Val) -> Option<u64> {
     let narrow = |value: i32| u64::from(value.cast_unsigned());
     Some(match (ty, val) {
         (Type::Bool, Val::Bool(value)) => u64::from(*value),
@@ -154,8 +155,10 @@ const VAL_BYTES: usize = size_of::<Val>();
 impl Cx<'_> {
     #[cold]
     fn mismatch(&self, ty: Type, val: &Val) -> Error {
+        // Who began with a whole value says where in it this is: see `fits`.
+        let (place, why) = (String::new(), String::new());
         let expected = Printer::new(&self.shared.info).ty(ty);
-        ComponentTypeError::Value { value: format!("{val:?}"), expected }.into()
+        ComponentTypeError::Value { place, value: shown(val), expected, why }.into()
     }
 
     /// A value from core values.
@@ -379,7 +382,11 @@ impl Cx<'_> {
             Resource::Guest(guest) if Arc::ptr_eq(&guest.shared, self.shared) => {
                 let state = self.shared.state_of(self.store)?;
                 match is_owned {
-                    true => state.release(guest.place, guest.serial, info.id)?,
+                    true => {
+                        let rep = state.release(guest.place, guest.serial, info.id)?;
+                        self.is_done = true;
+                        rep
+                    }
                     false => state.lend_held(guest.place, guest.serial, info.id)?,
                 }
             }

@@ -38,6 +38,25 @@ impl<'a> TypeContext<'a> {
         self.types.handles[handle.index()].resource.map(|resource| self.resources[resource.index()])
     }
 
+    /// Whether a handle of a resource that the component defines is in a type.
+    pub(crate) fn has_guest_handle(&self, ty: Type) -> bool {
+        let in_optional = |ty: Option<Type>| ty.is_some_and(|ty| self.has_guest_handle(ty));
+        match ty {
+            Type::Own(handle) | Type::Borrow(handle) => {
+                self.resource(handle).is_some_and(|resource| resource.host.is_none())
+            }
+            Type::Def(index) => match &self.types.def(index).kind {
+                DefKind::List(ty) | DefKind::Option(ty) => self.has_guest_handle(*ty),
+                DefKind::Record(fields) => fields.iter().any(|field| self.has_guest_handle(field.ty)),
+                DefKind::Tuple(types) => types.iter().any(|ty| self.has_guest_handle(*ty)),
+                DefKind::Variant(cases) => cases.iter().any(|case| in_optional(case.ty)),
+                DefKind::Result(ok, err) => in_optional(*ok) || in_optional(*err),
+                DefKind::Enum(_) | DefKind::Flags(_) => false,
+            },
+            _ => false,
+        }
+    }
+
     fn is_resource<R: 'static>(&self, handle: HandleIdx) -> bool {
         self.resource(handle).and_then(|resource| resource.host) == Some(ResourceType::host::<R>())
     }
