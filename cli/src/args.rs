@@ -7,11 +7,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmer_runtime::Cpu;
 
 use crate::tier::finisher::FinishArgs;
-use crate::units::{parse_duration, parse_fuel, parse_size};
+use crate::units::{number_in, parse_address, parse_duration, parse_fuel, parse_number, parse_size};
 use crate::{complete, examples, package, suggest};
 
 pub(crate) use shared::*;
@@ -94,18 +94,18 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) trap_unknown_imports: bool,
     /// End the program after this time, for instance 500ms, 10s or 2m.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
     /// End the program after it has used up so much fuel: about one unit for each operator, the same on every backend.
     #[arg(long, value_name = "N", value_parser = parse_fuel, allow_negative_numbers = true)]
     pub(crate) fuel: Option<u64>,
     /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_negative_numbers = true)]
     pub(crate) compile_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     /// Size of the program's stack, for instance 64MiB (default: 8MiB).
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_negative_numbers = true)]
     pub(crate) stack_size: Option<u64>,
     /// Accept an artifact (.wart) as the module. Its machine code runs without being checked: only use artifacts you trust.
     #[arg(long)]
@@ -193,19 +193,19 @@ pub(crate) struct ServeArgs {
     #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
     pub(crate) component: PathBuf,
     /// Address and port to listen on.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = parse_address)]
     pub(crate) addr: SocketAddr,
     /// How long a request may take, for instance 500ms, 10s or 2m, until all of its answer has been handed over.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, allow_negative_numbers = true)]
     pub(crate) timeout: Duration,
     /// How many requests are answered at a time; others wait for their turn as long as their time lasts.
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = number_in(1..=10_000), allow_negative_numbers = true)]
     pub(crate) max_requests: u32,
     /// How many connections there may be.
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = number_in(1..=u32::MAX), allow_negative_numbers = true)]
     pub(crate) max_connections: u32,
     /// How long requests may go on after SIGTERM or SIGINT; a second signal ends them at once.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration, allow_negative_numbers = true)]
     pub(crate) grace: Duration,
     /// File that gets a line for each request, in the common log format; `-` is standard output.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -238,14 +238,14 @@ pub(crate) struct CompileArgs {
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Threads that compile (default: all processors).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_number::<usize>, allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
     /// Processor that the code is for: `native`, `x86-64-v2`, `x86-64-v3` or `x86-64-v4`, and what it has beyond that, as in
     /// `x86-64-v2+avx+lzcnt`.
     #[arg(long, value_name = "CPU", default_value_t = Cpu::Native)]
     pub(crate) cpu: Cpu,
     /// End a compile by LLVM that takes longer than this, for instance 30s or 5m.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_negative_numbers = true)]
     pub(crate) compile_timeout: Option<Duration>,
     /// Make an artifact for `wasmer run --fuel`.
     #[arg(long)]
@@ -344,13 +344,13 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     pub(crate) features: FeatureArgs,
     /// How often everything is measured.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = number_in(1..=1000), allow_negative_numbers = true)]
     pub(crate) runs: u32,
     /// Also start the program so often in a row as `wasmer run` does without options, from an empty cache, and say on whose code each start ran.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", value_parser = number_in(1..=100), allow_negative_numbers = true)]
     pub(crate) starts: Option<u32>,
     /// Wait so long between these starts, for instance 500ms or 2s.
-    #[arg(long, value_name = "TIME", requires = "starts", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", requires = "starts", value_parser = parse_duration, allow_negative_numbers = true)]
     pub(crate) pause: Option<Duration>,
     /// Let the program use a folder, as for `wasmer run` (may be repeated).
     #[arg(long, value_name = "HOST[::GUEST][:ro]", value_hint = ValueHint::DirPath)]
@@ -410,10 +410,10 @@ pub(crate) enum CacheCommand {
     /// Remove what no run needs, and artifacts not used for some days.
     Prune {
         /// Also remove artifacts that were not used for this many days.
-        #[arg(long, value_name = "DAYS")]
+        #[arg(long, value_name = "DAYS", value_parser = parse_number::<u64>, allow_negative_numbers = true)]
         days: Option<u64>,
         /// Also remove the least recently used artifacts until the rest is at most this large, for instance 500MiB.
-        #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+        #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_negative_numbers = true)]
         size: Option<u64>,
     },
     /// Remove everything.
@@ -496,8 +496,16 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     if arguments.get(1..3).is_some_and(|words| words == complete::ASKING) {
         return Ok(Command::Complete(arguments[3..].to_vec()));
     }
-    let parsed = Cli::try_parse_from(&arguments).map_err(|error| suggest::in_error(error, &arguments, FIRST_WORDS));
-    Ok(parsed?.command)
+    let parsed = Cli::try_parse_from(&arguments);
+    Ok(parsed.map_err(|error| suggest::in_error(error, &arguments, FIRST_WORDS, is_option))?.command)
+}
+
+/// Whether an option of some command has this name.
+fn is_option(name: &str) -> bool {
+    let mut root = Cli::command();
+    root.build();
+    let mut commands = std::iter::once(&root).chain(root.get_subcommands());
+    commands.any(|command| command.get_arguments().any(|argument| argument.get_long() == Some(name)))
 }
 
 /// `wasmer app.wasm …` means `wasmer run app.wasm …`: the command `run` is put in unless the first word is a command, and a word

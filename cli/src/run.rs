@@ -25,6 +25,7 @@ use crate::load::{ARTIFACT_ENDING, Loaded, load, load_artifact, read_with_lines}
 use crate::patience::{is_stream, within};
 use crate::tier::{Background, Plan};
 use crate::timings::{Code, Timings};
+use crate::units::no_address;
 use crate::{c_stack, component, debugger, exit, imports, output, package, source, trace};
 
 /// Runs a program and returns its status.
@@ -217,8 +218,10 @@ pub(crate) fn wasi(args: &RunArgs, takes_words: bool) -> anyhow::Result<WasiCtx>
         builder = builder.args(args.args());
     }
     for address in &args.tcplisten {
-        let listener =
-            std::net::TcpListener::bind(address).with_context(|| format!("could not listen on `{address}`"))?;
+        let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidInput => anyhow::Error::from(exit::Usage(no_address(address))),
+            _ => anyhow::Error::from(error).context(format!("could not listen on `{address}`")),
+        })?;
         builder = builder.listener(listener);
     }
     granted.build(builder)

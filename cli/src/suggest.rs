@@ -72,8 +72,14 @@ fn among(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> 
     table.iter().find(|(words, _)| words.contains(&word)).map(|(_, meant)| *meant)
 }
 
-/// Says what was meant where clap does not recognise a command or an option, or misses a module that an option has taken.
-pub(crate) fn in_error(mut error: clap::Error, arguments: &[OsString], commands: &[&'static str]) -> clap::Error {
+/// Says what was meant where clap does not recognise a command or an option, or misses a module that an option has taken. `is_option` knows the names of all
+/// options, without dashes.
+pub(crate) fn in_error(
+    mut error: clap::Error,
+    arguments: &[OsString],
+    commands: &[&'static str],
+    is_option: impl Fn(&str) -> bool,
+) -> clap::Error {
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) {
         let other = || among(OTHER_COMMANDS, word);
         let is_answered = error.get(ContextKind::SuggestedSubcommand).is_some();
@@ -82,18 +88,33 @@ pub(crate) fn in_error(mut error: clap::Error, arguments: &[OsString], commands:
             error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![name.to_owned()]));
         }
     }
-    let tip = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(option)) if error.kind() == ErrorKind::UnknownArgument => {
-            among(OTHER_OPTIONS, option).map(str::to_owned)
+    let tip = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => {
+            one_dash(arguments, is_option).or_else(|| among(OTHER_OPTIONS, option).map(str::to_owned))
         }
-        Some(ContextValue::Strings(_)) if error.kind() == ErrorKind::MissingRequiredArgument => taken(arguments),
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(_))) => taken(arguments),
+        (ErrorKind::InvalidSubcommand, _) => arguments.get(1).and_then(without_ending),
         _ => None,
     };
     if let Some(tip) = tip {
         error.remove(ContextKind::SuggestedArg);
+        error.remove(ContextKind::SuggestedSubcommand);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
+}
+
+/// Which option is written with one dash, which makes several of its letters.
+fn one_dash(arguments: &[OsString], is_option: impl Fn(&str) -> bool) -> Option<String> {
+    let words = arguments.iter().skip(1).filter_map(|word| word.to_str()?.strip_prefix('-')?.split('=').next());
+    let mut names = words.filter(|name| name.len() > 1 && !name.starts_with('-') && is_option(name));
+    names.next().map(|name| format!("`--{name}` has two dashes"))
+}
+
+/// Which module was left without its ending.
+fn without_ending(word: &OsString) -> Option<String> {
+    let files = ["wasm", "wat"].map(|ending| Path::new(word).with_added_extension(ending));
+    files.iter().find(|file| file.is_file()).map(|file| format!("`wasmer {}` runs that file", file.display()))
 }
 
 /// Which module an option has taken for its value.

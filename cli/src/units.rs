@@ -1,5 +1,8 @@
 //! Sizes and times as they are written on a command line.
 
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A number with a unit of bytes: `65536`, `64KiB`, `8MiB`, `1GiB`; `k`, `m` and `g` mean the same.
@@ -30,6 +33,29 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 /// An amount of fuel.
 pub(crate) fn parse_fuel(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("`{text}` is not an amount of fuel; write a whole number, for instance 1000000"))
+}
+
+/// A whole number that is not negative.
+pub(crate) fn parse_number<N: FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a whole number; write for instance 100"))
+}
+
+/// A whole number within bounds.
+pub(crate) fn number_in(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| match text.parse() {
+        Ok(number) if bounds.contains(&number) => Ok(number),
+        _ => Err(format!("`{text}` is not a whole number from {} to {}", bounds.start(), bounds.end())),
+    }
+}
+
+/// Where a server listens.
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| no_address(text))
+}
+
+/// What there is to say about an address without a port, or a port without an address.
+pub(crate) fn no_address(text: &str) -> String {
+    format!("`{text}` is not an address with a port; write for instance 127.0.0.1:8080")
 }
 
 #[cfg(test)]

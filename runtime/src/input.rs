@@ -27,7 +27,7 @@ const PAGE: &str = "a page of the web (HTML), not a WebAssembly module\nhint: it
 const OTHER_KINDS: &[(&[u8], &str)] = &[
     (
         b"\x7fwart",
-        "a precompiled artifact, whose name has to end in `.wart`\nhint: `wasmer run --allow-precompiled` runs those that you trust",
+        "a precompiled artifact, not a module\nhint: `wasmer run --allow-precompiled` runs those that you trust, from files that end in `.wart`",
     ),
     (
         b"\x7fELF",

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use crate::package::Pull;
 use crate::tier::policy::Optimize;
-use crate::units::parse_size;
+use crate::units::{parse_number, parse_size};
 
 /// Which compiler.
 #[derive(Debug, Args)]
@@ -109,21 +109,21 @@ pub(crate) struct GrantArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
     /// Largest size of each memory, for instance 64MiB.
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_negative_numbers = true)]
     pub(crate) max_memory: Option<u64>,
     /// Most that all memories and tables may take together, with what the runtime needs for them.
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_negative_numbers = true)]
     pub(crate) max_total_memory: Option<u64>,
     /// Most elements that tables may have, each and all together, of 8 bytes each (default: 100 million).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_number::<u64>, allow_negative_numbers = true)]
     pub(crate) max_table_elements: Option<u64>,
     /// Largest size of the heap of objects (garbage collection) that the program may have (default: 1GiB; at most 2.75 GiB).
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_negative_numbers = true)]
     pub(crate) max_gc_heap: Option<u64>,
     /// How many files, folders and sockets the program may have open at a time (default: 1024, or half of what the system allows).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_number::<usize>, allow_negative_numbers = true)]
     pub(crate) max_open_files: Option<usize>,
     /// How much the program may write in all, for instance 1GiB: files, streams and sockets together.
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_negative_numbers = true)]
     pub(crate) max_output: Option<u64>,
 }

@@ -1,7 +1,6 @@
 //! The command line: that its definition is sound, and what words on it mean.
 
 use super::*;
-use clap::CommandFactory;
 
 fn words(line: &str) -> Vec<OsString> {
     line.split(' ').map(OsString::from).collect()
@@ -64,4 +63,43 @@ fn an_unknown_option_before_the_module_is_an_error() {
         let error = parse(words(line)).unwrap_err().to_string();
         assert_eq!(error, Cli::try_parse_from(words(line)).unwrap_err().to_string(), "{line}");
     }
+}
+
+/// Calls `check` for every option of every command that has a value, with the line that gives it one.
+fn with_each_option(command: &clap::Command, line: &[&str], value: &str, check: &mut impl FnMut(&[&str], &str)) {
+    for option in command.get_arguments().filter(|option| option.get_action().takes_values()) {
+        let Some(long) = option.get_long() else { continue };
+        let long = format!("--{long}");
+        let line: Vec<&str> = line.iter().copied().chain([&*long, value]).collect();
+        let message = Cli::try_parse_from(&line).err().map(|error| error.to_string()).unwrap_or_default();
+        check(&line, &message);
+    }
+    for inner in command.get_subcommands() {
+        let line: Vec<&str> = line.iter().copied().chain([inner.get_name()]).collect();
+        with_each_option(inner, &line, value, check);
+    }
+}
+
+#[test]
+fn a_value_that_is_none_is_told_how_to_be_written() {
+    let mut refused = 0;
+    let mut check = |line: &[&str], message: &str| {
+        if message.contains("invalid value") {
+            refused += 1;
+            let says = ["for instance", "is not a whole number from", "possible values", "known are"];
+            assert!(says.iter().any(|part| message.contains(part)), "{line:?}: {message}");
+        }
+        assert!(!message.contains("unexpected argument '-1'") || !is_numeric(line), "{line:?}: {message}");
+    };
+    for value in ["?", "-1", "99999999999999999999"] {
+        with_each_option(&Cli::command(), &["wasmer"], value, &mut check);
+    }
+    assert!(refused > 60, "{refused}");
+}
+
+/// Whether the value of the last option but one is a number, a size or a time.
+fn is_numeric(line: &[&str]) -> bool {
+    let names = ["--timeout", "--grace", "--fuel", "--pause", "--days", "--size", "--threads", "--runs", "--starts"];
+    let [.., option, _] = line else { return false };
+    names.contains(option) || option.starts_with("--max-") || option.ends_with("-size") || option.ends_with("-timeout")
 }
