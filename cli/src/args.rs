@@ -1,5 +1,6 @@
 //! The command line, as clap sees it.
 
+mod quick;
 mod shared;
 
 use std::ffi::OsString;
@@ -10,7 +11,9 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmer_runtime::Cpu;
 
+use crate::package::Pull;
 use crate::tier::finisher::FinishArgs;
+use crate::tier::policy::Optimize;
 use crate::units::{number_in, parse_address, parse_duration, parse_fuel, parse_number, parse_size};
 use crate::{complete, examples, package, suggest};
 
@@ -62,7 +65,7 @@ pub(crate) enum Command {
     Complete(Vec<OsString>),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(override_usage = "wasmer run [OPTIONS] <MODULE> [ARGS]...", after_help = examples::RUN)]
 pub(crate) struct RunArgs {
     /// Module to run (binary or text format, `-` for standard input, `oci://REGISTRY/NAME:TAG` or `https://ADDRESS#sha256=SUM`); all that follows
@@ -476,10 +479,13 @@ const FIRST_WORDS: &[&str] = &[
     "-V",
 ];
 
-/// Parses a command line that names its command. Describing all commands to clap takes a good part of a cached start, so `run` is tried first,
-/// alone; whatever that does not accept, the whole parser accepts, answers or explains.
+/// Parses a command line that names its command. Describing all commands to clap takes longer than a cached start without it, so `run` is tried
+/// first: without clap, then alone; whatever that does not accept, the whole parser accepts, answers or explains.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     if arguments.get(1).is_some_and(|word| word == "run") {
+        if let Some(args) = quick::run(&arguments[2..]) {
+            return Ok(Command::Run(Box::new(args)));
+        }
         let mut run = RunArgs::augment_args(clap::Command::new("run").disable_help_flag(true));
         let matches = run.try_get_matches_from_mut(&arguments[1..]);
         if let Ok(args) = matches.and_then(|mut matches| RunArgs::from_arg_matches_mut(&mut matches)) {

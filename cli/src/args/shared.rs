@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use crate::load::AUTO;
 use crate::package::Pull;
 use crate::tier::policy::Optimize;
 use crate::units::{parse_number, parse_size};
@@ -13,7 +14,7 @@ use crate::units::{parse_number, parse_size};
 #[derive(Debug, Args)]
 pub(crate) struct BackendArgs {
     /// Compiler: singlepass, cranelift or llvm; `auto` is cranelift, or else one that this build has.
-    #[arg(long, value_name = "BACKEND", default_value = "auto")]
+    #[arg(long, value_name = "BACKEND", default_value = AUTO)]
     pub(crate) backend: String,
 }
 
@@ -22,15 +23,21 @@ pub(crate) struct BackendArgs {
 pub(crate) struct TierArgs {
     /// Compiler: singlepass, cranelift or llvm, and no other; `auto` runs the best code that the cache has, or else compiles as fast as
     /// possible.
-    #[arg(long, value_name = "BACKEND", default_value = "auto")]
+    #[arg(long, value_name = "BACKEND", default_value = AUTO)]
     pub(crate) backend: String,
     /// When `auto` makes better code (default: idle, or never where CI is set; see WASMER_BACKGROUND).
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) optimize: Option<Optimize>,
 }
 
+impl Default for TierArgs {
+    fn default() -> Self {
+        Self { backend: AUTO.to_owned(), optimize: None }
+    }
+}
+
 /// Which features of WebAssembly.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct FeatureArgs {
     /// Allow a feature of WebAssembly that is off by default (may be repeated; see `wasmer backends`).
     #[arg(long, value_name = "FEATURE")]
@@ -41,7 +48,7 @@ pub(crate) struct FeatureArgs {
 }
 
 /// Where artifacts are kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct CacheOptions {
     /// Neither use nor fill the cache.
     #[arg(long)]
@@ -50,18 +57,19 @@ pub(crate) struct CacheOptions {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
     /// How module files are recognised: by their identity on disk, or by hashing them every time.
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = TrustArg::Stat)]
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) cache_trust: TrustArg,
     /// When a program that is no file (`oci://…`, `https://…`) is fetched.
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Pull::Missing)]
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) pull: Pull,
     /// Run what the key in this file has signed only (`oci://…`, signed as by `cosign sign --key`).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum TrustArg {
+    #[default]
     Stat,
     Hash,
 }
@@ -83,7 +91,7 @@ pub(crate) enum TraceArg {
 }
 
 /// What a program may reach of the host.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct GrantArgs {
     /// Let the program use a folder: HOST, HOST::GUEST, either with `:ro` for reading only (may be repeated).
     #[arg(long, value_name = "HOST[::GUEST][:ro]", value_hint = ValueHint::DirPath)]
@@ -106,7 +114,7 @@ pub(crate) struct GrantArgs {
 }
 
 /// How much of the host a program may use.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct LimitArgs {
     /// Largest size of each memory, for instance 64MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size, allow_negative_numbers = true)]

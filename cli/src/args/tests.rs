@@ -1,6 +1,7 @@
 //! The command line: that its definition is sound, and what words on it mean.
 
 use super::*;
+use wasmer_testing::generate::Random;
 
 fn words(line: &str) -> Vec<OsString> {
     line.split(' ').map(OsString::from).collect()
@@ -63,6 +64,69 @@ fn an_unknown_option_before_the_module_is_an_error() {
         let error = parse(words(line)).unwrap_err().to_string();
         assert_eq!(error, Cli::try_parse_from(words(line)).unwrap_err().to_string(), "{line}");
     }
+}
+
+/// What clap makes of words behind `run`, and what is made of them without it.
+fn both(words: &[OsString]) -> (Option<String>, Option<String>) {
+    let line = ["wasmer", "run"].map(OsString::from).into_iter().chain(words.iter().cloned());
+    let whole = Cli::try_parse_from(line).ok().map(|cli| format!("{:?}", cli.command));
+    (whole, quick::run(words).map(|run| format!("{:?}", Command::Run(Box::new(run)))))
+}
+
+#[test]
+fn what_needs_no_parser_is_what_the_parser_says() {
+    let options: Vec<String> = RunArgs::augment_args(clap::Command::new("run"))
+        .get_arguments()
+        .flat_map(|option| {
+            let letter = option.get_short().map(|letter| format!("-{letter}"));
+            option.get_long().map(|long| format!("--{long}")).into_iter().chain(letter)
+        })
+        .chain(["--", "-", "--verbos", "-x", "--help", "-V", "--=", "---"].map(str::to_owned))
+        .collect();
+    let values = [
+        "a.wasm", "", "-", "-5", "7", "+7", "10s", "1e3", "64MiB", "1g", "x=y", ".::/a:ro", "*:80", "auto", "idle",
+        "Now", "hash", "missing", "perfmap", "wasi", "simd", "run", "help", "--dir", "ä",
+    ];
+    let mut random = Random::new(0);
+    let mut taken = 0;
+    for _ in 0..3000 {
+        let mut line: Vec<OsString> = Vec::new();
+        for _ in 0..random.below(4) {
+            let option = &options[random.below(options.len())];
+            let value = values[random.below(values.len())];
+            match random.below(4) {
+                0 => line.push(option.into()),
+                1 => line.push(format!("{option}={value}").into()),
+                _ => line.extend([option.into(), value.into()]),
+            }
+        }
+        line.extend((0..random.below(3)).map(|_| values[random.below(values.len())].into()));
+        let (whole, quick) = both(&line);
+        if quick.is_some() {
+            assert_eq!(quick, whole, "{line:?}");
+            taken += 1;
+        }
+    }
+    assert!(taken > 300, "{taken}");
+}
+
+#[test]
+fn usual_command_lines_need_no_parser() {
+    for line in [
+        "app.wasm",
+        "app.wasm --verbose -- x",
+        "-",
+        "-v --dir . --dir=/tmp::/t:ro --env A=b --env C app.wasm",
+        "--backend llvm --disable-cache --cache-dir d app.wasm",
+        "--invoke add --fuel 1000 --timeout 10s --max-memory 64MiB app.wat 1 -2",
+    ] {
+        let (whole, quick) = both(&words(line));
+        assert!(quick.is_some(), "{line}");
+        assert_eq!(quick, whole, "{line}");
+    }
+    let odd = std::os::unix::ffi::OsStringExt::from_vec(vec![0xff]);
+    let (whole, quick) = both(&[odd]);
+    assert_eq!((quick.is_some(), quick), (true, whole));
 }
 
 /// Calls `check` for every option of every command that has a value, with the line that gives it one.
