@@ -22,9 +22,11 @@ pub fn command(test: &str) -> Command {
 /// Runs one test of this binary again in a process of its own.
 ///
 /// # Panics
-/// If the process cannot be started.
+/// If the process cannot be started, or there is no test of this name.
 pub fn in_child(test: &str) -> Output {
-    command(test).output().expect("the test can be started again")
+    let output = command(test).output().expect("the test can be started again");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("running 0 tests"), "no test is called `{test}`");
+    output
 }
 
 /// Runs the test in a child; fails with the last lines that it wrote unless it succeeds.

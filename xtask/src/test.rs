@@ -206,13 +206,13 @@ fn unit(plan: &mut Plan) -> Result<String> {
     passed_some(&shell::run(plan.cargo(&["test", "--lib"]).arg("--no-fail-fast"))?)
 }
 
-/// All others, but for the suites.
+/// All others, but for the suites. The examples are a test, too, and need not be programs as well.
 fn test(plan: &mut Plan) -> Result<String> {
     if has_nextest(plan) {
         let suites = SUITES.map(|suite| format!("binary({suite})")).join(" | ");
-        return nextest(plan, &format!("not (kind(lib) | {suites})"), &[]);
+        return nextest(plan, &format!("not (kind(lib) | {suites})"), &["--tests"]);
     }
-    let targets = ["--bins", "--examples", "--benches", "--test=*", "--no-fail-fast"];
+    let targets = ["--bins", "--benches", "--test=*", "--no-fail-fast"];
     passed_some(&shell::run(plan.cargo(&["test"]).args(targets))?)
 }
 

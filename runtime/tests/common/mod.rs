@@ -167,5 +167,7 @@ pub(crate) fn is_child() -> bool {
 pub(crate) fn in_child(test: &str) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
-    command.output().unwrap()
+    let output = command.output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("running 0 tests"), "no test is called `{test}`");
+    output
 }

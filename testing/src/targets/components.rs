@@ -20,7 +20,7 @@ use crate::generate::{Random, mutate};
 const SOURCES: &[&str] = &[
     include_str!("../../../cli/tests/command/components.rs"),
     include_str!("../../../component-translate/tests/translate.rs"),
-    include_str!("../../../component/tests/host.rs"),
+    include_str!("../../../component/tests/components/host.rs"),
     include_str!("../../../docs/guide/components.md"),
     include_str!("../../../docs/guide/run.md"),
     include_str!("seeds.wat"),
