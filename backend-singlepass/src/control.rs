@@ -312,11 +312,12 @@ impl<M: Masm> Codegen<M> {
             self.a.jmp(beyond);
         } else {
             let index = self.al.own(&mut self.a, &mut index);
-            let base = M::jump_through_table(self, index, targets.len() as u32, beyond);
+            let base = M::jump_through_table(self, index, targets.len() as u32);
             for &target in targets {
                 let label = self.table_target(frames, target);
                 self.a.table_entry(label, base);
             }
+            self.a.table_entry(beyond, base);
         }
         let mut stubs = std::mem::take(&mut self.tables.stubs);
         for (position, stub, repair) in stubs.drain(..) {

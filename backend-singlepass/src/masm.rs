@@ -156,8 +156,9 @@ pub(crate) trait ControlOps: Assembler {
     fn trap_if_null(c: &mut Codegen<Self>, reference: &mut Entry, code: TrapCode);
     /// Jumps if the condition holds.
     fn jump_if(c: &mut Codegen<Self>, condition: Self::Condition, label: Label);
-    /// Jumps by the table that follows, whose first entry is at the returned position, unless `index` is beyond its end. Gives `index` back.
-    fn jump_through_table(c: &mut Codegen<Self>, index: Reg, entries: u32, beyond: Label) -> usize;
+    /// Jumps by the table that follows, whose first entry is at the returned position: to entry `index`, or to entry `targets`, the last one, if `index` is
+    /// greater, also where the processor speculates. Gives `index` back.
+    fn jump_through_table(c: &mut Codegen<Self>, index: Reg, targets: u32) -> usize;
     /// Pops condition and two operands, pushes one of them.
     fn select(c: &mut Codegen<Self>, ty: Ty);
     /// Pays for what has run, see [`Meter`]. Operands stay pending unless they trap.

@@ -113,12 +113,14 @@ impl ControlOps for X64 {
         }
     }
 
-    /// Jumps through a table that follows, whose first entry is at the returned position, unless `index` is beyond its end.
-    fn jump_through_table(c: &mut Codegen, index: Reg, entries: u32, beyond: Label) -> usize {
-        c.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(index), entries as i32);
-        c.a.jcc(Cc::AE, beyond);
-        // Entries are distances from the table, so that code needs no relocation when it is loaded.
+    /// Jumps through a table that follows, whose first entry is at the returned position. Every index beyond the last of `targets` becomes `targets`,
+    /// by a conditional move: a processor that speculates past a branch would read beyond the table, and jump there.
+    fn jump_through_table(c: &mut Codegen, index: Reg, targets: u32) -> usize {
         let base = c.al.alloc(&mut c.a, Ty::I64);
+        c.a.int_constant(base, targets.into());
+        c.a.alu(Alu::Cmp, Width::W32, index, &Rm::Reg(base));
+        c.a.cmov(Cc::AE, Width::W32, index, &Rm::Reg(base));
+        // Entries are distances from the table, so that code needs no relocation when it is loaded.
         let start = c.a.lea_ahead(base);
         c.a.op(MOVSXD, index.0, &Rm::Mem(Mem::indexed(base, index, 2, 0)));
         c.a.alu(Alu::Add, Width::W64, index, &Rm::Reg(base));
