@@ -530,6 +530,23 @@ impl Types {
             _ => false,
         }
     }
+
+    /// Whether there is a handle in a type that owns.
+    pub fn has_own(&self, ty: Type) -> bool {
+        let in_optional = |ty: Option<Type>| ty.is_some_and(|ty| self.has_own(ty));
+        match ty {
+            Type::Own(_) => true,
+            Type::Def(index) => match &self.def(index).kind {
+                DefKind::List(ty) | DefKind::Option(ty) => self.has_own(*ty),
+                DefKind::Record(fields) => fields.iter().any(|field| self.has_own(field.ty)),
+                DefKind::Tuple(types) => types.iter().any(|ty| self.has_own(*ty)),
+                DefKind::Variant(cases) => cases.iter().any(|case| in_optional(case.ty)),
+                DefKind::Result(ok, err) => in_optional(*ok) || in_optional(*err),
+                DefKind::Enum(_) | DefKind::Flags(_) => false,
+            },
+            _ => false,
+        }
+    }
 }
 
 impl Def {

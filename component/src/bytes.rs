@@ -2,6 +2,7 @@
 
 use wasmer_api::{Caller, Memory, Result};
 
+use crate::cx::View;
 use crate::error::AbiTrap;
 
 /// A `list<u8>` that stays where it is in the guest's memory: an address and a length, which were inside the memory when it came. A host function that
@@ -17,6 +18,15 @@ impl Bytes {
     /// Those of a list that was inside the memory when it came.
     pub(crate) fn new(memory: Memory, at: u32, len: u32) -> Self {
         Self { memory, at, len }
+    }
+
+    /// Where they are, if it is in the memory of a view.
+    ///
+    /// # Safety
+    /// As of [`View::bytes`].
+    pub(crate) unsafe fn viewed<'a>(&self, view: &View) -> Option<&'a [u8]> {
+        // SAFETY: the caller's promise.
+        unsafe { view.bytes(self.memory, self.at, self.len) }
     }
 
     /// How many there are.

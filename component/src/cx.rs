@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wasmer_api::{Memory, RawValue, Result};
 use wasmer_component_translate::ComponentInfo;
-use wasmer_component_translate::info::{FuncIdx, FuncType, HandleIdx, InstanceIdx, Options, OptionsIdx, Types};
+use wasmer_component_translate::info::{FuncIdx, FuncType, HandleIdx, InstanceIdx, Options, OptionsIdx, Type, Types};
 use wasmer_component_translate::wit::Printer;
 
 use crate::error::AbiTrap;
@@ -20,7 +20,7 @@ pub(crate) struct CallPlan {
     options: OptionsIdx,
     /// The part of the component whose border it is.
     pub(crate) instance: InstanceIdx,
-    /// Whether handles are lent to it.
+    /// Whether a call of it is a scope: what is lent to it is noted, to be given back.
     pub(crate) has_borrow: bool,
     /// Whether the guest allocates for it: if not, none of its code runs while values are lowered.
     pub(crate) allocates: bool,
@@ -31,6 +31,14 @@ impl CallPlan {
         let has_borrow = info.types.func(ty).has_borrow;
         let Options { instance, realloc, .. } = info.options[options.index()];
         Self { ty, options, instance, has_borrow, allocates: realloc.is_some() }
+    }
+
+    /// The same for a function of the host that is no future. Until it returns nothing of the component runs that could drop or give away what it was lent, so
+    /// only what the same call gives away needs a scope.
+    pub(crate) fn at_once(info: &ComponentInfo, ty: FuncIdx, options: OptionsIdx) -> Self {
+        let this = Self::new(info, ty, options);
+        let has_own = || info.types.has_own(Type::Def(info.types.func(ty).params));
+        Self { has_borrow: this.has_borrow && has_own(), ..this }
     }
 
     /// The function's type.
@@ -63,15 +71,42 @@ pub struct Cx<'a> {
 
 /// A memory as it is until code runs.
 #[derive(Clone, Copy)]
-struct View {
+pub(crate) struct View {
+    memory: Memory,
     base: *mut u8,
     len: usize,
+}
+
+impl View {
+    /// Bytes of a memory, if it is this one.
+    ///
+    /// # Safety
+    /// No code of the guest has run since the view was made, and nobody writes to the memory during the lifetime.
+    pub(crate) unsafe fn bytes<'b>(&self, memory: Memory, at: u32, len: u32) -> Option<&'b [u8]> {
+        let (at, len) = (at as usize, len as usize);
+        let is_inside = memory == self.memory && at + len <= self.len;
+        // SAFETY: the bytes are inside the memory, which is as it was; the caller's promise.
+        is_inside.then(|| unsafe { std::slice::from_raw_parts(self.base.add(at), len) })
+    }
 }
 
 impl<'a> Cx<'a> {
     #[inline]
     pub(crate) fn new(store: &'a mut (dyn Guest + 'a), shared: &'a Arc<Shared>, crossing: &'a CallPlan) -> Self {
         Self { store, shared, crossing, view: None, lifted_bytes: 0, is_done: false }
+    }
+
+    /// The same with a view of the memory, where no code has run since it was made.
+    #[inline]
+    pub(crate) fn with_view(mut self, view: Option<View>) -> Self {
+        self.view = view;
+        self
+    }
+
+    /// The view of the memory, if there was a look at it.
+    #[inline]
+    pub(crate) fn into_view(self) -> Option<View> {
+        self.view
     }
 
     /// The types of the component.
@@ -85,11 +120,22 @@ impl<'a> Cx<'a> {
     }
 
     /// The guest's memory.
+    #[inline]
     pub(crate) fn memory(&mut self) -> Result<Memory> {
+        self.view().map(|view| view.memory)
+    }
+
+    fn find_memory(&mut self) -> Result<Memory> {
         // Validation asks for a memory where one is needed.
         let index = self.options().memory.ok_or(AbiTrap::OutOfBounds)?;
         let memory = self.shared.state_of(self.store)?.memories[index.index()];
         memory.ok_or_else(|| AbiTrap::OutOfBounds.into())
+    }
+
+    fn look(&mut self) -> Result<View> {
+        let memory = self.find_memory()?;
+        let (base, len) = self.store.memory(memory)?;
+        Ok(*self.view.insert(View { memory, base, len }))
     }
 
     #[inline]
@@ -98,12 +144,6 @@ impl<'a> Cx<'a> {
             Some(view) => Ok(view),
             None => self.look(),
         }
-    }
-
-    fn look(&mut self) -> Result<View> {
-        let memory = self.memory()?;
-        let (base, len) = self.store.memory(memory)?;
-        Ok(*self.view.insert(View { base, len }))
     }
 
     /// Where bytes of the guest's memory are.
@@ -212,7 +252,11 @@ impl<'a> Cx<'a> {
     pub(crate) fn lift_borrow(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.crossing.instance;
-        Ok(self.shared.state_of(self.store)?.lend(instance, index, id)?)
+        let state = self.shared.state_of(self.store)?;
+        Ok(match self.crossing.has_borrow {
+            true => state.lend(instance, index, id)?,
+            false => state.tables[instance.index()].rep(index, id)?,
+        })
     }
 
     /// Gives a resource to the guest.

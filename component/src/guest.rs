@@ -3,6 +3,7 @@
 use wasmer_api::{AsStoreMut, Caller, Func, Memory, RawValue, Result, StoreId};
 
 use crate::bytes::Bytes;
+use crate::cx::View;
 
 /// What is asked of a store while a call crosses the border.
 pub(crate) trait Guest {
@@ -67,12 +68,20 @@ impl<T: 'static, U, F: Fn(&mut T) -> &mut U> GuestOf<U> for Narrowed<'_, '_, T, 
 }
 
 /// What a host function of a [`Library`](crate::Library) gets of its caller: the part of the store's data that it is about.
-pub struct Part<'a, U>(pub(crate) &'a mut (dyn GuestOf<U> + 'a));
+pub struct Part<'a, U> {
+    pub(crate) guest: &'a mut (dyn GuestOf<U> + 'a),
+    /// Where the memory is that arguments were in.
+    pub(crate) view: Option<View>,
+}
 
-impl<U> Part<'_, U> {
+impl<'a, U> Part<'a, U> {
+    pub(crate) fn new(guest: &'a mut (dyn GuestOf<U> + 'a)) -> Self {
+        Self { guest, view: None }
+    }
+
     /// The part.
     pub fn data_mut(&mut self) -> &mut U {
-        self.0.part()
+        self.guest.part()
     }
 
     /// The part, and bytes that stay where they are in the guest's memory.
@@ -80,6 +89,10 @@ impl<U> Part<'_, U> {
     /// # Errors
     /// None in the call that the bytes are an argument of.
     pub fn with_bytes(&mut self, bytes: Bytes) -> Result<(&mut U, &[u8])> {
-        self.0.part_and_bytes(bytes)
+        // SAFETY: no code runs while this lives, and the store is borrowed for as long as the bytes are: nobody else has the memory. It is no part of the store's data.
+        match self.view.and_then(|view| unsafe { bytes.viewed(&view) }) {
+            Some(bytes) => Ok((self.guest.part(), bytes)),
+            None => self.guest.part_and_bytes(bytes),
+        }
     }
 }

@@ -7,7 +7,7 @@ use wasmer_api::{AsStoreMut, BoundFunc, Caller, Error, Func, RawValue, Result, S
 use wasmer_component_translate::info::{DefKind, FuncType, Type};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
-use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut};
+use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, View};
 use crate::fits::{located, misfit, shown};
 use crate::guest::Guest;
 use crate::mismatch::{ComponentTypeError, Hint};
@@ -111,13 +111,18 @@ impl<'a> HostCall<'a> {
 
     /// Runs what lowers the result. The guest may not call out while it allocates for it.
     #[inline]
-    fn without_leaving<R>(&self, guest: &mut dyn Guest, lower: impl FnOnce(&mut Cx<'_>) -> Result<R>) -> Result<R> {
+    fn without_leaving<R>(
+        &self,
+        guest: &mut dyn Guest,
+        view: Option<View>,
+        lower: impl FnOnce(&mut Cx<'_>) -> Result<R>,
+    ) -> Result<R> {
         let CallPlan { instance, allocates, .. } = *self.crossing;
         if allocates {
             *self.shared.state_of(guest)?.may_leave(instance) = 0;
         }
         // After a failure nobody calls the instance again.
-        let result = lower(&mut Cx::new(guest, self.shared, self.crossing))?;
+        let result = lower(&mut Cx::new(guest, self.shared, self.crossing).with_view(view))?;
         if allocates {
             *self.shared.state_of(guest)?.may_leave(instance) = 1;
         }
@@ -127,15 +132,27 @@ impl<'a> HostCall<'a> {
     /// Parameters of a type that Rust knows.
     #[inline]
     pub(crate) fn lift_typed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<P> {
+        self.lift_in(&mut Cx::new(guest, self.shared, self.crossing), values)
+    }
+
+    /// The same, and the view of the memory that was used, for what runs no code before [`HostCall::lower_viewed`].
+    #[inline]
+    pub(crate) fn lift_viewed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<(P, Option<View>)> {
         let mut cx = Cx::new(guest, self.shared, self.crossing);
+        let params = self.lift_in(&mut cx, values)?;
+        Ok((params, cx.into_view()))
+    }
+
+    #[inline]
+    fn lift_in<P: Lift>(&self, cx: &mut Cx<'_>, values: &[RawValue]) -> Result<P> {
         let ty = type_of::<P>(|| Type::Def(self.func().params));
         let mut src = Flat::new(values);
         if P::FLAT <= FLAT_PARAMS_MAX {
-            return P::lift(&mut cx, ty, &mut src);
+            return P::lift(cx, ty, &mut src);
         }
         let at = src.u32()?;
         cx.check_place(at, P::SIZE, P::ALIGN)?;
-        P::load(&mut cx, ty, at)
+        P::load(cx, ty, at)
     }
 
     /// A result of a type that Rust knows.
@@ -146,6 +163,18 @@ impl<'a> HostCall<'a> {
         values: &mut [RawValue],
         result: &R,
     ) -> Result<()> {
+        self.lower_viewed::<P, R>(guest, None, values, result)
+    }
+
+    /// The same with a view of the memory, where no code has run since it was made.
+    #[inline]
+    pub(crate) fn lower_viewed<P: Lift, R: Lower>(
+        &self,
+        guest: &mut dyn Guest,
+        view: Option<View>,
+        values: &mut [RawValue],
+        result: &R,
+    ) -> Result<()> {
         let ty = type_of::<R>(|| self.func().result.unwrap_or(Type::Bool));
         match R::FLAT {
             0 => Ok(()),
@@ -153,7 +182,7 @@ impl<'a> HostCall<'a> {
             1 => result.lower(&mut Cx::new(guest, self.shared, self.crossing), ty, &mut FlatOut::new(values)),
             _ => {
                 let at = Flat::new(&values[param_values::<P>()..]).u32()?;
-                self.without_leaving(guest, |cx| {
+                self.without_leaving(guest, view, |cx| {
                     cx.check_place(at, R::SIZE, R::ALIGN)?;
                     result.store(cx, ty, at)
                 })
@@ -192,7 +221,7 @@ impl<'a> HostCall<'a> {
                 return Err(ComponentTypeError::HostResult { result, wit: self.crossing.wit(self.shared) }.into());
             }
         };
-        let lowered = self.without_leaving(guest, |cx| {
+        let lowered = self.without_leaving(guest, None, |cx| {
             if cx.types().flat(ty) == Some(1) {
                 return cx.lower_val(ty, &result, &mut FlatOut::new(values));
             }

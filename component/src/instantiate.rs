@@ -211,14 +211,15 @@ impl<T: 'static> Made<T> {
     fn new(info: &ComponentInfo, imports: &[Definition<T>], trampoline: &Trampoline) -> Result<Self> {
         let ty = core_type(&info.types.sigs[trampoline.sig.index()]);
         match trampoline.kind {
-            TrampolineKind::Lower { import, ty: func, options } => {
-                let crossing = CallPlan::new(info, func, options);
-                match &imports[import.index()] {
-                    Definition::Func(host) => Arc::clone(host).lower(&ty, crossing).map(Self::Func),
-                    Definition::AsyncFunc(host) => Ok(Self::Async { func: Arc::clone(host), ty, crossing }),
-                    Definition::Resource(_) => Err(ComponentLinkError::ResourceForFunc.into()),
+            TrampolineKind::Lower { import, ty: func, options } => match &imports[import.index()] {
+                Definition::Func(host) => {
+                    Arc::clone(host).lower(&ty, CallPlan::at_once(info, func, options)).map(Self::Func)
                 }
-            }
+                Definition::AsyncFunc(host) => {
+                    Ok(Self::Async { func: Arc::clone(host), ty, crossing: CallPlan::new(info, func, options) })
+                }
+                Definition::Resource(_) => Err(ComponentLinkError::ResourceForFunc.into()),
+            },
             TrampolineKind::ResourceDrop(instance, handle) => {
                 let host = host_resource(info, imports, handle);
                 bound(&ty, move |caller, shared, values| {

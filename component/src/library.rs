@@ -30,9 +30,11 @@ where
     }
 
     fn call(&self, part: &mut Part<'_, U>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
-        let params = call.lift_typed(part.0.guest(), values)?;
+        let (params, view) = call.lift_viewed(part.guest.guest(), values)?;
+        // A part has no way to code of the guest: the memory stays where it is.
+        part.view = view;
         let result = (self.0)(part, params)?;
-        call.lower_typed::<P, R>(part.0.guest(), values, &result)
+        call.lower_viewed::<P, R>(part.guest.guest(), view, values, &result)
     }
 }
 
@@ -61,7 +63,7 @@ where
 
     fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let mut narrowed = Narrowed { caller, part: &self.part };
-        self.method.0.call(&mut Part(&mut narrowed), call, values)
+        self.method.0.call(&mut Part::new(&mut narrowed), call, values)
     }
 }
 

@@ -195,10 +195,11 @@ impl State {
         if scope.borrows > 0 {
             return Err(AbiTrap::BorrowsRemain);
         }
-        for lender in self.lenders.drain(scope.lenders..) {
-            match lender {
-                Lender::Guest(instance, index) => self.tables[instance.index()].give_back(index),
-                Lender::Host(place) => self.held[place as usize].lends -= 1,
+        while self.lenders.len() > scope.lenders {
+            match self.lenders.pop() {
+                Some(Lender::Guest(instance, index)) => self.tables[instance.index()].give_back(index),
+                Some(Lender::Host(place)) => self.held[place as usize].lends -= 1,
+                None => break,
             }
         }
         Ok(())
