@@ -13,6 +13,7 @@ mod packages;
 mod plan;
 mod programs;
 mod progress;
+mod published;
 mod python;
 mod shell;
 mod soak;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -15,7 +15,7 @@ use crate::shell;
 /// What is published for others to use; the packages that these depend on come along.
 const ROOTS: &[&str] = &["wasmer-runtime", "wasmer-cli"];
 /// The package that programs depend on has this name, and the others this name and that of their folder.
-const NAME: &str = "wasmer-wart";
+pub(crate) const NAME: &str = "wasmer-wart";
 const NAMED_ALONE: &str = "runtime";
 /// Files that every package gets a copy of.
 const COPIED: &[&str] = &["README.md", "LICENSE-APACHE", "LICENSE-MIT"];
@@ -27,7 +27,7 @@ const REQUIRED: &[&str] = &["description", "version", "edition", "rust-version",
 
 /// Makes the copy, has it packed, and says how large it is.
 pub(crate) fn pack(root: &Path) -> Result<String> {
-    let folder = root.join("target/publish");
+    let folder = folder(root);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
     }
@@ -37,15 +37,27 @@ pub(crate) fn pack(root: &Path) -> Result<String> {
     let mut cargo = shell::cargo();
     cargo.current_dir(&folder).args(["package", "--workspace", "--no-verify", "--allow-dirty", "--offline"]);
     shell::run(cargo.args(["--target-dir", "target"]))?;
-    let packed = fs::read_dir(folder.join("target/package"))?.collect::<std::io::Result<Vec<_>>>()?;
-    let sizes: Vec<u64> = packed
-        .iter()
-        .filter(|entry| entry.path().extension().is_some_and(|end| end == "crate"))
-        .map(|entry| Ok(entry.metadata()?.len()))
-        .collect::<Result<_>>()?;
+    let sizes: Vec<u64> = archives(&folder)?.iter().map(|path| Ok(path.metadata()?.len())).collect::<Result<_>>()?;
     let published = workspace.published.len();
     ensure!(sizes.len() == published, "{} of {published} packages were packed", sizes.len());
     Ok(format!("{published} packages of {} KiB in all, in `{}`", sizes.iter().sum::<u64>() >> 10, folder.display()))
+}
+
+/// Where the copy is.
+pub(crate) fn folder(root: &Path) -> PathBuf {
+    root.join("target/publish")
+}
+
+/// What was packed in it.
+pub(crate) fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder.join("target/package"))?.collect::<std::io::Result<Vec<_>>>()?;
+    let paths = entries.iter().map(fs::DirEntry::path);
+    Ok(paths.filter(|path| path.extension().is_some_and(|end| end == "crate")).collect())
+}
+
+/// The version of all packages.
+pub(crate) fn workspace_version(root: &Path) -> Result<String> {
+    version(&fs::read_to_string(root.join("Cargo.toml"))?).map(str::to_owned)
 }
 
 /// The packages of the repository.

@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::plan::{Backend, Plan, SUITES, Step, passed_some};
 use crate::shell::NoRustLibrary;
-use crate::{book, deps, elsewhere, packages, programs, progress, python, shell, tidy, wheels};
+use crate::{book, deps, elsewhere, programs, progress, published, python, shell, tidy, wheels};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -67,7 +67,6 @@ const STEPS: &[(&str, Step)] = &[
     ("format", format),
     ("tidy", |plan| tidy::run(&plan.root).map(|_| String::new())),
     ("deps", |plan| deps::run(&plan.root).map(|report| report.to_string())),
-    ("packages", |plan| packages::pack(&plan.root)),
     ("deny", deny),
     // What may be wrong of a change shows first in tests, of which these are built first.
     ("unit", unit),
@@ -78,6 +77,7 @@ const STEPS: &[(&str, Step)] = &[
     ("doctest", |plan| shell::run(plan.cargo(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
     ("clippy", clippy),
     ("features", features),
+    ("packages", published::test),
     ("fuzz", fuzz),
     ("docs", docs),
     ("book", make_book),
