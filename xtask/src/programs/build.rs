@@ -125,7 +125,7 @@ impl Workshop {
 
     /// Removes what compilers need only until they are done with all programs.
     pub(crate) fn tidy_up(&self) -> Result<()> {
-        for folder in ["rust", "go", "python", "wit"].map(|name| self.folder.join(name)) {
+        for folder in ["rust", "go", "python", "wit", "zig"].map(|name| self.folder.join(name)) {
             if folder.exists() {
                 fs::remove_dir_all(&folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
             }

@@ -21,6 +21,8 @@ use kernels::KERNELS;
 pub(crate) use table::Program;
 use table::{MEASURED, Origin, PROGRAMS};
 
+use crate::{npm, wheels};
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Fetch and build nothing; fail when a program is missing or not what it should be.
@@ -90,6 +92,9 @@ pub(crate) fn obtain_all(root: &Path) -> Result<Vec<(&'static str, anyhow::Error
     // With one that failed, the next attempt goes on with what is there.
     if missing.is_empty() {
         Workshop::new(root, &folder(root)).tidy_up()?;
+        // Compilers, and what programs were taken out of: two gigabytes that nobody looks at again.
+        wheels::keep_only(root, &[wheels::DENY, wheels::BOOK])?;
+        npm::remove(root)?;
     }
     Ok(missing)
 }
