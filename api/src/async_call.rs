@@ -16,7 +16,7 @@ use wasmer_vm::park::Outer;
 use wasmer_vm::{Failure, Parked, StoreVm, Unwind};
 
 use crate::async_func::{HostCall, Returned};
-use crate::checked::INLINE;
+use crate::checked::{INLINE, read_results, write_arguments};
 use crate::error::Result;
 use crate::func::{CallBuffer, Func, TypedFunc};
 use crate::store::{AsStoreMut, StoreAccess, StoreOpaque, StoreView};
@@ -252,15 +252,19 @@ impl Func {
     /// As [`TypedFunc::call_async`], with values checked against the function's type.
     pub async fn call_async<S: AsStoreMut>(&self, store: &mut S, params: &[Val], results: &mut [Val]) -> Result<()> {
         let mut values = SmallVec::<[RawValue; INLINE]>::from_elem(RawValue::ZERO, params.len().max(results.len()));
-        {
+        let ty = {
             let store = store.store_inner_mut();
             store.safe_point();
-            self.write_arguments(store, params, results, &mut values)?;
-        }
+            // SAFETY: the store is borrowed for the call.
+            let ty = unsafe { self.known_type(store)? };
+            write_arguments(ty, store, params, results, &mut values)?;
+            ty
+        };
         // SAFETY: the buffer has room for, and holds, what the type says; so the function has written its results.
         unsafe {
             self.call_raw_async(store, &mut values).await?;
-            self.read_results(store.store_inner_mut(), &values, results)
+            read_results(ty, store.store_inner_mut(), &values, results);
         }
+        Ok(())
     }
 }

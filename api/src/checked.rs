@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 use wasmer_runtime_core::types::*;
 use wasmer_runtime_core::vmcontext::RawValue;
@@ -33,81 +34,92 @@ const RECENT: usize = 8;
 
 struct KnownType {
     id: CanonicalId,
-    ty: KnownFunc,
+    /// The type that is kept beside it: to get there through the registry's wrappers is a chain of loads.
+    ty: NonNull<FuncType>,
+    _kept: KnownFunc,
     /// The id means this type until the store ends.
     _owned: TypeIds,
 }
 
+// SAFETY: what the pointer leads to is kept beside it, and all threads share it.
+unsafe impl Send for KnownType {}
+// SAFETY: as above.
+unsafe impl Sync for KnownType {}
+
 impl KnownTypes {
-    /// The function type with an id that somebody owns.
+    /// The function type with an id that somebody owns. It stays where it is until the store ends.
     #[inline]
-    fn get(&mut self, id: CanonicalId) -> &KnownFunc {
+    fn get(&mut self, id: CanonicalId) -> NonNull<FuncType> {
         let recent = self.recent[id.0 as usize % RECENT] as usize;
-        let place = if self.types.get(recent).is_some_and(|known| known.id == id) { recent } else { self.find(id) };
-        &self.types[place].ty
+        match self.types.get(recent) {
+            Some(known) if known.id == id => known.ty,
+            _ => self.find(id),
+        }
     }
 
     #[cold]
-    fn find(&mut self, id: CanonicalId) -> usize {
+    fn find(&mut self, id: CanonicalId) -> NonNull<FuncType> {
         let Self { types, places, recent } = self;
         let place = *places.entry(id).or_insert_with(|| {
             let reference = RefType { nullable: true, heap: HeapType::Concrete(TypeKind::Func, id.0) };
             let owned = TypeIds::in_ref(reference).expect("functions have function types, which somebody owns");
-            types.push(KnownType { id, ty: types_registry::lookup_func(id), _owned: owned });
+            let kept = types_registry::lookup_func(id);
+            types.push(KnownType { id, ty: NonNull::from(&*kept), _kept: kept, _owned: owned });
             u32::try_from(types.len() - 1).expect("there are fewer than 2^28 types")
         });
         recent[id.0 as usize % RECENT] = place;
-        place as usize
+        types[place as usize].ty
     }
 }
 
 impl Func {
-    /// Writes arguments to an array call's buffer, if they and the room for results fit the function's type.
-    pub(crate) fn write_arguments(
-        &self,
-        store: &mut StoreOpaque,
-        params: &[Val],
-        results: &[Val],
-        values: &mut [RawValue],
-    ) -> Result<()> {
-        let id = self.canonical_id(store)?;
-        let ty = store.known_types.get(id);
-        if params.len() != ty.params.len() || results.len() != ty.results.len() {
-            return Err(wrong_count(ty, params, results));
-        }
-        for (position, param) in params.iter().enumerate() {
-            if !param.write_number(ty.params[position], &mut values[position]) {
-                let ty = ty.clone();
-                return write_values(store, &ty.params, params, values, Place::Argument);
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads results from an array call's buffer.
+    /// The function's type, as calls look at it.
     ///
     /// # Safety
-    /// The function has written them, and there are as many as in its type.
-    pub(crate) unsafe fn read_results(
-        &self,
-        store: &mut StoreOpaque,
-        values: &[RawValue],
-        results: &mut [Val],
-    ) -> Result<()> {
+    /// The store outlives what is returned.
+    #[inline]
+    pub(crate) unsafe fn known_type<'a>(&self, store: &mut StoreOpaque) -> Result<&'a FuncType> {
         let id = self.canonical_id(store)?;
-        let ty = store.known_types.get(id);
-        for (position, result) in results.iter_mut().enumerate() {
-            // SAFETY: the caller's promise.
-            if !unsafe { result.read_number(&values[position], ty.results[position]) } {
-                let ty = ty.clone();
-                for ((result, raw), ty) in results.iter_mut().zip(values).zip(&ty.results) {
-                    // SAFETY: as above.
-                    *result = unsafe { Val::from_raw(raw, *ty, store) };
-                }
-                break;
-            }
+        // SAFETY: it is the store's until that ends, see `KnownTypes::get`.
+        Ok(unsafe { store.known_types.get(id).as_ref() })
+    }
+}
+
+/// Writes arguments to an array call's buffer, if they and the room for results fit the type.
+#[inline]
+pub(crate) fn write_arguments(
+    ty: &FuncType,
+    store: &mut StoreOpaque,
+    params: &[Val],
+    results: &[Val],
+    values: &mut [RawValue],
+) -> Result<()> {
+    if params.len() != ty.params.len() || results.len() != ty.results.len() {
+        return Err(wrong_count(ty, params, results));
+    }
+    for (position, param) in params.iter().enumerate() {
+        if !param.write_number(ty.params[position], &mut values[position]) {
+            return write_values(store, &ty.params, params, values, Place::Argument);
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// Reads results from an array call's buffer.
+///
+/// # Safety
+/// A function of the type has written them, and there are as many.
+#[inline]
+pub(crate) unsafe fn read_results(ty: &FuncType, store: &mut StoreOpaque, values: &[RawValue], results: &mut [Val]) {
+    for (position, result) in results.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        if !unsafe { result.read_number(&values[position], ty.results[position]) } {
+            for ((result, raw), ty) in results.iter_mut().zip(values).zip(&ty.results) {
+                // SAFETY: as above.
+                *result = unsafe { Val::from_raw(raw, *ty, store) };
+            }
+            return;
+        }
     }
 }
 
@@ -118,6 +130,7 @@ fn wrong_count(ty: &FuncType, params: &[Val], results: &[Val]) -> crate::Error {
 }
 
 /// Writes values of any types, none before all are checked.
+#[cold]
 fn write_values(
     store: &mut StoreOpaque,
     types: &[ValType],

@@ -11,7 +11,7 @@ use wasmer_runtime_core::vmcontext::{RawValue, VMFuncRef};
 use wasmer_vm::host::HostEntry;
 use wasmer_vm::types_registry::{self, KnownFunc, TypeIds};
 
-use crate::checked::INLINE;
+use crate::checked::{INLINE, read_results, write_arguments};
 use crate::describe::Described;
 use crate::error::{Error, HostFailure, Result, TypeError};
 use crate::exception::UncaughtException;
@@ -116,21 +116,25 @@ impl Func {
     fn call_checked(&self, store: &mut StoreOpaque, params: &[Val], results: &mut [Val]) -> Result<()> {
         store.safe_point();
         let func_ref = self.func_ref(store)?;
+        // SAFETY: the store is borrowed for the call.
+        let ty = unsafe { self.known_type(store)? };
         let len = params.len().max(results.len());
         let (mut few, mut many);
         let values = if len <= INLINE {
-            few = [RawValue::ZERO; INLINE];
-            &mut few[..len]
+            few = MaybeUninit::<[RawValue; INLINE]>::uninit();
+            // SAFETY: there is room for so many. Any bits are a value, and of each no more is read than was written, by its type.
+            unsafe { std::slice::from_raw_parts_mut(few.as_mut_ptr().cast(), len) }
         } else {
             many = vec![RawValue::ZERO; len];
             &mut many[..]
         };
-        self.write_arguments(store, params, results, values)?;
+        write_arguments(ty, store, params, results, values)?;
         // SAFETY: the function belongs to this store; the buffer has room for, and holds, what the type says. So it has written its results.
         unsafe {
             store.call(func_ref, values.as_mut_ptr())?;
-            self.read_results(store, values, results)
+            read_results(ty, store, values, results);
         }
+        Ok(())
     }
 
     /// The same function with types that Rust knows: checked here once, not at every call.

@@ -4,7 +4,9 @@
 #[allow(dead_code, reason = "shared with the tests")]
 mod support;
 
+use std::pin::pin;
 use std::process::Command;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use wasmer_runtime::{Backend, Caller, Engine, Extern, Func, FuncType, Instance, Module, Store, Val, ValType};
@@ -49,7 +51,13 @@ fn main() {
         }
         assert_eq!(results[0].i32(), Some(CALLS));
     });
-    println!("Rust to wasm {into_typed:.1} ns typed, {into_untyped:.1} ns untyped");
+    let into_waiting = best(|| {
+        let last = (0..CALLS).fold(0, |value, _| ready(typed.call_async(&mut store, value)).unwrap());
+        assert_eq!(last, CALLS);
+    });
+    println!(
+        "Rust to wasm {into_typed:.1} ns typed, {into_untyped:.1} ns untyped, {into_waiting:.1} ns where it could wait"
+    );
     let [out_typed, out_untyped] = instances.map(|instance| {
         let run = instance.typed_func::<i32, i32>(&mut store, "loop").unwrap();
         best(|| _ = std::hint::black_box(run.call(&mut store, CALLS).unwrap()))
@@ -61,6 +69,14 @@ fn main() {
         let program = folder.path().join("static");
         support::link_static(&compiler, &objects, &support::libraries()[0], &program);
         print!("{}", support::run(Command::new(&program).arg(folder.path()).arg("speed")));
+    }
+}
+
+/// What a future ends with that does not wait.
+fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
     }
 }
 

@@ -235,8 +235,9 @@ fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Res
     let len = kinds.params.len().max(kinds.results.len());
     let (mut few, mut many);
     let values = if len <= INLINE {
-        few = [RawValue::ZERO; INLINE];
-        &mut few[..len]
+        few = MaybeUninit::<[RawValue; INLINE]>::uninit();
+        // SAFETY: there is room for so many. Any bits are a value, and of each no more is read than was written, by its kind.
+        unsafe { slice::from_raw_parts_mut(few.as_mut_ptr().cast(), len) }
     } else {
         many = vec![RawValue::ZERO; len];
         &mut many[..]
