@@ -110,7 +110,7 @@ impl EngineConfig {
     }
 
     /// For tests: of the modules that are compiled lazily, some have better code by another engine from the start
-    /// ([`Module::improve`](crate::Module::improve)), and go over to it at calls that random numbers choose. The same seed, modules and calls
+    /// ([`Module::improve`](crate::Module::improve)), or function by function ([`Module::improve_gradually`](crate::Module::improve_gradually)), and go over to it at calls that random numbers choose. The same seed, modules and calls
     /// are the same choices.
     pub fn switching(mut self, better: Engine, seed: u64) -> Self {
         self.switching = Some((better, seed));

@@ -62,8 +62,13 @@ impl Module {
     fn lazy(engine: &Engine, wasm: &Arc<Vec<u8>>, validation: Validation) -> Result<Self> {
         // SAFETY: the image was just made by this engine's compiler for this machine.
         let module = unsafe { Self::from_image(engine, engine.prepare(wasm, validation)?) }?;
-        if let Some((better, seed)) = engine.switching().filter(|(_, seed)| is_chosen(wasm, *seed)) {
-            module.improve_by(&better, Switch::Sometimes(seed))?;
+        match engine.switching().map(|(better, seed)| (better, seed, chosen(wasm, seed))) {
+            Some((better, seed, Some(Chosen::Whole))) => module.improve_by(&better, Switch::Sometimes(seed))?,
+            Some((better, seed, Some(Chosen::Gradual))) => {
+                let compiler = better.function_compiler().ok_or_else(cannot_improve)?;
+                module.0.code.improve_at_random(compiler, seed).then_some(()).ok_or_else(cannot_improve)?;
+            }
+            _ => {}
         }
         Ok(module)
     }
@@ -77,6 +82,32 @@ impl Module {
     /// If the module was compiled before it was first called, has better code already, or cannot be compiled; and if the engines' features or settings differ.
     pub fn improve(&self, engine: &Engine) -> Result<()> {
         self.improve_by(engine, Switch::Worthwhile)
+    }
+
+    /// Has a thread find out what runs most of a module whose functions are compiled when they are called, while it runs, compile just that by another engine with a
+    /// compiler that makes better code, and have it take over as by [`Module::improve`]. So the better code is there after a fraction of the time that all of
+    /// the module would take. All of it can still take over from this, if the same compiler made it.
+    ///
+    /// # Errors
+    /// If the module was compiled before it was first called or has better code already; if the engine does not compile in this process, or only one thread may
+    /// compile; and if the engines' features or settings differ.
+    pub fn improve_gradually(&self, engine: &Engine) -> Result<()> {
+        self.check_settings(engine)?;
+        let compiler = engine.function_compiler().ok_or_else(cannot_improve)?;
+        self.0.code.improve_gradually(compiler).then_some(()).ok_or_else(cannot_improve)
+    }
+
+    /// How many functions have better code, if that takes over [gradually](Self::improve_gradually).
+    pub fn functions_improved(&self) -> Option<usize> {
+        self.0.code.functions_improved()
+    }
+
+    fn check_settings(&self, engine: &Engine) -> Result<()> {
+        let settings = |engine: &Engine| (engine.features(), engine.uses_fuel());
+        if settings(self.engine()) != settings(engine) {
+            return Err(ResourceError::OtherSettings.into());
+        }
+        Ok(())
     }
 
     fn improve_by(&self, engine: &Engine, switch: Switch) -> Result<()> {
@@ -101,10 +132,7 @@ impl Module {
     /// # Safety
     /// As for `improve_with`.
     unsafe fn take_over(&self, better: &Self, switch: Switch) -> Result<()> {
-        let settings = |module: &Self| (module.engine().features(), module.engine().uses_fuel());
-        if settings(self) != settings(better) {
-            return Err(ResourceError::OtherSettings.into());
-        }
+        self.check_settings(better.engine())?;
         // SAFETY: the caller's promise, and what was just compared.
         let is_better =
             unsafe { self.0.code.improve(Arc::clone(&better.0.code), better.engine().function_compiler(), switch) };
@@ -257,10 +285,23 @@ impl fmt::Debug for Module {
     }
 }
 
+/// How a module of a test comes to better code.
+#[derive(Clone, Copy, Debug)]
+enum Chosen {
+    /// All of it is there.
+    Whole,
+    /// One function after the other.
+    Gradual,
+}
+
 /// Whether a module is one of those, every fourth or so, that [`EngineConfig::switching`](crate::EngineConfig::switching) is about.
-fn is_chosen(wasm: &[u8], seed: u64) -> bool {
+fn chosen(wasm: &[u8], seed: u64) -> Option<Chosen> {
     let mixed = wasm.iter().fold(seed, |mixed, byte| (mixed ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-    (mixed ^ mixed >> 32).is_multiple_of(4)
+    match (mixed ^ mixed >> 32) % 8 {
+        0 => Some(Chosen::Whole),
+        4 => Some(Chosen::Gradual),
+        _ => None,
+    }
 }
 
 #[cold]

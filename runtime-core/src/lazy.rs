@@ -123,15 +123,9 @@ pub fn prepare<H: Host>(
     };
     let mut stride = 0;
     let mut link = |info: &ModuleInfo| -> Result<_, CompileError> {
-        let shared = SharedTrampolines::new(info);
         let entries = host.entries(info.bodies.len());
         stride = entries.stride;
-        let mut outputs = vec![entries.output(info.bodies.len())];
-        outputs.extend(Run::new(info, &*compiler).all(shared.jobs(info), 1)?);
-        let linked = image::link(info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
-        let trampolines = linked.symbols().clone();
-        let made = image::Made { backend: &backend, cpu_features: compiler.cpu_features(), key: options.key };
-        let (image, pages) = image::build_apart(info, &wasm, linked, &made)?;
+        let (image, pages, trampolines) = link_entries(&wasm, info, &*compiler, entries, options.key)?;
         Ok((image, host.pages(&pages), trampolines))
     };
     let (mut info, mut linked, bodies) = beside_bodies(&wasm, options, validation, &mut link)?;
@@ -150,6 +144,25 @@ pub fn prepare<H: Host>(
     let CompileOptions { features, threads, .. } = *options;
     let module = LazyModule { wasm, compiler, info, validator, accounts, features, stride, trampolines, threads, kept };
     Ok((image, module, pages))
+}
+
+/// The image of a module that has entries in the place of its functions, the pages that it lacks, and where its trampolines are.
+#[allow(clippy::type_complexity, reason = "used twice, here")]
+fn link_entries<'a>(
+    wasm: &'a [u8],
+    info: &ModuleInfo,
+    compiler: &dyn Compiler,
+    entries: Entries,
+    key: [u8; 32],
+) -> Result<(ImageBytes, InitialPages<'a>, HashMap<Trampoline, u32>), CompileError> {
+    let (shared, backend) = (SharedTrampolines::new(info), compiler.id());
+    let mut outputs = vec![entries.output(info.bodies.len())];
+    outputs.extend(Run::new(info, compiler).all(shared.jobs(info), 1)?);
+    let linked = image::link(info, outputs, &|trampoline| shared.of(trampoline), backend.name)?;
+    let trampolines = linked.symbols().clone();
+    let made = image::Made { backend: &backend, cpu_features: compiler.cpu_features(), key };
+    let (image, pages) = image::build_apart(info, wasm, linked, &made)?;
+    Ok((image, pages, trampolines))
 }
 
 /// Reads a module and does something with what its sections say, while other threads look at its bodies, then helps them.
@@ -225,6 +238,21 @@ impl LazyModule {
         })
     }
 
+    /// Whether a function makes tail calls.
+    pub fn makes_tail_calls(&self, function: DefinedFuncIdx) -> bool {
+        let body = self.info.bodies[function.index()].clone();
+        let reader = BinaryReader::new(&self.wasm[body.clone()], body.start as u64);
+        let operators = FunctionBody::new(reader).get_operators_reader();
+        operators.is_ok_and(|operators| {
+            operators.into_iter().any(|operator| operator.is_ok_and(|operator| is_tail_call(&operator)))
+        })
+    }
+
+    /// Whether its code is a first tier.
+    pub fn is_first_tier(&self) -> bool {
+        self.info.first_tier
+    }
+
     /// The offset in the code of a function's entry.
     pub fn entry(&self, function: DefinedFuncIdx) -> u32 {
         function.0 * self.stride
@@ -249,13 +277,21 @@ impl LazyModule {
     pub fn compile<R>(&self, function: DefinedFuncIdx, put: impl FnOnce(&mut Output) -> R) -> Result<R, CompileError> {
         let by = self.compiler.id().name;
         let input = self.input(function).ok_or_else(|| internal(by, format!("there is no function {}", function.0)))?;
-        let mut kept = self.take().ok_or(CompileLimit::Lazy { by })?;
-        let Kept { worker, output } = &mut kept;
-        let compile = || {
-            let batch = &mut Batch { module: &self.info, functions: &mut std::iter::once(input) };
-            worker.functions(batch, output)
+        let compile = |worker: &mut dyn Worker, output: &mut Output| {
+            let compile = || {
+                let batch = &mut Batch { module: &self.info, functions: &mut std::iter::once(input) };
+                worker.functions(batch, output)
+            };
+            catch_unwind(AssertUnwindSafe(compile)).map_err(|payload| internal(by, panic_message(&*payload)))?
         };
-        catch_unwind(AssertUnwindSafe(compile)).map_err(|payload| internal(by, panic_message(&*payload)))??;
+        let Some(mut kept) = self.take() else {
+            // Compilers of better code keep nothing from function to function.
+            let mut output = Output::default();
+            compile(&mut *self.compiler.worker(), &mut output)?;
+            return Ok(put(&mut output));
+        };
+        let Kept { worker, output } = &mut kept;
+        compile(&mut **worker, output)?;
         let result = put(output);
         output.clear();
         if let Ok(mut all) = self.kept.try_lock() {
@@ -264,10 +300,57 @@ impl LazyModule {
         Ok(result)
     }
 
-    /// The lock is never waited for: in the child of a fork there may be nobody left who has it.
+    /// What was kept, or could be. The lock is never waited for: in the child of a fork there may be nobody left who has it.
     fn take(&self) -> Option<Kept> {
         let kept = self.kept.try_lock().ok().and_then(|mut all| all.pop());
         kept.or_else(|| Some(Kept { worker: self.compiler.lazy_worker()?, output: Output::default() }))
+    }
+
+    /// The same module for better code, of which functions are compiled one by one when somebody asks for them: what the artifact of that code would be, but for the functions,
+    /// in whose place entries stand, and the pages of memories.
+    pub fn for_better_code(
+        &self,
+        compiler: Arc<dyn Compiler>,
+        entries: impl FnOnce(usize) -> Entries,
+    ) -> Result<(ImageBytes, Self), CompileError> {
+        let mut functions = Vec::new();
+        let mut info = translate_sections(&self.wasm, self.features, &mut |_, all| functions = all)?;
+        info.uses_heap = self.info.uses_heap;
+        info.metered = self.info.metered;
+        info.resolve();
+        let entries = entries(info.bodies.len());
+        let stride = entries.stride;
+        let (image, _, trampolines) = link_entries(&self.wasm, &info, &*compiler, entries, [0; 32])?;
+        let validator = functions.first().map(BodyValidator::of);
+        let accounts = functions.into_iter().map(|function| function.account).collect();
+        let (wasm, kept) = (Arc::clone(&self.wasm), Mutex::default());
+        let (features, threads) = (self.features, self.threads);
+        let module = Self { wasm, compiler, info, validator, accounts, features, stride, trampolines, threads, kept };
+        Ok((image, module))
+    }
+
+    /// Trampolines into the module's functions that its image does not have, because only better code needs them, and where each begins.
+    pub fn more_trampolines(&self) -> Result<(Output, HashMap<TypeIdx, u32>), CompileError> {
+        let by = self.compiler.id().name;
+        let compile = || {
+            let shared = SharedTrampolines::new(&self.info);
+            let (mut worker, mut output, mut starts) = (self.compiler.worker(), Output::default(), HashMap::new());
+            for ty in &self.info.functions[self.info.imported_functions as usize..] {
+                let trampoline = shared.of(Trampoline::ArrayToWasm(*ty));
+                if self.trampolines.contains_key(&trampoline) || starts.contains_key(ty) {
+                    continue;
+                }
+                let symbol = Symbol::Trampoline(trampoline);
+                let is_it = |definition: &&Definition| definition.symbol == symbol;
+                if !output.definitions.iter().any(|definition| is_it(&definition)) {
+                    worker.trampoline(&self.info, &trampoline, &mut output)?;
+                }
+                let start = output.definitions.iter().find(is_it).map(|definition| definition.offset);
+                starts.insert(*ty, start.ok_or_else(|| internal(by, "a trampoline is not there".to_owned()))?);
+            }
+            Ok((output, starts))
+        };
+        catch_unwind(AssertUnwindSafe(compile)).map_err(|payload| internal(by, panic_message(&*payload)))?
     }
 
     /// Compiles, with the compiler of better code, what a function goes on with from the loop on whose operator is at an offset of the module. None if there is no
@@ -313,10 +396,17 @@ impl LazyModule {
         Ok(Continuation { output, symbol, trampoline: Symbol::Trampoline(trampoline), by })
     }
 
-    /// Resolves what a function's code refers to, for the place in the module's code where it will stand.
-    pub fn relocate(&self, output: &mut Output, base: u32) -> Result<(), CompileError> {
+    /// Resolves what a function's code refers to, for the place in the module's code where it will stand: entries of functions, unless `known` says where
+    /// the code of one is.
+    pub fn relocate(
+        &self,
+        output: &mut Output,
+        base: u32,
+        known: &dyn Fn(DefinedFuncIdx) -> Option<u32>,
+    ) -> Result<(), CompileError> {
+        let function = |index| i64::from(known(index).unwrap_or_else(|| self.entry(index)));
         let target = |symbol| match symbol {
-            Symbol::Function(index) => (index.index() < self.functions_len()).then(|| self.entry(index).into()),
+            Symbol::Function(index) => (index.index() < self.functions_len()).then(|| function(index)),
             Symbol::Trampoline(trampoline) => self.trampolines.get(&trampoline).copied().map(i64::from),
             // Found by the linker.
             Symbol::Local(_) => None,
@@ -359,17 +449,16 @@ impl Continuation {
     }
 }
 
+fn is_tail_call(operator: &Operator<'_>) -> bool {
+    use Operator::{ReturnCall, ReturnCallIndirect, ReturnCallRef};
+    matches!(operator, ReturnCall { .. } | ReturnCallIndirect { .. } | ReturnCallRef { .. })
+}
+
 fn is_of_leaf(operator: &Operator<'_>) -> bool {
     !matches!(
         operator,
-        Operator::Loop { .. }
-            | Operator::Call { .. }
-            | Operator::CallIndirect { .. }
-            | Operator::CallRef { .. }
-            | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. }
-    )
+        Operator::Loop { .. } | Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. }
+    ) && !is_tail_call(operator)
 }
 
 #[cold]

@@ -282,3 +282,34 @@ fn functions_are_compiled_where_files_are_limited() {
     };
     assert_eq!(forked(child), 0);
 }
+
+/// A child has what had gone over to better code at the fork, and no thread that goes on with that.
+#[test]
+fn children_have_what_has_gone_over() {
+    const LEN: usize = 60;
+    let Some(engine) = lazy_engine_with(|config| config.threads(2)) else { return };
+    let Some(better) = Backend::built().find(|backend| *backend == Backend::Cranelift) else { return };
+    let better = Engine::new(better.config().unwrap()).unwrap();
+    let wasm = wasm(&fan(LEN));
+    for round in 0..10 {
+        let module = Module::new(&engine, &wasm).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new().instantiate(&mut store, &module).unwrap();
+        let call = |store: &mut Store<()>, index: usize, argument: i32| {
+            let result = func::<_, i32, i32>(store, instance, &format!("f{index}")).call(store, argument);
+            assert_eq!(result.unwrap(), index as i32 + argument);
+        };
+        module.improve_gradually(&better).unwrap();
+        // The thread is at another point each time.
+        while module.functions_improved() < Some(round * 5) {
+            (0..LEN / 2).for_each(|index| call(&mut store, index, 1));
+        }
+        let child = || {
+            for argument in 0..3 {
+                (0..LEN).rev().for_each(|index| call(&mut store, index, argument));
+            }
+        };
+        assert_eq!(forked(child), 0);
+        (0..LEN).for_each(|index| call(&mut store, index, 2));
+    }
+}

@@ -8,9 +8,11 @@
 //! filled in, with one store, so nobody who reads them waits, not even a signal handler.
 
 mod ahead;
+pub(crate) mod heat;
 mod loops;
 mod room;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hint;
 use std::io;
@@ -25,7 +27,7 @@ use wasmer_runtime_core::compiler::{
 use wasmer_runtime_core::image::InitialPages;
 use wasmer_runtime_core::lazy::{Entries, Host, LazyModule};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::DefinedFuncIdx;
+use wasmer_runtime_core::types::{DefinedFuncIdx, TypeIdx};
 
 use crate::arch;
 use crate::host_stack::with_room;
@@ -34,6 +36,7 @@ use crate::mapping::Code;
 use crate::sys::pages::{page_bytes, round_up};
 use crate::tier::Switch;
 use ahead::Ahead;
+use heat::Heat;
 use loops::{AskingLoops, Words};
 use room::{Place, Room};
 
@@ -226,6 +229,10 @@ pub(crate) struct Lazy {
     continued: AtomicUsize,
     room: Room,
     ahead: Arc<Ahead>,
+    /// What runs, once that is noted.
+    heat: OnceLock<Heat>,
+    /// Offsets in the code of trampolines that the image does not have.
+    more_trampolines: OnceLock<HashMap<TypeIdx, u32>>,
     /// How many functions have code.
     ready: AtomicUsize,
 }
@@ -317,10 +324,23 @@ impl Lazy {
                 let zeros = || (0..module.functions_len()).map(|_| AtomicU32::new(0)).collect();
                 let (states, starts, start) = (zeros(), zeros(), data.room_start);
                 let room = Room::new(&code, start..start + data.pages * page_bytes());
-                let (ready, switch) = (AtomicUsize::new(0), OnceLock::new());
-                let (words, continuing) = (Words::new(module.functions_len()), AtomicU32::new(0));
-                let (continued, ahead) = (AtomicUsize::new(0), Ahead::new(&module));
-                (code, Self { module, states, starts, switch, data, words, continuing, continued, room, ahead, ready })
+                let loops = if module.is_first_tier() { module.functions_len() } else { 0 };
+                let lazy = Self {
+                    states,
+                    starts,
+                    switch: OnceLock::new(),
+                    data,
+                    words: Words::new(loops),
+                    continuing: AtomicU32::new(0),
+                    continued: AtomicUsize::new(0),
+                    room,
+                    ahead: Ahead::new(&module),
+                    heat: OnceLock::new(),
+                    more_trampolines: OnceLock::new(),
+                    ready: AtomicUsize::new(0),
+                    module,
+                };
+                (code, lazy)
             })
     }
 
@@ -334,13 +354,14 @@ impl Lazy {
         let last = AtomicPtr::default();
         let data = Data { pieces: code.data().cast(), slots, room_start, pages, last };
         let start = code.as_ptr() as usize;
+        let compile_entry = if module.is_first_tier() { arch::compile_entry } else { arch::return_entry };
         // SAFETY: these are the slots.
         unsafe {
             for function in 0..functions {
                 let entry = module.entry(DefinedFuncIdx::from_index(function)) as usize;
                 data.slot(function).store(start + entry + arch::COMPILE_ENTRY_COLD, Ordering::Relaxed);
             }
-            data.slot(functions).store(arch::compile_entry as *const () as usize, Ordering::Relaxed);
+            data.slot(functions).store(compile_entry as *const () as usize, Ordering::Relaxed);
         }
         Ok((code, data))
     }
@@ -370,6 +391,8 @@ impl Lazy {
             let start = compiled.map_err(CompileFailure::Compile).flatten();
             self.end(code, function, start.as_ref().ok().copied());
             start?;
+        } else {
+            self.note_call(code, function);
         }
         let start = self.starts[function.index()].load(Ordering::Acquire);
         Ok((code.addresses().start + start as usize) as *const u8)
@@ -377,6 +400,9 @@ impl Lazy {
 
     /// Whether calls of a function lead to its code here.
     pub(crate) fn stays(&self, function: DefinedFuncIdx) -> bool {
+        if let Some(heat) = self.heat.get() {
+            return !heat.is_gone(function);
+        }
         self.switch.get().is_none_or(|switch| self.module.is_short_leaf(function, switch.leaf_bytes_min()))
     }
 
@@ -386,10 +412,13 @@ impl Lazy {
         let _ = self.switch.set(switch);
         self.ahead.end();
         let functions = (0..self.module.functions_len()).map(DefinedFuncIdx::from_index);
-        for function in functions.filter(|function| !self.stays(*function)) {
-            let cold = self.module.entry(function) as usize + arch::COMPILE_ENTRY_COLD;
+        let stays = |function: &_| self.module.is_short_leaf(*function, switch.leaf_bytes_min());
+        for function in functions.filter(|function| !stays(function)) {
+            if let Some(heat) = self.heat.get() {
+                heat.let_go(function);
+            }
             // SAFETY: every function has a slot.
-            unsafe { self.data.slot(function.index()) }.store(code.addresses().start + cold, Ordering::Release);
+            unsafe { self.data.slot(function.index()) }.store(self.cold(code, function), Ordering::Release);
         }
         self.words.ask();
     }
@@ -442,11 +471,18 @@ impl Lazy {
     fn put(&self, code: &Code, function: DefinedFuncIdx, output: &mut Output) -> Result<usize, CompileFailure> {
         let place = self.take_place(code, function, false, output)?;
         let base = place.offsets().start;
-        self.module.relocate(output, base as u32).map_err(CompileFailure::Compile)?;
+        let start = base + start_in(output, function);
+        // What is never replaced is called directly.
+        let known = |callee| if callee == function { Some(start as u32) } else { self.start(callee) };
+        let known = |callee| if self.module.is_first_tier() { None } else { known(callee) };
+        self.module.relocate(output, base as u32, &known).map_err(CompileFailure::Compile)?;
         place.write(code, &output.text)?;
-        let is_start = |definition: &&Definition| definition.symbol == Symbol::Function(function);
-        let definition = output.definitions.iter().find(is_start);
-        Ok(base + definition.map_or(0, |definition| definition.offset as usize))
+        Ok(start)
+    }
+
+    /// Where the code of a function starts, if it has some.
+    fn start(&self, function: DefinedFuncIdx) -> Option<u32> {
+        Some(self.starts.get(function.index())?.load(Ordering::Acquire)).filter(|start| *start != 0)
     }
 
     /// A place for code, with what is known of the code noted.
@@ -542,6 +578,12 @@ impl Lazy {
     pub(crate) fn is_better_at(&self, offset: u32) -> bool {
         self.data.find(offset).is_some_and(|piece| piece.is_better)
     }
+}
+
+/// Where a function starts in the output that has it.
+fn start_in(output: &Output, function: DefinedFuncIdx) -> usize {
+    let is_start = |definition: &&Definition| definition.symbol == Symbol::Function(function);
+    output.definitions.iter().find(is_start).map_or(0, |definition| definition.offset as usize)
 }
 
 /// The last of ascending entries whose key is at most `key`.

@@ -17,6 +17,7 @@ use crate::arch::{AskFrame, ExitFrame};
 use crate::growing::{Growing, NOT_GROWN};
 use crate::image::Damage;
 use crate::instance::Instance;
+use crate::instance::tier::WayBack;
 use crate::memory::Memory;
 use crate::module_code::ModuleCode;
 use crate::pieces::{self, InterruptCheck};
@@ -163,6 +164,27 @@ pub(crate) unsafe extern "C" fn compile(vmctx: *mut VMContext, function: u32) ->
         std::ptr::null()
     });
     CallTarget { code: code.cast(), vmctx: vmctx.cast() }
+}
+
+/// Where a call by better code goes on of a function that has none yet, for [`arch::return_entry`](crate::arch::return_entry).
+///
+/// # Safety
+/// As for libcalls.
+pub(crate) unsafe extern "C" fn go_back(vmctx: *mut VMContext, function: u32) -> CallTarget {
+    // SAFETY: the caller's promise.
+    let mut caller = unsafe { Caller::new(vmctx) };
+    match caller.instance().way_back(DefinedFuncIdx(function)) {
+        Ok(WayBack::Code(code)) => CallTarget { code: code.cast(), vmctx: vmctx.cast() },
+        Ok(WayBack::Foreign(foreign)) => {
+            // SAFETY: it lives as long as the instance.
+            let code = unsafe { foreign.as_ref() }.func_ref.wasm_call;
+            CallTarget { code, vmctx: foreign.as_ptr().cast() }
+        }
+        Err(damage) => {
+            caller.store().record_unwind(Unwind::Trap(damage.into()));
+            CallTarget { code: std::ptr::null(), vmctx: std::ptr::null_mut() }
+        }
+    }
 }
 
 /// What a function goes on in whose loop asks, for [`arch::ask_at_loop`](crate::arch::ask_at_loop): a reference to be called in its place, with its values in the

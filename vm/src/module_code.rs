@@ -10,6 +10,7 @@ use wasmer_runtime_core::types::*;
 
 use crate::code_registry::Registration;
 use crate::image::{ExportRef, Image};
+use crate::lazy::heat;
 use crate::pool::MemoryPool;
 use crate::tier::{Better, Switch};
 use crate::types_registry::{self, KnownFunc, TypeIds};
@@ -65,11 +66,61 @@ impl ModuleCode {
         if !is_same || !self.image.can_be_improved() || better.image.can_be_improved() {
             return false;
         }
-        let is_first = self.better.set(Better::new(better, compiler, switch)).is_ok();
+        if self.better.set(Better::new(Arc::clone(&better), compiler, switch)).is_ok() {
+            self.image.lead_to_better_code(switch);
+            return true;
+        }
+        self.complete(better)
+    }
+
+    /// Has all of the module's better code take over where some of it has. False if there is no such thing, or the conventions differ.
+    fn complete(&self, whole: Arc<Self>) -> bool {
+        let gradual = self.better.get().filter(|better| !better.is_certain() && better.code.abi() == whole.abi());
+        let Some((better, lazy)) = gradual.and_then(|better| Some((better, better.code.image.lazy_part()?))) else {
+            return false;
+        };
+        let is_first = better.whole.set(Arc::clone(&whole)).is_ok();
+        if is_first {
+            lazy.lead_to(|function| whole.image.function_entry(function).ok());
+            self.image.lead_to_better_code(Switch::Worthwhile);
+        }
+        is_first
+    }
+
+    /// Has a thread find out what of this code runs most, which is compiled lazily, and better code take over from just that, by another compiler of this
+    /// process. False if there is better code already, this is not compiled lazily, or no thread can be had.
+    pub fn improve_gradually(self: &Arc<Self>, compiler: Arc<dyn Compiler>) -> bool {
+        let lazy = self.image.lazy_module().filter(|lazy| lazy.is_first_tier() && lazy.threads() > 1);
+        lazy.is_some() && self.better.get().is_none() && heat::spawn(self, compiler)
+    }
+
+    /// The same for tests: what random numbers choose is compiled when it is called, and takes over.
+    pub fn improve_at_random(&self, compiler: Arc<dyn Compiler>, seed: u64) -> bool {
+        let better = heat::begin(&self.image, &compiler).filter(|_| self.image.can_be_improved());
+        let switch = Switch::Sometimes(seed);
+        let is_first =
+            better.is_some_and(|better| self.better.set(Better::new(better, Some(compiler), switch)).is_ok());
         if is_first {
             self.image.lead_to_better_code(switch);
         }
         is_first
+    }
+
+    /// Some better code is there and takes over, if it is the first or the same as before.
+    pub(crate) fn improve_in_part(&self, better: &Arc<Self>, compiler: &Arc<dyn Compiler>) -> Option<&Better> {
+        let first = || Better::new(Arc::clone(better), Some(Arc::clone(compiler)), Switch::Worthwhile);
+        Some(self.better.get_or_init(first)).filter(|known| Arc::ptr_eq(&known.code, better))
+    }
+
+    /// Compiles a function of code that takes over one by one, unless it was before. Whether it is there.
+    pub(crate) fn compile_better(&self, function: DefinedFuncIdx) -> bool {
+        let Some(lazy) = self.image.lazy_part() else { return false };
+        lazy.has(function) || !lazy.module().makes_tail_calls(function) && lazy.compile(&self.image, function).is_ok()
+    }
+
+    /// How many functions have better code, if it takes over one by one.
+    pub fn functions_improved(&self) -> Option<usize> {
+        self.better.get()?.code.image.functions_ready()
     }
 
     /// What has taken over.

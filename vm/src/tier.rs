@@ -7,10 +7,12 @@
 //! every call of the first tier that goes through an entry. What runs in the first tier stays there until it returns, or comes to the beginning of a loop
 //! from which on it can go on in better code ([`crate::lazy`]).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use wasmer_runtime_core::compiler::Compiler;
+use wasmer_runtime_core::lazy::LazyModule;
+use wasmer_runtime_core::types::DefinedFuncIdx;
 
 use crate::module_code::ModuleCode;
 
@@ -39,7 +41,10 @@ impl Switch {
 
 /// The better code of a module.
 pub(crate) struct Better {
+    /// All of it; or, with a room, what was compiled one by one ([`crate::lazy::heat`]).
     pub(crate) code: Arc<ModuleCode>,
+    /// All of it, which came after some of it.
+    pub(crate) whole: OnceLock<Arc<ModuleCode>>,
     /// What compiles what loops go on in, if there is such a thing in this process: the compiler of the better code.
     pub(crate) compiler: Option<Arc<dyn Compiler>>,
     /// Of [`Switch::Sometimes`]: the number that comes next.
@@ -52,7 +57,27 @@ impl Better {
             Switch::Worthwhile => None,
             Switch::Sometimes(seed) => Some(AtomicU64::new(seed)),
         };
-        Self { code, compiler, random }
+        Self { code, whole: OnceLock::new(), compiler, random }
+    }
+
+    /// All images that functions are in.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = &Arc<ModuleCode>> {
+        std::iter::once(&self.code).chain(self.whole.get())
+    }
+
+    /// Whether functions are compiled one by one.
+    pub(crate) fn is_gradual(&self) -> bool {
+        self.code.image.lazy_part().is_some()
+    }
+
+    /// Whether a function may go over that others have not gone over with: one that makes tail calls would leave a frame of an adapter on the stack at each of them.
+    pub(crate) fn can_have(&self, module: &LazyModule, function: DefinedFuncIdx) -> bool {
+        !self.is_gradual() || self.whole.get().is_some() || !module.makes_tail_calls(function)
+    }
+
+    /// Whether a function is here, by now.
+    pub(crate) fn has(&self, function: DefinedFuncIdx) -> bool {
+        !self.is_gradual() || self.whole.get().is_some() || self.code.compile_better(function)
     }
 
     /// Whether the same things happen each time.

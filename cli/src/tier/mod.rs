@@ -88,7 +88,7 @@ impl Background {
         }
         let Some(job) = Job::new(cache, module, content, path) else { return Self::default() };
         let watch = Watch::new(policy, module, &job);
-        let keep = module.functions_compiled().map(|_| DeferredFinisher::new(job));
+        let keep = module.functions_compiled().map(|_| DeferredFinisher::new(job, module.clone()));
         Self { keep, watch, started: Duration::ZERO }
     }
 
@@ -105,6 +105,7 @@ impl Background {
 
     /// The program has ended. Says what was done.
     pub(crate) fn ended(self) -> Vec<String> {
+        let improved = self.keep.as_ref().and_then(|keep| keep.improved());
         let kept = self.keep.and_then(|keep| {
             keep.ended()
                 .inspect_err(|error| {
@@ -113,7 +114,7 @@ impl Background {
                 .ok()
         });
         let watched = self.watch.and_then(|watch| watch.ended(processor_time().saturating_sub(self.started)));
-        kept.into_iter().chain(watched).collect()
+        improved.into_iter().chain(kept).chain(watched).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use anyhow::Context;
 use wasmer_runtime::cache::{Cache, ContentHash, RunRecord};
 use wasmer_runtime::cached::CachedLoader;
 use wasmer_runtime::payoff::pays_after;
-use wasmer_runtime::{Backend, Cpu, Engine, Module, WasmFeatures};
+use wasmer_runtime::{Backend, Cpu, Engine, EngineConfig, Module, WasmFeatures};
 
 use super::policy::Policy;
 use crate::worker;
@@ -107,9 +107,9 @@ impl Watch {
     /// Has the program go over to better code, if it can and the cache has it now.
     fn improve(&self) -> anyhow::Result<bool> {
         let Some(module) = &self.module else { return Ok(false) };
-        let Job { cache, content, backend, features, fuel, .. } = &self.job;
-        let config = worker::config(*backend, Cpu::Native, None)?.features(*features).fuel(*fuel);
-        let Some(better) = CachedLoader::new(&Engine::new(config)?, cache).stored(content)? else { return Ok(false) };
+        let Job { cache, content, backend, .. } = &self.job;
+        let engine = Engine::new(self.job.config(*backend)?)?;
+        let Some(better) = CachedLoader::new(&engine, cache).stored(content)? else { return Ok(false) };
         // SAFETY: the artifact is that of the same bytes, by their hash.
         unsafe { module.improve_with(&better) }?;
         Ok(true)
@@ -123,7 +123,8 @@ impl Watch {
     /// The program has run so long and has ended: notes that, or starts the finisher. Says what was done.
     pub(super) fn ended(&self, ran: Duration) -> Option<String> {
         let backend = self.job.backend;
-        if self.module.as_ref().is_some_and(|module| module.tier() == backend.name()) {
+        let is_whole = |module: &Module| module.tier() == backend.name() && module.functions_improved().is_none();
+        if self.module.as_ref().is_some_and(is_whole) {
             return Some(format!("the program went over to the code of {backend} while it ran"));
         }
         if *self.is_started.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -189,6 +190,11 @@ impl Job {
         let backend = engine.backend()?.name.parse().ok()?;
         let (features, fuel) = (engine.features(), engine.uses_fuel());
         Some(Self { cache: Arc::new(cache), content, path: path.to_owned(), backend, features, fuel })
+    }
+
+    /// The engine of a compiler for this program.
+    pub(super) fn config(&self, backend: Backend) -> anyhow::Result<EngineConfig> {
+        Ok(worker::config(backend, Cpu::Native, None)?.features(self.features).fuel(self.fuel))
     }
 
     pub(super) fn start(&self) -> anyhow::Result<Start> {

@@ -1,5 +1,6 @@
 //! Modules whose functions are compiled when they are called. What guests do is tested with all other engines; here is what only lazy ones have.
 
+mod gradual;
 mod loops;
 mod switching;
 

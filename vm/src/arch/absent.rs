@@ -67,6 +67,12 @@ pub unsafe extern "C" fn compile_entry() {
 
 /// # Safety
 /// Never called.
+pub unsafe extern "C" fn return_entry() {
+    absent()
+}
+
+/// # Safety
+/// Never called.
 pub unsafe extern "C" fn ask_at_loop() {
     absent()
 }

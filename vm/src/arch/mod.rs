@@ -11,6 +11,7 @@
 //! | `exit_parking`, `resume`, `prepare_return` | The same as `exit_host` where the guest may be parked meanwhile; how it goes on; where its outermost frame then returns to. |
 //! | `prepare_preemption`, `preempt`, `resume_preempted` | Keeps all registers of a guest that a tick has found, on its stack, and parks it; how it goes on. |
 //! | `compile_entries`, `compile_entry` | What stands in the place of functions that are compiled when they are called, and where it leads. |
+//! | `return_entry` | Where the entries of better code lead of functions that have none yet. |
 //! | `ask_at_loop`, `AskFrame` | What loops of a first tier call to go on in better code, and what that leaves on the wasm stack. |
 //! | `refused_access` | What code says of an access that it has found outside of a memory. |
 //! | `prefetch` | Has the processor fetch memory. |
@@ -41,6 +42,8 @@ mod absent;
 #[cfg(target_arch = "x86_64")]
 mod x64;
 #[cfg(target_arch = "x86_64")]
+mod x64_better;
+#[cfg(target_arch = "x86_64")]
 mod x64_loops;
 #[cfg(target_arch = "x86_64")]
 mod x64_park;
@@ -51,6 +54,8 @@ pub use aarch64::*;
 pub use absent::*;
 #[cfg(target_arch = "x86_64")]
 pub use x64::*;
+#[cfg(target_arch = "x86_64")]
+pub use x64_better::*;
 #[cfg(target_arch = "x86_64")]
 pub use x64_loops::*;
 #[cfg(target_arch = "x86_64")]

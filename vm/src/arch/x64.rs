@@ -317,7 +317,7 @@ const ENTRY_BYTES: usize = 16;
 
 /// Where the vmctx's instance has the table of what functions with better code go on with.
 const INSTANCE_CROSSINGS: usize = offset_of!(Instance, tier) + offset_of!(Tier, crossings);
-const FOREIGN_CALL: usize = offset_of!(Foreign, func_ref) + offset_of!(VMFuncRef, wasm_call);
+pub(super) const FOREIGN_CALL: usize = offset_of!(Foreign, func_ref) + offset_of!(VMFuncRef, wasm_call);
 
 /// Where an entry goes on, in it, before there is code.
 pub const COMPILE_ENTRY_COLD: usize = 6;

@@ -56,7 +56,7 @@ impl Image {
 
     /// Whether better code can take over from this.
     pub(crate) fn can_be_improved(&self) -> bool {
-        self.lazy.is_some()
+        self.lazy.as_deref().is_some_and(|lazy| lazy.module().is_first_tier())
     }
 
     /// Has the entries of functions lead to where better code is gone over to.
@@ -101,7 +101,8 @@ impl Image {
     /// The entry of the trampoline that serves a type from array call to the backend's convention. Types of functions that can become
     /// references have one.
     pub fn array_to_wasm(&self, ty: TypeIdx) -> Result<*const u8, Damage> {
-        self.entry(Some(self.meta().trampolines[ty.index()][0].to_native()))
+        let entry = self.entry(Some(self.meta().trampolines[ty.index()][0].to_native()));
+        entry.or_else(|damage| self.lazy.as_deref().and_then(|lazy| lazy.array_to_wasm(&self.code, ty)).ok_or(damage))
     }
 
     /// The entry of the trampoline that serves a type from the backend's convention to array call.

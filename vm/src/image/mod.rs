@@ -197,6 +197,11 @@ impl Image {
         Ok(Self { lazy: Some(Box::new(lazy)), ..Self::new(header, head, None, code, tail, pages)? })
     }
 
+    /// Maps a copy of the image of better code whose functions are compiled one by one.
+    pub(crate) fn of_better_code(bytes: &ImageBytes, module: LazyModule) -> Result<Self, ImageError> {
+        Self::lazy(bytes, module, LazyPages(Pages::copy(&[])?))
+    }
+
     fn new(
         header: Header,
         head: Head,
@@ -348,7 +353,7 @@ impl Image {
             imported_functions: meta.imported_functions.to_native(),
             tags: meta.tags.len() as u32,
             heap: meta.uses_heap,
-            first_tier: self.lazy.is_some(),
+            first_tier: self.can_be_improved(),
         }
     }
 

@@ -17,9 +17,9 @@ use crate::lazy::Entrance;
 use crate::module_code::ModuleCode;
 use crate::tier::Better;
 
-/// A function of the better code, as code of the first tier calls it.
+/// A function of one tier, as code of the other calls it.
 struct TierAdapter {
-    /// What the first tier calls: refers to `callee`.
+    /// What is called: refers to `callee`.
     foreign: Box<Foreign>,
     _callee: Box<VMFuncRef>,
 }
@@ -30,7 +30,18 @@ pub(crate) struct Tier {
     /// By function: what code of the first tier goes on with, or null. [`arch::compile_entry`](crate::arch::compile_entry) looks here; null before
     /// there is better code.
     pub(crate) crossings: Cell<*const Cell<*const Foreign>>,
+    /// By function: what better code goes on with that calls a function without any, or null. [`arch::return_entry`](crate::arch::return_entry) looks here; null before
+    /// there is better code.
+    pub(crate) returns: Cell<*const Cell<*const Foreign>>,
     adopted: OnceCell<AdoptedCode>,
+}
+
+/// Where a call by better code goes on of a function that had none.
+pub(crate) enum WayBack {
+    /// In better code that is there now.
+    Code(*const u8),
+    /// In the first tier.
+    Foreign(NonNull<Foreign>),
 }
 
 struct AdoptedCode {
@@ -38,6 +49,8 @@ struct AdoptedCode {
     /// What better code imports; its vmctx refers to them.
     _imports: ForeignImports,
     table: Box<[Cell<*const Foreign>]>,
+    /// What [`Tier::returns`] points to.
+    returns: Box<[Cell<*const Foreign>]>,
     made: RefCell<Vec<TierAdapter>>,
     /// References to what loops go on in, by the address of the code.
     continuations: RefCell<HashMap<*const u8, Box<VMFuncRef>>>,
@@ -46,7 +59,8 @@ struct AdoptedCode {
 impl Instance {
     /// Whether an image is one that it runs.
     pub fn has_code_of(&self, image: &Arc<Image>) -> bool {
-        Arc::ptr_eq(image, &self.code.image) || self.better().is_some_and(|code| Arc::ptr_eq(image, &code.image))
+        let is_better = |better: &Better| better.codes().any(|code| Arc::ptr_eq(image, &code.image));
+        Arc::ptr_eq(image, &self.code.image) || self.code.better().is_some_and(is_better)
     }
 
     /// The better code that it has begun to use.
@@ -61,18 +75,30 @@ impl Instance {
     /// The instance's store is suspended in a call of its own thread.
     pub(crate) unsafe fn crossing(&self, function: DefinedFuncIdx) -> Result<Option<NonNull<Foreign>>, Damage> {
         let code = &self.code;
-        let Some(better) = code.better().filter(|better| !code.image.stays(function) && better.is_up()) else {
-            return Ok(None);
-        };
+        let goes_over = |better: &&Better| !code.image.stays(function) && better.is_up() && better.has(function);
+        let Some(better) = code.better().filter(goes_over) else { return Ok(None) };
         // SAFETY: the caller's promise.
         let Some(adopted) = (unsafe { self.adopted(better)? }) else { return Ok(None) };
         let place = adopted.table.get(function.index()).ok_or(Damage)?;
         if place.get().is_null() {
-            let crossing = self.make_crossing(&adopted.code, function)?;
+            let crossing = self.make_crossing(&adopted.code, code, function)?;
             place.set(&raw const *crossing.foreign);
             adopted.made.borrow_mut().push(crossing);
         }
         Ok(NonNull::new(place.get().cast_mut()))
+    }
+
+    /// Where a call by better code goes on of a function that has none yet.
+    pub(crate) fn way_back(&self, function: DefinedFuncIdx) -> Result<WayBack, Damage> {
+        let (better, adopted) = self.code.better().zip(self.tier.adopted.get()).ok_or(Damage)?;
+        if better.is_certain() && better.is_up() && better.has(function) {
+            return better.code.image.compile(function).map(WayBack::Code).map_err(|_| Damage);
+        }
+        let crossing = self.make_crossing(&self.code, &better.code, function)?;
+        let foreign = NonNull::from(&*crossing.foreign);
+        adopted.made.borrow_mut().push(crossing);
+        adopted.returns.get(function.index()).ok_or(Damage)?.set(foreign.as_ptr());
+        Ok(WayBack::Foreign(foreign))
     }
 
     /// What it has of better code, which it adopts if it has not; none while it cannot.
@@ -92,6 +118,7 @@ impl Instance {
         let adopted = unsafe { self.adopt(&better.code)? };
         let adopted = self.tier.adopted.get_or_init(|| adopted);
         self.tier.crossings.set(adopted.table.as_ptr());
+        self.tier.returns.set(adopted.returns.as_ptr());
         Ok(Some(adopted))
     }
 
@@ -105,11 +132,16 @@ impl Instance {
         number: u32,
         frame: &AskFrame,
     ) -> Result<Option<NonNull<VMFuncRef>>, Damage> {
-        let (image, better) = (&self.code.image, self.code.better());
-        let Some((better, lazy)) = better.filter(|better| better.is_up()).zip(image.lazy_part()) else {
+        let image = &self.code.image;
+        let Some(lazy) = image.lazy_part() else { return Ok(None) };
+        let at = (frame.pc() - image.code_range().start) as u32;
+        let Some(better) = self.code.better() else {
+            lazy.note_loop(at, number);
             return Ok(None);
         };
-        let at = (frame.pc() - image.code_range().start) as u32;
+        if !better.is_up() {
+            return Ok(None);
+        }
         let Some(Entrance { array_call, wasm_call }) = lazy.continuation(image, better, at, number) else {
             return Ok(None);
         };
@@ -142,10 +174,12 @@ impl Instance {
         // SAFETY: the better code runs in this instance only from now on.
         unsafe { self.refer_to(better)? };
         let functions = self.code.image.functions_len() - self.imported.originals.len();
+        let returns = if better.image.lazy_part().is_some() { functions } else { 0 };
         Ok(AdoptedCode {
             code: Arc::clone(better),
             _imports: imports,
             table: vec![Cell::new(null()); functions].into_boxed_slice(),
+            returns: vec![Cell::new(null()); returns].into_boxed_slice(),
             made: RefCell::new(Vec::new()),
             continuations: RefCell::default(),
         })
@@ -195,13 +229,18 @@ impl Instance {
         Ok(VMFuncRef::new(array_call, wasm_call.cast(), self.vmctx.as_ptr().cast(), code.type_ids[ty.index()]))
     }
 
-    fn make_crossing(&self, better: &ModuleCode, function: DefinedFuncIdx) -> Result<TierAdapter, Damage> {
-        let code = &self.code;
-        let ty = code.image.function_type_index(code.image.func_index(function))?;
-        let callee = Box::new(self.reference(better, function, ty)?);
-        let wasm_call = code.image.wasm_to_array(ty)?.cast();
+    /// A function of `to`, as code of `from` calls it.
+    fn make_crossing(
+        &self,
+        to: &ModuleCode,
+        from: &ModuleCode,
+        function: DefinedFuncIdx,
+    ) -> Result<TierAdapter, Damage> {
+        let ty = to.image.function_type_index(to.image.func_index(function))?;
+        let callee = Box::new(self.reference(to, function, ty)?);
+        let wasm_call = from.image.wasm_to_array(ty)?.cast();
         // SAFETY: the crossing keeps the callee as long as the instance lives, and so does the store.
-        let foreign = unsafe { Foreign::new(NonNull::from(&*callee), code.abi(), wasm_call, self.context()) };
+        let foreign = unsafe { Foreign::new(NonNull::from(&*callee), from.abi(), wasm_call, self.context()) };
         let mut foreign = Box::new(foreign);
         foreign.link();
         Ok(TierAdapter { foreign, _callee: callee })

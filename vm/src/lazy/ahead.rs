@@ -60,7 +60,7 @@ impl Queue {
 
 impl Ahead {
     pub(super) fn new(module: &LazyModule) -> Arc<Self> {
-        let is_on = module.threads() > 1 && module.body_bytes() >= BODY_BYTES_MIN;
+        let is_on = module.is_first_tier() && module.threads() > 1 && module.body_bytes() >= BODY_BYTES_MIN;
         let queue = Queue { credit: AHEAD_BYTES, ..Queue::default() };
         Arc::new(Self { is_on, queue: Mutex::new(queue), wake: Condvar::new() })
     }

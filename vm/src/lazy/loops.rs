@@ -19,7 +19,7 @@ use crate::host_stack::with_room;
 use crate::image::Image;
 use crate::mapping::Code;
 use crate::module_code::ModuleCode;
-use crate::tier::Better;
+use crate::tier::{Better, Switch};
 
 /// What loops look at, see [`VMOffsets::loops`](wasmer_runtime_core::layout::VMOffsets::loops).
 pub(super) struct Words(Box<[AtomicU64]>);
@@ -41,7 +41,7 @@ impl Words {
     }
 
     /// Has the loops of a function ask no more.
-    fn stop(&self, function: DefinedFuncIdx) {
+    pub(super) fn stop(&self, function: DefinedFuncIdx) {
         // Before what follows looks whether somebody compiles, who has all loops ask again.
         self.0[1 + function.index()].store(0, Ordering::SeqCst);
     }
@@ -158,12 +158,29 @@ impl Lazy {
             return None;
         };
         if better.is_certain() {
-            let made = self.make(image.mapped(), &better.code, &**compiler, piece, head);
+            let made = self.make(image.mapped(), better, &**compiler, piece, head);
             return *head.continuation.get_or_init(|| made);
         }
+        if better.is_gradual() {
+            self.note_loop(return_address, number);
+            return None;
+        }
         self.words.stop(function);
-        self.compile_elsewhere(image, &better.code, compiler, (function, number));
+        self.compile_elsewhere(image, better, compiler, (function, number));
         None
+    }
+
+    /// Compiles the continuation at a loop, unless that was tried before.
+    pub(super) fn continue_at(&self, first: &ModuleCode, better: &Better, at: (DefinedFuncIdx, u32)) {
+        if let Some(compiler) = &better.compiler {
+            self.compile_here(first.image.mapped(), better, &**compiler, at);
+        }
+    }
+
+    /// Whether that was tried.
+    pub(super) fn is_continued_at(&self, (function, number): (DefinedFuncIdx, u32)) -> bool {
+        let piece = self.data.find(self.starts[function.index()].load(Ordering::Acquire));
+        piece.and_then(|piece| piece.head(number)).is_none_or(|head| head.continuation.get().is_some())
     }
 
     /// How many times a loop has gone on in better code.
@@ -192,7 +209,7 @@ impl Lazy {
     fn compile_elsewhere(
         &self,
         image: &Arc<Image>,
-        better: &Arc<ModuleCode>,
+        better: &Better,
         compiler: &Arc<dyn Compiler>,
         at: (DefinedFuncIdx, u32),
     ) {
@@ -202,7 +219,8 @@ impl Lazy {
         if busy == here || self.continuing.compare_exchange(busy, here, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return;
         }
-        let (image, better, compiler) = (Arc::clone(image), Arc::clone(better), Arc::clone(compiler));
+        let better = Better::new(Arc::clone(&better.code), None, Switch::Worthwhile);
+        let (image, compiler) = (Arc::clone(image), Arc::clone(compiler));
         let compile = move || {
             let Some(lazy) = image.lazy_part() else { return };
             lazy.compile_here(image.mapped(), &better, &*compiler, at);
@@ -218,14 +236,13 @@ impl Lazy {
     fn compile_here(
         &self,
         code: &Code,
-        better: &ModuleCode,
+        better: &Better,
         compiler: &dyn Compiler,
         (function, number): (DefinedFuncIdx, u32),
     ) {
         let piece = self.data.find(self.starts[function.index()].load(Ordering::Acquire));
         if let Some((piece, head)) = piece.and_then(|piece| Some((piece, piece.head(number)?))) {
-            let made = self.make(code, better, compiler, piece, head);
-            let _ = head.continuation.set(made);
+            head.continuation.get_or_init(|| self.make(code, better, compiler, piece, head));
         }
     }
 
@@ -233,14 +250,20 @@ impl Lazy {
     fn make(
         &self,
         code: &Code,
-        better: &ModuleCode,
+        better: &Better,
         compiler: &dyn Compiler,
         piece: &FunctionCode,
         head: &Head,
     ) -> Option<Entrance> {
-        if compiler.id().abi != better.abi() {
+        if compiler.id().abi != better.code.abi() || !better.can_have(&self.module, piece.function) {
             return None;
         }
+        let better = &*better.code;
+        // Better code with a room has what it goes on in.
+        let (room, code) = match better.image.lazy_part() {
+            Some(room) => (room, better.image.mapped()),
+            None => (self, code),
+        };
         let made =
             with_room(COMPILE_STACK_BYTES, || self.module.continuation(piece.function, head.wasm_offset, compiler));
         debug_assert!(
@@ -251,8 +274,11 @@ impl Lazy {
         let mut continuation = made.ok()??;
         let (wasm_call, array_call) = continuation.starts()?;
         let start = code.addresses().start;
-        let function = |index| Some(better.image.function_entry(index).ok()? as i64 - start as i64);
-        let place = self.take_place(code, piece.function, true, &mut continuation.output).ok()?;
+        let function = |index| {
+            let known = better.image.lazy_part().and_then(|lazy| lazy.start(index)).map(i64::from);
+            known.or_else(|| Some(better.image.function_entry(index).ok()? as i64 - start as i64))
+        };
+        let place = room.take_place(code, piece.function, true, &mut continuation.output).ok()?;
         let base = place.offsets().start;
         continuation.relocate(base as u32, &function).ok()?;
         place.write(code, &continuation.output.text).ok()?;

@@ -9,7 +9,7 @@ use crate::common::*;
 use wasmer_runtime::*;
 
 /// A lazy engine, and every other one that this build has besides Singlepass.
-fn tiers() -> impl Iterator<Item = (Engine, Engine)> {
+pub(crate) fn tiers() -> impl Iterator<Item = (Engine, Engine)> {
     let better = Backend::built().filter(|backend| *backend != Backend::Singlepass);
     let better = better.map(|backend| Engine::new(backend.config().unwrap()).unwrap());
     better.filter_map(|better| Some((lazy_engine(Validation::Before)?, better)))
