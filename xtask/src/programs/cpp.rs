@@ -12,17 +12,13 @@ use anyhow::{Context, Result};
 use super::build::Workshop;
 use crate::{shell, wheels};
 
-/// WebAssembly 3.0's exceptions: compilers still write the older encoding unless they are told.
-const FLAGS: &[&str] = &[
-    "-target",
-    "wasm32-wasi",
-    "-O2",
-    "-g0",
-    "-fwasm-exceptions",
-    "-mexception-handling",
-    "-mllvm",
-    "-wasm-use-legacy-eh=false",
-];
+const FLAGS: &[&str] = &["-target", "wasm32-wasi", "-O2", "-g0", "-fwasm-exceptions", "-mexception-handling", "-mllvm"];
+
+/// How exceptions are written. Programs whose name ends with `-legacy` have the older encoding, which compilers choose unless they are told otherwise.
+fn encoding(program: &Path) -> &'static str {
+    let is_legacy = program.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("-legacy"));
+    if is_legacy { "-wasm-use-legacy-eh=true" } else { "-wasm-use-legacy-eh=false" }
+}
 
 /// What the library's sources want to know.
 const LIBRARY_FLAGS: &[&str] = &[
@@ -94,7 +90,9 @@ impl Workshop {
 
     fn link_side(&self, source: &Path, path: &Path) -> Result<()> {
         let object = path.with_extension("o");
-        shell::run(self.cpp("c++")?.args(["-fPIC", "-fvisibility=default", "-c"]).arg(source).arg("-o").arg(&object))?;
+        shell::run(
+            self.cpp("c++", path)?.args(["-fPIC", "-fvisibility=default", "-c"]).arg(source).arg("-o").arg(&object),
+        )?;
         let mut linker = self.zig()?;
         linker.args(["wasm-ld", "-shared", "--experimental-pic", "--strip-all", "--export=side"]);
         linker.arg("--unresolved-symbols=import-dynamic").arg(&object).arg("-o").arg(path);
@@ -106,44 +104,38 @@ impl Workshop {
         let folder = path.with_extension("objects");
         fs::create_dir_all(&folder)?;
         let mut objects = vec![folder.join("main.o"), folder.join("tag.o")];
-        shell::run(self.cpp("c++")?.arg("-c").arg(source).arg("-o").arg(&objects[0]))?;
+        shell::run(self.cpp("c++", path)?.arg("-c").arg(source).arg("-o").arg(&objects[0]))?;
         let tag = folder.join("tag.s");
         fs::write(&tag, TAG)?;
-        shell::run(self.cpp("cc")?.arg("-c").arg(tag).arg("-o").arg(&objects[1]))?;
+        shell::run(self.cpp("cc", path)?.arg("-c").arg(tag).arg("-o").arg(&objects[1]))?;
         let library = wheels::obtain(self.root(), "ziglang")?.join("ziglang/lib");
         for name in LIBRARY {
             let source = library.join(name);
             let object = folder.join(source.file_name().context("a source has a name")?).with_extension("o");
-            self.compile_library(&library, &source, &object)?;
+            let is_c = source.extension().is_some_and(|extension| extension == "c");
+            let mut compiler = self.cpp(if is_c { "cc" } else { "c++" }, path)?;
+            if !is_c {
+                compiler.arg("-std=c++23");
+            }
+            compiler.args(LIBRARY_FLAGS).args(INCLUDES.iter().flat_map(|name| ["-I".into(), library.join(name)]));
+            shell::run(compiler.arg("-c").arg(source).arg("-o").arg(&object))?;
             objects.push(object);
         }
         self.link(&objects, path)?;
         Ok(fs::remove_dir_all(folder)?)
     }
 
-    fn compile_library(&self, library: &Path, source: &Path, object: &Path) -> Result<()> {
-        let is_c = source.extension().is_some_and(|extension| extension == "c");
-        let mut compiler = self.cpp(if is_c { "cc" } else { "c++" })?;
-        if !is_c {
-            compiler.arg("-std=c++23");
-        }
-        compiler.args(LIBRARY_FLAGS);
-        for folder in INCLUDES {
-            compiler.arg("-I").arg(library.join(folder));
-        }
-        shell::run(compiler.arg("-c").arg(source).arg("-o").arg(object)).map(drop)
-    }
-
     fn link(&self, objects: &[PathBuf], path: &Path) -> Result<()> {
-        let mut linker = self.cpp("cc")?;
+        let mut linker = self.cpp("cc", path)?;
         linker.args(["-mexec-model=reactor", "-Wl,--strip-all", "-Wl,--export-table", "-Wl,--growable-table"]);
         linker.args(EXPORTS.iter().map(|name| OsString::from(format!("-Wl,--export={name}"))));
         shell::run(linker.args(objects).arg("-o").arg(path)).map(drop)
     }
 
-    fn cpp(&self, driver: &str) -> Result<Command> {
+    /// The compiler for what becomes a part of a program.
+    fn cpp(&self, driver: &str, program: &Path) -> Result<Command> {
         let mut zig = self.zig()?;
-        zig.arg(driver).args(FLAGS);
+        zig.arg(driver).args(FLAGS).arg(encoding(program));
         Ok(zig)
     }
 }

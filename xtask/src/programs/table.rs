@@ -357,6 +357,18 @@ pub(crate) const MEASURED: &[Program] = &[
         sha256: None,
     },
     Program {
+        name: "throws-main-legacy",
+        about: "the same C++ in the older encoding of exceptions, which compilers choose by themselves",
+        origin: Origin::Own("throws-main.cpp"),
+        sha256: None,
+    },
+    Program {
+        name: "throws-side-legacy",
+        about: "the module that is linked to it, or to the other one",
+        origin: Origin::Own("throws-side.cpp"),
+        sha256: None,
+    },
+    Program {
         name: "gc-moonbit",
         about: "trees, traits and maps of MoonBit, compiled to collected objects; it takes its library's compile of half a minute",
         origin: Origin::Own("moonbit.mbt"),

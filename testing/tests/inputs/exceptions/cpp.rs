@@ -1,4 +1,5 @@
-//! C++ that throws through modules: one with the libraries, and one that is linked to it here, as a loader of such modules does.
+//! C++ that throws through modules: one with the libraries, and one that is linked to it here, as a loader of such modules does. Each is there in both encodings of
+//! exceptions, and the same comes out whichever two of them are linked: the tag and the library's state are all that they share.
 
 use wasmer_runtime::*;
 use wasmer_testing::programs::{engines_for_programs, on_every_backend, program};
@@ -101,9 +102,14 @@ fn exceptions_of_cpp_pass_modules() {
         eprintln!("left out: it takes `WASMER_PROGRAMS_EVERY_BACKEND`");
         return;
     }
-    let Some((main, side)) = program("throws-main").zip(program("throws-side")) else { return };
-    let [main, side] = [main, side].map(|path| std::fs::read(path).unwrap());
-    for (backend, engine) in engines_for_programs() {
-        assert_eq!(run(&engine, &main, &side, 100).unwrap(), EXPECTED, "{backend}");
+    for main in ["throws-main", "throws-main-legacy"] {
+        for side in ["throws-side", "throws-side-legacy"] {
+            let Some((main_path, side_path)) = program(main).zip(program(side)) else { continue };
+            let [main_wasm, side_wasm] = [main_path, side_path].map(|path| std::fs::read(path).unwrap());
+            for (backend, engine) in engines_for_programs() {
+                let sum = run(&engine, &main_wasm, &side_wasm, 100).unwrap();
+                assert_eq!(sum, EXPECTED, "{backend}, {main}, {side}");
+            }
+        }
     }
 }
