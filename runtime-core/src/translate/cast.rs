@@ -2,8 +2,12 @@
 //!
 //! A type without subtypes is compared by its id. For any other, the record of the id in the table of displays says what its supertype at the
 //! type's depth is.
+//!
+//! Null needs no branch where it is not of the type: the heap has zeros for its header, and there is no type 0 ([ADR 54]).
+//!
+//! [ADR 54]: ../../../docs/adr/0054-null-has-a-header-of-zeros.md
 
-use wasmparser::{AbstractHeapType, UnpackedIndex};
+use wasmparser::{AbstractHeapType, UnpackedIndex, WasmModuleResources};
 
 use crate::layout::{DISPLAY_BYTES, DISPLAY_DEPTHS, TYPE_ID_ABI_SHIFT, VMFUNCREF_TYPE_ID};
 use crate::libcall::HostCall;
@@ -30,8 +34,8 @@ enum Mark {
     NotHost,
     /// Their kind.
     Kind(ObjectKind),
-    /// Their type, by the header of an object.
-    Object(TypeIdx),
+    /// Their type, by the header of an object. `of_structs`: they are all structs.
+    Object { ty: TypeIdx, of_structs: bool },
     /// Their type, by that of a function.
     Func(TypeIdx),
 }
@@ -75,19 +79,23 @@ impl Test {
             mark => mark,
         };
         let i31 = match mark {
-            Mark::Kind(_) | Mark::Object(_) if has_i31 => Some(false),
+            Mark::Kind(_) | Mark::Object { .. } if has_i31 => Some(false),
             Mark::NotHost if has_i31 => Some(true),
             _ => None,
         };
-        // Null is no unboxed integer.
-        let null = source.is_none_or(|source| source.is_nullable()) && (nullable || mark != Mark::I31);
+        // Null is no unboxed integer, and its header is that of no type.
+        let is_marked = match mark {
+            Mark::I31 | Mark::Kind(_) | Mark::Object { .. } => !nullable,
+            Mark::Always(_) | Mark::NotHost | Mark::Func(_) => false,
+        };
+        let null = source.is_none_or(|source| source.is_nullable()) && !is_marked;
         let null = null.then_some(nullable);
         Self { null, i31, mark }
     }
 }
 
 impl<C: FuncCodegen> Visitor<'_, C> {
-    /// What marks references of a heap type.
+    /// What marks references of a heap type among those that the topmost operand can be.
     fn mark(&self, heap: wasmparser::HeapType) -> Result<Mark> {
         use AbstractHeapType as A;
         Ok(match heap {
@@ -104,13 +112,22 @@ impl<C: FuncCodegen> Visitor<'_, C> {
                 let index = TypeIdx(index);
                 match self.module.types[index.index()].kind() {
                     TypeKind::Func => Mark::Func(index),
-                    TypeKind::Struct | TypeKind::Array => Mark::Object(index),
+                    TypeKind::Struct | TypeKind::Array => {
+                        let of_structs = self.operands[0].is_some_and(|ty| self.are_structs(ty));
+                        Mark::Object { ty: index, of_structs }
+                    }
                 }
             }
             wasmparser::HeapType::Abstract { .. }
             | wasmparser::HeapType::Concrete(_)
             | wasmparser::HeapType::Exact(_) => return Err(self.unknown(heap)),
         })
+    }
+
+    /// Whether references of a static type are all structs, or null.
+    fn are_structs(&self, ty: wasmparser::RefType) -> bool {
+        use wasmparser::{RefType, ValType};
+        self.validator.resources().is_subtype(ValType::Ref(ty), ValType::Ref(RefType::STRUCTREF))
     }
 
     #[cold]
@@ -225,25 +242,29 @@ impl<C: FuncCodegen> Visitor<'_, C> {
             }
             Mark::Kind(kind) => {
                 self.header()?;
-                self.int_with(IntBinary::ShrU, TYPE_ID_ABI_SHIFT)?;
-                self.compare_with(IntCompare::Eq, kind as u32)
+                self.int_with(IntBinary::Sub, kind.type_id(CanonicalId(1)))?;
+                self.compare_with(IntCompare::LtU, CANONICAL)
             }
-            Mark::Object(ty) => {
+            Mark::Object { ty, of_structs } => {
                 self.header()?;
                 if self.module.types[ty.index()].is_final {
                     self.push_word(Region::TypeIds, ty.0 * 4)?;
                     return self.compare(IntCompare::Eq, Width::W32);
                 }
-                self.has_supertype(ty)
+                // The header of a struct is the canonical id.
+                if !of_structs {
+                    self.int_with(IntBinary::And, CANONICAL)?;
+                }
+                self.has_supertype(ty, self.module.types[ty.index()].kind() == TypeKind::Struct)
             }
             Mark::Func(ty) => {
                 self.load_from(Region::FuncRefs, Load::I32, VMFUNCREF_TYPE_ID as u32)?;
+                self.int_with(IntBinary::And, CANONICAL)?;
                 if self.module.types[ty.index()].is_final {
-                    self.int_with(IntBinary::And, CANONICAL)?;
                     self.push_canonical(ty)?;
                     return self.compare(IntCompare::Eq, Width::W32);
                 }
-                self.has_supertype(ty)
+                self.has_supertype(ty, false)
             }
         }
     }
@@ -258,18 +279,21 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.int_with(IntBinary::And, CANONICAL)
     }
 
-    /// `[type id] -> [i32]`: whether a type is another one or has it among its supertypes.
-    fn has_supertype(&mut self, ty: TypeIdx) -> Result<()> {
+    /// `[canonical id] -> [i32]`: whether a type is another one, whose type id may be canonical, too, or has it among its supertypes.
+    fn has_supertype(&mut self, ty: TypeIdx, is_canonical: bool) -> Result<()> {
         let depth = self.depth_of(ty);
         if depth >= DISPLAY_DEPTHS {
             return self.libcall(HostCall::IsSubtype { ty }, &[Ty::I32], false);
         }
-        self.int_with(IntBinary::And, CANONICAL)?;
         self.convert(Convert::ExtendU)?;
         self.push_i64(DISPLAY_BYTES.trailing_zeros().into())?;
         self.int(IntBinary::Shl, Width::W64)?;
         self.load_from(Region::Displays, Load::I32, depth * 4)?;
-        self.push_canonical(ty)?;
+        if is_canonical {
+            self.push_word(Region::TypeIds, ty.0 * 4)?;
+        } else {
+            self.push_canonical(ty)?;
+        }
         self.compare(IntCompare::Eq, Width::W32)
     }
 

@@ -9,6 +9,7 @@ mod async_limits;
 mod asynchronous;
 mod blocks;
 mod bombs;
+mod casts;
 mod coroutines;
 mod fuel;
 mod handlers;

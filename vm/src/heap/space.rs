@@ -2,10 +2,13 @@
 //!
 //! A reference is an offset of 32 bits from the base of a *cage* of 4 GiB, so whatever it is, it stays inside. Objects are in blocks from
 //! [`FIRST`] on: integers and floating-point numbers of 32 bits that programs calculate with are seldom offsets of these.
+//!
+//! Null is offset 0. What stands there can be read and is zero, so that null has a header, which no object has (ADR 54).
 
 use std::io;
 
 use wasmer_runtime_core::layout::MEMORY_GUARD_BYTES;
+use wasmer_runtime_core::object::OBJECT_ALIGN;
 
 use crate::memory_space::MemorySpace;
 use crate::sys::pages::Reservation;
@@ -79,10 +82,11 @@ pub(super) struct Space {
 }
 
 impl Space {
-    /// Reserves addresses. Nothing can be accessed yet.
+    /// Reserves addresses. Nothing but the header of null can be accessed yet.
     pub(super) fn new() -> io::Result<Self> {
         // What compiled code adds to a reference is less than the guard, or 32 bits of an index that a processor only guesses to be inside of its array.
         let cage = MemorySpace::new(2 * CAGE_BYTES + MEMORY_GUARD_BYTES as usize)?;
+        cage.commit_zeros(0..OBJECT_ALIGN as usize)?;
         let groups = Reservation::new(BLOCKS_MAX as usize * BLOCK_GROUPS * size_of::<Group>())?;
         Ok(Self { cage, groups, blocks: 0 })
     }

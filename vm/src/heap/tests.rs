@@ -196,6 +196,24 @@ fn random_graphs(seed: u64, always: bool, rounds: usize) {
 }
 
 #[test]
+fn null_has_a_header_of_zeros() {
+    let heap = Heap::new().unwrap();
+    // SAFETY: there are so many zeros at the base.
+    assert_eq!(unsafe { heap.base().cast::<[u32; 4]>().read() }, [0; 4]);
+    if cfg!(not(miri)) {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let has_base = |line: &&str| {
+            let (range, _) = line.split_once(' ').unwrap();
+            let (start, end) = range.split_once('-').unwrap();
+            let [start, end] = [start, end].map(|address| usize::from_str_radix(address, 16).unwrap());
+            (start..end).contains(&(heap.base() as usize))
+        };
+        let permissions = maps.lines().find(has_base).and_then(|line| line.split(' ').nth(1));
+        assert_eq!(permissions, Some("r--p"), "nobody writes to null");
+    }
+}
+
+#[test]
 fn what_can_be_reached_stays_and_the_rest_goes() {
     (0..3).for_each(|seed| random_graphs(seed, false, 12_000));
 }

@@ -112,6 +112,15 @@ impl Reservation {
 
     /// Makes the pages that have a part of the range readable and writable. Pages not touched before are zero.
     pub fn commit(&self, range: Range<usize>) -> io::Result<()> {
+        self.permit(range, MprotectFlags::READ | MprotectFlags::WRITE)
+    }
+
+    /// Makes the pages that have a part of the range readable. They are zero if they were not touched before, and take no memory.
+    pub fn commit_zeros(&self, range: Range<usize>) -> io::Result<()> {
+        self.permit(range, MprotectFlags::READ)
+    }
+
+    fn permit(&self, range: Range<usize>, protection: MprotectFlags) -> io::Result<()> {
         if range.is_empty() {
             return Ok(());
         }
@@ -119,7 +128,7 @@ impl Reservation {
         let pages = range.start / page_bytes() * page_bytes()..end;
         let address = self.check(&pages)?;
         // SAFETY: the pages are inside this reservation.
-        unsafe { mprotect(address.cast(), pages.len(), MprotectFlags::READ | MprotectFlags::WRITE)? };
+        unsafe { mprotect(address.cast(), pages.len(), protection)? };
         Ok(())
     }
 

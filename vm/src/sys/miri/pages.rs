@@ -108,6 +108,11 @@ impl Reservation {
         self.part(&range).map(drop)
     }
 
+    /// All can be read already.
+    pub fn commit_zeros(&self, range: Range<usize>) -> io::Result<()> {
+        self.part(&range).map(drop)
+    }
+
     /// What is asked for is forgotten, as everywhere, but can still be accessed.
     pub fn decommit(&self, range: Range<usize>) -> io::Result<()> {
         self.part(&self.accessible(&range)).map(drop)
