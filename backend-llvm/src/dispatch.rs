@@ -21,6 +21,7 @@ macro_rules! forward {
 impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
     type Value = V<'ctx>;
     type Frame = Frame<'ctx>;
+    const INLINES: bool = true;
 
     fn constant(&mut self, value: Const) -> Result<V<'ctx>> {
         self.const_value(value)

@@ -9,7 +9,8 @@ use crate::libcall::HostCall;
 use crate::object::{ArrayLayout, ObjectLayout, StructLayout};
 use crate::types::*;
 
-pub use likely::LikelyCallee;
+pub(crate) use likely::functions as likely_functions;
+pub use likely::{LikelyCallee, ShortCallee};
 
 mod likely;
 
@@ -71,6 +72,8 @@ pub struct ModuleInfo {
     pub first_tier: bool,
     /// Where the bodies are in the module's bytes, by defined function.
     pub bodies: Vec<Range<usize>>,
+    /// Those of functions that calls by reference are likely to go to, if they are short and plain, by function.
+    pub short_callees: Vec<ShortCallee>,
     /// Offset of the code section's content (the number of bodies), from which code addresses in DWARF count.
     pub code_section_offset: usize,
     /// Custom sections that tools may want later, by name and range: `.debug_*`, `producers`, `target_features`.
@@ -335,6 +338,13 @@ impl ModuleInfo {
         let Signature { params, results } = &self.resolved.signatures[ty.index()];
         let are_few = params.len() + results.len() <= likely::VALUES_MAX;
         self.resolved.likely.get(ty.index()).filter(|_| are_few).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is translated in the place of a likely call of a function, if anything is.
+    pub fn short_callee(&self, function: DefinedFuncIdx) -> Option<&ShortCallee> {
+        let function = self.func_index(function);
+        let at = self.short_callees.binary_search_by_key(&function, |callee| callee.function).ok()?;
+        Some(&self.short_callees[at])
     }
 
     /// The layout of the structs of a type.

@@ -17,26 +17,53 @@ pub struct LikelyCallee {
     pub offset: u32,
 }
 
+/// The operators of a function that calls are likely to go to and that are translated where such a call would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShortCallee {
+    /// Which function.
+    pub function: FuncIdx,
+    /// They are valid, and the last one is the end.
+    pub operators: Box<[u8]>,
+}
+
 /// By type, the functions of it and of its subtypes that segments and initial values name: `ref.func` in bodies needs them there, unless an export
 /// has them. None where there are more than few.
 pub(crate) fn callees(info: &ModuleInfo) -> Vec<Vec<LikelyCallee>> {
-    let mut callees = vec![Vec::new(); info.types.len()];
+    let callee = |index: &FuncIdx| {
+        Some(LikelyCallee { function: info.defined_func(*index)?, offset: info.reference_offset(*index)? })
+    };
+    few(info).iter().map(|functions| functions.iter().filter_map(callee).collect()).collect()
+}
+
+/// The defined functions among these that have a type of which there are few, in ascending order.
+pub(crate) fn functions(info: &ModuleInfo) -> Vec<FuncIdx> {
+    let mut functions = few(info).concat();
+    functions.sort_unstable();
+    functions.dedup();
+    functions
+}
+
+/// By type, the defined functions of it and of its subtypes that are referred to, where they are few.
+fn few(info: &ModuleInfo) -> Vec<Vec<FuncIdx>> {
+    let mut few = vec![Vec::new(); info.types.len()];
     let mut functions = referenced(info);
     functions.sort_unstable();
     functions.dedup();
     for index in functions {
-        let (Some(function), Some(offset)) = (info.defined_func(index), info.reference_offset(index)) else { continue };
+        if info.defined_func(index).is_none() {
+            continue;
+        }
         let mut ty = Some(info.functions[index.index()]);
         while let Some(at) = ty {
-            let of_type = &mut callees[at.index()];
+            let of_type = &mut few[at.index()];
             if of_type.len() <= CALLEES_MAX {
-                of_type.push(LikelyCallee { function, offset });
+                of_type.push(index);
             }
             ty = info.types[at.index()].supertype.map(TypeIdx);
         }
     }
-    callees.iter_mut().filter(|of_type| of_type.len() > CALLEES_MAX).for_each(Vec::clear);
-    callees
+    few.iter_mut().filter(|of_type| of_type.len() > CALLEES_MAX).for_each(Vec::clear);
+    few
 }
 
 /// The functions in segments and initial values, some of them repeatedly.

@@ -86,9 +86,15 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         let signature = &module.resolved.signatures[ty as usize];
         let mut done = self.open_call(signature)?;
         for callee in likely {
-            let other = self.guess(callee, signature)?;
-            self.emit_call((Callee::Direct(callee.function), TypeIdx(ty)))?;
-            self.leave(&mut done)?;
+            let other = self.guess(callee)?;
+            if let Some(short) = self.take_short_callee(callee.function) {
+                self.put_in_place(short, signature, &mut done)?;
+            }
+            if self.reachable {
+                self.copy_arguments(signature)?;
+                self.emit_call((Callee::Direct(callee.function), TypeIdx(ty)))?;
+                self.leave(&mut done)?;
+            }
             self.close_scope(other)?;
         }
         let callee = self.reference(ty);
@@ -107,20 +113,23 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         scope
     }
 
-    /// Pushes copies of the arguments below the topmost operand, a reference that is not null, if that is the one to this function. Goes on behind the
-    /// returned scope otherwise.
+    /// Goes on if the topmost operand, a reference that is not null, is the one to this function, and behind the returned scope otherwise.
     ///
     /// A processor often foresees where a branch goes, and less often where a call does that goes by an address; and what is called directly, compilers
     /// put in the call's place (ADR 48).
-    fn guess(&mut self, callee: &LikelyCallee, signature: &Signature) -> Result<Scope<C::Frame>> {
+    fn guess(&mut self, callee: &LikelyCallee) -> Result<Scope<C::Frame>> {
         let mut other = self.open_scope(&[], &[])?;
         self.pick(0)?;
         self.push_reference(callee.offset)?;
         self.compare(IntCompare::Ne, Width::W64)?;
         self.leave_if(&mut other)?;
-        let params = signature.params.len();
-        (0..params).try_for_each(|_| self.pick(params))?;
         Ok(other)
+    }
+
+    /// Pushes copies of the arguments below the topmost operand.
+    fn copy_arguments(&mut self, signature: &Signature) -> Result<()> {
+        let params = signature.params.len();
+        (0..params).try_for_each(|_| self.pick(params))
     }
 
     pub(super) fn return_call(&mut self, function: u32) -> Result<()> {
@@ -140,7 +149,8 @@ impl<C: FuncCodegen> Visitor<'_, C> {
             self.check_not_null(0, TrapCode::NullFunctionReference)?;
         }
         for callee in likely {
-            let other = self.guess(callee, &module.resolved.signatures[ty as usize])?;
+            let other = self.guess(callee)?;
+            self.copy_arguments(&module.resolved.signatures[ty as usize])?;
             self.emit_return_call((Callee::Direct(callee.function), TypeIdx(ty)))?;
             self.close_scope(other)?;
         }

@@ -196,6 +196,8 @@ pub trait FuncCodegen: Sized {
     type Value: Copy + std::fmt::Debug;
     /// The backend half of a control frame.
     type Frame;
+    /// Whether it puts functions in the place of calls itself, and better than the translator can.
+    const INLINES: bool = false;
 
     /// Start of the function. `locals` are the representations of all locals, parameters first; those that are not
     /// parameters start as zero or null. Returns the frame of the body, whose label types are the function's results.

@@ -20,6 +20,7 @@ use crate::translate::control::Control;
 use crate::translate::convert;
 use crate::translate::error::{internal, invalid, unsupported_operator};
 use crate::translate::gc::{OperandTypes, gc_operator};
+use crate::translate::in_place::{self, InPlace};
 use crate::translate::meter::{self, cost};
 use crate::translate::operators::{dead_operator, operator};
 use crate::translate::ops::IntShape::{I8x16, I16x8, I32x4, I64x2};
@@ -149,6 +150,8 @@ impl<V: Copy, F> FuncTranslator<V, F> {
             traffic: 0,
             cost: 0,
             traffic_max: input.account.left(),
+            in_place: None,
+            in_place_left: in_place::bytes_max(input.body.as_bytes().len()),
         };
         visitor.body(&input.body, type_index)?;
         if !input.account.take(visitor.traffic) {
@@ -187,6 +190,10 @@ pub(super) struct Visitor<'t, C: FuncCodegen> {
     pub(super) cost: u32,
     /// How much that may be.
     pub(super) traffic_max: usize,
+    /// Where operators of another function stand in the place of a call.
+    pub(super) in_place: Option<InPlace<C::Frame>>,
+    /// Bytes of operators that may still be put in the place of calls.
+    pub(super) in_place_left: usize,
 }
 
 impl<C: FuncCodegen> Visitor<'_, C> {

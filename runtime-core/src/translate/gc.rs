@@ -111,7 +111,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         if !self.may_be_null(above) {
             return Ok(());
         }
-        if above == 0 {
+        if above == 0 && !self.is_in_place() {
             return self.unary(|c, reference| c.ref_as_non_null(reference, code));
         }
         self.pick(above)?;

@@ -21,6 +21,7 @@ mod convert;
 mod error;
 mod exceptions;
 mod gc;
+mod in_place;
 mod memory;
 mod names;
 mod operators;

@@ -16,6 +16,7 @@ use crate::translate::convert::{self, At};
 use crate::translate::error::{gc, invalid, unsupported};
 use crate::translate::func::FuncInput;
 use crate::translate::heap_use;
+use crate::translate::in_place;
 use crate::translate::names;
 use crate::translate::own_globals;
 use crate::translate::quick;
@@ -89,6 +90,7 @@ pub(crate) fn translate_sections<'a>(
             // There are as many bodies as functions, and data may follow.
             if !reader.functions.is_empty() && reader.functions.len() == reader.info.defined_functions() {
                 reader.note_heap();
+                reader.note_short_callees();
                 on_bodies(&reader.info, std::mem::take(&mut reader.functions));
             }
             Ok(())
@@ -388,6 +390,19 @@ impl<'a> ModuleReader<'a> {
 
     fn note_heap(&mut self) {
         self.info.uses_heap = self.features.gc() && heap_use::outside_bodies(&self.info);
+    }
+
+    fn note_short_callees(&mut self) {
+        if !self.info.uses_heap {
+            return;
+        }
+        let Self { info, functions, .. } = self;
+        let callees = likely_functions(info).into_iter().filter_map(|function| {
+            let operators = in_place::plain_operators(&functions[info.defined_func(function)?.index()])?;
+            Some(ShortCallee { function, operators: operators.into() })
+        });
+        let callees = callees.collect();
+        info.short_callees = callees;
     }
 
     fn finish(mut self) -> ModuleInfo {

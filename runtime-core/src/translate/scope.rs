@@ -109,6 +109,9 @@ impl<C: FuncCodegen> Visitor<'_, C> {
 
     /// `[i32] -> []`
     pub(super) fn trap_if(&mut self, code: TrapCode) -> Result<()> {
+        if self.call_if()? {
+            return Ok(());
+        }
         self.consume(|c, condition| c.trap_if(code, condition))
     }
 
