@@ -174,6 +174,13 @@ fn rules_about_nothing_are_named() {
         let error = output(WAITS, options).unwrap_err();
         assert!(error.contains(message), "{error}");
     }
+    // Of an interface in several versions, the function is in one.
+    let versions = "package a:b;
+        package c:d@1.0.0 { interface i { f: func(); } }
+        package c:d@2.0.0 { interface i { g: func(); } }
+        world w { import c:d/i@1.0.0; import c:d/i@2.0.0; }";
+    assert!(output(versions, quote!(imports: { "c:d/i#g": async })).is_ok());
+    assert!(output(versions, quote!(imports: { "c:d/i@1.0.0#g": async })).is_err());
     // What is said of all is not about what is defined elsewhere.
     assert!(output(WAITS, quote!(with: { "a:b/i": crate::i }, imports: { default: async })).is_ok());
 }

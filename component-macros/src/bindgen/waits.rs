@@ -6,7 +6,7 @@ use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Error, Ident, LitBool, LitStr, Result, Token, braced};
 
-use super::world::{Item, Side, World};
+use super::world::{Item, Place, Side, World};
 
 /// What the options say of one side.
 #[derive(Default)]
@@ -135,25 +135,27 @@ impl World<'_> {
         if functions.iter().any(|function| is_about(&name, "", Some(&function.name))) {
             return Ok(());
         }
-        for Item { wit, id } in items {
-            let functions = || self.interface_of(*id).functions.keys();
+        let functions_of = |item: &Item| self.interface_of(item.id).functions.keys();
+        for item in items {
+            let Item { wit, id } = item;
             let mut is_about_it = is_about(&name, wit, None);
-            is_about_it |= functions().any(|function| is_about(&name, wit, Some(function)));
-            if is_about_it && self.own_module(super::world::Place { interface: Some(*id), side }).is_none() {
+            is_about_it |= functions_of(item).any(|function| is_about(&name, wit, Some(function)));
+            if is_about_it && self.own_module(Place { interface: Some(*id), side }).is_none() {
                 return refuse(format!("`{wit}` is defined elsewhere, as `with` says"));
             }
             if is_about_it {
                 return Ok(());
             }
-            if [wit, unversioned(wit)]
-                .iter()
-                .any(|prefix| name.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with(['#', '.', '/'])))
-            {
-                if name.contains("[drop]") {
-                    return refuse("what ends a resource cannot wait".to_owned());
-                }
-                return refuse(format!("`{wit}` has no such function: {}", listed(functions().map(String::as_str))));
+        }
+        // After all of them: an interface may be there in several versions.
+        let begins_with =
+            |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(['#', '.', '/']));
+        if let Some(item) = items.iter().find(|item| begins_with(&item.wit) || begins_with(unversioned(&item.wit))) {
+            if name.contains("[drop]") {
+                return refuse("what ends a resource cannot wait".to_owned());
             }
+            let functions = listed(functions_of(item).map(String::as_str));
+            return refuse(format!("`{}` has no such function: {functions}", item.wit));
         }
         let names = functions.iter().map(|function| function.name.as_str()).chain(items.iter().map(|item| &*item.wit));
         refuse(format!("the world {verb} no `{name}`: {}", listed(names)))
