@@ -334,3 +334,88 @@ fn the_host_holds_resources_of_guests() {
         assert_eq!(abi_trap(&error), Some(&AbiTrap::UnknownHandle(0)));
     }
 }
+
+/// What a function of the host is lent stays as long as its call lasts, whether the call notes it or nothing could take it away.
+#[test]
+fn what_is_lent_to_the_host_stays() {
+    let text = r#"(component
+        (import "host" (instance $host
+            (export "file" (type $file (sub resource)))
+            (export "open" (func (result (own $file))))
+            (export "lend-and-give" (func (param "a" (borrow $file)) (param "b" (option (own $file)))))
+            (export "give-and-lend" (func (param "a" (own $file)) (param "b" (borrow $file))))
+            (export "name" (func (param "a" (borrow $file)) (result string)))))
+        (alias export $host "file" (type $file))
+        (core func $open (canon lower (func $host "open")))
+        (core func $drop (canon resource.drop $file))
+        (core module $A
+            (import "host" "drop" (func $drop (param i32)))
+            (memory (export "memory") 1)
+            (global $file (export "file") (mut i32) (i32.const 0))
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+                (if (global.get $file) (then (call $drop (global.get $file))))
+                (i32.const 512)))
+        (core instance $a (instantiate $A (with "host" (instance (export "drop" (func $drop))))))
+        (core func $lend-and-give (canon lower (func $host "lend-and-give")))
+        (core func $give-and-lend (canon lower (func $host "give-and-lend")))
+        (core func $name (canon lower (func $host "name") (memory (core memory $a "memory")) (realloc (core func $a "realloc"))))
+        (core module $M
+            (import "host" "open" (func $open (result i32)))
+            (import "host" "drop" (func $drop (param i32)))
+            (import "host" "lend-and-give" (func $lend-and-give (param i32 i32 i32)))
+            (import "host" "give-and-lend" (func $give-and-lend (param i32 i32)))
+            (import "host" "name" (func $name (param i32 i32)))
+            (import "a" "file" (global $kept (mut i32)))
+            (func (export "run") (param $how i32) (local $file i32)
+                (local.set $file (call $open))
+                (if (i32.eq (local.get $how) (i32.const 0)) (then (call $lend-and-give (local.get $file) (i32.const 1) (local.get $file))))
+                (if (i32.eq (local.get $how) (i32.const 1)) (then (call $give-and-lend (local.get $file) (local.get $file))))
+                (if (i32.eq (local.get $how) (i32.const 2)) (then (global.set $kept (local.get $file))))
+                (if (i32.eq (local.get $how) (i32.const 3)) (then (call $lend-and-give (local.get $file) (i32.const 1) (call $open))))
+                (call $name (local.get $file) (i32.const 64))
+                (call $drop (local.get $file))))
+        (core instance $m (instantiate $M (with "a" (instance $a)) (with "host" (instance
+            (export "open" (func $open)) (export "drop" (func $drop)) (export "name" (func $name))
+            (export "lend-and-give" (func $lend-and-give)) (export "give-and-lend" (func $give-and-lend))))))
+        (func (export "run") (param "how" u32) (canon lift (core func $m "run"))))"#;
+    let mut linker = ComponentLinker::<Host>::new();
+    linker
+        .instance("host")
+        .resource("file", ResourceType::host::<File>(), |caller, rep| {
+            caller.data_mut().dropped.push(rep);
+            Ok(())
+        })
+        .unwrap()
+        .func_wrap("open", |caller: &mut wasmer_runtime::Caller<'_, Host>, ()| {
+            caller.data_mut().files.push(Vec::new());
+            Ok(Own::<File>::new(caller.data().files.len() as u32 - 1))
+        })
+        .unwrap()
+        .func_wrap("lend-and-give", |_, (_, _): (Borrow<File>, Option<Own<File>>)| Ok(()))
+        .unwrap()
+        .func_wrap("give-and-lend", |_, (_, _): (Own<File>, Borrow<File>)| Ok(()))
+        .unwrap()
+        .func_wrap("name", |_, (file,): (Borrow<File>,)| Ok(format!("file {}", file.rep)))
+        .unwrap();
+    let cases = [
+        (0, "cannot remove owned resource while borrowed"),
+        (1, "unknown handle index 1"),
+        (2, "cannot leave component instance"),
+    ];
+    for engine in engines() {
+        let component = component(&engine, text);
+        let mut store = Store::new(&engine, Host::default());
+        for (how, message) in cases {
+            let instance = linker.instantiate(&mut store, &component).unwrap();
+            let run = instance.typed_func::<(u32,), ()>(&mut store, "run").unwrap();
+            let error = run.call(&mut store, (how,)).unwrap_err();
+            assert_eq!(abi_trap(&error).unwrap().to_string(), message);
+        }
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        let run = instance.typed_func::<(u32,), ()>(&mut store, "run").unwrap();
+        for how in [3, 4, 3] {
+            run.call(&mut store, (how,)).unwrap();
+        }
+        assert_eq!(store.data().dropped, [3, 5, 6]);
+    }
+}
