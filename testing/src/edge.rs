@@ -3,6 +3,10 @@
 
 use crate::generate::Random;
 
+mod mixed;
+
+pub use mixed::PEEKS;
+
 /// A module and what to do with it.
 pub struct Edge {
     /// Text of a module whose exports the other one imports as `env`.
@@ -20,6 +24,8 @@ pub enum Operators {
     Common,
     /// Vectors, atomics and pages of one byte as well.
     All,
+    /// All these, with objects, exceptions and tail calls among them.
+    Mixed,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -175,7 +181,7 @@ impl Writer {
             let is_wide = position == 1 && self.chance(50);
             let index = if is_wide { "i64 " } else { "" };
             let ty = match self.below(4) {
-                0 if self.operators == Operators::All => format!("{index}65530 65540 (pagesize 1)"),
+                0 if self.operators != Operators::Common => format!("{index}65530 65540 (pagesize 1)"),
                 0 | 1 => format!("{index}1 2"),
                 2 => format!("{index}1 1"),
                 _ => format!("{index}1"),
@@ -209,17 +215,24 @@ impl Writer {
                 (i32.store8 $m0 (local.get 0) (i32.const 77))
                 (i32.div_u (i32.const 1000) (local.get 0)))
             (func (export \"probe\") (param i32) (result i32) (call_indirect $t (type $k) (i32.const 9) (local.get 0)))\n";
+        if self.operators == Operators::Mixed {
+            own += mixed::FIELDS;
+        }
         (env, main + &own)
     }
 
     fn function(&mut self, name: &str, export: &str, statements: usize) -> String {
-        let vector = if self.operators == Operators::All { "(local $v v128)" } else { "" };
+        let vector = if self.operators != Operators::Common { "(local $v v128)" } else { "" };
+        let object = if self.operators == Operators::Mixed { "(local $o (ref null $node))" } else { "" };
         let mut text = format!(
             "(func {name} {export} (param $at i32) (param $n i32) (param $w i64) (result i64)
-            (local $x i32) (local $y i64) (local $f f32) (local $d f64) (local $p i32) (local $i0 i32) (local $i1 i32) {vector}
+            (local $x i32) (local $y i64) (local $f f32) (local $d f64) (local $p i32) (local $i0 i32) (local $i1 i32) {vector} {object}
             (local.set $p (i32.add (local.get $at) (i32.const {})))\n",
             self.below(3) * 4
         );
+        if self.operators == Operators::Mixed {
+            text += "(local.set $o (global.get $gn))\n";
+        }
         for _ in 0..statements {
             text += &self.statement(3);
         }
@@ -230,6 +243,9 @@ impl Writer {
     fn statement(&mut self, depth: usize) -> String {
         if depth == 0 {
             return self.store(0);
+        }
+        if self.operators == Operators::Mixed && self.chance(40) {
+            return self.mixed(depth);
         }
         let mut text = match self.below(26) {
             0..=4 => self.store(depth),
@@ -244,7 +260,7 @@ impl Writer {
             18..=21 => self.loop_(depth),
             22 => self.selection(depth),
             23 => self.fields_of_one(),
-            24 if self.operators == Operators::All => self.atomic(depth),
+            24 if self.operators != Operators::Common => self.atomic(depth),
             _ => format!("(local.set $p {})", self.value(Ty::I32, depth - 1)),
         };
         text.push('\n');
@@ -292,7 +308,7 @@ impl Writer {
     }
 
     fn store(&mut self, depth: usize) -> String {
-        if self.operators == Operators::All && self.chance(20) {
+        if self.operators != Operators::Common && self.chance(20) {
             let value = self.value(Ty::V128, depth.min(1));
             if self.chance(50) {
                 return format!("(v128.store {} {value})", self.place(16));
@@ -312,7 +328,7 @@ impl Writer {
     fn load(&mut self, wanted: Option<Ty>) -> (String, Ty) {
         let is_vector = match wanted {
             Some(ty) => ty == Ty::V128,
-            None => self.operators == Operators::All && self.chance(20),
+            None => self.operators != Operators::Common && self.chance(20),
         };
         if is_vector {
             let (op, bytes) = self.pick(&VECTOR_LOADS);

@@ -12,19 +12,28 @@ use wasmer_testing::behaviour::trap_of;
 use wasmer_testing::edge::*;
 use wasmer_testing::engines::*;
 
-/// Modules of an everyday run, for each of the two comparisons.
+/// Modules of an everyday run, for each of the comparisons.
 const MODULES: u64 = 150;
+
+/// How a call ends that does not return.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Trap(TrapCode),
+    Exception,
+}
 
 /// What is seen after a call.
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {
-    result: std::result::Result<i64, TrapCode>,
+    result: std::result::Result<i64, End>,
     /// Bits of the globals.
     globals: [u64; 4],
     /// Length and a hash of the bytes of each memory.
     memories: Vec<(usize, u64)>,
     /// What a call of each element gives.
-    table: Vec<std::result::Result<i32, TrapCode>>,
+    table: Vec<std::result::Result<i32, End>>,
+    /// Fields and elements of objects.
+    objects: Vec<std::result::Result<i64, End>>,
 }
 
 const GLOBALS: [&str; 4] = ["g0", "g1", "g2", "ge"];
@@ -38,10 +47,18 @@ fn hash(bytes: &[u8]) -> u64 {
     words.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x100_0000_01b3).rotate_left(23))
 }
 
-fn outcome<R>(result: Result<R>) -> std::result::Result<R, TrapCode> {
+fn end<R>(result: Result<R>) -> std::result::Result<R, End> {
     result.map_err(|error| match error {
-        Error::Trap(trap) => trap.code,
+        Error::Trap(trap) => End::Trap(trap.code),
+        Error::Exception(_) => End::Exception,
         other => panic!("neither result nor trap: {other}"),
+    })
+}
+
+fn outcome<R>(result: Result<R>) -> std::result::Result<R, TrapCode> {
+    end(result).map_err(|end| match end {
+        End::Trap(code) => code,
+        End::Exception => panic!("an exception"),
     })
 }
 
@@ -58,9 +75,10 @@ fn ours(engine: &Engine, module: &Edge) -> Vec<Seen> {
     let main = linker.instantiate(&mut store, &compile(engine, &module.main)).unwrap();
     let run = main.typed_func::<(i32, i32, i64), i64>(&mut store, "run").unwrap();
     let probe = main.typed_func::<i32, i32>(&mut store, "probe").unwrap();
+    let peek = main.typed_func::<i32, i64>(&mut store, "peek").ok();
     let mut seen = Vec::new();
     for &arguments in &module.calls {
-        let result = outcome(run.call(&mut store, arguments));
+        let result = end(run.call(&mut store, arguments));
         let globals = GLOBALS.map(|name| {
             let global = main.export(&mut store, name).unwrap().global().unwrap();
             match global.get(&store).unwrap() {
@@ -76,14 +94,19 @@ fn ours(engine: &Engine, module: &Edge) -> Vec<Seen> {
             let bytes = memory.memory().unwrap().data(&store).unwrap();
             memories.push((bytes.len(), hash(bytes)));
         }
-        let table = (0..ELEMENTS).map(|element| outcome(probe.call(&mut store, element))).collect();
-        seen.push(Seen { result, globals, memories, table });
+        // Before the probes, which have effects themselves.
+        let mut objects = Vec::new();
+        if let Some(peek) = &peek {
+            objects.extend((0..PEEKS).map(|at| end(peek.call(&mut store, at))));
+        }
+        let table = (0..ELEMENTS).map(|element| end(probe.call(&mut store, element))).collect();
+        seen.push(Seen { result, globals, memories, table, objects });
     }
     seen
 }
 
-fn wasmi_outcome<R>(result: std::result::Result<R, wasmi::Error>) -> std::result::Result<R, TrapCode> {
-    result.map_err(|error| trap_of(&error))
+fn wasmi_outcome<R>(result: std::result::Result<R, wasmi::Error>) -> std::result::Result<R, End> {
+    result.map_err(|error| End::Trap(trap_of(&error)))
 }
 
 /// What a module does in the interpreter.
@@ -114,7 +137,7 @@ fn theirs(module: &Edge) -> Vec<Seen> {
         });
         let memories = memories.collect();
         let table = (0..ELEMENTS).map(|element| wasmi_outcome(probe.call(&mut store, element))).collect();
-        seen.push(Seen { result, globals, memories, table });
+        seen.push(Seen { result, globals, memories, table, objects: Vec::new() });
     }
     seen
 }
@@ -122,12 +145,12 @@ fn theirs(module: &Edge) -> Vec<Seen> {
 /// The interpreter has one trap for all accesses beyond a table.
 fn coarsen(all: &mut [Seen]) {
     for seen in all {
-        if seen.result == Err(TrapCode::UndefinedElement) {
-            seen.result = Err(TrapCode::TableOutOfBounds);
+        if seen.result == Err(End::Trap(TrapCode::UndefinedElement)) {
+            seen.result = Err(End::Trap(TrapCode::TableOutOfBounds));
         }
         for element in &mut seen.table {
-            if *element == Err(TrapCode::UndefinedElement) {
-                *element = Err(TrapCode::TableOutOfBounds);
+            if *element == Err(End::Trap(TrapCode::UndefinedElement)) {
+                *element = Err(End::Trap(TrapCode::TableOutOfBounds));
             }
         }
     }
@@ -138,7 +161,7 @@ fn compare(operators: Operators) {
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
     let first = number("WASMER_DIFFERENTIAL_SEED", 0);
     let engines = engines_with(|config| config.features(default_features() | WasmFeatures::CUSTOM_PAGE_SIZES));
-    let (mut returned, mut trapped, mut differ, mut differences) = (0, 0, 0, Vec::new());
+    let (mut returned, mut trapped, mut threw, mut differ, mut differences) = (0, 0, 0, 0, Vec::new());
     for seed in first..first + number("WASMER_DIFFERENTIAL_MODULES", MODULES) {
         let module = edge(seed, operators);
         let mut all: Vec<_> =
@@ -149,7 +172,8 @@ fn compare(operators: Operators) {
         }
         let (name, expected) = &all[0];
         returned += expected.iter().filter(|seen| seen.result.is_ok()).count();
-        trapped += expected.iter().filter(|seen| seen.result.is_err()).count();
+        trapped += expected.iter().filter(|seen| matches!(seen.result, Err(End::Trap(_)))).count();
+        threw += expected.iter().filter(|seen| seen.result == Err(End::Exception)).count();
         let found: Vec<_> = all[1..].iter().filter(|(_, seen)| seen != expected).collect();
         if found.is_empty() {
             continue;
@@ -168,7 +192,9 @@ fn compare(operators: Operators) {
     }
     differences.truncate(10);
     assert!(differences.is_empty(), "{differ} modules differ\n{}", differences.join("\n"));
+    eprintln!("{returned} returned, {trapped} trapped, {threw} threw");
     assert!(returned > 30 && trapped > 100, "{returned} returned, {trapped} trapped");
+    assert_eq!(threw > 10, operators == Operators::Mixed, "{threw} threw");
 }
 
 #[test]
@@ -179,6 +205,11 @@ fn traps_are_exact_as_in_an_interpreter() {
 #[test]
 fn traps_are_exact_with_every_operator() {
     compare(Operators::All);
+}
+
+#[test]
+fn traps_are_exact_among_objects_and_exceptions() {
+    compare(Operators::Mixed);
 }
 
 fn call(store: &mut Store<()>, instance: Instance, name: &str, argument: i32) -> Result<i32> {
