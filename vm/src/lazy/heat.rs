@@ -1,7 +1,7 @@
 //! What of a first tier runs, found out while it runs, and better code for just that.
 //!
 //! Now and then, at a *tick*, all functions of the first tier that have code get ready to say once that they are called: their slots lead to
-//! [`arch::compile_entry`](crate::arch::compile_entry) as if they had none. So do loops, whose words are set. Whatever is called or turns until the next tick is noted, and goes on as
+//! [`arch::compile_entry`] as if they had none. So do loops, whose words are set. Whatever is called or turns until the next tick is noted, and goes on as
 //! before. What was noted at several ticks is *hot*. That costs nothing between two ticks but one detour for each function that is called and for each that loops.
 //!
 //! A thread makes the ticks, and has another compiler compile what is hot, one function at a time, in an image that begins with entries only. What it has
