@@ -107,14 +107,16 @@ impl Builder {
     }
 
     /// Cranelift's description of a target with these features.
-    fn isa(&self, features: CpuFeatures, opt_level: OptLevel) -> Result<OwnedTargetIsa, String> {
+    fn isa(&self, features: CpuFeatures, plain: bool) -> Result<OwnedTargetIsa, String> {
         let mut isa = cranelift_native::builder_with_options(false)?;
         for feature in features.iter() {
             let name = target::setting(feature);
             isa.enable(&name).map_err(|error| format!("`{name}`: {error}"))?;
         }
         let mut flags = settings::builder();
-        for (name, value) in self.flags().into_iter().chain([self.verifier(), ("opt_level", opt_level.name())]) {
+        for (name, value) in
+            self.flags().into_iter().chain([self.verifier()]).chain(PLAIN.into_iter().filter(|_| plain))
+        {
             flags.set(name, value).map_err(|error| format!("`{name}`: {error}"))?;
         }
         isa.finish(settings::Flags::new(flags)).map_err(|error| error.to_string())
@@ -153,6 +155,10 @@ impl Builder {
     }
 }
 
+/// What is set for functions out of proportion. Cranelift's optimiser looks at all loops around each value, which is quadratic in how deep they are nested,
+/// and its better register allocator tries each value against those in its way, and merges those that come together one by one.
+const PLAIN: [(&str, &str); 2] = [("opt_level", "none"), ("regalloc_algorithm", "single_pass")];
+
 /// The compiler. Immutable; any number of threads may take workers from it.
 pub struct Cranelift {
     settings: Builder,
@@ -177,19 +183,18 @@ impl Cranelift {
     }
 
     pub(crate) fn isa(&self) -> &dyn TargetIsa {
-        self.isa_in(&self.isa, self.settings.opt_level)
+        self.isa_in(&self.isa, false)
     }
 
-    /// What a function is compiled with. Cranelift's optimiser looks at all loops around each value, which is quadratic in how deep they are nested.
+    /// What a function is compiled with.
     fn isa_for(&self, out_of_proportion: bool) -> &dyn TargetIsa {
-        if out_of_proportion { self.isa_in(&self.plain_isa, OptLevel::None) } else { self.isa() }
+        if out_of_proportion { self.isa_in(&self.plain_isa, true) } else { self.isa() }
     }
 
-    fn isa_in<'c>(&self, cell: &'c OnceLock<OwnedTargetIsa>, opt_level: OptLevel) -> &'c dyn TargetIsa {
+    fn isa_in<'c>(&self, cell: &'c OnceLock<OwnedTargetIsa>, plain: bool) -> &'c dyn TargetIsa {
         // None of what can be wrong here comes from the user, and a test tries every feature.
-        let make = || {
-            self.settings.isa(self.features, opt_level).expect("the settings are Cranelift's, and so are the features")
-        };
+        let make =
+            || self.settings.isa(self.features, plain).expect("the settings are Cranelift's, and so are the features");
         &**once::get_or_init(cell, make)
     }
 }

@@ -53,11 +53,13 @@ pub(crate) struct Frame {
     pub(crate) kind: FrameKind,
     /// Whether anything jumps to the label.
     used: bool,
+    /// How many branches bring operands to the label.
+    bringing: u64,
 }
 
 impl Frame {
     pub(crate) const fn new(kind: FrameKind) -> Self {
-        Self { kind, used: false }
+        Self { kind, used: false, bringing: 0 }
     }
 }
 
@@ -83,6 +85,15 @@ fn label(frame: &mut Frame) -> Block {
             end
         }
         FrameKind::Loop { header } => header,
+    }
+}
+
+/// Counts a branch that brings so many operands: at the label they are merged with those of all branches before, as values of locals are.
+fn note_operands(cg: &mut Codegen<'_>, frame: &mut Frame, operands: usize) {
+    if operands > 0 {
+        // So `n` branches count as n².
+        cg.merging = cg.merging.saturating_add((2 * frame.bringing + 1).saturating_mul(operands as u64));
+        frame.bringing += 1;
     }
 }
 
@@ -215,6 +226,7 @@ pub(crate) fn br(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value]) {
         // A jump to the end's block would be one more, and that block often has nothing else.
         return return_(cg, args);
     }
+    note_operands(cg, frame, args.len());
     let target = label(frame);
     jump(cg, target, args);
 }
@@ -222,6 +234,7 @@ pub(crate) fn br(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value]) {
 /// Branches when `condition` is not zero.
 pub(crate) fn br_if(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], condition: Value) {
     let condition = cg.condition(condition);
+    note_operands(cg, frame, args.len());
     let target = label(frame);
     let next = cg.builder.create_block();
     with_block_args(cg, args, |cg, args| {
@@ -232,6 +245,7 @@ pub(crate) fn br_if(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], con
 
 /// Branches when `condition` is zero.
 pub(crate) fn br_if_not(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], condition: Value) {
+    note_operands(cg, frame, args.len());
     let target = label(frame);
     let next = cg.builder.create_block();
     with_block_args(cg, args, |cg, args| {
@@ -255,14 +269,14 @@ pub(crate) fn br_table(
         let is_last = chunks.peek().is_none();
         // The default of a table that is not the last is the next one.
         let (beyond, after) = if is_last {
-            (stubs.block(cg, frames, default, !args.is_empty()), None)
+            (stubs.block(cg, frames, default, args.len()), None)
         } else {
             let after = cg.builder.create_block();
             (after, Some(after))
         };
         let mut entries = Vec::with_capacity(chunk.len());
         for &target in chunk {
-            let block = stubs.block(cg, frames, target, !args.is_empty());
+            let block = stubs.block(cg, frames, target, args.len());
             entries.push(cg.builder.func.dfg.block_call(block, &[]));
         }
         let beyond = cg.builder.func.dfg.block_call(beyond, &[]);
@@ -282,14 +296,16 @@ struct Stubs(Vec<(Block, Block)>);
 
 impl Stubs {
     /// The block that a table entry for the frame at `position` goes to.
-    fn block(&mut self, cg: &mut Codegen<'_>, frames: &mut [Frame], position: u32, has_args: bool) -> Block {
-        let target = label(&mut frames[position as usize]);
-        if !has_args {
+    fn block(&mut self, cg: &mut Codegen<'_>, frames: &mut [Frame], position: u32, operands: usize) -> Block {
+        let frame = &mut frames[position as usize];
+        let target = label(frame);
+        if operands == 0 {
             return target;
         }
         if let Some((_, stub)) = self.0.iter().find(|(known, _)| *known == target) {
             return *stub;
         }
+        note_operands(cg, frame, operands);
         let stub = cg.builder.create_block();
         self.0.push((target, stub));
         stub

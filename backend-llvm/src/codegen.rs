@@ -23,6 +23,7 @@ use crate::control::Frame;
 use crate::debug_info::{DebugInfo, LINE_OF_OFFSET_ZERO, text_of};
 use crate::exceptions::Landing;
 use crate::intrinsics::{AliasClass, Built, Caches, Kinds, Types, enum_attribute, internal};
+use crate::merges::Merges;
 
 /// The alignment of a vmctx, see [`VMOffsets::size`](wasmer_runtime_core::layout::VMOffsets::size).
 const VMCTX_ALIGN: u64 = 16;
@@ -74,6 +75,7 @@ pub(crate) struct Current<'ctx> {
     locals: Vec<Option<(PointerValue<'ctx>, BasicTypeEnum<'ctx>)>>,
     glance: BodyFacts,
     pub(crate) carried: BufferedValues,
+    pub(crate) merges: Merges,
     /// What is left of the store's fuel, if the module is metered.
     pub(crate) fuel: Option<PointerValue<'ctx>>,
     /// Of the open regions, the innermost last.
@@ -237,6 +239,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             fuel: None,
             glance: BodyFacts::default(),
             carried: BufferedValues::default(),
+            merges: Merges::default(),
             landings: Vec::new(),
             scope,
             buffers,
@@ -304,6 +307,7 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
         }
         let fuel = if self.info.metered { Some(self.param(1)?) } else { None };
         let current = self.current.as_mut().ok_or_else(|| internal("no function is open"))?;
+        current.merges = Merges::new(slots.len());
         current.locals = slots;
         if let Some(fuel) = fuel {
             current.fuel = Some(self.b.build_alloca(self.t.i64, "").built()?);
@@ -380,7 +384,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
     pub(crate) fn leave(&mut self) {
         self.unset_location();
         let Some(current) = self.current.take() else { return };
-        if current.carried.is_out_of_proportion(current.glance.body_bytes) {
+        let bytes = current.glance.body_bytes;
+        if current.carried.is_out_of_proportion(bytes) || current.merges.is_out_of_proportion(bytes) {
             // `optnone` is valid only together with `noinline`.
             for name in ["noinline", "optnone"] {
                 current.function.add_attribute(AttributeLoc::Function, enum_attribute(self.ctx, name));

@@ -17,8 +17,8 @@ pub(crate) struct Frame<'ctx> {
     target: BasicBlock<'ctx>,
     /// What branches carry.
     phis: Vec<PhiValue<'ctx>>,
-    /// Whether anything jumps to `target`.
-    reached: bool,
+    /// How many jumps there are to `target`.
+    ways: u64,
     kind: Kind<'ctx>,
 }
 
@@ -42,6 +42,12 @@ impl Frame<'_> {
 }
 
 impl<'ctx> Codegen<'ctx, '_> {
+    /// A frame within the body.
+    fn inner_frame(&mut self, types: &[Ty], kind: Kind<'ctx>) -> Result<Frame<'ctx>> {
+        self.merges()?.open_frame();
+        self.frame(types, kind)
+    }
+
     /// A frame whose branches go to a new block with phis.
     fn frame(&mut self, types: &[Ty], kind: Kind<'ctx>) -> Result<Frame<'ctx>> {
         let here = self.block_here()?;
@@ -52,7 +58,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             phis.push(self.b.build_phi(self.t.of(ty), "").built()?);
         }
         self.b.position_at_end(here);
-        Ok(Frame { target, phis, reached: false, kind })
+        Ok(Frame { target, phis, ways: 0, kind })
     }
 
     pub(crate) fn body_frame(&mut self, signature: &Signature) -> Result<Frame<'ctx>> {
@@ -60,11 +66,11 @@ impl<'ctx> Codegen<'ctx, '_> {
     }
 
     pub(crate) fn open_block(&mut self, sig: BlockSig<'_>) -> Result<Frame<'ctx>> {
-        self.frame(sig.results, Kind::Block)
+        self.inner_frame(sig.results, Kind::Block)
     }
 
     pub(crate) fn open_loop(&mut self, sig: BlockSig<'_>, params: &mut [V<'ctx>]) -> Result<Frame<'ctx>> {
-        let mut frame = self.frame(sig.params, Kind::Loop)?;
+        let mut frame = self.inner_frame(sig.params, Kind::Loop)?;
         self.jump(&mut frame, params)?;
         self.b.position_at_end(frame.target);
         for (param, phi) in params.iter_mut().zip(&frame.phis) {
@@ -79,7 +85,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         let second = self.new_block();
         self.b.build_conditional_branch(condition, first, second).built()?;
         self.b.position_at_end(first);
-        self.frame(sig.results, Kind::If(second))
+        self.inner_frame(sig.results, Kind::If(second))
     }
 
     pub(crate) fn switch_arm(&mut self, frame: &mut Frame<'ctx>, fallthrough: Option<&[V<'ctx>]>) -> Result<()> {
@@ -95,7 +101,7 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// A region whose landing has this number.
     pub(crate) fn region_frame(&mut self, sig: BlockSig<'_>, landing: usize) -> Result<Frame<'ctx>> {
-        self.frame(sig.results, Kind::Region(landing))
+        self.inner_frame(sig.results, Kind::Region(landing))
     }
 
     /// Ends a region, not its frame.
@@ -115,8 +121,12 @@ impl<'ctx> Codegen<'ctx, '_> {
         results: &mut Vec<V<'ctx>>,
     ) -> Result<()> {
         match frame.kind {
-            Kind::Loop => results.extend_from_slice(fallthrough.unwrap_or_default()),
-            Kind::Block if !frame.reached => {
+            Kind::Loop => {
+                self.merges()?.close_frame(frame.ways);
+                results.extend_from_slice(fallthrough.unwrap_or_default());
+            }
+            Kind::Block if frame.ways == 0 => {
+                self.merges()?.close_frame(0);
                 remove(frame.target)?;
                 results.extend_from_slice(fallthrough.unwrap_or_default());
             }
@@ -124,6 +134,7 @@ impl<'ctx> Codegen<'ctx, '_> {
                 if let Some(values) = fallthrough {
                     self.jump(&mut frame, values)?;
                 }
+                self.merges()?.close_frame(frame.ways);
                 self.b.position_at_end(frame.target);
                 results.extend(frame.phis.iter().map(|phi| phi.as_basic_value()));
             }
@@ -142,7 +153,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     /// Records one edge from this block to the frame's target.
     fn edge(&mut self, frame: &mut Frame<'ctx>, values: &[V<'ctx>]) -> Result<()> {
         let here = self.block_here()?;
-        frame.reached = true;
+        frame.ways += 1;
         for (phi, value) in frame.phis.iter().zip(values) {
             phi.add_incoming(&[(value, here)]);
         }
@@ -201,7 +212,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             }
             let frame = &mut frames[target as usize];
             if frame.phis.is_empty() {
-                frame.reached = true;
+                frame.ways += 1;
                 between[target as usize] = Some(frame.target);
             } else {
                 let block = self.new_block();
@@ -214,9 +225,14 @@ impl<'ctx> Codegen<'ctx, '_> {
         let block_of = |target: u32| between[target as usize].ok_or_else(|| internal("a target without a block"));
         let mut cases = Vec::with_capacity(targets.len());
         for (position, &target) in targets.iter().enumerate() {
-            if target != default {
-                cases.push((self.const_i32(position as i32), block_of(target)?));
+            if target == default {
+                continue;
             }
+            let block = block_of(target)?;
+            let frame = &mut frames[target as usize];
+            // Each case is a way of its own.
+            frame.ways += u64::from(block == frame.target);
+            cases.push((self.const_i32(position as i32), block));
         }
         self.b.build_switch(index.into_int_value(), block_of(default)?, &cases).built().map(drop)
     }

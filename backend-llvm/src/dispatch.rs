@@ -34,7 +34,9 @@ impl<'ctx> FuncCodegen for Codegen<'ctx, '_> {
 
     fn local_set(&mut self, local: LocalIdx, value: V<'ctx>) -> Result<()> {
         let (slot, _) = self.local(local)?;
-        self.b.build_store(slot, value).built().map(drop)
+        self.b.build_store(slot, value).built()?;
+        self.merges()?.write(local.index());
+        Ok(())
     }
 
     // The value itself and no load: nothing has to find out that they are the same.

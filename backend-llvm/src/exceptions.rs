@@ -39,8 +39,8 @@ pub(crate) struct Landing<'ctx> {
     block: BasicBlock<'ctx>,
     /// The landing pad that leads there, once a call needs it.
     pad: Option<BasicBlock<'ctx>>,
-    /// Whether anything comes there.
-    used: bool,
+    /// How many calls and throws lead there.
+    ways: u64,
 }
 
 /// What a call calls.
@@ -60,7 +60,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     pub(crate) fn open_region(&mut self, sig: BlockSig<'_>) -> Result<Frame<'ctx>> {
         let block = self.new_block();
         let landings = self.landings()?;
-        landings.push(Landing { block, pad: None, used: false });
+        landings.push(Landing { block, pad: None, ways: 0 });
         let landing = landings.len() - 1;
         self.region_frame(sig, landing)
     }
@@ -69,10 +69,11 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.close_region(frame, fallthrough)?;
         let landing = self.landings()?.pop().ok_or_else(|| internal("a landing without a region"))?;
         self.b.position_at_end(landing.block);
-        if !landing.used {
+        if landing.ways == 0 {
             self.b.build_unreachable().built()?;
             return Ok(false);
         }
+        self.merges()?.land(landing.ways);
         let vmctx = self.f().vmctx;
         self.load_fuel(vmctx)?;
         Ok(true)
@@ -86,7 +87,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         };
         let region = frame.region()?;
         let landing = self.landings()?.get_mut(region).ok_or_else(|| internal("a region that is not open"))?;
-        landing.used = true;
+        landing.ways += 1;
         let block = landing.block;
         self.b.build_unconditional_branch(block).built().map(drop)
     }
@@ -139,13 +140,13 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     /// The landing pad of the innermost open region. Something will come there.
     fn landing_pad(&mut self) -> Result<Option<BasicBlock<'ctx>>> {
-        let Some(&Landing { block, pad, .. }) = self.f().landings.last() else { return Ok(None) };
+        let Some(&Landing { block, pad, ways }) = self.f().landings.last() else { return Ok(None) };
         let pad = match pad {
             Some(pad) => pad,
             None => self.build_landing_pad(block)?,
         };
         if let Some(landing) = self.landings()?.last_mut() {
-            *landing = Landing { block, pad: Some(pad), used: true };
+            *landing = Landing { block, pad: Some(pad), ways: ways + 1 };
         }
         Ok(Some(pad))
     }

@@ -42,6 +42,8 @@ mod loops;
 #[cfg(feature = "llvm")]
 mod memory;
 #[cfg(feature = "llvm")]
+mod merges;
+#[cfg(feature = "llvm")]
 mod object;
 #[cfg(feature = "llvm")]
 mod passes;

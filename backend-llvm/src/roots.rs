@@ -6,8 +6,6 @@
 //! may collect, the parts of an address of an element go through empty assembly: their sum is computed where it is needed.
 //! Such loops are not vectorised anyway.
 
-use std::collections::BTreeSet;
-
 use inkwell::values::{AnyValue, BasicValue, FunctionValue, InstructionOpcode as Op, InstructionValue, Operand};
 use wasmer_runtime_core::translate::codegen::Result;
 
@@ -27,15 +25,10 @@ impl<'ctx> Codegen<'ctx, '_> {
             return Ok(());
         }
         let flow = Flow::new(function);
-        let mut blocks = BTreeSet::new();
-        for body in flow.loops() {
-            if body.iter().any(|&number| calls(&flow.blocks[number])) {
-                blocks.extend(body);
-            }
-        }
+        let in_loops = flow.in_loops_with(|number| calls(&flow.blocks[number]));
         let class = self.alias_node(AliasClass::Objects);
-        for number in blocks {
-            let instructions: Vec<_> = flow.blocks[number].get_instructions().collect();
+        for (block, _) in flow.blocks.iter().zip(in_loops).filter(|(_, in_loop)| *in_loop) {
+            let instructions: Vec<_> = block.get_instructions().collect();
             for access in instructions {
                 if matches!(access.get_opcode(), Op::Load | Op::Store)
                     && access.get_metadata(self.kinds.tbaa) == Some(class)

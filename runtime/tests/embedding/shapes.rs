@@ -2,6 +2,8 @@
 //! refused by name. `WASMER_SHAPES=8 cargo nextest run -p wasmer-runtime whatever_the_shape --no-capture` makes all eight times as large and prints a
 //! line for each: the long search.
 
+mod more;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use wasmer_runtime::*;
 
 /// Names the factor by which modules are larger than in the everyday test.
 const FACTOR: &str = "WASMER_SHAPES";
+/// Names what the names of the shapes contain that are compiled.
+const ONLY: &str = "WASMER_SHAPES_NAMED";
 
 /// What an artifact may have for each byte of the module, and beside that.
 const ARTIFACT_PER_BYTE: usize = 200;
@@ -62,6 +66,15 @@ const NESTS: [(&str, &str, &str); 6] = [
     ("loops with results", "local.get A loop (param i32) (result i32)", "local.get C br_if 0 end drop"),
 ];
 
+/// Pieces of code one behind the other within one frame: what opens it, a piece, what closes it.
+const WITHIN: [(&str, &str, &str, &str); 5] = [
+    ("branches out", "block", "local.get A br_if 0 local.get B local.set C", "end"),
+    ("branches back", "loop", "local.get A br_if 0 local.get B local.set C", "end"),
+    ("tables out", "block", "block local.get A br_table 0 1 1 0 1 1 end local.get B local.set C", "end"),
+    ("nulls out", "block", "local.get A table.get 0 br_on_null 0 drop local.get B local.set C", "end"),
+    ("catches out", "block", "try_table (catch_all 0) local.get A call $f local.set B end", "end"),
+];
+
 /// A piece of code with its locals and globals chosen.
 fn piece(code: &str, index: usize, locals: usize) -> String {
     let number = |step: usize, of: usize| (index * step % of).to_string();
@@ -76,12 +89,11 @@ fn piece(code: &str, index: usize, locals: usize) -> String {
     code.split(' ').map(|text| word(text) + " ").collect()
 }
 
-/// A module of one function of this many locals. If they are `alive`, they begin with values that no compiler knows, and end in memory: what is computed of
-/// zeros, or for nothing, is no code.
-fn function(locals: usize, alive: bool, body: &str) -> Vec<u8> {
-    let count = if alive { locals } else { 0 };
-    let begin = repeat(count, |at| format!("(local.set {at} (i32.load offset={} (i32.const 0)))", 4 * at));
-    let end = repeat(count, |at| format!("(i32.store offset={} (i32.const 0) (local.get {at}))", 4 * at));
+/// A module of one function of this many locals. They begin with values that no compiler knows, and end in memory: what is computed of zeros, or for nothing, is
+/// no code.
+fn function(locals: usize, body: &str) -> Vec<u8> {
+    let begin = repeat(locals, |at| format!("(local.set {at} (i32.load offset={} (i32.const 0)))", 4 * at));
+    let end = repeat(locals, |at| format!("(i32.store offset={} (i32.const 0) (local.get {at}))", 4 * at));
     let (locals, globals) = ("i32 ".repeat(locals), "(global (mut i32) (i32.const 0))".repeat(300));
     wasm(&format!(
         "(module (type $t (func (param i32) (result i32))) (memory 1) (memory i64 1) (table 10 funcref) {globals}
@@ -99,16 +111,12 @@ fn repeat(count: usize, text: impl Fn(usize) -> String) -> String {
 /// What makes a module of a size.
 type Make = Box<dyn Fn(usize) -> Vec<u8>>;
 
-/// Every shape with its name.
-///
-/// Locals are alive where compiling takes time in proportion to that. LLVM takes 0.1 to 0.4 ms for each byte of 400 blocks or loops in each other over 200
-/// locals that are alive, and its worker's limit of processor time ends it.
-fn shapes(backend: Backend) -> Vec<(String, Make)> {
+/// Every shape with its name. Locals are alive, because compiling takes time in proportion to that.
+fn shapes() -> Vec<(String, Make)> {
     let mut shapes: Vec<(String, Make)> = Vec::new();
-    let (counts, alive) = if backend == Backend::Llvm { (&[4, 200][..], false) } else { (&[4, 200, 1000][..], true) };
-    for &locals in counts {
+    for locals in [4, 200, 1000] {
         for (name, code) in ROWS {
-            let make = move |size| function(locals, alive, &repeat(size, |index| piece(code, index, locals)));
+            let make = move |size| function(locals, &repeat(size, |index| piece(code, index, locals)));
             shapes.push((format!("{name} in a row, {locals} locals"), Box::new(make)));
         }
         for (name, open, close) in NESTS {
@@ -116,20 +124,30 @@ fn shapes(backend: Backend) -> Vec<(String, Make)> {
                 let size = size / 2;
                 let code = |code| repeat(size, move |index| piece(code, index, locals));
                 let (inside, behind) = if name == "operands" { ("i32.const 1", "drop") } else { ("", "") };
-                function(locals, alive, &format!("{} {inside} {} {behind}", code(open), code(close)))
+                function(locals, &format!("{} {inside} {} {behind}", code(open), code(close)))
             };
             shapes.push((format!("nested {name}, {locals} locals"), Box::new(make)));
         }
+        for (name, open, code, close) in WITHIN {
+            let make = move |size| {
+                let body = repeat(size, |index| piece(code, index, locals));
+                function(locals, &format!("{open} {body} {close}"))
+            };
+            shapes.push((format!("{name}, {locals} locals"), Box::new(make)));
+        }
     }
     shapes.extend(modules());
+    shapes.extend(more::modules());
     shapes
+}
+
+/// A shape whose modules have these fields.
+fn shape(name: &str, make: impl Fn(usize) -> String + 'static) -> (String, Make) {
+    (name.to_owned(), Box::new(move |size| wasm(&format!("(module {})", make(size)))))
 }
 
 /// Shapes of whole modules.
 fn modules() -> Vec<(String, Make)> {
-    fn shape(name: &str, make: impl Fn(usize) -> String + 'static) -> (String, Make) {
-        (name.to_owned(), Box::new(move |size| wasm(&format!("(module {})", make(size)))))
-    }
     let many = |ty: &str| format!("{ty} ").repeat(1000);
     let (params, results) = (many("i64"), many("i64"));
     let (wide, locals) = (params.clone(), many("i64"));
@@ -199,10 +217,10 @@ fn measure(engine: &Engine, wasm: &[u8], name: &str) -> (Duration, usize) {
     }
 }
 
-#[test]
-fn whatever_the_shape_the_cost_is_in_proportion() {
+/// Compiles all shapes with one backend, if this build has it.
+fn search(name: &str, test: &str) {
     if !is_child() {
-        let output = in_child("shapes::whatever_the_shape_the_cost_is_in_proportion");
+        let output = in_child(&format!("shapes::{test}"));
         let said = String::from_utf8_lossy(&output.stderr);
         eprintln!("{said}");
         return assert!(output.status.success(), "{said}");
@@ -210,10 +228,18 @@ fn whatever_the_shape_the_cost_is_in_proportion() {
     // SAFETY: limits this process, which is the test's own.
     unsafe { libc::setrlimit(libc::RLIMIT_AS, &libc::rlimit { rlim_cur: BYTES, rlim_max: BYTES }) };
     let factor = std::env::var(FACTOR).ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+    let only = std::env::var(ONLY).unwrap_or_default();
     let mut faults = String::new();
     for (backend, engine) in compilers_with(|config| config.threads(1)) {
+        let backend_name = backend.to_string();
+        if !backend_name.eq_ignore_ascii_case(name) {
+            continue;
+        }
         let size = factor * if backend == Backend::Llvm { 100 } else { 500 };
-        for (name, make) in shapes(backend) {
+        for (name, make) in shapes() {
+            if !name.contains(&only) {
+                continue;
+            }
             let name = format!("{backend}: {name}");
             let [small, large] = [size, 4 * size].map(make);
             let grown = (large.len() / small.len().max(1)).max(4) as u32;
@@ -242,4 +268,19 @@ fn whatever_the_shape_the_cost_is_in_proportion() {
         }
     }
     assert!(faults.is_empty(), "out of proportion:\n{faults}");
+}
+
+#[test]
+fn whatever_the_shape_cranelift_takes_time_in_proportion() {
+    search("cranelift", "whatever_the_shape_cranelift_takes_time_in_proportion");
+}
+
+#[test]
+fn whatever_the_shape_llvm_takes_time_in_proportion() {
+    search("llvm", "whatever_the_shape_llvm_takes_time_in_proportion");
+}
+
+#[test]
+fn whatever_the_shape_singlepass_takes_time_in_proportion() {
+    search("singlepass", "whatever_the_shape_singlepass_takes_time_in_proportion");
 }
