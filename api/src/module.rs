@@ -294,7 +294,7 @@ enum Chosen {
     Gradual,
 }
 
-/// Whether a module is one of those, every fourth or so, that [`EngineConfig::switching`](crate::EngineConfig::switching) is about.
+/// How a module comes to better code, if it is one of those, every fourth or so, that [`EngineConfig::switching`](crate::EngineConfig::switching) is about.
 fn chosen(wasm: &[u8], seed: u64) -> Option<Chosen> {
     let mixed = wasm.iter().fold(seed, |mixed, byte| (mixed ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     match (mixed ^ mixed >> 32) % 8 {
