@@ -74,7 +74,7 @@ impl<M: Masm> Codegen<M> {
             operands.push(LoopValue { ty: entry.ty, place });
         }
         let wasm_offset = self.offset;
-        self.loops_asking().heads.push(LoopHead { wasm_offset, operands });
+        self.loops_asking().heads.push(LoopHead { wasm_offset, operands, return_address: 0 });
     }
 
     fn note_constant(&mut self, bits: u128) -> LoopPlace {
@@ -86,8 +86,7 @@ impl<M: Masm> Codegen<M> {
     /// Writes the cold code of a loop that asks. `returns` is where a function's results are loaded that has ended elsewhere, once that is anywhere.
     pub(crate) fn finish_ask(&mut self, ask: Ask, returns: &mut Option<Label>) {
         self.a.bind(ask.label);
-        // In backtraces, the function's frame is that of what it goes on in.
-        self.mark_at(wasmer_runtime_core::compiler::NO_WASM_OFFSET);
+        self.mark_at(ask.offset);
         M::ask(self, ask);
         match returns {
             Some(label) => self.a.jmp(*label),
@@ -98,7 +97,12 @@ impl<M: Masm> Codegen<M> {
                 M::return_from_elsewhere(self);
             }
         }
-        self.mark_at(ask.offset);
+    }
+
+    /// The call was written by which a loop asks.
+    pub(crate) fn note_asked(&mut self, ask: Ask) {
+        let return_address = self.a.position() as u32;
+        self.loops_asking().heads[ask.number as usize].return_address = return_address;
     }
 }
 

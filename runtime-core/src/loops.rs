@@ -28,6 +28,8 @@ pub struct LoopHead {
     pub wasm_offset: u32,
     /// The operands on the stack, its own parameters last.
     pub operands: Vec<LoopValue>,
+    /// Where its call returns to by which it asks, as an offset in the code.
+    pub return_address: u32,
 }
 
 /// A value at the head of a loop.

@@ -566,7 +566,7 @@ impl Lazy {
         self.data.find(offset).map_or(0, saved)
     }
 
-    /// None for what calls the code that a loop goes on in, whose frame is the function's in its place.
+    /// None for trampolines.
     pub(crate) fn function_at(&self, offset: u32) -> Option<DefinedFuncIdx> {
         let piece = self.data.find(offset)?;
         let location = floor(&piece.locations, offset - piece.base, |location| location.offset);

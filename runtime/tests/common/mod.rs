@@ -171,3 +171,16 @@ pub(crate) fn in_child(test: &str) -> Output {
     assert!(!String::from_utf8_lossy(&output.stdout).contains("running 0 tests"), "no test is called `{test}`");
     output
 }
+
+/// Keeps the signal of interrupts from this thread, or lets it through again: meanwhile only what looks for them notices interrupts.
+pub(crate) fn hold_interrupts(held: bool) {
+    let how = if held { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
+    let mut signals = std::mem::MaybeUninit::uninit();
+    // SAFETY: the set is initialised by the first call.
+    let result = unsafe {
+        libc::sigemptyset(signals.as_mut_ptr());
+        libc::sigaddset(signals.as_mut_ptr(), libc::SIGURG);
+        libc::pthread_sigmask(how, signals.as_ptr(), std::ptr::null_mut())
+    };
+    assert_eq!(result, 0);
+}

@@ -174,6 +174,11 @@ impl Image {
         Some(DefinedFuncIdx(function)).filter(|function| function.0 != NONE)
     }
 
+    /// Whether this is where a loop goes on that has asked for better code: a frame that returns there is also that of what runs in its place.
+    pub fn asks_at(&self, return_address: u32) -> bool {
+        self.lazy_at(return_address).is_some_and(|lazy| lazy.asks_at(return_address))
+    }
+
     /// Whether functions and trampolines begin where pieces of code do that are theirs.
     pub(super) fn has_its_entries(&self) -> bool {
         let (places, _) = self.section(Section::Places).as_chunks::<8>();

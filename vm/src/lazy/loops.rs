@@ -60,6 +60,7 @@ pub(super) struct AskingLoops {
 struct Head {
     wasm_offset: u32,
     operands: Box<[LoopValue]>,
+    return_address: u32,
     /// What it goes on in; nothing for ever if that could not be made.
     continuation: OnceLock<Option<Entrance>>,
 }
@@ -84,6 +85,7 @@ impl AskingLoops {
         let heads = loops.heads.drain(..).map(|head| Head {
             wasm_offset: head.wasm_offset,
             operands: head.operands.into_boxed_slice(),
+            return_address: head.return_address,
             continuation: OnceLock::new(),
         });
         Some(Box::new(Self {
@@ -181,6 +183,15 @@ impl Lazy {
     pub(super) fn is_continued_at(&self, (function, number): (DefinedFuncIdx, u32)) -> bool {
         let piece = self.data.find(self.starts[function.index()].load(Ordering::Acquire));
         piece.and_then(|piece| piece.head(number)).is_none_or(|head| head.continuation.get().is_some())
+    }
+
+    /// Whether a loop asks by the call that returns to an offset. What it goes on in is called there.
+    pub(crate) fn asks_at(&self, return_address: u32) -> bool {
+        let asks = |piece: &FunctionCode| {
+            let loops = piece.loops.as_deref()?;
+            Some(loops.heads.iter().any(|head| piece.base + head.return_address == return_address))
+        };
+        self.data.find(return_address - 1).and_then(asks).unwrap_or_default()
     }
 
     /// How many times a loop has gone on in better code.

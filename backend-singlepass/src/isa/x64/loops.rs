@@ -26,6 +26,7 @@ impl LoopOps for X64 {
         c.a.int_constant(RAX, ask.number.into());
         // The first word is the address of the stub, which keeps the registers of pins.
         c.a.group_5(Group5::Call, &Rm::Mem(Mem::new(RCX, 0)));
+        c.note_asked(ask);
         c.a.test(Width::W32, RAX, RAX);
         c.a.jcc(Cc::E, ask.back);
     }

@@ -174,6 +174,40 @@ fn tail_calls_stay_in_one_tier() {
     }
 }
 
+/// A loop that asks for better code, of which there never is some, notices an interrupt when it asks: its function is in the backtrace then.
+#[test]
+fn a_loop_that_is_interrupted_while_it_asks_has_its_frame() {
+    let wat = r#"(module
+        (import "host" "hold" (func $hold))
+        (func $stays (param i32) (result i32)
+            (loop $again (br_if $again (local.get 0)))
+            (return_call $stays (local.get 0)))
+        (func $run (export "run") (call $hold) (drop (call $stays (i32.const 1)))))"#;
+    for (lazy, better) in tiers() {
+        let module = module(&lazy, wat);
+        let mut store = Store::new(&lazy, ());
+        let mut linker = Linker::new();
+        let handle = store.interrupt_handle();
+        let hold = move || {
+            hold_interrupts(true);
+            let handle = handle.clone();
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                handle.interrupt();
+            });
+        };
+        linker.func_wrap("host", "hold", hold).unwrap();
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        module.improve_gradually(&better).unwrap();
+        let result = run(&mut store, instance, "run");
+        hold_interrupts(false);
+        let operator = operator_offsets(&wat::parse_str(wat).unwrap(), 0, "Loop")[0];
+        let frames = places(&trap(&result, TrapCode::Interrupted).backtrace.frames);
+        assert_eq!(frames[0], ("stays".to_owned(), operator));
+        assert_eq!(frames.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(), ["stays", "run"]);
+    }
+}
+
 #[test]
 fn what_cannot_be_improved_gradually_says_so() {
     for (_, better) in tiers() {
