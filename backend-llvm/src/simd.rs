@@ -34,6 +34,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.lanes_of(self.t.float_lanes(width), value)
     }
 
+    /// Constants are written with the lanes that are asked for, so that LLVM folds what is computed of them without looking through casts.
     fn lanes_of(&self, ty: VectorType<'ctx>, value: V<'ctx>) -> Result<V<'ctx>> {
         match self.constant_lanes(value, ty)? {
             Some(lanes) => Ok(lanes),
@@ -67,6 +68,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             SimdUnary::ExtaddPairwise { to, signed } => {
                 let lanes = self.lanes(narrower(to), value)?;
                 let count = self.t.lanes(to).get_size();
+                // LLVM has no addition of neighbours: it finds the processor's instruction for it in this pattern.
                 let even = self.shuffle(lanes, lanes, (0..count).map(|lane| 2 * lane))?;
                 let odd = self.shuffle(lanes, lanes, (0..count).map(|lane| 2 * lane + 1))?;
                 let extend = if signed { Op::SExt } else { Op::ZExt };
@@ -113,6 +115,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             }
             SimdBinary::AvgrU(shape) => self.average(shape, lhs, rhs)?,
             SimdBinary::Q15mulrSat | SimdBinary::RelaxedQ15mulr => self.q15_multiply(lhs, rhs)?,
+            // The one sum that overflows, -2¹⁵ · -2¹⁵ twice, wraps in both.
             SimdBinary::Dot => {
                 let lhs = self.lanes(IntShape::I16x8, lhs)?;
                 let rhs = self.lanes(IntShape::I16x8, rhs)?;
@@ -130,12 +133,14 @@ impl<'ctx> Codegen<'ctx, '_> {
         self.vector(lanes)
     }
 
+    /// What LLVM has an instruction for that takes vectors as it takes numbers.
     fn lanewise(&mut self, op: Op, shape: IntShape, lhs: V<'ctx>, rhs: V<'ctx>) -> Result<V<'ctx>> {
         let lhs = self.lanes(shape, lhs)?;
         let rhs = self.lanes(shape, rhs)?;
         self.bin(op, lhs, rhs)
     }
 
+    /// What LLVM has an intrinsic for that takes vectors as it takes numbers.
     fn lanewise_intrinsic(
         &mut self,
         name: &'static str,
@@ -212,6 +217,7 @@ impl<'ctx> Codegen<'ctx, '_> {
 
     pub(crate) fn emit_simd_ternary(&mut self, op: SimdTernary, a: V<'ctx>, b: V<'ctx>, c: V<'ctx>) -> Result<V<'ctx>> {
         match op {
+            // `((a ^ b) & c) ^ b` needs no complement of the mask. The relaxed one may look at one bit of each lane only, and is the same here.
             SimdTernary::Bitselect | SimdTernary::RelaxedLaneselect(_) => {
                 let difference = self.bin(Op::Xor, a, b)?;
                 let chosen = self.bin(Op::And, difference, c)?;
@@ -249,7 +255,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         count: V<'ctx>,
     ) -> Result<V<'ctx>> {
         let lanes = self.lanes(shape, value)?;
-        // wasm takes the count modulo the lane's width; LLVM's shift by as much is poison.
+        // WebAssembly takes the count modulo the lane's width; LLVM's shift by as much is poison.
         let count = self.bin(Op::And, count, self.const_like(count, shape.lane_bits() as u64 - 1))?;
         let lane = match shape {
             IntShape::I32x4 => count,
@@ -276,6 +282,7 @@ impl<'ctx> Codegen<'ctx, '_> {
     ) -> Result<V<'ctx>> {
         let lhs = self.lanes(shape, lhs)?;
         let rhs = self.lanes(shape, rhs)?;
+        // A lane is all ones where the comparison holds: the sign of one bit, spread.
         let holds = self.icmp(int_predicate(op), lhs, rhs)?;
         let mask = self.cast(Op::SExt, holds, self.t.lanes(shape))?;
         self.vector(mask)
@@ -301,6 +308,7 @@ impl<'ctx> Codegen<'ctx, '_> {
             SimdFloatBinary::Sub => self.bin(Op::FSub, lhs, rhs)?,
             SimdFloatBinary::Mul => self.bin(Op::FMul, lhs, rhs)?,
             SimdFloatBinary::Div => self.bin(Op::FDiv, lhs, rhs)?,
+            // The relaxed ones may differ for NaNs and zeros of both signs; here they are the same.
             SimdFloatBinary::Min | SimdFloatBinary::RelaxedMin => self.float_min_max("llvm.minimum", lhs, rhs)?,
             SimdFloatBinary::Max | SimdFloatBinary::RelaxedMax => self.float_min_max("llvm.maximum", lhs, rhs)?,
             // The first operand unless the comparison holds, so also with NaN and with zeros of both signs: what `minps` and `maxps` do with operands exchanged.

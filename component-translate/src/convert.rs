@@ -49,6 +49,7 @@ pub(crate) fn convert(
     Ok(converter.finish(imports, trampolines, options, interfaces))
 }
 
+/// Goes through the translated component in its own order. What refers to something is after it there, so one pass is enough.
 struct Converter<'a> {
     component: &'a source::Component,
     modules: &'a Modules<'a>,
@@ -56,6 +57,7 @@ struct Converter<'a> {
     types: TypeConverter<'a>,
     /// The module of each core instance so far.
     instances: Vec<StaticModuleIndex>,
+    /// The import that a lowered function calls. Lowering makes nothing at run time, so it is no step.
     lowered: HashMap<source::LoweredIndex, ImportIdx>,
     steps: Vec<Step>,
     args: Vec<CoreDef>,
@@ -84,6 +86,7 @@ impl Positions {
     ) -> Result<ExportIdx> {
         let exports = self.0.entry(module).or_insert_with(|| {
             let (source, mut exports) = (&modules[module].module, ModuleExports::default());
+            // The translating crate names exports or entities; an instance has its exports by position. The first name of an entity is as good as any.
             for ((name, entity), position) in source.exports.iter().zip(0..) {
                 exports.by_name.insert(source.strings[name].to_string(), ExportIdx(position));
                 exports.by_entity.entry(*entity).or_insert(ExportIdx(position));
@@ -102,6 +105,7 @@ impl<'a> Converter<'a> {
     fn step(&mut self, step: &GlobalInitializer) -> Result<()> {
         let step = match step {
             GlobalInitializer::InstantiateModule(InstantiateModule::Static(module, args), _) => {
+                // Arguments of all steps are in one list: a step has a range of it, so that the image holds no list of lists.
                 let first = self.args.len() as u32;
                 for arg in args {
                     let arg = self.core_def(arg)?;
@@ -141,6 +145,7 @@ impl<'a> Converter<'a> {
         Ok(())
     }
 
+    /// Something that a core module imports, or the component uses of one.
     fn core_def(&mut self, def: &source::CoreDef) -> Result<CoreDef> {
         match def {
             source::CoreDef::Export(export) => self.core_export(export),
@@ -198,6 +203,8 @@ impl<'a> Converter<'a> {
         Ok(Trampoline { sig, kind })
     }
 
+    /// An import of the root, or, if it is of an instance that is imported, what the path leads to in it: the host provides functions and resources, never an
+    /// instance as such.
     fn import(&mut self, (index, path): &(source::ImportIndex, Vec<String>)) -> Result<Import> {
         let (name, declared) = &self.component.import_types[*index];
         let mut ty = declared.ty;
@@ -271,6 +278,7 @@ impl<'a> Converter<'a> {
         Ok(interfaces)
     }
 
+    /// The imports or the exports, interface by interface; what belongs to none of them stands under an empty name.
     fn side(&mut self, is_import: bool, items: Vec<(String, TypeDef)>, out: &mut Vec<Interface>) -> Result<()> {
         let mut root = Vec::new();
         for (name, ty) in items {
@@ -340,6 +348,7 @@ fn unsupported(what: &str) -> TranslateError {
     TranslateError::Unsupported(format!("the component uses `{what}`, which this runtime does not support"))
 }
 
+/// How values cross between a component and its host. Kinds that the validator was told to refuse are a mistake of ours if they come here.
 fn options(options: &CanonicalOptions) -> Result<Options> {
     if options.async_ || options.callback.is_some() {
         return Err(TranslateError::Bug("an asynchronous function was not refused".to_owned()));

@@ -111,7 +111,7 @@ struct Writer {
     random: Random,
     operators: Operators,
     memories: Vec<Memory>,
-    /// Functions that the one at hand may call: `$h0` and so on.
+    /// Functions that the one at hand may call: `$h0` and so on. None calls itself, so that every call ends.
     helpers: usize,
     loops: usize,
     labels: usize,
@@ -152,6 +152,7 @@ impl Writer {
 
     /// Arguments of a call: a place, mostly near an edge, a number, a word.
     fn arguments(&mut self) -> (i32, i32, i64) {
+        // Most mistakes show within some accesses of the widest kind before or behind the end.
         let near = self.below(96) as i64;
         let at = match self.below(8) {
             0..=3 => PAGE - near,
@@ -186,6 +187,7 @@ impl Writer {
                 2 => format!("{index}1 1"),
                 _ => format!("{index}1"),
             };
+            // What is imported is reached through a pointer, which compilers treat in another way.
             if self.chance(25) {
                 env += &format!("(memory (export \"m{position}\") {ty})\n");
                 main += &format!("(import \"env\" \"m{position}\" (memory {name} {ty}))\n");
@@ -275,6 +277,7 @@ impl Writer {
     fn place(&mut self, bytes: u32) -> String {
         let position = self.below(self.memories.len());
         let index = self.index(bytes);
+        // Offsets that lead out alone, that wrap a 32-bit sum, and that do not matter.
         let offset = match self.below(20) {
             0..=9 => 0,
             10..=15 => self.below(64),

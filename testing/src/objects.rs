@@ -140,6 +140,7 @@ impl Writer {
                 self.leaf("last", &last, depth)
             }
             7 => "(struct.new_default $last)".to_owned(),
+            // Only functions before this one: no call can go round.
             8 if self.functions > 0 => {
                 let callee = self.below(self.functions);
                 format!("(call $f{callee} {} {})", self.node(depth), self.other(depth))
@@ -149,6 +150,7 @@ impl Writer {
         }
     }
 
+    /// An object with a field of every kind that storage has, so that each is read back after collections.
     fn leaf(&mut self, ty: &str, more: &str, depth: usize) -> String {
         format!(
             "(struct.new ${ty} (call $next) {} {} (call $next) (i64.extend_i32_u (call $next)) (i32x4.splat (call $next)) (call $next)
@@ -211,6 +213,7 @@ impl Writer {
                 self.other(1)
             ),
             8 | 9 => self.change_array(&e),
+            // Two loops in each other at most, each with some turns: a module ends in milliseconds.
             10 if self.loops < 2 => {
                 let counter = self.loops;
                 self.loops += 1;

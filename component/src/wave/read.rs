@@ -67,6 +67,7 @@ impl<'a> Reader<'a> {
         Ok(vals)
     }
 
+    /// Nothing but space and comments may follow: a value that goes on is a mistake of whoever wrote it.
     fn end(&mut self) -> Result<()> {
         self.skip_space();
         if self.rest().is_empty() { Ok(()) } else { Err(self.fail(self.at, "expected nothing more")) }
@@ -123,6 +124,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A number as the notation has it: without a plus, without zeros in front, in the range of its type.
     fn integer<T: FromStr>(&mut self, ty: Type) -> Result<T> {
         let start = self.at;
         let word = self.take_word();
@@ -194,6 +196,7 @@ impl<'a> Reader<'a> {
         Ok(Val::Record(complete))
     }
 
+    /// The value of a field that was left out. How many there are is bounded: a short text could stand for a list of records of thousands of fields.
     fn omit(&mut self, at: usize) -> Result<Val> {
         self.omitted += 1;
         if self.omitted > OMITTED_MAX {
@@ -202,6 +205,7 @@ impl<'a> Reader<'a> {
         Ok(Val::Option(None))
     }
 
+    /// The names of those that are set, in any order and each once. They come out in the order of the type.
     fn flags(&mut self, ty: Type, names: &[String]) -> Result<Val> {
         self.open('{', ty)?;
         let mut set = vec![false; names.len()];
@@ -223,6 +227,7 @@ impl<'a> Reader<'a> {
     /// The name of a case.
     fn case<'n>(&mut self, ty: Type, mut names: impl Iterator<Item = &'n String>) -> Result<&'n String> {
         let start = self.at;
+        // A case with the name of a keyword must be marked, or `some` could be a case or an option.
         if is_keyword(self.peek_word()) {
             let word = self.peek_word();
             return Err(self.fail(start, &format!("expected a case of `{}` (`%{word}`, if it is one)", self.wit(ty))));
@@ -247,6 +252,7 @@ impl<'a> Reader<'a> {
         Ok(Some(Box::new(val)))
     }
 
+    /// `none`, `some(…)`, or the value alone.
     fn option(&mut self, ty: Type, inner: Type) -> Result<Val> {
         let payload = match self.peek_word() {
             "none" => {
@@ -262,6 +268,7 @@ impl<'a> Reader<'a> {
         Ok(Val::Option(payload))
     }
 
+    /// `ok(…)`, `err(…)`, or the value alone, which is a success.
     fn result(&mut self, ty: Type, ok: Option<Type>, err: Option<Type>) -> Result<Val> {
         let result = match self.peek_word() {
             "ok" => {
@@ -414,6 +421,7 @@ impl<'a> Reader<'a> {
         word
     }
 
+    /// A name, which may be marked as none of the keywords.
     fn take_label(&mut self) -> &'a str {
         let word = self.take_word();
         word.strip_prefix('%').unwrap_or(word)

@@ -90,6 +90,7 @@ struct Writer {
 }
 
 impl Writer {
+    /// `large_bytes` is what the sections take that are large; the others are guessed to be half of it, so that the bytes are seldom moved.
     fn new(header: Header, large_bytes: usize) -> Self {
         let mut bytes = Vec::with_capacity(large_bytes + large_bytes / 2 + HEADER_BYTES);
         bytes.resize(HEADER_BYTES, 0);
@@ -174,6 +175,7 @@ fn metadata(
     }
 }
 
+/// The type of an exported function, so that an instance need not look into the list of functions.
 fn export_type(info: &ModuleInfo, export: &Export) -> u32 {
     match export.entity {
         Entity::Func(index) => info.functions[index.index()].0,
@@ -181,12 +183,14 @@ fn export_type(info: &ModuleInfo, export: &Export) -> u32 {
     }
 }
 
+/// The positions of exports in the order of their names: an export is found by bisection.
 fn by_name(exports: &[Export]) -> Vec<u32> {
     let mut positions: Vec<u32> = (0..exports.len() as u32).collect();
     positions.sort_unstable_by_key(|position| &exports[*position as usize].name);
     positions
 }
 
+/// The segments that are still to be applied or may be asked for; the first `folded` active ones are part of the tables' images.
 fn elements(info: &ModuleInfo, folded: usize, indices: &mut IndicesBuilder) -> Vec<Elements> {
     let segment = |(position, segment): (usize, &ElementSegment)| {
         let apply = match &segment.mode {
@@ -203,6 +207,7 @@ fn elements(info: &ModuleInfo, folded: usize, indices: &mut IndicesBuilder) -> V
     info.elements.iter().enumerate().filter_map(segment).collect()
 }
 
+/// As [`elements`], for memories. The bytes go into a section of their own, which a start reads only if it has to.
 fn data_segments(info: &ModuleInfo, wasm: &[u8], folded: usize, data: &mut Vec<u8>) -> Vec<Data> {
     let segment = |(position, segment): (usize, &DataSegment)| {
         let apply = match &segment.active {
@@ -218,6 +223,7 @@ fn data_segments(info: &ModuleInfo, wasm: &[u8], folded: usize, data: &mut Vec<u
     info.data.iter().enumerate().filter_map(segment).collect()
 }
 
+/// Where pieces of code start and which function each is, as one number each, so that bisection compares what it loads.
 fn places(places: &[(u32, u32)]) -> Vec<u8> {
     places.iter().flat_map(|(start, function)| (u64::from(*function) << 32 | u64::from(*start)).to_le_bytes()).collect()
 }

@@ -11,6 +11,7 @@ use crate::trap::TrapCode;
 use crate::types::*;
 
 impl<C: FuncCodegen> Visitor<'_, C> {
+    /// A function that is known by its index. Imports are called by what stands in the vmctx, because another instance may bring another function.
     fn direct(&self, index: u32) -> (Callee<C::Value>, TypeIdx) {
         let index = FuncIdx(index);
         let callee = match self.module.defined_func(index) {
@@ -23,6 +24,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         (callee, self.module.functions[index.index()])
     }
 
+    /// An element of a table. The type of a callee that may be a subtype is looked for at its depth in the display of supertypes; a final one is compared alone.
     fn indirect(&mut self, type_index: u32, table: u32) -> (Callee<C::Value>, TypeIdx) {
         let index = self.pop();
         let table = self.module.resolved.tables[table as usize];
@@ -33,6 +35,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         (Callee::Indirect { table, index, checks }, type_index)
     }
 
+    /// A reference, whose type the validator has checked: what is left to check is that it is not null.
     fn reference(&mut self, type_index: u32) -> (Callee<C::Value>, TypeIdx) {
         let reference = self.pop();
         let type_index = TypeIdx(type_index);
@@ -40,6 +43,8 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         (Callee::Ref { reference, checks }, type_index)
     }
 
+    /// A call and its results. It counts for as many operands as it moves, so that a module cannot have more made than it has bytes for; and what was
+    /// counted of fuel is paid before, because the callee looks at what is left.
     fn emit_call(&mut self, (callee, ty): (Callee<C::Value>, TypeIdx)) -> Result<()> {
         let signature = &self.module.resolved.signatures[ty.index()];
         self.charge(signature.params.len() + signature.results.len())?;
@@ -54,6 +59,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         Ok(())
     }
 
+    /// A call in place of the function that makes it, after which nothing of that function is reached.
     fn emit_return_call(&mut self, (callee, ty): (Callee<C::Value>, TypeIdx)) -> Result<()> {
         let signature = &self.module.resolved.signatures[ty.index()];
         self.charge(signature.params.len())?;
@@ -75,6 +81,8 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.emit_call(callee)
     }
 
+    /// A call by reference. Where few functions have references of the type, they are tried first, and a short one is put in the place of its call; what is none of
+    /// them is called as any reference is.
     pub(super) fn call_ref(&mut self, ty: u32) -> Result<()> {
         let module = self.module;
         let likely = module.likely_callees(TypeIdx(ty));
@@ -82,6 +90,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
             let callee = self.reference(ty);
             return self.emit_call(callee);
         }
+        // Before the guesses: null must trap, and not be taken for a function that is none of them.
         self.check_not_null(0, TrapCode::NullFunctionReference)?;
         let signature = &module.resolved.signatures[ty as usize];
         let mut done = self.open_call(signature)?;
@@ -142,6 +151,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.emit_return_call(callee)
     }
 
+    /// As `call_ref`; nothing comes after the call, so no results are brought together.
     pub(super) fn return_call_ref(&mut self, ty: u32) -> Result<()> {
         let module = self.module;
         let likely = module.likely_callees(TypeIdx(ty));

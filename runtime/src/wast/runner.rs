@@ -45,9 +45,11 @@ struct Runner<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     store: Store<()>,
     linker: Linker<()>,
+    /// Modules that scripts define without making an instance of them, by their names in the script.
     definitions: HashMap<String, Definition>,
     last_definition: Option<Definition>,
     instances: HashMap<String, Named>,
+    /// What a directive means that names no module.
     current: Option<Named>,
     threads: HashMap<String, ScopedJoinHandle<'scope, Report>>,
     report: Report,
@@ -59,6 +61,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         // A script that passes has lost no reference either.
         store.gc_always();
         let mut linker = Linker::new();
+        // Scripts register one name after another for different modules.
         linker.allow_shadowing(true);
         let mut report = Report::default();
         if let Err(error) = spectest::define(&mut linker, &mut store) {
@@ -88,6 +91,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         }
     }
 
+    /// Counted from 1, as editors do.
     fn line(&self, span: Span) -> usize {
         span.linecol_in(self.text).0 + 1
     }
@@ -211,6 +215,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         found.ok_or_else(|| format!("no export `{name}`").into())
     }
 
+    /// The outer error is the script's, which names something that is not there; the inner one is what an assertion may expect.
     fn execute(&mut self, exec: WastExecute<'_>) -> Outcome<Result<Results, Error>> {
         match exec {
             WastExecute::Invoke(invoke) => self.invoke(&invoke),
@@ -245,6 +250,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         self.refused(&bytes)
     }
 
+    /// Text that cannot be read is malformed; of a binary the validator says it, which does not distinguish malformed from invalid.
     fn malformed(&mut self, mut module: QuoteWat<'_>) -> Outcome {
         match encode(&mut module) {
             Ok(bytes) => self.refused(&bytes),
@@ -270,6 +276,7 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         }
     }
 
+    /// The module is valid, and refused when it is linked, with the specification's words at the beginning of the message.
     fn unlinkable(&mut self, mut module: Wat<'_>, expected: &str) -> Outcome {
         let bytes = encode_parsed(&mut module).map_err(|error| error.to_string())?;
         let module = self.compile(&bytes)?;
@@ -280,6 +287,8 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         }
     }
 
+    /// A thread has a store of its own, because stores are not shared: of the module that it may use it gets the shared memories, and nothing else
+    /// could be shared.
     fn thread(&mut self, thread: WastThread<'env>) -> Outcome {
         let mut shared: Vec<(String, SharedMemory)> = Vec::new();
         if let Some(id) = thread.shared_module {

@@ -26,6 +26,7 @@ impl AtomicOps for X64 {
         };
         let reg = c.al.own(&mut c.a, &mut value);
         c.mark();
+        // An exchange is locked without a prefix: shorter than a store and a fence, and no slower.
         c.a.xchg_mem(width.bytes, &place.mem, reg);
         c.al.release(reg);
         c.release_place(place);
@@ -56,6 +57,7 @@ impl AtomicOps for X64 {
                 c.a.xchg_mem(bytes, &place.mem, reg);
                 reg
             }
+            // The processor has no instruction that gives back what there was before.
             AtomicRmw::And => c.atomic_loop(Alu::And, width, &mut place, value),
             AtomicRmw::Or => c.atomic_loop(Alu::Or, width, &mut place, value),
             AtomicRmw::Xor => c.atomic_loop(Alu::Xor, width, &mut place, value),
@@ -80,6 +82,7 @@ impl AtomicOps for X64 {
             c.push_anything(ty);
             return;
         };
+        // `cmpxchg` compares only as many bytes as it accesses: the expected value is wrapped by that, as the specification demands.
         if expected.loc != Loc::Reg(RAX) {
             c.take_accumulator(&mut place, &mut [&mut replacement]);
             c.al.load_into(&mut c.a, expected, RAX);
@@ -152,6 +155,7 @@ impl Codegen {
         }
         let again = self.a.create_label();
         self.a.bind(again);
+        // What `cmpxchg` found extends no further than the access, and only these bytes are written.
         self.a.mov_int(Width::W64, new, RAX);
         self.a.alu(alu, Width::W64, new, &Rm::Reg(operand));
         self.mark();

@@ -31,6 +31,7 @@ pub(crate) const fn rounding(op: FloatUnary) -> u8 {
 
 impl FloatOps for X64 {
     fn float_unary(c: &mut Codegen, op: FloatUnary, width: Width, mut value: Entry) -> Reg {
+        // The first two are done by masks of the signs, which are in memory: an instruction has room for one operand there.
         let src = match op {
             FloatUnary::Abs | FloatUnary::Neg => Rm::Reg(c.al.in_reg(&mut c.a, &mut value)),
             _ => c.float_rm(&mut value),
@@ -72,6 +73,7 @@ impl Codegen {
     /// A scalar where an instruction can read it: constants in the pool, others in memory if they are there.
     pub(crate) fn float_rm(&mut self, entry: &mut Entry) -> Rm {
         match entry.loc {
+            // Zero is made in a register without a look at memory.
             Loc::Const(bits) if bits != 0 => Rm::Pool(self.a.pool(bits.into())),
             _ => self.in_rm(entry),
         }
@@ -79,6 +81,7 @@ impl Codegen {
 
     fn float_arithmetic(&mut self, op: Op, mut lhs: Entry, mut rhs: Entry, hint: Option<Reg>) -> Reg {
         let right = self.float_rm(&mut rhs);
+        // With three operands, neither of the two is overwritten that may be needed again.
         if self.a.cpu.avx {
             let left = self.al.in_reg(&mut self.a, &mut lhs);
             self.al.drop_entry(lhs);
@@ -127,6 +130,7 @@ impl Codegen {
         dst
     }
 
+    /// The sign of one operand and everything else of the other, NaNs included: no arithmetic touches their payload.
     fn copysign(&mut self, width: Width, mut lhs: Entry, mut rhs: Entry) -> Reg {
         let sign = self.al.in_reg(&mut self.a, &mut rhs);
         let mask = self.a.pool(signs(width));

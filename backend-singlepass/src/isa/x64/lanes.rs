@@ -35,6 +35,7 @@ impl LaneOps for X64 {
         c.al.drop_entry(value);
         let dst = c.al.alloc(&mut c.a, shape.scalar());
         match shape {
+            // A scalar is the lowest lane of its register, and nobody looks at the others.
             Shape::Float(_) if lane == 0 => {
                 if dst != src {
                     c.a.mov_float(dst, src);
@@ -50,6 +51,7 @@ impl LaneOps for X64 {
                 } else {
                     c.a.v2_imm8(extract_lane(bytes), src, &Rm::Reg(dst), lane);
                 }
+                // The instructions that read a lane extend it with zeros.
                 if signed && bytes == 1 {
                     c.a.op(MOVSX8, dst.0, &Rm::Reg(dst));
                 } else if signed && bytes == 2 {
@@ -67,7 +69,9 @@ impl LaneOps for X64 {
         let dst = c.al.own(&mut c.a, &mut vector);
         match shape {
             Shape::Int(shape) => c.a.v3_imm8(insert_lane(lane_bytes(shape)), dst, dst, &src, lane),
+            // The immediate has the lane that is written in bits 4 and 5.
             Shape::Float(Width::W32) => c.a.v3_imm8(INSERTPS, dst, dst, &src, lane << 4),
+            // Two lanes: the lower one is replaced by a move, the upper one by putting the two lower ones one above the other.
             Shape::Float(Width::W64) if lane == 0 => c.a.v3(MOVSD, dst, dst, &src),
             Shape::Float(Width::W64) => c.a.v3(PUNPCKLQDQ, dst, dst, &src),
         }
@@ -78,6 +82,7 @@ impl LaneOps for X64 {
     fn simd_shuffle(c: &mut Codegen, lanes: [u8; 16]) {
         let mut rhs = c.pop();
         let mut lhs = c.al.pop();
+        // What compilers write for a shuffle of one vector: it needs one instruction, and the other operand is not even loaded.
         let is_left = lanes.iter().all(|lane| *lane < 16);
         let is_right = lanes.iter().all(|lane| *lane >= 16);
         if is_left || is_right {
@@ -111,6 +116,7 @@ impl LaneOps for X64 {
     }
     fn simd_load(c: &mut Codegen, access: &Access, op: SimdLoad) {
         let index = c.pop();
+        // Nothing is left of an access that is outside for certain but its trap, and a value that nobody will see.
         let Some(place) = c.place(access, index) else {
             c.push_anything(Ty::V128);
             return;
@@ -131,6 +137,7 @@ impl LaneOps for X64 {
                 c.a.load_float(if bytes == 4 { Ty::F32 } else { Ty::F64 }, dst, &mem);
                 c.v_broadcast(bytes, dst);
             }
+            // Narrower lanes go through a general register, which a load clears beyond them.
             SimdLoad::Splat { bytes } => {
                 let scalar = c.al.alloc(&mut c.a, Ty::I32);
                 c.mark();
@@ -167,6 +174,7 @@ impl LaneOps for X64 {
         };
         let src = c.al.in_reg(&mut c.a, &mut vector);
         c.mark();
+        // The lowest lane is stored as a scalar, which is shorter and faster than to extract it.
         match (bytes, lane) {
             (4, 0) => c.a.store_float(Ty::F32, &place.mem, src),
             (8, 0) => c.a.store_float(Ty::F64, &place.mem, src),
@@ -188,6 +196,7 @@ impl Codegen {
     fn v_broadcast(&mut self, bytes: u8, dst: Reg) {
         match bytes {
             1 => {
+                // Every byte is taken from position zero.
                 self.a.zero_float(XMM_TEMP);
                 self.a.v3(PSHUFB, dst, dst, &Rm::Reg(XMM_TEMP));
             }

@@ -16,6 +16,7 @@ impl VectorIntOps for X64 {
         let mut count = c.pop();
         let mut value = c.al.pop();
         let mask = shape.lane_bits() - 1;
+        // Compilers of languages shift by constants nearly always: then no register is needed for the count.
         if let Loc::Const(bits) = count.loc {
             let dst = c.al.own(&mut c.a, &mut value);
             c.v_shift_constant(op, shape, dst, bits as u8 & mask as u8);
@@ -24,6 +25,7 @@ impl VectorIntOps for X64 {
         let count_reg = c.al.own(&mut c.a, &mut count);
         // WebAssembly takes the count modulo the lane's width; the instructions shift everything out if it is larger.
         c.a.alu_imm(Alu::And, Width::W32, &Rm::Reg(count_reg), mask as i32);
+        // To the right, bytes are shifted as the upper halves of words (see `v_shift_bytes`).
         if shape == IntShape::I8x16 && op != SimdShift::Shl {
             c.a.alu_imm(Alu::Add, Width::W32, &Rm::Reg(count_reg), 8);
         }
@@ -44,6 +46,7 @@ impl VectorIntOps for X64 {
                 c.al.release(sign);
             }
             _ => {
+                // `PXOR` stands for what the arms above have taken.
                 let ops = match op {
                     SimdShift::Shl => [PXOR, PSLLW, PSLLD, PSLLQ],
                     SimdShift::ShrS => [PXOR, PSRAW, PSRAD, PXOR],
@@ -58,6 +61,7 @@ impl VectorIntOps for X64 {
     fn simd_int_compare(c: &mut Codegen, op: IntCompare, shape: IntShape) {
         let mut rhs = c.pop();
         let mut lhs = c.al.pop();
+        // The processor only has "greater".
         if matches!(op, IntCompare::LtS | IntCompare::LtU | IntCompare::LeS | IntCompare::LeU) {
             std::mem::swap(&mut lhs, &mut rhs);
         }
@@ -82,7 +86,7 @@ impl VectorIntOps for X64 {
                 c.a.v3(minimum(shape, signed), dst, left, &Rm::Reg(right));
                 c.a.v3(equal(shape), dst, dst, &Rm::Reg(right));
             }
-            // Greater: the larger one is not the other.
+            // There is no unsigned "greater". Greater: the larger one is not the other.
             IntCompare::GtU | IntCompare::LtU => {
                 c.a.v3(maximum(shape, false), dst, left, &Rm::Reg(right));
                 c.a.v3(equal(shape), dst, dst, &Rm::Reg(right));
@@ -105,6 +109,7 @@ impl VectorIntOps for X64 {
                 c.a.movzx8(dst, dst);
             }
             SimdTest::AllTrue(shape) => {
+                // No lane equals zero.
                 c.a.zero_float(XMM_TEMP);
                 c.a.v3(equal(shape), XMM_TEMP, XMM_TEMP, &Rm::Reg(src));
                 c.a.v2(PTEST, XMM_TEMP, &Rm::Reg(XMM_TEMP));
@@ -138,6 +143,7 @@ impl Codegen {
     /// Bytes as words, by the count in the temporary register (plus 8 to the right, where they are the words' upper halves).
     fn v_shift_bytes(&mut self, op: SimdShift, dst: Reg) {
         let high = self.v_temp();
+        // To the left, what a byte pushes into the upper half of its word is cut off before the words are packed, which would saturate.
         if op == SimdShift::Shl {
             self.v_extend(IntShape::I16x8, true, false, high, dst);
             self.v_extend(IntShape::I16x8, false, false, dst, dst);
@@ -148,6 +154,7 @@ impl Codegen {
             self.a.v3(PAND, dst, dst, &low_bytes);
             self.a.v3(PACKUSWB, dst, dst, &Rm::Reg(high));
         } else {
+            // Each byte is both halves of its word: the upper one is shifted and ends in the lower one, what was there falls out, and no word saturates.
             let signed = op == SimdShift::ShrS;
             let shift = if signed { PSRAW } else { PSRLW };
             self.a.v3(PUNPCKHBW, high, dst, &Rm::Reg(dst));
@@ -174,6 +181,7 @@ impl Codegen {
                 self.al.release(high);
             }
             (IntShape::I8x16, _) => {
+                // Words are shifted, then the bits are masked that came from the neighbouring byte.
                 self.a.shift_lanes(
                     if op == SimdShift::Shl { LaneShift::PSLLW } else { LaneShift::PSRLW },
                     dst,
@@ -185,6 +193,7 @@ impl Codegen {
                 self.a.v3(PAND, dst, dst, &kept);
             }
             (IntShape::I64x2, SimdShift::ShrS) => {
+                // As for a count in a register, with the place of the sign known.
                 self.a.shift_lanes(LaneShift::PSRLQ, dst, dst, count);
                 let sign = self.v_pool(qwords(1 << (63 - count)));
                 self.a.v3(PXOR, dst, dst, &sign);
