@@ -137,6 +137,16 @@ pub(crate) struct Codegen<'a> {
     pub(crate) crowding: u64,
     /// How many locals have been written.
     pub(crate) locals_written: u64,
+    /// Pairs of a block and a local that it writes.
+    pub(crate) local_writes: u64,
+    /// Work on moving values out of loops, see [`check_size`](crate::control::check_size).
+    pub(crate) hoisting: u64,
+    /// Values of locals that jump tables hand on, see [`check_size`](crate::control::check_size).
+    pub(crate) spreading: u64,
+    /// How many loops are open.
+    pub(crate) loops_open: u64,
+    /// How many values there were when the last loop began or ended.
+    pub(crate) values_noted: u64,
 }
 
 impl<'a> Codegen<'a> {
@@ -167,6 +177,11 @@ impl<'a> Codegen<'a> {
             merging: 0,
             crowding: 0,
             locals_written: 0,
+            local_writes: 0,
+            hoisting: 0,
+            spreading: 0,
+            loops_open: 0,
+            values_noted: 0,
         }
     }
 

@@ -47,6 +47,16 @@ const MERGING_PER_BYTE: u64 = 1 << 7;
 const CROWDING_FREE: u64 = 1 << 20;
 const CROWDING_PER_BYTE: u64 = 1 << 2;
 
+/// The most work that may go into moving values out of loops: for each operand the optimiser asks of every loop around it whether the operand is from inside, and
+/// that walks over the loops between. Real code is a few loops deep.
+const HOISTING_FREE: u64 = 1 << 24;
+const HOISTING_PER_BYTE: u64 = 1 << 10;
+
+/// The most values of locals that jump tables may hand on, in pairs of an entry and a local that was written in the frame which it leaves: each entry is a way of
+/// its own, with its own moves.
+const SPREADING_FREE: u64 = 1 << 18;
+const SPREADING_PER_BYTE: u64 = 1 << 3;
+
 /// The backend half of a control frame.
 #[derive(Debug)]
 pub(crate) struct Frame {
@@ -55,11 +65,15 @@ pub(crate) struct Frame {
     used: bool,
     /// How many branches bring operands to the label.
     bringing: u64,
+    /// How many entries of jump tables lead to the label.
+    entries: u64,
+    /// Of the writes to locals, how many came before the frame.
+    since: u64,
 }
 
 impl Frame {
-    pub(crate) const fn new(kind: FrameKind) -> Self {
-        Self { kind, used: false, bringing: 0 }
+    pub(crate) const fn new(cg: &Codegen<'_>, kind: FrameKind) -> Self {
+        Self { kind, used: false, bringing: 0, entries: 0, since: cg.local_writes }
     }
 }
 
@@ -95,6 +109,13 @@ fn note_operands(cg: &mut Codegen<'_>, frame: &mut Frame, operands: usize) {
         cg.merging = cg.merging.saturating_add((2 * frame.bringing + 1).saturating_mul(operands as u64));
         frame.bringing += 1;
     }
+}
+
+/// Counts the values since the last loop began or ended, each by the square of the number of loops around it.
+fn note_depth(cg: &mut Codegen<'_>) {
+    let values = cg.builder.func.dfg.num_values() as u64;
+    let added = values - std::mem::replace(&mut cg.values_noted, values);
+    cg.hoisting = cg.hoisting.saturating_add(added.saturating_mul(cg.loops_open.pow(2)));
 }
 
 /// A block with parameters of these types.
@@ -136,22 +157,24 @@ pub(crate) fn continue_in(cg: &mut Codegen<'_>, block: Block) {
 
 pub(crate) fn block(cg: &mut Codegen<'_>, sig: BlockSig<'_>) -> Frame {
     let end = block_with(cg, sig.results);
-    Frame::new(FrameKind::Block { end })
+    Frame::new(cg, FrameKind::Block { end })
 }
 
 /// The frame of the function body.
 pub(crate) fn body(cg: &mut Codegen<'_>, results: &[Ty]) -> Frame {
     let end = block_with(cg, results);
-    Frame::new(FrameKind::Body { end })
+    Frame::new(cg, FrameKind::Body { end })
 }
 
 pub(crate) fn loop_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, params: &mut [Value]) -> Frame {
+    note_depth(cg);
+    cg.loops_open += 1;
     let header = block_with(cg, sig.params);
     jump(cg, header, params);
     // The header is sealed at the end of the loop: until then branches back may come.
     cg.builder.switch_to_block(header);
     params.copy_from_slice(cg.builder.block_params(header));
-    Frame::new(FrameKind::Loop { header })
+    Frame::new(cg, FrameKind::Loop { header })
 }
 
 pub(crate) fn if_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, condition: Value) -> Frame {
@@ -162,7 +185,7 @@ pub(crate) fn if_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, condition: Value) -> 
     cg.ins().brif(condition, then, [], otherwise, []);
     cg.builder.seal_block(otherwise);
     continue_in(cg, then);
-    Frame::new(FrameKind::If { otherwise, end })
+    Frame::new(cg, FrameKind::If { otherwise, end })
 }
 
 pub(crate) fn else_(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Option<&[Value]>) {
@@ -191,8 +214,14 @@ pub(crate) fn end(
     branched: bool,
     results: &mut Vec<Value>,
 ) {
+    if !matches!(frame.kind, FrameKind::Body { .. }) {
+        let written = (cg.local_writes - frame.since).min(cg.locals_written);
+        cg.spreading = cg.spreading.saturating_add(frame.entries.saturating_mul(written));
+    }
     let end = match frame.kind {
         FrameKind::Loop { header } => {
+            note_depth(cg);
+            cg.loops_open -= 1;
             let params = cg.builder.func.dfg.num_block_params(header) as u64;
             cg.dropping = cg.dropping.saturating_add(params * params);
             if check_size(cg).is_err() {
@@ -299,6 +328,7 @@ impl Stubs {
     fn block(&mut self, cg: &mut Codegen<'_>, frames: &mut [Frame], position: u32, operands: usize) -> Block {
         let frame = &mut frames[position as usize];
         let target = label(frame);
+        frame.entries += 1;
         if operands == 0 {
             return target;
         }
@@ -371,7 +401,9 @@ pub(crate) fn check_size(cg: &mut Codegen<'_>) -> Result<()> {
         && blocks.saturating_mul(cg.locals_len) <= DEFINITIONS_MAX.min(DEFINITIONS_FREE + DEFINITIONS_PER_BYTE * bytes)
         && cg.dropping <= DROPPING_MAX.min(DROPPING_FREE + DROPPING_PER_BYTE * bytes as u64)
         && cg.merging <= MERGING_FREE + MERGING_PER_BYTE * bytes as u64
-        && cg.crowding <= CROWDING_FREE + CROWDING_PER_BYTE * bytes as u64;
+        && cg.crowding <= CROWDING_FREE + CROWDING_PER_BYTE * bytes as u64
+        && cg.hoisting <= HOISTING_FREE + HOISTING_PER_BYTE * bytes as u64
+        && cg.spreading <= SPREADING_FREE + SPREADING_PER_BYTE * bytes as u64;
     if fits { Ok(()) } else { Err(outgrown(cg)) }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn try_(cg: &mut Codegen<'_>, sig: BlockSig<'_>) -> Frame {
     // Exceptions are rare: landings are placed after the function's other code.
     cg.builder.set_cold_block(block);
     cg.scratch.landings.push(Landing { block, used: false });
-    Frame::new(FrameKind::Try { end, landing: cg.scratch.landings.len() - 1 })
+    Frame::new(cg, FrameKind::Try { end, landing: cg.scratch.landings.len() - 1 })
 }
 
 pub(crate) fn landing(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Option<&[Value]>) -> bool {

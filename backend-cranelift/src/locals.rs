@@ -137,6 +137,7 @@ fn note_write(cg: &mut Codegen<'_>, local: LocalIdx) {
         cg.locals_written += u64::from(*blocks == 0);
         // So `n` blocks count as n².
         cg.merging += 2 * u64::from(*blocks) + 1;
+        cg.local_writes += 1;
         (*last, *blocks) = (block, *blocks + 1);
     }
 }

@@ -184,8 +184,8 @@ impl<'ctx, 'm> Codegen<'ctx, 'm> {
             self.ctx
                 .create_enum_attribute(Attribute::get_named_enum_kind_id("dereferenceable"), self.vmctx_bytes as u64),
         );
-        if self.info.uses_heap {
-            // What is aligned may be read before it is needed: casts are often behind branches in loops.
+        if self.info.uses_heap || self.info.metered {
+            // What is aligned may be read before it is needed: casts are often behind branches in loops, and so is the store that has the fuel.
             let align = Attribute::get_named_enum_kind_id("align");
             function.add_attribute(AttributeLoc::Param(0), self.ctx.create_enum_attribute(align, VMCTX_ALIGN));
         }

@@ -44,7 +44,7 @@ impl Frame<'_> {
 impl<'ctx> Codegen<'ctx, '_> {
     /// A frame within the body.
     fn inner_frame(&mut self, types: &[Ty], kind: Kind<'ctx>) -> Result<Frame<'ctx>> {
-        self.merges()?.open_frame();
+        self.merges()?.open_frame(matches!(kind, Kind::Loop));
         self.frame(types, kind)
     }
 

@@ -21,7 +21,7 @@ use crate::intrinsics::{AliasClass, Built, instruction_of, internal, value_of};
 /// The size and alignment of the heap's cursor.
 const CURSOR_BYTES: u32 = 4;
 
-/// What holds of an access outside: `lhs` is above (`a`), below (`b`) or not below (`ae`) `rhs`, as unsigned 64-bit numbers.
+/// What holds of an access outside: `lhs` is above (`a`) or not below (`ae`) `rhs`, as unsigned 64-bit numbers.
 #[derive(Clone, Copy)]
 pub(crate) struct Outside<'ctx> {
     /// The condition, as assembly names it.
@@ -86,52 +86,46 @@ impl<'ctx> Codegen<'ctx, '_> {
             Width::W32 => self.cast(Op::ZExt, index, self.t.i64)?,
             Width::W64 => index,
         };
-        let mut guards = Vec::new();
-        match access.bounds {
-            Bounds::Elided | Bounds::Proven => {}
-            Bounds::Explicit { end_offset } => self.check_bounds(access, end_offset, index, &mut guards)?,
+        let outside = match access.bounds {
+            Bounds::Elided | Bounds::Proven => None,
+            Bounds::Explicit { end_offset } => Some(self.check_bounds(access, end_offset, index)?),
             Bounds::AlwaysTraps => {
                 self.trap_outside(access, index)?;
                 let unreachable = self.new_block();
                 self.b.position_at_end(unreachable);
+                None
             }
-        }
+        };
         let vmctx = self.f().vmctx;
         let base = self.load_constant_ptr(vmctx, access.memory.base_offset)?;
         let place = self.at(base, index.into_int_value())?;
         let place = self.at(place, access.offset as i64)?;
-        let guarded = guards.into_iter().try_fold(place.into(), |place, outside| self.guard(outside, place))?;
-        Ok(guarded.into_pointer_value())
+        match outside {
+            Some(outside) => Ok(self.guard(outside, place.into())?.into_pointer_value()),
+            None => Ok(place),
+        }
     }
 
-    fn check_bounds(
-        &mut self,
-        access: &Access,
-        end_offset: u64,
-        index: V<'ctx>,
-        guards: &mut Vec<Outside<'ctx>>,
-    ) -> Result<()> {
+    /// Traps outside of the memory.
+    fn check_bounds(&mut self, access: &Access, end_offset: u64, index: V<'ctx>) -> Result<Outside<'ctx>> {
         let memory = &access.memory;
         let len = self.memory_len(memory)?;
-        let end = self.const_like(len, end_offset);
-        let outside = match memory.width {
+        let (outside, is_outside) = match memory.width {
             // The sum of a 32-bit index and an offset below 2^33 does not wrap; larger offsets always trap.
             Width::W32 if end_offset < 1 << 34 => {
-                let past = self.bin(Op::Add, index, end)?;
-                guards.push(Outside { condition: "a", lhs: past, rhs: len });
-                self.icmp(IntPredicate::UGT, past, len)?
+                let past = self.bin(Op::Add, index, self.const_like(len, end_offset))?;
+                (Outside { condition: "a", lhs: past, rhs: len }, self.icmp(IntPredicate::UGT, past, len)?)
             }
-            // `index > len - end` where that does not wrap around, which the first comparison says: the sum of index and end could.
+            // The first index outside is `len - end + 1`, or 0 where that would be below: the sum of index and end could wrap around. One comparison, because
+            // of two LLVM would find that the first says when the difference wraps around, and look through the whole function again for each access.
             Width::W32 | Width::W64 => {
-                let never = self.icmp(IntPredicate::ULT, len, end)?;
-                let last = self.bin(Op::Sub, len, end)?;
-                guards.push(Outside { condition: "b", lhs: len, rhs: end });
-                guards.push(Outside { condition: "a", lhs: index, rhs: last });
-                let behind = self.icmp(IntPredicate::UGT, index, last)?;
-                self.bin(Op::Or, never, behind)?
+                let before = end_offset.checked_sub(1).ok_or_else(|| internal("an access of no bytes"))?;
+                let first = self.intrinsic_like("llvm.usub.sat", &[len, self.const_like(len, before)])?;
+                (Outside { condition: "ae", lhs: index, rhs: first }, self.icmp(IntPredicate::UGE, index, first)?)
             }
         };
-        self.trap_by_if(outside.into_int_value(), |cg| cg.trap_outside(access, index))
+        self.trap_by_if(is_outside.into_int_value(), |cg| cg.trap_outside(access, index))?;
+        Ok(outside)
     }
 
     /// Traps by an instruction that says where the access was, to whom the virtual machine listens.

@@ -1,8 +1,10 @@
-//! How often values of locals come together, counted while a function is translated.
+//! How often values of locals come together and how deep loops are in each other, counted while a function is translated.
 //!
 //! Where several ways lead to a place, SSA form has a phi for each local that was written on one of them, with a value for each way. Four hundred blocks in each
 //! other over two hundred locals are seven kilobytes of code and a hundred thousand such values, and what LLVM does afterwards takes more than linear time in
 //! them. A function where they are out of proportion to its length is not optimised: its locals stay in the frame, where each use is one load or store.
+//!
+//! What is done for each loop looks at all that is inside, so four hundred loops in each other are gone through four hundred times.
 
 use wasmer_runtime_core::translate::codegen::Result;
 
@@ -15,6 +17,7 @@ struct Open {
     since: u32,
     /// Locals written in the frame, less those that were counted for a frame inside of it.
     written: i64,
+    is_loop: bool,
 }
 
 /// The count of a function.
@@ -26,11 +29,19 @@ pub(crate) struct Merges {
     /// For each local its last write, counted from 1.
     last: Vec<u32>,
     open: Vec<Open>,
+    /// How many of the open frames are loops.
+    loops_open: u64,
+    /// Pairs of a loop and one around it.
+    loops_in_loops: u64,
 }
 
 /// How many pairs a function may have in any case, and how many for each byte of its body. Real functions have up to 0.7 beside the first.
 const PAIRS_FREE: u64 = 1 << 14;
 const PAIRS_PER_BYTE: u64 = 3;
+
+/// The same of pairs of loops. The functions of CPython, QuickJS and SQLite have at most 489.
+const LOOPS_FREE: u64 = 1 << 12;
+const LOOPS_PER_BYTE: u64 = 1;
 
 impl Merges {
     pub(crate) fn new(locals: usize) -> Self {
@@ -38,16 +49,22 @@ impl Merges {
     }
 
     pub(crate) fn is_out_of_proportion(&self, body_bytes: usize) -> bool {
-        self.pairs > PAIRS_FREE.saturating_add(PAIRS_PER_BYTE.saturating_mul(body_bytes as u64))
+        let limit = |free: u64, per_byte: u64| free.saturating_add(per_byte.saturating_mul(body_bytes as u64));
+        self.pairs > limit(PAIRS_FREE, PAIRS_PER_BYTE) || self.loops_in_loops > limit(LOOPS_FREE, LOOPS_PER_BYTE)
     }
 
-    pub(crate) fn open_frame(&mut self) {
-        self.open.push(Open { since: self.writes, written: 0 });
+    pub(crate) fn open_frame(&mut self, is_loop: bool) {
+        if is_loop {
+            self.loops_in_loops += self.loops_open;
+            self.loops_open += 1;
+        }
+        self.open.push(Open { since: self.writes, written: 0, is_loop });
     }
 
     /// The innermost frame ends, where so many ways come together. No frame is open at the end of the body, behind which no local lives.
     pub(crate) fn close_frame(&mut self, ways: u64) {
-        let Some(Open { written, .. }) = self.open.pop() else { return };
+        let Some(Open { written, is_loop, .. }) = self.open.pop() else { return };
+        self.loops_open -= u64::from(is_loop);
         self.add(written, ways);
         if let Some(around) = self.open.last_mut() {
             around.written += written;
@@ -99,10 +116,10 @@ mod tests {
     fn each_local_counts_once_for_each_frame() {
         let mut merges = Merges::new(3);
         merges.write(0);
-        merges.open_frame();
+        merges.open_frame(false);
         merges.write(0);
         merges.write(1);
-        merges.open_frame();
+        merges.open_frame(false);
         merges.write(1);
         merges.write(2);
         merges.write(2);
@@ -114,7 +131,7 @@ mod tests {
         // All three.
         merges.close_frame(1000);
         assert_eq!(merges.pairs, 220 + 3000);
-        merges.open_frame();
+        merges.open_frame(false);
         merges.write(1);
         merges.close_frame(1);
         assert_eq!(merges.pairs, 3220, "nothing comes together where one way leads");
@@ -123,10 +140,24 @@ mod tests {
     }
 
     #[test]
+    fn each_loop_counts_once_for_each_around_it() {
+        let mut merges = Merges::new(0);
+        let mut nest = |depth: u64| {
+            (0..depth).for_each(|at| merges.open_frame(at % 2 == 0));
+            (0..depth).for_each(|_| merges.close_frame(2));
+            merges.loops_in_loops
+        };
+        assert_eq!([nest(8), nest(8)], [6, 12]);
+        assert!(!merges.is_out_of_proportion(0));
+        (0..200).for_each(|_| merges.open_frame(true));
+        assert!(merges.is_out_of_proportion(10_000) && !merges.is_out_of_proportion(100_000));
+    }
+
+    #[test]
     fn many_frames_take_linear_time() {
         let mut merges = Merges::new(200);
         for at in 0..100_000 {
-            merges.open_frame();
+            merges.open_frame(false);
             merges.write(at % 200);
         }
         for _ in 0..100_000 {

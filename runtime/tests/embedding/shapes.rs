@@ -116,17 +116,8 @@ fn repeat(count: usize, text: impl Fn(usize) -> String) -> String {
 /// What makes a module of a size.
 type Make = Box<dyn Fn(usize) -> Vec<u8>>;
 
-/// What is known to take longer: a backend, and how the names of the shapes end.
-const KNOWN: [(Backend, &str); 5] = [
-    (Backend::Cranelift, ", in loops in each other"),
-    (Backend::Cranelift, "tables out, 200 locals"),
-    (Backend::Llvm, "nested loops with results, 200 locals"),
-    (Backend::Llvm, "nested loops with results, 1000 locals"),
-    (Backend::Llvm, "wide memory"),
-];
-
-/// Every shape with its name. Locals are alive, because compiling takes time in proportion to that. Nests are there without, too: what is left out of those
-/// with living locals hides nothing of the nest itself.
+/// Every shape with its name. Locals are alive, because compiling takes time in proportion to that. Nests are there without, too, where nothing hides what the
+/// nest itself takes.
 fn shapes() -> Vec<(String, Make)> {
     let mut shapes: Vec<(String, Make)> = Vec::new();
     for locals in [4, 200, 1000] {
@@ -254,10 +245,9 @@ fn search(name: &str, test: &str) {
         }
         let size = factor * if backend == Backend::Llvm { 100 } else { 500 };
         for (name, make) in shapes() {
-            let is_known = KNOWN.iter().any(|(known, end)| *known == backend && name.ends_with(end));
             // LLVM takes minutes for those; the long search has them.
             let is_for_long_runs = backend == Backend::Llvm && factor == 1 && name.contains("1000 locals");
-            if is_known || is_for_long_runs || !name.contains(&only) {
+            if is_for_long_runs || !name.contains(&only) {
                 continue;
             }
             let name = format!("{backend}: {name}");
