@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{
     Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder,
     MemFlagsData, SigRef, UserExternalName, Value, types,
 };
-use wasmer_runtime_core::layout::{DISPLAY_BYTES, TYPE_ID_ABI_SHIFT, VMTABLE_BASE, VMTABLE_LEN};
+use wasmer_runtime_core::layout::{DISPLAY_SCALE, TYPE_ID_ABI_SHIFT, VMTABLE_BASE, VMTABLE_LEN};
 use wasmer_runtime_core::translate::codegen::{Callee, Checks, Display, Expected, TableRef};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{DefinedFuncIdx, Signature, Ty};
@@ -243,7 +243,7 @@ fn has_supertype(cg: &mut Codegen<'_>, id: Value, wanted: Value, display: Displa
     const CANONICAL: i64 = (1 << TYPE_ID_ABI_SHIFT) - 1;
     let canonical = cg.ins().band_imm_u(id, CANONICAL);
     let position = cg.ins().uextend(types::I64, canonical);
-    let position = cg.ins().ishl_imm_u(position, i64::from(DISPLAY_BYTES.trailing_zeros()));
+    let position = cg.ins().ishl_imm_u(position, i64::from(DISPLAY_SCALE));
     let table = cg.load_constant(display.table);
     let record = cg.ins().iadd(table, position);
     let flags = cg.trusted(Region::Displays);

@@ -96,6 +96,8 @@ pub(crate) struct Scratch {
     pub(crate) landings: Vec<Landing>,
     /// By local: the last block that writes it, and how many do.
     pub(crate) writes: Vec<(Option<Block>, u32)>,
+    /// Values that are no null, see [`nulls`](crate::nulls).
+    pub(crate) not_null: Vec<Value>,
     /// Whether the function has grown out of proportion by its locals, see [`check_size`](crate::control::check_size).
     pub(crate) outgrown: bool,
 }
@@ -108,6 +110,7 @@ impl Scratch {
         self.signatures.clear();
         self.libcalls.clear();
         self.landings.clear();
+        self.not_null.clear();
         self.outgrown = false;
     }
 }

@@ -69,11 +69,16 @@ pub(crate) struct Frame {
     entries: u64,
     /// Of the writes to locals, how many came before the frame.
     since: u64,
+    /// How much was known of null before it.
+    known: usize,
+    /// The condition of an `if`.
+    condition: Option<Value>,
 }
 
 impl Frame {
-    pub(crate) const fn new(cg: &Codegen<'_>, kind: FrameKind) -> Self {
-        Self { kind, used: false, bringing: 0, entries: 0, since: cg.local_writes }
+    pub(crate) fn new(cg: &Codegen<'_>, kind: FrameKind) -> Self {
+        let (since, known) = (cg.local_writes, cg.known());
+        Self { kind, used: false, bringing: 0, entries: 0, since, known, condition: None }
     }
 }
 
@@ -185,7 +190,9 @@ pub(crate) fn if_(cg: &mut Codegen<'_>, sig: BlockSig<'_>, condition: Value) -> 
     cg.ins().brif(condition, then, [], otherwise, []);
     cg.builder.seal_block(otherwise);
     continue_in(cg, then);
-    Frame::new(cg, FrameKind::If { otherwise, end })
+    let frame = Frame { condition: Some(condition), ..Frame::new(cg, FrameKind::If { otherwise, end }) };
+    cg.note_condition(condition, true);
+    frame
 }
 
 pub(crate) fn else_(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Option<&[Value]>) {
@@ -194,6 +201,9 @@ pub(crate) fn else_(cg: &mut Codegen<'_>, frame: &mut Frame, fallthrough: Option
     };
     fall_through(cg, frame, end, fallthrough);
     cg.builder.switch_to_block(otherwise);
+    if let Some(condition) = frame.condition {
+        cg.note_condition(condition, false);
+    }
 }
 
 /// The first part of a frame ends: its results, if it is reachable, go to the frame's end. Branches go there from now on.
@@ -203,6 +213,7 @@ pub(crate) fn fall_through(cg: &mut Codegen<'_>, frame: &mut Frame, end: Block, 
         jump(cg, end, results);
     }
     frame.kind = FrameKind::Block { end };
+    cg.forget(frame.known);
 }
 
 /// `branched` can be true of a label that nothing jumps to, because branches to the function body return. What follows is dead then, and
@@ -214,6 +225,7 @@ pub(crate) fn end(
     branched: bool,
     results: &mut Vec<Value>,
 ) {
+    cg.forget(frame.known);
     if !matches!(frame.kind, FrameKind::Body { .. }) {
         let written = (cg.local_writes - frame.since).min(cg.locals_written);
         cg.spreading = cg.spreading.saturating_add(frame.entries.saturating_mul(written));
@@ -270,6 +282,7 @@ pub(crate) fn br_if(cg: &mut Codegen<'_>, frame: &mut Frame, args: &[Value], con
         cg.ins().brif(condition, target, args, next, []);
     });
     continue_in(cg, next);
+    cg.note_condition(condition, false);
 }
 
 /// Branches when `condition` is zero.

@@ -80,7 +80,10 @@ impl FuncCodegen for Codegen<'_> {
     }
 
     fn ref_as_non_null(&mut self, reference: Value, code: TrapCode) -> Result<Value> {
-        self.ins().trapz(reference, clif_trap(code));
+        if !self.is_not_null(reference) {
+            self.ins().trapz(reference, clif_trap(code));
+            self.note_not_null(reference);
+        }
         Ok(reference)
     }
 
@@ -226,7 +229,11 @@ impl FuncCodegen for Codegen<'_> {
 
     fn trap_if(&mut self, code: TrapCode, condition: Value) -> Result<()> {
         let condition = self.condition(condition);
-        self.ins().trapnz(condition, clif_trap(code));
+        let null = self.compared_with_null(condition).filter(|(_, is_null)| *is_null);
+        if !null.is_some_and(|(value, _)| self.is_not_null(value)) {
+            self.ins().trapnz(condition, clif_trap(code));
+            self.note_condition(condition, false);
+        }
         Ok(())
     }
 
@@ -270,6 +277,7 @@ impl FuncCodegen for Codegen<'_> {
 
     fn br_on_null(&mut self, frame: &mut Frame, args: &[Value], reference: Value) -> Result<Value> {
         control::br_if_not(self, frame, args, reference);
+        self.note_not_null(reference);
         control::check_size(self)?;
         Ok(reference)
     }

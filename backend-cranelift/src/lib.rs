@@ -18,6 +18,7 @@ mod int;
 mod libcall;
 mod locals;
 mod memory;
+mod nulls;
 mod outside;
 mod place;
 mod region;

@@ -1,7 +1,7 @@
 //! Loads, stores and atomic accesses of linear memories.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, TrapCode as ClifTrap, Type, Value, types};
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Opcode, TrapCode as ClifTrap, Type, Value, types};
 use wasmer_runtime_core::layout::VMMEMORY_LEN;
 use wasmer_runtime_core::translate::codegen::{self, Access, Bounds, MemoryRef};
 use wasmer_runtime_core::translate::ops::{AtomicRmw, AtomicWidth, Load, Store};
@@ -54,7 +54,14 @@ pub(crate) fn place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> Plac
     let base = cg.load_constant(memory.base_offset);
     match access.bounds {
         Bounds::Elided | Bounds::Proven => {
-            let address = cg.ins().iadd(base, index);
+            let address = match sum(cg, index) {
+                // Where an array stays the same in a loop, what is added first is computed once.
+                Some((array, element)) if access.memory.region == codegen::Region::Objects => {
+                    let array = cg.ins().iadd(base, array);
+                    cg.ins().iadd(array, element)
+                }
+                _ => cg.ins().iadd(base, index),
+            };
             let offset = i32::try_from(access.offset).expect("offsets of unchecked accesses are below 2^31");
             Place { address, offset, flags }
         }
@@ -78,6 +85,16 @@ pub(crate) fn place(cg: &mut Codegen<'_>, access: &Access, index: Value) -> Plac
             let base = cg.ins().iconst(types::I64, 0);
             Place { address: base, offset: 0, flags }
         }
+    }
+}
+
+/// What a value is the sum of, if it is one.
+fn sum(cg: &Codegen<'_>, value: Value) -> Option<(Value, Value)> {
+    let dfg = &cg.builder.func.dfg;
+    let inst = dfg.value_def(value).inst()?;
+    match (dfg.insts[inst].opcode(), dfg.inst_args(inst)) {
+        (Opcode::Iadd, &[lhs, rhs]) => Some((lhs, rhs)),
+        _ => None,
     }
 }
 

@@ -246,7 +246,7 @@ impl<'ctx> Codegen<'ctx, '_> {
         const CANONICAL: u32 = (1 << TYPE_ID_ABI_SHIFT) - 1;
         let canonical = self.bin(Op::And, id, self.const_like(id, CANONICAL.into()))?;
         let position = self.cast(Op::ZExt, canonical, self.t.i64)?;
-        let shift = self.const_like(position, DISPLAY_BYTES.trailing_zeros().into());
+        let shift = self.const_like(position, DISPLAY_SCALE.into());
         let position = self.bin(Op::Shl, position, shift)?.into_int_value();
         let vmctx = self.f().vmctx;
         let table = self.load_constant_ptr(vmctx, display.table)?;

@@ -8,7 +8,7 @@
 //! **Operands** are entries of an abstract stack: constants, locals not read yet, registers, or the operand's own place in
 //! the frame. Only the topmost [`LAZY_MAX`] entries can be anything but constants and places (`flushed` counts the others), so that every
 //! search of the stack takes constant time. At the start of a block all of them are flushed: below a block's base nothing ever
-//! changes, and merges concern the block's results only.
+//! changes, and merges concern the block's results only. A scope, in which no local is written, leaves unread locals as they are.
 
 use wasmer_runtime_core::types::Ty;
 
@@ -95,6 +95,15 @@ impl State {
         repair
     }
 
+    /// The same where what the first branch has promised of some registers is kept.
+    pub(crate) fn merge_keeping(&mut self, kept: RegSet, from: State, pins: RegSet) -> Repair {
+        let kept = self.regs.and(kept);
+        let mut repair = self.merge(from, pins);
+        self.regs = self.regs.or(kept);
+        repair.loads = repair.loads.or(kept.minus(from.regs));
+        repair
+    }
+
     /// What a branch from `from` to a label with this very state must do.
     pub(crate) fn require(self, from: State) -> Repair {
         Repair { loads: self.regs.minus(from.regs), stores: self.places.minus(from.places) }
@@ -117,6 +126,8 @@ pub(crate) struct Alloc {
     pub(crate) stack: Vec<Entry>,
     /// Operands below this are constants or in their places.
     flushed: usize,
+    /// How many scopes are open: in these, operands that wait stay where they are, because ways that meet at their ends must agree on that.
+    pub(crate) scopes: u32,
     /// Operand registers that nothing uses.
     free: RegSet,
     pub(crate) state: State,
@@ -151,6 +162,7 @@ impl Alloc {
     pub(crate) fn clear<M: Machine>(&mut self, reserved_bytes: u32) {
         self.stack.clear();
         self.flushed = 0;
+        self.scopes = 0;
         self.free = M::INT_SCRATCH.or(M::FLOAT_SCRATCH);
         self.state = State { regs: RegSet::EMPTY, places: RegSet::ALL };
         self.locals.clear();
@@ -196,7 +208,7 @@ impl Alloc {
         let end = self.stack.last().map_or(0, |top| top.end) + if ty as u8 == Ty::V128 as u8 { 16 } else { 8 };
         self.operand_bytes_max = self.operand_bytes_max.max(end);
         self.stack.push(Entry { loc, ty, end });
-        if self.stack.len() - self.flushed > LAZY_MAX {
+        if self.stack.len() - self.flushed > LAZY_MAX && self.scopes == 0 {
             self.flush_oldest(m);
         }
     }

@@ -7,6 +7,7 @@ use wasmer_runtime_core::layout::{VMCounts, VMOffsets};
 use wasmer_runtime_core::loops::Loops;
 use wasmer_runtime_core::module::ModuleInfo;
 use wasmer_runtime_core::translate::codegen::Result;
+use wasmer_runtime_core::translate::func::FuncInput;
 use wasmer_runtime_core::translate::ops::*;
 use wasmer_runtime_core::translate::survey::Survey;
 use wasmer_runtime_core::trap::TrapCode;
@@ -28,8 +29,8 @@ pub(crate) struct Codegen<M: Assembler> {
     pub(crate) al: Alloc,
     pub(crate) pending: PendingOf<M>,
     pub(crate) folded: Option<Folded<M::Address>>,
-    /// Offset in the vmctx of memory 0's base, if there is a memory.
-    pub(crate) has_memory: bool,
+    /// Offset in the vmctx of the base address that the function keeps in a register, if it needs any.
+    pub(crate) kept_base: Option<i32>,
     /// Whether code pays for what it does.
     pub(crate) metered: bool,
     /// Whether all code gets its place in the module, not just what traps or calls.
@@ -72,7 +73,7 @@ impl<M: Masm> Codegen<M> {
             al: Alloc::default(),
             pending: Pending::None,
             folded: None,
-            has_memory: false,
+            kept_base: None,
             metered: false,
             every_place: false,
             offsets: VMOffsets::new(VMCounts::default()),
@@ -97,20 +98,28 @@ impl<M: Masm> Codegen<M> {
 
     /// Functions of this module follow.
     pub(crate) fn set_module(&mut self, module: &ModuleInfo) {
-        let memory = module.resolved.memories.first();
-        self.has_memory = memory.is_some();
         self.metered = module.metered;
         self.every_place = module.every_place;
         self.offsets = module.resolved.offsets;
-        self.a.set_memory_base(memory.map_or(0, |memory| memory.base_offset));
     }
 
-    /// The translator will call `FuncCodegen::begin` for this function, which starts at `wasm_offset` of the module.
-    pub(crate) fn start_function(&mut self, index: DefinedFuncIdx, wasm_offset: u32) {
+    /// The translator will call `FuncCodegen::begin` for this function of the module.
+    pub(crate) fn start_function(&mut self, module: &ModuleInfo, input: &FuncInput<'_>) {
+        self.survey.read(module, input);
+        self.keep_base(module);
+        let (index, wasm_offset) = (input.index, input.body.range().start as u32);
         self.index = index;
         self.asking = self.asking();
         self.offset = wasm_offset;
         self.live = false;
+    }
+
+    /// What accesses objects keeps the heap's base address, everything else that of memory 0.
+    fn keep_base(&mut self, module: &ModuleInfo) {
+        let heap = (self.survey.accesses_objects() && self.offsets.counts().heap).then(|| self.offsets.heap());
+        let memory = || module.resolved.memories.first().map(|memory| memory.base_offset);
+        self.kept_base = heap.or_else(memory);
+        self.a.set_kept_base(self.kept_base.unwrap_or(0));
     }
 
     /// In first tiers loops of an output's only function ask, unless code pays for what it does: what a loop goes on in would pay for its way there.

@@ -94,8 +94,7 @@ unsafe impl<M: Masm> Worker for SinglepassWorker<M> {
         codegen.set_module(batch.module);
         codegen.append_to(output, |codegen| {
             for input in &mut *batch.functions {
-                codegen.start_function(input.index, input.body.range().start as u32);
-                codegen.survey.read(batch.module, &input);
+                codegen.start_function(batch.module, &input);
                 translator.translate(batch.module, input, codegen)?;
             }
             Ok(())

@@ -18,6 +18,8 @@ use crate::regs::RegSet;
 pub(crate) struct Frame {
     label: Label,
     is_loop: bool,
+    /// It was opened by [`Codegen::open_scope`].
+    is_scope: bool,
     /// Operands below its parameters.
     height: usize,
     /// Where its parameters and results start in the list of types.
@@ -76,6 +78,7 @@ impl<M: Masm> Codegen<M> {
         Frame {
             label,
             is_loop,
+            is_scope: false,
             height: self.al.len() - sig.params.len(),
             types,
             params: sig.params.len(),
@@ -113,6 +116,18 @@ impl<M: Masm> Codegen<M> {
     pub(crate) fn open_block(&mut self, sig: BlockSig<'_>) -> Frame {
         self.flush(0);
         self.frame(false, sig)
+    }
+
+    /// Opens a block in which no local is written: operands that stand for locals may wait below it, as no way through it changes that.
+    ///
+    /// What comes to its end first is the usual way. Those that come later load the registers that all functions use, so that loops around it need not.
+    pub(crate) fn open_scope(&mut self, sig: BlockSig<'_>) -> Frame {
+        let height = self.al.len();
+        self.al.spill_registers(&mut self.a, height);
+        self.al.scopes += 1;
+        let mut frame = self.frame(false, sig);
+        frame.is_scope = true;
+        frame
     }
 
     pub(crate) fn open_loop(&mut self, sig: BlockSig<'_>) -> Frame {
@@ -165,6 +180,7 @@ impl<M: Masm> Codegen<M> {
             self.settle();
         }
         self.loops -= u32::from(frame.is_loop);
+        self.al.scopes -= u32::from(frame.is_scope);
         if branched {
             self.merge_results(&frame, fallthrough);
         } else if !fallthrough {
@@ -178,7 +194,8 @@ impl<M: Masm> Codegen<M> {
         let mut target = frame.target.expect("a branch to the block has set the state");
         if fallthrough {
             self.move_label_operands(frame);
-            let repair = target.merge(self.al.state, self.al.pins);
+            let kept = if frame.is_scope { M::FIXED } else { RegSet::EMPTY };
+            let repair = target.merge_keeping(kept, self.al.state, self.al.pins);
             self.al.repair(&mut self.a, repair);
             if frame.jump_before == Some(self.a.position())
                 && let Some((other, _)) = frame.other
@@ -246,6 +263,7 @@ impl<M: Masm> Codegen<M> {
     fn agree(&mut self, frame: &mut Frame) -> Repair {
         match &mut frame.target {
             Some(target) if frame.is_loop => target.require(self.al.state),
+            Some(target) if frame.is_scope => target.merge_keeping(M::FIXED, self.al.state, self.al.pins),
             target => State::agree(target, self.al.state, self.al.pins),
         }
     }
@@ -383,9 +401,9 @@ impl<M: Masm> Codegen<M> {
         dead
     }
 
-    /// The registers of [`Machine::FIXED`](crate::regs::Machine::FIXED) that this module uses.
+    /// The registers of [`Machine::FIXED`](crate::regs::Machine::FIXED) that this function uses.
     fn fixed_registers(&self) -> RegSet {
-        if self.has_memory { M::FIXED } else { M::FIXED.without(M::MEMORY) }
+        if self.kept_base.is_some() { M::FIXED } else { M::FIXED.without(M::MEMORY) }
     }
 
     /// A result of an operator that always traps.

@@ -114,7 +114,6 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
 
     fn ref_as_non_null(&mut self, (): (), code: TrapCode) -> Result<()> {
         let mut value = self.pop();
-        self.al.own(&mut self.a, &mut value);
         M::trap_if_null(self, &mut value, code);
         self.push(value.ty, value.loc);
         Ok(())
@@ -223,8 +222,7 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
     }
 
     fn load(&mut self, access: &Access, op: Load, (): ()) -> Result<()> {
-        let index = self.pop();
-        self.load_later(access, op, index);
+        self.load_on_top(access, op);
         Ok(())
     }
 
@@ -315,6 +313,11 @@ impl<M: Masm> FuncCodegen for Codegen<M> {
     fn block(&mut self, sig: BlockSig<'_>, _params: &[()]) -> Result<Frame> {
         self.settle();
         Ok(self.open_block(sig))
+    }
+
+    fn scope(&mut self, sig: BlockSig<'_>, _params: &[()]) -> Result<Frame> {
+        self.settle();
+        Ok(self.open_scope(sig))
     }
 
     fn loop_(&mut self, sig: BlockSig<'_>, _params: &mut [()]) -> Result<Frame> {

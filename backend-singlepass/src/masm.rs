@@ -63,13 +63,13 @@ pub(crate) trait Assembler: Machine {
     const TEXT_BYTES_MAX: usize;
     /// The register of [`Machine::FIXED`] that is the vmctx of the running function.
     const VMCTX: Reg;
-    /// The register of [`Machine::FIXED`] that is the base address of memory 0.
+    /// The register of [`Machine::FIXED`] that is the base address of memory 0, or of the heap.
     const MEMORY: Reg;
 
     /// With an empty text.
     fn new(cpu: Self::Cpu) -> Self;
-    /// Functions of a module follow, whose memory 0 has its base address at this offset of the vmctx.
-    fn set_memory_base(&mut self, offset: i32);
+    /// What follows keeps the base address in a register that is at this offset of the vmctx.
+    fn set_kept_base(&mut self, offset: i32);
     /// Exchanges the text.
     fn swap_text(&mut self, text: &mut Vec<u8>);
     /// The end of the text.
@@ -237,8 +237,8 @@ pub(crate) trait ConvertOps: Assembler {
 pub(crate) trait MemoryOps: Assembler {
     /// Traps unless the sum of index and offset is a multiple of so many bytes, a power of two.
     fn check_alignment(c: &mut Codegen<Self>, index: &mut Entry, offset: u64, bytes: u8);
-    /// The address of an access that stays within reservation and guard.
-    fn unchecked(c: &mut Codegen<Self>, access: &Access, index: Entry) -> PlaceOf<Self>;
+    /// The address of an access that stays within reservation and guard, where the index is shifted to the left by `scale`, at most 3.
+    fn unchecked(c: &mut Codegen<Self>, access: &Access, index: Entry, scale: u8) -> PlaceOf<Self>;
     /// The address of an access that ends `end_offset` behind the index; traps beyond the memory's end, and is null there when the processor only
     /// guesses.
     fn checked(c: &mut Codegen<Self>, access: &Access, end_offset: u64, index: Entry) -> PlaceOf<Self>;

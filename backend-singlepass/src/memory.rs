@@ -55,7 +55,7 @@ impl<M: Masm> Codegen<M> {
             M::check_alignment(self, &mut index, access.offset, bytes);
         }
         match access.bounds {
-            Bounds::Elided | Bounds::Proven => Some(M::unchecked(self, access, index)),
+            Bounds::Elided | Bounds::Proven => Some(M::unchecked(self, access, index, 0)),
             Bounds::Explicit { end_offset } => Some(M::checked(self, access, end_offset, index)),
             Bounds::AlwaysTraps => {
                 M::always_outside(self, access, index);
@@ -66,7 +66,25 @@ impl<M: Masm> Codegen<M> {
 
     /// Pushes what stands at an address, once it is needed.
     pub(crate) fn load_later(&mut self, access: &Access, op: Load, index: Entry) {
-        match self.place(access, index) {
+        let place = self.place(access, index);
+        self.push_load(access, op, place);
+    }
+
+    /// The same where the address is on top.
+    pub(crate) fn load_on_top(&mut self, access: &Access, op: Load) {
+        let scaled = if access.bounds == Bounds::Proven { self.pop_scaled() } else { None };
+        let place = match scaled {
+            Some((index, scale)) => Some(M::unchecked(self, access, index, scale)),
+            None => {
+                let index = self.pop();
+                self.place(access, index)
+            }
+        };
+        self.push_load(access, op, place);
+    }
+
+    fn push_load(&mut self, access: &Access, op: Load, place: Option<PlaceOf<M>>) {
+        match place {
             Some(place) => {
                 // A load that cannot trap needs no place in the module, and may be left out.
                 let offset = if access.bounds == Bounds::Proven { None } else { Some(self.offset) };

@@ -196,6 +196,23 @@ impl<M: Masm> Codegen<M> {
         }
     }
 
+    /// Pops the topmost operand as one to be shifted, and how far, if that is a pending shift which an address can have.
+    pub(crate) fn pop_scaled(&mut self) -> Option<(Entry, u8)> {
+        match self.pending {
+            Pending::Int {
+                op: IntBinary::Shl,
+                width: Width::W64,
+                lhs,
+                rhs: Entry { loc: Loc::Const(by @ 0..=3), .. },
+            } => {
+                self.pending = Pending::None;
+                self.al.pop();
+                Some((lhs, by as u8))
+            }
+            _ => None,
+        }
+    }
+
     /// Pops the right operand of an integer operator, whose left one stands below it: still to be loaded, if that is a place
     /// for an instruction's operand.
     #[inline]

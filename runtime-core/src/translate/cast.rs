@@ -9,7 +9,7 @@
 
 use wasmparser::{AbstractHeapType, UnpackedIndex, WasmModuleResources};
 
-use crate::layout::{DISPLAY_BYTES, DISPLAY_DEPTHS, TYPE_ID_ABI_SHIFT, VMFUNCREF_TYPE_ID};
+use crate::layout::{DISPLAY_DEPTHS, DISPLAY_SCALE, TYPE_ID_ABI_SHIFT, VMFUNCREF_TYPE_ID};
 use crate::libcall::HostCall;
 use crate::object::{HOST_CELL_TYPE_ID, OBJECT_HEADER, ObjectKind};
 use crate::translate::codegen::{FuncCodegen, Region, Result};
@@ -246,14 +246,18 @@ impl<C: FuncCodegen> Visitor<'_, C> {
                 self.compare_with(IntCompare::LtU, CANONICAL)
             }
             Mark::Object { ty, of_structs } => {
-                self.header()?;
                 if self.module.types[ty.index()].is_final {
+                    self.header()?;
                     self.push_word(Region::TypeIds, ty.0 * 4)?;
                     return self.compare(IntCompare::Eq, Width::W32);
                 }
                 // The header of a struct is the canonical id.
-                if !of_structs {
+                if of_structs {
+                    self.load_from(Region::Headers, Load::Int32 { signed: false }, OBJECT_HEADER)?;
+                } else {
+                    self.header()?;
                     self.int_with(IntBinary::And, CANONICAL)?;
+                    self.convert(Convert::ExtendU)?;
                 }
                 self.has_supertype(ty, self.module.types[ty.index()].kind() == TypeKind::Struct)
             }
@@ -264,6 +268,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
                     self.push_canonical(ty)?;
                     return self.compare(IntCompare::Eq, Width::W32);
                 }
+                self.convert(Convert::ExtendU)?;
                 self.has_supertype(ty, false)
             }
         }
@@ -279,14 +284,14 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         self.int_with(IntBinary::And, CANONICAL)
     }
 
-    /// `[canonical id] -> [i32]`: whether a type is another one, whose type id may be canonical, too, or has it among its supertypes.
+    /// `[i64] -> [i32]`: whether the type of a canonical id is another one, whose type id may be canonical, too, or has it among its supertypes.
     fn has_supertype(&mut self, ty: TypeIdx, is_canonical: bool) -> Result<()> {
         let depth = self.depth_of(ty);
         if depth >= DISPLAY_DEPTHS {
+            self.convert(Convert::Wrap)?;
             return self.libcall(HostCall::IsSubtype { ty }, &[Ty::I32], false);
         }
-        self.convert(Convert::ExtendU)?;
-        self.push_i64(DISPLAY_BYTES.trailing_zeros().into())?;
+        self.push_i64(DISPLAY_SCALE.into())?;
         self.int(IntBinary::Shl, Width::W64)?;
         self.load_from(Region::Displays, Load::I32, depth * 4)?;
         if is_canonical {

@@ -345,6 +345,10 @@ pub trait FuncCodegen: Sized {
     fn trap_if(&mut self, code: TrapCode, condition: Self::Value) -> Result<()>;
     /// `block`. Its parameters stay where they are.
     fn block(&mut self, sig: BlockSig<'_>, params: &[Self::Value]) -> Result<Self::Frame>;
+    /// A `block` that one operator opens and closes: no local is written in it.
+    fn scope(&mut self, sig: BlockSig<'_>, params: &[Self::Value]) -> Result<Self::Frame> {
+        self.block(sig, params)
+    }
     /// `loop`. `params` are replaced by the values at the loop header.
     fn loop_(&mut self, sig: BlockSig<'_>, params: &mut [Self::Value]) -> Result<Self::Frame>;
     /// `if`: the condition was on top of the parameters. `params` stay where they are for the first arm.

@@ -21,7 +21,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     /// Opens a block. What is on the operand stack when it is left, but for the results, goes with it, the parameters included.
     pub(super) fn open_scope(&mut self, params: &[Ty], results: &[Ty]) -> Result<Scope<C::Frame>> {
         let base = self.top(params.len());
-        let frame = self.codegen.block(BlockSig { params, results }, &self.stacks.values[base..])?;
+        let frame = self.codegen.scope(BlockSig { params, results }, &self.stacks.values[base..])?;
         Ok(Scope { frame, base, results: results.len(), branched: false })
     }
 

@@ -14,7 +14,7 @@ use std::ops::{Deref, Range};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockWriteGuard};
 
-use wasmer_runtime_core::layout::TYPE_ID_ABI_SHIFT;
+use wasmer_runtime_core::layout::{CANONICAL_ID_STEP, TYPE_ID_ABI_SHIFT};
 use wasmer_runtime_core::object::TypeTrace;
 use wasmer_runtime_core::types::*;
 
@@ -22,11 +22,12 @@ use crate::fork;
 use id_space::IdSpace;
 use tables::Displays;
 pub use tables::{displays, trace};
+use tables::{id_at, position};
 
 /// In a group's key: stands for the group's type of the number that is added.
 const INSIDE: u32 = 1 << 31;
-/// How many types there can be at the same time, and one: id 0 is no type's.
-const TYPES_MAX: u32 = 1 << TYPE_ID_ABI_SHIFT;
+/// Canonical ids are below this.
+const IDS_END: u32 = 1 << TYPE_ID_ABI_SHIFT;
 /// Not a type: what a host's number becomes that could be taken for one inside a group.
 const NOTHING: u32 = u32::MAX;
 
@@ -52,7 +53,7 @@ impl TypeIds {
                 inside => INSIDE + (inside - start) as u32,
             };
             match registry.acquire(&types[group.clone()], number, &mut key) {
-                Some(first) => ids.extend((first.0..).take(group.len()).map(CanonicalId)),
+                Some(first) => ids.extend((first..).take(group.len()).map(id_at)),
                 None => {
                     ids.into_iter().for_each(|id| registry.release(id));
                     return None;
@@ -64,9 +65,9 @@ impl TypeIds {
 
     /// The id of a type whose concrete references are canonical ids, and which is a group for itself. None if the process knows too many.
     pub fn of(ty: &TypeDef) -> Option<Self> {
-        let number = |id| if (INSIDE..INSIDE + TYPES_MAX).contains(&id) { NOTHING } else { id };
+        let number = |id| if (INSIDE..INSIDE + IDS_END).contains(&id) { NOTHING } else { id };
         let first = write().acquire(std::slice::from_ref(ty), number, &mut Vec::new())?;
-        Some(Self([first].into()))
+        Some(Self([id_at(first)].into()))
     }
 
     /// The canonical id in a reference type, if there is one. None if it means nothing.
@@ -191,11 +192,12 @@ fn write() -> RwLockWriteGuard<'static, Registry> {
 }
 
 struct Registry {
-    /// The first ids of groups, by their [keys](key).
-    groups: HashMap<Arc<[u8]>, CanonicalId>,
-    /// By id.
+    /// The positions of the first ids of groups, by their [keys](key).
+    groups: HashMap<Arc<[u8]>, u32>,
+    /// By the [positions](position) of their ids.
     entries: Vec<Option<Entry>>,
-    ids: IdSpace,
+    /// Which positions are free. Id 0 is no type's.
+    positions: IdSpace,
     displays: Displays,
 }
 
@@ -203,8 +205,8 @@ struct Entry {
     ty: Arc<TypeDef>,
     /// How many supertypes it has.
     depth: u32,
-    /// The first id of its group.
-    first: CanonicalId,
+    /// The position of the first id of its group.
+    first: u32,
     /// Of the first type of a group.
     group: Option<Group>,
 }
@@ -235,7 +237,7 @@ impl Default for Registry {
         Self {
             groups: HashMap::new(),
             entries: Vec::new(),
-            ids: IdSpace::new(1..TYPES_MAX),
+            positions: IdSpace::new(1..tables::RECORDS as u32),
             displays: Displays::default(),
         }
     }
@@ -243,12 +245,13 @@ impl Default for Registry {
 
 impl Registry {
     fn entry(&self, id: CanonicalId) -> Option<&Entry> {
-        self.entries.get(id.0 as usize)?.as_ref()
+        let is_one = id.0.is_multiple_of(CANONICAL_ID_STEP);
+        self.entries.get(position(id)).filter(|_| is_one)?.as_ref()
     }
 
     fn group(&mut self, id: CanonicalId) -> Option<&mut Group> {
         let first = self.entry(id)?.first;
-        self.entries[first.0 as usize].as_mut()?.group.as_mut()
+        self.entries[first as usize].as_mut()?.group.as_mut()
     }
 
     /// Makes room for so many groups and types more.
@@ -257,51 +260,47 @@ impl Registry {
         self.entries.reserve(types);
     }
 
-    /// The first id of a group, of which each type has one owner more. None if there are too many types. `number` says what numbers in the types stand for;
+    /// The position of the first id of a group, of which each type has one owner more. None if there are too many types. `number` says what numbers in the types stand for;
     /// `key` is room to write in.
-    fn acquire(
-        &mut self,
-        types: &[TypeDef],
-        number: impl Fn(u32) -> u32 + Copy,
-        key: &mut Vec<u8>,
-    ) -> Option<CanonicalId> {
+    fn acquire(&mut self, types: &[TypeDef], number: impl Fn(u32) -> u32 + Copy, key: &mut Vec<u8>) -> Option<u32> {
         key.clear();
         types.iter().for_each(|ty| key::write(key, ty, number));
         if let Some(&first) = self.groups.get(key.as_slice()) {
-            self.group(first).expect("it is known").owners += types.len();
+            self.group(id_at(first)).expect("it is known").owners += types.len();
             return Some(first);
         }
-        let first = self.ids.take(types.len() as u32)?;
-        let ids = first..first + types.len() as u32;
+        let first = self.positions.take(types.len() as u32)?;
+        let taken = first..first + types.len() as u32;
         let in_table = self.displays.exist() || types.iter().any(Entry::has_display);
-        if in_table && self.displays.reach(self.entries.len().max(ids.end as usize)).is_err() {
-            self.ids.give_back(ids);
+        if in_table && self.displays.reach(self.entries.len().max(taken.end as usize)).is_err() {
+            self.positions.give_back(taken);
             return None;
         }
-        if self.entries.len() < ids.end as usize {
-            self.entries.resize_with(ids.end as usize, || None);
+        if self.entries.len() < taken.end as usize {
+            self.entries.resize_with(taken.end as usize, || None);
         }
-        let first = CanonicalId(first);
         let canonical = |index| match number(index) {
-            inside @ INSIDE.. if inside - INSIDE < TYPES_MAX => first.0 + (inside - INSIDE),
+            inside @ INSIDE.. if inside - INSIDE < IDS_END => id_at(first + (inside - INSIDE)).0,
             outside => outside,
         };
         let mut owned = vec![];
-        for (id, ty) in ids.clone().map(CanonicalId).zip(types) {
+        for (id, ty) in taken.clone().map(id_at).zip(types) {
             let ty = ty.map(canonical);
-            owned.extend(references(&ty).filter(|other| other.0 < TYPES_MAX && !ids.contains(&other.0)));
+            owned.extend(
+                references(&ty).filter(|other| other.0 < IDS_END && !taken.contains(&(position(*other) as u32))),
+            );
             self.add(id, first, ty);
         }
         owned.retain(|id| self.own(*id));
         let key = Arc::<[u8]>::from(key.as_slice());
         self.groups.insert(Arc::clone(&key), first);
         let group = Group { key, len: types.len(), owners: types.len(), owned: owned.into() };
-        self.entries[first.0 as usize].as_mut().expect("it was just added").group = Some(group);
+        self.entries[first as usize].as_mut().expect("it was just added").group = Some(group);
         Some(first)
     }
 
-    /// Adds a type of the group that starts with `first`; its supertype is known.
-    fn add(&mut self, id: CanonicalId, first: CanonicalId, ty: TypeDef) {
+    /// Adds a type of the group that starts at the position `first`; its supertype is known.
+    fn add(&mut self, id: CanonicalId, first: u32, ty: TypeDef) {
         let supertype = ty.supertype.map(CanonicalId).filter(|id| self.entry(*id).is_some());
         let depth = supertype.and_then(|id| self.entry(id)).map_or(0, |entry| entry.depth + 1);
         if Entry::has_display(&ty) {
@@ -310,7 +309,7 @@ impl Registry {
         if ty.kind() != TypeKind::Func {
             tables::set_trace(id, Some(TypeTrace::of(&ty.composite)));
         }
-        self.entries[id.0 as usize] = Some(Entry { ty: Arc::new(ty), depth, first, group: None });
+        self.entries[position(id)] = Some(Entry { ty: Arc::new(ty), depth, first, group: None });
     }
 
     /// Whether the id means a type, which then has one owner more.
@@ -334,18 +333,18 @@ impl Registry {
 
     /// Forgets the group of a type, and returns what it owned.
     fn forget(&mut self, id: CanonicalId) -> Box<[CanonicalId]> {
-        let first = self.entry(id).expect("it is known").first.0;
+        let first = self.entry(id).expect("it is known").first;
         let Group { key, len, owned, .. } = self.group(id).map(std::mem::take).expect("it is known");
         self.groups.remove(&key);
-        let ids = first..first + len as u32;
-        for id in ids.clone().map(CanonicalId) {
-            let entry = self.entries[id.0 as usize].take().expect("it is known");
+        let taken = first..first + len as u32;
+        for id in taken.clone().map(id_at) {
+            let entry = self.entries[position(id)].take().expect("it is known");
             if Entry::has_display(&entry.ty) {
                 self.displays.clear(id);
             }
             tables::set_trace(id, None);
         }
-        self.ids.give_back(ids);
+        self.positions.give_back(taken);
         owned
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
-use wasmer_runtime_core::layout::{DISPLAY_BYTES, DISPLAY_DEPTHS, TYPE_ID_ABI_SHIFT};
+use wasmer_runtime_core::layout::{CANONICAL_ID_STEP, DISPLAY_BYTES, DISPLAY_DEPTHS, TYPE_ID_ABI_SHIFT};
 use wasmer_runtime_core::object::TypeTrace;
 use wasmer_runtime_core::types::CanonicalId;
 
@@ -17,7 +17,8 @@ pub(super) type Display = [AtomicU32; DISPLAY_DEPTHS as usize];
 
 const _: () = assert!(size_of::<Display>() == DISPLAY_BYTES as usize);
 
-const RECORDS: usize = 1 << TYPE_ID_ABI_SHIFT;
+/// How many canonical ids there are, 0 included.
+pub(super) const RECORDS: usize = (1 << TYPE_ID_ABI_SHIFT) / CANONICAL_ID_STEP as usize;
 
 /// The table of displays once there is one. It stays where it is for ever, and has a readable record for each id that is known.
 static DISPLAYS: AtomicPtr<Display> = AtomicPtr::new(ptr::null_mut());
@@ -26,6 +27,16 @@ static ACCESSIBLE: AtomicUsize = AtomicUsize::new(0);
 
 /// How many records are made accessible at once.
 const STEP_RECORDS: usize = 1024;
+
+/// Where things are in tables by canonical id.
+pub(super) const fn position(id: CanonicalId) -> usize {
+    (id.0 / CANONICAL_ID_STEP) as usize
+}
+
+/// The canonical id at a position.
+pub(super) const fn id_at(position: u32) -> CanonicalId {
+    CanonicalId(position * CANONICAL_ID_STEP)
+}
 
 /// Who writes displays.
 #[derive(Default)]
@@ -39,8 +50,8 @@ impl Displays {
         self.table.is_some()
     }
 
-    /// Makes sure that there are records for the ids before `end`, empty ones at first.
-    pub(super) fn reach(&mut self, end: usize) -> io::Result<()> {
+    /// Makes sure that there are so many records, empty ones at first.
+    pub(super) fn reach(&mut self, count: usize) -> io::Result<()> {
         let table = match &self.table {
             Some(table) => table,
             None => {
@@ -49,7 +60,7 @@ impl Displays {
                 self.table.insert(table)
             }
         };
-        let (len, needed) = (ACCESSIBLE.load(Ordering::Relaxed), end.next_multiple_of(STEP_RECORDS));
+        let (len, needed) = (ACCESSIBLE.load(Ordering::Relaxed), count.next_multiple_of(STEP_RECORDS));
         if needed > len {
             table.commit(len * size_of::<Display>()..needed * size_of::<Display>())?;
             ACCESSIBLE.store(needed, Ordering::Release);
@@ -86,13 +97,14 @@ pub fn displays() -> *const u32 {
 
 /// The record of a type, if there is one.
 pub(super) fn display(id: CanonicalId) -> Option<&'static Display> {
-    let is_accessible = (id.0 as usize) < ACCESSIBLE.load(Ordering::Acquire);
+    let position = position(id);
+    let is_accessible = position < ACCESSIBLE.load(Ordering::Acquire);
     let base = ptr::NonNull::new(DISPLAYS.load(Ordering::Acquire)).filter(|_| is_accessible)?;
     // SAFETY: the record can be accessed and is never unmapped; this program accesses it as atomics only.
-    Some(unsafe { base.add(id.0 as usize).as_ref() })
+    Some(unsafe { base.add(position).as_ref() })
 }
 
-const CHUNK_BITS: u32 = TYPE_ID_ABI_SHIFT / 2;
+const CHUNK_BITS: u32 = RECORDS.trailing_zeros() / 2;
 const CHUNK: usize = 1 << CHUNK_BITS;
 
 /// What the collector has to know of types, in chunks that are made when they are needed, and kept.
@@ -100,13 +112,13 @@ type Chunk = [AtomicPtr<TypeTrace>; CHUNK];
 static TRACES: [AtomicPtr<Chunk>; RECORDS / CHUNK] = [const { AtomicPtr::new(ptr::null_mut()) }; RECORDS / CHUNK];
 
 fn chunk(id: CanonicalId) -> &'static AtomicPtr<Chunk> {
-    &TRACES[id.0 as usize >> CHUNK_BITS]
+    &TRACES[position(id) >> CHUNK_BITS]
 }
 
 fn place(id: CanonicalId) -> Option<&'static AtomicPtr<TypeTrace>> {
     let chunk = ptr::NonNull::new(chunk(id).load(Ordering::Acquire))?;
     // SAFETY: a chunk is never freed, and accessed as atomics only.
-    Some(unsafe { &chunk.as_ref()[id.0 as usize % CHUNK] })
+    Some(unsafe { &chunk.as_ref()[position(id) % CHUNK] })
 }
 
 /// Where objects of a type have references; none for functions and for what is no type.
@@ -114,7 +126,7 @@ fn place(id: CanonicalId) -> Option<&'static AtomicPtr<TypeTrace>> {
 /// # Safety
 /// As long as the result is used, somebody owns the id.
 pub unsafe fn trace<'a>(id: CanonicalId) -> Option<&'a TypeTrace> {
-    if id.0 as usize >= RECORDS {
+    if position(id) >= RECORDS {
         return None;
     }
     // SAFETY: what stands there was written before somebody owned the id, and stays as long as somebody does.

@@ -1,6 +1,6 @@
 //! Code that is rarely reached: it stands behind the function's other code.
 
-use wasmer_runtime_core::layout::{DISPLAY_BYTES, TYPE_ID_ABI_SHIFT};
+use wasmer_runtime_core::layout::{DISPLAY_SCALE, TYPE_ID_ABI_SHIFT};
 use wasmer_runtime_core::trap::TrapCode;
 use wasmer_runtime_core::types::{CanonicalId, Ty, Width};
 
@@ -65,7 +65,7 @@ impl ColdOps for X64 {
         c.a.alu_imm(Alu::Xor, Width::W32, &Rm::Reg(scratch), OURS);
         c.a.alu_imm(Alu::Cmp, Width::W32, &Rm::Reg(scratch), 1 << TYPE_ID_ABI_SHIFT);
         c.a.jcc(Cc::AE, slow);
-        c.a.shift_imm(Shift::Shl, Width::W64, scratch, DISPLAY_BYTES.trailing_zeros() as u8);
+        c.a.shift_imm(Shift::Shl, Width::W64, scratch, DISPLAY_SCALE as u8);
         c.a.alu(Alu::Add, Width::W64, scratch, &Rm::Mem(Mem::new(VMCTX, display.table)));
         c.a.load_int(Width::W32, scratch, &Mem::new(scratch, display.place));
         // Back to an id of our convention. Where there is no such supertype, the display has 0, and no type has that id.

@@ -86,13 +86,13 @@ impl Machine for X64 {
     }
 
     fn reload(&mut self, reg: Reg, valid: &mut RegSet) {
-        // The base of memory 0 is read through the vmctx, so that comes first.
+        // The base address is read through the vmctx, so that comes first.
         if !valid.has(VMCTX) {
             self.load_int(Width::W64, VMCTX, &Mem::frame(VMCTX_PLACE));
             *valid = valid.with(VMCTX);
         }
         if reg == MEMORY {
-            self.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, self.memory_base));
+            self.load_int(Width::W64, MEMORY, &Mem::new(VMCTX, self.kept_base));
             *valid = valid.with(MEMORY);
         }
     }

@@ -1,10 +1,10 @@
 //! Loads and stores of linear memories, and their checks.
 
 use wasmer_runtime_core::layout::VMMEMORY_LEN;
-use wasmer_runtime_core::translate::codegen::{Access, MemoryRef, Region};
+use wasmer_runtime_core::translate::codegen::{Access, MemoryRef};
 use wasmer_runtime_core::translate::ops::{Load, Store};
 use wasmer_runtime_core::trap::TrapCode;
-use wasmer_runtime_core::types::{MemoryIdx, Ty, Width};
+use wasmer_runtime_core::types::{Ty, Width};
 
 use crate::alloc::{Entry, Loc};
 use crate::cold::{Cold, Outside};
@@ -17,10 +17,10 @@ use crate::regs::{Machine, Reg, RegSet};
 impl MemoryOps for X64 {
     /// Index and offset stay within reservation and guard.
     #[inline]
-    fn unchecked(c: &mut Codegen, access: &Access, mut index: Entry) -> Place {
+    fn unchecked(c: &mut Codegen, access: &Access, mut index: Entry, scale: u8) -> Place {
         let (base, mut held) = c.memory_base(&access.memory);
         if let Loc::Const(bits) = index.loc
-            && let Ok(disp) = i32::try_from(bits + access.offset)
+            && let Ok(disp) = i32::try_from((bits << scale) + access.offset)
         {
             return Place { mem: Mem::new(base, disp), held };
         }
@@ -28,7 +28,7 @@ impl MemoryOps for X64 {
         if let Loc::Reg(reg) = index.loc {
             held = held.with(reg);
         }
-        Place { mem: Mem::indexed(base, reg, 0, access.offset as i32), held }
+        Place { mem: Mem::indexed(base, reg, scale, access.offset as i32), held }
     }
 
     /// Outside, when the processor only guesses, the address is null. Atomic operators hold two more operands, so there are three registers for this.
@@ -183,7 +183,7 @@ impl Codegen {
 
     /// The register with a memory's base, and those that must be given back.
     fn memory_base(&mut self, memory: &MemoryRef) -> (Reg, RegSet) {
-        if memory.region == Region::Memory(MemoryIdx(0)) {
+        if self.kept_base == Some(memory.base_offset) {
             if !self.al.state.regs.has(MEMORY) {
                 self.a.reload(MEMORY, &mut self.al.state.regs);
             }

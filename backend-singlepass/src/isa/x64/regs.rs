@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `rsp`, `rbp` | stack, frame chain |
 //! | `r14` | vmctx; on entry the callee's |
-//! | `r15` | base address of memory 0 |
+//! | `r15` | base address of memory 0, or of the heap |
 //! | `rax rcx rdx rsi rdi`, `xmm0`–`xmm6` | operands; the first three and four of them: results |
 //! | `rbx r8`–`r13`, `xmm7`–`xmm14` | pinned locals; in this order: arguments. Where code is metered, `r13` is the fuel and nothing else |
 //! | `xmm15` | temporary |
@@ -33,7 +33,7 @@ pub(crate) const R12: Reg = Reg(12);
 pub(crate) const R13: Reg = Reg(13);
 /// The vmctx of the running function.
 pub(crate) const VMCTX: Reg = Reg(14);
-/// The base address of memory 0.
+/// The base address that the function keeps: of memory 0, or of the heap.
 pub(crate) const MEMORY: Reg = Reg(15);
 /// Where code is metered: what is left of the store's fuel, from function to function.
 pub(crate) const FUEL: Reg = R13;

@@ -114,6 +114,7 @@ pub struct Survey {
     /// For each open block, whether it is a loop.
     blocks: Vec<bool>,
     tail_calls: bool,
+    accesses_objects: bool,
 }
 
 /// As many as the validator allows, with room for parameters.
@@ -186,6 +187,11 @@ impl Survey {
         self.tail_calls
     }
 
+    /// Whether operators of objects were found in the body, also where nothing can reach them.
+    pub fn accesses_objects(&self) -> bool {
+        self.accesses_objects
+    }
+
     /// Surveys the operators of a body. Locals that are not found are not used, unless the survey ended early.
     fn operators_of(&mut self, code: &[u8], locals: usize) {
         self.locals = locals;
@@ -193,6 +199,7 @@ impl Survey {
         self.usages.resize(1 + locals.max(NEAR), Usage::default());
         self.blocks.clear();
         self.tail_calls = false;
+        self.accesses_objects = false;
         let mut cursor = Cursor { code, at: 0 };
         if self.operators(&mut cursor).is_none() {
             self.tail_calls = true;

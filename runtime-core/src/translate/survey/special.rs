@@ -24,7 +24,7 @@ macro_rules! visit {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
         $(
             fn $visit(&mut self $($(, $arg: $argty)*)?) -> Self::Output {
-                proposal!($proposal);
+                proposal!(self $proposal);
                 $($(immediate!(self $arg $arg);)*)?
                 effect!(self $op $($($arg)*)?);
                 Some(())
@@ -35,25 +35,27 @@ macro_rules! visit {
 
 /// Proposals whose operators without immediates leave control flow and locals alone, but for those of `effect`.
 macro_rules! proposal {
-    (mvp) => {};
-    (sign_extension) => {};
-    (saturating_float_to_int) => {};
-    (bulk_memory) => {};
-    (reference_types) => {};
-    (tail_call) => {};
-    (function_references) => {};
-    (wide_arithmetic) => {};
-    (threads) => {};
-    (simd) => {};
-    (relaxed_simd) => {};
-    (exceptions) => {};
-    (legacy_exceptions) => {};
-    (gc) => {};
-    (custom_descriptors) => {};
-    (stack_switching) => {};
-    (memory_control) => {};
-    (shared_everything_threads) => {};
-    (acquire_release_atomics) => {};
+    ($t:ident mvp) => {};
+    ($t:ident sign_extension) => {};
+    ($t:ident saturating_float_to_int) => {};
+    ($t:ident bulk_memory) => {};
+    ($t:ident reference_types) => {};
+    ($t:ident tail_call) => {};
+    ($t:ident function_references) => {};
+    ($t:ident wide_arithmetic) => {};
+    ($t:ident threads) => {};
+    ($t:ident simd) => {};
+    ($t:ident relaxed_simd) => {};
+    ($t:ident exceptions) => {};
+    ($t:ident legacy_exceptions) => {};
+    ($t:ident gc) => {
+        $t.survey.accesses_objects = true
+    };
+    ($t:ident custom_descriptors) => {};
+    ($t:ident stack_switching) => {};
+    ($t:ident memory_control) => {};
+    ($t:ident shared_everything_threads) => {};
+    ($t:ident acquire_release_atomics) => {};
 }
 
 /// What an immediate says of an operator.

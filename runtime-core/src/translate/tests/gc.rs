@@ -138,7 +138,7 @@ fn casts_ask_what_the_static_type_leaves_open() {
         v9 = I32(268435455)
         v10 = And W32 v8 v9
         v11 = ExtendU v10
-        v12 = I64(6)
+        v12 = I64(3)
         v13 = Shl W64 v11 v12
         v14 = load I32 Displays+0 v13
         v15 = I64(0)
@@ -156,16 +156,15 @@ fn casts_ask_what_the_static_type_leaves_open() {
         "begin [Ref] -> [Ref] [Ref]
         v0 = local.get 0
         v1 = pick v0
-        v2 = load I32 Headers+0 v1
-        v3 = ExtendU v2
-        v4 = I64(6)
-        v5 = Shl W64 v3 v4
-        v6 = load I32 Displays+0 v5
-        v7 = I64(0)
-        v8 = load I32 TypeIds+0 v7
-        v9 = Eq W32 v6 v8
-        v10 = Eqz W32 v9
-        trap CastFailure if v10
+        v2 = load Int32 { signed: false } Headers+0 v1
+        v3 = I64(3)
+        v4 = Shl W64 v2 v3
+        v5 = load I32 Displays+0 v4
+        v6 = I64(0)
+        v7 = load I32 TypeIds+0 v6
+        v8 = Eq W32 v5 v7
+        v9 = Eqz W32 v8
+        trap CastFailure if v9
         end v0
         return v0",
     );

@@ -60,8 +60,8 @@ pub(crate) struct X64 {
     pub(super) pool: Vec<u128>,
     pool_refs: Vec<PoolRef>,
     pub(crate) cpu: Extensions,
-    /// Offset in the vmctx of the base of memory 0.
-    pub(super) memory_base: i32,
+    /// Offset in the vmctx of what the register for a base address holds.
+    pub(super) kept_base: i32,
     /// An instruction that ends at this position has left the zero flag for its result, in this register.
     zero_flag: Option<(usize, Reg, Width)>,
 }
@@ -229,13 +229,13 @@ impl Assembler for X64 {
             pool: Vec::new(),
             pool_refs: Vec::new(),
             cpu,
-            memory_base: 0,
+            kept_base: 0,
             zero_flag: None,
         }
     }
 
-    fn set_memory_base(&mut self, offset: i32) {
-        self.memory_base = offset;
+    fn set_kept_base(&mut self, offset: i32) {
+        self.kept_base = offset;
     }
 
     fn swap_text(&mut self, text: &mut Vec<u8>) {
