@@ -410,7 +410,7 @@ impl Lazy {
     pub(crate) fn lead_to_better_code(&self, code: &Code, switch: Switch) {
         let _changing = changes();
         let _ = self.switch.set(switch);
-        self.ahead.end();
+        self.end_ahead();
         let functions = (0..self.module.functions_len()).map(DefinedFuncIdx::from_index);
         let stays = |function: &_| self.module.is_short_leaf(*function, switch.leaf_bytes_min());
         for function in functions.filter(|function| !stays(function)) {
@@ -503,6 +503,7 @@ impl Lazy {
     /// A function has its code, which starts at an offset, or it could not be compiled.
     fn end(&self, code: &Code, function: DefinedFuncIdx, start: Option<usize>) {
         let _changing = changes();
+        self.note_run();
         let Some(start) = start else { return self.set(function, State::Absent) };
         self.starts[function.index()].store(start as u32, Ordering::Release);
         if self.stays(function) {
@@ -525,7 +526,7 @@ impl Lazy {
 impl Drop for Lazy {
     fn drop(&mut self) {
         let _changing = changes();
-        self.ahead.end();
+        self.end_ahead();
     }
 }
 

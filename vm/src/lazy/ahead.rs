@@ -70,8 +70,7 @@ impl Ahead {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing shall be compiled ahead any more. For who has the lock of all changes.
-    pub(super) fn end(&self) {
+    fn end(&self) {
         let mut queue = self.queue();
         *queue = Queue { is_over: true, thread: queue.thread, ..Queue::default() };
         self.wake.notify_one();
@@ -100,6 +99,12 @@ impl Ahead {
 }
 
 impl Lazy {
+    /// Nothing shall be compiled ahead any more, because there is better code, or nobody left who calls. For who has the lock of all changes.
+    pub(super) fn end_ahead(&self) {
+        self.ahead.end();
+        self.note_run();
+    }
+
     /// A function was compiled because it was called: what it calls may come next.
     pub(super) fn follow(&self, image: &Arc<Image>, function: DefinedFuncIdx, output: &Output) {
         if !self.ahead.is_on {

@@ -6,12 +6,14 @@
 //!
 //! A thread makes the ticks, and has another compiler compile what is hot, one function at a time, in an image that begins with entries only. What it has
 //! compiled takes over all at once, as a whole better image does ([`crate::tier`]): instances of which nothing else changes go over at their next calls.
+//!
+//! Where nothing was noted at several ticks, everything is ready to say that it runs. So the thread makes no more of them, and sleeps until something does.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -45,6 +47,37 @@ pub(super) struct Heat {
     loops: Mutex<HashMap<LoopAt, u32>>,
     /// By function: whether calls of it lead to better code.
     gone: Box<[AtomicBool]>,
+    rest: Arc<Rest>,
+}
+
+/// What keeps the thread from ticks that find nothing. Changes with the lock of all changes, and outlives what it is about.
+#[derive(Default)]
+struct Rest {
+    /// Whether something has run since the last look.
+    is_noted: AtomicBool,
+    /// Whether the thread waits for that.
+    is_asleep: AtomicBool,
+    wake: Condvar,
+}
+
+impl Rest {
+    /// Something runs. For who has the lock.
+    fn note(&self) {
+        self.is_noted.store(true, Ordering::Relaxed);
+        // To wake is a system call, also if nobody sleeps.
+        if self.is_asleep.swap(false, Ordering::Relaxed) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Sleeps until something has run since the last look.
+    fn sleep(&self) {
+        let mut changing = changes();
+        while !self.is_noted.load(Ordering::Relaxed) {
+            self.is_asleep.store(true, Ordering::Relaxed);
+            changing = self.wake.wait(changing).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 impl Heat {
@@ -53,6 +86,7 @@ impl Heat {
             calls: (0..functions).map(|_| AtomicU32::new(0)).collect(),
             loops: Mutex::default(),
             gone: (0..functions).map(|_| AtomicBool::new(false)).collect(),
+            rest: Arc::default(),
         }
     }
 
@@ -66,9 +100,21 @@ impl Heat {
     }
 }
 
+/// What came of a look at what was noted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Something has gone over.
+    Found,
+    Nothing,
+    /// Nothing was noted, so that everything is ready to say that it runs.
+    Silence,
+}
+
 /// What is hot.
 #[derive(Default)]
 struct Hot {
+    /// Whether nothing was noted at all.
+    is_silent: bool,
     functions: Vec<DefinedFuncIdx>,
     /// Loops of functions that are not called meanwhile, so that nothing else has them go over.
     loops: Vec<LoopAt>,
@@ -83,10 +129,18 @@ impl Lazy {
         is_new.then(|| self.heat.get_or_init(|| Heat::new(self.module.functions_len())))
     }
 
+    /// Something runs; or the code leads elsewhere from now on, or is gone, which the thread has to see. For who has the lock.
+    pub(super) fn note_run(&self) {
+        if let Some(heat) = self.heat.get() {
+            heat.rest.note();
+        }
+    }
+
     /// A function was called that has code and has said so.
     pub(super) fn note_call(&self, code: &Code, function: DefinedFuncIdx) {
         let Some(heat) = self.heat.get() else { return };
         let _changing = changes();
+        heat.rest.note();
         heat.calls[function.index()].fetch_add(1, Ordering::Relaxed);
         if self.stays(function) {
             let start = code.addresses().start + self.starts[function.index()].load(Ordering::Acquire) as usize;
@@ -101,6 +155,7 @@ impl Lazy {
         self.words.stop(piece.function);
         if let Some(heat) = self.heat.get() {
             let _changing = changes();
+            heat.rest.note();
             let mut loops = heat.loops.lock().unwrap_or_else(PoisonError::into_inner);
             *loops.entry((piece.function, number)).or_default() += 1;
         }
@@ -127,6 +182,7 @@ impl Lazy {
     /// What has been noted at enough ticks, the hottest first. The notes begin anew.
     fn hot(&self, heat: &Heat) -> Hot {
         let _changing = changes();
+        let is_silent = !heat.rest.is_noted.swap(false, Ordering::Relaxed);
         let calls: Vec<_> = heat.calls.iter().map(|calls| calls.swap(0, Ordering::Relaxed)).collect();
         let loops = mem::take(&mut *heat.loops.lock().unwrap_or_else(PoisonError::into_inner));
         let mut functions: Vec<_> = (0..calls.len()).filter(|index| calls[*index] >= HOT).collect();
@@ -135,6 +191,7 @@ impl Lazy {
         let mut loops: Vec<_> = loops.into_iter().filter(is_left).collect();
         loops.sort_by_key(|((function, number), times)| (Reverse(*times), function.0, *number));
         Hot {
+            is_silent,
             functions: functions.into_iter().map(DefinedFuncIdx::from_index).collect(),
             loops: loops.into_iter().map(|(at, _)| at).collect(),
         }
@@ -257,10 +314,10 @@ pub(crate) fn spawn(code: &Arc<ModuleCode>, compiler: Arc<dyn Compiler>) -> bool
 
 /// What the thread does. It ends when nobody else has the module.
 fn run(code: &Weak<ModuleCode>, compiler: &Arc<dyn Compiler>) -> Option<()> {
-    let better = {
+    let (better, rest) = {
         let code = code.upgrade()?;
-        code.image.lazy_part()?.note_heat()?;
-        begin(&code.image, compiler)?
+        let rest = Arc::clone(&code.image.lazy_part()?.note_heat()?.rest);
+        (begin(&code.image, compiler)?, rest)
     };
     let (mut wait, mut tried) = (TICK, HashSet::new());
     loop {
@@ -276,33 +333,62 @@ fn run(code: &Weak<ModuleCode>, compiler: &Arc<dyn Compiler>) -> Option<()> {
         if first.better().is_some_and(|other| !Arc::ptr_eq(&other.code, &better)) {
             return None;
         }
-        let is_found = improve(&first, &better, compiler, &mut tried)?;
-        wait = if is_found { TICK } else { (wait * 2).min(TICK_MAX) };
+        let look = improve(&first, &better, compiler, &mut tried)?;
+        drop(first);
+        wait = if look == Look::Found { TICK } else { (wait * 2).min(TICK_MAX) };
+        if look == Look::Silence {
+            rest.sleep();
+        }
     }
 }
 
-/// Compiles what is hot, unless it was tried before, and has it take over. Whether there was anything.
+/// Compiles what is hot, unless it was tried before, and has it take over.
 fn improve(
     first: &Arc<ModuleCode>,
     better: &Arc<ModuleCode>,
     compiler: &Arc<dyn Compiler>,
     tried: &mut HashSet<DefinedFuncIdx>,
-) -> Option<bool> {
+) -> Option<Look> {
     let lazy = first.image.lazy_part()?;
     let (heat, code) = (lazy.heat.get()?, first.image.mapped());
-    let Hot { mut functions, mut loops } = lazy.hot(heat);
+    let Hot { is_silent, mut functions, mut loops } = lazy.hot(heat);
     let is_used = || Arc::strong_count(first) > 1;
     functions.retain(|function| tried.insert(*function) && !lazy.module.makes_tail_calls(*function));
     let room = better.image.lazy_part()?;
     let functions = room.compile_together(better.image.mapped(), functions.into_iter().take_while(|_| is_used()));
     loops.retain(|at| !lazy.is_continued_at(*at) && !lazy.module.makes_tail_calls(at.0));
     if functions.is_empty() && loops.is_empty() {
-        return Some(false);
+        return Some(if is_silent { Look::Silence } else { Look::Nothing });
     }
     // From here on nothing else takes over, and what is made stays.
     let known = first.improve_in_part(better, compiler)?;
     loops.into_iter().filter(|_| is_used()).for_each(|at| lazy.continue_at(first, known, at));
     // All at once: code that calls between the two tiers is slower than either.
     lazy.lead_over(code, heat, functions.into_iter());
-    Some(true)
+    Some(Look::Found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_ends_when_something_is_noted() {
+        let rest = Arc::new(Rest::default());
+        // What was noted before is not waited for.
+        rest.note();
+        rest.sleep();
+        assert!(rest.is_noted.swap(false, Ordering::Relaxed));
+        let resting = Arc::clone(&rest);
+        let thread = thread::spawn(move || resting.sleep());
+        while !rest.is_asleep.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        {
+            let _changing = changes();
+            rest.note();
+        }
+        thread.join().unwrap();
+        assert!(!rest.is_asleep.load(Ordering::Relaxed));
+    }
 }

@@ -74,6 +74,19 @@ fn what_runs_goes_over_and_calls_what_has_not() {
     }
 }
 
+/// The thread that has found nothing to run, and sleeps, finds what runs later.
+#[test]
+fn what_runs_after_a_rest_goes_over() {
+    for (lazy, better) in tiers() {
+        let (mut store, instance, module) = at_work(&lazy, &better);
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(module.functions_improved(), None);
+        let run = func::<_, i32, i32>(&mut store, instance, "run");
+        assert_eq!(run.call(&mut store, 0).unwrap(), 2);
+        assert_eq!(module.tier(), better.backend().unwrap().name);
+    }
+}
+
 #[test]
 fn what_has_not_gone_over_ends_as_it_would() {
     for (lazy, better) in tiers() {
