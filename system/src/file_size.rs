@@ -4,8 +4,14 @@
 //! blocked does the call fail with `EFBIG`. A library must not ignore a signal for its process, so it is blocked in this thread, around
 //! each call that may make a regular file (or one in memory) larger.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr;
+
+thread_local! {
+    /// Whether the signal is blocked in this thread until it ends.
+    static IS_BLOCKED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Makes a call that writes to files, in which the limit of file sizes is the error `EFBIG`.
 ///
@@ -13,41 +19,54 @@ use std::ptr;
 ///
 /// Those of the call.
 pub fn limit_as_error<T, E>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    let blocked = Blocked::new();
+    let before = (!IS_BLOCKED.get()).then(Blocked::new);
     let result = call();
     if result.is_err() {
-        blocked.take_pending();
+        take_pending();
     }
+    drop(before);
     result
+}
+
+/// Has the signal blocked in this thread until it ends, so that [`limit_as_error`] takes no system calls here. For threads that run nothing but this project's code.
+pub fn block_in_this_thread() {
+    std::mem::forget(Blocked::new());
+    IS_BLOCKED.set(true);
+}
+
+/// `SIGXFSZ` alone.
+fn signal() -> libc::sigset_t {
+    let mut signal = MaybeUninit::uninit();
+    // SAFETY: the first call initialises the set, and neither fails with a valid signal.
+    unsafe {
+        libc::sigemptyset(signal.as_mut_ptr());
+        libc::sigaddset(signal.as_mut_ptr(), libc::SIGXFSZ);
+        signal.assume_init()
+    }
+}
+
+/// Takes away the signal that a call may have raised while it was blocked, lest it is delivered once the mask is what it was.
+fn take_pending() {
+    let (signal, now) = (signal(), libc::timespec { tv_sec: 0, tv_nsec: 0 });
+    // SAFETY: both arguments live across the call, and what the signal says is not asked for.
+    while unsafe { libc::sigtimedwait(&signal, ptr::null_mut(), &now) } == -1
+        && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+    {}
 }
 
 /// `SIGXFSZ` is blocked in this thread as long as this lives.
 struct Blocked {
-    signal: libc::sigset_t,
     mask_before: libc::sigset_t,
 }
 
 impl Blocked {
     fn new() -> Self {
-        let mut signal = MaybeUninit::uninit();
         let mut mask_before = MaybeUninit::uninit();
-        // SAFETY: `sigemptyset` initialises the first set before the other calls read it, `pthread_sigmask` the second; neither fails with
-        // a valid signal and operation.
+        // SAFETY: the call initialises the mask; it does not fail with a valid operation.
         unsafe {
-            libc::sigemptyset(signal.as_mut_ptr());
-            libc::sigaddset(signal.as_mut_ptr(), libc::SIGXFSZ);
-            libc::pthread_sigmask(libc::SIG_BLOCK, signal.as_ptr(), mask_before.as_mut_ptr());
-            Self { signal: signal.assume_init(), mask_before: mask_before.assume_init() }
+            libc::pthread_sigmask(libc::SIG_BLOCK, &signal(), mask_before.as_mut_ptr());
+            Self { mask_before: mask_before.assume_init() }
         }
-    }
-
-    /// Takes away the signal that the call may have raised, lest it is delivered once the mask is what it was.
-    fn take_pending(&self) {
-        let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: both arguments live across the call, and what the signal says is not asked for.
-        while unsafe { libc::sigtimedwait(&self.signal, ptr::null_mut(), &now) } == -1
-            && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
-        {}
     }
 }
 
@@ -105,6 +124,18 @@ mod tests {
             libc::sigismember(mask.as_ptr(), libc::SIGXFSZ)
         };
         assert_eq!(blocked, 0);
+        block_in_this_thread();
+        for _ in 0..2 {
+            let error = limit_as_error(|| file.write(&[0])).expect_err("nothing more fits");
+            assert_eq!(error.raw_os_error(), Some(libc::EFBIG));
+        }
+        let mut pending = MaybeUninit::uninit();
+        // SAFETY: only asks which signals wait, which is initialised then.
+        let is_pending = unsafe {
+            libc::sigpending(pending.as_mut_ptr());
+            libc::sigismember(pending.as_ptr(), libc::SIGXFSZ)
+        };
+        assert_eq!(is_pending, 0);
         Ok(())
     }
 }

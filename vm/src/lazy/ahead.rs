@@ -20,14 +20,21 @@ use super::{COMPILE_STACK_BYTES, Lazy, State, changes, forks};
 use crate::host_stack::with_room;
 use crate::image::Image;
 use crate::mapping::Code;
+use crate::sys::view::{buffer, will_write};
 
-/// A thread is worth its start from so many functions on that were called.
+/// A thread is worth its start from so many functions on that were called; of a large module, always.
 const CALLED_MIN: usize = 8;
 /// Of smaller modules most is compiled before the thread has begun.
 const BODY_BYTES_MIN: usize = 64 << 10;
+/// So many bytes of bodies a large module has.
+const LARGE_BYTES: usize = 1 << 20;
 /// For each byte of a body that somebody had to wait for, the thread may compile so many, and so many before.
 const AHEAD_PER_BYTE: usize = 6;
 const AHEAD_BYTES: usize = 512 << 10;
+/// The C library's allocator grows by a page in threads that are not the first, which takes two system calls and a page fault each time. So it gets so much
+/// at once, for what is noted of so many functions: little enough that it keeps it.
+const HEAP_BYTES: usize = 96 << 10;
+const HEAP_FUNCTIONS: usize = 96;
 /// When nothing was to do for so long, the thread ends.
 const IDLE: Duration = Duration::from_millis(50);
 
@@ -35,6 +42,8 @@ const IDLE: Duration = Duration::from_millis(50);
 pub(super) struct Ahead {
     /// Whether it is worth it at all.
     is_on: bool,
+    /// So many functions have to be there before there is a thread.
+    called_min: usize,
     queue: Mutex<Queue>,
     wake: Condvar,
 }
@@ -60,9 +69,11 @@ impl Queue {
 
 impl Ahead {
     pub(super) fn new(module: &LazyModule) -> Arc<Self> {
-        let is_on = module.is_first_tier() && module.threads() > 1 && module.body_bytes() >= BODY_BYTES_MIN;
+        let bytes = module.body_bytes();
+        let is_on = module.is_first_tier() && module.threads() > 1 && bytes >= BODY_BYTES_MIN;
+        let called_min = if bytes < LARGE_BYTES { CALLED_MIN } else { 0 };
         let queue = Queue { credit: AHEAD_BYTES, ..Queue::default() };
-        Arc::new(Self { is_on, queue: Mutex::new(queue), wake: Condvar::new() })
+        Arc::new(Self { is_on, called_min, queue: Mutex::new(queue), wake: Condvar::new() })
     }
 
     /// For who has the lock of all changes: so it is never waited for.
@@ -117,7 +128,7 @@ impl Lazy {
         }
         queue.credit += AHEAD_PER_BYTE * self.module.body_len(function);
         self.note_callees(&mut queue, output);
-        if !queue.has_work() || self.ready() < CALLED_MIN {
+        if !queue.has_work() || self.ready() < self.ahead.called_min {
             return;
         }
         if queue.thread != Some(forks()) {
@@ -193,11 +204,18 @@ impl Lazy {
 
 /// What the thread does. It ends when nobody else has the image.
 fn run(ahead: &Ahead, image: &Weak<Image>) {
+    will_write();
+    let mut compiled = 0_usize;
     loop {
         let Some(image) = image.upgrade() else { return };
         let Some(lazy) = image.lazy_part() else { return };
         while Arc::strong_count(&image) > 1 {
             let Some(function) = lazy.next_ahead() else { break };
+            if compiled.is_multiple_of(HEAP_FUNCTIONS) {
+                // Without it, there is another error soon, or none.
+                let _ = buffer(HEAP_BYTES);
+            }
+            compiled += 1;
             lazy.compile_ahead(image.mapped(), function);
         }
         drop(image);

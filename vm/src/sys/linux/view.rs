@@ -1,15 +1,15 @@
 //! Files: views for reading, reads at a place, and files in memory.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Deref;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::io::pread;
-use wasmer_system::file_size::limit_as_error;
+use rustix::io::{pread, pwritev};
+use wasmer_system::file_size::{self, limit_as_error};
 use wasmer_system::huge_pages;
 
 use super::pages::{Reservation, page_bytes};
@@ -68,6 +68,49 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()>
     limit_as_error(|| file.write_all_at(bytes, offset))
 }
 
+/// This thread, which runs nothing of others, writes often: the limit of file sizes takes no system calls here.
+pub(crate) fn will_write() {
+    file_size::block_in_this_thread();
+}
+
+/// So many parts are written at once (`UIO_MAXIOV`).
+const PARTS_MAX: usize = 1024;
+
+/// Writes parts that start where it is said: what stands together, together.
+fn write_parts<'a>(file: &File, parts: impl Iterator<Item = (usize, &'a [u8])>) -> io::Result<()> {
+    let (mut parts, mut run) = (parts.peekable(), Vec::new());
+    while let Some((start, first)) = parts.next() {
+        run.push(IoSlice::new(first));
+        let mut end = start + first.len();
+        while run.len() < PARTS_MAX
+            && let Some((_, part)) = parts.next_if(|(start, _)| *start == end)
+        {
+            run.push(IoSlice::new(part));
+            end += part.len();
+        }
+        write_all_at(file, &mut run[..], start)?;
+        run.clear();
+    }
+    Ok(())
+}
+
+fn write_all_at(file: &File, mut parts: &mut [IoSlice<'_>], mut offset: usize) -> io::Result<()> {
+    // Parts without bytes are over at once.
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match pwritev(file, parts, offset as u64) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                IoSlice::advance_slices(&mut parts, written);
+                offset += written;
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// A file in memory with these bytes.
 pub(crate) fn memory_file_of(bytes: &[u8]) -> io::Result<File> {
     memory_file(bytes.len(), std::iter::once((0, bytes)))
@@ -78,10 +121,7 @@ pub(crate) fn memory_file<'a>(bytes: usize, parts: impl Iterator<Item = (usize, 
     let file = File::from(memfd_create("wasmer-memory", MemfdFlags::CLOEXEC)?);
     let write = || {
         file.set_len(bytes as u64)?;
-        for (start, part) in parts {
-            file.write_all_at(part, start as u64)?;
-        }
-        Ok(())
+        write_parts(&file, parts)
     };
     limit_as_error(write).map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::FileTooLarge => {
@@ -96,4 +136,29 @@ pub(crate) fn memory_file<'a>(bytes: usize, parts: impl Iterator<Item = (usize, 
 /// A new file that only its user can open, to be read and written; it must not be there, not even as a link.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_where_they_belong() {
+        let contents: Vec<u8> = (0..60_000_u32).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
+        // Thousands that stand together, empty ones, and holes.
+        let lens = (0..2 * PARTS_MAX).map(|at| at % 19).chain([0, 5000, 1]);
+        for hole in [0, 7] {
+            let (mut parts, mut expected, mut from) = (Vec::new(), Vec::new(), 0);
+            for (position, len) in lens.clone().enumerate() {
+                expected.resize(expected.len() + if position % 900 == 899 { hole } else { 0 }, 0);
+                parts.push((expected.len(), &contents[from..from + len]));
+                expected.extend_from_slice(&contents[from..from + len]);
+                from += len;
+            }
+            let file = memory_file(expected.len(), parts.into_iter()).unwrap();
+            let mut found = vec![0; expected.len()];
+            read_exact_at(&file, &mut found, 0).unwrap();
+            assert!(found == expected, "holes of {hole}");
+        }
+    }
 }
