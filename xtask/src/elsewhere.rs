@@ -8,8 +8,19 @@ use anyhow::{Context, Result, bail};
 use crate::plan::{Plan, SUITES, Step, passed_some};
 use crate::{dist, shell};
 
-/// Those that a run with time for them takes in the end, by name.
-pub(crate) const WHEN_THERE_IS_TIME: &[(&str, Step)] = &[("aarch64", aarch64), ("targets", targets), ("miri", miri)];
+/// A step that a run takes in the end if it has the time.
+pub(crate) struct Late {
+    pub(crate) name: &'static str,
+    pub(crate) step: Step,
+    /// Minutes that it takes on two slow processors, where nothing of it has been built.
+    pub(crate) minutes: u64,
+}
+
+pub(crate) const WHEN_THERE_IS_TIME: &[Late] = &[
+    Late { name: "aarch64", step: aarch64, minutes: 8 },
+    Late { name: "targets", step: targets, minutes: 2 },
+    Late { name: "miri", step: miri, minutes: 3 },
+];
 
 /// Those that are taken on demand only.
 pub(crate) const ON_DEMAND: &[(&str, Step)] = &[("coarse", coarse), ("dist", dist::stranger)];
@@ -19,7 +30,7 @@ const COARSE_PAGES_VARIABLE: &str = "WASMER_COARSE_PAGES";
 
 /// The specification's suite on every backend that is built here, with pages of 64 KiB.
 fn coarse(plan: &mut Plan) -> Result<String> {
-    let mut cargo = plan.cargo(&["test"]);
+    let mut cargo = plan.cargo_for_tests(&["test"]);
     cargo.env(COARSE_PAGES_VARIABLE, "1").args(["--test", SUITES[0], "--no-fail-fast", "--", "--quiet"]);
     passed_some(&shell::run(&mut cargo)?)
 }

@@ -53,10 +53,17 @@ impl Plan {
         Ok(Self { root: root.to_owned(), backends, llvm: None, left_out, programs_left_out: Vec::new() })
     }
 
-    /// A cargo command on the chosen packages and features.
+    /// A cargo command on all packages, with the chosen features.
     pub(crate) fn cargo(&self, command: &[&str]) -> Command {
         let mut cargo = self.bare_cargo();
-        cargo.args(command).arg("--locked").args(selection(&self.backends));
+        cargo.args(command).arg("--locked").args(selection(&self.backends, &[]));
+        cargo
+    }
+
+    /// The same on packages that have tests.
+    pub(crate) fn cargo_for_tests(&self, command: &[&str]) -> Command {
+        let mut cargo = self.bare_cargo();
+        cargo.args(command).arg("--locked").args(selection(&self.backends, UNTESTED));
         cargo
     }
 
@@ -130,8 +137,11 @@ const C_API: &str = "wasmer-c-api";
 /// Likewise: who loads its library does not know either.
 const PYTHON: &str = "wasmer-python";
 
-/// The arguments of cargo by which the workspace is built with these backends.
-fn selection(backends: &[Backend]) -> Vec<String> {
+/// Packages without a test: what only they need is not built for tests, as for benchmarks two dozen packages.
+const UNTESTED: &[&str] = &["wasmer-backend-tests", "wasmer-benches"];
+
+/// The arguments of cargo by which the workspace is built with these backends, without some packages.
+fn selection(backends: &[Backend], without: &[&str]) -> Vec<String> {
     let always = [
         "wasmer-runtime/cache",
         "wasmer-runtime/wasi",
@@ -141,11 +151,13 @@ fn selection(backends: &[Backend]) -> Vec<String> {
     ];
     let mut features: Vec<String> = always.map(str::to_owned).into();
     let mut arguments = vec!["--workspace".to_owned(), "--no-default-features".to_owned()];
+    arguments.extend(without.iter().map(|package| format!("--exclude={package}")));
+    let selectable = || SELECTABLE.iter().filter(|package| !without.contains(package));
     for backend in Backend::ALL {
         let name = backend.name();
         if backends.contains(&backend) {
             let packages =
-                SELECTABLE.iter().filter(|package| backend != Backend::Llvm || ![C_API, PYTHON].contains(package));
+                selectable().filter(|package| backend != Backend::Llvm || ![C_API, PYTHON].contains(package));
             features.extend(packages.map(|package| format!("{package}/{name}")));
         } else if backend == Backend::Llvm {
             // Only this one cannot be compiled everywhere; the others may be tested on their own.
@@ -178,14 +190,43 @@ mod tests {
 
     #[test]
     fn absent_backends_are_not_built() {
-        let arguments = selection(&[Backend::Cranelift]);
+        let arguments = selection(&[Backend::Cranelift], &[]);
         assert!(arguments.contains(&"--exclude=wasmer-backend-llvm".to_owned()));
         let features = arguments.last().unwrap();
         assert!(features.contains("wasmer-cli/cranelift") && !features.contains("llvm"), "{features}");
         assert!(!features.contains("wasmer-cli/singlepass"), "{features}");
-        let all = selection(&Backend::ALL).join(" ");
+        let all = selection(&Backend::ALL, &[]).join(" ");
         assert!(all.contains("wasmer-c-api/cranelift") && !all.contains("wasmer-c-api/llvm"), "{all}");
-        assert!(selection(&Backend::ALL).iter().all(|argument| !argument.starts_with("--exclude")));
+        assert!(!all.contains("--exclude"), "{all}");
+        let tested = selection(&Backend::ALL, UNTESTED).join(" ");
+        assert!(tested.contains("--exclude=wasmer-benches") && !tested.contains("wasmer-benches/"), "{tested}");
+    }
+
+    #[test]
+    fn what_is_not_tested_has_no_tests() {
+        let files = crate::source::files(&crate::workspace_root()).unwrap();
+        let folders = UNTESTED.iter().map(|name| name.trim_start_matches("wasmer-").into());
+        let mut places: Vec<PathBuf> = folders.collect();
+        for manifest in files.iter().filter(|file| file.path.ends_with("Cargo.toml")) {
+            let table: toml::Table = manifest.text.parse().unwrap();
+            let programs = table.get("bin").and_then(toml::Value::as_array).into_iter().flatten();
+            let is_untested =
+                |program: &&toml::Value| program.get("test").and_then(toml::Value::as_bool) == Some(false);
+            for program in programs.filter(is_untested) {
+                let usual = || format!("src/bin/{}.rs", program["name"].as_str().unwrap());
+                let path = program.get("path").and_then(toml::Value::as_str).map_or_else(usual, str::to_owned);
+                places.push(manifest.path.parent().unwrap().join(path));
+            }
+        }
+        for place in &places {
+            let mut sources = files.iter().filter(|file| file.is_rust() && file.path.starts_with(place)).peekable();
+            assert!(sources.peek().is_some(), "{}: there is no such source", place.display());
+            for source in sources {
+                let is_test = |line: &str| line.trim() == concat!("#[te", "st]");
+                assert!(!source.text.lines().any(is_test), "{}: nobody runs its tests", source.path.display());
+            }
+        }
+        assert!(places.len() > 8, "{places:?}");
     }
 
     #[test]

@@ -61,6 +61,9 @@ fn check_version(python: &Path) -> Result<()> {
     }
 }
 
+/// What nothing else is built from in the same way, as far as it takes long to optimise. The rest of what the workspace's tests have built is used here, too.
+const NOT_SHARED: &[&str] = &["gimli", "rkyv", "wasm-encoder", "wasmparser", "wast"];
+
 /// Builds a wheel with the fastest of the compilers alone, without optimisation, and tests it.
 pub(crate) fn test(plan: &mut Plan) -> Result<String> {
     let environment = match Environment::obtain(&plan.root) {
@@ -69,6 +72,8 @@ pub(crate) fn test(plan: &mut Plan) -> Result<String> {
     };
     let folder = tempfile::tempdir()?;
     let mut maturin = environment.maturin(&plan.root, folder.path());
+    let plain = NOT_SHARED.iter().map(|package| format!("--config=profile.dev.package.{package}.opt-level=0"));
+    maturin.arg("--config=profile.dev.opt-level=0").args(plain);
     shell::run(maturin.args([
         "--profile=dev",
         "--no-default-features",

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use clap::builder::PossibleValuesParser;
 
+use crate::elsewhere::Late;
 use crate::plan::{Backend, Plan, SUITES, Step, passed_some};
 use crate::shell::NoRustLibrary;
 use crate::{book, deps, elsewhere, programs, progress, published, python, shell, tidy, wheels};
@@ -19,9 +20,9 @@ pub(crate) struct Options {
     #[arg(long, value_enum, value_name = "BACKEND")]
     backend: Vec<Backend>,
     /// Do only these steps (may be repeated); some are taken on demand only.
-    #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(all_steps().map(|(name, _)| *name)))]
+    #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(all_steps().map(|(name, _)| name)))]
     step: Vec<String>,
-    /// In the end, take the steps on other machines too, each as long as so many minutes have not passed.
+    /// In the end, take the steps on other machines too: those of which it is to be expected that they end within so many minutes from the start.
     #[arg(long, value_name = "MINUTES", conflicts_with = "step")]
     elsewhere_within: Option<u64>,
 }
@@ -35,20 +36,22 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     if plan.backends.contains(&Backend::Llvm) && perform("llvm", || plan.find_llvm()).is_err() {
         failed.push("llvm");
     }
-    let is_chosen = |(name, _): &&(&str, Step)| options.step.iter().any(|step| step == name);
-    let by_default = STEPS.iter().filter(|step| options.step.is_empty() || is_chosen(step));
-    let elsewhere = elsewhere::WHEN_THERE_IS_TIME.iter().chain(elsewhere::ON_DEMAND);
-    for (name, step) in by_default.chain(elsewhere.filter(is_chosen)) {
+    let is_chosen = |(name, _): &(&str, Step)| match options.step.is_empty() {
+        true => STEPS.iter().any(|(other, _)| other == name),
+        false => options.step.iter().any(|step| step == name),
+    };
+    for (name, step) in all_steps().filter(is_chosen) {
         if perform(name, || step(&mut plan)).is_err() {
-            failed.push(*name);
+            failed.push(name);
         }
     }
-    let in_the_end = elsewhere::WHEN_THERE_IS_TIME.iter().filter_map(|step| Some((step, options.elsewhere_within?)));
-    for ((name, step), minutes) in in_the_end {
-        if start.elapsed() >= Duration::from_secs(minutes * 60) {
-            plan.left_out.push(format!("the step `{name}`, because {minutes} minutes had passed before it"));
+    let in_the_end = elsewhere::WHEN_THERE_IS_TIME.iter().filter_map(|late| Some((late, options.elsewhere_within?)));
+    for (Late { name, step, minutes }, within) in in_the_end {
+        if start.elapsed() + Duration::from_secs(minutes * 60) > Duration::from_secs(within * 60) {
+            let reason = format!("it takes {minutes} minutes, and {within} would have passed then");
+            plan.left_out.push(format!("the step `{name}`, because {reason}"));
         } else if perform(name, || step(&mut plan)).is_err() {
-            failed.push(*name);
+            failed.push(name);
         }
     }
     for reason in &plan.left_out {
@@ -74,7 +77,7 @@ const STEPS: &[(&str, Step)] = &[
     ("test", test),
     ("suites", suites),
     ("python", python::test),
-    ("doctest", |plan| shell::run(plan.cargo(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
+    ("doctest", |plan| shell::run(plan.cargo_for_tests(&["test", "--doc"]).args(["--quiet"])).map(|_| String::new())),
     ("clippy", clippy),
     ("features", features),
     ("packages", published::test),
@@ -84,8 +87,9 @@ const STEPS: &[(&str, Step)] = &[
 ];
 
 /// Those that are taken when nothing else is said, and the others.
-fn all_steps() -> impl Iterator<Item = &'static (&'static str, Step)> {
-    STEPS.iter().chain(elsewhere::WHEN_THERE_IS_TIME).chain(elsewhere::ON_DEMAND)
+fn all_steps() -> impl Iterator<Item = (&'static str, Step)> {
+    let late = elsewhere::WHEN_THERE_IS_TIME.iter().map(|late| (late.name, late.step));
+    STEPS.iter().copied().chain(late).chain(elsewhere::ON_DEMAND.iter().copied())
 }
 
 fn perform(name: &str, step: impl FnOnce() -> Result<String>) -> Result<()> {
@@ -203,7 +207,7 @@ fn unit(plan: &mut Plan) -> Result<String> {
     if has_nextest(plan) {
         return nextest(plan, "kind(lib)", &["--lib"]);
     }
-    passed_some(&shell::run(plan.cargo(&["test", "--lib"]).arg("--no-fail-fast"))?)
+    passed_some(&shell::run(plan.cargo_for_tests(&["test", "--lib"]).arg("--no-fail-fast"))?)
 }
 
 /// All others, but for the suites. The examples are a test, too, and need not be programs as well.
@@ -213,7 +217,7 @@ fn test(plan: &mut Plan) -> Result<String> {
         return nextest(plan, &format!("not (kind(lib) | {suites})"), &["--tests"]);
     }
     let targets = ["--bins", "--benches", "--test=*", "--no-fail-fast"];
-    passed_some(&shell::run(plan.cargo(&["test"]).args(targets))?)
+    passed_some(&shell::run(plan.cargo_for_tests(&["test"]).args(targets))?)
 }
 
 fn has_nextest(plan: &Plan) -> bool {
@@ -222,7 +226,7 @@ fn has_nextest(plan: &Plan) -> bool {
 
 /// Runs tests, each in a process of its own.
 fn nextest(plan: &Plan, filter: &str, targets: &[&str]) -> Result<String> {
-    let mut nextest = plan.cargo(&["nextest", "run"]);
+    let mut nextest = plan.cargo_for_tests(&["nextest", "run"]);
     // Each test is told of where someone watches, and then as the so manieth of all.
     let [level, shown] = if progress::is_shown() { ["pass", "counter"] } else { ["fail", "none"] };
     nextest.args(["--no-fail-fast", &format!("--status-level={level}"), &format!("--show-progress={shown}")]);
@@ -242,5 +246,5 @@ fn without_passed(error: anyhow::Error) -> anyhow::Error {
 /// A process for each of these tests, as the others have one, would take several times as long as the tests do.
 fn suites(plan: &mut Plan) -> Result<String> {
     let programs = SUITES.iter().flat_map(|suite| ["--test", suite]);
-    passed_some(&shell::run(plan.cargo(&["test"]).args(programs).args(["--no-fail-fast", "--", "--quiet"]))?)
+    passed_some(&shell::run(plan.cargo_for_tests(&["test"]).args(programs).args(["--no-fail-fast", "--", "--quiet"]))?)
 }
