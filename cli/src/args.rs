@@ -173,6 +173,13 @@ impl RunArgs {
         let is_ours = |word: &&String| run.get_arguments().any(|argument| argument.get_long() == Some(word));
         words.iter().find(is_ours).map(|word| format!("--{word}"))
     }
+
+    /// The option whose value may have been meant by what stands in the place of the module, as it has to be written.
+    pub(crate) fn detached(&self) -> Option<String> {
+        let word = self.module().to_str()?;
+        let is_value = self.trace_calls.is_some() && TraceArg::from_str(word, false).is_ok();
+        is_value.then(|| format!("--trace-calls={word}"))
+    }
 }
 
 /// The first word of a list that clap filled.
@@ -241,8 +248,8 @@ pub(crate) struct CompileArgs {
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Threads that compile (default: all processors).
-    #[arg(long, value_name = "N", value_parser = parse_number::<usize>, allow_negative_numbers = true)]
-    pub(crate) threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = number_in(1..=1024), allow_negative_numbers = true)]
+    pub(crate) threads: Option<u32>,
     /// Processor that the code is for: `native`, `x86-64-v2`, `x86-64-v3` or `x86-64-v4`, and what it has beyond that, as in
     /// `x86-64-v2+avx+lzcnt`.
     #[arg(long, value_name = "CPU", default_value_t = Cpu::Native)]

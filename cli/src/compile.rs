@@ -25,7 +25,7 @@ pub(crate) fn compile(args: &CompileArgs) -> anyhow::Result<ExitCode> {
     };
     let mut config = config(&args.backend, &args.features, args.cpu, args.compile_timeout)?.fuel(args.fuel);
     if let Some(threads) = args.threads {
-        config = config.threads(threads);
+        config = config.threads(threads as usize);
     }
     let engine = Engine::new(config)?;
     let wasm = read_module(&args.module)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use wasmer_runtime::StoreLimits;
-use wasmer_runtime::wasi::{DirGrant, WasiCtx, WasiCtxBuilder};
+use wasmer_runtime::wasi::{BuildError, DirGrant, WasiCtx, WasiCtxBuilder};
 use wasmer_runtime::wasi_p2::Grants;
 
 use crate::args::{GrantArgs, LimitArgs};
@@ -87,9 +87,13 @@ impl Granted {
 
     /// Makes the context of what [`Granted::builder`] began.
     pub(crate) fn build(&self, builder: WasiCtxBuilder) -> anyhow::Result<WasiCtx> {
-        builder.build().map_err(anyhow::Error::from).map_err(|error| match self.hint {
-            "" => error,
-            hint => anyhow::anyhow!("{error:#}\nhint: {hint}"),
+        let counted = "`--max-open-files` counts the three standard streams, each folder and each socket";
+        builder.build().map_err(|error| {
+            let hint = if matches!(error, BuildError::TooMany) { counted } else { self.hint };
+            match (anyhow::Error::from(error), hint) {
+                (error, "") => error,
+                (error, hint) => anyhow::anyhow!("{error:#}\nhint: {hint}"),
+            }
         })
     }
 }

@@ -153,8 +153,11 @@ fn program(args: &RunArgs, plan: &Plan<'_>) -> anyhow::Result<(Program, Backgrou
         let program = within(args.timeout, path, || load_artifact(engine, path, args.allow_precompiled))?;
         return Ok((program, Background::default()));
     }
-    let Loaded { program, cache, content } = load(plan, path, &args.cache, args.verbose, args.timeout)
-        .map_err(|error| package::named(error, args.module(), path))?;
+    let loaded = load(plan, path, &args.cache, args.verbose, args.timeout);
+    let Loaded { program, cache, content } = loaded.map_err(|error| match args.detached() {
+        Some(option) if !path.exists() => anyhow::anyhow!("{error:#}\nhint: `{option}` is written with `=`"),
+        _ => package::named(error, args.module(), path),
+    })?;
     let Program::Module(module) = &program else { return Ok((program, Background::default())) };
     let known = cache.zip(content).filter(|_| !is_stream(path));
     let behind = known.map(|(cache, content)| Background::of(plan.policy, cache, module, content, path));

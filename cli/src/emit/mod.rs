@@ -58,7 +58,7 @@ fn engine(
     let backend = BackendArgs { backend: backend.name().to_owned() };
     let mut config = config(&backend, &args.features, args.cpu, args.compile_timeout)?.fuel(args.fuel);
     if let Some(threads) = args.threads {
-        config = config.threads(threads);
+        config = config.threads(threads as usize);
     }
     Ok(Engine::new(setting(config))?)
 }

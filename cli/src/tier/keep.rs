@@ -9,14 +9,14 @@ use wasmer_runtime::{Backend, Engine, Module};
 use super::watch::{Job, LOOK_MIN, STACK_BYTES, Start};
 
 /// A program whose module has no artifact of the compiler that it runs with.
-pub(crate) struct DeferredFinisher {
+pub(crate) struct UnfinishedProgram {
     job: Job,
     module: Module,
     /// Whether a finisher was started for it; held while one is.
     is_started: Mutex<bool>,
 }
 
-impl DeferredFinisher {
+impl UnfinishedProgram {
     pub(super) fn new(job: Job, module: Module) -> Arc<Self> {
         Arc::new(Self { job, module, is_started: Mutex::new(false) })
     }

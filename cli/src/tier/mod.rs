@@ -23,7 +23,7 @@ use crate::exit::Usage;
 use crate::load::{AUTO, named_backend};
 use crate::{output, worker};
 
-use keep::DeferredFinisher;
+use keep::UnfinishedProgram;
 use policy::{Optimize, Policy};
 use watch::{Job, Watch, processor_time};
 
@@ -74,7 +74,7 @@ impl<'a> Plan<'a> {
 /// What goes on behind a program, for its next starts.
 #[derive(Default)]
 pub(crate) struct Background {
-    keep: Option<Arc<DeferredFinisher>>,
+    keep: Option<Arc<UnfinishedProgram>>,
     watch: Option<Arc<Watch>>,
     /// [`processor_time`] when the program started.
     started: Duration,
@@ -88,7 +88,7 @@ impl Background {
         }
         let Some(job) = Job::new(cache, module, content, path) else { return Self::default() };
         let watch = Watch::new(policy, module, &job);
-        let keep = module.functions_compiled().map(|_| DeferredFinisher::new(job, module.clone()));
+        let keep = module.functions_compiled().map(|_| UnfinishedProgram::new(job, module.clone()));
         Self { keep, watch, started: Duration::ZERO }
     }
 

@@ -117,6 +117,8 @@ fn what_a_program_uses_up_can_be_limited() {
     assert_eq!((cut.code, cut.out.len()), (Some(0), 999));
     assert_eq!(cat(&["--max-output", "0"]).code, Some(51), "no space left on device");
     assert_eq!(cat(&["--max-open-files", "3"]).code, Some(0));
-    cat(&["--max-open-files", "3", "--dir", "."]).failed(1, &["too many directories and sockets"]);
+    for options in [&["--max-open-files", "3", "--dir", "."][..], &["--max-open-files", "0"]] {
+        cat(options).failed(1, &["too many directories and sockets", "hint: `--max-open-files` counts the three"]);
+    }
     cat(&["--dir", "/proc"]).failed(1, &["`/proc`"]);
 }
