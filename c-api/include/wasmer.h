@@ -24,7 +24,8 @@ WASM_API_EXTERN bool wasmer_last_error(own wasm_message_t* out);
 
 /* ---- Kinds that the standard does not have ---- */
 
-/* Functions with such parameters or results can be imported and exported, but not called from C. OTHERREF stands for every type that has no kind of its own. */
+/* Functions with such parameters or results can be imported and exported. They are not called from C, but for vectors: `wasmer_func_call_raw`. OTHERREF stands for
+ * every type that has no kind of its own. */
 enum wasmer_valkind_enum {
   WASMER_V128 = 4,
   WASMER_EXNREF = 130,
@@ -57,6 +58,28 @@ WASM_API_EXTERN bool wasmer_config_set_cache(wasm_config_t*, const char* dir);
 WASM_API_EXTERN own wasm_module_t* wasmer_module_new_from_file(wasm_store_t*, const char* path);
 /* The export of a name; null if there is none. */
 WASM_API_EXTERN own wasm_extern_t* wasmer_instance_export(const wasm_instance_t*, const char* name);
+
+/* ---- Calls without kinds ---- */
+
+/* A value as compiled code passes it. The function's type says what it is; bytes that are not of this type may be anything. */
+typedef union wasmer_raw_val_t {
+  int32_t i32;
+  int64_t i64;
+  float32_t f32;
+  float64_t f64;
+  uint8_t v128[16];
+} __attribute__((aligned(16))) wasmer_raw_val_t;
+
+/* Calls a function whose parameters and results are numbers and vectors, as fast as it can be done: nothing of the values is looked at. They are the arguments
+ * first and the results when it has returned, so that there is room for the longer of the two lists; `size` says for how many there is. Functions with
+ * references, and too little room, are a trap. */
+WASM_API_EXTERN own wasm_trap_t* wasmer_func_call_raw(const wasm_func_t*, wasmer_raw_val_t* values, size_t size);
+
+/* The same in the other direction: `values` are the arguments, which the callback replaces with the results. */
+typedef own wasm_trap_t* (*wasmer_func_raw_callback_t)(void* env, wasmer_raw_val_t* values);
+/* Null, with a message, if there are references in the type. The finalizer, which may be null, is called with `env`. */
+WASM_API_EXTERN own wasm_func_t* wasmer_func_new_raw(
+  wasm_store_t*, const wasm_functype_t*, wasmer_func_raw_callback_t, void* env, void (*finalizer)(void*));
 
 /* ---- Traps ---- */
 

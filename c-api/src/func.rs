@@ -13,6 +13,7 @@ use wasmer_runtime::{Caller, Error, Func, FuncType, Linker, RawValue, TypeError,
 use crate::fault::{attempt, note, null, panic_message};
 use crate::host_info::{Finalizer, HostInfo};
 use crate::object::{Entity, Object, Reference};
+use crate::raw::is_plain;
 use crate::store::{CStore, Data, StoreCell};
 use crate::trap;
 use crate::types::CExternType;
@@ -124,18 +125,28 @@ pub(crate) struct Signature {
     ty: FuncType,
     /// Of one that has only numbers, as nearly all do: its calls need no values that could be something else.
     kinds: Option<Kinds>,
+    /// The length of the longer list, if there are only numbers and vectors.
+    plain_room: Option<usize>,
 }
 
 impl Signature {
     fn new(ty: FuncType) -> Self {
         let kinds = CVal::number_kinds(&ty.params).zip(CVal::number_kinds(&ty.results));
-        Self { kinds: kinds.map(|(params, results)| Kinds { params, results }), ty }
+        let kinds = kinds.map(|(params, results)| Kinds { params, results });
+        let is_plain = ty.params.iter().chain(&ty.results).all(is_plain);
+        Self { kinds, plain_room: is_plain.then(|| ty.params.len().max(ty.results.len())), ty }
+    }
+
+    /// How many values a call without kinds needs, which functions with references do not have.
+    #[inline]
+    pub(crate) fn plain_room(&self) -> Option<usize> {
+        self.plain_room
     }
 }
 
 fn new_func(store: &CStore, ty: &CExternType, callback: Callback) -> Result<Box<Reference>, Error> {
     let ty = ty.func().ok_or_else(|| TypeError::other("the type is none of a function"))?;
-    let Signature { ty: types, kinds } = Signature::new(ty.clone());
+    let Signature { ty: types, kinds, .. } = Signature::new(ty.clone());
     let func = store.cell.with(|mut store| {
         let Some(kinds) = kinds else {
             return Func::new(&mut store, ty, move |caller, params, results| {
@@ -189,7 +200,7 @@ extern "C" fn wasm_func_new_with_env(
 impl Reference {
     /// The function and its type, if it is one.
     #[inline]
-    fn as_func(&self) -> Result<(Func, &Signature), Error> {
+    pub(crate) fn as_func(&self) -> Result<(Func, &Signature), Error> {
         let Object::Entity(Entity::Func(func)) = self.object else {
             return Err(TypeError::other("the reference refers to no function").into());
         };
@@ -224,7 +235,7 @@ extern "C" fn wasm_func_result_arity(func: Option<&Reference>) -> usize {
 /// Calls a function. The results are written when it has returned; `results` may be the same vector as `arguments`.
 #[inline]
 fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Result<(), Box<Error>> {
-    let (function, Signature { ty, kinds }) = func.as_func()?;
+    let (function, Signature { ty, kinds, .. }) = func.as_func()?;
     // SAFETY: pointers to vectors are null or valid; only the values are borrowed, and nothing is written before this borrow ends.
     let arguments = unsafe { arguments.as_ref() }.map_or(&[][..], Vector::as_slice);
     if arguments.len() != ty.params.len() {

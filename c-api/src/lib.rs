@@ -20,6 +20,7 @@ mod instance;
 mod limits;
 mod module;
 mod object;
+mod raw;
 mod store;
 mod trap;
 mod types;

@@ -149,6 +149,110 @@ static void linking(wasm_store_t* store) {
   wasm_module_delete(module);
 }
 
+static wasm_trap_t* swap_raw(void* env, wasmer_raw_val_t* values) {
+  int* calls = env;
+  *calls += 1;
+  CHECK(values[0].i32 == -1 && values[1].i64 == INT64_MIN && values[2].f32 == 1.5f && values[3].f64 == -0.25);
+  wasmer_raw_val_t before[4];
+  memcpy(before, values, sizeof before);
+  for (size_t i = 0; i < 4; ++i) values[i] = before[3 - i];
+  return NULL;
+}
+
+static wasm_trap_t* trap_raw(void* env, wasmer_raw_val_t* values) {
+  (void)values;
+  wasm_message_t message;
+  wasm_name_new_from_string_nt(&message, "raw trap");
+  wasm_trap_t* trap = wasm_trap_new(env, &message);
+  wasm_name_delete(&message);
+  return trap;
+}
+
+static void count(void* env) {
+  *(int*)env += 100;
+}
+
+/* The same without kinds, in both directions. */
+static void raw(wasm_engine_t* engine) {
+  wasm_store_t* store = wasm_store_new(engine);
+  wasm_valtype_t* four[] = {wasm_valtype_new_i32(), wasm_valtype_new_i64(), wasm_valtype_new_f32(), wasm_valtype_new_f64()};
+  wasm_valtype_t* reversed[] = {wasm_valtype_new_f64(), wasm_valtype_new_f32(), wasm_valtype_new_i64(), wasm_valtype_new_i32()};
+  wasm_valtype_vec_t params, results;
+  wasm_valtype_vec_new(&params, 4, four);
+  wasm_valtype_vec_new(&results, 4, reversed);
+  wasm_functype_t* type = wasm_functype_new(&params, &results);
+  int calls = 0;
+  wasm_func_t* func = wasmer_func_new_raw(store, type, swap_raw, &calls, count);
+  CHECK(!wasmer_func_new_raw(store, type, NULL, NULL, NULL) && !wasmer_func_new_raw(NULL, type, swap_raw, NULL, NULL));
+  wasm_functype_delete(type);
+  wasm_extern_t* externs[] = {wasm_func_as_extern(func)};
+  wasm_extern_vec_t imports = WASM_ARRAY_VEC(externs);
+  wasm_instance_t* instance = instantiate(store, "swap", &imports);
+  wasm_func_delete(func);
+  wasm_func_t* run = exported_func(instance, "run");
+  wasmer_raw_val_t values[] = {{.i32 = -1}, {.i64 = INT64_MIN}, {.f32 = 1.5f}, {.f64 = -0.25}, {.i32 = 99}};
+  CHECK(!wasmer_func_call_raw(run, values, 5) && calls == 1);
+  CHECK(values[0].f64 == -0.25 && values[1].f32 == 1.5f && values[2].i64 == INT64_MIN && values[3].i32 == -1);
+  CHECK(values[4].i32 == 99);
+  // The other kinds of calls reach the same callback.
+  wasm_val_t in[] = {WASM_I32_VAL(-1), WASM_I64_VAL(INT64_MIN), WASM_F32_VAL(1.5f), WASM_F64_VAL(-0.25)};
+  wasm_val_vec_t vec = WASM_ARRAY_VEC(in);
+  CHECK(!wasm_func_call(run, &vec, &vec) && in[0].of.f64 == -0.25 && calls == 2);
+
+  // Too little room, null, no function.
+  wasm_trap_t* trap = wasmer_func_call_raw(run, values, 3);
+  CHECK(says(trap, "room for 4 values, there is room for 3"));
+  wasm_trap_delete(trap);
+  trap = wasmer_func_call_raw(run, NULL, 4);
+  CHECK(trap);
+  wasm_trap_delete(trap);
+  trap = wasmer_func_call_raw(NULL, values, 4);
+  CHECK(says(trap, "null"));
+  wasm_trap_delete(trap);
+  trap = wasmer_func_call_raw((wasm_func_t*)instance, values, 4);
+  CHECK(says(trap, "no function"));
+  wasm_trap_delete(trap);
+  CHECK(calls == 2);
+  wasm_func_delete(run);
+  wasm_instance_delete(instance);
+
+  // A trap of the callback's, in a function that needs no values.
+  type = wasm_functype_new_0_0();
+  func = wasmer_func_new_raw(store, type, trap_raw, store, NULL);
+  wasm_functype_delete(type);
+  externs[0] = wasm_func_as_extern(func);
+  instance = instantiate(store, "forward", &imports);
+  wasm_func_delete(func);
+  run = exported_func(instance, "run");
+  trap = wasmer_func_call_raw(run, NULL, 0);
+  CHECK(says(trap, "raw trap"));
+  wasm_trap_delete(trap);
+  wasm_func_delete(run);
+  wasm_instance_delete(instance);
+
+  // Vectors, for which the standard has no values, and references, whose bits mean nothing here.
+  wasm_extern_vec_t none = WASM_EMPTY_VEC;
+  instance = instantiate(store, "vectors", &none);
+  run = exported_func(instance, "add");
+  wasmer_raw_val_t sum[2];
+  memset(sum[0].v128, 3, 16);
+  memset(sum[1].v128, 4, 16);
+  CHECK(!wasmer_func_call_raw(run, sum, 2));
+  for (size_t i = 0; i < 16; ++i) CHECK(sum[0].v128[i] == 7);
+  wasm_func_delete(run);
+  run = exported_func(instance, "same");
+  trap = wasmer_func_call_raw(run, sum, 2);
+  CHECK(says(trap, "functions without references"));
+  wasm_trap_delete(trap);
+  wasm_functype_t* with_references = wasm_func_type(run);
+  CHECK(!wasmer_func_new_raw(store, with_references, swap_raw, NULL, NULL));
+  wasm_functype_delete(with_references);
+  wasm_func_delete(run);
+  wasm_instance_delete(instance);
+  wasm_store_delete(store);
+  CHECK(calls == 102);
+}
+
 void calls(void) {
   wasm_engine_t* engine = wasm_engine_new();
   wasm_store_t* store = wasm_store_new(engine);
@@ -156,6 +260,7 @@ void calls(void) {
   numbers(store);
   nested(store);
   linking(store);
+  raw(engine);
   wasm_store_delete(store);
   wasm_engine_delete(engine);
 }

@@ -85,6 +85,11 @@ const MODULES: &[(&str, &str)] = &[
                     (br_if 0 (i32.lt_s (local.get $value) (local.get $count))))
                 (local.get $value)))",
     ),
+    (
+        "vectors",
+        "(module (func (export \"add\") (param v128 v128) (result v128) (i8x16.add (local.get 0) (local.get 1)))
+            (func (export \"same\") (param externref) (result externref) (local.get 0)))",
+    ),
     ("echo", ECHO),
     ("add", "(module (func (export \"add\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"),
 ];
