@@ -19,7 +19,7 @@ pub use crate::vmcontext::{
 pub const DISPLAY_BYTES: i32 = 64;
 /// Canonical ids are multiples of this.
 pub const CANONICAL_ID_STEP: u32 = 8;
-/// Logarithm of the bytes of a record for each of these steps' ones: a factor that processors apply to an index by themselves.
+/// Logarithm of what takes a canonical id to the place of its record: a factor that an address can have, so that code needs no shift.
 pub const DISPLAY_SCALE: u32 = (DISPLAY_BYTES as u32 / CANONICAL_ID_STEP).trailing_zeros();
 /// How many depths a record has room for, from 0 on: whether types are subtypes of deeper ones the host is asked.
 pub const DISPLAY_DEPTHS: u32 = 16;
