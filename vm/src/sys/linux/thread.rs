@@ -81,8 +81,34 @@ pub(crate) fn sync_instructions() -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, message))
 }
 
+/// Below the top of the stack that a process begins with, at least so much is nobody else's, whatever its limit says.
+const FIRST_STACK_BYTES_MAX: usize = 64 << 20;
+
+/// The name of the program, which is the last thing on that stack, ends so far below the top at most.
+const FIRST_STACK_TOP_BYTES: usize = 8192;
+
 /// The addresses of this thread's own stack, if the system knows them.
 pub(crate) fn own_stack() -> Option<Range<usize>> {
+    first_stack().or_else(stack_of_library)
+}
+
+/// The stack that the process began with, if this thread runs on it. The C library finds it in the list of all mappings, which takes longer than all else that a
+/// thread needs to enter a guest.
+fn first_stack() -> Option<Range<usize>> {
+    let here = 0u8;
+    let here = &raw const here as usize;
+    // SAFETY: the call takes a number only.
+    let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Stack).current?;
+    let bytes = usize::try_from(limit).ok().filter(|bytes| *bytes <= FIRST_STACK_BYTES_MAX)?;
+    // Its end is known as a place above it, so that there is not less than this says. The stack of another thread is elsewhere, also where that thread has
+    // become the first one, by a fork.
+    let stack = name.checked_sub(bytes)? + FIRST_STACK_TOP_BYTES..name;
+    stack.contains(&here).then_some(stack)
+}
+
+/// As the C library knows it.
+fn stack_of_library() -> Option<Range<usize>> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut bytes) = (std::ptr::null_mut(), 0);
     // SAFETY: the attributes are initialised by the first call if it succeeds, and only then used and destroyed.
@@ -124,4 +150,31 @@ pub(crate) unsafe fn at_fork(before: extern "C" fn(), after: extern "C" fn(), in
 pub(crate) fn profiler_clock_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_stack_ends_behind_the_programs_name() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let line = maps.lines().find(|line| line.ends_with("[stack]")).unwrap();
+        let (_, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let end = usize::from_str_radix(end, 16).unwrap();
+        // SAFETY: the call takes a number only.
+        let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
+        assert!(name < end && end - name <= FIRST_STACK_TOP_BYTES, "{name:x} {line}");
+    }
+
+    #[test]
+    fn other_threads_have_other_stacks() {
+        std::thread::spawn(|| {
+            let here = 0u8;
+            assert_eq!(first_stack(), None);
+            assert!(own_stack().unwrap().contains(&(&raw const here as usize)));
+        })
+        .join()
+        .unwrap();
+    }
 }
