@@ -2,9 +2,10 @@
 
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use wasmer_runtime_core::types::*;
-use wasmer_runtime_core::vmcontext::RawValue;
+use wasmer_runtime_core::vmcontext::{RawValue, VMMemory};
 use wasmer_vm::budget::{Refused, Usage};
 use wasmer_vm::limiter::Request;
 use wasmer_vm::limits::Limit;
@@ -223,6 +224,14 @@ impl Memory {
         Ok((memory.base(), memory.len_bytes()))
     }
 
+    /// Where address and length are, for what is done at every call: [`Memory::data_mut`] takes many times as long.
+    ///
+    /// # Errors
+    /// [`Error::Type`] if the memory is shared, or is of another store.
+    pub fn place(&self, store: &impl AsStore) -> Result<MemoryPlace> {
+        Ok(MemoryPlace(self.unshared(store.store_inner())?.vm()))
+    }
+
     pub(crate) fn add(store: &mut StoreOpaque, memory: Arc<VmMemory>) -> Self {
         let known = store.memories.iter().position(|other| Arc::ptr_eq(other, &memory));
         let position = known.unwrap_or_else(|| {
@@ -243,6 +252,28 @@ impl Memory {
             return Err(TypeError::SharedMemory.into());
         }
         Ok(memory)
+    }
+}
+
+/// Where address and length of a memory are that is not shared; they stay there as long as its store.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryPlace(*const VMMemory);
+
+// SAFETY: the pointer is only followed together with a borrow of the memory's store.
+unsafe impl Send for MemoryPlace {}
+// SAFETY: as above.
+unsafe impl Sync for MemoryPlace {}
+
+impl MemoryPlace {
+    /// As [`Memory::raw_parts`].
+    ///
+    /// # Safety
+    /// The memory's store is there.
+    #[inline]
+    pub unsafe fn raw_parts(self) -> (*mut u8, usize) {
+        // SAFETY: a store keeps its memories until its end, and they do not move.
+        let memory = unsafe { &*self.0 };
+        (memory.base, memory.len.load(Ordering::Relaxed))
     }
 }
 

@@ -45,7 +45,7 @@ pub use error::{
     Result, Trap, TypeError,
 };
 pub use exception::{ExnRef, Tag, UncaughtException};
-pub use externs::{Extern, Global, Memory, SharedMemory, Table};
+pub use externs::{Extern, Global, Memory, MemoryPlace, SharedMemory, Table};
 pub use fuel::FUEL_MAX;
 pub use func::{Caller, Func, IntoHostFunc, TypedFunc};
 pub use instance::Instance;

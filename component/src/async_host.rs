@@ -11,6 +11,7 @@ use wasmer_component_translate::info::FuncType;
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::cx::CallPlan;
+use crate::error::AbiResult;
 use crate::host::{AsyncHostFunc, Dynamic, HostCall, Mismatch, Typed, typed_mismatch};
 use crate::state::Shared;
 use crate::typed::{Lift, Lower, TypeContext};
@@ -28,7 +29,7 @@ trait AsyncCall<T>: Send + Sync + 'static {
         caller: &mut AsyncCaller<'_, T>,
         call: HostCall<'_>,
         values: &mut [RawValue],
-    ) -> impl Future<Output = Result<()>> + Send;
+    ) -> impl Future<Output = AbiResult<()>> + Send;
 }
 
 impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
@@ -51,7 +52,7 @@ impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
                 Box::new(async move {
                     let call = crossing.begin(&shared, &mut caller)?;
                     func.call(&mut caller, call, values).await?;
-                    crossing.end(&shared, &mut caller)
+                    call.end(&mut caller).map_err(|error| *error)
                 })
             })
         }
@@ -69,7 +70,12 @@ where
         typed_mismatch::<P, R>(ty, cx)
     }
 
-    async fn call(&self, caller: &mut AsyncCaller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
+    async fn call(
+        &self,
+        caller: &mut AsyncCaller<'_, T>,
+        call: HostCall<'_>,
+        values: &mut [RawValue],
+    ) -> AbiResult<()> {
         let params = call.lift_typed(caller, values)?;
         let result = Box::into_pin((self.func)(caller, params)).await?;
         call.lower_typed::<P, R>(caller, values, &result)
@@ -85,7 +91,12 @@ where
         None
     }
 
-    async fn call(&self, caller: &mut AsyncCaller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
+    async fn call(
+        &self,
+        caller: &mut AsyncCaller<'_, T>,
+        call: HostCall<'_>,
+        values: &mut [RawValue],
+    ) -> AbiResult<()> {
         let params = call.lift_vals(caller, values)?;
         let result = Box::into_pin((self.0)(caller, &params)).await?;
         call.lower_val(caller, values, result)

@@ -2,8 +2,9 @@
 
 use std::cell::UnsafeCell;
 
-use wasmer_api::{AsStoreMut, Result, StoreId};
+use wasmer_api::{AsStoreMut, StoreId};
 
+use crate::error::AbiResult;
 use crate::guest::Guest;
 use crate::mismatch::ComponentTypeError;
 
@@ -26,11 +27,17 @@ impl<T> StoreCell<T> {
     /// # Errors
     /// [`Error::Type`](wasmer_api::Error::Type) if it belongs to another store.
     #[inline]
-    pub(crate) fn get<'a>(&'a self, store: &'a mut (impl Guest + ?Sized)) -> Result<&'a mut T> {
-        if store.id() != self.owner {
-            return Err(ComponentTypeError::Store.into());
-        }
+    pub(crate) fn get<'a>(&'a self, store: &'a mut (impl Guest + ?Sized)) -> AbiResult<&'a mut T> {
         // SAFETY: a store's identity is its own, and whoever else wants the value needs this store, which is borrowed for as long.
-        Ok(unsafe { &mut *self.value.get() })
+        self.place(store).map(|place| unsafe { &mut *place })
+    }
+
+    /// Where the value is: [`StoreCell::get`] for whoever goes on to have the store.
+    ///
+    /// # Errors
+    /// As of [`StoreCell::get`].
+    #[inline]
+    pub(crate) fn place(&self, store: &mut (impl Guest + ?Sized)) -> AbiResult<*mut T> {
+        if store.id() == self.owner { Ok(self.value.get()) } else { Err(ComponentTypeError::Store.into()) }
     }
 }

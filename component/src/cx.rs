@@ -3,15 +3,15 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use wasmer_api::{Memory, RawValue, Result};
+use wasmer_api::{Memory, RawValue};
 use wasmer_component_translate::ComponentInfo;
 use wasmer_component_translate::info::{FuncIdx, FuncType, HandleIdx, InstanceIdx, Options, OptionsIdx, Type, Types};
 use wasmer_component_translate::wit::Printer;
 
-use crate::error::AbiTrap;
+use crate::error::{AbiResult, AbiTrap};
 use crate::guest::Guest;
 use crate::limits::LIFTED_BYTES_MAX;
-use crate::state::Shared;
+use crate::state::{MemoryAt, Shared, State, StatePlace};
 
 /// A function that is lifted or lowered, as far as its types and options decide: what a call need not find out.
 #[derive(Clone, Copy)]
@@ -61,6 +61,8 @@ impl CallPlan {
 pub struct Cx<'a> {
     pub(crate) store: &'a mut (dyn Guest + 'a),
     pub(crate) shared: &'a Arc<Shared>,
+    /// The state of `shared`, which belongs to `store`.
+    state_at: StatePlace,
     crossing: &'a CallPlan,
     /// Where the guest's memory is, once that was asked.
     view: Option<View>,
@@ -91,9 +93,23 @@ impl View {
 }
 
 impl<'a> Cx<'a> {
+    /// # Safety
+    /// `state_at` is the place of the state of `shared`, and in `store`.
     #[inline]
-    pub(crate) fn new(store: &'a mut (dyn Guest + 'a), shared: &'a Arc<Shared>, crossing: &'a CallPlan) -> Self {
-        Self { store, shared, crossing, view: None, lifted_bytes: 0, is_done: false }
+    pub(crate) unsafe fn new(
+        store: &'a mut (dyn Guest + 'a),
+        shared: &'a Arc<Shared>,
+        state_at: StatePlace,
+        crossing: &'a CallPlan,
+    ) -> Self {
+        Self { store, shared, state_at, crossing, view: None, lifted_bytes: 0, is_done: false }
+    }
+
+    /// The state of the instance.
+    #[inline]
+    pub(crate) fn state(&mut self) -> &mut State {
+        // SAFETY: this has the store, which is the state's, and the instance.
+        unsafe { self.state_at.get() }
     }
 
     /// The same with a view of the memory, where no code has run since it was made.
@@ -115,31 +131,33 @@ impl<'a> Cx<'a> {
     }
 
     /// The options of the function.
+    #[inline]
     pub(crate) fn options(&self) -> &'a Options {
         self.crossing.options(self.shared)
     }
 
     /// The guest's memory.
     #[inline]
-    pub(crate) fn memory(&mut self) -> Result<Memory> {
+    pub(crate) fn memory(&mut self) -> AbiResult<Memory> {
         self.view().map(|view| view.memory)
     }
 
-    fn find_memory(&mut self) -> Result<Memory> {
+    #[inline]
+    fn look(&mut self) -> AbiResult<View> {
         // Validation asks for a memory where one is needed.
         let index = self.options().memory.ok_or(AbiTrap::OutOfBounds)?;
-        let memory = self.shared.state_of(self.store)?.memories[index.index()];
-        memory.ok_or_else(|| AbiTrap::OutOfBounds.into())
-    }
-
-    fn look(&mut self) -> Result<View> {
-        let memory = self.find_memory()?;
-        let (base, len) = self.store.memory(memory)?;
+        let found = self.state().memories[index.index()];
+        let MemoryAt { memory, place } = found.ok_or(AbiTrap::OutOfBounds)?;
+        let (base, len) = match place {
+            // SAFETY: the memory is of the state's store, which is borrowed here.
+            Some(place) => unsafe { place.raw_parts() },
+            None => self.store.memory(memory)?,
+        };
         Ok(*self.view.insert(View { memory, base, len }))
     }
 
     #[inline]
-    fn view(&mut self) -> Result<View> {
+    fn view(&mut self) -> AbiResult<View> {
         match self.view {
             Some(view) => Ok(view),
             None => self.look(),
@@ -148,7 +166,7 @@ impl<'a> Cx<'a> {
 
     /// Where bytes of the guest's memory are.
     #[inline]
-    fn place(&mut self, at: u32, len: usize) -> Result<*mut u8> {
+    fn place(&mut self, at: u32, len: usize) -> AbiResult<*mut u8> {
         let view = self.view()?;
         let fits = (at as usize).checked_add(len).is_some_and(|end| end <= view.len);
         if fits { Ok(view.base.wrapping_add(at as usize)) } else { Err(AbiTrap::OutOfBounds.into()) }
@@ -156,7 +174,7 @@ impl<'a> Cx<'a> {
 
     /// Bytes of the guest's memory.
     #[inline]
-    pub(crate) fn bytes(&mut self, at: u32, len: usize) -> Result<&[u8]> {
+    pub(crate) fn bytes(&mut self, at: u32, len: usize) -> AbiResult<&[u8]> {
         let base = self.place(at, len)?;
         // SAFETY: the bytes are inside the memory, which stays as it is while no code runs: this has the store exclusively, and looks again after it has called
         // the guest. No other thread writes to it.
@@ -165,27 +183,28 @@ impl<'a> Cx<'a> {
 
     /// Bytes of the guest's memory, to be written.
     #[inline]
-    pub(crate) fn bytes_mut(&mut self, at: u32, len: usize) -> Result<&mut [u8]> {
+    pub(crate) fn bytes_mut(&mut self, at: u32, len: usize) -> AbiResult<&mut [u8]> {
         let base = self.place(at, len)?;
         // SAFETY: see `bytes`.
         Ok(unsafe { std::slice::from_raw_parts_mut(base, len) })
     }
 
     #[inline]
-    pub(crate) fn load<const N: usize>(&mut self, at: u32) -> Result<[u8; N]> {
+    pub(crate) fn load<const N: usize>(&mut self, at: u32) -> AbiResult<[u8; N]> {
         let mut array = [0; N];
         array.copy_from_slice(self.bytes(at, N)?);
         Ok(array)
     }
 
     #[inline]
-    pub(crate) fn store<const N: usize>(&mut self, at: u32, bytes: [u8; N]) -> Result<()> {
+    pub(crate) fn store<const N: usize>(&mut self, at: u32, bytes: [u8; N]) -> AbiResult<()> {
         self.bytes_mut(at, N)?.copy_from_slice(&bytes);
         Ok(())
     }
 
     /// Whether a value is where it may be.
-    pub(crate) fn check_place(&mut self, at: u32, size: u32, align: u32) -> Result<()> {
+    #[inline]
+    pub(crate) fn check_place(&mut self, at: u32, size: u32, align: u32) -> AbiResult<()> {
         if !at.is_multiple_of(align) {
             return Err(AbiTrap::Unaligned.into());
         }
@@ -193,7 +212,8 @@ impl<'a> Cx<'a> {
     }
 
     /// Whether a list is where it may be.
-    pub(crate) fn check_list(&mut self, at: u32, len: u32, size: u32, align: u32) -> Result<()> {
+    #[inline]
+    pub(crate) fn check_list(&mut self, at: u32, len: u32, size: u32, align: u32) -> AbiResult<()> {
         if !at.is_multiple_of(align) {
             return Err(AbiTrap::Unaligned.into());
         }
@@ -202,15 +222,16 @@ impl<'a> Cx<'a> {
     }
 
     /// Notes that the host is about to allocate for what it lifts.
-    pub(crate) fn lifting(&mut self, len: usize, each_bytes: usize) -> Result<()> {
+    #[inline]
+    pub(crate) fn lifting(&mut self, len: usize, each_bytes: usize) -> AbiResult<()> {
         self.lifted_bytes = len.saturating_mul(each_bytes).saturating_add(self.lifted_bytes);
         if self.lifted_bytes > LIFTED_BYTES_MAX { Err(AbiTrap::TooMuch.into()) } else { Ok(()) }
     }
 
     /// Has the guest allocate, and checks what it says.
-    pub(crate) fn realloc(&mut self, old: u32, old_bytes: u32, align: u32, bytes: u32) -> Result<u32> {
+    pub(crate) fn realloc(&mut self, old: u32, old_bytes: u32, align: u32, bytes: u32) -> AbiResult<u32> {
         let index = self.options().realloc.ok_or(AbiTrap::ReallocOutOfBounds)?;
-        let realloc = self.shared.state_of(self.store)?.reallocs[index.index()].ok_or(AbiTrap::ReallocOutOfBounds)?;
+        let realloc = self.state().reallocs[index.index()].ok_or(AbiTrap::ReallocOutOfBounds)?;
         let mut values = [RawValue::ZERO; 4];
         for (value, argument) in values.iter_mut().zip([old, old_bytes, align, bytes]) {
             value.i32 = argument.cast_signed();
@@ -234,49 +255,52 @@ impl<'a> Cx<'a> {
     }
 
     /// Room for a list in the guest.
-    pub(crate) fn allocate_list(&mut self, len: usize, size: u32, align: u32) -> Result<u32> {
+    pub(crate) fn allocate_list(&mut self, len: usize, size: u32, align: u32) -> AbiResult<u32> {
         let bytes = u64::from(size).checked_mul(len as u64).and_then(|bytes| u32::try_from(bytes).ok());
         let bytes = bytes.ok_or(AbiTrap::ReallocOutOfBounds)?;
         self.realloc(0, 0, align, bytes)
     }
 
     /// Takes a resource from the guest.
-    pub(crate) fn lift_own(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
+    #[inline]
+    pub(crate) fn lift_own(&mut self, handle: HandleIdx, index: u32) -> AbiResult<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.crossing.instance;
-        let state = self.shared.state_of(self.store)?;
+        let state = self.state();
         Ok(state.tables[instance.index()].remove_own(index, id)?)
     }
 
     /// Uses a resource of the guest as long as the call lasts.
-    pub(crate) fn lift_borrow(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
+    #[inline]
+    pub(crate) fn lift_borrow(&mut self, handle: HandleIdx, index: u32) -> AbiResult<u32> {
         let id = self.shared.resource(handle)?.1.id;
-        let instance = self.crossing.instance;
-        let state = self.shared.state_of(self.store)?;
-        Ok(match self.crossing.has_borrow {
+        let CallPlan { instance, has_borrow, .. } = *self.crossing;
+        let state = self.state();
+        Ok(match has_borrow {
             true => state.lend(instance, index, id)?,
             false => state.tables[instance.index()].rep(index, id)?,
         })
     }
 
     /// Gives a resource to the guest.
-    pub(crate) fn lower_own(&mut self, handle: HandleIdx, rep: u32) -> Result<u32> {
+    #[inline]
+    pub(crate) fn lower_own(&mut self, handle: HandleIdx, rep: u32) -> AbiResult<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.crossing.instance;
         self.is_done = true;
-        let state = self.shared.state_of(self.store)?;
+        let state = self.state();
         Ok(state.tables[instance.index()].insert_own(id, rep)?)
     }
 
     /// Lends a resource to the guest as long as the call lasts. Who defines it gets what it knows it by.
-    pub(crate) fn lower_borrow(&mut self, handle: HandleIdx, rep: u32) -> Result<u32> {
+    pub(crate) fn lower_borrow(&mut self, handle: HandleIdx, rep: u32) -> AbiResult<u32> {
         let (_, info) = self.shared.resource(handle)?;
         let (id, instance) = (info.id, self.crossing.instance);
         if info.owner == Some(instance) {
             return Ok(rep);
         }
         self.is_done = true;
-        Ok(self.shared.state_of(self.store)?.borrow(instance, rep, id)?)
+        Ok(self.state().borrow(instance, rep, id)?)
     }
 }
 
@@ -292,7 +316,7 @@ impl<'a> Flat<'a> {
     }
 
     #[inline]
-    fn take(&mut self) -> Result<&RawValue> {
+    fn take(&mut self) -> AbiResult<&RawValue> {
         let value = self.values.get(self.position).ok_or(AbiTrap::OutOfBounds)?;
         self.position += 1;
         Ok(value)
@@ -300,14 +324,14 @@ impl<'a> Flat<'a> {
 
     /// The next value's lower half.
     #[inline]
-    pub fn u32(&mut self) -> Result<u32> {
+    pub fn u32(&mut self) -> AbiResult<u32> {
         // SAFETY: whoever wrote the value wrote at least its low four bytes, whatever its type.
         self.take().map(|value| unsafe { value.i32 }.cast_unsigned())
     }
 
     /// The next value.
     #[inline]
-    pub fn u64(&mut self) -> Result<u64> {
+    pub fn u64(&mut self) -> AbiResult<u64> {
         // SAFETY: the value is of a 64-bit type, as the type says that is lifted.
         self.take().map(|value| unsafe { value.i64 }.cast_unsigned())
     }

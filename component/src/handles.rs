@@ -65,6 +65,7 @@ impl HandleTable {
         self.insert(Slot::Borrow { ty, rep, scope })
     }
 
+    #[inline]
     fn slot(&mut self, index: u32, expected: TypeId) -> Result<&mut Slot, AbiTrap> {
         let slot = self.slots.get_mut(index as usize).ok_or(AbiTrap::UnknownHandle(index))?;
         let found = match slot {
@@ -78,6 +79,7 @@ impl HandleTable {
     }
 
     /// What the handle stands for.
+    #[inline]
     pub(crate) fn rep(&mut self, index: u32, ty: TypeId) -> Result<u32, AbiTrap> {
         match self.slot(index, ty)? {
             Slot::Own { rep, .. } | Slot::Borrow { rep, .. } => Ok(*rep),

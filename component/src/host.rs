@@ -3,15 +3,16 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, BoundFunc, Caller, Error, Func, RawValue, Result, StoreMut};
+use wasmer_api::{AsStoreMut, BoundFunc, Caller, Func, RawValue, Result, StoreMut};
 use wasmer_component_translate::info::{DefKind, FuncType, Type};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, View};
+use crate::error::AbiResult;
 use crate::fits::{located, misfit, shown};
 use crate::guest::Guest;
 use crate::mismatch::{ComponentTypeError, Hint};
-use crate::state::Shared;
+use crate::state::{Shared, StatePlace};
 use crate::typed::{ComponentType, Lift, Lower, TypeContext, rust_name};
 use crate::val::Val;
 
@@ -30,7 +31,7 @@ pub(crate) trait Call<T>: Send + Sync + 'static {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch>;
 
     /// Calls it on the core values of a lowered import.
-    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()>;
 }
 
 impl<T: 'static, C: Call<T>> HostFunc<T> for C {
@@ -40,11 +41,10 @@ impl<T: 'static, C: Call<T>> HostFunc<T> for C {
 
     fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: CallPlan) -> Result<BoundFunc<T, Shared>> {
         bound(sig, move |mut caller, shared, values| {
-            // As long as nothing has failed, what a call ends with is one word: an error is eight, which would be copied at each step.
-            let mut run = || -> Result<(), Box<Error>> {
+            let mut run = || -> AbiResult<()> {
                 let call = crossing.begin(shared, &mut caller)?;
                 self.call(&mut caller, call, values)?;
-                Ok(crossing.end(shared, &mut caller)?)
+                call.end(&mut caller)
             };
             run().map_err(|error| *error)
         })
@@ -79,28 +79,27 @@ pub(crate) trait AsyncHostFunc<T>: Send + Sync {
 #[derive(Clone, Copy)]
 pub(crate) struct HostCall<'a> {
     shared: &'a Arc<Shared>,
+    /// The state of `shared`.
+    place: StatePlace,
     crossing: &'a CallPlan,
 }
 
 impl CallPlan {
     /// A call begins, if the component may call out.
     #[inline]
-    pub(crate) fn begin<'a>(&'a self, shared: &'a Arc<Shared>, caller: &mut impl AsStoreMut) -> Result<HostCall<'a>> {
-        let state = shared.state(caller)?;
+    pub(crate) fn begin<'a>(
+        &'a self,
+        shared: &'a Arc<Shared>,
+        caller: &mut impl AsStoreMut,
+    ) -> AbiResult<HostCall<'a>> {
+        let place = shared.place(caller)?;
+        // SAFETY: the caller has the store, in which the state is.
+        let state = unsafe { place.get() };
         state.check_leave(self.instance)?;
         if self.has_borrow {
             state.push_scope();
         }
-        Ok(HostCall { shared, crossing: self })
-    }
-
-    /// It ends.
-    #[inline]
-    pub(crate) fn end(&self, shared: &Shared, caller: &mut impl AsStoreMut) -> Result<()> {
-        if self.has_borrow {
-            shared.state(caller)?.pop_scope()?;
-        }
-        Ok(())
+        Ok(HostCall { shared, place, crossing: self })
     }
 }
 
@@ -109,42 +108,64 @@ impl<'a> HostCall<'a> {
         self.crossing.func(self.shared)
     }
 
+    /// It ends.
+    #[inline]
+    pub(crate) fn end(&self, caller: &mut impl AsStoreMut) -> AbiResult<()> {
+        if self.crossing.has_borrow {
+            self.shared.state(caller)?.pop_scope()?;
+        }
+        Ok(())
+    }
+
+    /// What lifts and lowers for it. Here and below, `guest` is the store that the call began in.
+    #[inline]
+    fn cx<'b>(&'b self, guest: &'b mut (dyn Guest + 'b)) -> Cx<'b> {
+        debug_assert!(self.shared.is_in(guest), "a call goes on in another store");
+        // SAFETY: that is the store in which the place was found.
+        unsafe { Cx::new(guest, self.shared, self.place, self.crossing) }
+    }
+
     /// Runs what lowers the result. The guest may not call out while it allocates for it.
     #[inline]
     fn without_leaving<R>(
         &self,
         guest: &mut dyn Guest,
         view: Option<View>,
-        lower: impl FnOnce(&mut Cx<'_>) -> Result<R>,
-    ) -> Result<R> {
+        lower: impl FnOnce(&mut Cx<'_>) -> AbiResult<R>,
+    ) -> AbiResult<R> {
         let CallPlan { instance, allocates, .. } = *self.crossing;
+        let mut cx = self.cx(guest).with_view(view);
         if allocates {
-            *self.shared.state_of(guest)?.may_leave(instance) = 0;
+            *cx.state().may_leave(instance) = 0;
         }
         // After a failure nobody calls the instance again.
-        let result = lower(&mut Cx::new(guest, self.shared, self.crossing).with_view(view))?;
+        let result = lower(&mut cx)?;
         if allocates {
-            *self.shared.state_of(guest)?.may_leave(instance) = 1;
+            *cx.state().may_leave(instance) = 1;
         }
         Ok(result)
     }
 
     /// Parameters of a type that Rust knows.
     #[inline]
-    pub(crate) fn lift_typed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<P> {
-        self.lift_in(&mut Cx::new(guest, self.shared, self.crossing), values)
+    pub(crate) fn lift_typed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> AbiResult<P> {
+        self.lift_in(&mut self.cx(guest), values)
     }
 
     /// The same, and the view of the memory that was used, for what runs no code before [`HostCall::lower_viewed`].
     #[inline]
-    pub(crate) fn lift_viewed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<(P, Option<View>)> {
-        let mut cx = Cx::new(guest, self.shared, self.crossing);
+    pub(crate) fn lift_viewed<P: Lift>(
+        &self,
+        guest: &mut dyn Guest,
+        values: &[RawValue],
+    ) -> AbiResult<(P, Option<View>)> {
+        let mut cx = self.cx(guest);
         let params = self.lift_in(&mut cx, values)?;
         Ok((params, cx.into_view()))
     }
 
     #[inline]
-    fn lift_in<P: Lift>(&self, cx: &mut Cx<'_>, values: &[RawValue]) -> Result<P> {
+    fn lift_in<P: Lift>(&self, cx: &mut Cx<'_>, values: &[RawValue]) -> AbiResult<P> {
         let ty = type_of::<P>(|| Type::Def(self.func().params));
         let mut src = Flat::new(values);
         if P::FLAT <= FLAT_PARAMS_MAX {
@@ -162,7 +183,7 @@ impl<'a> HostCall<'a> {
         guest: &mut dyn Guest,
         values: &mut [RawValue],
         result: &R,
-    ) -> Result<()> {
+    ) -> AbiResult<()> {
         self.lower_viewed::<P, R>(guest, None, values, result)
     }
 
@@ -174,12 +195,12 @@ impl<'a> HostCall<'a> {
         view: Option<View>,
         values: &mut [RawValue],
         result: &R,
-    ) -> Result<()> {
+    ) -> AbiResult<()> {
         let ty = type_of::<R>(|| self.func().result.unwrap_or(Type::Bool));
         match R::FLAT {
             0 => Ok(()),
             // What is one value is in no memory.
-            1 => result.lower(&mut Cx::new(guest, self.shared, self.crossing), ty, &mut FlatOut::new(values)),
+            1 => result.lower(&mut self.cx(guest), ty, &mut FlatOut::new(values)),
             _ => {
                 let at = Flat::new(&values[param_values::<P>()..]).u32()?;
                 self.without_leaving(guest, view, |cx| {
@@ -191,10 +212,10 @@ impl<'a> HostCall<'a> {
     }
 
     /// Parameters as untyped values.
-    pub(crate) fn lift_vals(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<Vec<Val>> {
+    pub(crate) fn lift_vals(&self, guest: &mut dyn Guest, values: &[RawValue]) -> AbiResult<Vec<Val>> {
         let func = self.func();
         let ty = Type::Def(func.params);
-        let mut cx = Cx::new(guest, self.shared, self.crossing);
+        let mut cx = self.cx(guest);
         let mut src = Flat::new(values);
         let params = if func.flat_params.is_some() {
             cx.lift_val(ty, &mut src)?
@@ -211,7 +232,12 @@ impl<'a> HostCall<'a> {
     }
 
     /// A result that is an untyped value, or that there is none.
-    pub(crate) fn lower_val(&self, guest: &mut dyn Guest, values: &mut [RawValue], result: Option<Val>) -> Result<()> {
+    pub(crate) fn lower_val(
+        &self,
+        guest: &mut dyn Guest,
+        values: &mut [RawValue],
+        result: Option<Val>,
+    ) -> AbiResult<()> {
         let func = self.func();
         let (ty, result) = match (func.result, result) {
             (None, None) => return Ok(()),
@@ -230,7 +256,8 @@ impl<'a> HostCall<'a> {
             cx.check_place(at, size, align)?;
             cx.store_val(ty, &result, at)
         });
-        lowered.map_err(|error| located(error, || misfit(&self.shared.info, "result", ty, &result)))
+        let look = || misfit(&self.shared.info, "result", ty, &result);
+        lowered.map_err(|error| Box::new(located(*error, look)))
     }
 }
 
@@ -321,7 +348,7 @@ where
     }
 
     #[inline]
-    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()> {
         let params = call.lift_typed(caller, values)?;
         let result = (self.func)(caller, params)?;
         call.lower_typed::<P, R>(caller, values, &result)
@@ -340,7 +367,7 @@ where
         None
     }
 
-    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()> {
         let params = call.lift_vals(caller, values)?;
         let result = (self.0)(caller, &params)?;
         call.lower_val(caller, values, result)

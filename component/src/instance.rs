@@ -12,12 +12,12 @@ use wasmer_component_translate::names::track;
 use wasmer_component_translate::wit::Printer;
 
 use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, Values, zeroed};
-use crate::error::AbiTrap;
+use crate::error::{AbiResult, AbiTrap};
 use crate::fits::{located, misfit_in_call};
 use crate::host::{Mismatch, param_values, type_of, typed_mismatch};
 use crate::instantiate::{core_export, numeric};
 use crate::mismatch::{ComponentLinkError, ComponentTypeError};
-use crate::state::Shared;
+use crate::state::{Shared, StatePlace};
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::{Places, Val};
 use crate::wave::Reader;
@@ -187,10 +187,10 @@ impl ComponentFunc {
     pub fn call(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
         let mut values = Values::uninit();
         let values = zeroed(&mut values, self.value_count());
-        self.begin_untyped(store, params, values)?;
+        let place = self.begin_untyped(store, params, values)?;
         // SAFETY: there are as many values as the function takes, which was looked at when it was asked for.
         unsafe { self.func.call_raw(store, values) }?;
-        self.end_untyped(store, values)
+        Ok(self.end_untyped(store, place, values)?)
     }
 
     /// The same, and waits where the component calls functions of the host that are futures; see [`TypedComponentFunc::call_async`].
@@ -200,10 +200,10 @@ impl ComponentFunc {
     pub async fn call_async(&self, store: &mut impl AsStoreMut, params: &[Val]) -> Result<Option<Val>> {
         let mut values = Values::uninit();
         let values = zeroed(&mut values, self.value_count());
-        self.begin_untyped(store, params, values)?;
+        let place = self.begin_untyped(store, params, values)?;
         // SAFETY: as for `call`.
         unsafe { self.func.call_raw_async(store, values) }.await?;
-        self.end_untyped(store, values)
+        Ok(self.end_untyped(store, place, values)?)
     }
 
     /// How many core values the parameters are.
@@ -211,7 +211,12 @@ impl ComponentFunc {
         self.func_type().flat_params.map_or(1, usize::from)
     }
 
-    fn begin_untyped(&self, store: &mut impl AsStoreMut, params: &[Val], values: &mut [RawValue]) -> Result<()> {
+    fn begin_untyped(
+        &self,
+        store: &mut impl AsStoreMut,
+        params: &[Val],
+        values: &mut [RawValue],
+    ) -> Result<StatePlace> {
         if params.len() != self.param_count() {
             let (wit, given) = (self.wit(), params.len());
             return Err(ComponentTypeError::Arity { given, wit }.into());
@@ -233,12 +238,17 @@ impl ComponentFunc {
                 cx.store_val(*ty, val, at)
             })
         });
-        begun.map_err(|error| located(error, || misfit_in_call(&self.shared.info, func, params)))
+        begun.map_err(|error| located(*error, || misfit_in_call(&self.shared.info, func, params)))
     }
 
-    fn end_untyped(&self, store: &mut impl AsStoreMut, values: &mut [RawValue]) -> Result<Option<Val>> {
-        let Some(ty) = self.func_type().result else { return self.end(store, values, |_, _| Ok(None)) };
-        self.end(store, values, |cx, src| {
+    fn end_untyped(
+        &self,
+        store: &mut impl AsStoreMut,
+        place: StatePlace,
+        values: &mut [RawValue],
+    ) -> AbiResult<Option<Val>> {
+        let Some(ty) = self.func_type().result else { return self.end(store, place, values, |_, _| Ok(None)) };
+        self.end(store, place, values, |cx, src| {
             if cx.types().flat(ty).is_some_and(|count| count <= 1) {
                 return cx.lift_val(ty, src).map(Some);
             }
@@ -253,27 +263,36 @@ impl ComponentFunc {
     ///
     /// Never as a part of its caller: there the result would be put together in several places and copied, which waits for what was written.
     #[inline(never)]
-    pub(crate) fn call_of<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<R> {
+    pub(crate) fn call_of<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> AbiResult<R> {
         let mut values = Values::uninit();
         let values = zeroed(&mut values, param_values::<P>());
-        self.begin_typed(store, params, values)?;
+        let place = self.begin_typed(store, params, values)?;
         // SAFETY: there are as many values as the function takes: its type was compared.
         unsafe { self.func.call_raw(store, values) }?;
-        self.end_typed(store, values)
+        self.end_typed(store, place, values)
     }
 
     /// The same, and waits.
-    pub(crate) async fn call_of_async<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<R> {
+    pub(crate) async fn call_of_async<P: Lower, R: Lift>(
+        &self,
+        store: &mut impl AsStoreMut,
+        params: &P,
+    ) -> AbiResult<R> {
         let mut values = Values::uninit();
         let values = zeroed(&mut values, param_values::<P>());
-        self.begin_typed(store, params, values)?;
+        let place = self.begin_typed(store, params, values)?;
         // SAFETY: as for `call_of`.
         unsafe { self.func.call_raw_async(store, values) }.await?;
-        self.end_typed(store, values)
+        self.end_typed(store, place, values)
     }
 
     #[inline]
-    fn begin_typed<P: Lower>(&self, store: &mut impl AsStoreMut, params: &P, values: &mut [RawValue]) -> Result<()> {
+    fn begin_typed<P: Lower>(
+        &self,
+        store: &mut impl AsStoreMut,
+        params: &P,
+        values: &mut [RawValue],
+    ) -> AbiResult<StatePlace> {
         let ty = type_of::<P>(|| Type::Def(self.func_type().params));
         self.begin(store, |cx| {
             if P::FLAT <= FLAT_PARAMS_MAX {
@@ -286,10 +305,15 @@ impl ComponentFunc {
     }
 
     #[inline]
-    fn end_typed<R: Lift>(&self, store: &mut impl AsStoreMut, values: &mut [RawValue]) -> Result<R> {
+    fn end_typed<R: Lift>(
+        &self,
+        store: &mut impl AsStoreMut,
+        place: StatePlace,
+        values: &mut [RawValue],
+    ) -> AbiResult<R> {
         // A type that is not looked at where there is no result.
         let ty = type_of::<R>(|| self.func_type().result.unwrap_or(Type::Bool));
-        self.end(store, values, |cx, src| {
+        self.end(store, place, values, |cx, src| {
             if R::FLAT <= 1 {
                 return R::lift(cx, ty, src);
             }
@@ -302,9 +326,15 @@ impl ComponentFunc {
     /// A call begins: `lower` writes the values for the core function. From now on the instance cannot be entered, unless [`ComponentFunc::end`] succeeds.
     /// If it is the host's mistake that they cannot be lowered, nothing has begun.
     #[inline]
-    fn begin<S: AsStoreMut>(&self, store: &mut S, lower: impl FnOnce(&mut Cx<'_>) -> Result<()>) -> Result<()> {
+    fn begin<S: AsStoreMut>(
+        &self,
+        store: &mut S,
+        lower: impl FnOnce(&mut Cx<'_>) -> AbiResult<()>,
+    ) -> AbiResult<StatePlace> {
         let (shared, CallPlan { instance, has_borrow, allocates, .. }) = (&self.shared, self.crossing);
-        let state = shared.state(store)?;
+        let place = shared.place(store)?;
+        // SAFETY: this has the store, in which the state is.
+        let state = unsafe { place.get() };
         if state.busy {
             return Err(AbiTrap::CannotEnter.into());
         }
@@ -315,20 +345,21 @@ impl ComponentFunc {
         if allocates {
             *state.may_leave(instance) = 0;
         }
-        let mut cx = Cx::new(store, shared, &self.crossing);
+        // SAFETY: as above.
+        let mut cx = unsafe { Cx::new(store, shared, place, &self.crossing) };
         if let Err(error) = lower(&mut cx) {
             let is_done = cx.is_done;
             return self.take_back(store, is_done).and(Err(error));
         }
         if allocates {
-            *shared.state(store)?.may_leave(instance) = 1;
+            *cx.state().may_leave(instance) = 1;
         }
-        Ok(())
+        Ok(place)
     }
 
     /// A call that has not begun, unless the guest has something of it already.
     #[cold]
-    fn take_back(&self, store: &mut impl AsStoreMut, is_done: bool) -> Result<()> {
+    fn take_back(&self, store: &mut impl AsStoreMut, is_done: bool) -> AbiResult<()> {
         if is_done {
             return Ok(());
         }
@@ -342,27 +373,32 @@ impl ComponentFunc {
         Ok(())
     }
 
-    /// It ends: what the core function left is its result.
+    /// It ends, in the store that it began in: what the core function left is its result.
     #[inline]
     fn end<S: AsStoreMut, R>(
         &self,
         store: &mut S,
+        place: StatePlace,
         values: &mut [RawValue],
-        lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
-    ) -> Result<R> {
+        lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> AbiResult<R>,
+    ) -> AbiResult<R> {
         let shared = &self.shared;
+        debug_assert!(shared.is_in(store), "a call ends in another store");
         // The result has one place; what is called after it gets that as it is.
         let values = &mut values[..1];
-        let result = lift(&mut Cx::new(store, shared, &self.crossing), &mut Flat::new(values))?;
+        // SAFETY: the place was found in this store.
+        let mut cx = unsafe { Cx::new(store, shared, place, &self.crossing) };
+        let result = lift(&mut cx, &mut Flat::new(values))?;
         if self.crossing.has_borrow {
-            shared.state(store)?.pop_scope()?;
+            cx.state().pop_scope()?;
         }
         if let Some(post_return) = self.post_return {
             // SAFETY: it takes the results of the core function, and has none.
             let call = |store: &mut S| unsafe { post_return.call_raw(store, values) };
             shared.without_leaving(store, self.crossing.instance, call)?;
         }
-        shared.state(store)?.busy = false;
+        // SAFETY: as above.
+        unsafe { place.get() }.busy = false;
         Ok(result)
     }
 }
@@ -371,7 +407,7 @@ impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// Calls the function.
     #[inline]
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        self.func.call_of(store, &params)
+        self.func.call_of(store, &params).map_err(|error| *error)
     }
 
     /// Calls the function, and waits where the component calls functions of the host that are futures
@@ -395,7 +431,7 @@ impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// }
     /// ```
     pub async fn call_async(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        self.func.call_of_async(store, &params).await
+        self.func.call_of_async(store, &params).await.map_err(|error| *error)
     }
 
     /// The untyped function.

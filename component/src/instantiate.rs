@@ -14,7 +14,7 @@ use crate::host::{AsyncHostFunc, bound};
 use crate::instance::ComponentInstance;
 use crate::linker::{self, ComponentLinker, Definition, HostResource};
 use crate::mismatch::ComponentLinkError;
-use crate::state::{self, Flag, ResourceInfo, Shared, State};
+use crate::state::{self, Flag, MemoryAt, ResourceInfo, Shared, State};
 use crate::trampolines;
 use crate::typed::TypeContext;
 
@@ -165,6 +165,7 @@ impl<'a, T: 'static> Builder<'a, T> {
             }
             Step::Memory(index, def) => {
                 let memory = self.find(store, *def)?.memory();
+                let memory = memory.map(|memory| MemoryAt { memory, place: memory.place(store).ok() });
                 self.shared.state(store)?.memories[index.index()] = memory;
             }
             Step::Realloc(index, def) => {

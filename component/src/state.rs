@@ -3,12 +3,12 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use wasmer_api::{AsStoreMut, Func, Global, Instance, Memory, Result};
+use wasmer_api::{AsStoreMut, Func, Global, Instance, Memory, MemoryPlace, Result};
 use wasmer_component_translate::ComponentInfo;
 use wasmer_component_translate::info::{HandleIdx, InstanceIdx, ResourceIdx, Step};
 
 use crate::cell::StoreCell;
-use crate::error::AbiTrap;
+use crate::error::{AbiResult, AbiTrap};
 use crate::guest::Guest;
 use crate::handles::{HandleTable, Removed, TypeId};
 use crate::limits::HANDLES_MAX;
@@ -44,7 +44,7 @@ pub(crate) struct State {
     scopes: Vec<Scope>,
     /// What was lent to them, to be given back: of the innermost one last.
     lenders: Vec<Lender>,
-    pub(crate) memories: Vec<Option<Memory>>,
+    pub(crate) memories: Vec<Option<MemoryAt>>,
     pub(crate) reallocs: Vec<Option<Func>>,
     pub(crate) post_returns: Vec<Option<Func>>,
     /// Destructors by resource.
@@ -56,6 +56,13 @@ pub(crate) struct State {
     pub(crate) held_free: Vec<u32>,
     /// Whether a call is under way, or one has failed.
     pub(crate) busy: bool,
+}
+
+/// A memory of a core module, and where its address and length are unless it is shared.
+#[derive(Clone, Copy)]
+pub(crate) struct MemoryAt {
+    pub(crate) memory: Memory,
+    pub(crate) place: Option<MemoryPlace>,
 }
 
 /// Whether a component instance may call out: a global of the host that is one as long as it may, for adapters read and write it, too.
@@ -109,18 +116,24 @@ impl Shared {
 
     /// The state, as long as the store is borrowed.
     #[inline]
-    pub(crate) fn state<'a>(&'a self, store: &'a mut impl AsStoreMut) -> Result<&'a mut State> {
+    pub(crate) fn state<'a>(&'a self, store: &'a mut impl AsStoreMut) -> AbiResult<&'a mut State> {
         self.cell.get(store)
     }
 
-    /// As [`Shared::state`], of a store whose kind is not known.
+    /// Where the state is, for a call, which has the store from its beginning to its end.
     #[inline]
-    pub(crate) fn state_of<'a>(&'a self, store: &'a mut (dyn Guest + 'a)) -> Result<&'a mut State> {
-        self.cell.get(store)
+    pub(crate) fn place(&self, store: &mut impl AsStoreMut) -> AbiResult<StatePlace> {
+        self.cell.place(store).map(StatePlace)
+    }
+
+    /// Whether it is in a store.
+    pub(crate) fn is_in(&self, store: &mut dyn Guest) -> bool {
+        self.cell.place(store).is_ok()
     }
 
     /// The resource that handles of a type are of.
-    pub(crate) fn resource(&self, handle: HandleIdx) -> Result<(ResourceIdx, &ResourceInfo)> {
+    #[inline]
+    pub(crate) fn resource(&self, handle: HandleIdx) -> AbiResult<(ResourceIdx, &ResourceInfo)> {
         let resource = self.info.types.handles[handle.index()].resource;
         // Only declarations of types have others.
         let resource = resource.ok_or(AbiTrap::Adapter("a handle of a resource that is only declared"))?;
@@ -128,7 +141,7 @@ impl Shared {
     }
 
     /// Whether a component instance may call out.
-    pub(crate) fn may_leave(&self, store: &mut impl AsStoreMut, instance: InstanceIdx) -> Result<()> {
+    pub(crate) fn may_leave(&self, store: &mut impl AsStoreMut, instance: InstanceIdx) -> AbiResult<()> {
         Ok(self.state(store)?.check_leave(instance)?)
     }
 
@@ -144,6 +157,25 @@ impl Shared {
         let result = run(store)?;
         *self.state(store)?.may_leave(instance) = 1;
         Ok(result)
+    }
+}
+
+/// Where the state of an instance is.
+#[derive(Clone, Copy)]
+pub(crate) struct StatePlace(*mut State);
+
+// SAFETY: the pointer is only followed together with an exclusive borrow of the store that the state belongs to.
+unsafe impl Send for StatePlace {}
+
+impl StatePlace {
+    /// The state.
+    ///
+    /// # Safety
+    /// The instance is there, and whoever asks has its store exclusively, for the lifetime.
+    #[inline]
+    pub(crate) unsafe fn get<'a>(self) -> &'a mut State {
+        // SAFETY: the caller's promise: whoever else wants the state needs the store.
+        unsafe { &mut *self.0 }
     }
 }
 

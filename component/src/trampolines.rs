@@ -132,7 +132,7 @@ fn run_transcode<T: 'static>(
     let state = shared.state(caller)?;
     let memories = (state.memories[from.index()], state.memories[to.index()]);
     let (Some(source), Some(target)) = memories else { return Err(AbiTrap::OutOfBounds.into()) };
-    let done = with_both(caller, source, target, &request)?;
+    let done = with_both(caller, source.memory, target.memory, &request)?;
     for (position, result) in done.into_iter().enumerate() {
         if position < values.len() {
             give(values, position, result);

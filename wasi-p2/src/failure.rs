@@ -5,8 +5,8 @@ use std::fmt;
 use wasmer_api::Error;
 use wasmer_wasi::{Errno, WasiResult};
 
-/// Why a guest must stop: a trap, its own exit, or an interrupt.
-pub(crate) type Failure = Error;
+/// Why a guest must stop: a trap, its own exit, or an interrupt. One word, of which most results have none.
+pub(crate) type Failure = Box<Error>;
 
 /// What a function returns: a value for the guest, which may be an error of its own types, or why it must stop.
 pub type Outcome<T> = Result<T, Failure>;
@@ -26,14 +26,14 @@ impl std::error::Error for WasiTrap {}
 /// The trap of a component that broke a rule.
 #[cold]
 pub fn trap(message: impl Into<String>) -> Failure {
-    Error::host(WasiTrap(message.into()))
+    Box::new(Error::host(WasiTrap(message.into())))
 }
 
 /// Parts the failures that are for the guest from the others.
 pub(crate) fn for_guest<T>(result: WasiResult<T>) -> Outcome<Result<T, Errno>> {
     match result {
         Ok(value) => Ok(Ok(value)),
-        Err(error) => Ok(Err(error.into_errno()?)),
+        Err(error) => Ok(Err(error.into_errno().map_err(Error::from)?)),
     }
 }
 

@@ -1,11 +1,10 @@
 //! `option` and `result`: one byte for the case, and a payload.
 
-use wasmer_api::Result;
 use wasmer_component_translate::info::{DefKind, Type};
 
 use super::{ComponentType, Lift, Lower, TypeContext, larger, part, with_cases};
 use crate::cx::{Cx, Flat, FlatOut};
-use crate::error::AbiTrap;
+use crate::error::{AbiResult, AbiTrap};
 
 macro_rules! cased {
     ([$($generics:ident),*] $rust:ty, $($payload:ty)*) => {
@@ -61,7 +60,7 @@ pub const fn payload_at<T: ComponentType>(at: u32) -> u32 {
 }
 
 impl<T: Lift> Lift for Option<T> {
-    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> AbiResult<Self> {
         let end = src.position() + Self::FLAT;
         let value = match src.u32()? {
             0 => None,
@@ -75,7 +74,7 @@ impl<T: Lift> Lift for Option<T> {
         Ok(value)
     }
 
-    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<Self> {
         match cx.load(at)? {
             [0] => Ok(None),
             [1] => {
@@ -88,7 +87,7 @@ impl<T: Lift> Lift for Option<T> {
 }
 
 impl<T: Lower> Lower for Option<T> {
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> AbiResult<()> {
         let end = dst.len() + Self::FLAT;
         dst.push(u64::from(self.is_some()));
         if let Some(value) = self {
@@ -99,7 +98,7 @@ impl<T: Lower> Lower for Option<T> {
         Ok(())
     }
 
-    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()> {
         cx.store(at, [u8::from(self.is_some())])?;
         let Some(value) = self else { return Ok(()) };
         let inner = part::<T>(cx, ty, 0);
@@ -108,7 +107,7 @@ impl<T: Lower> Lower for Option<T> {
 }
 
 impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
-    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> AbiResult<Self> {
         let end = src.position() + Self::FLAT;
         let value = match src.u32()? {
             0 => Ok(T::lift(cx, part::<T>(cx, ty, 0), src)?),
@@ -119,7 +118,7 @@ impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
         Ok(value)
     }
 
-    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<Self> {
         match cx.load(at)? {
             [0] => T::load(cx, part::<T>(cx, ty, 0), payload_at::<Self>(at)).map(Ok),
             [1] => E::load(cx, part::<E>(cx, ty, 1), payload_at::<Self>(at)).map(Err),
@@ -129,7 +128,7 @@ impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
 }
 
 impl<T: Lower, E: Lower> Lower for std::result::Result<T, E> {
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> AbiResult<()> {
         let end = dst.len() + Self::FLAT;
         dst.push(u64::from(self.is_err()));
         match self {
@@ -140,7 +139,7 @@ impl<T: Lower, E: Lower> Lower for std::result::Result<T, E> {
         Ok(())
     }
 
-    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()> {
         cx.store(at, [u8::from(self.is_err())])?;
         match self {
             Ok(value) => value.store(cx, part::<T>(cx, ty, 0), payload_at::<Self>(at)),
