@@ -7,13 +7,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use wasmer_api::{AsyncCaller, Func, RawValue, Result, StoreMut};
-use wasmer_component_translate::info::FuncType;
+use wasmer_component_translate::info::{FuncType, HandleIdx, InstanceIdx};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::cx::CallPlan;
 use crate::error::AbiResult;
 use crate::host::{AsyncHostFunc, Dynamic, HostCall, Mismatch, Typed, typed_mismatch};
 use crate::state::Shared;
+use crate::trampolines::take_handle;
 use crate::typed::{Lift, Lower, TypeContext};
 use crate::val::Val;
 
@@ -53,6 +54,47 @@ impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
                     let call = crossing.begin(&shared, &mut caller)?;
                     func.call(&mut caller, call, values).await?;
                     call.end(&mut caller).map_err(|error| *error)
+                })
+            })
+        }
+    }
+}
+
+/// What ends resources of the host as a future.
+pub(crate) trait AsyncDrop<T>: Send + Sync {
+    /// Makes the core function that a component drops handles by.
+    fn lower(
+        self: Arc<Self>,
+        store: &mut StoreMut<'_, T>,
+        sig: &CoreFuncType,
+        shared: &Arc<Shared>,
+        of: (InstanceIdx, HandleIdx),
+    ) -> Result<Func>;
+}
+
+impl<T, F> AsyncDrop<T> for F
+where
+    T: Send + 'static,
+    F: for<'a, 'c> Fn(&'a mut AsyncCaller<'c, T>, u32) -> HostFuture<'a, ()> + Send + Sync + 'static,
+{
+    fn lower(
+        self: Arc<Self>,
+        store: &mut StoreMut<'_, T>,
+        sig: &CoreFuncType,
+        shared: &Arc<Shared>,
+        of: (InstanceIdx, HandleIdx),
+    ) -> Result<Func> {
+        let shared = Arc::clone(shared);
+        // SAFETY: `resource.drop` has one parameter and no result.
+        unsafe {
+            Func::new_raw_async(store, sig, move |mut caller: AsyncCaller<'_, T>, values| {
+                let (drop, shared) = (Arc::clone(&self), Arc::clone(&shared));
+                Box::new(async move {
+                    let taken = take_handle(&shared, &mut caller, of, values)?;
+                    match taken {
+                        Some((_, rep)) => Box::into_pin(drop(&mut caller, rep)).await,
+                        None => Ok(()),
+                    }
                 })
             })
         }

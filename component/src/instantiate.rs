@@ -6,13 +6,14 @@ use wasmer_api::{AsStore, AsStoreMut, BoundFunc, Extern, Func, Global, Instance,
 use wasmer_component_translate::info::*;
 use wasmer_runtime_core::types::{FuncType as CoreFuncType, GlobalType, ValType};
 
+use crate::async_host::AsyncDrop;
 use crate::component::Component;
 use crate::cx::CallPlan;
 use crate::error::AbiTrap;
 use crate::handles::TypeId;
 use crate::host::{AsyncHostFunc, bound};
 use crate::instance::ComponentInstance;
-use crate::linker::{self, ComponentLinker, Definition, HostResource};
+use crate::linker::{self, ComponentLinker, Definition, HostDrop, HostResource};
 use crate::mismatch::ComponentLinkError;
 use crate::state::{self, Flag, MemoryAt, ResourceInfo, Shared, State};
 use crate::trampolines;
@@ -31,6 +32,8 @@ enum Made<T> {
     Func(BoundFunc<T, Shared>),
     /// Made for each instance.
     Async { func: Arc<dyn AsyncHostFunc<T>>, ty: CoreFuncType, crossing: CallPlan },
+    /// The same.
+    AsyncDrop { drop: Arc<dyn AsyncDrop<T>>, ty: CoreFuncType, of: (InstanceIdx, HandleIdx) },
 }
 
 impl<T> Clone for ComponentInstancePre<T> {
@@ -222,9 +225,13 @@ impl<T: 'static> Made<T> {
                 Definition::Resource(_) => Err(ComponentLinkError::ResourceForFunc.into()),
             },
             TrampolineKind::ResourceDrop(instance, handle) => {
-                let host = host_resource(info, imports, handle);
+                let (host, of) = (host_resource(info, imports, handle), (instance, handle));
+                if let Some(HostDrop::Async(drop)) = host.as_ref().map(|host| &host.drop) {
+                    return Ok(Self::AsyncDrop { drop: Arc::clone(drop), ty, of });
+                }
                 bound(&ty, move |caller, shared, values| {
-                    trampolines::resource_drop(shared, caller, instance, handle, host.as_deref(), values)
+                    let drop = host.as_ref().and_then(|host| host.drop.at_once());
+                    trampolines::resource_drop(shared, caller, of, drop, values)
                 })
                 .map(Self::Func)
             }
@@ -241,6 +248,7 @@ impl<T: 'static> Made<T> {
             Self::Async { func, ty, crossing } => {
                 Arc::clone(func).lower(&mut store.as_store_mut(), ty, shared, *crossing)
             }
+            Self::AsyncDrop { drop, ty, of } => Arc::clone(drop).lower(&mut store.as_store_mut(), ty, shared, *of),
         }
     }
 }

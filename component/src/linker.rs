@@ -8,7 +8,7 @@ use wasmer_component_translate::info::{ComponentInfo, FuncIdx, FuncType, Import,
 use wasmer_component_translate::names::track;
 use wasmer_component_translate::wit::Printer;
 
-use crate::async_host::HostFuture;
+use crate::async_host::{AsyncDrop, HostFuture};
 use crate::component::Component;
 use crate::host::{AsyncHostFunc, Dynamic, HostFunc, Mismatch, Typed};
 use crate::instance::ComponentInstance;
@@ -24,7 +24,23 @@ pub(crate) type Drop<T> = dyn Fn(&mut Caller<'_, T>, u32) -> Result<()> + Send +
 /// A resource type of the host, with what ends its resources.
 pub(crate) struct HostResource<T> {
     pub(crate) ty: ResourceType,
-    pub(crate) drop: Box<Drop<T>>,
+    pub(crate) drop: HostDrop<T>,
+}
+
+/// What ends resources of the host, at once or as a future.
+pub(crate) enum HostDrop<T> {
+    AtOnce(Box<Drop<T>>),
+    Async(Arc<dyn AsyncDrop<T>>),
+}
+
+impl<T: 'static> HostDrop<T> {
+    /// What ends them at once.
+    pub(crate) fn at_once(&self) -> Option<&Drop<T>> {
+        match self {
+            Self::AtOnce(drop) => Some(drop),
+            Self::Async(_) => None,
+        }
+    }
 }
 
 pub(crate) enum Definition<T> {
@@ -294,7 +310,44 @@ impl<T: 'static> LinkerInstance<'_, T> {
         ty: ResourceType,
         drop: impl Fn(&mut Caller<'_, T>, u32) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
-        self.insert(name, Definition::Resource(Arc::new(HostResource { ty, drop: Box::new(drop) })))
+        let drop = HostDrop::AtOnce(Box::new(drop));
+        self.insert(name, Definition::Resource(Arc::new(HostResource { ty, drop })))
+    }
+
+    /// Defines a resource type whose resources take time to end: `drop` is a future, as a function of [`LinkerInstance::func_wrap_async`], and the component is
+    /// parked while it waits. Only calls that can wait may drop such resources.
+    ///
+    /// ```
+    /// use wasmer_component::{ComponentLinker, ResourceType};
+    ///
+    /// struct Connection;
+    ///
+    /// let mut linker = ComponentLinker::<Vec<u32>>::new();
+    /// linker.instance("example:net/connections@1.0.0").resource_async(
+    ///     "connection",
+    ///     ResourceType::host::<Connection>(),
+    ///     |caller, rep| {
+    ///         Box::new(async move {
+    ///             // The other side is told, and confirms it.
+    ///             std::future::ready(()).await;
+    ///             caller.data_mut().push(rep);
+    ///             Ok(())
+    ///         })
+    ///     },
+    /// )?;
+    /// # Ok::<_, wasmer_api::Error>(())
+    /// ```
+    pub fn resource_async(
+        &mut self,
+        name: &str,
+        ty: ResourceType,
+        drop: impl for<'a, 'c> Fn(&'a mut AsyncCaller<'c, T>, u32) -> HostFuture<'a, ()> + Send + Sync + 'static,
+    ) -> Result<&mut Self>
+    where
+        T: Send,
+    {
+        let drop = HostDrop::Async(Arc::new(drop));
+        self.insert(name, Definition::Resource(Arc::new(HostResource { ty, drop })))
     }
 
     /// Defines a function.

@@ -509,10 +509,15 @@ macro_rules! flags {
 /// | `inline: "..."` | the WIT, as text |
 /// | `path: "..."` | a file with the WIT, or a folder with it and with a folder `deps`, from the folder of the `Cargo.toml`; with `inline`, what that may refer to |
 /// | `world: "..."` | which world, if the package has several |
+/// | `features: ["..."]` | which items are there that the WIT marks as `@unstable(feature = ...)` |
+/// | `additional_derives: [Eq, Hash, serde::Serialize]` | what records, variants, enums and flags derive besides `Debug`, `PartialEq` and, as far as their parts allow it, `Clone` and `Copy` |
+/// | `additional_derives_ignore: ["type"]` | which of them do not, by their names in WIT |
 /// | `with: { "ns:package/interface": path }` | where the types of an imported interface are; a linker is told of it elsewhere, for instance by `wasi_p2::add_to_linker` |
 /// | `async: true` | all functions of the world are async in Rust: the host's may wait, and calls wait for them |
-/// | `imports: { default: async, "ns:package/interface": sync, "ns:package/interface#function": async, "function": async }` | which functions of the host are: of all, of an interface, one of them, one of the world itself. What says more wins. Versions may be left out, and `trappable` may be added, for all functions are |
+/// | `imports: { default: async, "ns:package/interface": sync, "ns:package/interface#function": async, "function": async }` | which functions of the host are: of all, of an interface, one of them, one of the world itself. What says more wins. Versions may be left out, and `trappable` may be added, for all functions are. `"ns:package/interface#[drop]resource": async` is for the end of a resource, and for that alone |
 /// | `exports: { … }` | which exported functions are, in the same way |
+///
+/// Instead of the options `"world" in "path"` can stand, of which each part may be left out. Without `path` and `inline` the folder `wit` is read.
 ///
 /// # What comes of it
 /// * A module for each interface, `ns::package::interface`, below `exports` for what is exported. In it are the interface's types.
@@ -525,7 +530,7 @@ macro_rules! flags {
 ///   themselves are [`GuestOwn`](crate::GuestOwn).
 ///
 /// * For an import that is async, a function of the trait that returns `impl Future<Output = Result<R>> + Send`, which `async fn` implements; the data of stores
-///   are `Send` then. For an export that is, an `async fn call_name`. For the world, there is an `instantiate_async`. `drop` of a resource cannot wait.
+///   are `Send` then. For an export that is, an `async fn call_name`. For the world, there is an `instantiate_async`.
 ///
 /// Parameters of exported functions are borrowed: `&str`, `&[T]`, `&Record`. Names are the WIT's in the case that Rust has for them; where one is a keyword or is
 /// taken, it gets `_`. Documentation is the WIT's.

@@ -9,7 +9,8 @@ use wasmer_runtime_core::trap::TrapCode;
 
 use crate::error::AbiTrap;
 use crate::guest_resource::run_dtor;
-use crate::linker::HostResource;
+use crate::handles::TypeId;
+use crate::linker::Drop;
 use crate::state::Shared;
 use crate::transcode::{PIECE_BYTES, Pieces, Request, transcode};
 
@@ -101,22 +102,32 @@ fn transfer_borrow(
     Ok(state.borrow(target, rep, info.id)?)
 }
 
-/// `resource.drop`.
+/// `resource.drop`: `host` ends what the handle owned, or else the part of the component that defines it does.
 pub(crate) fn resource_drop<T: 'static>(
     shared: &Shared,
     mut caller: Caller<'_, T>,
-    instance: InstanceIdx,
-    handle: HandleIdx,
-    host: Option<&HostResource<T>>,
-    values: &mut [RawValue],
+    of: (InstanceIdx, HandleIdx),
+    host: Option<&Drop<T>>,
+    values: &[RawValue],
 ) -> Result<()> {
-    shared.may_leave(&mut caller, instance)?;
-    let id = shared.resource(handle)?.1.id;
-    let Some(rep) = shared.state(&mut caller)?.drop_handle(instance, arg(values, 0), id)? else { return Ok(()) };
+    let Some((id, rep)) = take_handle(shared, &mut caller, of, values)? else { return Ok(()) };
     match host {
-        Some(host) => (host.drop)(&mut caller, rep),
+        Some(drop) => drop(&mut caller, rep),
         None => run_dtor(shared, &mut caller, id, rep),
     }
+}
+
+/// Takes the handle that `resource.drop` is given: the type and number of the resource, if the handle owned it.
+pub(crate) fn take_handle(
+    shared: &Shared,
+    store: &mut impl AsStoreMut,
+    (instance, handle): (InstanceIdx, HandleIdx),
+    values: &[RawValue],
+) -> Result<Option<(TypeId, u32)>> {
+    shared.may_leave(store, instance)?;
+    let id = shared.resource(handle)?.1.id;
+    let rep = shared.state(store)?.drop_handle(instance, arg(values, 0), id)?;
+    Ok(rep.map(|rep| (id, rep)))
 }
 
 fn run_transcode<T: 'static>(

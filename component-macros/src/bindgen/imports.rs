@@ -80,9 +80,11 @@ impl<'a> World<'a> {
         let functions = self.functions_of(functions.iter().copied(), Some(id))?;
         // WIT may call a method `drop`, too; the trait's own is what happens to the resource.
         let mut scope = Scope::reserving(&["drop"]);
-        let Host { traits: methods, definitions: functions, waiting } =
+        let Host { traits: methods, definitions: functions, mut waiting } =
             self.methods(place, wit, host, &functions, &mut scope)?;
         let docs = docs(&Docs::default(), &format!("What the host does with resources of type `{name}`."));
+        let is_async = self.is_drop_async(wit, name);
+        let result = self.host_result(&quote!(()), is_async);
         let traits = quote! {
             #docs
             #[allow(clippy::too_many_arguments, reason = "as many as WIT says")]
@@ -90,9 +92,17 @@ impl<'a> World<'a> {
                 #methods
 
                 /// A component drops a resource that it owns.
-                fn drop(&mut self, resource: #krate::Own<#ty>) -> #krate::macros::names::Result<()>;
+                fn drop(&mut self, resource: #krate::Own<#ty>) -> #result;
             }
         };
+        if is_async {
+            waiting.extend(quote! {
+                linker.instance(#wit).resource_async(#name, #krate::ResourceType::host::<#ty>(), move |caller, rep| {
+                    ::std::boxed::Box::new(#host::drop(part(caller.data_mut()), #krate::Own::new(rep)))
+                })?;
+            });
+            return Ok(Host { traits, definitions: functions, waiting });
+        }
         let definitions = quote! {
             if definer.wants(#wit, #name) {
                 let ty = #krate::ResourceType::host::<#ty>();
@@ -101,6 +111,16 @@ impl<'a> World<'a> {
             #functions
         };
         Ok(Host { traits, definitions, waiting })
+    }
+
+    /// What a function of a trait returns.
+    fn host_result(&self, result: &TokenStream, is_async: bool) -> TokenStream {
+        let krate = &self.options.krate;
+        let result = quote!(#krate::macros::names::Result<#result>);
+        match is_async {
+            true => quote!(impl ::core::future::Future<Output = #result> + ::core::marker::Send),
+            false => result,
+        }
     }
 
     /// Methods of a trait, and their definitions.
@@ -121,12 +141,7 @@ impl<'a> World<'a> {
             let (params, types) = self.params(place, function, &["self"], Form::Owned)?;
             let result = self.result(place, function)?;
             let is_async = self.is_async(Side::Import, wit, name);
-            let result = quote!(#krate::macros::names::Result<#result>);
-            let result = if is_async {
-                quote!(impl ::core::future::Future<Output = #result> + ::core::marker::Send)
-            } else {
-                result
-            };
+            let result = self.host_result(&result, is_async);
             output.traits.extend(quote! {
                 #docs
                 fn #method(&mut self #(, #params: #types)*) -> #result;

@@ -67,7 +67,24 @@ fn options_that_do_not_fit_are_named() {
     let cases = [
         (quote!(component; {}), "there is no WIT"),
         (quote!(component; { inlin: "" }), "unknown option `inlin`"),
-        (quote!(component; { inlin: "" }), "`with`, `async`, `imports` and `exports`"),
+        (quote!(component; { inlin: "" }), "`additional_derives_ignore`, `async`, `imports` and `exports`"),
+        (quote!(component;), "there is no WIT"),
+        (quote!(component; "world" in "no/such/folder"), "no/such/folder"),
+        (quote!(component; "no-such-world" in "tests/wit"), "no-such-world"),
+        (quote!(component; "world" at "tests/wit"), "unexpected token"),
+        (quote!(component; in), "expected string literal"),
+        (quote!(component; { inline: "", features: ["a"], features: ["b"] }), "`features` is there twice"),
+        (quote!(component; { inline: "", features: "a" }), "expected square brackets"),
+        (
+            quote!(component; { inline: "package a:b; world w {}", features: ["quick"] }),
+            "nothing in the WIT is of the feature `quick`",
+        ),
+        (quote!(component; { inline: "", additional_derives: [Eq], additional_derives: [Hash] }), "is there twice"),
+        (quote!(component; { inline: "", additional_derives: ["Eq"] }), "expected identifier"),
+        (
+            quote!(component; { inline: "package a:b; world w {}", additional_derives_ignore: ["r"] }),
+            "there is no type `r`",
+        ),
         (quote!(component; { inline: "", inline: "" }), "`inline` is there twice"),
         (quote!(component; { async: true, async: false }), "`async` is there twice"),
         (quote!(component; { async: { only_imports: [] } }), "`async` is `true` or `false`; `imports: { ... }`"),
@@ -123,6 +140,9 @@ fn what_is_async_is_what_the_options_say() {
         (quote!(async: true, exports: { default: trappable }), all[2]),
         (quote!(imports: { "a:b/i": async }), (5, 0)),
         (quote!(imports: { "a:b/i@1.2.3": async, "a:b/i#f": sync }), (4, 0)),
+        (quote!(imports: { "a:b/i#[drop]r": async }), (1, 0)),
+        (quote!(async: true, imports: { "a:b/i@1.2.3.[drop]r": async }), (9, 6)),
+        (quote!(imports: { "a:b/i": async, "a:b/i@1.2.3#[drop]r": sync }), (5, 0)),
         (quote!(imports: { "a:b/i@1.2.3#f-g": async, }), (1, 0)),
         (quote!(imports: { "a:b/i.f-g": async, "a:b/i@1.2.3.[method]r.m": async, "a:b/i#[static]r.s": async }), (3, 0)),
         (quote!(imports: { "a:b/i#[constructor]r": async }), (1, 0)),
@@ -137,7 +157,7 @@ fn what_is_async_is_what_the_options_say() {
         let count = |what: &str| output.matches(what).count();
         let hosts = count("impl :: core :: future :: Future <");
         assert_eq!((hosts, count("pub async fn call_")), counts, "{options}");
-        assert_eq!(count(". func_wrap_async ("), hosts, "{options}");
+        assert_eq!(count(". func_wrap_async (") + count(". resource_async ("), hosts, "{options}");
         assert_eq!(count("< __T : :: core :: marker :: Send + 'static") > 0, hosts > 0, "{options}");
     }
 }
@@ -154,7 +174,11 @@ fn rules_about_nothing_are_named() {
             quote!(imports: { "a:b/i#r.m": async }),
             "`a:b/i@1.2.3` has no such function: there is `[constructor]r`, `[method]r.m`",
         ),
-        (quote!(imports: { "a:b/i#[drop]r": async }), "what ends a resource cannot wait"),
+        (
+            quote!(imports: { "a:b/i#[drop]q": async }),
+            "`a:b/i@1.2.3` has no such function: there is `[constructor]r`, `[method]r.m`, `[static]r.s`, `f`, `f-g`, `[drop]r`",
+        ),
+        (quote!(exports: { "a:b/i#[drop]r": async }), "is ended by `GuestOwn::drop` and `GuestOwn::drop_async`"),
         (quote!(imports: { "": async }), "the world imports no ``"),
         (quote!(imports: { "f": async, "f": sync }), "`f` is there twice"),
         (quote!(imports: { default: async, default: sync }), "`default` is there twice"),
@@ -193,4 +217,51 @@ fn async_functions_of_wit_are_refused_whatever_the_options_say() {
         let error = output(wit, options).unwrap_err();
         assert!(error.contains("function `f` is async") && error.contains("inline.wit:2:15"), "{error}");
     }
+}
+
+#[test]
+fn a_world_can_be_named_without_braces() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let expand = |input| expand(input, root).map(|tokens| tokens.to_string()).map_err(|error| error.to_string());
+    let named = expand(quote!(component; { path: "tests/wit", world: "drawing" })).unwrap();
+    assert_eq!(expand(quote!(component; "drawing" in "tests/wit")).unwrap(), named);
+    assert_eq!(expand(quote!(component; in "tests/wit")).unwrap(), named);
+}
+
+/// What is unstable is there if its feature is.
+#[test]
+fn features_say_what_is_there() {
+    let wit = "package a:b@1.0.0;
+        interface i {
+            @unstable(feature = quick) f: func();
+            @unstable(feature = slow) type t = u8;
+            @since(version = 1.0.0) g: func();
+        }
+        @unstable(feature = quick) interface j { h: func(); }
+        world w { import i; @unstable(feature = quick) import j; @unstable(feature = late) import k: func(); }";
+    let names = |options| {
+        let output = output(wit, options).unwrap();
+        ["fn f (", "type T =", "fn g (", "fn h (", "fn k ("].map(|name| output.contains(name))
+    };
+    assert_eq!(names(quote!()), [false, false, true, false, false]);
+    assert_eq!(names(quote!(features: ["quick"])), [true, false, true, true, false]);
+    assert_eq!(names(quote!(features: ["slow", "late"])), [false, true, true, false, true]);
+    assert!(output(wit, quote!(features: ["quick", "fast"])).unwrap_err().contains("feature `fast`"));
+}
+
+#[test]
+fn derives_are_added_to_types_that_do_not_have_them() {
+    let wit = "package a:b; interface i {
+        record r { x: u8 } variant v { a(u8) } enum e { a } flags g { a } resource s; type alias = r;
+        f: func(r: r, v: v, e: e, g: g) -> s; } world w { import i; }";
+    let count = |options, what: &str| output(wit, options).unwrap().matches(what).count();
+    let hash = "# [derive (Hash)]";
+    assert_eq!(count(quote!(), hash), 0);
+    assert_eq!(count(quote!(additional_derives: [Hash]), hash), 4);
+    assert_eq!(count(quote!(additional_derives: [Hash, Clone, PartialEq, Copy]), hash), 4);
+    assert_eq!(count(quote!(additional_derives: [Hash], additional_derives_ignore: ["v", "g"]), hash), 2);
+    // What all have is not added; what some have is to the others.
+    assert_eq!(count(quote!(additional_derives: [Clone, Debug]), "# [derive ()]"), 0);
+    assert_eq!(count(quote!(additional_derives: [Eq, serde::Serialize]), "# [derive (Eq , serde :: Serialize)]"), 2);
+    assert_eq!(count(quote!(additional_derives: [Eq, serde::Serialize]), "# [derive (serde :: Serialize)]"), 2);
 }

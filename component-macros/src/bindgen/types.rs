@@ -188,6 +188,7 @@ impl World<'_> {
             Copies::Clone => quote!(#[derive(Clone, Debug, PartialEq)]),
             Copies::Copy => quote!(#[derive(Clone, Copy, Debug, PartialEq)]),
         };
+        let more = |known: &[&str]| self.additional_derives(wit, known);
         let mut scope = Scope::default();
         Ok(match &def.kind {
             TypeDefKind::Record(record) => {
@@ -196,7 +197,8 @@ impl World<'_> {
                     Ok(part(&field.docs, &field.name, quote!(pub #name), Some(quote!(: #ty))))
                 });
                 let (fields, docs) = (fields.collect::<Result<TokenStream>>()?, docs("The record"));
-                quote!(#krate::record! { #docs #derives pub struct #ident { #fields } })
+                let more = more(&["Clone", "Copy", "Debug", "PartialEq"]);
+                quote!(#krate::record! { #docs #derives #more pub struct #ident { #fields } })
             }
             TypeDefKind::Variant(variant) => {
                 self.at_most(id, variant.cases.len(), CASES_MAX, "cases")?;
@@ -205,19 +207,22 @@ impl World<'_> {
                     Ok(part(&case.docs, &case.name, scope.camel(&case.name), ty.map(|ty| quote!((#ty)))))
                 });
                 let (cases, docs) = (cases.collect::<Result<TokenStream>>()?, docs("The variant"));
-                quote!(#krate::variant! { #docs #derives pub enum #ident { #cases } })
+                let more = more(&["Clone", "Copy", "Debug", "PartialEq"]);
+                quote!(#krate::variant! { #docs #derives #more pub enum #ident { #cases } })
             }
             TypeDefKind::Enum(cases) => {
                 self.at_most(id, cases.cases.len(), CASES_MAX, "cases")?;
                 let cases = cases.cases.iter().map(|case| part(&case.docs, &case.name, scope.camel(&case.name), None));
                 let (cases, docs) = (cases.collect::<TokenStream>(), docs("The enum"));
-                quote!(#krate::enumeration! { #docs pub enum #ident { #cases } })
+                let more = more(&["Clone", "Copy", "Debug", "PartialEq", "Eq"]);
+                quote!(#krate::enumeration! { #docs #more pub enum #ident { #cases } })
             }
             TypeDefKind::Flags(flags) => {
                 self.at_most(id, flags.flags.len(), FLAGS_MAX, "flags")?;
                 let flags = flags.flags.iter().map(|flag| part(&flag.docs, &flag.name, scope.shouty(&flag.name), None));
                 let (flags, docs) = (flags.collect::<TokenStream>(), docs("The flags"));
-                quote!(#krate::flags! { #docs pub struct #ident { #flags } })
+                let more = more(&["Clone", "Copy", "Debug", "Default", "PartialEq", "Eq"]);
+                quote!(#krate::flags! { #docs #more pub struct #ident { #flags } })
             }
             TypeDefKind::Resource => {
                 let docs = docs("Names the resource");
@@ -232,6 +237,25 @@ impl World<'_> {
                 quote!(#docs pub type #ident = #ty;)
             }
         })
+    }
+
+    /// The derives that the options ask for, but for those that a type has anyway, as far as its parts allow them.
+    fn additional_derives(&self, wit: &str, known: &[&str]) -> TokenStream {
+        if self.options.derives_ignore.iter().any(|name| name.value() == wit) {
+            return TokenStream::new();
+        }
+        let is_known = |path: &&syn::Path| known.iter().any(|name| path.is_ident(name));
+        let paths: Vec<_> = self.options.derives.iter().filter(|path| !is_known(path)).collect();
+        if paths.is_empty() { TokenStream::new() } else { quote!(#[derive(#(#paths),*)]) }
+    }
+
+    /// Whether every type that is to be left out is there.
+    pub(super) fn check_derives(&self) -> Result<()> {
+        let is_there = |name: &str| self.resolve.types.iter().any(|(_, ty)| ty.name.as_deref() == Some(name));
+        match self.options.derives_ignore.iter().find(|name| !is_there(&name.value())) {
+            None => Ok(()),
+            Some(name) => Err(syn::Error::new(name.span(), format!("there is no type `{}`", name.value()))),
+        }
     }
 
     fn at_most(&self, id: TypeId, count: usize, max: usize, what: &str) -> Result<()> {

@@ -6,6 +6,8 @@ use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Error, Ident, LitBool, LitStr, Result, Token, braced};
 
+use wit_parser::{Resolve, TypeDefKind, TypeId};
+
 use super::world::{Item, Place, Side, World};
 
 /// What the options say of one side.
@@ -116,6 +118,13 @@ impl World<'_> {
             .unwrap_or_else(|| self.options.is_async.as_ref().is_some_and(LitBool::value))
     }
 
+    /// Whether the end of a resource of the host is async: if that is said of itself. Guests drop handles where they cannot wait, too, so this comes with nothing
+    /// else.
+    pub(super) fn is_drop_async(&self, interface: &str, resource: &str) -> bool {
+        let (drop, rules) = (drop_of(resource), &self.options.imports.rules);
+        rules.iter().any(|(rule, is_async)| *is_async && is_about(&rule.value(), interface, Some(&drop)))
+    }
+
     /// Whether every rule is about something.
     pub(super) fn check_waits(&self) -> Result<()> {
         for side in [Side::Import, Side::Export] {
@@ -132,14 +141,20 @@ impl World<'_> {
             Side::Export => (&self.exports, &self.export_functions, "exports"),
         };
         let (name, refuse) = (rule.value(), |why: String| Err(Error::new(rule.span(), why)));
-        if functions.iter().any(|function| is_about(&name, "", Some(&function.name))) {
+        let drops = drops_of(self.resolve, self.types.iter().copied(), side);
+        let own: Vec<_> = functions.iter().map(|function| function.name.clone()).chain(drops).collect();
+        if own.iter().any(|function| is_about(&name, "", Some(function))) {
             return Ok(());
         }
-        let functions_of = |item: &Item| self.interface_of(item.id).functions.keys();
+        let functions_of = |item: &Item| {
+            let interface = self.interface_of(item.id);
+            let types = interface.types.iter().map(|(name, id)| (name.as_str(), *id));
+            interface.functions.keys().cloned().chain(drops_of(self.resolve, types, side))
+        };
         for item in items {
             let Item { wit, id } = item;
             let mut is_about_it = is_about(&name, wit, None);
-            is_about_it |= functions_of(item).any(|function| is_about(&name, wit, Some(function)));
+            is_about_it |= functions_of(item).any(|function| is_about(&name, wit, Some(&function)));
             if is_about_it && self.own_module(Place { interface: Some(*id), side }).is_none() {
                 return refuse(format!("`{wit}` is defined elsewhere, as `with` says"));
             }
@@ -151,18 +166,34 @@ impl World<'_> {
         let begins_with =
             |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(['#', '.', '/']));
         if let Some(item) = items.iter().find(|item| begins_with(&item.wit) || begins_with(unversioned(&item.wit))) {
-            if name.contains("[drop]") {
-                return refuse("what ends a resource cannot wait".to_owned());
+            if side == Side::Export && name.contains("[drop]") {
+                return refuse(
+                    "a resource of a component is ended by `GuestOwn::drop` and `GuestOwn::drop_async`".to_owned(),
+                );
             }
-            let functions = listed(functions_of(item).map(String::as_str));
-            return refuse(format!("`{}` has no such function: {functions}", item.wit));
+            return refuse(format!("`{}` has no such function: {}", item.wit, listed(functions_of(item))));
         }
-        let names = functions.iter().map(|function| function.name.as_str()).chain(items.iter().map(|item| &*item.wit));
+        let names = own.into_iter().chain(items.iter().map(|item| item.wit.clone()));
         refuse(format!("the world {verb} no `{name}`: {}", listed(names)))
     }
 }
 
-fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+/// What ends resources of the host, as functions are called.
+fn drops_of<'t>(
+    resolve: &Resolve,
+    types: impl Iterator<Item = (&'t str, TypeId)>,
+    side: Side,
+) -> impl Iterator<Item = String> {
+    let is_resource = move |id: TypeId| side == Side::Import && matches!(resolve.types[id].kind, TypeDefKind::Resource);
+    types.filter(move |(_, id)| is_resource(*id)).map(|(name, _)| drop_of(name))
+}
+
+/// What is said of a resource to say it of what ends it.
+fn drop_of(resource: &str) -> String {
+    format!("[drop]{resource}")
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
     if names.is_empty() { "there is nothing".to_owned() } else { format!("there is {}", names.join(", ")) }
 }

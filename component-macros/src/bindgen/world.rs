@@ -121,6 +121,7 @@ impl<'a> World<'a> {
         this.place_modules(&world.imports, Side::Import)?;
         this.place_modules(&world.exports, Side::Export)?;
         this.check_waits()?;
+        this.check_derives()?;
         // Last, because a type keeps the names that the modules and the world have taken before it.
         this.name_types(scope);
         Ok(this)

@@ -1,6 +1,7 @@
 //! What `bindgen!` makes of worlds, with components that are made from the same WIT: values there and back on every backend, resources of both sides, names
 //! that Rust does not have, functions that wait.
 
+mod derives;
 mod guest;
 mod hostile;
 mod resources;

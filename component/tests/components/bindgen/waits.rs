@@ -276,3 +276,101 @@ mod resources {
         });
     }
 }
+
+/// The same world, of which nothing waits but the end of the host's resources.
+mod drops {
+    use wasmer_component::{Borrow, ComponentLinker, Own};
+    use wasmer_runtime::{Error, Result, Store};
+
+    use super::{block_on, pause};
+    use crate::bindgen::resources::{BODY, IMPORTS};
+    use crate::bindgen::{guest, on_each_backend};
+
+    wasmer_component::bindgen!({
+        path: "tests/components/bindgen/resources.wit",
+        imports: { "test:resources/things#[drop]thing": async },
+        exports: { "test:resources/counters#keep": async },
+    });
+
+    use test::resources::things::{self, Failure, Thing};
+
+    /// How many things there were, and those that have ended.
+    #[derive(Default)]
+    struct Host {
+        count: u32,
+        dropped: Vec<u32>,
+    }
+
+    impl Host {
+        fn add(&mut self) -> Own<Thing> {
+            self.count += 1;
+            Own::new(self.count - 1)
+        }
+    }
+
+    impl things::HostThing for Host {
+        fn new(&mut self, _: String) -> Result<Own<Thing>> {
+            Ok(self.add())
+        }
+
+        fn name(&mut self, self_: Borrow<Thing>) -> Result<String> {
+            Ok(self_.rep.to_string())
+        }
+
+        fn join(&mut self, _: Own<Thing>, _: Borrow<Thing>) -> Result<std::result::Result<Own<Thing>, Failure>> {
+            Ok(Ok(self.add()))
+        }
+
+        fn drop_(&mut self, _: Borrow<Thing>) -> Result<()> {
+            Ok(())
+        }
+
+        fn new_(&mut self) -> Result<Own<Thing>> {
+            Ok(self.add())
+        }
+
+        async fn drop(&mut self, resource: Own<Thing>) -> Result<()> {
+            pause().await;
+            if resource.rep == 4 {
+                return Err(Error::host("it cannot end"));
+            }
+            self.dropped.push(resource.rep);
+            Ok(())
+        }
+    }
+
+    impl things::Host for Host {
+        fn find(&mut self, _: String) -> Result<Option<Own<Thing>>> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_resource_waits() {
+        let bytes = guest::component(include_str!("resources.wit"), IMPORTS, BODY);
+        on_each_backend(&bytes, |engine, component| {
+            let mut linker = ComponentLinker::<Host>::new();
+            Resources::add_to_linker(&mut linker, |host| host).unwrap();
+            let mut store = Store::new(engine, Host::default());
+            let store = &mut store;
+            let world = Resources::instantiate(store, component, &linker).unwrap();
+            let guest = &world.test_resources_counters;
+            // The guest makes 1, joins both to 2, and drops 1.
+            let thing = store.data_mut().add();
+            let kept = block_on(guest.call_keep(store, thing)).unwrap();
+            assert_eq!((kept.rep, &*store.data().dropped), (2, &[1][..]));
+            // What fails ends the guest, as of any function.
+            let thing = store.data_mut().add();
+            let error = block_on(guest.call_keep(store, thing)).unwrap_err();
+            assert!(format!("{error:#}").contains("it cannot end"), "{error:#}");
+            assert_eq!(store.data().dropped, [1]);
+
+            // A call that cannot wait says which could; here it gives a lent handle back.
+            let mut store = Store::new(engine, Host::default());
+            let world = Resources::instantiate(&mut store, component, &linker).unwrap();
+            let thing = store.data_mut().add();
+            let error = world.test_resources_counters.call_name_of(&mut store, Borrow::new(thing.rep)).unwrap_err();
+            assert!(format!("{error:#}").contains("call_async"), "{error:#}");
+        });
+    }
+}
