@@ -133,8 +133,7 @@ impl Signature {
     fn new(ty: FuncType) -> Self {
         let kinds = CVal::number_kinds(&ty.params).zip(CVal::number_kinds(&ty.results));
         let kinds = kinds.map(|(params, results)| Kinds { params, results });
-        let is_plain = ty.params.iter().chain(&ty.results).all(is_plain);
-        Self { kinds, plain_room: is_plain.then(|| ty.params.len().max(ty.results.len())), ty }
+        Self { kinds, plain_room: is_plain(&ty).then(|| ty.params.len().max(ty.results.len())), ty }
     }
 
     /// How many values a call without kinds needs, which functions with references do not have.

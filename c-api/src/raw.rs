@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::slice;
 
-use wasmer_runtime::{Caller, Error, Func, RawValue, TypeError, ValType};
+use wasmer_runtime::{Caller, Error, Func, FuncType, RawValue, TypeError, ValType};
 
 use crate::fault::{attempt, null};
 use crate::func::trap_or_none;
@@ -17,9 +17,10 @@ use crate::types::CExternType;
 /// `wasmer_func_raw_callback_t`.
 type Callback = extern "C" fn(*mut c_void, *mut RawValue) -> Option<Box<Reference>>;
 
-/// Whether the bits of a value of this type mean the same to everyone.
-pub(crate) fn is_plain(ty: &ValType) -> bool {
-    matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128)
+/// Whether the bits of all values that such a function takes and returns mean the same to everyone.
+pub(crate) fn is_plain(ty: &FuncType) -> bool {
+    let is_plain = |ty: &_| matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128);
+    ty.params.iter().chain(&ty.results).all(is_plain)
 }
 
 #[cold]
@@ -69,7 +70,7 @@ extern "C" fn wasmer_func_new_raw(
         let store = store.ok_or_else(|| null("the store"))?;
         let ty = ty.ok_or_else(|| null("the type"))?.func();
         let ty = ty.ok_or_else(|| TypeError::other("the type is none of a function"))?;
-        if !ty.params.iter().chain(&ty.results).all(is_plain) {
+        if !is_plain(&ty) {
             return Err(not_plain());
         }
         let serve = move |mut caller: Caller<'_, Data>, values: &mut [RawValue]| {

@@ -33,13 +33,18 @@ static wasm_trap_t* wrong_kind(const wasm_val_vec_t* arguments, wasm_val_vec_t* 
   return NULL;
 }
 
-static void numbers(wasm_store_t* store) {
+/* Of four numbers of different kinds, to the same in reverse. */
+static wasm_functype_t* swap_type(void) {
   wasm_valtype_t* four[] = {wasm_valtype_new_i32(), wasm_valtype_new_i64(), wasm_valtype_new_f32(), wasm_valtype_new_f64()};
   wasm_valtype_t* reversed[] = {wasm_valtype_new_f64(), wasm_valtype_new_f32(), wasm_valtype_new_i64(), wasm_valtype_new_i32()};
   wasm_valtype_vec_t params, results;
   wasm_valtype_vec_new(&params, 4, four);
   wasm_valtype_vec_new(&results, 4, reversed);
-  wasm_functype_t* type = wasm_functype_new(&params, &results);
+  return wasm_functype_new(&params, &results);
+}
+
+static void numbers(wasm_store_t* store) {
+  wasm_functype_t* type = swap_type();
   wasm_func_t* func = wasm_func_new(store, type, swap);
   wasm_functype_delete(type);
   CHECK(wasm_func_param_arity(func) == 4 && wasm_func_result_arity(func) == 4);
@@ -175,12 +180,7 @@ static void count(void* env) {
 /* The same without kinds, in both directions. */
 static void raw(wasm_engine_t* engine) {
   wasm_store_t* store = wasm_store_new(engine);
-  wasm_valtype_t* four[] = {wasm_valtype_new_i32(), wasm_valtype_new_i64(), wasm_valtype_new_f32(), wasm_valtype_new_f64()};
-  wasm_valtype_t* reversed[] = {wasm_valtype_new_f64(), wasm_valtype_new_f32(), wasm_valtype_new_i64(), wasm_valtype_new_i32()};
-  wasm_valtype_vec_t params, results;
-  wasm_valtype_vec_new(&params, 4, four);
-  wasm_valtype_vec_new(&results, 4, reversed);
-  wasm_functype_t* type = wasm_functype_new(&params, &results);
+  wasm_functype_t* type = swap_type();
   int calls = 0;
   wasm_func_t* func = wasmer_func_new_raw(store, type, swap_raw, &calls, count);
   CHECK(!wasmer_func_new_raw(store, type, NULL, NULL, NULL) && !wasmer_func_new_raw(NULL, type, swap_raw, NULL, NULL));
