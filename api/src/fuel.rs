@@ -41,7 +41,7 @@ macro_rules! fuel_methods {
         /// What the guest may still use up, in units: about one for each operator
         /// ([all costs](https://github.com/wasmerio/wasmer/blob/main/docs/adr/0016-fuel-is-counted-by-the-translator.md)). Nothing when it ran out.
         ///
-        /// After a trap it is what was left where the code last paid: before the last branch, block, call or long operator. It is the same on
+        /// After a trap it is what was left where the code last looked: on the way around a loop, before a call or long operator. It is the same on
         /// every backend, but after [`TrapCode::Interrupted`](wasmer_runtime_core::trap::TrapCode::Interrupted), which can come anywhere.
         ///
         /// Fails if the engine does not use fuel, see [`EngineConfig::fuel`](crate::EngineConfig::fuel).
@@ -53,7 +53,7 @@ macro_rules! fuel_methods {
         /// [`FUEL_MAX`](crate::FUEL_MAX).
         ///
         /// Code that finds too little left traps as [`TrapCode::OutOfFuel`](wasmer_runtime_core::trap::TrapCode::OutOfFuel). The call has ended then: with more fuel it can only be
-        /// made anew.
+        /// made anew. The same becomes, without frames, of a call that returns and has used more than there was: the returns of small functions do not look.
         pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
             self.store_inner_mut().set_fuel(fuel)
         }

@@ -397,6 +397,11 @@ pub(crate) fn meter(cg: &mut Codegen<'_>, cost: u32, point: Meter) {
             cg.ins().store(flags, left, store, VMSTORE_FUEL);
             let is_out = cg.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
             cg.ins().trapnz(is_out, clif_trap(TrapCode::OutOfFuel));
+            // Through a pair, which costs nothing, because the next subtraction would be made one with this: then what was left before it
+            // would be kept in a register of its own.
+            let pair = cg.ins().iconcat(left, left);
+            let (left, _) = cg.ins().isplit(pair);
+            cg.builder.def_var(variable, left);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Trampolines between array call and wasm call.
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, MemFlagsData, Signature as ClifSignature, StackSlotData, StackSlotKind,
     UserFuncName, Value, types,
@@ -89,8 +90,15 @@ fn array_to_wasm(builder: &mut FunctionBuilder<'_>, module: &ModuleInfo, signatu
         let result = builder.inst_results(call)[position + usize::from(module.metered)];
         builder.ins().store(flags, result, values, value_offset(position));
     }
-    // A call that fails does not come back here: the exit stub leaves to the entry stub, which then says so.
-    let returned = builder.ins().iconst(types::I8, 1);
+    // A call that fails does not come back here: the exit stub leaves to the entry stub, which then says so. One that has returned on credit has failed, too.
+    let returned = if module.metered {
+        let left = builder.inst_results(call)[0];
+        let store = builder.ins().load(types::I64, flags, vmctx, VMCTX_STORE);
+        builder.ins().store(flags, left, store, VMSTORE_FUEL);
+        builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, 0)
+    } else {
+        builder.ins().iconst(types::I8, 1)
+    };
     builder.ins().return_(&[returned]);
 }
 

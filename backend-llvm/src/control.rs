@@ -253,14 +253,27 @@ impl<'ctx> Codegen<'ctx, '_> {
             return Ok(());
         }
         let vmctx = self.f().vmctx;
-        let place = self.fuel_place(vmctx)?;
+        self.keep_fuel(vmctx, left)?;
+        let is_out = self.icmp(IntPredicate::SLT, left, self.const_like(left, 0))?;
+        self.trap_if(is_out.into_int_value(), TrapCode::OutOfFuel)
+    }
+
+    /// Has the store of this context know what is left.
+    fn keep_fuel(&mut self, context: PointerValue<'ctx>, left: V<'ctx>) -> Result<()> {
+        let place = self.fuel_place(context)?;
         let store = self.b.build_store(place, left).built()?;
         store.set_alignment(8).map_err(internal)?;
         // What the last check has stored is what the host finds after any trap, so LLVM may neither leave it out nor move it (ADR 16).
         store.set_volatile(true).map_err(internal)?;
-        self.tag(store, AliasClass::Fuel)?;
-        let is_out = self.icmp(IntPredicate::SLT, left, self.const_like(left, 0))?;
-        self.trap_if(is_out.into_int_value(), TrapCode::OutOfFuel)
+        self.tag(store, AliasClass::Fuel)
+    }
+
+    /// Hands the fuel over to the host, in a module that is metered, and says whether what has run is paid.
+    pub(crate) fn store_fuel(&mut self, context: PointerValue<'ctx>) -> Result<Option<IntValue<'ctx>>> {
+        let Some(left) = self.fuel()? else { return Ok(None) };
+        self.keep_fuel(context, left)?;
+        let is_paid = self.icmp(IntPredicate::SGE, left, self.const_like(left, 0))?;
+        Ok(Some(self.b.build_int_z_extend(is_paid.into_int_value(), self.t.i8, "").built()?))
     }
 
     /// What is left as the function at hand knows it, if the module is metered.

@@ -54,7 +54,8 @@ impl<'ctx> Codegen<'ctx, '_> {
         let mut results = Vec::with_capacity(signature.results.len());
         self.call_entry(entry, vmctx, signature, &args, &mut results)?;
         self.store_values(values, &results)?;
-        self.b.build_return(Some(&self.t.i8.const_int(1, false))).built()?;
+        let returned = self.store_fuel(vmctx)?.unwrap_or_else(|| self.t.i8.const_int(1, false));
+        self.b.build_return(Some(&returned)).built()?;
         self.leave();
         Ok(())
     }

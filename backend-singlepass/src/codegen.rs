@@ -33,6 +33,8 @@ pub(crate) struct Codegen<M: Assembler> {
     pub(crate) kept_base: Option<i32>,
     /// Whether code pays for what it does.
     pub(crate) metered: bool,
+    /// Whether the store context stays in a register of its own: in functions of metered modules whose locals leave that register free.
+    pub(crate) keeps_store: bool,
     /// Whether all code gets its place in the module, not just what traps or calls.
     every_place: bool,
     /// Where the module's code finds what depends on its convention.
@@ -75,6 +77,7 @@ impl<M: Masm> Codegen<M> {
             folded: None,
             kept_base: None,
             metered: false,
+            keeps_store: false,
             every_place: false,
             offsets: VMOffsets::new(VMCounts::default()),
             asking: None,

@@ -362,12 +362,17 @@ impl StoreVm {
         let pending = self.take_pending();
         // SAFETY: the context is this thread's, and an exit frame is where the context says.
         let exit = || unsafe { (*self.context()).exit.cast::<ExitFrame>().as_ref() }.map(|exit| (exit.pc, exit.fp));
-        let (unwind, frame) = match fault {
-            Some(fault) => {
+        let (unwind, frame) = match (fault, pending) {
+            (Some(fault), _) => {
                 self.close_window();
                 (Unwind::Trap(fault.code), Some((fault.pc, fault.fp)))
             }
-            None => (pending.unwrap_or(Unwind::Trap(TrapCode::Interrupted)), exit()),
+            (None, Some(unwind)) => (unwind, exit()),
+            (None, None) => match self.check_interrupt() {
+                Err(code) => (Unwind::Trap(code), exit()),
+                // It has returned, with less fuel than it used.
+                Ok(()) => (Unwind::Trap(TrapCode::OutOfFuel), None),
+            },
         };
         let pcs = frame.map_or(Vec::new(), |(pc, fp)| walk(pc, fp, &ready().stack));
         let noted = self.take_memory_fault().map(Place::Known);

@@ -236,7 +236,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         match (self.reachable, control.kind) {
             (true, Kind::Body) => {
                 self.cost += meter::PLAIN;
-                self.pay(Meter::Check)
+                self.pay(self.at_returns)
             }
             (true, _) if control.branched => self.pay(Meter::Count),
             (true, _) => Ok(()),
@@ -277,10 +277,11 @@ impl<C: FuncCodegen> Visitor<'_, C> {
         Ok(arity)
     }
 
-    /// What a branch to the frame at `index` is to the meter: those to loops come again, those to the body leave the function.
+    /// What a branch to the frame at `index` is to the meter: those to loops come again, those to the body return.
     pub(super) fn branch_meter(&self, index: usize) -> Meter {
         match self.stacks.control[index].kind {
-            Kind::Loop | Kind::Body => Meter::Check,
+            Kind::Loop => Meter::Check,
+            Kind::Body => self.at_returns,
             Kind::Block | Kind::If | Kind::Else | Kind::TryTable { .. } | Kind::Try | Kind::Catch(_) => Meter::Count,
         }
     }
@@ -354,7 +355,7 @@ impl<C: FuncCodegen> Visitor<'_, C> {
     pub(super) fn return_(&mut self) -> Result<()> {
         let results = self.label_arity(0)?;
         let results = self.top(results);
-        self.pay(Meter::Check)?;
+        self.pay(self.at_returns)?;
         self.codegen.return_(&self.stacks.values[results..])?;
         self.reachable = false;
         Ok(())

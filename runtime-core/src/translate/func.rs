@@ -15,7 +15,7 @@ use crate::libcall::HostCall;
 use crate::module::ModuleInfo;
 use crate::translate::atomic::atomic_operator;
 use crate::translate::budget::{self, Account};
-use crate::translate::codegen::FuncCodegen;
+use crate::translate::codegen::{FuncCodegen, Meter};
 use crate::translate::control::Control;
 use crate::translate::convert;
 use crate::translate::error::{internal, invalid, unsupported_operator};
@@ -149,6 +149,7 @@ impl<V: Copy, F> FuncTranslator<V, F> {
             function,
             traffic: 0,
             cost: 0,
+            at_returns: meter::at_returns(input.body.as_bytes().len()),
             traffic_max: input.account.left(),
             in_place: None,
             in_place_left: in_place::bytes_max(input.body.as_bytes().len()),
@@ -188,6 +189,8 @@ pub(super) struct Visitor<'t, C: FuncCodegen> {
     pub(super) traffic: usize,
     /// What was translated and not paid for, see [`meter`].
     pub(super) cost: u32,
+    /// What returns are to the meter.
+    pub(super) at_returns: Meter,
     /// How much that may be.
     pub(super) traffic_max: usize,
     /// Where operators of another function stand in the place of a call.

@@ -3,8 +3,8 @@
 //! A cost is known when an operator is translated. Costs add up along a run of operators, and [`FuncCodegen::meter`] is called where the run
 //! ends: before a branch, an `if`, a loop, the end of a block that branches go to, a call, an operator whose length only the host knows, and a return. So at
 //! every label, in every callee and in the host, all that ran before is paid, whatever way led there. [`Meter::Check`] stands where code can
-//! come again and again, or leaves the function: on the way back to a loop, before calls, before returns. What runs between two checks is at most one
-//! way through a function without its loops.
+//! come again and again, or leaves the function: on the way back to a loop, before calls, before the returns of all but small functions. What runs between
+//! two checks is at most one way through a function without its loops, and the rest of the small functions that it returns to.
 //!
 //! Nothing here depends on a backend, so the count is the same on all of them, as long as each has done what is paid when it traps.
 
@@ -27,6 +27,15 @@ pub(super) const ATOMIC: u32 = 8;
 pub(super) const HOST: u32 = 32;
 /// So many operands that a branch or call moves, and so many locals that a function begins with, cost one.
 const MOVED_FOR_ONE: usize = 4;
+
+/// Bytes of the largest body that is small: its caller checks soon, and if that is the host, it is told. So what runs on credit is at most this for each
+/// frame that fits a stack.
+const SMALL_BODY_BYTES: usize = 256;
+
+/// What the returns of a function are to the meter, by the length of its body.
+pub(super) const fn at_returns(body_bytes: usize) -> Meter {
+    if body_bytes <= SMALL_BODY_BYTES { Meter::Count } else { Meter::Check }
+}
 
 /// Logarithm of the bytes that a block operation moves or a memory grows by for one unit. An element of a table has as many.
 pub const BYTES_FOR_ONE_LOG2: u32 = 3;

@@ -324,6 +324,61 @@ fn the_count_does_not_depend_on_the_registers_that_are_left() {
 }
 
 #[test]
+fn what_returns_on_credit_has_failed() {
+    // Around the length from which on functions look themselves.
+    let bodies = [0, 1, 80, 81, 82, 83, 84, 200].map(|drops| "(drop (i32.const 1))".repeat(drops));
+    for (backend, engine) in metered_engines() {
+        for body in &bodies {
+            let wat = format!(
+                r#"(module (import "host" "nested" (func $nested (result i32)))
+                     (func $small (export "small") (result i32) {body} (i32.const 7))
+                     (func (export "run") (result i32) (i32.add (call $small) (call $nested)))
+                     (func $down (export "down") (param i32) (result i32)
+                       (if (result i32) (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1)))) (else (call $small)))))"#
+            );
+            let mut linker = Linker::new();
+            let nested = |mut caller: Caller<'_, ()>| -> Result<i32> {
+                let small = caller.export("small").and_then(Extern::func).unwrap().typed::<(), i32>(&caller)?;
+                caller.set_fuel(1)?;
+                let called = small.call(&mut caller, ());
+                trap(&called, TrapCode::OutOfFuel);
+                assert_eq!(caller.fuel()?, 0);
+                caller.set_fuel(1000)?;
+                small.call(&mut caller, ())
+            };
+            linker.func_wrap("host", "nested", nested).unwrap();
+            let mut store = Store::new(&engine, ());
+            store.set_fuel(PLENTY).unwrap();
+            let instance = linker.instantiate(&mut store, &module(&engine, &wat)).unwrap();
+            let small = func::<_, (), i32>(&mut store, instance, "small");
+            assert_eq!(small.call(&mut store, ()).unwrap(), 7);
+            let cost = PLENTY - store.fuel().unwrap();
+            for fuel in [0, 1, cost - 1] {
+                store.set_fuel(fuel).unwrap();
+                trap(&small.call(&mut store, ()), TrapCode::OutOfFuel);
+                assert_eq!(store.fuel().unwrap(), 0, "{backend}, {fuel} of {cost}");
+                // Nor with values that are not typed.
+                trap(&small.func().call(&mut store, &[], &mut [Val::I32(0)]), TrapCode::OutOfFuel);
+            }
+            store.set_fuel(cost).unwrap();
+            assert_eq!(small.call(&mut store, ()).unwrap(), 7);
+            assert_eq!(store.fuel().unwrap(), 0);
+            store.set_fuel(PLENTY).unwrap();
+            assert_eq!(func::<_, (), i32>(&mut store, instance, "run").call(&mut store, ()).unwrap(), 14);
+            // However deep, it ends before the host goes on.
+            let down = func::<_, i32, i32>(&mut store, instance, "down");
+            store.set_fuel(PLENTY).unwrap();
+            down.call(&mut store, 100).unwrap();
+            let cost = PLENTY - store.fuel().unwrap();
+            for fuel in cost.saturating_sub(210)..cost {
+                store.set_fuel(fuel).unwrap();
+                trap(&down.call(&mut store, 100), TrapCode::OutOfFuel);
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_goes_on_for_ever() {
     let wat = r#"
         (module (table 1 funcref) (elem (i32.const 0) $indirect) (type $u (func)) (memory 1)

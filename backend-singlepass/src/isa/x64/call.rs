@@ -43,6 +43,7 @@ impl CallOps for X64 {
     fn call(c: &mut Codegen, callee: Callee<()>, signature: &Signature) {
         let entrance = c.entrance(callee, signature.params.len());
         c.pass(&signature.params, RegisterAssigner::args(c.metered));
+        c.give_back_store();
         match entrance {
             CallTarget::Direct(index) => {
                 c.mark();
@@ -73,6 +74,7 @@ impl CallOps for X64 {
     fn return_call(c: &mut Codegen, callee: Callee<()>, signature: &Signature) {
         let entrance = c.entrance(callee, signature.params.len());
         c.pass(&signature.params, RegisterAssigner::args(c.metered));
+        c.give_back_store();
         // Everything that was in the frame is in registers or in the store's room by now.
         c.a.leave();
         match entrance {
@@ -98,6 +100,7 @@ impl CallOps for X64 {
         let results = std::mem::take(&mut c.results);
         c.pass(&results, RegisterAssigner::results());
         c.results = results;
+        c.give_back_store();
         c.a.leave();
         c.a.ret();
     }

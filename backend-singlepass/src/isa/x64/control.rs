@@ -46,10 +46,12 @@ impl ControlOps for X64 {
             Meter::Count => c.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(FUEL), cost),
             Meter::Check => {
                 c.load_pending();
-                let store = c.store_context();
+                let loaded = if c.keeps_store { None } else { Some(c.store_context()) };
                 c.a.alu_imm(Alu::Sub, Width::W64, &Rm::Reg(FUEL), cost);
-                c.a.store_value(Ty::I64, &Mem::new(store, VMSTORE_FUEL), FUEL);
-                c.al.release(store);
+                c.a.store_value(Ty::I64, &Mem::new(loaded.unwrap_or(STORE), VMSTORE_FUEL), FUEL);
+                if let Some(store) = loaded {
+                    c.al.release(store);
+                }
                 c.trap_if(Cc::S, TrapCode::OutOfFuel);
             }
         }
@@ -172,12 +174,22 @@ impl ControlOps for X64 {
 }
 
 impl Codegen {
-    /// Takes the fuel over from whoever had it before, in a module that is metered.
+    /// Takes the fuel over from whoever had it before, and at a landing, where registers may be those of code of another convention, the
+    /// store context, in a module that is metered.
     pub(crate) fn load_fuel(&mut self) {
         if self.metered {
             self.need_vmctx();
-            self.a.load_int(Width::W64, FUEL, &Mem::new(VMCTX, VMCTX_STORE));
-            self.a.load_int(Width::W64, FUEL, &Mem::new(FUEL, VMSTORE_FUEL));
+            let store = if self.keeps_store { STORE } else { FUEL };
+            self.a.load_int(Width::W64, store, &Mem::new(VMCTX, VMCTX_STORE));
+            self.a.load_int(Width::W64, FUEL, &Mem::new(store, VMSTORE_FUEL));
+        }
+    }
+
+    /// Where the function is left, in a module that is metered: the next one finds the store context where it expects it.
+    pub(crate) fn give_back_store(&mut self) {
+        if self.metered && !self.keeps_store {
+            self.need_vmctx();
+            self.a.load_int(Width::W64, STORE, &Mem::new(VMCTX, VMCTX_STORE));
         }
     }
 

@@ -121,10 +121,11 @@ impl FrameOps for X64 {
 impl Codegen {
     /// The locals of each class that are used most get registers of their own, parameters those that they come in.
     fn pin_locals(&mut self, signature: &Signature, locals: &[Ty]) {
-        let fuel = if self.metered { RegSet::of(&[FUEL]) } else { RegSet::EMPTY };
-        let ints = PinnedLocals::choose(&self.survey, locals, true, INT_ARGS.len() - usize::from(self.metered));
+        let int_pins = int_pins(self.metered);
+        let ints = PinnedLocals::choose(&self.survey, locals, true, int_pins.len());
+        self.keeps_store = self.metered && ints.len < int_pins.len();
         let floats = PinnedLocals::choose(&self.survey, locals, false, FLOAT_ARGS.len());
-        let mut free = RegSet::of(INT_ARGS).or(RegSet::of(FLOAT_ARGS)).minus(fuel);
+        let mut free = RegSet::of(int_pins).or(RegSet::of(FLOAT_ARGS));
         let mut args = RegisterAssigner::args(self.metered);
         let mut homes = [None; INT_ARGS.len() + FLOAT_ARGS.len()];
         let mut homes_len = 0;

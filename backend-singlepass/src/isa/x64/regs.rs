@@ -6,7 +6,7 @@
 //! | `r14` | vmctx; on entry the callee's |
 //! | `r15` | base address of memory 0, or of the heap |
 //! | `rax rcx rdx rsi rdi`, `xmm0`–`xmm6` | operands; the first three and four of them: results |
-//! | `rbx r8`–`r13`, `xmm7`–`xmm14` | pinned locals; in this order: arguments. Where code is metered, `r13` is the fuel and nothing else |
+//! | `rbx r8`–`r13`, `xmm7`–`xmm14` | pinned locals; in this order: arguments. Where code is metered, `r13` is the fuel and nothing else, and `r12` at calls and returns the store context |
 //! | `xmm15` | temporary |
 //!
 //! A call preserves only `rbp` and `rsp`. Arguments and results that do not fit registers go through the store context's room
@@ -37,6 +37,8 @@ pub(crate) const VMCTX: Reg = Reg(14);
 pub(crate) const MEMORY: Reg = Reg(15);
 /// Where code is metered: what is left of the store's fuel, from function to function.
 pub(crate) const FUEL: Reg = R13;
+/// Where code is metered: the store context, which all of its instances share; in a function that has locals enough, one of these.
+pub(crate) const STORE: Reg = R12;
 
 pub(crate) const fn xmm(number: u8) -> Reg {
     Reg::float(number)
@@ -53,6 +55,12 @@ pub(crate) const FLOAT_ARGS: &[Reg] = &[xmm(7), xmm(8), xmm(9), xmm(10), xmm(11)
 pub(crate) const INT_RESULTS: &[Reg] = &[RAX, RCX, RDX];
 pub(crate) const FLOAT_RESULTS: &[Reg] = &[xmm(0), xmm(1), xmm(2), xmm(3)];
 
+/// The registers that locals of integers can have: all but the fuel's.
+pub(crate) const fn int_pins(metered: bool) -> &'static [Reg] {
+    let (ints, _) = INT_ARGS.split_at(INT_ARGS.len() - metered as usize);
+    ints
+}
+
 /// Assigns registers to a list of arguments or results, in order.
 pub(crate) struct RegisterAssigner {
     ints: &'static [Reg],
@@ -60,9 +68,9 @@ pub(crate) struct RegisterAssigner {
 }
 
 impl RegisterAssigner {
-    /// Where code is metered, the last register is the fuel.
+    /// Where code is metered, the last two registers are the store context and the fuel.
     pub(crate) const fn args(metered: bool) -> Self {
-        let (ints, _) = INT_ARGS.split_at(INT_ARGS.len() - metered as usize);
+        let (ints, _) = INT_ARGS.split_at(INT_ARGS.len() - 2 * metered as usize);
         Self { ints, floats: FLOAT_ARGS }
     }
 

@@ -7,7 +7,7 @@ use wasmer_runtime_core::layout::*;
 use wasmer_runtime_core::types::{Signature, Ty, Width};
 
 use crate::isa::x64::Codegen;
-use crate::isa::x64::asm::{Alu, Group5, Mem, Rm, X64};
+use crate::isa::x64::asm::{Alu, Cc, Group5, Mem, Rm, X64};
 use crate::isa::x64::frame::overflow_place;
 use crate::isa::x64::regs::*;
 use crate::masm::*;
@@ -71,7 +71,8 @@ impl TrampolineOps for X64 {
             a.load_int(Width::W64, RAX, &Mem::new(VMCTX, VMCTX_STORE));
         }
         if metered {
-            a.load_int(Width::W64, FUEL, &Mem::new(RAX, VMSTORE_FUEL));
+            a.mov_int(Width::W64, STORE, RAX);
+            a.load_int(Width::W64, FUEL, &Mem::new(STORE, VMSTORE_FUEL));
         }
         load_values(c, &signature.params, RegisterAssigner::args(metered), RSI, RAX);
         let entry = Mem::new(RDI, c.offsets.func_ref_call());
@@ -85,6 +86,12 @@ impl TrampolineOps for X64 {
         store_values(c, &signature.results, RegisterAssigner::results(), RSI, RDI);
         let a = &mut c.a;
         a.int_constant(RAX, 1);
+        if metered {
+            a.store_value(Ty::I64, &Mem::new(STORE, VMSTORE_FUEL), FUEL);
+            // A call that has returned on credit has failed.
+            a.alu_imm(Alu::Cmp, Width::W64, &Rm::Reg(FUEL), 0);
+            a.setcc(Cc::NS, RAX);
+        }
         for (reg, at) in PRESERVED {
             a.load_int_frame(Width::W64, reg, at);
         }
@@ -109,12 +116,12 @@ impl TrampolineOps for X64 {
         a.group_5(Group5::Call, &Rm::Mem(Mem::new(RDI, VMFUNCREF_ARRAY_CALL)));
         // An array call preserves what C preserves, `r14` among it, and does not come back if it fails.
         a.mov_int(Width::W64, RSI, RSP);
-        if metered || overflows(&signature.results, RegisterAssigner::results()) {
+        if overflows(&signature.results, RegisterAssigner::results()) {
             a.load_int(Width::W64, RDI, &Mem::new(VMCTX, VMCTX_STORE));
         }
         if metered {
             // The host may have changed it.
-            a.load_int(Width::W64, FUEL, &Mem::new(RDI, VMSTORE_FUEL));
+            a.load_int(Width::W64, FUEL, &Mem::new(STORE, VMSTORE_FUEL));
         }
         load_values(c, &signature.results, RegisterAssigner::results(), RSI, RDI);
         c.a.leave();
