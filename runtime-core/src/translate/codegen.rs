@@ -335,7 +335,7 @@ pub trait FuncCodegen: Sized {
     /// ones are not stored before, so that the count is the same wherever code stops.
     ///
     /// Whatever else has to be done again and again while code runs (giving way to others, counting what runs often) belongs to the checks too:
-    /// they are on every way around a loop and before every call and return.
+    /// they are on every way around a loop and before every call.
     fn meter(&mut self, cost: u32, point: Meter) -> Result<()>;
 
     // Control.

@@ -148,9 +148,9 @@ impl<V: Copy, F> FuncTranslator<V, F> {
             dead_depth: 0,
             function,
             traffic: 0,
+            traffic_max: input.account.left(),
             cost: 0,
             at_returns: meter::at_returns(input.body.as_bytes().len()),
-            traffic_max: input.account.left(),
             in_place: None,
             in_place_left: in_place::bytes_max(input.body.as_bytes().len()),
         };
@@ -187,12 +187,12 @@ pub(super) struct Visitor<'t, C: FuncCodegen> {
     pub(super) function: FuncIdx,
     /// What it has asked for so far: parameters, results, locals, operands that blocks, branches and calls move.
     pub(super) traffic: usize,
+    /// How much that may be.
+    pub(super) traffic_max: usize,
     /// What was translated and not paid for, see [`meter`].
     pub(super) cost: u32,
     /// What returns are to the meter.
     pub(super) at_returns: Meter,
-    /// How much that may be.
-    pub(super) traffic_max: usize,
     /// Where operators of another function stand in the place of a call.
     pub(super) in_place: Option<InPlace<C::Frame>>,
     /// Bytes of operators that may still be put in the place of calls.
