@@ -229,7 +229,9 @@ fn nextest(plan: &Plan, filter: &str, targets: &[&str]) -> Result<String> {
     let mut nextest = plan.cargo_for_tests(&["nextest", "run"]);
     // Each test is told of where someone watches, and then as the so manieth of all.
     let [level, shown] = if progress::is_shown() { ["pass", "counter"] } else { ["fail", "none"] };
-    nextest.args(["--no-fail-fast", &format!("--status-level={level}"), &format!("--show-progress={shown}")]);
+    nextest.args(["--no-fail-fast", &format!("--status-level={level}")]);
+    // Not an option: versions before 0.9.106 refuse it, and do not look at the variable.
+    nextest.env("NEXTEST_SHOW_PROGRESS", shown);
     let output = shell::run(nextest.args(targets).arg(format!("--filterset={filter}"))).map_err(without_passed)?;
     let summary =
         output.lines().rev().find_map(|line| Some(line.split_once("] ")?.1).filter(|rest| rest.contains("tests run")));
