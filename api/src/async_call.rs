@@ -44,22 +44,25 @@ pub(crate) struct Waiting<'a> {
 // thread, and the future that it waits for can be sent.
 unsafe impl Send for Waiting<'_> {}
 
-/// Calls a function by array call, in a poll. None if it has returned already.
+/// Calls a function by array call, in a poll. If it has not returned, `waiting` is what is left of the call: in its place from the start, since to move it takes as
+/// long as to park a guest, and to return it in any way as long as most of a call.
 ///
 /// # Safety
 /// `func_ref` belongs to the store; until the call has ended or is dropped, `values` are where the function's arguments are, and its results have room.
 #[inline(always)]
-pub(crate) unsafe fn begin(
-    store: &mut StoreOpaque,
+pub(crate) unsafe fn begin<'a>(
+    store: &'a mut StoreOpaque,
     func_ref: NonNull<VMFuncRef>,
     values: *mut RawValue,
-) -> Result<Option<Waiting<'_>>> {
+    waiting: &mut Option<Waiting<'a>>,
+) -> Result<()> {
     // SAFETY: the caller's promise.
     match unsafe { store.vm().begin(func_ref, values) } {
-        Ok(None) => Ok(None),
-        Ok(Some(parked)) => Ok(Some(Waiting::new(store, parked))),
-        Err(failure) => Err(store.failure(failure)),
+        Ok(None) => {}
+        Ok(Some(parked)) => *waiting = Some(Waiting::new(store, parked)),
+        Err(failure) => return Err(store.failure(failure)),
     }
+    Ok(())
 }
 
 impl<'a> Waiting<'a> {
@@ -208,7 +211,8 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
     pub async fn call_async<S: AsStoreMut>(&self, store: &mut S, params: P) -> Result<R> {
         let mut buffer = Buffer(MaybeUninit::<CallBuffer<P, R>>::uninit());
         {
-            let mut waiting = {
+            let mut waiting = None;
+            {
                 let store = store.store_inner_mut();
                 let func_ref = self.func.func_ref(store)?;
                 if P::HAS_HOST_REFS || R::HAS_HOST_REFS {
@@ -218,10 +222,9 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
                 // SAFETY: the types were checked when the handle was made; the buffer has room for either list, and stays where it is while the future lives.
                 unsafe {
                     params.store(values, store)?;
-                    begin(store, func_ref, values)?
+                    begin(store, func_ref, values, &mut waiting)?;
                 }
-            };
-            // Where it is: to move it takes as long as to park a guest.
+            }
             if let Some(waiting) = &mut waiting {
                 waiting.await?;
             }
@@ -237,13 +240,14 @@ impl Func {
     /// # Safety
     /// As of [`Func::call_raw`].
     pub async unsafe fn call_raw_async<S: AsStoreMut>(&self, store: &mut S, values: &mut [RawValue]) -> Result<()> {
-        let waiting = {
+        let mut waiting = None;
+        {
             let store = store.store_inner_mut();
             let func_ref = self.func_ref(store)?;
             // SAFETY: the caller's promise; the function belongs to this store, and the values are borrowed until the call has ended.
-            unsafe { begin(store, func_ref, values.as_mut_ptr())? }
-        };
-        match waiting {
+            unsafe { begin(store, func_ref, values.as_mut_ptr(), &mut waiting)? };
+        }
+        match &mut waiting {
             Some(waiting) => waiting.await,
             None => Ok(()),
         }

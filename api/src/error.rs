@@ -23,7 +23,7 @@ pub use resource::{GrowthRefusal, ResourceError};
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Anything that can go wrong in the public interface.
+/// Anything that can go wrong in the public interface. It takes two words, so that a call which does not fail carries nothing more around.
 ///
 /// | format | what it prints |
 /// |---|---|
@@ -37,11 +37,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// What was given is not a module in any format that it could have.
-    Malformed(MalformedError),
+    Malformed(Box<MalformedError>),
     /// The module could not be validated or compiled.
-    Compile(CompileError),
+    Compile(Box<CompileError>),
     /// An artifact could not be loaded.
-    Image(ImageError),
+    Image(Box<ImageError>),
     /// Imports do not fit, or an entity does not exist.
     Link(Box<LinkError>),
     /// Values or types that do not fit together, or handles of another store: nothing that takes a store and a handle panics.
@@ -49,9 +49,9 @@ pub enum Error {
     /// Fuel where there is none.
     Fuel(FuelError),
     /// The host has no memory, address space or other resource left, or the engine cannot do it.
-    Resource(ResourceError),
+    Resource(Box<ResourceError>),
     /// A limit of the store forbids it.
-    Limit(LimitError),
+    Limit(Box<LimitError>),
     /// The guest trapped.
     Trap(Box<Trap>),
     /// The guest threw an exception that nothing caught, or a host function throws one; see [`ExnRef`].
@@ -206,6 +206,30 @@ impl Error {
         unboxed.map_or_else(|own| own, Self::host)
     }
 
+    /// Why what was given is no module, if that is the reason.
+    pub fn as_malformed(&self) -> Option<&MalformedError> {
+        match self {
+            Self::Malformed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Why a module could not be validated or compiled, if that is the reason.
+    pub fn as_compile(&self) -> Option<&CompileError> {
+        match self {
+            Self::Compile(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Why an artifact could not be loaded, if that is the reason.
+    pub fn as_image(&self) -> Option<&ImageError> {
+        match self {
+            Self::Image(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The trap, if this is one.
     pub fn as_trap(&self) -> Option<&Trap> {
         match self {
@@ -276,14 +300,14 @@ impl Error {
     /// The error that this is, but for what host functions return.
     fn own(&self) -> Option<&(dyn StdError + 'static)> {
         Some(match self {
-            Self::Malformed(error) => error,
-            Self::Compile(error) => error,
-            Self::Image(error) => error,
+            Self::Malformed(error) => &**error,
+            Self::Compile(error) => &**error,
+            Self::Image(error) => &**error,
             Self::Link(error) => &**error,
             Self::Type(error) => &**error,
             Self::Fuel(error) => error,
-            Self::Resource(error) => error,
-            Self::Limit(error) => error,
+            Self::Resource(error) => &**error,
+            Self::Limit(error) => &**error,
             Self::Trap(trap) => &**trap,
             Self::Exception(exception) => &**exception,
             Self::Host(_) => return None,
@@ -364,14 +388,14 @@ macro_rules! error_from {
 }
 
 error_from! {
-    MalformedError, error => Self::Malformed(error);
-    CompileError, error => Self::Compile(error);
-    ImageError, error => Self::Image(error);
+    MalformedError, error => Self::Malformed(Box::new(error));
+    CompileError, error => Self::Compile(Box::new(error));
+    ImageError, error => Self::Image(Box::new(error));
     LinkError, error => Self::Link(Box::new(error));
     TypeError, error => Self::Type(Box::new(error));
     FuelError, error => Self::Fuel(error);
-    ResourceError, error => Self::Resource(error);
-    LimitError, error => Self::Limit(error);
+    ResourceError, error => Self::Resource(Box::new(error));
+    LimitError, error => Self::Limit(Box::new(error));
     TrapCode, code => Self::Trap(Box::new(Trap::new(code)));
 }
 
@@ -387,6 +411,8 @@ impl From<anyhow::Error> for Error {
         Self::of_host(error)
     }
 }
+
+const _: () = assert!(size_of::<Result<u64>>() == 16);
 
 /// The error that is of this type, as this crate has it.
 fn own<E>(error: AnyError) -> Result<Error, AnyError>

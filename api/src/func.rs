@@ -95,7 +95,7 @@ impl Func {
     /// # Safety
     /// `values` has as many entries as the longer list of the function's type, and holds values of its parameter types, references only of
     /// this store.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn call_raw(&self, store: &mut impl AsStoreMut, values: &mut [RawValue]) -> Result<()> {
         let store = store.store_inner_mut();
         let func_ref = self.func_ref(store)?;

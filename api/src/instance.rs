@@ -57,13 +57,14 @@ impl UnstartedInstance {
     /// Calls the start function.
     pub(crate) async fn start_async<S: AsStoreMut>(self, store: &mut S) -> Result<Instance> {
         if let Some(start) = self.start {
-            let waiting = {
+            let mut waiting = None;
+            {
                 let store = store.store_inner_mut();
                 let start = start.func_ref(store)?;
                 // SAFETY: the function belongs to this store; see `values`.
-                unsafe { async_call::begin(store, start, Self::values())? }
-            };
-            if let Some(waiting) = waiting {
+                unsafe { async_call::begin(store, start, Self::values(), &mut waiting)? };
+            }
+            if let Some(waiting) = &mut waiting {
                 waiting.await?;
             }
         }

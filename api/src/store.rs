@@ -43,7 +43,7 @@ use crate::value::ExternRef;
 #[cold]
 fn not_compiled(failure: CompileFailure) -> Error {
     match failure {
-        CompileFailure::Compile(error) => Error::Compile(error),
+        CompileFailure::Compile(error) => error.into(),
         CompileFailure::Room(_) => ResourceError::room("code", failure).into(),
     }
 }

@@ -52,7 +52,13 @@ fn main() {
         assert_eq!(results[0].i32(), Some(CALLS));
     });
     let into_waiting = best(|| {
-        let last = (0..CALLS).fold(0, |value, _| ready(typed.call_async(&mut store, value)).unwrap());
+        let last = ready(async {
+            let mut value = 0;
+            for _ in 0..CALLS {
+                value = typed.call_async(&mut store, value).await.unwrap();
+            }
+            value
+        });
         assert_eq!(last, CALLS);
     });
     println!(

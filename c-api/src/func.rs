@@ -198,14 +198,20 @@ extern "C" fn wasm_func_new_with_env(
 
 impl Reference {
     /// The function and its type, if it is one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn as_func(&self) -> Result<(Func, &Signature), Error> {
+        match (&self.object, self.signature.get()) {
+            (Object::Entity(Entity::Func(func)), Some(signature)) => Ok((*func, signature)),
+            _ => self.ask_for_func(),
+        }
+    }
+
+    /// The same for the first time.
+    #[cold]
+    fn ask_for_func(&self) -> Result<(Func, &Signature), Error> {
         let Object::Entity(Entity::Func(func)) = self.object else {
             return Err(TypeError::other("the reference refers to no function").into());
         };
-        if let Some(signature) = self.signature.get() {
-            return Ok((func, signature));
-        }
         let ty = self.store()?.with(|store| func.ty(&store))?;
         Ok((func, self.signature.get_or_init(|| Signature::new(ty))))
     }
@@ -233,15 +239,15 @@ extern "C" fn wasm_func_result_arity(func: Option<&Reference>) -> usize {
 
 /// Calls a function. The results are written when it has returned; `results` may be the same vector as `arguments`.
 #[inline]
-fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Result<(), Box<Error>> {
+fn call(func: &Reference, arguments: *const Values, results: *mut Values) -> Result<(), Error> {
     let (function, Signature { ty, kinds, .. }) = func.as_func()?;
     // SAFETY: pointers to vectors are null or valid; only the values are borrowed, and nothing is written before this borrow ends.
     let arguments = unsafe { arguments.as_ref() }.map_or(&[][..], Vector::as_slice);
     if arguments.len() != ty.params.len() {
-        return Err(wrong_count(ty.params.len(), arguments.len()).into());
+        return Err(wrong_count(ty.params.len(), arguments.len()));
     }
     let store = func.store()?;
-    let Some(kinds) = kinds else { return Ok(call_on_values(function, ty, store, arguments, results)?) };
+    let Some(kinds) = kinds else { return call_on_values(function, ty, store, arguments, results) };
     let len = kinds.params.len().max(kinds.results.len());
     let (mut few, mut many);
     let values = if len <= INLINE {
@@ -313,22 +319,22 @@ extern "C" fn wasm_func_call(
     arguments: *const Values,
     results: *mut Values,
 ) -> Option<Box<Reference>> {
-    trap_or_none(|| call(func.ok_or_else(|| Box::new(null("the function")))?, arguments, results)).err()
+    trap_or_none(|| call(func.ok_or_else(|| null("the function"))?, arguments, results)).err()
 }
 
 /// Runs something that fails with a trap, also when it panics.
 #[inline]
-pub(crate) fn trap_or_none<R, E: Into<Box<Error>>>(run: impl FnOnce() -> Result<R, E>) -> Result<R, Box<Reference>> {
+pub(crate) fn trap_or_none<R>(run: impl FnOnce() -> Result<R, Error>) -> Result<R, Box<Reference>> {
     let failure = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(result)) => return Ok(result),
-        Ok(Err(error)) => error.into(),
-        Err(payload) => Box::new(Error::host(panic_message(&*payload))),
+        Ok(Err(error)) => error,
+        Err(payload) => Error::host(panic_message(&*payload)),
     };
     Err(trap_of(failure))
 }
 
 #[cold]
-fn trap_of(failure: Box<Error>) -> Box<Reference> {
+fn trap_of(failure: Error) -> Box<Reference> {
     note(&failure);
     trap::of_error(&failure)
 }

@@ -29,17 +29,17 @@ fn not_plain() -> Error {
 }
 
 #[inline]
-fn call(func: &Reference, values: *mut RawValue, size: usize) -> Result<(), Box<Error>> {
+fn call(func: &Reference, values: *mut RawValue, size: usize) -> Result<(), Error> {
     let (function, signature) = func.as_func()?;
     let room = signature.plain_room().ok_or_else(not_plain)?;
     let values = NonNull::new(values);
     if size < room || values.is_none() && room > 0 {
-        return Err(too_small(room, size).into());
+        return Err(too_small(room, size));
     }
     // SAFETY: the caller has so many values, which nobody else uses during the call; there is none without a pointer.
     let values = unsafe { slice::from_raw_parts_mut(values.unwrap_or(NonNull::dangling()).as_ptr(), room) };
     // SAFETY: there is room for either list. Every bit pattern is a value of each of the types, none of which is a reference.
-    Ok(func.store()?.with(|mut store| unsafe { function.call_raw(&mut store, values) })?)
+    func.store()?.with(|mut store| unsafe { function.call_raw(&mut store, values) })
 }
 
 #[cold]
@@ -53,7 +53,7 @@ extern "C" fn wasmer_func_call_raw(
     values: *mut RawValue,
     size: usize,
 ) -> Option<Box<Reference>> {
-    trap_or_none(|| call(func.ok_or_else(|| Box::new(null("the function")))?, values, size)).err()
+    trap_or_none(|| call(func.ok_or_else(|| null("the function"))?, values, size)).err()
 }
 
 #[unsafe(no_mangle)]

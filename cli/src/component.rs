@@ -118,7 +118,7 @@ fn run_linked<T: Send + 'static>(
     let timer = args.timeout.map(|timeout| Timer::start(timeout, store.interrupt_handle()));
     let started = Instant::now();
     let instance = linker.instantiate(&mut *store, component).map_err(|error| match error {
-        Error::Limit(limit) => beyond(limit),
+        Error::Limit(limit) => beyond(*limit),
         error => error.into(),
     });
     let ready = Instant::now();

@@ -33,18 +33,18 @@ const CUT_OFF: &str = "unexpected end";
 
 /// What there is to do about an error: the options that allow what is off, the target that makes modules.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().filter_map(|error| error.downcast_ref::<Error>()).find_map(|error| match error {
-        Error::Compile(CompileError::Disabled { features, .. }) => {
+    error.chain().filter_map(|error| error.downcast_ref::<Error>()).find_map(|error| match error.as_compile()? {
+        CompileError::Disabled { features, .. } => {
             let options: Vec<_> = features.iter().map(|name| format!("--enable {name}")).collect();
             Some(format!("\nhint: `{}` allows it", options.join(" ")))
         }
-        Error::Compile(CompileError::Invalid { message, .. }) if message.contains(COMPONENT) => Some(
+        CompileError::Invalid { message, .. } if message.contains(COMPONENT) => Some(
             "\nhint: components are for `wasmer run`, `compile`, `bench`, `inspect` and `validate`; this wants a module, as of `wasm32-wasip1`".to_owned(),
         ),
-        Error::Compile(CompileError::Invalid { message, .. }) if message.starts_with(CUT_OFF) => {
+        CompileError::Invalid { message, .. } if message.starts_with(CUT_OFF) => {
             Some("\nhint: the module may not be whole: build, copy or fetch it again".to_owned())
         }
-        Error::Compile(CompileError::Limit(CompileLimit::Function { .. })) => {
+        CompileError::Limit(CompileLimit::Function { .. }) => {
             Some("\nhint: `--backend singlepass` compiles functions of any size".to_owned())
         }
         _ => None,

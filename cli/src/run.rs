@@ -66,7 +66,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     behind.look_after();
     let instance = linker.instantiate(&mut *store, &module).map_err(|error| match error {
         error @ Error::Link(_) => imports::missing(&linker, &module).unwrap_or_else(|| error.into()),
-        Error::Limit(limit) => beyond(limit),
+        Error::Limit(limit) => beyond(*limit),
         error => error.into(),
     });
     let ready = Instant::now();

@@ -62,7 +62,7 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
 
 /// What a module needs that is not there, if that is what is wrong with it.
 fn missing(wasm: &[u8], error: &Error) -> Vec<String> {
-    if !matches!(error, Error::Compile(CompileError::Unsupported { .. })) {
+    if !matches!(error.as_compile(), Some(CompileError::Unsupported { .. })) {
         return Vec::new();
     }
     let mut needs = Outline::needs(wasm).unwrap_or_default();
@@ -72,11 +72,11 @@ fn missing(wasm: &[u8], error: &Error) -> Vec<String> {
 
 fn verdict(kind: &'static str, outcome: Result<(), Error>, unsupported: Vec<String>) -> Verdict {
     let error = outcome.err();
-    let (offset, disabled) = match &error {
-        Some(Error::Compile(CompileError::Disabled { features, offset, .. })) => {
+    let (offset, disabled) = match error.as_ref().and_then(Error::as_compile) {
+        Some(CompileError::Disabled { features, offset, .. }) => {
             (Some(*offset), features.iter().map(ToString::to_string).collect())
         }
-        Some(Error::Compile(CompileError::Invalid { offset, .. } | CompileError::Unsupported { offset, .. })) => {
+        Some(CompileError::Invalid { offset, .. } | CompileError::Unsupported { offset, .. }) => {
             (Some(*offset), Vec::new())
         }
         _ => (None, Vec::new()),

@@ -138,8 +138,10 @@ pub fn survive(engine: &Engine, wasm: &[u8], watchdog: &Watchdog) -> Result<bool
             exercise(engine, &module, watchdog);
             Ok(true)
         }
-        Err(Error::Compile(error @ CompileError::Internal { .. })) => Err(error.to_string()),
-        Err(_) => Ok(false),
+        Err(error) => match error.as_compile() {
+            Some(CompileError::Internal { .. }) => Err(error.to_string()),
+            _ => Ok(false),
+        },
     };
     let survived = catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("panicked".to_owned()));
     watchdog.stop();

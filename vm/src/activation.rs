@@ -54,8 +54,18 @@ pub struct Activation {
     pub store: *mut VMStoreContext,
     /// The next one of the thread outwards, or null.
     pub outer: Cell<*const Activation>,
+    /// Whether a host function that the guest calls may park it.
+    pub is_parkable: bool,
     /// Set by the handler.
     pub fault: Cell<Option<Fault>>,
+}
+
+impl Activation {
+    /// One inside of `outer`, or of none.
+    #[inline(always)]
+    pub fn new(store: *mut VMStoreContext, outer: *const Self, is_parkable: bool) -> Self {
+        Self { store, outer: Cell::new(outer), is_parkable, fault: Cell::new(None) }
+    }
 }
 
 thread_local! {

@@ -5,9 +5,8 @@
 //!
 //! While a guest is parked, nothing in the store's context or in the thread is about it; everything is in [`Parked`], and made true again when it goes on.
 
-use std::cell::Cell;
 use std::ops::Range;
-use std::ptr::{NonNull, null};
+use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
 use wasmer_runtime_core::trap::TrapCode;
@@ -53,7 +52,6 @@ pub struct Outer {
     host_sp: *mut std::ffi::c_void,
     exit: *const std::ffi::c_void,
     thread: ThreadId,
-    parkable: *const Activation,
     /// How many ranges were suspended before, and with what this thread has suspended.
     suspended: usize,
     with_thread: usize,
@@ -63,7 +61,9 @@ impl StoreVm {
     /// Whether the guest that has just called the host can be parked: its call is one of [`StoreVm::begin`], and nothing else runs in between.
     #[inline]
     pub fn can_park(&self) -> bool {
-        !self.parkable.is_null() && std::ptr::eq(current(), self.parkable)
+        // SAFETY: activations are on this thread's host stack.
+        let innermost = unsafe { current().as_ref() };
+        innermost.is_some_and(|activation| activation.is_parkable && std::ptr::eq(activation.store, self.context()))
     }
 
     /// Calls a function, which may be parked.
@@ -89,7 +89,7 @@ impl StoreVm {
                 self.arrive()?;
             }
             let top = self.start.top - ABOVE_PARKED_BYTES;
-            let activation = self.activation(outer);
+            let activation = Activation::new(self.context(), outer, true);
             self.open(&activation);
             let array_call = callee.as_ref().array_call;
             let left = arch::enter(self.context(), callee.as_ptr(), values, top as *mut u8, array_call);
@@ -98,16 +98,10 @@ impl StoreVm {
         }
     }
 
-    #[inline(always)]
-    fn activation(&self, outer: *const Activation) -> Activation {
-        Activation { store: self.context(), outer: Cell::new(outer), fault: Cell::new(None) }
-    }
-
     /// See `StoreVm::activate`.
     #[inline(always)]
     fn open(&mut self, activation: &Activation) {
         self.shared.thread.store(ready().thread, Ordering::Release);
-        self.parkable = activation;
         set_current(activation);
         if let Some(slice) = self.slice {
             slices::begin(activation, slice);
@@ -120,7 +114,6 @@ impl StoreVm {
             slices::end();
         }
         activation::end(activation);
-        self.parkable = null();
         self.shared.thread.store(ThreadId::NONE, Ordering::Release);
     }
 
@@ -223,7 +216,7 @@ impl StoreVm {
         before: stack::CurrentStack,
         go: impl FnOnce(*mut VMStoreContext) -> u8,
     ) -> Result<u8, Box<Failure>> {
-        let activation = self.activation(current());
+        let activation = Activation::new(self.context(), current(), true);
         self.open(&activation);
         let left = go(self.context());
         let is_innermost = std::ptr::eq(current(), &activation);
@@ -252,8 +245,8 @@ impl StoreVm {
         // SAFETY: the context is this thread's.
         let VMStoreContext { host_sp, exit, .. } = unsafe { &*self.context() };
         let thread = self.shared.thread.load(Ordering::Relaxed);
-        let (parkable, with_thread) = (self.parkable, self.suspended.len());
-        Outer { host_sp: *host_sp, exit: *exit, thread, parkable, suspended, with_thread }
+        let with_thread = self.suspended.len();
+        Outer { host_sp: *host_sp, exit: *exit, thread, suspended, with_thread }
     }
 
     /// Has collections look at a guest that is parked, until the outer call's state is restored.
@@ -268,7 +261,6 @@ impl StoreVm {
         // SAFETY: the context is this thread's.
         unsafe { ((*self.context()).host_sp, (*self.context()).exit) = (outer.host_sp, outer.exit) };
         self.shared.thread.store(outer.thread, Ordering::Release);
-        self.parkable = outer.parkable;
         self.suspended.truncate(outer.with_thread);
     }
 

@@ -1,7 +1,7 @@
 //! The virtual machine's side of a store: entering wasm, and everything that can end a call.
 
 use std::any::Any;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::c_void;
@@ -111,8 +111,6 @@ pub struct StoreVm {
     pub(crate) stack_bytes: usize,
     /// Where outermost calls start on the thread that made the last one.
     pub(crate) start: Start,
-    /// The activation whose guest a host function may park, or null.
-    pub(crate) parkable: *const Activation,
     /// Where guests are suspended, besides those of the thread's activations on its stack.
     pub(crate) suspended: Vec<Range<usize>>,
     pending: Option<Unwind>,
@@ -162,7 +160,6 @@ impl StoreVm {
             shared,
             stack_bytes,
             start: Start::NOWHERE,
-            parkable: null(),
             suspended: Vec::new(),
             pending: None,
             growing: None,
@@ -344,7 +341,7 @@ impl StoreVm {
         callee: NonNull<VMFuncRef>,
         values: *mut RawValue,
     ) -> Result<(), Box<Failure>> {
-        let activation = Activation { store: self.context(), outer: Cell::new(outer), fault: Cell::new(None) };
+        let activation = Activation::new(self.context(), outer, false);
         // From now on, interrupts come by signal; `enter` looks for those that came before. See `InterruptHandle::interrupt`.
         self.shared.thread.store(ready().thread, Ordering::Release);
         set_current(&activation);

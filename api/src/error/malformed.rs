@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// use wasmer_api::{Error, MalformedError};
 ///
 /// let error = Error::from(MalformedError::text("unknown operator `i32.ad`"));
-/// assert!(matches!(error, Error::Malformed(MalformedError::Text { .. })));
+/// assert!(matches!(error.as_malformed(), Some(MalformedError::Text { .. })));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -65,7 +65,7 @@ fn compile() -> Result<(), CompileError> {
 
 fn compile_error(error: Error) -> CompileError {
     match error {
-        Error::Compile(error) => error,
+        Error::Compile(error) => *error,
         other => refused(&format!("cannot work: {other}")),
     }
 }

@@ -24,10 +24,8 @@ pub(super) fn describe(wasm: &[u8], error: anyhow::Error) -> anyhow::Result<Desc
 }
 
 fn is_unsupported(error: &anyhow::Error) -> bool {
-    matches!(
-        error.downcast_ref::<Error>(),
-        Some(Error::Compile(CompileError::Unsupported { .. } | CompileError::Limit(_)))
-    )
+    let error = error.downcast_ref::<Error>().and_then(Error::as_compile);
+    matches!(error, Some(CompileError::Unsupported { .. } | CompileError::Limit(_)))
 }
 
 impl From<Outline> for Description {

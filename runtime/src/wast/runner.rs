@@ -264,15 +264,15 @@ impl<'scope, 'env> Runner<'scope, 'env> {
         if components::is_component(bytes) {
             return components::refused(bytes, self.engine.features());
         }
-        match self.engine.validate(bytes) {
-            Ok(()) => Err("the module was accepted".into()),
-            Err(Error::Compile(CompileError::Invalid { .. })) => Ok(()),
-            Err(Error::Compile(CompileError::Unsupported { .. } | CompileError::Disabled { .. }))
+        let Err(error) = self.engine.validate(bytes) else { return Err("the module was accepted".into()) };
+        match error.as_compile() {
+            Some(CompileError::Invalid { .. }) => Ok(()),
+            Some(CompileError::Unsupported { .. } | CompileError::Disabled { .. })
                 if !self.engine.features().function_references() =>
             {
                 Ok(())
             }
-            Err(error) => Err(format!("the module was refused for another reason: {error}").into()),
+            _ => Err(format!("the module was refused for another reason: {error}").into()),
         }
     }
 

@@ -54,7 +54,7 @@ fn ends(guest: &mut Guest) -> Result<i64> {
 
 fn refused(result: Result<i64>) {
     match result {
-        Err(Error::Resource(error)) => assert!(matches!(error, ResourceError::OutOfOrder), "{error}"),
+        Err(Error::Resource(error)) => assert!(matches!(*error, ResourceError::OutOfOrder), "{error}"),
         other => panic!("{other:?}"),
     }
 }

@@ -240,7 +240,7 @@ fn an_invalid_function_is_refused_before_anything_runs_or_when_it_is_called() {
         assert_eq!(func::<_, (), i32>(&mut store, instance, "good").call(&mut store, ()).unwrap(), 42);
         for name in ["bad", "calls"] {
             let error = func::<_, (), i32>(&mut store, instance, name).call(&mut store, ()).unwrap_err();
-            assert!(matches!(error, Error::Compile(CompileError::Invalid { .. })), "{error}");
+            assert!(matches!(error.as_compile(), Some(CompileError::Invalid { .. })), "{error}");
             assert_eq!(error.to_string(), expected);
         }
     }
@@ -309,7 +309,7 @@ fn a_function_beyond_a_limit_ends_the_call_that_needs_it() {
     let (mut store, instance) = instantiate(&engine, &wat);
     for _ in 0..2 {
         let error = func::<_, i32, ()>(&mut store, instance, "wide").call(&mut store, 0).unwrap_err();
-        assert!(matches!(error, Error::Compile(CompileError::Limit(_))), "{error}");
+        assert!(matches!(error.as_compile(), Some(CompileError::Limit(_))), "{error}");
         assert_eq!(func::<_, (), i32>(&mut store, instance, "good").call(&mut store, ()).unwrap(), 42);
     }
 }

@@ -214,14 +214,17 @@ fn measure(engine: &Engine, wasm: &[u8], name: &str) -> (Duration, usize) {
     let begun = processor_time();
     let result = engine.compile(wasm, [0; 32], None);
     let took = processor_time() - begun;
-    match result {
-        Ok(image) => (took, image.as_bytes().len()),
-        Err(Error::Compile(CompileError::Limit(limit))) => {
+    let error = match result {
+        Ok(image) => return (took, image.as_bytes().len()),
+        Err(error) => error,
+    };
+    match error.as_compile() {
+        Some(CompileError::Limit(limit)) => {
             let message = limit.to_string();
             assert!(message.contains("function ") && message.contains("hint: "), "{name}: {message}");
             (took, 0)
         }
-        Err(error) => panic!("{name}: {error}"),
+        _ => panic!("{name}: {error}"),
     }
 }
 

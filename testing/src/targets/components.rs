@@ -229,11 +229,15 @@ fn attempt(engine: &Engine, bytes: &[u8]) -> Verdict {
     for wasm in &translation.modules {
         match Module::new(engine, wasm) {
             Ok(module) => modules.push(module),
-            Err(Error::Compile(error @ CompileError::Internal { .. })) => return Err(error.to_string()),
-            Err(error) if is_valid && matches!(error, Error::Compile(CompileError::Invalid { .. })) => {
-                return Err(format!("a module of a valid component is not valid: {error}"));
+            Err(error) => {
+                return match error.as_compile() {
+                    Some(CompileError::Internal { .. }) => Err(error.to_string()),
+                    Some(CompileError::Invalid { .. }) if is_valid => {
+                        Err(format!("a module of a valid component is not valid: {error}"))
+                    }
+                    _ => Ok("not compiled"),
+                };
             }
-            Err(_) => return Ok("not compiled"),
         }
     }
     let component = Component::from_parts(engine, translation.info, modules).map_err(|error| error.to_string())?;

@@ -119,7 +119,7 @@ impl Seen {
         let word = match result {
             Ok(()) => "ran".to_owned(),
             Err(Error::Trap(trap)) => format!("{:?}", trap.code),
-            Err(Error::Image(ImageError::Damaged(_))) => "refused".to_owned(),
+            Err(error) if matches!(error.as_image(), Some(ImageError::Damaged(_))) => "refused".to_owned(),
             // Imports and exports have types that do not fit what is read later.
             Err(error) => panic!("{error}"),
         };
