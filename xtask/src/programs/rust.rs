@@ -108,6 +108,8 @@ impl Workshop {
         cargo.env("LD_LIBRARY_PATH", system.join("usr/lib/x86_64-linux-gnu")).env("RUSTC_BOOTSTRAP", "1");
         cargo.env("CARGO_TARGET_WASM32_WASIP1_LINKER", system.join("usr/lib/llvm-22/bin/wasm-ld"));
         self.set_build(&mut cargo, flags)?;
+        // What is tested is that the programs run; how fast does not matter, and the optimiser takes most of the time.
+        cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
         cargo.args([command, "--target", TARGET, "-Zbuild-std=std,panic_abort"]);
         Ok(cargo)
     }
