@@ -399,13 +399,6 @@ error_from! {
     TrapCode, code => Self::Trap(Box::new(Trap::new(code)));
 }
 
-/// One that was put into a box, so that it takes one word as long as nothing has failed.
-impl From<Box<Error>> for Error {
-    fn from(error: Box<Error>) -> Self {
-        *error
-    }
-}
-
 impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Self {
         Self::of_host(error)

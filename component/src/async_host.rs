@@ -11,7 +11,6 @@ use wasmer_component_translate::info::{FuncType, HandleIdx, InstanceIdx};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::cx::CallPlan;
-use crate::error::AbiResult;
 use crate::host::{AsyncHostFunc, Dynamic, HostCall, Mismatch, Typed, typed_mismatch};
 use crate::state::Shared;
 use crate::trampolines::take_handle;
@@ -30,7 +29,7 @@ trait AsyncCall<T>: Send + Sync + 'static {
         caller: &mut AsyncCaller<'_, T>,
         call: HostCall<'_>,
         values: &mut [RawValue],
-    ) -> impl Future<Output = AbiResult<()>> + Send;
+    ) -> impl Future<Output = Result<()>> + Send;
 }
 
 impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
@@ -53,7 +52,7 @@ impl<T: Send + 'static, C: AsyncCall<T>> AsyncHostFunc<T> for C {
                 Box::new(async move {
                     let call = crossing.begin(&shared, &mut caller)?;
                     func.call(&mut caller, call, values).await?;
-                    call.end(&mut caller).map_err(|error| *error)
+                    call.end(&mut caller)
                 })
             })
         }
@@ -112,12 +111,7 @@ where
         typed_mismatch::<P, R>(ty, cx)
     }
 
-    async fn call(
-        &self,
-        caller: &mut AsyncCaller<'_, T>,
-        call: HostCall<'_>,
-        values: &mut [RawValue],
-    ) -> AbiResult<()> {
+    async fn call(&self, caller: &mut AsyncCaller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let params = call.lift_typed(caller, values)?;
         let result = Box::into_pin((self.func)(caller, params)).await?;
         call.lower_typed::<P, R>(caller, values, &result)
@@ -133,12 +127,7 @@ where
         None
     }
 
-    async fn call(
-        &self,
-        caller: &mut AsyncCaller<'_, T>,
-        call: HostCall<'_>,
-        values: &mut [RawValue],
-    ) -> AbiResult<()> {
+    async fn call(&self, caller: &mut AsyncCaller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let params = call.lift_vals(caller, values)?;
         let result = Box::into_pin((self.0)(caller, &params)).await?;
         call.lower_val(caller, values, result)

@@ -2,9 +2,8 @@
 
 use std::cell::UnsafeCell;
 
-use wasmer_api::{AsStoreMut, StoreId};
+use wasmer_api::{AsStoreMut, Result, StoreId};
 
-use crate::error::AbiResult;
 use crate::guest::Guest;
 use crate::mismatch::ComponentTypeError;
 
@@ -27,7 +26,7 @@ impl<T> StoreCell<T> {
     /// # Errors
     /// [`Error::Type`](wasmer_api::Error::Type) if it belongs to another store.
     #[inline]
-    pub(crate) fn get<'a>(&'a self, store: &'a mut (impl Guest + ?Sized)) -> AbiResult<&'a mut T> {
+    pub(crate) fn get<'a>(&'a self, store: &'a mut (impl Guest + ?Sized)) -> Result<&'a mut T> {
         // SAFETY: a store's identity is its own, and whoever else wants the value needs this store, which is borrowed for as long.
         self.place(store).map(|place| unsafe { &mut *place })
     }
@@ -37,7 +36,7 @@ impl<T> StoreCell<T> {
     /// # Errors
     /// As of [`StoreCell::get`].
     #[inline]
-    pub(crate) fn place(&self, store: &mut (impl Guest + ?Sized)) -> AbiResult<*mut T> {
+    pub(crate) fn place(&self, store: &mut (impl Guest + ?Sized)) -> Result<*mut T> {
         if store.id() == self.owner { Ok(self.value.get()) } else { Err(ComponentTypeError::Store.into()) }
     }
 }

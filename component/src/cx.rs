@@ -3,12 +3,12 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use wasmer_api::{Memory, RawValue};
+use wasmer_api::{Memory, RawValue, Result};
 use wasmer_component_translate::ComponentInfo;
 use wasmer_component_translate::info::{FuncIdx, FuncType, HandleIdx, InstanceIdx, Options, OptionsIdx, Type, Types};
 use wasmer_component_translate::wit::Printer;
 
-use crate::error::{AbiResult, AbiTrap};
+use crate::error::AbiTrap;
 use crate::guest::Guest;
 use crate::limits::LIFTED_BYTES_MAX;
 use crate::state::{MemoryAt, Shared, State, StatePlace};
@@ -138,12 +138,12 @@ impl<'a> Cx<'a> {
 
     /// The guest's memory.
     #[inline]
-    pub(crate) fn memory(&mut self) -> AbiResult<Memory> {
+    pub(crate) fn memory(&mut self) -> Result<Memory> {
         self.view().map(|view| view.memory)
     }
 
     #[inline]
-    fn look(&mut self) -> AbiResult<View> {
+    fn look(&mut self) -> Result<View> {
         // Validation asks for a memory where one is needed.
         let index = self.options().memory.ok_or(AbiTrap::OutOfBounds)?;
         let found = self.state().memories[index.index()];
@@ -157,7 +157,7 @@ impl<'a> Cx<'a> {
     }
 
     #[inline]
-    fn view(&mut self) -> AbiResult<View> {
+    fn view(&mut self) -> Result<View> {
         match self.view {
             Some(view) => Ok(view),
             None => self.look(),
@@ -166,7 +166,7 @@ impl<'a> Cx<'a> {
 
     /// Where bytes of the guest's memory are.
     #[inline]
-    fn place(&mut self, at: u32, len: usize) -> AbiResult<*mut u8> {
+    fn place(&mut self, at: u32, len: usize) -> Result<*mut u8> {
         let view = self.view()?;
         let fits = (at as usize).checked_add(len).is_some_and(|end| end <= view.len);
         if fits { Ok(view.base.wrapping_add(at as usize)) } else { Err(AbiTrap::OutOfBounds.into()) }
@@ -174,7 +174,7 @@ impl<'a> Cx<'a> {
 
     /// Bytes of the guest's memory.
     #[inline]
-    pub(crate) fn bytes(&mut self, at: u32, len: usize) -> AbiResult<&[u8]> {
+    pub(crate) fn bytes(&mut self, at: u32, len: usize) -> Result<&[u8]> {
         let base = self.place(at, len)?;
         // SAFETY: the bytes are inside the memory, which stays as it is while no code runs: this has the store exclusively, and looks again after it has called
         // the guest. No other thread writes to it.
@@ -183,28 +183,28 @@ impl<'a> Cx<'a> {
 
     /// Bytes of the guest's memory, to be written.
     #[inline]
-    pub(crate) fn bytes_mut(&mut self, at: u32, len: usize) -> AbiResult<&mut [u8]> {
+    pub(crate) fn bytes_mut(&mut self, at: u32, len: usize) -> Result<&mut [u8]> {
         let base = self.place(at, len)?;
         // SAFETY: see `bytes`.
         Ok(unsafe { std::slice::from_raw_parts_mut(base, len) })
     }
 
     #[inline]
-    pub(crate) fn load<const N: usize>(&mut self, at: u32) -> AbiResult<[u8; N]> {
+    pub(crate) fn load<const N: usize>(&mut self, at: u32) -> Result<[u8; N]> {
         let mut array = [0; N];
         array.copy_from_slice(self.bytes(at, N)?);
         Ok(array)
     }
 
     #[inline]
-    pub(crate) fn store<const N: usize>(&mut self, at: u32, bytes: [u8; N]) -> AbiResult<()> {
+    pub(crate) fn store<const N: usize>(&mut self, at: u32, bytes: [u8; N]) -> Result<()> {
         self.bytes_mut(at, N)?.copy_from_slice(&bytes);
         Ok(())
     }
 
     /// Whether a value is where it may be.
     #[inline]
-    pub(crate) fn check_place(&mut self, at: u32, size: u32, align: u32) -> AbiResult<()> {
+    pub(crate) fn check_place(&mut self, at: u32, size: u32, align: u32) -> Result<()> {
         if !at.is_multiple_of(align) {
             return Err(AbiTrap::Unaligned.into());
         }
@@ -213,7 +213,7 @@ impl<'a> Cx<'a> {
 
     /// Whether a list is where it may be.
     #[inline]
-    pub(crate) fn check_list(&mut self, at: u32, len: u32, size: u32, align: u32) -> AbiResult<()> {
+    pub(crate) fn check_list(&mut self, at: u32, len: u32, size: u32, align: u32) -> Result<()> {
         if !at.is_multiple_of(align) {
             return Err(AbiTrap::Unaligned.into());
         }
@@ -223,13 +223,13 @@ impl<'a> Cx<'a> {
 
     /// Notes that the host is about to allocate for what it lifts.
     #[inline]
-    pub(crate) fn lifting(&mut self, len: usize, each_bytes: usize) -> AbiResult<()> {
+    pub(crate) fn lifting(&mut self, len: usize, each_bytes: usize) -> Result<()> {
         self.lifted_bytes = len.saturating_mul(each_bytes).saturating_add(self.lifted_bytes);
         if self.lifted_bytes > LIFTED_BYTES_MAX { Err(AbiTrap::TooMuch.into()) } else { Ok(()) }
     }
 
     /// Has the guest allocate, and checks what it says.
-    pub(crate) fn realloc(&mut self, old: u32, old_bytes: u32, align: u32, bytes: u32) -> AbiResult<u32> {
+    pub(crate) fn realloc(&mut self, old: u32, old_bytes: u32, align: u32, bytes: u32) -> Result<u32> {
         let index = self.options().realloc.ok_or(AbiTrap::ReallocOutOfBounds)?;
         let realloc = self.state().reallocs[index.index()].ok_or(AbiTrap::ReallocOutOfBounds)?;
         let mut values = [RawValue::ZERO; 4];
@@ -255,7 +255,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Room for a list in the guest.
-    pub(crate) fn allocate_list(&mut self, len: usize, size: u32, align: u32) -> AbiResult<u32> {
+    pub(crate) fn allocate_list(&mut self, len: usize, size: u32, align: u32) -> Result<u32> {
         let bytes = u64::from(size).checked_mul(len as u64).and_then(|bytes| u32::try_from(bytes).ok());
         let bytes = bytes.ok_or(AbiTrap::ReallocOutOfBounds)?;
         self.realloc(0, 0, align, bytes)
@@ -263,7 +263,7 @@ impl<'a> Cx<'a> {
 
     /// Takes a resource from the guest.
     #[inline]
-    pub(crate) fn lift_own(&mut self, handle: HandleIdx, index: u32) -> AbiResult<u32> {
+    pub(crate) fn lift_own(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.crossing.instance;
         let state = self.state();
@@ -272,7 +272,7 @@ impl<'a> Cx<'a> {
 
     /// Uses a resource of the guest as long as the call lasts.
     #[inline]
-    pub(crate) fn lift_borrow(&mut self, handle: HandleIdx, index: u32) -> AbiResult<u32> {
+    pub(crate) fn lift_borrow(&mut self, handle: HandleIdx, index: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let CallPlan { instance, has_borrow, .. } = *self.crossing;
         let state = self.state();
@@ -284,7 +284,7 @@ impl<'a> Cx<'a> {
 
     /// Gives a resource to the guest.
     #[inline]
-    pub(crate) fn lower_own(&mut self, handle: HandleIdx, rep: u32) -> AbiResult<u32> {
+    pub(crate) fn lower_own(&mut self, handle: HandleIdx, rep: u32) -> Result<u32> {
         let id = self.shared.resource(handle)?.1.id;
         let instance = self.crossing.instance;
         self.is_done = true;
@@ -293,7 +293,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Lends a resource to the guest as long as the call lasts. Who defines it gets what it knows it by.
-    pub(crate) fn lower_borrow(&mut self, handle: HandleIdx, rep: u32) -> AbiResult<u32> {
+    pub(crate) fn lower_borrow(&mut self, handle: HandleIdx, rep: u32) -> Result<u32> {
         let (_, info) = self.shared.resource(handle)?;
         let (id, instance) = (info.id, self.crossing.instance);
         if info.owner == Some(instance) {
@@ -316,7 +316,7 @@ impl<'a> Flat<'a> {
     }
 
     #[inline]
-    fn take(&mut self) -> AbiResult<&RawValue> {
+    fn take(&mut self) -> Result<&RawValue> {
         let value = self.values.get(self.position).ok_or(AbiTrap::OutOfBounds)?;
         self.position += 1;
         Ok(value)
@@ -324,14 +324,14 @@ impl<'a> Flat<'a> {
 
     /// The next value's lower half.
     #[inline]
-    pub fn u32(&mut self) -> AbiResult<u32> {
+    pub fn u32(&mut self) -> Result<u32> {
         // SAFETY: whoever wrote the value wrote at least its low four bytes, whatever its type.
         self.take().map(|value| unsafe { value.i32 }.cast_unsigned())
     }
 
     /// The next value.
     #[inline]
-    pub fn u64(&mut self) -> AbiResult<u64> {
+    pub fn u64(&mut self) -> Result<u64> {
         // SAFETY: the value is of a 64-bit type, as the type says that is lifted.
         self.take().map(|value| unsafe { value.i64 }.cast_unsigned())
     }

@@ -57,12 +57,12 @@ impl<S: Signature<N>, const N: usize> DeclaredFunc<S, N> {
 
     /// Calls the function.
     pub fn call(&self, store: &mut impl AsStoreMut, params: S::Params<'_>) -> Result<S::Result> {
-        self.func.call_of(store, &params).map_err(|error| *error)
+        self.func.call_of(store, &params)
     }
 
     /// Calls the function, and waits where the component calls functions of the host that are futures; see
     /// [`TypedComponentFunc::call_async`](crate::TypedComponentFunc::call_async).
     pub async fn call_async(&self, store: &mut impl AsStoreMut, params: S::Params<'_>) -> Result<S::Result> {
-        self.func.call_of_async(store, &params).await.map_err(|error| *error)
+        self.func.call_of_async(store, &params).await
     }
 }

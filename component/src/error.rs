@@ -80,20 +80,10 @@ pub enum AbiTrap {
     Adapter(&'static str),
 }
 
-/// What lifting and lowering return: an error is one word, so that results are passed in registers. `?` makes it of an [`Error`], and an [`Error`] of it.
-pub type AbiResult<T> = Result<T, Box<Error>>;
-
 impl From<AbiTrap> for Error {
     #[cold]
     fn from(trap: AbiTrap) -> Self {
         Self::host(trap)
-    }
-}
-
-impl From<AbiTrap> for Box<Error> {
-    #[cold]
-    fn from(trap: AbiTrap) -> Self {
-        Self::new(trap.into())
     }
 }
 

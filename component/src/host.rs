@@ -8,7 +8,6 @@ use wasmer_component_translate::info::{DefKind, FuncType, Type};
 use wasmer_runtime_core::types::FuncType as CoreFuncType;
 
 use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, View};
-use crate::error::AbiResult;
 use crate::fits::{located, misfit, shown};
 use crate::guest::Guest;
 use crate::mismatch::{ComponentTypeError, Hint};
@@ -31,7 +30,7 @@ pub(crate) trait Call<T>: Send + Sync + 'static {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch>;
 
     /// Calls it on the core values of a lowered import.
-    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()>;
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
 }
 
 impl<T: 'static, C: Call<T>> HostFunc<T> for C {
@@ -41,12 +40,9 @@ impl<T: 'static, C: Call<T>> HostFunc<T> for C {
 
     fn lower(self: Arc<Self>, sig: &CoreFuncType, crossing: CallPlan) -> Result<BoundFunc<T, Shared>> {
         bound(sig, move |mut caller, shared, values| {
-            let mut run = || -> AbiResult<()> {
-                let call = crossing.begin(shared, &mut caller)?;
-                self.call(&mut caller, call, values)?;
-                call.end(&mut caller)
-            };
-            run().map_err(|error| *error)
+            let call = crossing.begin(shared, &mut caller)?;
+            self.call(&mut caller, call, values)?;
+            call.end(&mut caller)
         })
     }
 }
@@ -87,11 +83,7 @@ pub(crate) struct HostCall<'a> {
 impl CallPlan {
     /// A call begins, if the component may call out.
     #[inline]
-    pub(crate) fn begin<'a>(
-        &'a self,
-        shared: &'a Arc<Shared>,
-        caller: &mut impl AsStoreMut,
-    ) -> AbiResult<HostCall<'a>> {
+    pub(crate) fn begin<'a>(&'a self, shared: &'a Arc<Shared>, caller: &mut impl AsStoreMut) -> Result<HostCall<'a>> {
         let place = shared.place(caller)?;
         // SAFETY: the caller has the store, in which the state is.
         let state = unsafe { place.get() };
@@ -110,7 +102,7 @@ impl<'a> HostCall<'a> {
 
     /// It ends.
     #[inline]
-    pub(crate) fn end(&self, caller: &mut impl AsStoreMut) -> AbiResult<()> {
+    pub(crate) fn end(&self, caller: &mut impl AsStoreMut) -> Result<()> {
         if self.crossing.has_borrow {
             self.shared.state(caller)?.pop_scope()?;
         }
@@ -131,8 +123,8 @@ impl<'a> HostCall<'a> {
         &self,
         guest: &mut dyn Guest,
         view: Option<View>,
-        lower: impl FnOnce(&mut Cx<'_>) -> AbiResult<R>,
-    ) -> AbiResult<R> {
+        lower: impl FnOnce(&mut Cx<'_>) -> Result<R>,
+    ) -> Result<R> {
         let CallPlan { instance, allocates, .. } = *self.crossing;
         let mut cx = self.cx(guest).with_view(view);
         if allocates {
@@ -148,24 +140,20 @@ impl<'a> HostCall<'a> {
 
     /// Parameters of a type that Rust knows.
     #[inline]
-    pub(crate) fn lift_typed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> AbiResult<P> {
+    pub(crate) fn lift_typed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<P> {
         self.lift_in(&mut self.cx(guest), values)
     }
 
     /// The same, and the view of the memory that was used, for what runs no code before [`HostCall::lower_viewed`].
     #[inline]
-    pub(crate) fn lift_viewed<P: Lift>(
-        &self,
-        guest: &mut dyn Guest,
-        values: &[RawValue],
-    ) -> AbiResult<(P, Option<View>)> {
+    pub(crate) fn lift_viewed<P: Lift>(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<(P, Option<View>)> {
         let mut cx = self.cx(guest);
         let params = self.lift_in(&mut cx, values)?;
         Ok((params, cx.into_view()))
     }
 
     #[inline]
-    fn lift_in<P: Lift>(&self, cx: &mut Cx<'_>, values: &[RawValue]) -> AbiResult<P> {
+    fn lift_in<P: Lift>(&self, cx: &mut Cx<'_>, values: &[RawValue]) -> Result<P> {
         let ty = type_of::<P>(|| Type::Def(self.func().params));
         let mut src = Flat::new(values);
         if P::FLAT <= FLAT_PARAMS_MAX {
@@ -183,7 +171,7 @@ impl<'a> HostCall<'a> {
         guest: &mut dyn Guest,
         values: &mut [RawValue],
         result: &R,
-    ) -> AbiResult<()> {
+    ) -> Result<()> {
         self.lower_viewed::<P, R>(guest, None, values, result)
     }
 
@@ -195,7 +183,7 @@ impl<'a> HostCall<'a> {
         view: Option<View>,
         values: &mut [RawValue],
         result: &R,
-    ) -> AbiResult<()> {
+    ) -> Result<()> {
         let ty = type_of::<R>(|| self.func().result.unwrap_or(Type::Bool));
         match R::FLAT {
             0 => Ok(()),
@@ -212,7 +200,7 @@ impl<'a> HostCall<'a> {
     }
 
     /// Parameters as untyped values.
-    pub(crate) fn lift_vals(&self, guest: &mut dyn Guest, values: &[RawValue]) -> AbiResult<Vec<Val>> {
+    pub(crate) fn lift_vals(&self, guest: &mut dyn Guest, values: &[RawValue]) -> Result<Vec<Val>> {
         let func = self.func();
         let ty = Type::Def(func.params);
         let mut cx = self.cx(guest);
@@ -232,12 +220,7 @@ impl<'a> HostCall<'a> {
     }
 
     /// A result that is an untyped value, or that there is none.
-    pub(crate) fn lower_val(
-        &self,
-        guest: &mut dyn Guest,
-        values: &mut [RawValue],
-        result: Option<Val>,
-    ) -> AbiResult<()> {
+    pub(crate) fn lower_val(&self, guest: &mut dyn Guest, values: &mut [RawValue], result: Option<Val>) -> Result<()> {
         let func = self.func();
         let (ty, result) = match (func.result, result) {
             (None, None) => return Ok(()),
@@ -257,7 +240,7 @@ impl<'a> HostCall<'a> {
             cx.store_val(ty, &result, at)
         });
         let look = || misfit(&self.shared.info, "result", ty, &result);
-        lowered.map_err(|error| Box::new(located(*error, look)))
+        lowered.map_err(|error| located(error, look))
     }
 }
 
@@ -348,7 +331,7 @@ where
     }
 
     #[inline]
-    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()> {
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let params = call.lift_typed(caller, values)?;
         let result = (self.func)(caller, params)?;
         call.lower_typed::<P, R>(caller, values, &result)
@@ -367,7 +350,7 @@ where
         None
     }
 
-    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()> {
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let params = call.lift_vals(caller, values)?;
         let result = (self.0)(caller, &params)?;
         call.lower_val(caller, values, result)

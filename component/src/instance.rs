@@ -12,7 +12,7 @@ use wasmer_component_translate::names::track;
 use wasmer_component_translate::wit::Printer;
 
 use crate::cx::{CallPlan, Cx, FLAT_PARAMS_MAX, Flat, FlatOut, Values, zeroed};
-use crate::error::{AbiResult, AbiTrap};
+use crate::error::AbiTrap;
 use crate::fits::{located, misfit_in_call};
 use crate::host::{Mismatch, param_values, type_of, typed_mismatch};
 use crate::instantiate::{core_export, numeric};
@@ -238,7 +238,7 @@ impl ComponentFunc {
                 cx.store_val(*ty, val, at)
             })
         });
-        begun.map_err(|error| located(*error, || misfit_in_call(&self.shared.info, func, params)))
+        begun.map_err(|error| located(error, || misfit_in_call(&self.shared.info, func, params)))
     }
 
     fn end_untyped(
@@ -246,7 +246,7 @@ impl ComponentFunc {
         store: &mut impl AsStoreMut,
         place: StatePlace,
         values: &mut [RawValue],
-    ) -> AbiResult<Option<Val>> {
+    ) -> Result<Option<Val>> {
         let Some(ty) = self.func_type().result else { return self.end(store, place, values, |_, _| Ok(None)) };
         self.end(store, place, values, |cx, src| {
             if cx.types().flat(ty).is_some_and(|count| count <= 1) {
@@ -263,7 +263,7 @@ impl ComponentFunc {
     ///
     /// Never as a part of its caller: there the result would be put together in several places and copied, which waits for what was written.
     #[inline(never)]
-    pub(crate) fn call_of<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> AbiResult<R> {
+    pub(crate) fn call_of<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<R> {
         let mut values = Values::uninit();
         let values = zeroed(&mut values, param_values::<P>());
         let place = self.begin_typed(store, params, values)?;
@@ -273,11 +273,7 @@ impl ComponentFunc {
     }
 
     /// The same, and waits.
-    pub(crate) async fn call_of_async<P: Lower, R: Lift>(
-        &self,
-        store: &mut impl AsStoreMut,
-        params: &P,
-    ) -> AbiResult<R> {
+    pub(crate) async fn call_of_async<P: Lower, R: Lift>(&self, store: &mut impl AsStoreMut, params: &P) -> Result<R> {
         let mut values = Values::uninit();
         let values = zeroed(&mut values, param_values::<P>());
         let place = self.begin_typed(store, params, values)?;
@@ -292,7 +288,7 @@ impl ComponentFunc {
         store: &mut impl AsStoreMut,
         params: &P,
         values: &mut [RawValue],
-    ) -> AbiResult<StatePlace> {
+    ) -> Result<StatePlace> {
         let ty = type_of::<P>(|| Type::Def(self.func_type().params));
         self.begin(store, |cx| {
             if P::FLAT <= FLAT_PARAMS_MAX {
@@ -305,12 +301,7 @@ impl ComponentFunc {
     }
 
     #[inline]
-    fn end_typed<R: Lift>(
-        &self,
-        store: &mut impl AsStoreMut,
-        place: StatePlace,
-        values: &mut [RawValue],
-    ) -> AbiResult<R> {
+    fn end_typed<R: Lift>(&self, store: &mut impl AsStoreMut, place: StatePlace, values: &mut [RawValue]) -> Result<R> {
         // A type that is not looked at where there is no result.
         let ty = type_of::<R>(|| self.func_type().result.unwrap_or(Type::Bool));
         self.end(store, place, values, |cx, src| {
@@ -326,11 +317,7 @@ impl ComponentFunc {
     /// A call begins: `lower` writes the values for the core function. From now on the instance cannot be entered, unless [`ComponentFunc::end`] succeeds.
     /// If it is the host's mistake that they cannot be lowered, nothing has begun.
     #[inline]
-    fn begin<S: AsStoreMut>(
-        &self,
-        store: &mut S,
-        lower: impl FnOnce(&mut Cx<'_>) -> AbiResult<()>,
-    ) -> AbiResult<StatePlace> {
+    fn begin<S: AsStoreMut>(&self, store: &mut S, lower: impl FnOnce(&mut Cx<'_>) -> Result<()>) -> Result<StatePlace> {
         let (shared, CallPlan { instance, has_borrow, allocates, .. }) = (&self.shared, self.crossing);
         let place = shared.place(store)?;
         // SAFETY: this has the store, in which the state is.
@@ -359,7 +346,7 @@ impl ComponentFunc {
 
     /// A call that has not begun, unless the guest has something of it already.
     #[cold]
-    fn take_back(&self, store: &mut impl AsStoreMut, is_done: bool) -> AbiResult<()> {
+    fn take_back(&self, store: &mut impl AsStoreMut, is_done: bool) -> Result<()> {
         if is_done {
             return Ok(());
         }
@@ -380,8 +367,8 @@ impl ComponentFunc {
         store: &mut S,
         place: StatePlace,
         values: &mut [RawValue],
-        lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> AbiResult<R>,
-    ) -> AbiResult<R> {
+        lift: impl FnOnce(&mut Cx<'_>, &mut Flat<'_>) -> Result<R>,
+    ) -> Result<R> {
         let shared = &self.shared;
         debug_assert!(shared.is_in(store), "a call ends in another store");
         // The result has one place; what is called after it gets that as it is.
@@ -407,7 +394,7 @@ impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// Calls the function.
     #[inline]
     pub fn call(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        self.func.call_of(store, &params).map_err(|error| *error)
+        self.func.call_of(store, &params)
     }
 
     /// Calls the function, and waits where the component calls functions of the host that are futures
@@ -431,7 +418,7 @@ impl<P: Lower, R: Lift> TypedComponentFunc<P, R> {
     /// }
     /// ```
     pub async fn call_async(&self, store: &mut impl AsStoreMut, params: P) -> Result<R> {
-        self.func.call_of_async(store, &params).await.map_err(|error| *error)
+        self.func.call_of_async(store, &params).await
     }
 
     /// The untyped function.

@@ -96,7 +96,7 @@ pub use bytes::Bytes;
 pub use component::{Component, refused};
 pub use cx::{Cx, Flat, FlatOut};
 pub use declared::{DeclaredFunc, Signature};
-pub use error::{AbiResult, AbiTrap, abi_trap};
+pub use error::{AbiTrap, abi_trap};
 pub use guest::Part;
 pub use guest_resource::{GuestOwn, GuestResource, Resource};
 pub use instance::{ComponentFunc, ComponentInstance, TypedComponentFunc};

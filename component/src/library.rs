@@ -4,7 +4,6 @@ use wasmer_api::{Caller, Error, RawValue, Result};
 use wasmer_component_translate::info::FuncType;
 
 use crate::component::Component;
-use crate::error::AbiResult;
 use crate::guest::{Narrowed, Part};
 use crate::host::{Call, HostCall, Mismatch, typed_mismatch};
 use crate::linker::ComponentLinker;
@@ -17,12 +16,12 @@ pub struct Method<U>(Box<dyn MethodCall<U>>);
 trait MethodCall<U>: Send + Sync {
     fn mismatch(&self, ty: &FuncType, cx: &TypeContext<'_>) -> Option<Mismatch>;
 
-    fn call(&self, part: &mut Part<'_, U>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()>;
+    fn call(&self, part: &mut Part<'_, U>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()>;
 }
 
 struct TypedCall<F, P, R>(F, std::marker::PhantomData<fn(P) -> R>);
 
-impl<U, F, P: Lift, R: Lower, E: Into<Box<Error>>> MethodCall<U> for TypedCall<F, P, Result<R, E>>
+impl<U, F, P: Lift, R: Lower, E: Into<Error>> MethodCall<U> for TypedCall<F, P, Result<R, E>>
 where
     F: Fn(&mut Part<'_, U>, P) -> Result<R, E> + Send + Sync,
 {
@@ -30,19 +29,18 @@ where
         typed_mismatch::<P, R>(ty, cx)
     }
 
-    fn call(&self, part: &mut Part<'_, U>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()> {
+    fn call(&self, part: &mut Part<'_, U>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let (params, view) = call.lift_viewed(part.guest.guest(), values)?;
         // A part has no way to code of the guest: the memory stays where it is.
         part.view = view;
-        let result = (self.0)(part, params).map_err(Into::<Box<Error>>::into)?;
+        let result = (self.0)(part, params).map_err(Into::<Error>::into)?;
         call.lower_viewed::<P, R>(part.guest.guest(), view, values, &result)
     }
 }
 
 impl<U> Method<U> {
     /// What a closure does, whose types Rust knows: as for [`func_wrap`](crate::LinkerInstance::func_wrap). One that captures nothing takes no memory.
-    /// Its error may be boxed, as of [`AbiResult`].
-    pub fn new<P: Lift + 'static, R: Lower + 'static, E: Into<Box<Error>> + 'static>(
+    pub fn new<P: Lift + 'static, R: Lower + 'static, E: Into<Error> + 'static>(
         func: impl Fn(&mut Part<'_, U>, P) -> Result<R, E> + Send + Sync + 'static,
     ) -> Self {
         Self(Box::new(TypedCall::<_, P, Result<R, E>>(func, std::marker::PhantomData)))
@@ -63,7 +61,7 @@ where
         self.method.0.mismatch(ty, cx)
     }
 
-    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> AbiResult<()> {
+    fn call(&self, caller: &mut Caller<'_, T>, call: HostCall<'_>, values: &mut [RawValue]) -> Result<()> {
         let mut narrowed = Narrowed { caller, part: &self.part };
         self.method.0.call(&mut Part::new(&mut narrowed), call, values)
     }

@@ -8,7 +8,7 @@ pub mod names {
     pub use wasmer_component_translate::info::{DefKind, Type};
 
     pub use crate::cx::{Cx, Flat, FlatOut};
-    pub use crate::error::{AbiResult, AbiTrap};
+    pub use crate::error::AbiTrap;
     pub use crate::typed::{ComponentType, Lift, Lower, TypeContext, larger, part, payload_at, with_cases};
 
     /// The place of a field, and where the next may be.
@@ -18,20 +18,20 @@ pub mod names {
     }
 
     /// Flags from memory: up to 32 of them.
-    pub fn load_flags(cx: &mut Cx<'_>, at: u32, size: u32) -> AbiResult<u32> {
+    pub fn load_flags(cx: &mut Cx<'_>, at: u32, size: u32) -> Result<u32> {
         let mut bytes = [0; 4];
         bytes[..size as usize].copy_from_slice(cx.bytes(at, size as usize)?);
         Ok(u32::from_le_bytes(bytes))
     }
 
     /// Flags, or the number of a case, to memory.
-    pub fn store_bits(cx: &mut Cx<'_>, at: u32, size: u32, bits: u32) -> AbiResult<()> {
+    pub fn store_bits(cx: &mut Cx<'_>, at: u32, size: u32, bits: u32) -> Result<()> {
         cx.bytes_mut(at, size as usize)?.copy_from_slice(&bits.to_le_bytes()[..size as usize]);
         Ok(())
     }
 
     /// The number of a case, from memory.
-    pub fn load_case(cx: &mut Cx<'_>, at: u32) -> AbiResult<u32> {
+    pub fn load_case(cx: &mut Cx<'_>, at: u32) -> Result<u32> {
         Ok(u32::from(cx.bytes(at, 1)?[0]))
     }
 }
@@ -89,7 +89,7 @@ macro_rules! record {
             where
                 $($ty: __names::Lift,)*
             {
-                fn lift(cx: &mut __names::Cx<'_>, ty: __names::Type, src: &mut __names::Flat<'_>) -> __names::AbiResult<Self> {
+                fn lift(cx: &mut __names::Cx<'_>, ty: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
                     let mut positions = 0_usize..;
                     Ok(Self { $($field: {
                         let inner = __names::part::<$ty>(cx, ty, positions.next().unwrap_or_default());
@@ -97,7 +97,7 @@ macro_rules! record {
                     },)* })
                 }
 
-                fn load(cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::AbiResult<Self> {
+                fn load(cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::Result<Self> {
                     let mut positions = 0_usize..;
                     let next = at;
                     $(
@@ -114,7 +114,7 @@ macro_rules! record {
             where
                 $($ty: __names::Lower,)*
             {
-                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::AbiResult<()> {
+                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::Result<()> {
                     let mut positions = 0_usize..;
                     $(
                         let inner = __names::part::<$ty>(cx, ty, positions.next().unwrap_or_default());
@@ -123,7 +123,7 @@ macro_rules! record {
                     Ok(())
                 }
 
-                fn store(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::AbiResult<()> {
+                fn store(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::Result<()> {
                     let mut positions = 0_usize..;
                     let next = at;
                     $(
@@ -196,7 +196,7 @@ macro_rules! variant {
             }
 
             impl __names::Lift for $name {
-                fn lift(cx: &mut __names::Cx<'_>, ty: __names::Type, src: &mut __names::Flat<'_>) -> __names::AbiResult<Self> {
+                fn lift(cx: &mut __names::Cx<'_>, ty: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
                     let end = src.position() + <Self as __names::ComponentType>::FLAT;
                     let case = src.u32()?;
                     let mut numbers = 0_u32..;
@@ -214,7 +214,7 @@ macro_rules! variant {
                 }
 
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn load(cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::AbiResult<Self> {
+                fn load(cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::Result<Self> {
                     let case = __names::load_case(cx, at)?;
                     let mut numbers = 0_u32..;
                     $(
@@ -231,7 +231,7 @@ macro_rules! variant {
 
             impl __names::Lower for $name {
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::AbiResult<()> {
+                fn lower(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::Result<()> {
                     let end = dst.len() + <Self as __names::ComponentType>::FLAT;
                     let mut numbers = 0_u32..;
                     $(
@@ -249,7 +249,7 @@ macro_rules! variant {
                 }
 
                 #[allow(unused_variables, reason = "a variant may have no payloads")]
-                fn store(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::AbiResult<()> {
+                fn store(&self, cx: &mut __names::Cx<'_>, ty: __names::Type, at: u32) -> __names::Result<()> {
                     let mut numbers = 0_u32..;
                     $(
                         let number = numbers.next().unwrap_or_default();
@@ -299,7 +299,7 @@ macro_rules! enumeration {
 
             const ALL: &[$name] = &[$($name::$case),*];
 
-            fn from_case(case: u32) -> __names::AbiResult<$name> {
+            fn from_case(case: u32) -> __names::Result<$name> {
                 Ok(*ALL.get(case as usize).ok_or(__names::AbiTrap::InvalidDiscriminant)?)
             }
 
@@ -315,22 +315,22 @@ macro_rules! enumeration {
             }
 
             impl __names::Lift for $name {
-                fn lift(_: &mut __names::Cx<'_>, _: __names::Type, src: &mut __names::Flat<'_>) -> __names::AbiResult<Self> {
+                fn lift(_: &mut __names::Cx<'_>, _: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
                     from_case(src.u32()?)
                 }
 
-                fn load(cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::AbiResult<Self> {
+                fn load(cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::Result<Self> {
                     from_case(__names::load_case(cx, at)?)
                 }
             }
 
             impl __names::Lower for $name {
-                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::AbiResult<()> {
+                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::Result<()> {
                     dst.push(*self as u64);
                     Ok(())
                 }
 
-                fn store(&self, cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::AbiResult<()> {
+                fn store(&self, cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::Result<()> {
                     __names::store_bits(cx, at, 1, *self as u32)
                 }
             }
@@ -423,22 +423,22 @@ macro_rules! flags {
             }
 
             impl __names::Lift for $name {
-                fn lift(_: &mut __names::Cx<'_>, _: __names::Type, src: &mut __names::Flat<'_>) -> __names::AbiResult<Self> {
+                fn lift(_: &mut __names::Cx<'_>, _: __names::Type, src: &mut __names::Flat<'_>) -> __names::Result<Self> {
                     Ok(from_bits(src.u32()? & MASK))
                 }
 
-                fn load(cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::AbiResult<Self> {
+                fn load(cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::Result<Self> {
                     Ok(from_bits(__names::load_flags(cx, at, <Self as __names::ComponentType>::SIZE)? & MASK))
                 }
             }
 
             impl __names::Lower for $name {
-                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::AbiResult<()> {
+                fn lower(&self, _: &mut __names::Cx<'_>, _: __names::Type, dst: &mut __names::FlatOut<'_>) -> __names::Result<()> {
                     dst.push(u64::from(to_bits(self)));
                     Ok(())
                 }
 
-                fn store(&self, cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::AbiResult<()> {
+                fn store(&self, cx: &mut __names::Cx<'_>, _: __names::Type, at: u32) -> __names::Result<()> {
                     __names::store_bits(cx, at, <Self as __names::ComponentType>::SIZE, to_bits(self))
                 }
             }

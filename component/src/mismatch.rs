@@ -209,10 +209,3 @@ impl From<ComponentTypeError> for Error {
         TypeError::other(error).into()
     }
 }
-
-impl From<ComponentTypeError> for Box<Error> {
-    #[cold]
-    fn from(error: ComponentTypeError) -> Self {
-        Self::new(error.into())
-    }
-}

@@ -8,7 +8,7 @@ use wasmer_component_translate::ComponentInfo;
 use wasmer_component_translate::info::{HandleIdx, InstanceIdx, ResourceIdx, Step};
 
 use crate::cell::StoreCell;
-use crate::error::{AbiResult, AbiTrap};
+use crate::error::AbiTrap;
 use crate::guest::Guest;
 use crate::handles::{HandleTable, Removed, TypeId};
 use crate::limits::HANDLES_MAX;
@@ -116,13 +116,13 @@ impl Shared {
 
     /// The state, as long as the store is borrowed.
     #[inline]
-    pub(crate) fn state<'a>(&'a self, store: &'a mut impl AsStoreMut) -> AbiResult<&'a mut State> {
+    pub(crate) fn state<'a>(&'a self, store: &'a mut impl AsStoreMut) -> Result<&'a mut State> {
         self.cell.get(store)
     }
 
     /// Where the state is, for a call, which has the store from its beginning to its end.
     #[inline]
-    pub(crate) fn place(&self, store: &mut impl AsStoreMut) -> AbiResult<StatePlace> {
+    pub(crate) fn place(&self, store: &mut impl AsStoreMut) -> Result<StatePlace> {
         self.cell.place(store).map(StatePlace)
     }
 
@@ -133,7 +133,7 @@ impl Shared {
 
     /// The resource that handles of a type are of.
     #[inline]
-    pub(crate) fn resource(&self, handle: HandleIdx) -> AbiResult<(ResourceIdx, &ResourceInfo)> {
+    pub(crate) fn resource(&self, handle: HandleIdx) -> Result<(ResourceIdx, &ResourceInfo)> {
         let resource = self.info.types.handles[handle.index()].resource;
         // Only declarations of types have others.
         let resource = resource.ok_or(AbiTrap::Adapter("a handle of a resource that is only declared"))?;
@@ -141,7 +141,7 @@ impl Shared {
     }
 
     /// Whether a component instance may call out.
-    pub(crate) fn may_leave(&self, store: &mut impl AsStoreMut, instance: InstanceIdx) -> AbiResult<()> {
+    pub(crate) fn may_leave(&self, store: &mut impl AsStoreMut, instance: InstanceIdx) -> Result<()> {
         Ok(self.state(store)?.check_leave(instance)?)
     }
 

@@ -1,16 +1,17 @@
 //! Strings in the three encodings of the canonical ABI.
 
+use wasmer_api::Result;
 use wasmer_component_translate::info::Encoding;
 
 use crate::cx::Cx;
-use crate::error::{AbiResult, AbiTrap};
+use crate::error::AbiTrap;
 
 /// The bit of a length that says that the string is in UTF-16.
 pub(crate) const UTF16_TAG: u32 = 1 << 31;
 
 impl Cx<'_> {
     /// A string of the guest.
-    pub(crate) fn lift_string(&mut self, at: u32, len: u32) -> AbiResult<String> {
+    pub(crate) fn lift_string(&mut self, at: u32, len: u32) -> Result<String> {
         let (is_utf16, units) = match self.options().encoding {
             Encoding::Utf8 => return self.lift_utf8(at, len),
             Encoding::Utf16 => (true, len),
@@ -31,19 +32,19 @@ impl Cx<'_> {
         char::decode_utf16(units).collect::<Result<String, _>>().map_err(|_| AbiTrap::Utf16.into())
     }
 
-    fn lift_utf8(&mut self, at: u32, len: u32) -> AbiResult<String> {
+    fn lift_utf8(&mut self, at: u32, len: u32) -> Result<String> {
         self.string_bytes(at, len as usize)?;
         self.lifting(len as usize, 1)?;
         let bytes = self.string_bytes(at, len as usize)?;
         Ok(std::str::from_utf8(bytes).map_err(AbiTrap::from)?.to_owned())
     }
 
-    fn string_bytes(&mut self, at: u32, len: usize) -> AbiResult<&[u8]> {
+    fn string_bytes(&mut self, at: u32, len: usize) -> Result<&[u8]> {
         self.bytes(at, len).map_err(|_| AbiTrap::StringOutOfBounds.into())
     }
 
     /// Copies a string to the guest: its address and its length there.
-    pub(crate) fn lower_string(&mut self, string: &str) -> AbiResult<(u32, u32)> {
+    pub(crate) fn lower_string(&mut self, string: &str) -> Result<(u32, u32)> {
         match self.options().encoding {
             Encoding::Utf8 => {
                 let at = self.allocate_list(string.len(), 1, 1)?;
@@ -66,7 +67,7 @@ impl Cx<'_> {
         }
     }
 
-    fn lower_utf16(&mut self, string: &str) -> AbiResult<(u32, u32)> {
+    fn lower_utf16(&mut self, string: &str) -> Result<(u32, u32)> {
         let len = string.encode_utf16().count();
         let at = self.realloc(0, 0, 2, to_length(len * 2)?)?;
         for (place, unit) in self.bytes_mut(at, len * 2)?.chunks_exact_mut(2).zip(string.encode_utf16()) {

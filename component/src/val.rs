@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use wasmer_api::Error;
+use wasmer_api::{Error, Result};
 use wasmer_component_translate::info::{Case, Def, DefKind, Type};
 use wasmer_component_translate::wit::Printer;
 
 use crate::cx::{Cx, Flat, FlatOut};
-use crate::error::{AbiResult, AbiTrap};
+use crate::error::AbiTrap;
 use crate::fits::shown;
 use crate::guest_resource::{GuestResource, Resource};
 use crate::mismatch::ComponentTypeError;
@@ -62,7 +62,7 @@ pub enum Val {
 }
 
 /// The scalar that a type's bits are; none for other types.
-fn scalar(ty: Type, bits: u64) -> AbiResult<Option<Val>> {
+fn scalar(ty: Type, bits: u64) -> Result<Option<Val>> {
     Ok(Some(match ty {
         Type::Bool => Val::Bool(bits as u32 != 0),
         Type::S8 => Val::S8(bits as i8),
@@ -154,7 +154,7 @@ const VAL_BYTES: usize = size_of::<Val>();
 
 impl Cx<'_> {
     #[cold]
-    fn mismatch(&self, ty: Type, val: &Val) -> Box<Error> {
+    fn mismatch(&self, ty: Type, val: &Val) -> Error {
         // Who began with a whole value says where in it this is: see `fits`.
         let (place, why) = (String::new(), String::new());
         let expected = Printer::new(&self.shared.info).ty(ty);
@@ -162,7 +162,7 @@ impl Cx<'_> {
     }
 
     /// A value from core values.
-    pub(crate) fn lift_val(&mut self, ty: Type, src: &mut Flat<'_>) -> AbiResult<Val> {
+    pub(crate) fn lift_val(&mut self, ty: Type, src: &mut Flat<'_>) -> Result<Val> {
         let index = match ty {
             Type::S64 | Type::U64 | Type::F64 => return Ok(scalar(ty, src.u64()?)?.expect("it is one")),
             Type::String => {
@@ -184,10 +184,10 @@ impl Cx<'_> {
             }
             DefKind::Record(fields) => {
                 let fields = fields.iter().map(|field| Ok((field.name.clone(), self.lift_val(field.ty, src)?)));
-                Ok(Val::Record(fields.collect::<AbiResult<_>>()?))
+                Ok(Val::Record(fields.collect::<Result<_>>()?))
             }
             DefKind::Tuple(types) => {
-                Ok(Val::Tuple(types.iter().map(|ty| self.lift_val(*ty, src)).collect::<AbiResult<_>>()?))
+                Ok(Val::Tuple(types.iter().map(|ty| self.lift_val(*ty, src)).collect::<Result<_>>()?))
             }
             DefKind::Flags(names) => Ok(flags_of(names, if names.is_empty() { 0 } else { src.u32()? })),
             DefKind::Variant(_) | DefKind::Enum(_) | DefKind::Option(_) | DefKind::Result(..) => {
@@ -202,7 +202,7 @@ impl Cx<'_> {
     }
 
     /// A resource that the guest gives or lends.
-    pub(crate) fn lift_handle(&mut self, ty: Type, index: u32) -> AbiResult<Resource> {
+    pub(crate) fn lift_handle(&mut self, ty: Type, index: u32) -> Result<Resource> {
         let (handle, rep) = match ty {
             Type::Own(handle) => (handle, self.lift_own(handle, index)?),
             Type::Borrow(handle) => (handle, self.lift_borrow(handle, index)?),
@@ -221,7 +221,7 @@ impl Cx<'_> {
         }
     }
 
-    fn load_list(&mut self, element: Type, at: u32, len: u32) -> AbiResult<Val> {
+    fn load_list(&mut self, element: Type, at: u32, len: u32) -> Result<Val> {
         let (size, align) = self.types().layout(element);
         self.check_list(at, len, size, align)?;
         self.lifting(len as usize, VAL_BYTES)?;
@@ -233,7 +233,7 @@ impl Cx<'_> {
     }
 
     /// A number of some bytes.
-    fn load_bits(&mut self, at: u32, bytes: u32) -> AbiResult<u64> {
+    fn load_bits(&mut self, at: u32, bytes: u32) -> Result<u64> {
         Ok(match bytes {
             0 => 0,
             1 => u64::from(u8::from_le_bytes(self.load(at)?)),
@@ -243,7 +243,7 @@ impl Cx<'_> {
         })
     }
 
-    fn store_bits(&mut self, at: u32, bytes: u32, bits: u64) -> AbiResult<()> {
+    fn store_bits(&mut self, at: u32, bytes: u32, bits: u64) -> Result<()> {
         match bytes {
             0 => Ok(()),
             1 => self.store(at, (bits as u8).to_le_bytes()),
@@ -254,7 +254,7 @@ impl Cx<'_> {
     }
 
     /// A value from memory, at an aligned address.
-    pub(crate) fn load_val(&mut self, ty: Type, at: u32) -> AbiResult<Val> {
+    pub(crate) fn load_val(&mut self, ty: Type, at: u32) -> Result<Val> {
         let index = match ty {
             Type::String => {
                 let (at, len) = (self.load_bits(at, 4)? as u32, self.load_bits(at + 4, 4)? as u32);
@@ -282,7 +282,7 @@ impl Cx<'_> {
                     let at = places.next(self.types().layout(field.ty));
                     Ok((field.name.clone(), self.load_val(field.ty, at)?))
                 });
-                Ok(Val::Record(fields.collect::<AbiResult<_>>()?))
+                Ok(Val::Record(fields.collect::<Result<_>>()?))
             }
             DefKind::Tuple(types) => {
                 let mut places = Places::new(at);
@@ -290,7 +290,7 @@ impl Cx<'_> {
                     let at = places.next(self.types().layout(*ty));
                     self.load_val(*ty, at)
                 });
-                Ok(Val::Tuple(vals.collect::<AbiResult<_>>()?))
+                Ok(Val::Tuple(vals.collect::<Result<_>>()?))
             }
             DefKind::Flags(names) => Ok(flags_of(names, self.load_bits(at, def.size)? as u32)),
             DefKind::Variant(_) | DefKind::Enum(_) | DefKind::Option(_) | DefKind::Result(..) => {
@@ -303,7 +303,7 @@ impl Cx<'_> {
     }
 
     /// A value to core values.
-    pub(crate) fn lower_val(&mut self, ty: Type, val: &Val, dst: &mut FlatOut<'_>) -> AbiResult<()> {
+    pub(crate) fn lower_val(&mut self, ty: Type, val: &Val, dst: &mut FlatOut<'_>) -> Result<()> {
         if let Some(bits) = bits(ty, val) {
             dst.push(bits);
             return Ok(());
@@ -362,7 +362,7 @@ impl Cx<'_> {
     }
 
     /// The case of a value: its number, the type of its payload, the payload.
-    fn case<'v>(&self, ty: Type, def: &Def, val: &'v Val) -> AbiResult<(u32, Option<Type>, Option<&'v Val>)> {
+    fn case<'v>(&self, ty: Type, def: &Def, val: &'v Val) -> Result<(u32, Option<Type>, Option<&'v Val>)> {
         let found = case_of(def, val);
         let found = found.and_then(|(case, inner)| Some((case, payload(def, case)?, inner)));
         let found = found.filter(|(_, payload, inner)| payload.is_some() == inner.is_some());
@@ -370,7 +370,7 @@ impl Cx<'_> {
     }
 
     /// A handle for a resource that the guest is given or lent.
-    pub(crate) fn lower_handle(&mut self, ty: Type, resource: &Resource) -> AbiResult<u32> {
+    pub(crate) fn lower_handle(&mut self, ty: Type, resource: &Resource) -> Result<u32> {
         let (handle, is_owned) = match ty {
             Type::Own(handle) => (handle, true),
             Type::Borrow(handle) => (handle, false),
@@ -395,7 +395,7 @@ impl Cx<'_> {
         if is_owned { self.lower_own(handle, rep) } else { self.lower_borrow(handle, rep) }
     }
 
-    fn store_list(&mut self, element: Type, vals: &[Val]) -> AbiResult<u32> {
+    fn store_list(&mut self, element: Type, vals: &[Val]) -> Result<u32> {
         let (size, align) = self.types().layout(element);
         let at = self.allocate_list(vals.len(), size, align)?;
         for (position, val) in vals.iter().enumerate() {
@@ -405,7 +405,7 @@ impl Cx<'_> {
     }
 
     /// A value to memory, at an aligned address that has room for it.
-    pub(crate) fn store_val(&mut self, ty: Type, val: &Val, at: u32) -> AbiResult<()> {
+    pub(crate) fn store_val(&mut self, ty: Type, val: &Val, at: u32) -> Result<()> {
         if let Some(bits) = bits(ty, val) {
             return self.store_bits(at, self.types().layout(ty).0, bits);
         }

@@ -5,11 +5,8 @@ use std::fmt;
 use wasmer_api::Error;
 use wasmer_wasi::{Errno, WasiResult};
 
-/// Why a guest must stop: a trap, its own exit, or an interrupt. One word, of which most results have none.
-pub(crate) type Failure = Box<Error>;
-
 /// What a function returns: a value for the guest, which may be an error of its own types, or why it must stop.
-pub type Outcome<T> = Result<T, Failure>;
+pub type Outcome<T> = Result<T, Error>;
 
 /// That a component did what WASI says a trap follows on.
 #[derive(Debug)]
@@ -25,15 +22,15 @@ impl std::error::Error for WasiTrap {}
 
 /// The trap of a component that broke a rule.
 #[cold]
-pub fn trap(message: impl Into<String>) -> Failure {
-    Box::new(Error::host(WasiTrap(message.into())))
+pub fn trap(message: impl Into<String>) -> Error {
+    Error::host(WasiTrap(message.into()))
 }
 
 /// Parts the failures that are for the guest from the others.
 pub(crate) fn for_guest<T>(result: WasiResult<T>) -> Outcome<Result<T, Errno>> {
     match result {
         Ok(value) => Ok(Ok(value)),
-        Err(error) => Ok(Err(error.into_errno().map_err(Error::from)?)),
+        Err(error) => Ok(Err(error.into_errno()?)),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where the host's side of resources is: by number, each with a count of those who use it.
 
+use wasmer_api::Error;
 use wasmer_component::{Borrow, Own};
 
-use crate::failure::{Failure, trap};
+use crate::failure::{Outcome, trap};
 
 /// How many resources of one type a guest may have: each is memory of the host.
 const RESOURCES_MAX: usize = 1 << 18;
@@ -31,7 +32,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// Adds a resource with one user: the handle that the guest gets.
-    pub fn insert(&mut self, value: T) -> Result<Own<T>, Failure> {
+    pub fn insert(&mut self, value: T) -> Outcome<Own<T>> {
         let used = Slot::Used { value, users: 1 };
         if let Some(rep) = self.free {
             let slot = &mut self.slots[rep as usize];
@@ -52,7 +53,7 @@ impl<T> Slab<T> {
     ///
     /// # Errors
     /// A trap, here and elsewhere, if it is gone.
-    pub fn get(&self, resource: Borrow<T>) -> Result<&T, Failure> {
+    pub fn get(&self, resource: Borrow<T>) -> Outcome<&T> {
         match self.slots.get(resource.rep as usize) {
             Some(Slot::Used { value, .. }) => Ok(value),
             _ => Err(gone()),
@@ -60,7 +61,7 @@ impl<T> Slab<T> {
     }
 
     /// A resource, to be changed.
-    pub fn get_mut(&mut self, resource: Borrow<T>) -> Result<&mut T, Failure> {
+    pub fn get_mut(&mut self, resource: Borrow<T>) -> Outcome<&mut T> {
         match self.slots.get_mut(resource.rep as usize) {
             Some(Slot::Used { value, .. }) => Ok(value),
             _ => Err(gone()),
@@ -68,7 +69,7 @@ impl<T> Slab<T> {
     }
 
     /// One more resource that needs this one, and whose end is a [`Slab::release`].
-    pub fn retain(&mut self, resource: Borrow<T>) -> Result<(), Failure> {
+    pub fn retain(&mut self, resource: Borrow<T>) -> Outcome<()> {
         match self.slots.get_mut(resource.rep as usize) {
             Some(Slot::Used { users, .. }) => {
                 *users += 1;
@@ -79,7 +80,7 @@ impl<T> Slab<T> {
     }
 
     /// One user less; the resource, if that was the last one.
-    pub fn release(&mut self, resource: Borrow<T>) -> Result<Option<T>, Failure> {
+    pub fn release(&mut self, resource: Borrow<T>) -> Outcome<Option<T>> {
         let slot = self.slots.get_mut(resource.rep as usize).ok_or_else(gone)?;
         match slot {
             Slot::Free(_) => Err(gone()),
@@ -105,7 +106,7 @@ impl<T> Slab<T> {
 }
 
 #[cold]
-fn gone() -> Failure {
+fn gone() -> Error {
     trap("a resource of the host is used that is gone")
 }
 

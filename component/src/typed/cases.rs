@@ -1,10 +1,11 @@
 //! `option` and `result`: one byte for the case, and a payload.
 
+use wasmer_api::Result;
 use wasmer_component_translate::info::{DefKind, Type};
 
 use super::{ComponentType, Lift, Lower, TypeContext, larger, part, with_cases};
 use crate::cx::{Cx, Flat, FlatOut};
-use crate::error::{AbiResult, AbiTrap};
+use crate::error::AbiTrap;
 
 macro_rules! cased {
     ([$($generics:ident),*] $rust:ty, $($payload:ty)*) => {
@@ -60,7 +61,7 @@ pub const fn payload_at<T: ComponentType>(at: u32) -> u32 {
 }
 
 impl<T: Lift> Lift for Option<T> {
-    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> AbiResult<Self> {
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
         let end = src.position() + Self::FLAT;
         let value = match src.u32()? {
             0 => None,
@@ -74,7 +75,7 @@ impl<T: Lift> Lift for Option<T> {
         Ok(value)
     }
 
-    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<Self> {
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
         match cx.load(at)? {
             [0] => Ok(None),
             [1] => {
@@ -87,7 +88,7 @@ impl<T: Lift> Lift for Option<T> {
 }
 
 impl<T: Lower> Lower for Option<T> {
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> AbiResult<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
         let end = dst.len() + Self::FLAT;
         dst.push(u64::from(self.is_some()));
         if let Some(value) = self {
@@ -98,7 +99,7 @@ impl<T: Lower> Lower for Option<T> {
         Ok(())
     }
 
-    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()> {
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         cx.store(at, [u8::from(self.is_some())])?;
         let Some(value) = self else { return Ok(()) };
         let inner = part::<T>(cx, ty, 0);
@@ -107,7 +108,7 @@ impl<T: Lower> Lower for Option<T> {
 }
 
 impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
-    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> AbiResult<Self> {
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
         let end = src.position() + Self::FLAT;
         let value = match src.u32()? {
             0 => Ok(T::lift(cx, part::<T>(cx, ty, 0), src)?),
@@ -118,7 +119,7 @@ impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
         Ok(value)
     }
 
-    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<Self> {
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
         match cx.load(at)? {
             [0] => T::load(cx, part::<T>(cx, ty, 0), payload_at::<Self>(at)).map(Ok),
             [1] => E::load(cx, part::<E>(cx, ty, 1), payload_at::<Self>(at)).map(Err),
@@ -128,7 +129,7 @@ impl<T: Lift, E: Lift> Lift for std::result::Result<T, E> {
 }
 
 impl<T: Lower, E: Lower> Lower for std::result::Result<T, E> {
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> AbiResult<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
         let end = dst.len() + Self::FLAT;
         dst.push(u64::from(self.is_err()));
         match self {
@@ -139,7 +140,7 @@ impl<T: Lower, E: Lower> Lower for std::result::Result<T, E> {
         Ok(())
     }
 
-    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()> {
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         cx.store(at, [u8::from(self.is_err())])?;
         match self {
             Ok(value) => value.store(cx, part::<T>(cx, ty, 0), payload_at::<Self>(at)),

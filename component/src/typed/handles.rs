@@ -1,10 +1,11 @@
 //! Resources: of the host, by its own numbers; of guests, by the places that the host has for them.
 
+use wasmer_api::Result;
 use wasmer_component_translate::info::Type;
 
 use super::{ComponentType, Lift, Lower, TypeContext};
 use crate::cx::{Cx, Flat, FlatOut};
-use crate::error::{AbiResult, AbiTrap};
+use crate::error::AbiTrap;
 use crate::guest_resource::{GuestOwn, Resource};
 use crate::resource::{Borrow, Own};
 
@@ -24,35 +25,35 @@ macro_rules! handles {
             }
 
             impl<R: 'static> $name<R> {
-                fn lift_index($cx: &mut Cx<'_>, $handle: Type, $index: u32) -> AbiResult<Self> {
+                fn lift_index($cx: &mut Cx<'_>, $handle: Type, $index: u32) -> Result<Self> {
                     $lift
                 }
 
-                fn lower_index(&self, $cx: &mut Cx<'_>, $handle: Type) -> AbiResult<u32> {
+                fn lower_index(&self, $cx: &mut Cx<'_>, $handle: Type) -> Result<u32> {
                     let $value = self;
                     $lower
                 }
             }
 
             impl<R: 'static> Lift for $name<R> {
-                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> AbiResult<Self> {
+                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
                     let index = src.u32()?;
                     Self::lift_index(cx, ty, index)
                 }
 
-                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<Self> {
+                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
                     let index = u32::from_le_bytes(cx.load(at)?);
                     Self::lift_index(cx, ty, index)
                 }
             }
 
             impl<R: 'static> Lower for $name<R> {
-                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> AbiResult<()> {
+                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
                     dst.push(u64::from(self.lower_index(cx, ty)?));
                     Ok(())
                 }
 
-                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()> {
+                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
                     let index = self.lower_index(cx, ty)?;
                     cx.store(at, index.to_le_bytes())
                 }

@@ -6,10 +6,11 @@ mod lists;
 
 use std::any;
 
+use wasmer_api::Result;
 use wasmer_component_translate::info::{Def, DefKind, HandleIdx, Type, Types};
 
 use crate::cx::{Cx, Flat, FlatOut};
-use crate::error::{AbiResult, AbiTrap};
+use crate::error::AbiTrap;
 use crate::resource::ResourceType;
 use crate::state::ResourceInfo;
 use crate::val::Places;
@@ -86,13 +87,13 @@ pub trait ComponentType: Sized {
 /// A value that comes from a guest. `ty` is the component's type, which [`ComponentType::matches`] accepted.
 pub trait Lift: ComponentType {
     /// From core values.
-    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> AbiResult<Self>;
+    fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self>;
 
     /// From memory, at an aligned address that was checked to be inside.
-    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<Self>;
+    fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self>;
 
     /// A list, which was checked to be inside the memory.
-    fn load_list(cx: &mut Cx<'_>, ty: Type, at: u32, len: u32) -> AbiResult<Vec<Self>> {
+    fn load_list(cx: &mut Cx<'_>, ty: Type, at: u32, len: u32) -> Result<Vec<Self>> {
         cx.lifting(len as usize, size_of::<Self>().max(1))?;
         (0..len).map(|position| Self::load(cx, ty, at + position * Self::SIZE)).collect()
     }
@@ -101,13 +102,13 @@ pub trait Lift: ComponentType {
 /// A value that goes to a guest.
 pub trait Lower: ComponentType {
     /// To core values.
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> AbiResult<()>;
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()>;
 
     /// To memory, at an aligned address that has room for it.
-    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()>;
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()>;
 
     /// A list, to memory that has room for it.
-    fn store_list(list: &[Self], cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()> {
+    fn store_list(list: &[Self], cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         let mut places = (0..).map(|position: u32| at + position * Self::SIZE);
         list.iter().try_for_each(|item| item.store(cx, ty, places.next().unwrap_or(at)))
     }
@@ -129,13 +130,13 @@ macro_rules! scalars {
 
             impl Lift for $rust {
                 #[inline]
-                fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> AbiResult<Self> {
+                fn lift(_: &mut Cx<'_>, _: Type, src: &mut Flat<'_>) -> Result<Self> {
                     let $bits = src.$read()?;
                     $lift
                 }
 
                 #[inline]
-                fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> AbiResult<Self> {
+                fn load(cx: &mut Cx<'_>, _: Type, at: u32) -> Result<Self> {
                     let mut bytes = [0; 8];
                     bytes[..Self::SIZE as usize].copy_from_slice(cx.bytes(at, Self::SIZE as usize)?);
                     let $bits = u64::from_le_bytes(bytes) as $read;
@@ -147,14 +148,14 @@ macro_rules! scalars {
 
             impl Lower for $rust {
                 #[inline]
-                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut<'_>) -> AbiResult<()> {
+                fn lower(&self, _: &mut Cx<'_>, _: Type, dst: &mut FlatOut<'_>) -> Result<()> {
                     let $value = *self;
                     dst.push($lower);
                     Ok(())
                 }
 
                 #[inline]
-                fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> AbiResult<()> {
+                fn store(&self, cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
                     let $value = *self;
                     let bits: u64 = $lower;
                     let bytes = &bits.to_le_bytes()[..Self::SIZE as usize];
@@ -168,14 +169,14 @@ macro_rules! scalars {
     };
     // Every pattern of bits is a number: a list is copied as it is.
     (@load numbers) => {
-        fn load_list(cx: &mut Cx<'_>, _: Type, at: u32, len: u32) -> AbiResult<Vec<Self>> {
+        fn load_list(cx: &mut Cx<'_>, _: Type, at: u32, len: u32) -> Result<Vec<Self>> {
             cx.lifting(len as usize, size_of::<Self>())?;
             let (chunks, _) = cx.bytes(at, len as usize * size_of::<Self>())?.as_chunks();
             Ok(chunks.iter().map(|chunk| Self::from_le_bytes(*chunk)).collect())
         }
     };
     (@store numbers) => {
-        fn store_list(list: &[Self], cx: &mut Cx<'_>, _: Type, at: u32) -> AbiResult<()> {
+        fn store_list(list: &[Self], cx: &mut Cx<'_>, _: Type, at: u32) -> Result<()> {
             let (chunks, _) = cx.bytes_mut(at, size_of_val(list))?.as_chunks_mut();
             chunks.iter_mut().zip(list).for_each(|(chunk, number)| *chunk = number.to_le_bytes());
             Ok(())
@@ -238,21 +239,21 @@ impl ComponentType for () {
 }
 
 impl Lift for () {
-    fn lift(_: &mut Cx<'_>, _: Type, _: &mut Flat<'_>) -> AbiResult<Self> {
+    fn lift(_: &mut Cx<'_>, _: Type, _: &mut Flat<'_>) -> Result<Self> {
         Ok(())
     }
 
-    fn load(_: &mut Cx<'_>, _: Type, _: u32) -> AbiResult<Self> {
+    fn load(_: &mut Cx<'_>, _: Type, _: u32) -> Result<Self> {
         Ok(())
     }
 }
 
 impl Lower for () {
-    fn lower(&self, _: &mut Cx<'_>, _: Type, _: &mut FlatOut<'_>) -> AbiResult<()> {
+    fn lower(&self, _: &mut Cx<'_>, _: Type, _: &mut FlatOut<'_>) -> Result<()> {
         Ok(())
     }
 
-    fn store(&self, _: &mut Cx<'_>, _: Type, _: u32) -> AbiResult<()> {
+    fn store(&self, _: &mut Cx<'_>, _: Type, _: u32) -> Result<()> {
         Ok(())
     }
 }
@@ -285,11 +286,11 @@ impl<T: ComponentType> ComponentType for &T {
 }
 
 impl<T: Lower> Lower for &T {
-    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> AbiResult<()> {
+    fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
         T::lower(self, cx, ty, dst)
     }
 
-    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()> {
+    fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
         T::store(self, cx, ty, at)
     }
 }
@@ -319,11 +320,11 @@ macro_rules! tuples {
 
             impl<$($name: Lift),*> Lift for ($($name,)*) {
                 #[inline]
-                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> AbiResult<Self> {
+                fn lift(cx: &mut Cx<'_>, ty: Type, src: &mut Flat<'_>) -> Result<Self> {
                     Ok(($($name::lift(cx, part::<$name>(cx, ty, $position), src)?,)*))
                 }
 
-                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<Self> {
+                fn load(cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<Self> {
                     let mut places = Places::new(at);
                     Ok(($({
                         let at = places.next(($name::SIZE, $name::ALIGN));
@@ -334,12 +335,12 @@ macro_rules! tuples {
 
             impl<$($name: Lower),*> Lower for ($($name,)*) {
                 #[inline]
-                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> AbiResult<()> {
+                fn lower(&self, cx: &mut Cx<'_>, ty: Type, dst: &mut FlatOut<'_>) -> Result<()> {
                     $(self.$position.lower(cx, part::<$name>(cx, ty, $position), dst)?;)*
                     Ok(())
                 }
 
-                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> AbiResult<()> {
+                fn store(&self, cx: &mut Cx<'_>, ty: Type, at: u32) -> Result<()> {
                     let mut places = Places::new(at);
                     $({
                         let at = places.next(($name::SIZE, $name::ALIGN));
