@@ -93,12 +93,6 @@ impl Workshop {
         self.root.join("benches/programs")
     }
 
-    /// Compiles a source of ours to an object.
-    pub(super) fn compile_object(&self, source: &str, path: &Path) -> Result<()> {
-        let mut zig = self.c_compiler()?;
-        shell::run(zig.arg("-c").arg(self.own_source(source)).arg("-o").arg(path)).map(drop)
-    }
-
     /// Compiles a source of ours to a program, by the language that its name ends with.
     fn compile_own(&self, name: &str, path: &Path) -> Result<()> {
         let source = self.own_source(name);
