@@ -34,6 +34,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// [`source`](StdError::source) leads first to the guest's frames, if there are any, and then to what a host function returned, so that other crates'
 /// reports have both. [`Error::downcast_ref`] finds an error by its type, whatever is around it; [`Error::downcast_host`] is for what host functions return.
+// A case takes a word, too: a processor waits where a word is read of which a byte has just been written, and results are moved by words.
+#[repr(usize)]
 #[non_exhaustive]
 pub enum Error {
     /// What was given is not a module in any format that it could have.

@@ -282,7 +282,7 @@ impl ComponentFunc {
         self.end_typed(store, place, values)
     }
 
-    #[inline]
+    #[inline(always)]
     fn begin_typed<P: Lower>(
         &self,
         store: &mut impl AsStoreMut,
