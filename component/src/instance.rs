@@ -190,7 +190,7 @@ impl ComponentFunc {
         let place = self.begin_untyped(store, params, values)?;
         // SAFETY: there are as many values as the function takes, which was looked at when it was asked for.
         unsafe { self.func.call_raw(store, values) }?;
-        Ok(self.end_untyped(store, place, values)?)
+        self.end_untyped(store, place, values)
     }
 
     /// The same, and waits where the component calls functions of the host that are futures; see [`TypedComponentFunc::call_async`].
@@ -203,7 +203,7 @@ impl ComponentFunc {
         let place = self.begin_untyped(store, params, values)?;
         // SAFETY: as for `call`.
         unsafe { self.func.call_raw_async(store, values) }.await?;
-        Ok(self.end_untyped(store, place, values)?)
+        self.end_untyped(store, place, values)
     }
 
     /// How many core values the parameters are.

@@ -179,7 +179,7 @@ macro_rules! interfaces {
     (@rows $part:ty, $definer:ident, $interface:ident; resource $name:literal: $resource:ty = $drop:ident; $($rest:tt)*) => {
         if $definer.wants($interface, $name) {
             let ty = $crate::ResourceType::host::<$resource>();
-            $definer.resource($interface, $name, ty, |part, rep| Ok(part.$drop($crate::Own::new(rep))?))?;
+            $definer.resource($interface, $name, ty, |part, rep| part.$drop($crate::Own::new(rep)))?;
         }
         $crate::interfaces!(@rows $part, $definer, $interface; $($rest)*);
     };

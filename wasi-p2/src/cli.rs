@@ -41,7 +41,7 @@ impl WasiP2 {
     }
 
     pub(crate) fn exit_with_code(&mut self, code: u8) -> Outcome<()> {
-        Err(Error::host(ExitStatus(code.into())).into())
+        Err(Error::host(ExitStatus(code.into())))
     }
 
     pub(crate) fn get_stdin(&mut self) -> Outcome<Own<InputStream>> {
